@@ -1,0 +1,167 @@
+"""What a conversation tells (`Event`) and what it asks of the world around it (`World`).
+
+All times are `loop.time()` seconds; whoever needs wall-clock time adds an offset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from offhook.language.base import ToolCall
+
+Role = Literal["assistant", "user"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Sound of `role` began: for the assistant the first frame was played, for the user the voice
+    activity decision. `turn` counts from 0 per role (wire-facts §4.4 speech-update)."""
+
+    role: Role
+    turn: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    role: Role
+    turn: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptHeard:
+    """Words of the user as transcribed, or of the assistant as played out."""
+
+    role: Role
+    text: str
+    final: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class UserInterrupted:
+    """The caller cut the assistant short. `heard` is what of the turn had been played."""
+
+    turn: int
+    heard: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationChanged:
+    """A message was added to, or shortened in, the transcript."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOutput:
+    output: str | dict[str, Any]
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceInput:
+    """Text handed to the voice."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnMeasured:
+    """One reply's latency, in milliseconds, when its first frame was played.
+
+    endpointing: end of the caller's speech -> decision to answer, less what ran beside it;
+    transcriber, model (to the first speakable piece), voice (to its first audio): the engines' own time;
+    platform: what is left of `total`; total: end of the caller's speech -> first frame of the reply."""
+
+    turn: int
+    endpointing: float
+    transcriber: float
+    model: float
+    voice: float
+    platform: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUsed:
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceUsed:
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFailed:
+    """An engine gave up; the conversation apologises and then asks the world to end the call
+    with `ended_reason`."""
+
+    ended_reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The conversation went on with another assistant of the squad."""
+
+    from_name: str | None
+    to_name: str | None
+
+
+Event = (
+    SpeechStarted
+    | SpeechStopped
+    | TranscriptHeard
+    | UserInterrupted
+    | ConversationChanged
+    | ModelOutput
+    | VoiceInput
+    | TurnMeasured
+    | ModelUsed
+    | VoiceUsed
+    | EngineFailed
+    | HandedOver
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What a tool gave back. Exactly one of `result` and `error` is set.
+
+    `message`: what to say instead of letting the model put the result into words
+    (wire-facts §6, result precedence). `silent`: nothing is to be said at all."""
+
+    result: str | None = None
+    error: str | None = None
+    message: str | None = None
+    end_call_after: bool = False
+
+
+class World(Protocol):
+    """What a conversation cannot do itself. `calls/` implements it."""
+
+    async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
+        """Run a tool that lives at a URL. `tool` is its definition (camelCase, as in the API).
+        Never raises; failures and timeouts are a ToolOutcome with `error`."""
+        ...
+
+    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Mapping[str, Any] | None:
+        """Ask the server for a destination (transfer-destination-request); None if it names none."""
+        ...
+
+    def transfer(self, destination: Mapping[str, Any]) -> None:
+        """Hand the call to a number or SIP destination. The transfer message has been played."""
+        ...
+
+    async def assistant_for(self, destination: Mapping[str, Any]) -> Any:
+        """The squad member (schema Assistant with overrides applied) that a handoff destination
+        names, or None."""
+        ...
+
+    def end(self, ended_reason: str) -> None:
+        """Hang up now. What was to be said has been played."""
+        ...

@@ -1,0 +1,79 @@
+"""What a conversation needs from a language model: streamed text and tool calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+Message = dict[str, Any]
+"""One message in the form of the OpenAI chat API: role system|user|assistant|tool, content,
+tool_calls, tool_call_id."""
+
+
+class ModelError(Exception):
+    """The model failed. `suffix` completes `pipeline-error-<provider>-<suffix>`
+    (wire-facts Appendix A): `llm-failed`, or for an HTTP answer one of
+    `400-bad-request-validation-failed`, `401-unauthorized`, `403-model-access-denied`,
+    `429-exceeded-quota`, `500-server-error`, `503-server-overloaded-error`."""
+
+    def __init__(self, provider: str, detail: str, suffix: str = "llm-failed") -> None:
+        super().__init__(f"{provider} model: {detail}")
+        self.provider = provider
+        self.detail = detail
+        self.suffix = suffix
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """A tool as the model sees it. `parameters` is a JSON Schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of the reply."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model wants a tool run. `arguments` is parsed JSON; whole, never in pieces."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of the reply, with what it cost in tokens where the engine says so."""
+
+    reason: Literal["stop", "tool_calls", "length"]
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+Reply = Text | ToolCall | Finished
+
+
+class LanguageModel(Protocol):
+    provider: str
+    name: str
+
+    async def start(self) -> None:
+        """Warm up. Raises ModelError."""
+        ...
+
+    def respond(
+        self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
+    ) -> AsyncIterator[Reply]:
+        """Stream one reply; the last item is `Finished`. Closing the iterator cancels the request.
+        Raises ModelError from the iteration."""
+        ...
+
+    async def close(self) -> None: ...

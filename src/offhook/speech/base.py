@@ -1,0 +1,88 @@
+"""What a conversation needs from speech engines: `Transcriber`, `Voice`, and how they fail.
+
+Audio is `bytes` of signed 16-bit little-endian mono PCM at 8000 Hz; a frame is 20 ms, 320 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+SAMPLE_RATE = 8000
+FRAME_SAMPLES = 160
+FRAME_BYTES = 320
+FRAME_SECONDS = 0.02
+
+Stage = Literal["transcriber", "model", "voice"]
+
+
+class EngineError(Exception):
+    """An engine failed. `stage` and `provider` make the call's endedReason
+    (`pipeline-error-<provider>-<stage>-failed`, wire-facts Appendix A);
+    the text says what happened, for logs and the report, without any secret."""
+
+    def __init__(self, stage: Stage, provider: str, detail: str) -> None:
+        super().__init__(f"{provider} {stage}: {detail}")
+        self.stage: Stage = stage
+        self.provider = provider
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Words heard. A partial replaces the partial before it; a final stands.
+
+    `seconds` is what the engine took for it (from asking to answer), None where the engine
+    streams and there is no such moment."""
+
+    text: str
+    final: bool
+    confidence: float | None = None
+    seconds: float | None = None
+
+
+TranscriptSink = Callable[[Transcript], None]
+FailureSink = Callable[[EngineError], None]
+
+
+class Transcriber(Protocol):
+    """One call's ears. `push` and the two hints are called from the 20 ms tick: they never block.
+
+    Engines that work on whole phrases collect from `speech_started` (with some audio kept from
+    before it) and answer `speech_stopped` with exactly one final transcript, empty if there were
+    no words. Engines that stream may ignore the hints; `segmented` says which kind it is."""
+
+    provider: str
+    segmented: bool
+
+    async def start(self, on_transcript: TranscriptSink, on_failure: FailureSink) -> None:
+        """Connect or warm up. Raises EngineError."""
+        ...
+
+    def push(self, heard: bytes, said: bytes) -> None:
+        """One frame of the caller and, beside it, of the assistant (silence if none)."""
+        ...
+
+    def speech_started(self) -> None: ...
+
+    def speech_stopped(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Voice(Protocol):
+    """Text to audio. One `speak` may run at a time or several; each is cancelled by closing its iterator."""
+
+    provider: str
+
+    async def start(self) -> None:
+        """Connect or warm up. Raises EngineError."""
+        ...
+
+    def speak(self, text: str) -> AsyncIterator[bytes]:
+        """Audio for one piece of text (a sentence or so) in pieces of any length, as soon as there are any.
+        Raises EngineError from the iteration."""
+        ...
+
+    async def close(self) -> None: ...
