@@ -1,0 +1,53 @@
+# What there is to do here; `make` alone prints it. Needs Python 3.11 or newer, and make.
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(if $(shell command -v $(name) 2>/dev/null),$(name))) python3)
+BIN := .venv/bin
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --all-extras --group build pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo install install-dev test check format docs bench lock clean
+
+help: ## Say what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+run: install ## Start the service with the embedded defaults (Ctrl-C drains and stops)
+	@exec $(BIN)/offhook serve $(ARGS)
+
+demo: install ## Place one real call to the demo number and print the conversation
+	@exec $(BIN)/offhook demo $(ARGS)
+
+install: ## Make .venv with the offhook command in it
+	@$(PYTHON) scripts/install.py
+
+install-dev: ## Make .venv with the developers' tools too
+	@$(PYTHON) scripts/install.py --dev
+
+test: install-dev ## Run every test (installs the Debian packages they need when it may)
+	@scripts/test-packages
+	@$(BIN)/pytest $(ARGS)
+
+check: install-dev ## Lint, format, types, and the coverage of protocols and state machines
+	@scripts/test-packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/coverage.py
+
+format: install-dev ## Put the code into its one shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: install-dev ## Write the generated pages again
+	@for page in settings compatibility; do $(BIN)/python scripts/$$page.py; done
+
+bench: install-dev ## Measure what docs and README quote
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+lock: install-dev ## Compile both lock files anew from pyproject.toml (UPGRADE=--upgrade for newest versions)
+	$(BIN)/pip --disable-pip-version-check install --quiet uv
+	$(LOCK) $(UPGRADE) --output-file requirements.lock
+	$(LOCK) $(UPGRADE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## Remove what was made, except data/
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist .coverage
+	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
