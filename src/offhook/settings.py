@@ -1,0 +1,255 @@
+"""Every setting, in one place. Each is an environment variable `OFFHOOK_...`; `serve` has flags for some.
+
+`docs/settings.md` is generated from this file (`make docs`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from offhook.network.addresses import Address
+
+PREFIX = "OFFHOOK_"
+
+_HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the text is one line per mistake and says what to write instead."""
+
+
+class PortRange(NamedTuple):
+    """UDP ports for media, both ends included."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return f"{self.low}-{self.high}"
+
+
+def parse_host_port(text: str) -> Address:
+    """`127.0.0.1:8080`, `example.org:80` or `[::1]:8080`; port 0 lets the system choose.
+
+    Raises ValueError with a sentence that says what is expected.
+    """
+    host, colon, port = text.strip().rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    bare = host[1:-1] if bracketed else host
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{text!r} is not HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:8080")
+    if bracketed != _is_ip(bare, 6) or not (bracketed or _HOST.fullmatch(bare)):
+        raise ValueError(f"{text!r} is not HOST:PORT; an IPv6 address is written [::1]:8080")
+    return Address(bare, int(port))
+
+
+def parse_port_range(text: str) -> PortRange:
+    """`40000-49999`: at least one pair of ports (RTP and RTCP), above the privileged ones."""
+    match = re.fullmatch(r"\s*(\d{1,5})\s*-\s*(\d{1,5})\s*", text, re.ASCII)
+    low, high = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1024 <= low < high <= 65535:
+        raise ValueError(f"{text!r} is not LOW-HIGH with ports from 1024 to 65535, such as 40000-49999")
+    return PortRange(low, high)
+
+
+def _is_ip(text: str, version: int) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == version
+    except ValueError:
+        return False
+
+
+def _address(value: object) -> object:
+    return parse_host_port(value) if isinstance(value, str) else value
+
+
+def _port_range(value: object) -> object:
+    return parse_port_range(value) if isinstance(value, str) else value
+
+
+def _host(value: str) -> str:
+    if not (_HOST.fullmatch(value) or _is_ip(value.strip("[]"), 6)):
+        raise ValueError(f"{value!r} is not a host name, such as sip.example.org")
+    return value.lower().rstrip(".")
+
+
+def _ip(value: str) -> str:
+    if not (_is_ip(value, 4) or _is_ip(value, 6)):
+        raise ValueError(f"{value!r} is not an IP address; phones send their audio to it")
+    return value
+
+
+def _web_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"{value!r} is not a URL that starts with http:// or https://")
+    return value.rstrip("/")
+
+
+def _database_url(value: str) -> str:
+    scheme, separator, rest = value.partition("://")
+    if not separator or scheme not in _DRIVERS:
+        raise ValueError("write postgresql://USER:PASSWORD@HOST/NAME or sqlite:///FILE")
+    return f"{_DRIVERS[scheme]}://{rest}"
+
+
+HostPort = Annotated[Address, NoDecode, BeforeValidator(_address)]
+Ports = Annotated[PortRange, NoDecode, BeforeValidator(_port_range)]
+Host = Annotated[str, AfterValidator(_host)]
+Ip = Annotated[str, AfterValidator(_ip)]
+WebUrl = Annotated[str, AfterValidator(_web_url)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+# A short key could be guessed; so could a short signing secret.
+Secret = Annotated[SecretStr, Field(min_length=16, max_length=512)]
+
+
+class Settings(BaseSettings):
+    """What a node runs with. Made by `load_settings`; immutable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    http: HostPort = Field(Address("127.0.0.1", 8080), description="Where the API listens, `HOST:PORT`.")
+    sip: HostPort = Field(
+        Address("0.0.0.0", 5060),  # noqa: S104 - a phone service is there to be called from elsewhere
+        description="Where SIP listens, UDP and TCP, `HOST:PORT`.",
+    )
+    rtp_ports: Ports = Field(
+        PortRange(40000, 49999), description="UDP ports for audio, `LOW-HIGH`; each call takes two."
+    )
+    data: Path = Field(
+        Path("data"), description="Folder for the database, the recordings and the node's own secret."
+    )
+    database_url: DatabaseUrl | None = Field(
+        None,
+        repr=False,  # it may hold a password
+        description="`postgresql://USER:PASSWORD@HOST/NAME` or `sqlite:///FILE`."
+        " Unset: a SQLite file in the data folder.",
+    )
+    domain: Host | None = Field(
+        None,
+        description="Host part of the SIP URIs given out and accepted."
+        " Unset: calls to a known user are answered whatever the host.",
+    )
+    public_address: Ip | None = Field(
+        None, description="IP address that phones reach this node at, for SDP and Contact. Unset: found out."
+    )
+    public_url: WebUrl | None = Field(
+        None,
+        description="URL that others reach the API at, for links to recordings. Unset: the HTTP address.",
+    )
+    api_key: Secret | None = Field(
+        None, description="The first org's private key. Unset: made on the first start and printed once."
+    )
+    org_server_url: WebUrl | None = Field(
+        None, description="Webhook URL of the first org, used when neither assistant nor number has one."
+    )
+    webhook_signing_secret: Secret | None = Field(
+        None,
+        description="Signs every webhook by Standard Webhooks (`webhook-signature`)."
+        " May start with `whsec_`, then base64.",
+    )
+    secret: Secret | None = Field(
+        None,
+        description="Signs links to recordings; the same on all nodes."
+        " Unset: made once and kept in the data folder.",
+    )
+    allow_private_urls: bool = Field(
+        False,
+        description="`1` lets webhooks, tools, engines and SIP destinations be on private and loopback"
+        " addresses.",
+    )
+    openai_base_url: WebUrl | None = Field(
+        None, description="Base URL of an OpenAI-compatible API for models of provider `openai`."
+    )
+    openai_api_key: SecretStr | None = Field(None, description="Key for the OpenAI-compatible API.")
+    workers: int = Field(2, ge=1, le=64, description="Processes for the local transcriber and voice.")
+    max_calls: int = Field(
+        200, ge=1, le=100_000, description="Calls at once on this node; further ones are answered 503."
+    )
+    media_timeout_seconds: float = Field(
+        30, ge=1, le=3600, description="A call that brings no audio for so long is ended."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level of what is logged: `debug`, `info`, `warning` or `error`."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="`text` for people, `json` for machines.")
+
+    @cached_property
+    def database(self) -> str:
+        """The database's URL with its asynchronous driver."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data.absolute() / 'offhook.db'}"
+
+    @property
+    def recordings(self) -> Path:
+        """The folder of the recordings, one folder a call."""
+        return self.data.absolute() / "recordings"
+
+    @property
+    def base_url(self) -> str:
+        """URL of the API without a slash at its end."""
+        return self.public_url or f"http://{_reachable(self.http)}"
+
+    @property
+    def sip_host(self) -> str:
+        """Host, with port unless 5060, for SIP URIs that Offhook makes up."""
+        if self.domain:
+            return self.domain
+        host = self.public_address or _reachable(self.sip).host
+        written = f"[{host}]" if ":" in host else host
+        return written if self.sip.port in (0, 5060) else f"{written}:{self.sip.port}"
+
+
+def _reachable(address: Address) -> Address:
+    """An address somebody on this machine can use, where the setting may say "any"."""
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
+    return Address(own.get(address.host, address.host), address.port)
+
+
+def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
+    """Settings from the environment, with `flags` (field name to value; None is unset) above it.
+
+    Raises SettingsError.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as problem:
+        lines = (_sentence(error["loc"], error["msg"]) for error in problem.errors(include_input=False))
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _sentence(place: tuple[int | str, ...], message: str) -> str:
+    name = str(place[0]) if place else ""
+    return f"{PREFIX}{name.upper()}: {message.removeprefix('Value error, ')}"
+
+
+def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
+    """One sentence for each variable that looks like a setting and is none, most likely a slip."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    found = sorted(name for name in environment or os.environ if name.startswith(PREFIX))
+    return [_slip(name, known) for name in found if name not in known]
+
+
+def _slip(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else "")

@@ -1,0 +1,62 @@
+"""The pages keep up with the code."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
+
+
+def test_the_settings_page_is_the_generated_one() -> None:
+    generated = runpy.run_path(str(ROOT / "scripts" / "settings.py"))["page"]()
+
+    assert (ROOT / "docs" / "settings.md").read_text() == generated, "run `make docs`"
+
+
+def test_every_dependency_has_its_line() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    named = [
+        *project["project"]["dependencies"],
+        *(name for extra in project["project"]["optional-dependencies"].values() for name in extra),
+        *(name for group in project["dependency-groups"].values() for name in group),
+    ]
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+
+    missing = [
+        name for name in (re.match(r"[\w-]+", entry)[0] for entry in named) if f"\n| {name}" not in page
+    ]
+
+    assert missing == []
+
+
+def test_every_dependency_is_locked_with_hashes() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    named = [
+        re.match(r"[\w-]+", entry)[0].lower().replace("_", "-")
+        for entry in project["project"]["dependencies"]
+    ]
+    lock = (ROOT / "requirements.lock").read_text()
+
+    for name in named:
+        assert re.search(rf"^{re.escape(name)}==\S+.* \\\n    --hash=sha256:", lock, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", page.read_text())
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_make_target_a_page_names_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), re.MULTILINE))
+
+    assert named <= targets

@@ -1,0 +1,158 @@
+"""What a person may write into the environment, and what they are told when it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from offhook.network.addresses import Address
+from offhook.settings import (
+    PREFIX,
+    PortRange,
+    Settings,
+    SettingsError,
+    load_settings,
+    parse_host_port,
+    parse_port_range,
+    unknown_variables,
+)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = load_settings()
+
+    assert settings.http == Address("127.0.0.1", 8080)
+    assert settings.sip == Address("0.0.0.0", 5060)
+    assert settings.rtp_ports == PortRange(40000, 49999)
+    assert settings.allow_private_urls is False
+    assert settings.database == f"sqlite+aiosqlite:///{Path('data').absolute()}/offhook.db"
+    assert settings.base_url == "http://127.0.0.1:8080"
+
+
+def test_the_environment_is_read_and_flags_win_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_HTTP", "[::1]:9000")
+    monkeypatch.setenv("OFFHOOK_SIP", "127.0.0.1:5070")
+    monkeypatch.setenv("OFFHOOK_RTP_PORTS", "20000-20099")
+    monkeypatch.setenv("OFFHOOK_ALLOW_PRIVATE_URLS", "1")
+    monkeypatch.setenv("OFFHOOK_DATABASE_URL", "postgresql://me:pw@db/phones")
+
+    settings = load_settings({"sip": "127.0.0.2:5080", "data": None})
+
+    assert settings.http == Address("::1", 9000)
+    assert settings.base_url == "http://[::1]:9000"
+    assert settings.sip == Address("127.0.0.2", 5080)
+    assert settings.rtp_ports == PortRange(20000, 20099)
+    assert settings.allow_private_urls is True
+    assert settings.database == "postgresql+asyncpg://me:pw@db/phones"
+    assert settings.data == Path("data")
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_DOMAIN", "")
+
+    assert load_settings().domain is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "host"),
+    [
+        ({}, "127.0.0.1"),
+        ({"sip": "0.0.0.0:5070"}, "127.0.0.1:5070"),
+        ({"public_address": "203.0.113.9"}, "203.0.113.9"),
+        ({"public_address": "2001:db8::9", "sip": "[::]:5070"}, "[2001:db8::9]:5070"),
+        ({"domain": "SIP.Example.org."}, "sip.example.org"),
+    ],
+)
+def test_made_up_sip_uris_name_a_host_that_can_be_dialled(flags: dict[str, object], host: str) -> None:
+    assert load_settings(flags).sip_host == host
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("HTTP", "8080", "is not HOST:PORT"),
+        ("HTTP", "localhost:99999", "port from 0 to 65535"),
+        ("SIP", "::1:5060", "[::1]:8080"),
+        ("SIP", "[127.0.0.1]:5060", "[::1]:8080"),
+        ("RTP_PORTS", "50000-40000", "such as 40000-49999"),
+        ("RTP_PORTS", "80-90", "from 1024"),
+        ("API_KEY", "short", "16"),
+        ("WORKERS", "none", "valid integer"),
+        ("PUBLIC_ADDRESS", "phone.example.org", "is not an IP address"),
+        ("PUBLIC_URL", "ftp://example.org", "http://"),
+        ("DATABASE_URL", "mysql://db/phones", "postgresql://"),
+        ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
+        ("DOMAIN", "sip:example.org", "host name"),
+    ],
+)
+def test_a_wrong_value_gets_one_line_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(PREFIX + name, value)
+
+    with pytest.raises(SettingsError) as problem:
+        load_settings()
+
+    text = str(problem.value)
+    assert text.startswith(f"OFFHOOK_{name}: ")
+    assert says in text
+    assert "\n" not in text
+
+
+def test_secrets_are_shown_by_neither_repr_nor_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_API_KEY", "a-key-nobody-must-see")
+    monkeypatch.setenv("OFFHOOK_DATABASE_URL", "postgresql://me:a-password@db/phones")
+    shown = repr(load_settings())
+    monkeypatch.setenv("OFFHOOK_API_KEY", "too-short-key")
+
+    with pytest.raises(SettingsError) as problem:
+        load_settings()
+
+    assert "a-key-nobody-must-see" not in shown
+    assert "a-password" not in shown
+    assert "too-short-key" not in str(problem.value)
+
+
+def test_a_slip_in_a_name_is_noticed() -> None:
+    environment = {"OFFHOOK_HTPP": "x", "OFFHOOK_DATA": "x", "PATH": "x"}
+
+    assert unknown_variables(environment) == ["OFFHOOK_HTPP is not a setting; did you mean OFFHOOK_HTTP?"]
+
+
+@hypothesis_settings(max_examples=200, deadline=None)
+@given(
+    st.one_of(st.ip_addresses(), st.from_regex(r"([a-z][a-z0-9]{0,8}\.){0,3}[a-z0-9]", fullmatch=True)),
+    st.integers(0, 65535),
+)
+def test_an_address_written_out_is_read_back(host: object, port: int) -> None:
+    address = Address(str(host), port)
+
+    assert parse_host_port(str(address)) == address
+
+
+@hypothesis_settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="[]:.-0123456789abcz \n٣", max_size=24))
+def test_anything_else_is_refused_with_a_sentence_that_quotes_it(text: str) -> None:
+    for parse in (parse_host_port, parse_port_range):
+        refusal = _refusal(parse, text)
+
+        assert refusal is None or repr(text) in refusal
+
+
+def _refusal(parse: Callable[[str], object], text: str) -> str | None:
+    try:
+        parse(text)
+    except ValueError as problem:
+        return str(problem)
+    return None
