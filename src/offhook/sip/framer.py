@@ -1,0 +1,106 @@
+"""Cutting a byte stream (TCP) into messages by Content-Length (RFC 3261 §18.3, RFC 5626 §3.5.1)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from offhook.sip.errors import MessageError
+from offhook.sip.message import MAX_HEAD, MAX_MESSAGE, broken_request
+
+_CONTENT_LENGTH = re.compile(
+    rb"\r\n(?:content-length|l)[ \t]*+:(?:[ \t]|\r\n(?=[ \t]))*+([^\r\n]*+)(?=\r\n(?![ \t]))", re.IGNORECASE
+)
+_PING: Final = b"\r\n\r\n"
+_END_OF_HEAD: Final = b"\r\n\r\n"
+
+
+class FramingError(MessageError):
+    """Nothing after this can be told apart: answer it if it is answerable, then close the connection.
+
+    `messages` are those that came whole before it in the same read."""
+
+    def __init__(self, error: MessageError, messages: list[bytes]) -> None:
+        super().__init__(error.status, error.reason, error.request, error.headers)
+        self.messages = messages
+
+
+class StreamFramer:
+    """One connection's input. Holds at most one unfinished message."""
+
+    __slots__ = ("_buffer", "_length", "_pings", "_searched")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._searched = 0
+        self._length: int | None = None
+        self._pings = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that `data` completes. FramingError (400, 513) for a message without a usable
+        Content-Length or beyond the bounds; the framer is of no use then."""
+        self._buffer += data
+        messages: list[bytes] = []
+        try:
+            while (message := self._next()) is not None:
+                messages.append(message)
+        except MessageError as error:
+            self._buffer.clear()
+            raise FramingError(error, messages) from error
+        return messages
+
+    def take_pings(self) -> int:
+        """How many double-CRLF pings came since the last call; each wants one CRLF back (RFC 5626 §4.4.1)."""
+        pings, self._pings = self._pings, 0
+        return pings
+
+    @property
+    def inside_message(self) -> bool:
+        """Whether a message has begun and not ended: a peer may not leave it so for long."""
+        return len(self._buffer) > 3
+
+    def _next(self) -> bytes | None:
+        if self._length is None:
+            self._skip_keep_alives()
+            self._length = self._message_length()
+        if self._length is None or len(self._buffer) < self._length:
+            return None
+        message = bytes(self._buffer[: self._length])
+        del self._buffer[: self._length]
+        self._length = None
+        self._searched = 0
+        return message
+
+    def _skip_keep_alives(self) -> None:
+        """Take CRLFs off the front. Four octets tell a ping from one CRLF (a pong, or a stray one)."""
+        buffer, start = self._buffer, 0
+        while len(buffer) - start >= 4 and buffer.startswith(b"\r\n", start):
+            if buffer.startswith(_PING, start):
+                self._pings += 1
+                start += 4
+            else:
+                start += 2
+        if start:
+            del buffer[:start]
+
+    def _message_length(self) -> int | None:
+        """Octets of the message that begins the buffer, None while its head is unfinished."""
+        end = self._buffer.find(_END_OF_HEAD, self._searched)
+        if end < 0:
+            self._searched = max(0, len(self._buffer) - 3)
+            if len(self._buffer) > MAX_HEAD:
+                raise broken_request(bytes(self._buffer), 513)
+            return None
+        head_length = end + len(_END_OF_HEAD)
+        if head_length > MAX_HEAD:
+            raise broken_request(bytes(self._buffer[:head_length]), 513)
+        lengths = _CONTENT_LENGTH.findall(self._buffer, 0, end + 2)
+        if len(lengths) != 1:
+            reason = "More Than One Content-Length" if lengths else "Missing Content-Length"
+            raise broken_request(bytes(self._buffer[:head_length]), 400, reason)
+        digits = lengths[0].strip()
+        if not digits.isdigit():
+            raise broken_request(bytes(self._buffer[:head_length]), 400, "Malformed Content-Length")
+        if len(digits) > 9 or head_length + int(digits) > MAX_MESSAGE:
+            raise broken_request(bytes(self._buffer[:head_length]), 513)
+        return head_length + int(digits)

@@ -1,0 +1,369 @@
+"""Requests and responses (RFC 3261 §7), from bytes and to bytes.
+
+`parse_message` checks everything that the transaction and dialog layers read, so that the properties
+of a parsed message never raise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, TypeVar
+
+from offhook.sip.errors import BadSyntax, MessageError, SipError, reason_for
+from offhook.sip.fields import CSeq, MediaType, NameAddr, Via
+from offhook.sip.grammar import TOKEN, parse_number
+from offhook.sip.headers import MAX_HEADERS, Headers, canonical_name
+from offhook.sip.uri import Uri
+
+MAX_MESSAGE: Final = 65535
+"""Octets of one message: what a UDP datagram can carry, and more than any call needs on a stream."""
+MAX_HEAD: Final = 32768
+"""Octets before the body; RFC 4475 §3.1.1.7 has 3.4 kB, tokens of RFC 8224 add a few more."""
+
+METHODS: Final = frozenset(
+    "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE".split()  # noqa: SIM905
+)
+"""The methods of the IANA registry."""
+
+SINGLE: Final = ("From", "To", "Call-ID", "CSeq", "Content-Length", "Max-Forwards", "Content-Type")
+"""Headers of which a message has one at most (RFC 4475 §3.3.8, §3.3.9)."""
+MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
+"""RFC 3261 §8.1.1; Max-Forwards may be missing, as RFC 2543 did not know it (RFC 4475 §3.4.1)."""
+
+_REQUEST_LINE = re.compile(rf"({TOKEN}) ([^ ]++) SIP/([0-9]++\.[0-9]++)", re.IGNORECASE)
+_STATUS_LINE = re.compile(r"SIP/([0-9]++\.[0-9]++) ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
+_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
+_QUOTED_PAIRS = re.compile(r'"(?:[^"\\\r\n]|\\[^\r\n])*+"')
+_CALL_ID = re.compile(
+    r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]++(?:@[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]++)?"
+)
+_SENT_BY = re.compile(
+    r"SIP[ \t]*+/[ \t]*+[0-9.]++[ \t]*+/[ \t]*+[A-Za-z]++[ \t]++[A-Za-z0-9.\-\[\]:]++", re.IGNORECASE
+)
+
+T = TypeVar("T")
+
+
+class Message:
+    """What requests and responses have in common. `headers` may be changed; the properties follow."""
+
+    __slots__ = ("body", "headers")
+
+    headers: Headers
+    body: bytes
+
+    @property
+    def vias(self) -> tuple[Via, ...]:
+        return self.headers.all("via", Via.parse)
+
+    @property
+    def via(self) -> Via:
+        """The top Via."""
+        return _present(self.vias, "Via")[0]
+
+    @property
+    def from_(self) -> NameAddr:
+        return _present(self.headers.first("from", _parse_from), "From")
+
+    @property
+    def to(self) -> NameAddr:
+        return _present(self.headers.first("to", _parse_to), "To")
+
+    @property
+    def call_id(self) -> str:
+        return _present(self.headers.first("call-id", _parse_call_id), "Call-ID")
+
+    @property
+    def cseq(self) -> CSeq:
+        return _present(self.headers.first("cseq", CSeq.parse), "CSeq")
+
+    @property
+    def contacts(self) -> tuple[NameAddr, ...]:
+        """All Contacts; none for `*`."""
+        if self.headers.get("contact") == "*":
+            return ()
+        return self.headers.all("contact", _parse_contact)
+
+    @property
+    def contact(self) -> NameAddr | None:
+        """The first Contact."""
+        contacts = self.contacts
+        return contacts[0] if contacts else None
+
+    @property
+    def routes(self) -> tuple[NameAddr, ...]:
+        return self.headers.all("route", _parse_route)
+
+    @property
+    def record_routes(self) -> tuple[NameAddr, ...]:
+        return self.headers.all("record-route", _parse_record_route)
+
+    @property
+    def max_forwards(self) -> int | None:
+        return self.headers.first("max-forwards", _parse_max_forwards)
+
+    @property
+    def content_type(self) -> MediaType | None:
+        return self.headers.first("content-type", MediaType.parse)
+
+    @property
+    def content_length(self) -> int | None:
+        """What Content-Length says, None where there is none."""
+        return self.headers.first("content-length", _parse_content_length)
+
+    def _to_bytes(self, start_line: str) -> bytes:
+        lines = [start_line]
+        lines += [f"{name}: {value}" for name, value in self.headers.items() if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode() + self.body
+
+
+class Request(Message):
+    __slots__ = ("method", "uri")
+
+    def __init__(self, method: str, uri: Uri, headers: Headers, body: bytes = b"") -> None:
+        self.method = method
+        self.uri = uri
+        self.headers = headers
+        self.body = body
+
+    def to_bytes(self) -> bytes:
+        """The message on the wire, with the Content-Length of its body."""
+        return self._to_bytes(f"{self.method} {self.uri} SIP/2.0")
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.uri}>"
+
+
+class Response(Message):
+    __slots__ = ("reason", "status")
+
+    def __init__(self, status: int, reason: str, headers: Headers, body: bytes = b"") -> None:
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self.body = body
+
+    def to_bytes(self) -> bytes:
+        """The message on the wire, with the Content-Length of its body."""
+        return self._to_bytes(f"SIP/2.0 {self.status} {self.reason}")
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.reason}>"
+
+
+def parse_message(data: bytes) -> Request | Response:
+    """One message from a datagram, or from a stream as `StreamFramer` cuts it.
+
+    Octets after Content-Length are ignored, without Content-Length the body is the rest (RFC 3261 §18.3).
+    Text that is not UTF-8 is read as Latin-1. MessageError for what cannot be accepted."""
+    head, separator, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    start_line, headers, problem = _parse_head(head)
+    if problem is None and not separator:
+        problem = BadSyntax("Missing Empty Line After Headers")
+    if start_line[:4].upper() == "SIP/":
+        return _parse_response(start_line, headers, body, problem)
+    return _parse_request(start_line, headers, body, problem)
+
+
+def _parse_head(head: bytes) -> tuple[str, Headers, SipError | None]:
+    """Start line and headers, and what is wrong with them (then without the broken lines)."""
+    problem: SipError | None = None
+    if len(head) > MAX_HEAD:
+        head = head[:MAX_HEAD]
+        problem = SipError(513)
+    try:
+        text = head.decode()
+    except UnicodeDecodeError:
+        text = head.decode("latin-1")
+    if _FORBIDDEN.search(text) and _FORBIDDEN.search(_QUOTED_PAIRS.sub("", text)):
+        problem = problem or BadSyntax("Control Character in Headers")
+        text = _FORBIDDEN.sub("", text)
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    start_line, *lines = text.split("\r\n")
+    if len(lines) > MAX_HEADERS:
+        del lines[MAX_HEADERS:]
+        problem = problem or SipError(513)
+    items = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        known = canonical_name(name.rstrip(" \t"))
+        if known is None or not colon:
+            problem = problem or BadSyntax("Malformed Header Line")
+        else:
+            items.append((known, value.strip(" \t")))
+    return start_line, Headers.trusted(items), problem
+
+
+def _parse_request(start_line: str, headers: Headers, body: bytes, problem: SipError | None) -> Request:
+    try:
+        if problem is not None:
+            raise problem
+        match = _REQUEST_LINE.fullmatch(start_line)
+        if match is None:
+            raise BadSyntax("Malformed Request-Line")
+        method, uri_text, version = match.groups()
+        if version != "2.0":
+            raise SipError(505)
+        uri = Uri.parse(uri_text)
+        if uri.headers:
+            raise BadSyntax("Request-URI With Headers")
+        request = Request(method, uri, headers, body)
+        _check(request)
+        if request.cseq.method != method:
+            raise SipError(400 if method in METHODS else 501, "CSeq Method Does Not Match")
+        _cut_body(request)
+    except SipError as error:
+        raise MessageError(
+            error.status, error.reason, _answerable(start_line, headers), error.headers
+        ) from error
+    return request
+
+
+def _parse_response(start_line: str, headers: Headers, body: bytes, problem: SipError | None) -> Response:
+    try:
+        if problem is not None:
+            raise problem
+        match = _STATUS_LINE.fullmatch(start_line)
+        if match is None:
+            raise BadSyntax("Malformed Status-Line")
+        version, status, reason = match.groups()
+        if version != "2.0":
+            raise SipError(505)
+        response = Response(int(status), reason or "", headers, body)
+        _check(response)
+        _cut_body(response)
+    except SipError as error:
+        raise MessageError(error.status, error.reason) from error
+    return response
+
+
+def _check(message: Message) -> None:
+    """That what layers above read is there, once, and well formed. It stays parsed."""
+    headers = message.headers
+    for name in MANDATORY:
+        if name not in headers:
+            raise BadSyntax(f"Missing {name}")
+    for name in SINGLE:
+        if headers.count(name) > 1:
+            raise BadSyntax(f"More Than One {name}")
+    if not message.vias:
+        raise BadSyntax("Malformed Via")
+    for via in message.vias:
+        _ = via.received
+    _ = (message.from_, message.to, message.call_id, message.cseq, message.contacts)
+    _ = (message.routes, message.record_routes, message.max_forwards, message.content_type)
+
+
+def _cut_body(message: Message) -> None:
+    length = message.content_length
+    if length is None:
+        return
+    if length > len(message.body):
+        raise BadSyntax("Content-Length Beyond End of Message")
+    message.body = message.body[:length]
+
+
+def _answerable(start_line: str, headers: Headers) -> Request | None:
+    """What an answer to a broken request needs: a Via, and what else there is (RFC 4475 §3.3.1)."""
+    try:
+        vias = headers.all("via", Via.parse)
+        for via in vias:
+            _ = via.received
+    except BadSyntax:
+        vias = ()
+    if not vias:
+        match = _SENT_BY.match(headers.get("via") or "")
+        if match is None:
+            return None
+        try:
+            via = Via.parse(match[0])
+        except BadSyntax:
+            return None
+        headers.set("Via", str(via))
+    method, _, rest = start_line.partition(" ")
+    return Request(method, Uri("", opaque=rest), headers)
+
+
+def broken_request(data: bytes, status: int, reason: str | None = None) -> MessageError:
+    """The error for a message that cannot be cut out of its stream, answerable if it is a request with a Via."""
+    start_line, headers, _ = _parse_head(data.partition(b"\r\n\r\n")[0])
+    is_response = start_line[:4].upper() == "SIP/"
+    return MessageError(status, reason, None if is_response else _answerable(start_line, headers))
+
+
+def respond(
+    request: Request,
+    status: int,
+    reason: str | None = None,
+    *,
+    to_tag: str | None = None,
+    headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
+) -> Response:
+    """The response to `request` (RFC 3261 §8.2.6): its Vias, From, To (with `to_tag` if it has no tag),
+    Call-ID and CSeq; its Timestamp in a 100 (§8.2.6.1), its Record-Route where a dialog may come of it
+    (§12.1.1)."""
+    items: list[tuple[str, str]] = []
+    for name, value in request.headers.items():
+        if name in ("Via", "From", "Call-ID", "CSeq"):
+            items.append((name, value))
+        elif name == "To":
+            items.append((name, _tagged(value, to_tag) if to_tag and status > 100 else value))
+        elif (name == "Timestamp" and status == 100) or (name == "Record-Route" and 101 <= status < 300):
+            items.append((name, value))
+    answer = Headers.trusted(items)
+    for name, value in headers:
+        answer.add(name, value)
+    return Response(status, reason or reason_for(status), answer, body)
+
+
+def _tagged(value: str, tag: str) -> str:
+    try:
+        if NameAddr.parse(value).tag is not None:
+            return value
+    except BadSyntax:
+        return value
+    return f"{value};tag={tag}"
+
+
+def _present(value: T | None, name: str) -> T:
+    if not value:
+        raise BadSyntax(f"Missing {name}")
+    return value
+
+
+def _parse_from(text: str) -> NameAddr:
+    return NameAddr.parse(text, "From")
+
+
+def _parse_to(text: str) -> NameAddr:
+    return NameAddr.parse(text, "To")
+
+
+def _parse_contact(text: str) -> NameAddr:
+    return NameAddr.parse(text, "Contact")
+
+
+def _parse_route(text: str) -> NameAddr:
+    return NameAddr.parse(text, "Route")
+
+
+def _parse_record_route(text: str) -> NameAddr:
+    return NameAddr.parse(text, "Record-Route")
+
+
+def _parse_call_id(text: str) -> str:
+    if not _CALL_ID.fullmatch(text):
+        raise BadSyntax("Malformed Call-ID")
+    return text
+
+
+def _parse_max_forwards(text: str) -> int:
+    return parse_number(text, "Max-Forwards", 255)
+
+
+def _parse_content_length(text: str) -> int:
+    return parse_number(text, "Content-Length", 2**31)
