@@ -1,0 +1,154 @@
+"""Voice activity of every call of the node, evaluated together.
+
+Silero VAD at 8 kHz judges 256 samples (32 ms) at a time. One row alone costs about 72 us, a row in a batch
+of 32 or more about 20 us, so the channels only collect audio and `VoiceActivity.run` evaluates all that have
+enough in one call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from offhook.speech.base import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE
+
+MODEL = Path(__file__).parent / "models" / "silero_vad.onnx"
+CHUNK_SAMPLES = 256
+CONTEXT_SAMPLES = 32
+CHUNK_SECONDS = CHUNK_SAMPLES / SAMPLE_RATE
+
+_WINDOW = CONTEXT_SAMPLES + CHUNK_SAMPLES
+_KEPT_FRAMES = 5
+_ROW = _WINDOW + _KEPT_FRAMES * FRAME_SAMPLES
+_SCALE = np.float32(1 / 32768)
+
+log = logging.getLogger(__name__)
+
+
+class ActivityChannel:
+    """One caller's audio on its way to the model. Made by `VoiceActivity.open`."""
+
+    __slots__ = ("_activity", "closed", "end", "on_probability", "queued", "row")
+
+    def __init__(self, activity: VoiceActivity, row: int, on_probability: Callable[[float], None]) -> None:
+        self._activity = activity
+        self.row = row
+        self.end = CONTEXT_SAMPLES
+        self.queued = False
+        self.closed = False
+        self.on_probability = on_probability
+
+    def push(self, frame: bytes) -> None:
+        """Take 20 ms (320 bytes). If `run` has not been called for 100 ms, the oldest audio is dropped.
+        Ignored once closed. Raises ValueError for any other length."""
+        if len(frame) != FRAME_BYTES:
+            raise ValueError(f"a frame has {FRAME_BYTES} bytes, not {len(frame)}")
+        if not self.closed:
+            self._activity.take(self, frame)
+
+    def close(self) -> None:
+        """No callback comes after this."""
+        if not self.closed:
+            self.closed = True
+            self._activity.release(self)
+
+
+class VoiceActivity:
+    """The voice activity detector of a node.
+
+    `batch` bounds how many rows one `run` evaluates, and thereby how long it holds the loop (64 rows: about
+    1.3 ms). Rows beyond it follow in a call of their own, right after whatever else is ready on the loop."""
+
+    def __init__(self, model: Path = MODEL, batch: int = 64) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._rate = np.array(SAMPLE_RATE, np.int64)
+        self._batch = batch
+        self._audio = np.zeros((batch, _ROW), np.float32)
+        self._states = np.zeros((2, batch, 128), np.float32)
+        self._free = list(range(batch))
+        self._ready: deque[ActivityChannel] = deque()
+        self._again = False
+
+    def open(self, on_probability: Callable[[float], None]) -> ActivityChannel:
+        """A channel whose callback gets the probability of speech (0..1) in each 32 ms, in order,
+        from within `run`."""
+        if not self._free:
+            self._grow()
+        row = self._free.pop()
+        self._audio[row] = 0
+        self._states[:, row] = 0
+        return ActivityChannel(self, row, on_probability)
+
+    def take(self, channel: ActivityChannel, frame: bytes) -> None:
+        audio = self._audio[channel.row]
+        end = channel.end
+        if end + FRAME_SAMPLES > _ROW:
+            audio[CONTEXT_SAMPLES : end - FRAME_SAMPLES] = audio[CONTEXT_SAMPLES + FRAME_SAMPLES : end]
+            end -= FRAME_SAMPLES
+        audio[end : end + FRAME_SAMPLES] = np.frombuffer(frame, "<i2")
+        channel.end = end + FRAME_SAMPLES
+        if channel.end >= _WINDOW and not channel.queued:
+            channel.queued = True
+            self._ready.append(channel)
+
+    def release(self, channel: ActivityChannel) -> None:
+        self._free.append(channel.row)
+
+    def run(self) -> None:
+        """Evaluate the channels that have 32 ms of audio; call after each 20 ms tick, on the loop.
+        An error of one channel's callback is logged and touches no other channel."""
+        self._again = False
+        channels: list[ActivityChannel] = []
+        while self._ready and len(channels) < self._batch:
+            channel = self._ready.popleft()
+            channel.queued = False
+            if not channel.closed:
+                channels.append(channel)
+        if channels:
+            for channel, probability in zip(channels, self._evaluate(channels), strict=True):
+                self._tell(channel, probability)
+        if self._ready and not self._again:
+            self._again = True
+            asyncio.get_running_loop().call_soon(self.run)
+
+    def _evaluate(self, channels: list[ActivityChannel]) -> list[float]:
+        rows = [channel.row for channel in channels]
+        window = self._audio[rows, :_WINDOW]
+        window *= _SCALE
+        inputs = {"input": window, "state": self._states[:, rows], "sr": self._rate}
+        output, states = self._session.run(None, inputs)
+        self._states[:, rows] = states
+        # What is left becomes the start of the row: the last 32 samples judged, then those not judged yet.
+        self._audio[rows, : _ROW - CHUNK_SAMPLES] = self._audio[rows, CHUNK_SAMPLES:]
+        for channel in channels:
+            channel.end -= CHUNK_SAMPLES
+            if channel.end >= _WINDOW:
+                channel.queued = True
+                self._ready.append(channel)
+        probabilities: NDArray[np.float32] = output
+        return [float(p) for p in probabilities[:, 0]]
+
+    def _tell(self, channel: ActivityChannel, probability: float) -> None:
+        if channel.closed:
+            return
+        try:
+            channel.on_probability(probability)
+        except Exception:
+            log.exception("a listener to voice activity failed")
+
+    def _grow(self) -> None:
+        rows = len(self._audio)
+        self._audio = np.concatenate([self._audio, np.zeros_like(self._audio)])
+        self._states = np.concatenate([self._states, np.zeros_like(self._states)], axis=1)
+        self._free.extend(range(rows, 2 * rows))

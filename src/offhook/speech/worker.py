@@ -1,0 +1,115 @@
+"""The worker process: takes one job after the other from its socket, until the socket closes.
+
+Started by `workers.py` as `python -P -m offhook.speech.worker FD`. It reads nothing but that socket and
+the model files, and writes nothing but that socket and stderr. The kernel closes the socket when the node
+dies, however it dies, so a worker never outlives it by more than the job at hand.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+
+from offhook.speech.framing import Frame, Head, Unpacker, Value, pack
+
+Handler = Callable[[Head, bytes], Iterator[tuple[Mapping[str, Value], bytes]]]
+"""One kind of job: its head and bytes -> heads and bytes of the replies, as they come. What it raises
+is the job's failure."""
+
+_READ = 65536
+_NICENESS = 5
+
+
+class _NodeGone(Exception):
+    pass
+
+
+class _Link:
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._unpacker = Unpacker()
+        self._frames: deque[Frame] = deque()
+
+    def send(self, head: Mapping[str, Value], blob: bytes = b"") -> None:
+        try:
+            self._socket.sendall(pack(head, blob))
+        except OSError:
+            raise _NodeGone from None
+
+    def next(self) -> Frame:
+        while not self._frames:
+            self._read()
+        return self._frames.popleft()
+
+    def cancelled(self, job: Value) -> bool:
+        """Whether the node has taken back the job at hand. It sends nothing else meanwhile."""
+        while select.select([self._socket], [], [], 0)[0]:
+            self._read()
+        return any(frame.head.get("cancel") == job for frame in self._frames)
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(_READ)
+        except OSError:
+            raise _NodeGone from None
+        if not data:
+            raise _NodeGone
+        self._frames.extend(self._unpacker.feed(data))
+
+
+def serve(sock: socket.socket, load: Callable[[], Mapping[str, Handler]]) -> None:
+    """Load the engines, say so, and do jobs until the node closes the socket."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the node; it finishes its calls first
+    sock.setblocking(True)
+    link = _Link(sock)
+    try:
+        try:
+            handlers = load()
+        except Exception as error:
+            link.send({"ready": False, "error": _describe(error)})
+            return
+        link.send({"ready": True})
+        while True:
+            _do(link, handlers, link.next())
+    except _NodeGone:
+        return
+
+
+def _do(link: _Link, handlers: Mapping[str, Handler], frame: Frame) -> None:
+    head, blob = frame
+    job = head.get("job")
+    if job is None:
+        return  # a cancellation that came after its job had ended
+    try:
+        for reply, data in handlers[str(head.get("kind"))](head, blob):
+            if link.cancelled(job):
+                break
+            link.send({**reply, "job": job}, data)
+    except _NodeGone:
+        raise
+    except Exception as error:
+        link.send({"job": job, "error": _describe(error)})
+    else:
+        link.send({"job": job, "end": True})
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The 20 ms clock of the node comes first when cores are scarce.
+    os.nice(_NICENESS)
+    from offhook.speech.local_engines import load
+
+    serve(socket.socket(fileno=int(sys.argv[1])), load)
+
+
+if __name__ == "__main__":
+    main()
