@@ -2,5 +2,24 @@
 
 from .addresses import Address
 from .datagrams import DatagramOpener, Datagrams, Receive, open_datagrams
+from .guard import AddressGuard, AddressRefused, ConnectFailed, NameNotFound
+from .http import BodyRefused, BodyTooLarge, causes, guarded_client, read_bounded
+from .outside import Outside
 
-__all__ = ["Address", "DatagramOpener", "Datagrams", "Receive", "open_datagrams"]
+__all__ = [
+    "Address",
+    "AddressGuard",
+    "AddressRefused",
+    "BodyRefused",
+    "BodyTooLarge",
+    "ConnectFailed",
+    "DatagramOpener",
+    "Datagrams",
+    "NameNotFound",
+    "Outside",
+    "Receive",
+    "causes",
+    "guarded_client",
+    "open_datagrams",
+    "read_bounded",
+]

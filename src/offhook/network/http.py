@@ -1,0 +1,145 @@
+"""An HTTP client that reaches only what the guard allows."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Iterator
+
+import httpcore2
+import httpx2
+
+from .guard import ATTEMPT_TIMEOUT, AddressGuard, NameNotFound
+
+MAX_CONNECTIONS = 1024
+MAX_IDLE_CONNECTIONS = 128
+IDLE_SECONDS = 15.0
+"""Shorter than what common servers keep an idle connection for, so that a request seldom meets one that
+is just being closed."""
+
+DEFAULT_TIMEOUT = httpx2.Timeout(20.0)
+
+
+class BodyRefused(Exception):
+    """The body of an answer is not taken. The message says why."""
+
+
+class BodyTooLarge(BodyRefused):
+    """It is longer than the limit."""
+
+
+class GuardedBackend(httpcore2.AsyncNetworkBackend):
+    """Opens connections to checked addresses. TLS still asks for the host by name, and verifies that name,
+    since httpcore takes it from the URL."""
+
+    def __init__(self, guard: AddressGuard) -> None:
+        self._guard = guard
+        self._network = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._connect(host, port, local_address, socket_options)
+        except NameNotFound as error:
+            raise httpcore2.ConnectError(str(error)) from error
+        except TimeoutError as error:
+            raise httpcore2.ConnectTimeout(f"{host}: no connection within {timeout:g} s") from error
+
+    async def _connect(
+        self,
+        host: str,
+        port: int,
+        local_address: str | None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None,
+    ) -> httpcore2.AsyncNetworkStream:
+        addresses = await self._guard.resolve(host, port)
+        for address in addresses[:-1]:
+            try:
+                return await self._network.connect_tcp(
+                    address.host, port, ATTEMPT_TIMEOUT, local_address, socket_options
+                )
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                continue
+        return await self._network.connect_tcp(addresses[-1].host, port, None, local_address, socket_options)
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        raise httpcore2.UnsupportedProtocol("local sockets are not reachable from here")
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class GuardedTransport(httpx2.AsyncHTTPTransport):
+    """httpx's own transport over a connection pool with a `GuardedBackend`."""
+
+    def __init__(self, guard: AddressGuard, tls: ssl.SSLContext) -> None:
+        super().__init__(verify=tls, trust_env=False)
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=tls,
+            max_connections=MAX_CONNECTIONS,
+            max_keepalive_connections=MAX_IDLE_CONNECTIONS,
+            keepalive_expiry=IDLE_SECONDS,
+            network_backend=GuardedBackend(guard),
+        )
+
+
+def guarded_client(
+    guard: AddressGuard,
+    *,
+    tls: ssl.SSLContext | None = None,
+    timeout: httpx2.Timeout | None = None,
+) -> httpx2.AsyncClient:
+    """A client without redirects, without proxies or passwords from the environment. `tls` is the system's
+    trust unless given; `timeout` holds where a request brings none.
+
+    Requests raise AddressRefused besides httpx's own errors."""
+    context = tls if tls is not None else httpx2.create_ssl_context()
+    return httpx2.AsyncClient(
+        transport=GuardedTransport(guard, context),
+        timeout=timeout if timeout is not None else DEFAULT_TIMEOUT,
+        follow_redirects=False,
+        trust_env=False,
+        # Nothing compressed: a few bytes could unpack to gigabytes.
+        headers={"User-Agent": "offhook", "Accept-Encoding": "identity"},
+    )
+
+
+async def read_bounded(response: httpx2.Response, limit: int) -> bytes:
+    """The body of a streamed answer, at most `limit` bytes of it. Raises BodyTooLarge, or BodyRefused for
+    a compressed one, which was not asked for."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise BodyRefused(f"the answer is compressed ({encoding[:40]}), which was not asked for")
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and int(length[:20]) > limit:
+        raise BodyTooLarge(f"the answer is longer than {limit} bytes")
+    body = bytearray()
+    async for part in response.aiter_raw():
+        body += part
+        if len(body) > limit:
+            raise BodyTooLarge(f"the answer is longer than {limit} bytes")
+    return bytes(body)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """`error`, what it came from, what that came from, and so on: a failed request's NameNotFound or
+    ssl.SSLError is in here, below httpx's own error."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        # httpcore raises anew `from None`, which leaves only the context.
+        current = current.__cause__ or current.__context__
