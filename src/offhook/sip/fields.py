@@ -46,6 +46,7 @@ _VIA = re.compile(
 _CSEQ = re.compile(rf"([0-9]++)[ \t]++({TOKEN})")
 _MEDIA_TYPE = re.compile(rf"({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]*+(;.*)?", re.DOTALL)
 _VALUE = re.compile(rf"({TOKEN})[ \t]*+(;.*)?", re.DOTALL)
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
 _RECEIVED_IPV6 = re.compile(r"\[?([0-9A-Fa-f:.]++)\]?")
 
 
@@ -146,7 +147,7 @@ class Via:
     def rport(self) -> int | None:
         """The port the message came from, None when it is absent or still empty (RFC 3581)."""
         value = param(self.params, "rport")
-        return parse_port(value, "Via") if value and value.isascii() and value.isdigit() else None
+        return int(value) if value and _PORT.fullmatch(value) else None
 
     @property
     def wants_rport(self) -> bool:

@@ -13,7 +13,7 @@ from offhook.sip.errors import BadSyntax, MessageError, SipError, reason_for
 from offhook.sip.fields import CSeq, MediaType, NameAddr, Via
 from offhook.sip.grammar import TOKEN, parse_number
 from offhook.sip.headers import MAX_HEADERS, Headers, canonical_name
-from offhook.sip.uri import Uri
+from offhook.sip.uri import MAX_URI, Uri
 
 MAX_MESSAGE: Final = 65535
 """Octets of one message: what a UDP datagram can carry, and more than any call needs on a stream."""
@@ -32,9 +32,10 @@ MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
 
 _REQUEST_LINE = re.compile(rf"({TOKEN}) ([^ ]++) SIP/([0-9]++\.[0-9]++)", re.IGNORECASE)
 _STATUS_LINE = re.compile(r"SIP/([0-9]++\.[0-9]++) ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
-_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+_FOLD = re.compile(r"\r\n[ \t]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
-_QUOTED_PAIRS = re.compile(r'"(?:[^"\\\r\n]|\\[^\r\n])*+"')
+_QUOTED_STRING = re.compile(r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\r\n])*+"')
 _CALL_ID = re.compile(
     r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]++(?:@[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]++)?"
 )
@@ -177,7 +178,7 @@ def _parse_head(head: bytes) -> tuple[str, Headers, SipError | None]:
         text = head.decode()
     except UnicodeDecodeError:
         text = head.decode("latin-1")
-    if _FORBIDDEN.search(text) and _FORBIDDEN.search(_QUOTED_PAIRS.sub("", text)):
+    if _has_forbidden(text):
         problem = problem or BadSyntax("Control Character in Headers")
         text = _FORBIDDEN.sub("", text)
     if "\r\n " in text or "\r\n\t" in text:
@@ -197,6 +198,14 @@ def _parse_head(head: bytes) -> tuple[str, Headers, SipError | None]:
     return start_line, Headers.trusted(items), problem
 
 
+def _has_forbidden(text: str) -> bool:
+    """Whether there is a line break that ends no line, or a control character outside a quoted-pair."""
+    breaks = text.count("\r\n")
+    if breaks == text.count("\n") == text.count("\r") and not _CONTROL.search(text):
+        return False
+    return _FORBIDDEN.search(_QUOTED_STRING.sub("", text)) is not None
+
+
 def _parse_request(start_line: str, headers: Headers, body: bytes, problem: SipError | None) -> Request:
     try:
         if problem is not None:
@@ -207,6 +216,8 @@ def _parse_request(start_line: str, headers: Headers, body: bytes, problem: SipE
         method, uri_text, version = match.groups()
         if version != "2.0":
             raise SipError(505)
+        if len(uri_text) > MAX_URI:
+            raise SipError(414)
         uri = Uri.parse(uri_text)
         if uri.headers:
             raise BadSyntax("Request-URI With Headers")
@@ -288,7 +299,7 @@ def _answerable(start_line: str, headers: Headers) -> Request | None:
 
 
 def broken_request(data: bytes, status: int, reason: str | None = None) -> MessageError:
-    """The error for a message that cannot be cut out of its stream, answerable if it is a request with a Via."""
+    """The error for a message that cannot be cut out of its stream; answerable if a request with a Via."""
     start_line, headers, _ = _parse_head(data.partition(b"\r\n\r\n")[0])
     is_response = start_line[:4].upper() == "SIP/"
     return MessageError(status, reason, None if is_response else _answerable(start_line, headers))
