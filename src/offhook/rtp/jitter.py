@@ -124,7 +124,7 @@ class JitterBuffer:
                 return
         if rest == 0 and len(payload) == FRAME_SAMPLES:
             last = index
-            self._frames[index] = payload
+            self._whole(index, payload)
         else:
             last = self._cut(index, rest, payload)
         if last >= self._next + MAX_DEPTH:
@@ -210,7 +210,7 @@ class JitterBuffer:
             if index < self._next or index in self._frames:
                 pass
             elif len(piece) == FRAME_SAMPLES:
-                self._frames[index] = piece
+                self._whole(index, piece)
             else:
                 self._join(index, rest, piece)
             at += len(piece)
@@ -218,13 +218,17 @@ class JitterBuffer:
             rest = 0
         return index - 1
 
+    def _whole(self, index: int, frame: bytes) -> None:
+        self._frames[index] = frame
+        if self._partial:
+            self._partial.pop(index, None)
+
     def _join(self, index: int, rest: int, piece: bytes) -> None:
         partial = self._partial.get(index)
         if partial is None:
             partial = self._partial[index] = _Partial(self._silence)
         if partial.add(rest, piece):
-            del self._partial[index]
-            self._frames[index] = bytes(partial.samples)
+            self._whole(index, bytes(partial.samples))
 
     def _leave_out(self, until: int) -> None:
         """Go on at position `until`; everything before it is left out."""
