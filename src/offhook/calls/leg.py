@@ -1,0 +1,221 @@
+"""A leg: one SIP dialog with its RTP session. It negotiates, carries audio and notices when the peer is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from offhook.network import Address
+from offhook.rtp import AudioSink, AudioSource, Clock, PortPool, RtpStream
+from offhook.rtp.ports import MediaPort
+from offhook.sip.errors import SipError
+from offhook.sip.message import Request
+from offhook.sip.sdp import MediaAgreement, SessionDescription, accept_answer, answer, offer
+from offhook.sip.session import Session
+
+LegEnd = Literal["hung-up", "unacknowledged", "gone", "no-audio"]
+"""Why a leg ended of itself: the peer's BYE; no ACK; the dialog lost; no packet for too long."""
+
+MEDIA_CHECK_SECONDS: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class LegOwner(Protocol):
+    """What a leg tells whoever owns it."""
+
+    def leg_connected(self) -> None:
+        """The answer was acknowledged: audio flows both ways."""
+        ...
+
+    def leg_ended(self, end: LegEnd, detail: str) -> None:
+        """Once. The SIP side is finished; the owner still closes the leg."""
+        ...
+
+    def leg_requested(self, request: Request) -> int:
+        """A request inside the dialog (INFO, NOTIFY, REFER, MESSAGE): the status to answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What legs of this node share. `advertised` is the address that goes into SDP."""
+
+    clock: Clock
+    ports: PortPool
+    advertised: str
+    rng: random.Random
+    timeout: float
+    """Seconds without a packet after which a leg counts as lost."""
+
+
+class Leg:
+    """Made with an offer (or without), `open()` gives the SDP to answer with; then `session` is set by the owner."""
+
+    def __init__(self, media: Media, owner: LegOwner, sink: AudioSink, source: AudioSource, call_id: str) -> None:
+        self._media = media
+        self._owner = owner
+        self._sink = sink
+        self._source = source
+        self._call_id = call_id
+        self._session_id = media.rng.getrandbits(62)
+        self._version = 1
+        self._port: MediaPort | None = None
+        self._local: SessionDescription | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._connected = False
+        self._over = False
+        self.session: Session | None = None
+        self.stream: RtpStream | None = None
+        self.agreement: MediaAgreement | None = None
+
+    async def open(self, offered: bytes | None) -> bytes:
+        """Take a port and return the SDP for the 200: an answer, or our offer when the INVITE had none.
+
+        Raises SipError (488, 400) for an offer that cannot be met and PortsExhausted."""
+        if offered is None:
+            await self._take_port()
+            self._local = self._offer()
+            return self._local.to_bytes()
+        theirs = SessionDescription.parse(offered)
+        # Before a port is taken: an offer that cannot be met must cost nothing.
+        answer(theirs, address=self._media.advertised, port=9, session_id=self._session_id, version=1)
+        await self._take_port()
+        ours, agreement = self._answer(theirs)
+        self._agree(agreement)
+        self._local = ours
+        return ours.to_bytes()
+
+    async def close(self) -> None:
+        """Release the port and leave the clock. The dialog is the session's own."""
+        self._over = True
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self.stream is not None:
+            self._media.clock.remove(self.stream)
+            self.stream.close()
+        elif self._port is not None:
+            self._port.close()
+        self._port = None
+
+    def hang_up(self) -> None:
+        if self.session is not None:
+            self.session.bye()
+
+    # -- SessionHandler -------------------------------------------------------------------------
+
+    def acknowledged(self, body: bytes) -> None:
+        if self.agreement is None and not self._take_late_answer(body):
+            return
+        self._connect()
+
+    def unacknowledged(self) -> None:
+        self._end("unacknowledged", "no ACK came")
+
+    def hung_up(self, request: Request) -> None:
+        self._end("hung-up", request.headers.get("Reason") or "BYE")
+
+    def gone(self, reason: str) -> None:
+        self._end("gone", reason)
+
+    def requested(self, request: Request) -> int:
+        return self._owner.leg_requested(request)
+
+    def reoffered(self, offered: bytes | None) -> bytes:
+        """A re-INVITE or UPDATE: hold, resume, a moved address. Raises SipError; the session then goes on as it was."""
+        self._version += 1
+        if offered is None:
+            self._local = self._offer()
+            return self._local.to_bytes()
+        ours, agreement = self._answer(SessionDescription.parse(offered))
+        self._agree(agreement)
+        self._local = ours
+        return ours.to_bytes()
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    async def _take_port(self) -> None:
+        self._port = await self._media.ports.open()
+
+    def _answer(self, theirs: SessionDescription) -> tuple[SessionDescription, MediaAgreement]:
+        assert self._port is not None
+        return answer(
+            theirs,
+            address=self._media.advertised,
+            port=self._port.local.port,
+            session_id=self._session_id,
+            version=self._version,
+        )
+
+    def _offer(self) -> SessionDescription:
+        assert self._port is not None
+        return offer(
+            address=self._media.advertised,
+            port=self._port.local.port,
+            session_id=self._session_id,
+            version=self._version,
+        )
+
+    def _take_late_answer(self, body: bytes) -> bool:
+        try:
+            if self._local is None or not body:
+                raise SipError(488, "The ACK carries no answer")
+            self._agree(accept_answer(self._local, SessionDescription.parse(body)))
+        except SipError as error:
+            _log.warning("call=%s the answer in the ACK cannot be met: %s", self._call_id, error)
+            self.hang_up()
+            self._end("gone", str(error))
+            return False
+        return True
+
+    def _agree(self, agreement: MediaAgreement) -> None:
+        self.agreement = agreement
+        if self.stream is not None:
+            self.stream.update(agreement)
+            return
+        if self._port is None:
+            return
+        self.stream = RtpStream(
+            self._port, agreement, rng=self._media.rng, sink=self._sink, source=self._source
+        )
+
+    def _connect(self) -> None:
+        if self._connected or self._over or self.stream is None:
+            return
+        self._connected = True
+        loop = asyncio.get_running_loop()
+        self.stream.last_packet_at = loop.time()
+        self._media.clock.add(self.stream)
+        self._watch = loop.call_later(MEDIA_CHECK_SECONDS, self._check_media, loop)
+        self._owner.leg_connected()
+
+    def _check_media(self, loop: asyncio.AbstractEventLoop) -> None:
+        stream, agreement = self.stream, self.agreement
+        if self._over or stream is None or agreement is None:
+            return
+        if agreement.direction in ("sendonly", "inactive"):
+            # On hold the peer sends nothing, and may for as long as it likes.
+            stream.last_packet_at = loop.time()
+        silent = loop.time() - stream.last_packet_at
+        if silent >= self._media.timeout:
+            self._end("no-audio", f"no packet from the caller for {silent:.0f} s")
+            return
+        self._watch = loop.call_later(MEDIA_CHECK_SECONDS, self._check_media, loop)
+
+    def _end(self, end: LegEnd, detail: str) -> None:
+        if self._over:
+            return
+        self._over = True
+        self._owner.leg_ended(end, detail)
+
+
+def remote_address(leg: Leg) -> Address | None:
+    """Where the leg's audio goes, once negotiated."""
+    return None if leg.agreement is None else leg.agreement.remote
+
+

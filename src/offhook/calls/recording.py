@@ -1,0 +1,195 @@
+"""Recordings, written as the call goes: one stereo and one mono WAV per call.
+
+Left is the customer, right the assistant; both tracks grow with the 20 ms clock, so a sample's place in the
+file is its time in the call. Once a second the collected audio goes to the writer, which appends it and mends
+the header: a killed process leaves files that open and lack the last second at most."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import struct
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+
+import numpy as np
+
+SAMPLE_RATE: Final = 8000
+PIECE_BYTES: Final = 2 * SAMPLE_RATE
+"""One second of one track: what a crash may cost."""
+
+_HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_log = logging.getLogger(__name__)
+
+
+def wav_header(channels: int, data_bytes: int) -> bytes:
+    """The 44 bytes before 16-bit PCM at 8 kHz (RIFF/WAVE, format 1)."""
+    frame = 2 * channels
+    return _HEADER.pack(
+        b"RIFF", 36 + data_bytes, b"WAVE",
+        b"fmt ", 16, 1, channels, SAMPLE_RATE, SAMPLE_RATE * frame, frame, 16,
+        b"data", data_bytes,
+    )  # fmt: skip
+
+
+class _WavFile:
+    def __init__(self, path: Path, channels: int) -> None:
+        self._channels = channels
+        self._bytes = 0
+        self._file: BinaryIO = path.open("wb", buffering=0)
+        try:
+            self._file.write(wav_header(channels, 0))
+        except OSError:
+            self._file.close()
+            raise
+
+    def append(self, data: bytes) -> None:
+        self._file.seek(44 + self._bytes)
+        self._file.write(data)
+        self._bytes += len(data)
+        self._file.seek(0)
+        self._file.write(wav_header(self._channels, self._bytes))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def stereo_path(folder: Path, call_id: str) -> Path:
+    return folder / call_id / "stereo.wav"
+
+
+def mono_path(folder: Path, call_id: str) -> Path:
+    return folder / call_id / "mono.wav"
+
+
+class _Files:
+    """The two files of one recording. Lives on the writer's thread."""
+
+    def __init__(self, folder: Path, call_id: str) -> None:
+        (folder / call_id).mkdir(parents=True, exist_ok=True)
+        self._stereo = _WavFile(stereo_path(folder, call_id), 2)
+        try:
+            self._mono = _WavFile(mono_path(folder, call_id), 1)
+        except OSError:
+            self._stereo.close()
+            raise
+
+    def append(self, heard: bytes, said: bytes) -> None:
+        left = np.frombuffer(heard, "<i2")
+        right = np.frombuffer(said, "<i2")
+        both = np.empty((len(left), 2), "<i2")
+        both[:, 0] = left
+        both[:, 1] = right
+        self._stereo.append(both.tobytes())
+        mixed = np.clip(left.astype(np.int32) + right, -32768, 32767).astype("<i2")
+        self._mono.append(mixed.tobytes())
+
+    def close(self) -> None:
+        self._stereo.close()
+        self._mono.close()
+
+
+Job = Callable[[], None]
+
+
+class Writer(Protocol):
+    """Runs jobs in the order given, away from the clock."""
+
+    def submit(self, job: Job) -> None: ...
+
+
+class InlineWriter:
+    """Runs each job at once. For tests on the virtual clock, which has no threads to wait for."""
+
+    def submit(self, job: Job) -> None:
+        job()
+
+
+class WriterThread:
+    """One thread that writes all recordings of the node: a slow disk must never hold the 20 ms clock.
+
+    `backlog` jobs may wait (a job is one second of one call); a disk that is slower than that loses audio
+    of the recordings rather than memory of the process."""
+
+    def __init__(self, backlog: int = 4096) -> None:
+        self._jobs: queue.Queue[Job | None] = queue.Queue(backlog)
+        self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
+        self._thread.start()
+        self.dropped = 0
+
+    def submit(self, job: Job) -> None:
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Write what is waiting, then end the thread. Blocks; call it when the node stops."""
+        self._jobs.put(None)
+        self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+
+class Recorder:
+    """One call's recording. `exchanged` is called on the 20 ms tick and only collects."""
+
+    __slots__ = ("_call_id", "_closed", "_files", "_folder", "_heard", "_said", "_writer", "failed", "frames")
+
+    def __init__(self, folder: Path, call_id: str, writer: Writer) -> None:
+        self._folder = folder
+        self._call_id = call_id
+        self._writer = writer
+        self._files: _Files | None = None
+        self._heard = bytearray()
+        self._said = bytearray()
+        self._closed = False
+        self.failed = False
+        self.frames = 0
+
+    def exchanged(self, heard: bytes, said: bytes) -> None:
+        """One frame of each side, 320 bytes each."""
+        if self._closed or self.failed:
+            return
+        self._heard += heard
+        self._said += said
+        self.frames += 1
+        if len(self._heard) >= PIECE_BYTES:
+            self._hand_over()
+
+    def close(self, done: Callable[[], None] | None = None) -> None:
+        """Write the rest. `done` runs on the writer's thread when the files are complete."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._heard:
+            self._hand_over()
+        self._writer.submit(lambda: self._finish(done))
+
+    def _hand_over(self) -> None:
+        heard, said = bytes(self._heard), bytes(self._said)
+        self._heard.clear()
+        self._said.clear()
+        self._writer.submit(lambda: self._write(heard, said))
+
+    def _write(self, heard: bytes, said: bytes) -> None:
+        if self.failed:
+            return
+        try:
+            if self._files is None:
+                self._files = _Files(self._folder, self._call_id)
+            self._files.append(heard, said)
+        except OSError as error:
+            # The call matters more than its recording: keep what is on disk, say so once, go on.
+            self.failed = True
+            _log.error("call=%s recording stopped: %s", self._call_id, error)
+
+    def _finish(self, done: Callable[[], None] | None) -> None:
+        if self._files is not None:
+            self._files.close()
+        if done is not None:
+            done()

@@ -1,0 +1,154 @@
+"""All calls of this node: who is let in, who is told to wait, how the node drains, what a crash left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from offhook.calls.admission import Admission
+from offhook.calls.call import Call
+from offhook.calls.caller import customer, header_variables
+from offhook.calls.record import CallRecord
+from offhook.calls.services import Services
+from offhook.sip.invitation import Invitation
+from offhook.sip.uri import Uri
+
+LOOKUP_SECONDS: Final = 5.0
+"""For finding the number in the database; beyond it the caller hears 503 instead of nothing."""
+
+RETRY_AFTER: Final = (("Retry-After", "10"),)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`calls`: at most so many at once on this node. `domain`: the only host part that is ours, if set."""
+
+    calls: int
+    domain: str | None = None
+
+
+class Calls:
+    """The user agent's handler."""
+
+    def __init__(self, services: Services, limits: Limits, admission: Admission) -> None:
+        self._services = services
+        self._limits = limits
+        self._admission = admission
+        self._active: dict[str, Call] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.draining = False
+        self.accepted = 0
+        self.refused = 0
+
+    # -- in -------------------------------------------------------------------------------------
+
+    def invited(self, invitation: Invitation) -> None:
+        if self.draining or len(self._active) >= self._limits.calls:
+            why = "draining" if self.draining else f"{self._limits.calls} calls are up"
+            self._refuse(invitation, 503, why, RETRY_AFTER)
+            return
+        task = asyncio.create_task(self._admit(invitation))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _admit(self, invitation: Invitation) -> None:
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                number = await self._number(invitation.request.uri)
+                org = {} if number is None else await self._services.directory.org(number["orgId"])
+        except Exception as error:
+            _log.error("sip-call=%s the number could not be looked up: %r", invitation.call_id, error)
+            self._refuse(invitation, 503, "no database", RETRY_AFTER)
+            return
+        if invitation.finished:
+            return
+        if number is None:
+            self._refuse(invitation, 404, f"no number {invitation.request.uri.user}")
+            return
+        challenge = self._admission.challenge(invitation.request, number)
+        if challenge is not None:
+            self._refuse(invitation, challenge.status, "authentication", challenge.headers)
+            return
+        self._take(invitation, number, org)
+
+    async def _number(self, uri: Uri) -> Mapping[str, Any] | None:
+        domain = self._limits.domain
+        if not uri.user or (domain is not None and uri.host != domain.lower()):
+            return None
+        return await self._services.directory.number(uri.user)
+
+    def _take(self, invitation: Invitation, number: Mapping[str, Any], org: Mapping[str, Any]) -> None:
+        services = self._services
+        now = services.now()
+        variables = header_variables(invitation.request.headers.items())
+        record = CallRecord(
+            id=services.new_id(),
+            org_id=number["orgId"],
+            number=number,
+            sip_call_id=invitation.call_id,
+            customer=customer(invitation.request),
+            created_at=now,
+            offset=now - asyncio.get_running_loop().time(),
+            overrides={"variableValues": variables} if variables else {},
+        )
+        _log.info(
+            "call=%s sip-call=%s from %s to %s", record.id, record.sip_call_id, record.customer.get("sipUri"),
+            number.get("sipUri"),
+        )  # fmt: skip
+        call = Call(services, invitation, record, org)
+        self._active[record.id] = call
+        self.accepted += 1
+        call.start()
+        task = asyncio.create_task(self._forget_when_finished(call))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _forget_when_finished(self, call: Call) -> None:
+        await call.finished.wait()
+        self._active.pop(call.record.id, None)
+
+    def _refuse(
+        self, invitation: Invitation, status: int, why: str, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        self.refused += 1
+        _log.info("sip-call=%s refused with %d: %s", invitation.call_id, status, why)
+        if not invitation.finished:
+            invitation.reject(status, headers=headers)
+
+    # -- what others ask ------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._active)
+
+    def get(self, call_id: str) -> Call | None:
+        return self._active.get(call_id)
+
+    async def end_call(self, call_id: str, reason: str = "manually-canceled") -> bool:
+        """Hang up and wait until the report is written; False if the call is not up here."""
+        call = self._active.get(call_id)
+        if call is None:
+            return False
+        call.end(reason)
+        await call.finished.wait()
+        return True
+
+    async def drain(self, grace: float) -> None:
+        """Take no more calls, let those that are up end within `grace` seconds, then end the rest."""
+        self.draining = True
+        calls = list(self._active.values())
+        if calls:
+            _log.info("draining: %d calls are up, they have %g s", len(calls), grace)
+        waiting = [asyncio.create_task(call.finished.wait()) for call in calls]
+        if waiting:
+            await asyncio.wait(waiting, timeout=grace)
+        for call in self._active.values():
+            call.end("worker-shutdown")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace + 10)
+        for task in (*self._tasks, *waiting):
+            task.cancel()

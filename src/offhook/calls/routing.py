@@ -1,0 +1,331 @@
+"""Who answers a call: the order of wire-facts §3 as one walk over small decisions.
+
+    hook call.ringing -> assistantId / squadId -> assistant-request -> (failure) hook call.ending
+    -> fallbackDestination -> a spoken sentence and hang-up
+
+Everything here is decided from documents (camelCase, as in the API) and two questions asked of the outside:
+the directory (what is stored) and `request_assistant` (the owner's webhook)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from pydantic import ValidationError
+
+from offhook.schema import errors as schema_errors
+from offhook.schema.assistant import AssistantOverrides, CreateAssistant
+from offhook.schema.base import merge
+from offhook.schema.destination import validate_destination
+from offhook.schema.squad import CreateSquad
+
+Document = Mapping[str, Any]
+
+SORRY: Final = "Sorry, this number cannot take your call right now. Please try again later. Goodbye."
+"""What a caller hears when nobody can answer and nothing else was arranged."""
+
+MAX_SPOKEN_ERROR: Final = 1000
+"""Characters of a webhook's `error` that are spoken; more is not a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """An assistant answers. `document` has all overrides applied."""
+
+    document: Document
+    assistant_id: str | None = None
+    overrides: Document = field(default_factory=dict)
+    squad: Document | None = None
+    squad_id: str | None = None
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """The caller goes to a destination at once, without an assistant."""
+
+    destination: Document
+    ended_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The caller hears one sentence and is hung up on."""
+
+    text: str
+    ended_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why no assistant was found. `artifacts` becomes `inboundPhoneCallDebuggingArtifacts`."""
+
+    ended_reason: str
+    error: str
+    spoken: str = SORRY
+    artifacts: Document = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happens to the call, and the failure that led there, if one did."""
+
+    action: Assistant | Transfer | Say
+    failure: Failure | None = None
+
+
+class Directory(Protocol):
+    """What is stored, by org. Each returns the resource's document with its id, or None."""
+
+    async def assistant(self, org_id: str, assistant_id: str) -> Document | None: ...
+
+    async def squad(self, org_id: str, squad_id: str) -> Document | None: ...
+
+
+class RequestFailed(Exception):
+    """The assistant-request got no usable JSON. `kind` as in `webhooks.client.AskFailed`."""
+
+    def __init__(self, kind: str, detail: str, response: object = None) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.response = response
+
+
+RequestAssistant = Callable[[], Awaitable[Document]]
+"""Sends assistant-request and returns the answer's JSON object. Raises RequestFailed."""
+
+
+async def who_answers(
+    number: Document,
+    caller: str | None,
+    variables: Mapping[str, str],
+    directory: Directory,
+    request_assistant: RequestAssistant | None,
+) -> Outcome:
+    """Decide for one call. `caller` is the number or user of the From header, `variables` the values
+    of its X- headers; `request_assistant` is None when no server is known."""
+    action = ringing_action(number.get("hooks") or (), caller)
+    if action is not None:
+        return Outcome(_from_hook(action, "call.ringing"))
+    found = await _find(number, variables, directory, request_assistant)
+    if isinstance(found, Failure):
+        return after_failure(number, found)
+    return Outcome(found)
+
+
+async def _find(
+    number: Document,
+    variables: Mapping[str, str],
+    directory: Directory,
+    request_assistant: RequestAssistant | None,
+) -> Assistant | Transfer | Failure:
+    org_id = number["orgId"]
+    from_headers: Document = {"variableValues": dict(variables)} if variables else {}
+    if number.get("assistantId"):
+        return await _saved_assistant(org_id, number["assistantId"], from_headers, directory)
+    if number.get("squadId"):
+        return await _saved_squad(org_id, number["squadId"], from_headers, directory)
+    if request_assistant is None:
+        return Failure(
+            "call-start-error-neither-assistant-nor-server-set",
+            "the number has no assistantId, no squadId, and no server is set for it or its org",
+        )
+    try:
+        answer = await request_assistant()
+    except RequestFailed as failed:
+        return request_failure(failed)
+    return await read_answer(answer, org_id, from_headers, directory)
+
+
+def request_failure(failed: RequestFailed) -> Failure:
+    """An assistant-request without a usable answer. A 4xx is the owner's own refusal (wire-facts §3)."""
+    artifacts = {"error": "Couldn't get assistant.", "assistantRequestError": failed.detail}
+    if failed.response is not None:
+        artifacts["assistantRequestResponse"] = failed.response  # type: ignore[assignment]
+    if failed.kind == "empty":
+        reason = "assistant-request-returned-no-assistant"
+    elif failed.kind == "wrong-json":
+        reason = "assistant-request-returned-invalid-assistant"
+    else:
+        reason = "assistant-request-failed"
+    return Failure(reason, failed.detail, artifacts=artifacts)
+
+
+async def read_answer(
+    answer: Document, org_id: str, from_headers: Document, directory: Directory
+) -> Assistant | Transfer | Failure:
+    """The answer to an assistant-request: `error` beats all, then `destination`, then the assistant or squad."""
+    if answer.get("error") is not None:
+        return _spoken_error(answer)
+    if answer.get("destination") is not None:
+        destination, problem = validate_destination(answer["destination"])
+        if destination is None:
+            return _invalid(answer, problem)
+        return Transfer(destination, "assistant-request-returned-forwarding-phone-number")
+    overrides, problem = _validated(AssistantOverrides, answer.get("assistantOverrides") or {})
+    if problem:
+        return _invalid(answer, problem)
+    overrides = merge(from_headers, overrides)
+    if answer.get("assistantId"):
+        return await _saved_assistant(org_id, str(answer["assistantId"]), overrides, directory)
+    if answer.get("assistant") is not None:
+        document, problem = _validated(CreateAssistant, answer["assistant"])
+        if problem:
+            return _invalid(answer, problem)
+        return Assistant(merge(document, overrides), overrides=overrides, transient=True)
+    overrides = merge(overrides, answer.get("squadOverrides") or {})
+    if answer.get("squadId"):
+        return await _saved_squad(org_id, str(answer["squadId"]), overrides, directory)
+    if answer.get("squad") is not None:
+        squad, problem = _validated(CreateSquad, answer["squad"])
+        if problem:
+            return _invalid(answer, problem)
+        return await _first_member(org_id, squad, None, overrides, directory)
+    return Failure(
+        "assistant-request-returned-no-assistant",
+        "the answer names no assistant, squad or destination",
+        artifacts=_artifacts(answer, "No assistant, squad or destination in the answer."),
+    )
+
+
+def _spoken_error(answer: Document) -> Failure:
+    error = answer["error"]
+    if isinstance(error, str) and error.strip():
+        return Failure(
+            "assistant-request-returned-error",
+            error,
+            spoken=error[:MAX_SPOKEN_ERROR],
+            artifacts=_artifacts(answer, error),
+        )
+    return Failure(
+        "assistant-request-returned-unspeakable-error",
+        "the answer's error is not a sentence",
+        artifacts=_artifacts(answer, "The answer's error is not a sentence."),
+    )
+
+
+async def _saved_assistant(
+    org_id: str, assistant_id: str, overrides: Document, directory: Directory
+) -> Assistant | Failure:
+    document = await directory.assistant(org_id, assistant_id)
+    if document is None:
+        return Failure("assistant-not-found", f"there is no assistant {assistant_id}")
+    return Assistant(merge(document, overrides), assistant_id=assistant_id, overrides=overrides)
+
+
+async def _saved_squad(
+    org_id: str, squad_id: str, overrides: Document, directory: Directory
+) -> Assistant | Failure:
+    squad = await directory.squad(org_id, squad_id)
+    if squad is None:
+        return Failure("assistant-not-found", f"there is no squad {squad_id}")
+    return await _first_member(org_id, squad, squad_id, overrides, directory)
+
+
+async def _first_member(
+    org_id: str, squad: Document, squad_id: str | None, overrides: Document, directory: Directory
+) -> Assistant | Failure:
+    members: Sequence[Document] = squad.get("members") or ()
+    if not members:
+        return Failure("assistant-not-found", "the squad has no members")
+    found = await member_assistant(org_id, squad, members[0], overrides, directory)
+    if isinstance(found, Failure):
+        return found
+    return Assistant(
+        found.document,
+        assistant_id=found.assistant_id,
+        overrides=overrides,
+        squad=squad,
+        squad_id=squad_id,
+        transient=squad_id is None,
+    )
+
+
+async def member_assistant(
+    org_id: str, squad: Document, member: Document, overrides: Document, directory: Directory
+) -> Assistant | Failure:
+    """One member's assistant: its own overrides, then the squad's `membersOverrides`, then the call's."""
+    if member.get("assistant") is not None:
+        document: Document | None = member["assistant"]
+        assistant_id = None
+    else:
+        assistant_id = str(member.get("assistantId"))
+        document = await directory.assistant(org_id, assistant_id)
+    if document is None:
+        return Failure("assistant-not-found", f"the squad's member {assistant_id} does not exist")
+    for layer in (member.get("assistantOverrides"), squad.get("membersOverrides"), overrides):
+        document = merge(document, layer or {})
+    return Assistant(document, assistant_id=assistant_id, overrides=overrides)
+
+
+def after_failure(number: Document, failure: Failure) -> Outcome:
+    """Nobody was found: the call.ending hook, else the fallback destination, else the sentence."""
+    action = ending_action(number.get("hooks") or (), failure.ended_reason)
+    if action is not None:
+        return Outcome(_from_hook(action, "call.ending"), failure)
+    fallback = number.get("fallbackDestination")
+    if fallback:
+        return Outcome(Transfer(fallback, failure.ended_reason), failure)
+    return Outcome(Say(failure.spoken, failure.ended_reason), failure)
+
+
+def ringing_action(hooks: Sequence[Document], caller: str | None) -> Document | None:
+    """The first action of the first call.ringing hook whose filters the caller passes (wire-facts §1.4)."""
+    for hook in hooks:
+        if hook.get("on") == "call.ringing" and _passes(hook.get("filters"), {"number": caller or ""}):
+            actions = hook.get("do") or ()
+            if actions:
+                return dict(actions[0])
+    return None
+
+
+def ending_action(hooks: Sequence[Document], ended_reason: str) -> Document | None:
+    """The action of the first call.ending hook that is meant for this reason; `do` is one object here."""
+    for hook in hooks:
+        passes = _passes(hook.get("filters"), {"call.endedReason": ended_reason})
+        if hook.get("on") == "call.ending" and ended_reason.startswith("assistant-request-") and passes:
+            action = hook.get("do")
+            if action:
+                return dict(action)
+    return None
+
+
+def _passes(filters: Sequence[Document] | None, values: Mapping[str, str]) -> bool:
+    return all(_matches(one, values.get(str(one.get("key")), "")) for one in filters or ())
+
+
+def _matches(one: Document, value: str) -> bool:
+    if one.get("type") == "startsWith":
+        return value.startswith(tuple(one.get("startsWith") or ()))
+    return value in (one.get("oneOf") or ())
+
+
+def _from_hook(action: Document, event: str) -> Transfer | Say:
+    if action.get("type") == "transfer":
+        return Transfer(action["destination"], f"{event}.hook-executed-transfer")
+    return Say(str(action.get("exact", "")), f"{event}.hook-executed-say")
+
+
+def _validated(model: Any, document: object) -> tuple[dict[str, Any], str]:
+    try:
+        return model.model_validate(document).model_dump(mode="json", by_alias=True, exclude_unset=True), ""
+    except ValidationError as error:
+        return {}, ", ".join(schema_errors.sentences(error))
+
+
+def _invalid(answer: Document, problem: str) -> Failure:
+    return Failure(
+        "assistant-request-returned-invalid-assistant",
+        problem,
+        artifacts=_artifacts(answer, f"Invalid Assistant. Errors: [ {problem} ]"),
+    )
+
+
+def _artifacts(answer: Document, problem: str) -> Document:
+    return {
+        "error": "Couldn't get assistant.",
+        "assistantRequestError": problem,
+        "assistantRequestResponse": dict(answer),
+    }

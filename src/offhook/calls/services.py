@@ -1,0 +1,53 @@
+"""What every call of a node shares. Built once by the composition root; tests build it with scripted parts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from offhook.calls.leg import Media
+from offhook.calls.recording import Writer
+from offhook.calls.reporter import Ledger
+from offhook.calls.routing import Directory
+from offhook.conversation import EngineFactory
+from offhook.network.guard import AddressGuard
+from offhook.speech.activity import VoiceActivity
+from offhook.speech.base import Voice
+from offhook.webhooks.receiver import Receiver
+
+Ask = Callable[[Receiver, Mapping[str, Any], float], Awaitable[Mapping[str, Any]]]
+"""Send a message that wants an answer, with all of its time in seconds. Raises webhooks.client.AskFailed."""
+
+
+class NumberDirectory(Directory, Protocol):
+    """What is stored: numbers by the user part that was dialled, and the rest by org."""
+
+    async def number(self, user: str) -> Mapping[str, Any] | None:
+        """The number whose sipUri has this user part, in any case; None if there is none."""
+        ...
+
+    async def org(self, org_id: str) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    ledger: Ledger
+    directory: NumberDirectory
+    media: Media
+    activity: VoiceActivity
+    engines: EngineFactory
+    emergency_voice: Callable[[], Voice] | None
+    """Makes a voice to apologise with when the assistant's own has failed."""
+    render: Callable[[str, Mapping[str, Any]], str]
+    ask: Ask
+    guard: AddressGuard
+    recordings: Path
+    recording_urls: Callable[[str], Mapping[str, str]]
+    """`mono` and `stereo` URLs of a call's recording, by its id."""
+    writer: Writer
+    now: Callable[[], float]
+    new_id: Callable[[], str]
+    rng: random.Random

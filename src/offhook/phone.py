@@ -1,0 +1,244 @@
+"""A phone made of the same rooms as the service: `offhook call`, the demo's caller, and the tests' one.
+
+It calls, plays audio, sends digits, listens, and knows when the other side speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import wave
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from offhook.calls.leg import Leg, LegEnd, Media
+from offhook.network import Address
+from offhook.sip.headers import NameAddr
+from offhook.sip.message import Request
+from offhook.sip.uri import Uri
+from offhook.sip.user_agent import OutgoingCall, UserAgent
+from offhook.speech.activity import VoiceActivity
+from offhook.speech.base import FRAME_BYTES, SAMPLE_RATE
+
+LOUD: Final = 250.0
+"""Mean square root of a frame's samples above which somebody speaks; G.711's own noise is below 10."""
+
+SILENCE: Final = bytes(FRAME_BYTES)
+QUIET_SECONDS: Final = 0.7
+"""Silence after which the other side has finished what it was saying."""
+
+_log = logging.getLogger(__name__)
+
+
+class AudioFileError(Exception):
+    """A WAV file that cannot be played; the text says why."""
+
+
+def read_wav(path: Path) -> bytes:
+    """A WAV file as 16-bit mono PCM at 8 kHz; PCM of any rate and up to two channels. Raises AudioFileError."""
+    try:
+        with wave.open(str(path), "rb") as source:
+            width, channels, rate = source.getsampwidth(), source.getnchannels(), source.getframerate()
+            if width != 2 or channels not in (1, 2):
+                raise AudioFileError(f"{path}: only 16-bit mono or stereo PCM can be played")
+            samples = np.frombuffer(source.readframes(source.getnframes()), "<i2").astype(np.float64)
+    except (OSError, EOFError, wave.Error) as error:
+        raise AudioFileError(f"{path}: {error}") from error
+    if channels == 2:
+        samples = samples.reshape(-1, 2).mean(axis=1)
+    return _at_8_khz(samples, rate).astype("<i2").tobytes()
+
+
+def _at_8_khz(samples: np.ndarray, rate: int) -> np.ndarray:
+    if rate == SAMPLE_RATE or not len(samples):
+        return samples
+    if rate > SAMPLE_RATE:
+        # A plain moving average takes off most of what would fold back; a phone line hides the rest.
+        width = max(1, round(rate / SAMPLE_RATE))
+        samples = np.convolve(samples, np.ones(width) / width, mode="same")
+    places = np.arange(0, len(samples), rate / SAMPLE_RATE)
+    return np.interp(places, np.arange(len(samples)), samples)
+
+
+def write_wav(path: Path, pcm: bytes) -> None:
+    """16-bit mono PCM at 8 kHz as a WAV file."""
+    with wave.open(str(path), "wb") as target:
+        target.setnchannels(1)
+        target.setsampwidth(2)
+        target.setframerate(SAMPLE_RATE)
+        target.writeframes(pcm)
+
+
+def frames(pcm: bytes) -> Iterable[bytes]:
+    """20 ms pieces; the last is filled up with silence."""
+    for start in range(0, len(pcm), FRAME_BYTES):
+        yield pcm[start : start + FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
+
+
+def loudness(frame: bytes) -> float:
+    samples = np.frombuffer(frame, "<i2").astype(np.float32)
+    return float(np.sqrt(np.mean(samples * samples)))
+
+
+class PhoneCall:
+    """One outgoing call. Frames flow on the 20 ms clock; everything else waits for what they show.
+
+    `answered`, `ended`: events. `end_reason`: why the call is over, in words."""
+
+    def __init__(self, media: Media, activity: VoiceActivity | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._to_play: deque[bytes] = deque()
+        self._played: list[asyncio.Future[float]] = []
+        self._changed = asyncio.Event()
+        self._channel = None if activity is None else activity.open(self._on_probability)
+        self._leg = Leg(media, self, self, self, "phone")
+        self._outgoing: OutgoingCall | None = None
+        self._last_loud: float | None = None
+        self._first_loud_after: float | None = None
+        self.heard = bytearray()
+        self.said = bytearray()
+        self.answered = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.end_reason = ""
+        self.on_heard: Callable[[bytes, bytes], None] | None = None
+        self.on_probability: Callable[[float], None] | None = None
+        self.on_progress: Callable[[int, str], None] | None = None
+
+    # -- the call -------------------------------------------------------------------------------
+
+    async def dial(
+        self, agent: UserAgent, uri: Uri, *, from_: NameAddr, via: Address | None, headers: list[tuple[str, str]], transport: str
+    ) -> None:
+        """Call and wait for the answer. Raises SipError with the status of a refusal."""
+        offered = await self._leg.open(None)
+        outgoing = agent.invite(
+            uri, from_=from_, body=offered, handler=self._leg, via=via, headers=headers, transport=transport
+        )
+        self._outgoing = outgoing
+        outgoing.on_provisional = self._progress
+        self._leg.session = await outgoing.wait()
+        self.answered.set()
+
+    async def hang_up(self) -> None:
+        """BYE (or CANCEL before an answer) and release everything."""
+        if not self.ended.is_set():
+            self.end_reason = self.end_reason or "hung up"
+            if self.answered.is_set():
+                self._leg.hang_up()
+            elif self._outgoing is not None:
+                self._outgoing.cancel()
+            self._finish()
+        if self._channel is not None:
+            self._channel.close()
+        await self._leg.close()
+
+    def _progress(self, response: object) -> None:
+        if self.on_progress is not None:
+            self.on_progress(response.status, response.reason)  # type: ignore[attr-defined]
+
+    # -- what a person does ---------------------------------------------------------------------
+
+    async def play(self, pcm: bytes) -> float:
+        """Speak; returns the loop time at which the last loud frame was sent. Ends early with the call."""
+        pieces = list(frames(pcm))
+        while pieces and loudness(pieces[-1]) < LOUD:
+            pieces.pop()
+        done: asyncio.Future[float] = self._loop.create_future()
+        if not pieces or self.ended.is_set():
+            return self._loop.time()
+        self._first_loud_after = None
+        self._to_play.extend(pieces)
+        self._played.append(done)
+        return await done
+
+    async def press(self, digits: str) -> None:
+        """Send digits as telephone events (RFC 4733) and wait until they are out."""
+        if self._leg.stream is not None:
+            self._leg.stream.send_digits(digits)
+            await asyncio.sleep(0.25 * len(digits))
+
+    async def reply_started(self, timeout: float) -> float | None:
+        """Loop time at which the other side was first loud after the last `play`; None if it stays silent."""
+        try:
+            async with asyncio.timeout(timeout):
+                while self._first_loud_after is None and not self.ended.is_set():
+                    await self._next_change()
+        except TimeoutError:
+            return None
+        return self._first_loud_after
+
+    async def quiet(self, timeout: float, seconds: float = QUIET_SECONDS) -> bool:
+        """Wait until the other side has been silent for so long; False when it did not within `timeout`."""
+        try:
+            async with asyncio.timeout(timeout):
+                while not self.ended.is_set() and not self._is_quiet(seconds):
+                    await self._next_change()
+        except TimeoutError:
+            return False
+        return True
+
+    def _is_quiet(self, seconds: float) -> bool:
+        return self._last_loud is not None and self._loop.time() - self._last_loud >= seconds
+
+    async def _next_change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    # -- audio, on the 20 ms tick ---------------------------------------------------------------
+
+    def next_frame(self) -> bytes | None:
+        if not self._to_play:
+            return None
+        frame = self._to_play.popleft()
+        if not self._to_play:
+            self._settle_played()
+        return frame
+
+    def _settle_played(self) -> None:
+        now = self._loop.time()
+        for done in self._played:
+            if not done.done():
+                done.set_result(now)
+        self._played.clear()
+
+    def exchanged(self, heard: bytes, said: bytes) -> None:
+        self.heard += heard
+        self.said += said
+        if loudness(heard) >= LOUD:
+            self._last_loud = self._loop.time()
+            if self._first_loud_after is None and not self._to_play:
+                self._first_loud_after = self._last_loud
+        self._changed.set()
+        if self._channel is not None:
+            self._channel.push(heard)
+        if self.on_heard is not None:
+            self.on_heard(heard, said)
+
+    def digit(self, digit: str, milliseconds: int) -> None:
+        _log.info("the other side pressed %s", digit)
+
+    def _on_probability(self, probability: float) -> None:
+        if self.on_probability is not None:
+            self.on_probability(probability)
+
+    # -- the leg --------------------------------------------------------------------------------
+
+    def leg_connected(self) -> None:
+        self._changed.set()
+
+    def leg_ended(self, end: LegEnd, detail: str) -> None:
+        self.end_reason = {"hung-up": "the other side hung up"}.get(end, f"{end}: {detail}")
+        self._finish()
+
+    def leg_requested(self, request: Request) -> int:
+        return 200 if request.method in ("INFO", "MESSAGE", "NOTIFY") else 501
+
+    def _finish(self) -> None:
+        self.ended.set()
+        self._changed.set()
+        self._to_play.clear()
+        self._settle_played()
+
