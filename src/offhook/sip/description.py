@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from offhook.network.addresses import Address
 from offhook.sip.errors import BadSyntax, SipError
 from offhook.sip.grammar import HOST, parse_host, parse_ipv6
 
@@ -143,20 +144,20 @@ class SessionDescription:
         """Where `media` is to be sent: its own c= line's address or the session's."""
         return media.address or self.address
 
-    def rtcp_of(self, media: Media) -> tuple[str, int] | None:
-        """Address and port of RTCP: a=rtcp (RFC 3605), else the next port; None without any address."""
+    def rtcp_of(self, media: Media) -> Address | None:
+        """Where RTCP is to be sent: a=rtcp (RFC 3605), else the next port; None without any address."""
         host = self.address_of(media)
         if host is None:
             return None
         if media.attribute("rtcp-mux") is not None:
-            return host, media.port
+            return Address(host, media.port)
         match = _RTCP.fullmatch(media.attribute("rtcp") or "")
         if match is None or not 1 <= int(match[1]) <= 65535:
-            return host, min(media.port + 1, 65535)
+            return Address(host, min(media.port + 1, 65535))
         try:
-            return _parse_connection(match[2]) if match[2] else host, int(match[1])
+            return Address(_parse_connection(match[2]) if match[2] else host, int(match[1]))
         except SdpError:
-            return host, int(match[1])
+            return Address(host, int(match[1]))
 
     def direction_of(self, media: Media) -> Direction:
         """From the describer's side; the media's own attribute before the session's, else sendrecv."""

@@ -160,7 +160,7 @@ def parse_message(data: bytes) -> Request | Response:
     Octets after Content-Length are ignored, without Content-Length the body is the rest (RFC 3261 §18.3).
     Text that is not UTF-8 is read as Latin-1. MessageError for what cannot be accepted."""
     head, separator, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
-    start_line, headers, problem = _parse_head(head)
+    start_line, headers, problem = _parse_head(head if separator else head.removesuffix(b"\r\n"))
     if problem is None and not separator:
         problem = BadSyntax("Missing Empty Line After Headers")
     if start_line[:4].upper() == "SIP/":

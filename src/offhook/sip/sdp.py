@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from offhook.network.addresses import Address
 from offhook.sip.description import Direction, Media, Origin, RtpMap, SdpError, SessionDescription
 
 __all__ = [
@@ -47,18 +48,17 @@ _UNSPECIFIED: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 @dataclass(frozen=True, slots=True)
 class MediaAgreement:
-    """What both sides agreed on for the audio stream. Addresses and ports are the peer's.
+    """What both sides agreed on for the audio stream.
 
+    `remote` and `rtcp` are where the peer receives audio and RTCP; they are the same with rtcp-mux.
     `payload_type` and `telephone_event_payload_type` are those to send with (None: no telephone events);
     `ptime` is what the peer would like in ms; `direction` is ours: sendrecv, sendonly, recvonly, inactive."""
 
     codec: str
     payload_type: int
     telephone_event_payload_type: int | None
-    address: str
-    port: int
-    rtcp_address: str
-    rtcp_port: int
+    remote: Address
+    rtcp: Address
     direction: Direction
     ptime: int = PTIME
 
@@ -209,10 +209,8 @@ def _agreement(
         codec.encoding,
         codec.payload_type,
         events,
-        address,
-        media.port,
-        rtcp[0],
-        rtcp[1],
+        Address(address, media.port),
+        rtcp,
         direction,
         media.ptime or PTIME,
     )
