@@ -1,0 +1,133 @@
+"""Assistants: what answers a call (wire-facts §5), and how overrides change one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from offhook.schema.analysis import AnalysisPlan
+from offhook.schema.artifact_plan import ArtifactPlan
+from offhook.schema.base import JsonObject, Number, Resource
+from offhook.schema.credential import AnyCredential
+from offhook.schema.hook import Hook
+from offhook.schema.message_type import ClientMessageType, ServerMessageType
+from offhook.schema.model import AnyModel
+from offhook.schema.plan import (
+    BackgroundSound,
+    BackgroundSpeechDenoisingPlan,
+    CompliancePlan,
+    KeypadInputPlan,
+    LangfuseObservabilityPlan,
+    MessagePlan,
+    MonitorPlan,
+    TwilioTransportConfiguration,
+    VoicemailDetection,
+)
+from offhook.schema.server import LegacyServer, Server
+from offhook.schema.speaking import StartSpeakingPlan, StopSpeakingPlan
+from offhook.schema.tool import Tool
+from offhook.schema.transcriber import AnyTranscriber
+from offhook.schema.voice import AnyVoice
+
+FirstMessageMode = Literal[
+    "assistant-speaks-first",
+    "assistant-speaks-first-with-model-generated-message",
+    "assistant-waits-for-user",
+]
+
+
+class _LegacyAssistant(LegacyServer):
+    """Properties of earlier versions of the API, accepted as before (wire-facts §0, §5)."""
+
+    silence_timeout_seconds: Number | None = Field(default=None, ge=5, le=3600)
+    backchanneling_enabled: bool | None = None
+    background_denoising_enabled: bool | None = None
+    recording_enabled: bool | None = None
+    hipaa_enabled: bool | None = None
+    message_plan: MessagePlan | None = None
+    response_delay_seconds: Number | None = Field(default=None, ge=0, le=2)
+    llm_request_delay_seconds: Number | None = Field(default=None, ge=0, le=3)
+    num_words_to_interrupt_assistant: Number | None = Field(default=None, ge=0, le=10)
+
+
+class Assistant(_LegacyAssistant):
+    """An assistant as a client writes it: nothing is required. Times in seconds.
+
+    What holds for a property that is not given stands in `effective.py`."""
+
+    name: str | None = Field(default=None, max_length=40)
+    transcriber: AnyTranscriber | None = None
+    model: AnyModel | None = None
+    voice: AnyVoice | None = None
+    first_message: str | None = None
+    first_message_mode: FirstMessageMode | None = None
+    first_message_interruptions_enabled: bool | None = None
+    voicemail_detection: VoicemailDetection | None = None
+    voicemail_message: str | None = Field(default=None, max_length=1000)
+    end_call_message: str | None = Field(default=None, max_length=1000)
+    end_call_phrases: list[Annotated[str, Field(min_length=2, max_length=140)]] | None = None
+    client_messages: list[ClientMessageType] | None = None
+    server_messages: list[ServerMessageType] | None = None
+    max_duration_seconds: Number | None = Field(default=None, ge=10, le=43200)
+    background_sound: BackgroundSound | None = None
+    model_output_in_messages_enabled: bool | None = None
+    transport_configurations: list[TwilioTransportConfiguration] | None = None
+    observability_plan: LangfuseObservabilityPlan | None = None
+    credentials: list[AnyCredential] | None = None
+    credential_ids: list[str] | None = None
+    hooks: list[Hook] | None = None
+    compliance_plan: CompliancePlan | None = None
+    background_speech_denoising_plan: BackgroundSpeechDenoisingPlan | None = None
+    analysis_plan: AnalysisPlan | None = None
+    artifact_plan: ArtifactPlan | None = None
+    start_speaking_plan: StartSpeakingPlan | None = None
+    stop_speaking_plan: StopSpeakingPlan | None = None
+    monitor_plan: MonitorPlan | None = None
+    keypad_input_plan: KeypadInputPlan | None = None
+    server: Server | None = None
+    metadata: JsonObject | None = None
+
+
+class UpdateAssistant(Assistant):
+    """PATCH /assistant/{id}: what is left out stays, null clears, objects and lists are replaced."""
+
+
+class AssistantOverrides(Assistant):
+    """Changes to an assistant for one call. `variableValues` fills templates; `tools:append` adds
+    to the model's tools."""
+
+    variable_values: JsonObject | None = None
+    tools_append: list[Tool] | None = Field(default=None, alias="tools:append")
+
+
+class StoredAssistant(Assistant, Resource):
+    """An assistant as shown."""
+
+    latest_version: str | None = None
+
+
+_MERGED = ("variableValues", "metadata")
+
+
+def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """An assistant's document with overrides applied; neither argument is changed.
+
+    A property of the overrides replaces the base's as a whole, null included. Two are merged key
+    by key instead, the overrides' value winning: `variableValues` and `metadata`; null there
+    changes nothing. `tools:append` adds its tools to those of the resulting `model` and leaves no
+    property behind; an assistant without a model has nothing to add them to, so it is kept for
+    whoever puts the default model in."""
+    result = {**base, **overrides}
+    for name in _MERGED:
+        if base.get(name) is not None:
+            result[name] = {**base[name], **(overrides.get(name) or {})}
+    appended = [*(base.get("tools:append") or ()), *(overrides.get("tools:append") or ())]
+    result.pop("tools:append", None)
+    model = result.get("model")
+    if appended and isinstance(model, Mapping):
+        result["model"] = {**model, "tools": [*(model.get("tools") or ()), *appended]}
+    elif appended:
+        result["tools:append"] = appended
+    return result

@@ -1,0 +1,360 @@
+"""Credentials that an assistant or the organisation holds, one class per shape (wire-facts §2.3, §4.2).
+
+Offhook uses those for webhooks and for OpenAI-compatible servers; the rest are accepted, as the
+API accepts them, and stored. Names of regions are open strings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from offhook.schema.base import Model, Number
+from offhook.schema.bucket import (
+    AzureBucketPlan,
+    CloudflareBucketPlan,
+    GcpBucketPlan,
+    GcpKey,
+    S3CompatibleBucketPlan,
+    SupabaseBucketPlan,
+)
+
+Secret = Annotated[str, Field(max_length=10000)]
+
+
+class BearerAuthenticationPlan(Model):
+    """A token in a header: `Authorization: Bearer <token>` unless told otherwise."""
+
+    type: Literal["bearer"]
+    token: str
+    header_name: str | None = None
+    bearer_prefix_enabled: bool | None = None
+
+
+class OAuth2AuthenticationPlan(Model):
+    """Client credentials: a token is asked of `url` and kept until it expires."""
+
+    type: Literal["oauth2"]
+    url: str
+    client_id: str
+    client_secret: str
+    scope: str | None = Field(default=None, max_length=1000)
+
+
+class HmacAuthenticationPlan(Model):
+    """A signature over `payloadFormat`, in which {body}, {timestamp} and {messageId} are filled in."""
+
+    type: Literal["hmac"]
+    secret_key: str
+    algorithm: Literal["sha256", "sha512", "sha1"]
+    signature_header: str | None = None
+    timestamp_header: str | None = None
+    signature_prefix: str | None = None
+    include_timestamp: bool | None = None
+    payload_format: str | None = None
+    message_id_header: str | None = None
+    signature_encoding: Literal["hex", "base64"] | None = None
+    secret_is_base64: bool | None = None
+
+
+AuthenticationPlan = Annotated[
+    OAuth2AuthenticationPlan | HmacAuthenticationPlan | BearerAuthenticationPlan,
+    Field(discriminator="type"),
+]
+
+
+class PublicKey(Model):
+    format: Literal["spki-pem"]
+    pem: str
+    name: str | None = Field(default=None, max_length=100)
+
+
+class PublicKeyEncryptionPlan(Model):
+    type: Literal["public-key"]
+    algorithm: Literal["RSA-OAEP-256"]
+    public_key: PublicKey
+
+
+class _Credential(Model):
+    name: str | None = Field(default=None, min_length=1, max_length=40)
+
+
+class WebhookCredential(_Credential):
+    """How Offhook proves itself to a server that it sends messages to."""
+
+    provider: Literal["webhook"]
+    authentication_plan: AuthenticationPlan
+
+
+class CustomCredential(_Credential):
+    provider: Literal["custom-credential"]
+    authentication_plan: AuthenticationPlan
+    encryption_plan: PublicKeyEncryptionPlan | None = None
+
+
+class CustomLLMCredential(_Credential):
+    provider: Literal["custom-llm"]
+    api_key: Secret
+    authentication_plan: OAuth2AuthenticationPlan | None = None
+
+
+class ApiKeyCredential(_Credential):
+    """The providers that want a key and nothing else."""
+
+    provider: Literal[
+        "anthropic",
+        "anyscale",
+        "assembly-ai",
+        "cerebras",
+        "deep-seek",
+        "deepinfra",
+        "gladia",
+        "gohighlevel",
+        "google",
+        "groq",
+        "hume",
+        "inflection-ai",
+        "inworld",
+        "lmnt",
+        "mistral",
+        "neuphonic",
+        "openai",
+        "openrouter",
+        "perplexity-ai",
+        "rime-ai",
+        "runpod",
+        "smallest-ai",
+        "speechmatics",
+        "tavus",
+        "together-ai",
+        "wellsaid",
+        "xai",
+    ]
+    api_key: Secret
+
+
+class ApiUrlCredential(_Credential):
+    provider: Literal["11labs", "cartesia", "deepgram", "soniox"]
+    api_key: Secret
+    api_url: str | None = None
+
+
+class LangfuseCredential(_Credential):
+    provider: Literal["langfuse"]
+    public_key: str
+    api_key: str
+    api_url: str
+
+
+class MakeCredential(_Credential):
+    provider: Literal["make"]
+    team_id: str
+    region: str
+    api_key: str
+
+
+class MicrosoftCredential(_Credential):
+    provider: Literal["microsoft"]
+    api_key: Secret
+    region: str | None = Field(default=None, max_length=64)
+
+
+class MinimaxCredential(_Credential):
+    provider: Literal["minimax"]
+    api_key: str
+    group_id: str
+
+
+class PlayHTCredential(_Credential):
+    provider: Literal["playht"]
+    api_key: str
+    user_id: str
+
+
+class TwilioCredential(_Credential):
+    provider: Literal["twilio"]
+    account_sid: str
+    auth_token: str | None = None
+    api_key: str | None = None
+    api_secret: str | None = None
+
+
+class VonageCredential(_Credential):
+    provider: Literal["vonage"]
+    api_key: str
+    api_secret: str
+
+
+class AwsIamAuthenticationPlan(Model):
+    type: Literal["aws-iam"]
+    aws_access_key_id: str = Field(max_length=128)
+    aws_secret_access_key: str = Field(max_length=256)
+
+
+class AwsStsAuthenticationPlan(Model):
+    type: Literal["aws-sts"]
+    role_arn: str
+    external_id: str | None = Field(default=None, max_length=256)
+
+
+class BedrockCredential(_Credential):
+    provider: Literal["anthropic-bedrock"]
+    region: str
+    authentication_plan: Annotated[
+        AwsIamAuthenticationPlan | AwsStsAuthenticationPlan, Field(discriminator="type")
+    ]
+
+
+class AzureOpenAICredential(_Credential):
+    provider: Literal["azure-openai"]
+    region: str
+    models: list[str]
+    open_ai_key: Secret = Field(alias="openAIKey")
+    open_ai_endpoint: Secret = Field(alias="openAIEndpoint")
+    ocp_apim_subscription_key: str | None = None
+
+
+class _StorageCredential(_Credential):
+    """Lower `fallbackIndex` is tried first."""
+
+    fallback_index: Number | None = Field(default=None, ge=1)
+
+
+class AzureCredential(_StorageCredential):
+    provider: Literal["azure"]
+    service: Literal["speech", "blob_storage"]
+    region: str | None = None
+    api_key: Secret | None = None
+    bucket_plan: AzureBucketPlan | None = None
+
+
+class CloudflareCredential(_StorageCredential):
+    provider: Literal["cloudflare"]
+    account_id: str | None = None
+    account_email: str | None = None
+    api_key: str | None = None
+    bucket_plan: CloudflareBucketPlan | None = None
+
+
+class GcpCredential(_StorageCredential):
+    provider: Literal["gcp"]
+    gcp_key: GcpKey
+    region: str | None = Field(default=None, max_length=40)
+    bucket_plan: GcpBucketPlan | None = None
+
+
+class S3Credential(_StorageCredential):
+    provider: Literal["s3"]
+    aws_access_key_id: str
+    aws_secret_access_key: str
+    region: str
+    s3_bucket_name: str
+    s3_path_prefix: str
+
+
+class S3CompatibleCredential(_StorageCredential):
+    provider: Literal["s3-compatible"]
+    bucket_plan: S3CompatibleBucketPlan
+
+
+class SupabaseCredential(_StorageCredential):
+    provider: Literal["supabase"]
+    bucket_plan: SupabaseBucketPlan | None = None
+
+
+class SipTrunkGateway(Model):
+    """One address of a carrier. `ip` is IPv4, or a host name where it is for calls out only."""
+
+    ip: str
+    port: Number | None = Field(default=None, ge=1, le=65535)
+    netmask: Number | None = Field(default=None, ge=24, le=32)
+    inbound_enabled: bool | None = None
+    outbound_enabled: bool | None = None
+    outbound_protocol: Literal["tls/srtp", "tcp", "tls", "udp"] | None = None
+    options_ping_enabled: bool | None = None
+
+
+class SipRegisterPlan(Model):
+    domain: str | None = None
+    username: str | None = None
+    realm: str | None = None
+
+
+class SipTrunkAuthenticationPlan(Model):
+    auth_username: str | None = None
+    auth_password: str | None = None
+    sip_register_plan: SipRegisterPlan | None = None
+
+
+class SipTrunkCredential(_Credential):
+    provider: Literal["byo-sip-trunk"]
+    gateways: list[SipTrunkGateway]
+    outbound_authentication_plan: SipTrunkAuthenticationPlan | None = None
+    outbound_leading_plus_enabled: bool | None = None
+    tech_prefix: Secret | None = None
+    sip_diversion_header: Secret | None = None
+
+
+class AuthorizationCredential(_Credential):
+    provider: Literal[
+        "google.calendar.oauth2-authorization",
+        "google.sheets.oauth2-authorization",
+        "slack.oauth2-authorization",
+    ]
+    authorization_id: str
+
+
+class OAuth2Session(Model):
+    access_token: str | None = None
+    refresh_token: str | None = None
+    expires_at: str | None = None
+
+
+class GoHighLevelCredential(_Credential):
+    provider: Literal["ghl.oauth2-authorization"]
+    authentication_session: OAuth2Session
+
+
+class GoogleCalendarClientCredential(_Credential):
+    provider: Literal["google.calendar.oauth2-client"]
+
+
+class EmailCredential(_Credential):
+    provider: Literal["email"]
+    email: str
+
+
+class SlackWebhookCredential(_Credential):
+    provider: Literal["slack-webhook"]
+    webhook_url: str
+
+
+AnyCredential = Annotated[
+    WebhookCredential
+    | CustomCredential
+    | CustomLLMCredential
+    | ApiKeyCredential
+    | ApiUrlCredential
+    | LangfuseCredential
+    | MakeCredential
+    | MicrosoftCredential
+    | MinimaxCredential
+    | PlayHTCredential
+    | TwilioCredential
+    | VonageCredential
+    | BedrockCredential
+    | AzureCredential
+    | AzureOpenAICredential
+    | CloudflareCredential
+    | GcpCredential
+    | S3Credential
+    | S3CompatibleCredential
+    | SupabaseCredential
+    | SipTrunkCredential
+    | AuthorizationCredential
+    | GoHighLevelCredential
+    | GoogleCalendarClientCredential
+    | EmailCredential
+    | SlackWebhookCredential,
+    Field(discriminator="provider"),
+]

@@ -1,0 +1,73 @@
+"""Where a conversation may be handed to: an assistant, a squad, or whom the server names (wire-facts §7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from offhook.schema.base import Model
+from offhook.schema.destination import ContextAll, ContextLastMessages, ContextNone
+from offhook.schema.json_schema import VariableExtractionPlan
+from offhook.schema.server import Server
+
+if TYPE_CHECKING:
+    # Assistants and squads have tools, and a tool hands off to them: squad.py closes the circle.
+    from offhook.schema.assistant import Assistant, AssistantOverrides
+    from offhook.schema.squad import Squad
+
+
+class ContextUserAndAssistantMessages(Model):
+    type: Literal["userAndAssistantMessages"]
+
+
+class ContextPreviousAssistantMessages(Model):
+    type: Literal["previousAssistantMessages"]
+
+
+HandoffContextPlan = Annotated[
+    ContextLastMessages
+    | ContextNone
+    | ContextAll
+    | ContextUserAndAssistantMessages
+    | ContextPreviousAssistantMessages,
+    Field(discriminator="type"),
+]
+
+
+class HandoffDestinationAssistant(Model):
+    """One of assistantId, assistantName (a member of the squad) and assistant (not stored)."""
+
+    type: Literal["assistant"]
+    assistant_id: str | None = None
+    assistant_name: str | None = None
+    assistant: Assistant | None = None
+    assistant_overrides: AssistantOverrides | None = None
+    context_engineering_plan: HandoffContextPlan | None = None
+    variable_extraction_plan: VariableExtractionPlan | None = None
+    description: str | None = None
+
+
+class HandoffDestinationDynamic(Model):
+    """The server is asked (handoff-destination-request)."""
+
+    type: Literal["dynamic"]
+    server: Server | None = None
+    description: str | None = None
+
+
+class HandoffDestinationSquad(Model):
+    type: Literal["squad"]
+    squad_id: str | None = None
+    squad: Squad | None = None
+    squad_overrides: AssistantOverrides | None = None
+    entry_assistant_name: str | None = None
+    context_engineering_plan: HandoffContextPlan | None = None
+    variable_extraction_plan: VariableExtractionPlan | None = None
+    description: str | None = None
+
+
+HandoffDestination = Annotated[
+    HandoffDestinationAssistant | HandoffDestinationDynamic | HandoffDestinationSquad,
+    Field(discriminator="type"),
+]

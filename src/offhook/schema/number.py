@@ -1,0 +1,129 @@
+"""Phone numbers: the seed's VapiPhoneNumber and what the API has added since (wire-facts §1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from offhook.schema.base import Model, Resource
+from offhook.schema.destination import SIP_URI, CallDestination
+from offhook.schema.server import LegacyServer, Server
+
+UNSERVED_PROVIDERS = frozenset({"byo-phone-number", "twilio", "vonage", "telnyx"})
+"""Providers of the API whose numbers need a carrier's account, which Offhook does not speak to."""
+
+AssistantRequestFailure = Literal[
+    "assistant-request-failed",
+    "assistant-request-returned-error",
+    "assistant-request-returned-unspeakable-error",
+    "assistant-request-returned-invalid-assistant",
+    "assistant-request-returned-no-assistant",
+    "assistant-request-returned-forwarding-phone-number",
+]
+
+
+class SipAuthentication(Model):
+    """Digest credentials an INVITE must prove. Without a realm it is the SIP host of the URI."""
+
+    realm: str | None = None
+    username: str = Field(min_length=20, max_length=40)
+    password: str = Field(min_length=20, max_length=40)
+
+
+class SayAction(Model):
+    type: Literal["say"]
+    exact: str = Field(max_length=4000)
+
+
+class TransferAction(Model):
+    type: Literal["transfer"]
+    destination: CallDestination | None = None
+
+
+PhoneNumberHookAction = Annotated[SayAction | TransferAction, Field(discriminator="type")]
+
+
+class CallRingingFilter(Model):
+    """Matches callers whose number starts with one of the given beginnings."""
+
+    type: Literal["startsWith"]
+    key: Literal["number"]
+    starts_with: list[Annotated[str, Field(max_length=20)]]
+
+
+class CallRingingHook(Model):
+    """Runs before the call is answered; only the first action does."""
+
+    on: Literal["call.ringing"]
+    filters: list[CallRingingFilter] | None = None
+    do: list[PhoneNumberHookAction]
+
+
+class CallEndingFilter(Model):
+    type: Literal["oneOf"]
+    key: Literal["call.endedReason"]
+    one_of: list[AssistantRequestFailure]
+
+
+class CallEndingHook(Model):
+    """Runs when the assistant-request failed. `do` is one action here, not a list."""
+
+    on: Literal["call.ending"]
+    filters: list[CallEndingFilter] | None = None
+    do: PhoneNumberHookAction | None = None
+
+
+PhoneNumberHook = Annotated[CallRingingHook | CallEndingHook, Field(discriminator="on")]
+
+
+class _PhoneNumber(LegacyServer):
+    """What a client may set. All three of assistantId, squadId and workflowId empty means: ask
+    the server (assistant-request)."""
+
+    name: str | None = Field(default=None, max_length=40)
+    assistant_id: str | None = None
+    squad_id: str | None = None
+    workflow_id: str | None = None
+    fallback_destination: CallDestination | None = None
+    hooks: list[PhoneNumberHook] | None = None
+    server: Server | None = None
+    sip_uri: str | None = Field(default=None, pattern=SIP_URI, max_length=320)
+    authentication: SipAuthentication | None = None
+
+
+class CreateVapiPhoneNumber(_PhoneNumber):
+    """POST /phone-number. `numberDesiredAreaCode` asks for a telephone number, which Offhook has
+    none of: recognised, and refused by `unserved`."""
+
+    provider: Literal["vapi"]
+    number_desired_area_code: str | None = Field(default=None, min_length=3, max_length=3)
+
+
+class UpdateVapiPhoneNumber(_PhoneNumber):
+    """PATCH /phone-number/{id}: what is left out stays, null clears."""
+
+    provider: Literal["vapi"] | None = None
+
+
+class VapiPhoneNumber(_PhoneNumber, Resource):
+    """A phone number as shown. `number` is null: a SIP number has no digits."""
+
+    provider: Literal["vapi"]
+    status: Literal["active", "activating", "blocked"] | None = None
+    number: str | None = None
+    number_desired_area_code: str | None = Field(default=None, min_length=3, max_length=3)
+
+
+def unserved(document: Mapping[str, Any]) -> str | None:
+    """The sentence that refuses a request for what the API has and Offhook has not, or None.
+    To be asked before the document is validated."""
+    provider = document.get("provider")
+    if isinstance(provider, str) and provider in UNSERVED_PROVIDERS:
+        return f"provider {provider} is not served by Offhook: use provider vapi, a SIP number"
+    if document.get("workflowId") is not None:
+        return "workflows are not served by Offhook: use assistantId or squadId instead of workflowId"
+    if document.get("numberDesiredAreaCode") is not None:
+        return "telephone numbers are not served by Offhook: use sipUri instead of numberDesiredAreaCode"
+    return None

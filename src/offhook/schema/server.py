@@ -1,0 +1,77 @@
+"""The `server` object: where messages go (wire-facts §1.5), and its older spelling.
+
+Earlier the API had `serverUrl` and `serverUrlSecret` beside the resource's other properties. Both
+spellings are accepted and both are shown; `server` alone is stored (`normalise_server`, `show_server`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from offhook.schema.base import JsonObject, Model, Number
+
+
+class BackoffPlan(Model):
+    """How a failed request is repeated; without one it is not. Delays in seconds."""
+
+    type: Literal["fixed", "exponential"]
+    max_retries: Number = Field(ge=0, le=10)
+    base_delay_seconds: Number = Field(ge=0, le=10)
+    excluded_status_codes: list[int | JsonObject] | None = None
+
+
+class Server(Model):
+    """A URL with what is sent to it. `secret` is the older way of signing: the header X-Vapi-Secret."""
+
+    url: str | None = None
+    secret: str | None = None
+    credential_id: str | None = None
+    timeout_seconds: Number | None = Field(default=None, ge=1, le=300)
+    headers: dict[str, str] | None = None
+    backoff_plan: BackoffPlan | None = None
+    static_ip_addresses_enabled: bool | None = None
+    encrypted_paths: list[str] | None = None
+
+
+class LegacyServer(Model):
+    """The older spelling of `server.url` and `server.secret`."""
+
+    server_url: str | None = None
+    server_url_secret: str | None = None
+
+
+_LEGACY = {"serverUrl": "url", "serverUrlSecret": "secret"}
+
+
+def normalise_server(document: Mapping[str, Any], stored: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The document with `serverUrl` and `serverUrlSecret` folded into `server`.
+
+    `stored` is the document that a PATCH changes: an older spelling changes its one property of the
+    stored `server`, null removes it, and a `server` that is left without any property becomes null.
+    Where both spellings are given, `server` wins for each property that it has."""
+    result = {name: value for name, value in document.items() if name not in _LEGACY}
+    legacy = {_LEGACY[name]: value for name, value in document.items() if name in _LEGACY}
+    if not legacy:
+        return result
+    given = document.get("server")
+    if "server" in document:
+        server = {**legacy, **given} if given else {}
+    else:
+        server = {**((stored or {}).get("server") or {}), **legacy}
+    server = {name: value for name, value in server.items() if not (name in legacy and value is None)}
+    result["server"] = server or None
+    return result
+
+
+def show_server(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored document as it is shown: with `serverUrl` and `serverUrlSecret` beside `server`
+    wherever that has them."""
+    server = document.get("server") or {}
+    shown = dict(document)
+    for name, inner in _LEGACY.items():
+        if server.get(inner) is not None:
+            shown[name] = server[inner]
+    return shown
