@@ -1,0 +1,97 @@
+"""What the model is shown: the conversation as the OpenAI chat API has it, with the assistant's words cut to
+what was heard where the caller cut them short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from offhook.conversation.transcript import call_to_wire
+from offhook.language.base import Message, ToolCall
+
+
+@dataclass(slots=True, eq=False)
+class Said:
+    """Something the assistant says. All of it counts until it is cut: what is being spoken will be heard."""
+
+    text: str = ""
+    calls: list[ToolCall] = field(default_factory=list)
+    results: dict[str, str] = field(default_factory=dict)
+
+    def add(self, text: str) -> None:
+        self.text = f"{self.text} {text}".strip()
+
+    def messages(self) -> list[Message]:
+        if not self.calls:
+            return [{"role": "assistant", "content": self.text}] if self.text else []
+        asked = {
+            "role": "assistant",
+            "content": self.text or None,
+            "tool_calls": [call_to_wire(call) for call in self.calls],
+        }
+        # A call without a result yet is answered all the same: the chat API demands one for each.
+        answers = (self.results.get(call.id, "No result yet.") for call in self.calls)
+        return [
+            asked,
+            *(
+                {"role": "tool", "tool_call_id": call.id, "content": answer}
+                for call, answer in zip(self.calls, answers, strict=True)
+            ),
+        ]
+
+
+Item = Message | Said
+
+
+class Context:
+    """`system` are the assistant's own messages, `items` what came after."""
+
+    __slots__ = ("_pending", "items", "system")
+
+    def __init__(self, system: Sequence[Message]) -> None:
+        self.system: list[Message] = [dict(message) for message in system]
+        self.items: list[Item] = []
+        self._pending: Message | None = None  # the caller's words that no reply has answered yet
+
+    def hear(self, text: str) -> None:
+        """The caller's unanswered words are now `text`."""
+        if self._pending is None:
+            self._pending = {"role": "user", "content": text}
+            self.items.append(self._pending)
+        self._pending["content"] = text
+
+    def answered(self) -> None:
+        """A reply is heard: what the caller says from now on is another message."""
+        self._pending = None
+
+    def add(self, message: Mapping[str, Any]) -> None:
+        self.items.append(dict(message))
+
+    def say(self) -> Said:
+        said = Said()
+        self.items.append(said)
+        return said
+
+    def forget(self, said: Said) -> None:
+        self.items = [item for item in self.items if item is not said]
+
+    def messages(self) -> list[Message]:
+        shown = [dict(message) for message in self.system]
+        for item in self.items:
+            if isinstance(item, Said):
+                shown.extend(item.messages())
+            else:
+                shown.append(dict(item))
+        return shown
+
+    def rewrite(self, system: Sequence[Message], keep: Callable[[list[Message]], list[Message]]) -> None:
+        """For a hand-over: other system messages, and of the history what `keep` leaves."""
+        history = [message for item in self.items for message in _plain(item)]
+        self.system = [dict(message) for message in system]
+        self.items = list(keep(history))
+        self._pending = None
+
+
+def _plain(item: Item) -> list[Message]:
+    return item.messages() if isinstance(item, Said) else [dict(item)]

@@ -1,0 +1,73 @@
+"""Does what the caller says cut the assistant short? (`stopSpeakingPlan`, wire-facts §5.)
+
+With `numWords` 0 the voice alone decides, after `voiceSeconds` of it; with more, that many transcribed words
+do, which a transcriber that works on whole phrases gives only after the caller has paused. Acknowledgements
+never interrupt, interruption phrases always do, at once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+DEFAULT_ACKNOWLEDGEMENTS = (
+    "i understand", "i see", "i got it", "i hear you", "im listening", "im with you", "right", "okay", "ok",
+    "sure", "alright", "got it", "understood", "yeah", "yes", "uh-huh", "mm-hmm", "gotcha", "mhmm", "ah",
+    "yeah okay", "yeah sure",
+)  # fmt: skip
+DEFAULT_INTERRUPTIONS = (
+    "stop", "shut", "up", "enough", "quiet", "silence", "but", "dont", "not", "no", "hold", "wait", "cut",
+    "pause", "nope", "nah", "nevermind", "never", "bad", "actually",
+)  # fmt: skip
+
+# Sounds that transcribers spell in many ways; they mean no more than a nod.
+_HUMMING = re.compile(r"(?:u+h+|u+m+|h+m+|m+h*m*|a+h+|o+h+|e+h+|u+hu+h+|m+hm+)")
+_LONGEST_PHRASE = 6
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words without punctuation: `I'm here, Uh-huh.` -> im here uh huh."""
+    return re.findall(r"\w+", text.lower().replace("'", "").replace("’", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class StopSpeakingPlan:
+    num_words: int = 0
+    voice_seconds: float = 0.2
+    backoff_seconds: float = 1.0
+    acknowledgements: frozenset[tuple[str, ...]] = frozenset(
+        tuple(words_of(phrase)) for phrase in DEFAULT_ACKNOWLEDGEMENTS
+    )
+    interruptions: frozenset[tuple[str, ...]] = frozenset(
+        tuple(words_of(phrase)) for phrase in DEFAULT_INTERRUPTIONS
+    )
+
+    def only_acknowledges(self, text: str) -> bool:
+        """Is `text` made of acknowledgement phrases and humming alone ("right, I see", "mm hmm okay")?"""
+        words = words_of(text)
+        return bool(words) and self._unacknowledged(words) == 0
+
+    def interrupts(self, text: str) -> bool:
+        """Do these words, said while the assistant speaks, cut it short?"""
+        words = words_of(text)
+        if any(self._phrase_at(self.interruptions, words, index) for index in range(len(words))):
+            return True
+        return self._unacknowledged(words) > 0 and len(words) >= max(self.num_words, 1)
+
+    def _unacknowledged(self, words: list[str]) -> int:
+        count = index = 0
+        while index < len(words):
+            length = self._phrase_at(self.acknowledgements, words, index)
+            if length == 0 and _HUMMING.fullmatch(words[index]):
+                length = 1
+            if length == 0:
+                count += 1
+            index += max(length, 1)
+        return count
+
+    @staticmethod
+    def _phrase_at(phrases: frozenset[tuple[str, ...]], words: list[str], index: int) -> int:
+        """How many words the longest of `phrases` covers from `index` on; 0 if none begins there."""
+        for length in range(min(_LONGEST_PHRASE, len(words) - index), 0, -1):
+            if tuple(words[index : index + length]) in phrases:
+                return length
+        return 0

@@ -1,0 +1,142 @@
+"""The record of a conversation: what the caller said and what of the assistant's words was played.
+
+Times are loop.time() seconds. Entries stand in the order of their beginning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from offhook.language.base import Message, ToolCall
+
+EntryRole = Literal["system", "user", "bot", "tool_calls", "tool_call_result"]
+
+
+@dataclass(slots=True)
+class Entry:
+    """`end` is None while the entry goes on, and for entries that have no length."""
+
+    role: EntryRole
+    text: str
+    start: float
+    end: float | None = None
+    calls: Sequence[ToolCall] = ()
+    call_id: str = ""
+    name: str = ""
+
+    def extend(self, text: str, end: float) -> None:
+        self.text = f"{self.text} {text.strip()}".strip()
+        self.end = end
+
+
+@dataclass(slots=True)
+class Transcript:
+    entries: list[Entry] = field(default_factory=list)
+
+    def add_system(self, text: str, at: float) -> Entry:
+        return self._insert(Entry("system", text, at))
+
+    def add_user(self, text: str, start: float, end: float) -> Entry:
+        """What the caller said joins what was said just before, unless the assistant was heard since."""
+        last = self._last("user")
+        if last is not None and last is self.entries[-1] and not self._bot_heard_since(last):
+            last.extend(text, end)
+            return last
+        return self._insert(Entry("user", text.strip(), start, max(start, end)))
+
+    def add_bot(self, start: float) -> Entry:
+        """The assistant begins to be heard; its words are added as they are played."""
+        return self._insert(Entry("bot", "", start))
+
+    def add_tool_calls(self, calls: Sequence[ToolCall], at: float) -> Entry:
+        return self._insert(Entry("tool_calls", "", at, calls=tuple(calls)))
+
+    def add_tool_result(self, call: ToolCall, result: str, at: float) -> Entry:
+        return self._insert(Entry("tool_call_result", result, at, call_id=call.id, name=call.name))
+
+    def drop_empty(self, entry: Entry) -> None:
+        """Forget an entry of the assistant's of which no word was heard."""
+        if not entry.text and entry in self.entries:
+            self.entries.remove(entry)
+
+    def last_bot_text(self) -> str:
+        last = self._last("bot")
+        return last.text if last is not None else ""
+
+    def to_messages(self, offset_epoch: float, started_at: float) -> list[dict[str, Any]]:
+        """`artifact.messages` (wire-facts §8.2). `offset_epoch` added to loop.time() gives seconds since the
+        epoch, `started_at` is the loop.time() that `secondsFromStart` counts from."""
+        return [_to_message(entry, offset_epoch, started_at) for entry in self.entries if _counts(entry)]
+
+    def to_openai(self) -> list[Message]:
+        """`messagesOpenAIFormatted`."""
+        return [_to_openai(entry) for entry in self.entries if _counts(entry)]
+
+    def to_text(self, user_name: str = "User", assistant_name: str = "AI") -> str:
+        """One line for each thing said."""
+        names = {"user": user_name, "bot": assistant_name}
+        return "".join(
+            f"{names[entry.role]}: {entry.text}\n"
+            for entry in self.entries
+            if entry.role in names and entry.text
+        )
+
+    def _insert(self, entry: Entry) -> Entry:
+        index = len(self.entries)
+        while index > 0 and self.entries[index - 1].start > entry.start:
+            index -= 1
+        self.entries.insert(index, entry)
+        return entry
+
+    def _last(self, role: EntryRole) -> Entry | None:
+        return next((entry for entry in reversed(self.entries) if entry.role == role), None)
+
+    def _bot_heard_since(self, user: Entry) -> bool:
+        bot = self._last("bot")
+        return bot is not None and (bot.end is None or bot.end > (user.end or user.start))
+
+
+def _counts(entry: Entry) -> bool:
+    return bool(entry.text) or entry.role in ("tool_calls", "tool_call_result")
+
+
+def _to_message(entry: Entry, offset: float, started_at: float) -> dict[str, Any]:
+    times = {
+        "time": round((entry.start + offset) * 1000),
+        "secondsFromStart": round(max(entry.start - started_at, 0.0), 3),
+    }
+    if entry.role == "tool_calls":
+        calls = [call_to_wire(call) for call in entry.calls]
+        return {"role": "tool_calls", "toolCalls": calls, "message": "", **times}
+    if entry.role == "tool_call_result":
+        result = {"toolCallId": entry.call_id, "name": entry.name, "result": entry.text}
+        return {"role": "tool_call_result", **result, **times}
+    message: dict[str, Any] = {"role": entry.role, "message": entry.text, **times}
+    if entry.role == "system":
+        return message
+    end = entry.end if entry.end is not None else entry.start
+    message["endTime"] = round((end + offset) * 1000)
+    message["duration"] = round((end - entry.start) * 1000)
+    if entry.role == "bot":
+        message["source"] = ""
+    return message
+
+
+def _to_openai(entry: Entry) -> Message:
+    if entry.role == "tool_calls":
+        return {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [call_to_wire(call) for call in entry.calls],
+        }
+    if entry.role == "tool_call_result":
+        return {"role": "tool", "tool_call_id": entry.call_id, "content": entry.text}
+    return {"role": "assistant" if entry.role == "bot" else entry.role, "content": entry.text}
+
+
+def call_to_wire(call: ToolCall) -> dict[str, Any]:
+    """A tool call as in the OpenAI chat API; arguments are a JSON text there."""
+    arguments = json.dumps(dict(call.arguments), ensure_ascii=False)
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}

@@ -1,0 +1,133 @@
+"""What the turn machine is told (`Input`) and what it asks for (`Action`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStarted:
+    """The caller began to speak."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceWentOn:
+    """`seconds` of voice so far in this speech."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStopped:
+    """The caller stopped at `ended`, a little before this was decided."""
+
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the transcriber heard. `owed`: a whole-phrase transcriber's answer to a speech that had ended."""
+
+    text: str
+    final: bool
+    owed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutStarted:
+    """The first frame of something the assistant says was played. `reply`: it answers the caller."""
+
+    interruptible: bool
+    reply: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutFinished:
+    """All that was ready has been played. `more`: the reply is not complete."""
+
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The reply has begun to act (a tool runs): what it answers can no longer be added to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """A reply is being made at once for a reason outside this machine: an added message, the keypad."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    """The reply is over and nothing of it is left to play."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """The assistant was silenced. `rest`: seconds of a complete reply that remain unplayed, None if the
+    reply cannot be resumed."""
+
+    rest: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The moment that `deadline()` named has come."""
+
+
+Input = (
+    VoiceStarted
+    | VoiceWentOn
+    | VoiceStopped
+    | Words
+    | PlayoutStarted
+    | PlayoutFinished
+    | Committed
+    | Forced
+    | ReplyEnded
+    | CutShort
+    | Deadline
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Make a reply to `text`, all that the caller said since the last reply was heard; do not play it yet."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Give up the reply that is being made: the caller went on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The reply may be heard from now on. `ended`: when the caller stopped."""
+
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The reply may not begin to be heard after all: the caller makes sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Be silent at once. To be answered with `CutShort`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Say now the rest of what was cut short: the caller only nodded, or it was noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deaf:
+    """The transcriber owes an answer for too long."""
+
+
+Action = Prepare | Drop | Release | Hold | Interrupt | Resume | Deaf

@@ -1,0 +1,167 @@
+"""The assistant's mouth: texts are given to the voice one after another, each utterance in its own task, and
+the playout plays them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from offhook.conversation.chunks import ChunkPlan, cut_into_pieces
+from offhook.conversation.context import Said
+from offhook.conversation.events import Event, VoiceInput, VoiceUsed
+from offhook.conversation.metrics import Marks
+from offhook.conversation.speakable import FormatPlan, speakable
+from offhook.conversation.speaking import Listener, Piece, Playout, Utterance
+from offhook.speech.base import SAMPLE_RATE, EngineError, Voice
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+VOICE_PATIENCE = 10.0
+"""Seconds to wait for a voice's next audio."""
+AHEAD_BYTES = 12 * SAMPLE_RATE * 2
+"""Unplayed audio of one utterance after which no further piece is begun."""
+
+
+class Mouth:
+    """Makes utterances and the audio for them. `failed` is called once when the voice fails."""
+
+    def __init__(
+        self,
+        voice: Voice,
+        chunks: ChunkPlan,
+        form: FormatPlan,
+        listener: Listener,
+        tell: Callable[[Event], None],
+        failed: Callable[[EngineError], None],
+    ) -> None:
+        self.voice = voice
+        self.chunks = chunks
+        self.form = form
+        self.playout = Playout(listener)
+        self._tell = tell
+        self._failed = failed
+        self._tasks: dict[Utterance, asyncio.Task[None]] = {}
+
+    def utter(
+        self,
+        *,
+        said: Said | None,
+        interruptible: bool = True,
+        reply: bool = False,
+        released: bool = True,
+        marks: Marks | None = None,
+    ) -> Utterance:
+        """An utterance without words yet, last in the queue. `marks` receives the voice's own times."""
+        utterance = Utterance(interruptible=interruptible, reply=reply, released=released, said=said)
+        changed = asyncio.Event()
+        utterance.changed = changed.set
+        self.playout.put(utterance)
+        task = asyncio.get_running_loop().create_task(self._speak(utterance, changed, marks))
+        self._tasks[utterance] = task
+        task.add_done_callback(lambda _: self._tasks.pop(utterance, None))
+        return utterance
+
+    def add(self, utterance: Utterance, text: str) -> None:
+        utterance.pieces.append(Piece(text))
+        if utterance.said is not None:
+            utterance.said.add(text)
+        utterance.changed()
+
+    def close_utterance(self, utterance: Utterance) -> None:
+        utterance.closed = True
+        utterance.changed()
+
+    def say(self, text: str, *, said: Said | None, interruptible: bool = True) -> Utterance:
+        """A whole text, to be heard after what is queued."""
+        utterance = self.utter(said=said, interruptible=interruptible)
+        for piece in cut_into_pieces(text, self.chunks):
+            self.add(utterance, piece)
+        self.close_utterance(utterance)
+        return utterance
+
+    def drop(self, utterance: Utterance) -> None:
+        """Give up an utterance: no more audio is made for it."""
+        self.playout.remove(utterance)
+        task = self._tasks.get(utterance)
+        if task is not None:
+            task.cancel()
+
+    def cut(self) -> Utterance | None:
+        """Silence at once; see Playout.cut."""
+        dropped = [waiting for waiting in self.playout.waiting() if waiting.interruptible]
+        utterance = self.playout.cut()
+        for each in [*dropped, *([utterance] if utterance else [])]:
+            self.drop(each)
+        return utterance
+
+    async def close(self) -> None:
+        self.playout.clear()
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _speak(self, utterance: Utterance, changed: asyncio.Event, marks: Marks | None) -> None:
+        made = 0
+        try:
+            while True:
+                changed.clear()
+                if made < len(utterance.pieces) and _unplayed(utterance) < AHEAD_BYTES:
+                    await self._make(utterance.pieces[made], marks if made == 0 else None)
+                    made += 1
+                elif utterance.closed and made == len(utterance.pieces):
+                    return
+                else:
+                    await changed.wait()
+        except EngineError as error:
+            self._failed(error)
+        except Exception as error:
+            log.exception("the voice broke its contract")
+            self._failed(EngineError("voice", self.voice.provider, type(error).__name__))
+
+    async def _make(self, piece: Piece, marks: Marks | None) -> None:
+        loop = asyncio.get_running_loop()
+        spoken = speakable(piece.text, self.form)
+        if spoken:
+            if marks is not None:
+                marks.voice_asked = loop.time()
+            self._tell(VoiceInput(spoken))
+            self._tell(VoiceUsed(len(spoken)))
+            async with closing(self.voice.speak(spoken)) as audio:
+                while (part := await self._next_audio(audio)) is not None:
+                    if marks is not None and marks.first_audio is None:
+                        marks.first_audio = loop.time()
+                    piece.add(part)
+        piece.complete = True
+
+    async def _next_audio(self, audio: AsyncIterator[bytes]) -> bytes | None:
+        try:
+            return await next_within(audio, VOICE_PATIENCE)
+        except TimeoutError:
+            detail = f"no audio for {VOICE_PATIENCE:g} s"
+            raise EngineError("voice", self.voice.provider, detail) from None
+
+
+def _unplayed(utterance: Utterance) -> int:
+    return sum(piece.size - piece.played for piece in utterance.pieces)
+
+
+@asynccontextmanager
+async def closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Close an iterator however it is left, if it can be closed: that is what cancels an engine's work."""
+    try:
+        yield items
+    finally:
+        aclose = getattr(items, "aclose", None)
+        if aclose is not None:
+            await aclose()
+
+
+async def next_within(items: AsyncIterator[T], seconds: float) -> T | None:
+    """The next item, None at the end. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        return await anext(items, None)
