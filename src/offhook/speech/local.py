@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
 from offhook.speech.phrase import Phrase, Piece
 from offhook.speech.workers import Job, WorkerFailed, Workers
+
+log = logging.getLogger(__name__)
 
 PROVIDER = "vapi"
 LONGEST_TEXT = 5000
@@ -56,6 +60,7 @@ class LocalTranscriber:
         self._on_transcript = on_transcript
         self._on_failure = on_failure
         self._task = asyncio.create_task(self._answer())
+        self._task.add_done_callback(self._ended)
 
     def push(self, heard: bytes, said: bytes) -> None:
         if self._phrase is None:
@@ -130,6 +135,11 @@ class LocalTranscriber:
         finally:
             job.cancel()
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the local transcriber stopped", exc_info=error)
+            self._fail(WorkerFailed("it stopped working"))
+
     def _fail(self, error: WorkerFailed) -> None:
         if self._on_failure is not None:
             self._on_failure(EngineError("transcriber", PROVIDER, str(error)))
@@ -194,17 +204,18 @@ class LocalVoice:
             yield cached
             return
         said = bytearray()
-        async for piece in self._synthesise(text):
-            if self._cache is not None:
-                said += piece
-            yield piece
+        async with aclosing(self._synthesise(text)) as pieces:
+            async for piece in pieces:
+                if self._cache is not None:
+                    said += piece
+                yield piece
         if self._cache is not None:
             self._cache.put(key, bytes(said))
 
     async def close(self) -> None:
         """Nothing to give back: a `speak` under way ends with its iterator."""
 
-    async def _synthesise(self, text: str) -> AsyncIterator[bytes]:
+    async def _synthesise(self, text: str) -> AsyncGenerator[bytes, None]:
         said = False
         for attempt in range(2):
             job = self._workers.submit(

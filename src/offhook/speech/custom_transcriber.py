@@ -1,0 +1,222 @@
+"""Provider `custom-transcriber`: the owner's own server hears the call over a WebSocket (wire-facts §5.1).
+
+We send one text frame that describes the audio, then binary frames: s16le at 16 kHz, two channels
+interleaved, the customer first and the assistant second. The server answers with text frames:
+`{"type": "transcriber-response", "transcription", "channel": "customer" | "assistant"}`, and optionally
+`"transcriptType": "partial" | "final"`; without it the words are final.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from urllib.parse import urlsplit
+
+import numpy as np
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from offhook.network.outside import Outside
+from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
+from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, no_context
+from offhook.speech.resample import LiveUpsampler
+
+log = logging.getLogger(__name__)
+
+START = json.dumps(
+    {"type": "start", "encoding": "linear16", "container": "raw", "sampleRate": 16000, "channels": 2}
+)
+
+RECONNECTS = 3
+RECONNECT_SECONDS = (0.1, 0.5, 1.5)
+_STEADY_SECONDS = 10.0
+"""A connection that lasted this long gets all its reconnects again."""
+
+_MOST_WAITING = 250  # frames: 5 s
+_MOST_AT_ONCE = 25
+_LONGEST_MESSAGE = 65536
+_LONGEST_TRANSCRIPT = 4000
+_PORTS = {"ws": 80, "wss": 443, "http": 80, "https": 443}
+
+
+def parse_response(text: str) -> Transcript | None:
+    """The words of the customer in one message, or None if it has none: another type, the other channel.
+    Raises ValueError for what is not in the form above."""
+    message = json.loads(text)
+    if not isinstance(message, dict):
+        raise ValueError("not an object")
+    if message.get("type") != "transcriber-response":
+        return None
+    words, channel = message.get("transcription"), message.get("channel", "customer")
+    if not isinstance(words, str) or len(words) > _LONGEST_TRANSCRIPT:
+        raise ValueError("no transcription, or too long a one")
+    if channel not in ("customer", "assistant"):
+        raise ValueError("an unknown channel")
+    kind = message.get("transcriptType", "final")
+    if kind not in ("partial", "final"):
+        raise ValueError("an unknown transcriptType")
+    if channel == "assistant" or not words.strip():
+        return None
+    return Transcript(words.strip(), final=kind == "final")
+
+
+class CustomTranscriber:
+    """One call's custom transcriber. Audio that the server does not take in time is dropped from its oldest
+    on, five seconds are kept; a lost connection is made again a few times before the call is told."""
+
+    provider = "custom-transcriber"
+    segmented = False
+
+    def __init__(self, remote: Remote, outside: Outside, context: CallContext = no_context) -> None:
+        self._remote = remote
+        self._outside = outside
+        self._context = context
+        self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
+        self._more = asyncio.Event()
+        self._customer = LiveUpsampler()
+        self._assistant = LiveUpsampler()
+        self._task: asyncio.Task[None] | None = None
+        self._on_transcript: TranscriptSink | None = None
+        self._on_failure: FailureSink | None = None
+        self._odd_logged = False
+        self._late_logged = False
+
+    async def start(self, on_transcript: TranscriptSink, on_failure: FailureSink) -> None:
+        self._on_transcript = on_transcript
+        self._on_failure = on_failure
+        connection = await self._connect()
+        self._task = asyncio.create_task(self._stay(connection))
+        self._task.add_done_callback(self._ended)
+
+    def push(self, heard: bytes, said: bytes) -> None:
+        if len(self._waiting) == _MOST_WAITING and not self._late_logged:
+            self._late_logged = True
+            log.warning("custom transcriber%s: it takes audio too slowly, some is dropped", self._which())
+        both = np.column_stack([self._customer.push(heard), self._assistant.push(said)])
+        self._waiting.append(both.tobytes())
+        self._more.set()
+
+    def speech_started(self) -> None:
+        """The server decides for itself what is speech."""
+
+    def speech_stopped(self) -> None:
+        """The server decides for itself what is speech."""
+
+    async def close(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _connect(self) -> ClientConnection:
+        """Raises EngineError."""
+        try:
+            async with asyncio.timeout(self._remote.timeout):
+                return await self._open()
+        except TimeoutError:
+            raise EngineError("transcriber", CUSTOM, "the server took too long to connect to") from None
+        except (WebSocketException, *REFUSED) as error:
+            raise EngineError("transcriber", CUSTOM, f"{type(error).__name__}: {error}") from None
+
+    async def _open(self) -> ClientConnection:
+        url = urlsplit(self._remote.url)
+        if url.scheme not in _PORTS or not url.hostname:
+            raise ValueError("server.url is not a WebSocket URL (wss://...)")
+        if url.scheme.startswith("http"):
+            url = url._replace(scheme="ws" + url.scheme.removeprefix("http"))
+        sock = await self._outside.connect(url.hostname or "", url.port or _PORTS[url.scheme])
+        try:
+            connection = await connect(
+                url.geturl(),
+                sock=sock,
+                additional_headers=self._remote.headers,
+                proxy=None,
+                compression=None,
+                open_timeout=None,
+                close_timeout=1.0,
+                max_size=_LONGEST_MESSAGE,
+                max_queue=32,
+            )
+            await connection.send(START)
+        except BaseException:
+            sock.close()
+            raise
+        return connection
+
+    async def _stay(self, connection: ClientConnection) -> None:
+        loop = asyncio.get_running_loop()
+        attempts = 0
+        while True:
+            connected_at = loop.time()
+            detail = await self._talk(connection)
+            if loop.time() - connected_at > _STEADY_SECONDS:
+                attempts = 0
+            log.warning("custom transcriber%s: connection lost: %s", self._which(), detail)
+            again: ClientConnection | None = None
+            while again is None:
+                if attempts == RECONNECTS:
+                    self._fail(detail)
+                    return
+                await asyncio.sleep(RECONNECT_SECONDS[attempts])
+                attempts += 1
+                try:
+                    again = await self._connect()
+                except EngineError as error:
+                    detail = error.detail
+            connection = again
+
+    async def _talk(self, connection: ClientConnection) -> str:
+        """Send and receive until the connection ends; says why it did."""
+        sender = asyncio.create_task(self._send(connection))
+        try:
+            async for message in connection:
+                self._received(message)
+            return "closed by the server"
+        except (WebSocketException, OSError) as error:
+            return f"{type(error).__name__}: {error}"
+        finally:
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+            await connection.close()
+
+    async def _send(self, connection: ClientConnection) -> None:
+        try:
+            while True:
+                await self._more.wait()
+                count = min(len(self._waiting), _MOST_AT_ONCE)
+                audio = b"".join([self._waiting.popleft() for _ in range(count)])
+                if not self._waiting:
+                    self._more.clear()
+                if audio:
+                    await connection.send(audio)
+        except (WebSocketException, OSError):
+            return  # the receiving side says why
+
+    def _received(self, message: str | bytes) -> None:
+        try:
+            if isinstance(message, bytes):
+                raise ValueError("a binary message")
+            transcript = parse_response(message)
+        except (ValueError, RecursionError) as error:
+            if not self._odd_logged:
+                self._odd_logged = True
+                log.warning("custom transcriber%s: a message is ignored: %s", self._which(), error)
+            return
+        if transcript is not None and self._on_transcript is not None:
+            self._on_transcript(transcript)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("custom transcriber%s", self._which(), exc_info=error)
+            self._fail("it stopped working")
+
+    def _fail(self, detail: str) -> None:
+        if self._on_failure is not None:
+            self._on_failure(EngineError("transcriber", CUSTOM, detail))
+
+    def _which(self) -> str:
+        call = self._context().get("call")
+        identity = call.get("id") if isinstance(call, dict) else None
+        return f" call={identity}" if identity else ""
