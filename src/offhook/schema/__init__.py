@@ -1,6 +1,82 @@
-"""The wire types. See docs/architecture.md."""
+"""The wire types, one file per resource: strict, in camelCase outside, and each dumping to exactly the
+document it was parsed from (`document`). `sentences` says in the API's own words what is wrong with
+one; `effective` says what holds where it is silent.
 
-from offhook.schema.assistant import Assistant, AssistantOverrides
-from offhook.schema.squad import Squad
+Importing this package once makes all of its modules whole: tools name assistants, which have tools.
+"""
 
-__all__ = ["Assistant", "AssistantOverrides", "Squad"]
+from offhook.schema import effective
+from offhook.schema.artifact import Analysis, Artifact, PerformanceMetrics, Recording, TurnLatency
+from offhook.schema.assistant import (
+    Assistant,
+    AssistantOverrides,
+    StoredAssistant,
+    UpdateAssistant,
+    merge,
+)
+from offhook.schema.base import Model, Resource, document, format_timestamp, parse_timestamp, timestamp
+from offhook.schema.call import Call, CallStatus, CreateCall, Customer, Monitor, UpdateCall
+from offhook.schema.control import ControlMessage
+from offhook.schema.credential import StoredWebhookCredential, UpdateWebhookCredential, WebhookCredential
+from offhook.schema.ended_reason import EndedReason, is_ended_reason, pipeline_error
+from offhook.schema.errors import Invalid, parse, sentences
+from offhook.schema.message import BotMessage, Message, SystemMessage, UserMessage
+from offhook.schema.number import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, VapiPhoneNumber, unserved
+from offhook.schema.org import Org, UpdateOrg
+from offhook.schema.server import Server, normalise_server, show_server
+from offhook.schema.server_message import server_message, wanted
+from offhook.schema.squad import Squad, StoredSquad, UpdateSquad
+
+__all__ = [
+    "Analysis",
+    "Artifact",
+    "Assistant",
+    "AssistantOverrides",
+    "BotMessage",
+    "Call",
+    "CallStatus",
+    "ControlMessage",
+    "CreateCall",
+    "CreateVapiPhoneNumber",
+    "Customer",
+    "EndedReason",
+    "Invalid",
+    "Message",
+    "Model",
+    "Monitor",
+    "Org",
+    "PerformanceMetrics",
+    "Recording",
+    "Resource",
+    "Server",
+    "Squad",
+    "StoredAssistant",
+    "StoredSquad",
+    "StoredWebhookCredential",
+    "SystemMessage",
+    "TurnLatency",
+    "UpdateAssistant",
+    "UpdateCall",
+    "UpdateOrg",
+    "UpdateSquad",
+    "UpdateVapiPhoneNumber",
+    "UpdateWebhookCredential",
+    "UserMessage",
+    "VapiPhoneNumber",
+    "WebhookCredential",
+    "document",
+    "effective",
+    "format_timestamp",
+    "is_ended_reason",
+    "merge",
+    "normalise_server",
+    "parse",
+    "parse_timestamp",
+    "pipeline_error",
+    "sentences",
+    "server_message",
+    "show_server",
+    "timestamp",
+    "unserved",
+    "wanted",
+]

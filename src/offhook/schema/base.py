@@ -66,10 +66,12 @@ def format_timestamp(moment: datetime) -> str:
 
 def parse_timestamp(value: object) -> datetime:
     """An aware datetime from ISO 8601 text; text without an offset counts as UTC. Raises ValueError."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
+    try:
+        value = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        value = None
     if not isinstance(value, datetime):
-        raise ValueError("not a date")
+        raise ValueError("must be a valid ISO 8601 date string")
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 

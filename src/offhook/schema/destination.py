@@ -10,9 +10,6 @@ from offhook.schema.analysis import SummaryPlan
 from offhook.schema.base import JsonObject, Model, Number
 from offhook.schema.spoken import Spoken
 
-SIP_URI = r"^[sS][iI][pP]:[^@\s;?<>\"]+@(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?$"
-"""`sip:user@host` with an optional port: what a phone number may be called."""
-
 
 class ContextLastMessages(Model):
     type: Literal["lastNMessages"]

@@ -113,9 +113,10 @@ class SessionCreatedHook(_Hook):
     on: Literal["session.created"]
 
 
-def _event(value: Any) -> str | None:
-    on = value.get("on") if isinstance(value, dict) else getattr(value, "on", None)
-    return on.partition("[")[0] if isinstance(on, str) else None
+def on(value: Any) -> str | None:
+    """The event without its options in brackets. Named for the property it reads (`errors.py`)."""
+    event = value.get("on") if isinstance(value, dict) else getattr(value, "on", None)
+    return event.partition("[")[0] if isinstance(event, str) else None
 
 
 Hook = Annotated[
@@ -127,5 +128,5 @@ Hook = Annotated[
     | Annotated[ModelResponseTimeoutHook, Tag("model.response.timeout")]
     | Annotated[LowConfidenceHook, Tag("assistant.transcriber.endpointedSpeechLowConfidence")]
     | Annotated[SessionCreatedHook, Tag("session.created")],
-    Discriminator(_event),
+    Discriminator(on),
 ]

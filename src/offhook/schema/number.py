@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from offhook.schema.base import Model, Resource
-from offhook.schema.destination import SIP_URI, CallDestination
+from offhook.schema.destination import CallDestination
 from offhook.schema.server import LegacyServer, Server
 
 UNSERVED_PROVIDERS = frozenset({"byo-phone-number", "twilio", "vonage", "telnyx"})
 """Providers of the API whose numbers need a carrier's account, which Offhook does not speak to."""
+
+_SIP_URI = re.compile(
+    r"sip:[^@\s;?<>\"]{1,200}@(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))(?::([0-9]{1,5}))?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def _sip_uri(value: str) -> str:
+    match = _SIP_URI.fullmatch(value)
+    if match is None or not 0 < int(match[1] or 5060) < 65536:
+        raise ValueError("must be a SIP URI: sip:user@host or sip:user@host:port")
+    return value
+
+
+SipUri = Annotated[str, AfterValidator(_sip_uri)]
 
 AssistantRequestFailure = Literal[
     "assistant-request-failed",
@@ -89,7 +105,7 @@ class _PhoneNumber(LegacyServer):
     fallback_destination: CallDestination | None = None
     hooks: list[PhoneNumberHook] | None = None
     server: Server | None = None
-    sip_uri: str | None = Field(default=None, pattern=SIP_URI, max_length=320)
+    sip_uri: SipUri | None = None
     authentication: SipAuthentication | None = None
 
 

@@ -1,0 +1,129 @@
+"""Where in a document an error is: pydantic's location without the names of union members in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, Discriminator, Tag
+from pydantic.fields import FieldInfo
+
+Location = tuple[int | str, ...]
+
+LONGEST_NAME = 100
+"""Of a property that a client made up, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`path` as the client knows it, `kind` the type expected there.
+
+    `union` is the path of the first union without a discriminator on the way, `member` which of
+    its members was tried. `discriminator` and `tags` are set where `kind` is a union with one."""
+
+    path: str
+    kind: Any
+    union: str | None = None
+    member: str = ""
+    discriminator: str = ""
+    tags: tuple[str, ...] = field(default=())
+
+    def below(self, part: int | str, kind: Any) -> Place:
+        name = str(part)[:LONGEST_NAME]
+        return replace(self, path=f"{self.path}.{name}" if self.path else name, kind=kind)
+
+
+def locate(kind: Any, location: Location) -> Place:
+    """Follow pydantic's location from the type of the whole document."""
+    place = Place("", kind)
+    for part in location:
+        place = _step(place, part)
+    discriminator, members = _tagged(place.kind)
+    return replace(place, discriminator=discriminator, tags=tuple(members))
+
+
+def _step(place: Place, part: int | str) -> Place:
+    discriminator, members = _tagged(place.kind)
+    if discriminator:
+        return replace(place, kind=members.get(str(part)))
+    kind = _plain(place.kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return place.below(part, _property(kind, str(part)))
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is list:
+        return place.below(part, arguments[0])
+    if origin is dict:
+        return place.below(part, arguments[1])
+    if origin in (Union, UnionType):
+        member = replace(place, kind=_member(arguments, str(part)))
+        return member if place.union is not None else replace(member, union=place.path, member=str(part))
+    return place.below(part, None)
+
+
+def _plain(kind: Any) -> Any:
+    """The type without its annotations and without None."""
+    while True:
+        arguments = get_args(kind)
+        if get_origin(kind) is Annotated:
+            kind = arguments[0]
+        elif get_origin(kind) in (Union, UnionType) and NoneType in arguments:
+            rest = [argument for argument in arguments if argument is not NoneType]
+            kind = rest[0] if len(rest) == 1 else Union[tuple(rest)]  # noqa: UP007 (made at run time)
+        else:
+            return kind
+
+
+def _property(model: type[BaseModel], name: str) -> Any:
+    """The type of a property by its name on the wire, None for one that does not exist."""
+    for attribute, info in model.model_fields.items():
+        if name in (info.alias, attribute):
+            return Annotated[info.annotation, info] if info.discriminator else info.annotation
+    return None
+
+
+def _tagged(kind: Any) -> tuple[str, Mapping[str, Any]]:
+    """The discriminator of a union that has one, with its members by their tags."""
+    while get_origin(kind) in (Annotated, Union, UnionType):
+        arguments = get_args(kind)
+        if get_origin(kind) is Annotated:
+            for note in arguments[1:]:
+                key = note.discriminator if isinstance(note, FieldInfo | Discriminator) else None
+                if isinstance(key, str):
+                    return key, _by_literal(_plain(arguments[0]), key)
+                if callable(key):
+                    return key.__name__, _by_mark(_plain(arguments[0]))
+            kind = arguments[0]
+        else:
+            rest = [argument for argument in arguments if argument is not NoneType]
+            kind = rest[0] if len(rest) == 1 else None
+    return "", {}
+
+
+def _by_literal(union: Any, key: str) -> dict[str, Any]:
+    """Members of `Field(discriminator="provider")`: each says its tags in a Literal."""
+    members = get_args(union)
+    return {tag: member for member in members for tag in get_args(member.model_fields[key].annotation)}
+
+
+def _by_mark(union: Any) -> dict[str, Any]:
+    """Members of `Discriminator(function)`: each is marked with a Tag."""
+    return {
+        mark.tag: get_args(member)[0]
+        for member in get_args(union)
+        for mark in get_args(member)[1:]
+        if isinstance(mark, Tag)
+    }
+
+
+def _member(members: tuple[Any, ...], label: str) -> Any:
+    """The member of a union that pydantic means by its label, None for a plain value."""
+    for member in members:
+        plain = _plain(member)
+        name = getattr(get_origin(plain) or plain, "__name__", "")
+        if label == name or label.startswith(f"{name.lower()}["):
+            return member
+        if label.startswith("tagged-union[") and _tagged(member)[0]:
+            return member
+    return None
