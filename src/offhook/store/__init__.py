@@ -1,1 +1,34 @@
-"""See docs/architecture.md."""
+"""What must not be forgotten: resources, calls, keys, and messages on their way."""
+
+from .calls import Calls
+from .database import Database, Transaction
+from .ids import IdMaker, NewId
+from .keys import Keys, key_hash
+from .migrate import upgrade
+from .outbox import OutboxRows, OutboxState
+from .records import Document, Duplicate, Key, KeyTag, OutboxRow, Record, StoreError
+from .repositories import Orgs, PhoneNumbers, Repository, SortOrder
+
+__all__ = [
+    "Calls",
+    "Database",
+    "Document",
+    "Duplicate",
+    "IdMaker",
+    "Key",
+    "KeyTag",
+    "Keys",
+    "NewId",
+    "Orgs",
+    "OutboxRow",
+    "OutboxRows",
+    "OutboxState",
+    "PhoneNumbers",
+    "Record",
+    "Repository",
+    "SortOrder",
+    "StoreError",
+    "Transaction",
+    "key_hash",
+    "upgrade",
+]

@@ -1,0 +1,125 @@
+"""From a database's URL to engines, and from a driver's complaint to one line that says what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy.event
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from .json_text import dump_json
+from .records import StoreError
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+
+LOCKED_SECONDS = 10
+"""How long a write waits for another process, such as `offhook keys`, that holds the file."""
+
+CONNECT_SECONDS = 10.0
+POSTGRES_CONNECTIONS = 16
+SQLITE_READERS = 2
+
+
+def parse_url(text: str) -> URL:
+    """A URL with its asynchronous driver. Raises StoreError."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise StoreError(
+            "the database URL cannot be read: write postgresql://USER:PASSWORD@HOST/NAME"
+        ) from None
+    driver = _DRIVERS.get(url.drivername)
+    if driver is None:
+        raise StoreError(f"databases of the kind {url.drivername} are not served: use postgresql or sqlite")
+    if driver.startswith("sqlite") and url.database in (None, "", ":memory:"):
+        raise StoreError("the database URL names no file: write sqlite:////FOLDER/offhook.db")
+    return url.set(drivername=driver)
+
+
+def is_sqlite(url: URL) -> bool:
+    return url.drivername.startswith("sqlite")
+
+
+def writing_engine(url: URL) -> AsyncEngine:
+    """For SQLite one connection, since there can be one writer; for PostgreSQL a pool."""
+    if not is_sqlite(url):
+        return create_async_engine(
+            url,
+            json_serializer=dump_json,
+            pool_size=POSTGRES_CONNECTIONS,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args={"timeout": CONNECT_SECONDS},
+        )
+    engine = create_async_engine(url, json_serializer=dump_json, pool_size=1, max_overflow=0)
+    _set_up_sqlite(engine, "BEGIN IMMEDIATE")
+    return engine
+
+
+def reading_engine(url: URL) -> AsyncEngine:
+    """For SQLite connections that cannot write and do not wait for the writer."""
+    engine = create_async_engine(url, json_serializer=dump_json, pool_size=SQLITE_READERS, max_overflow=0)
+    _set_up_sqlite(engine, "BEGIN", "PRAGMA query_only=ON")
+    return engine
+
+
+def _set_up_sqlite(engine: AsyncEngine, begin: str, *pragmas: str) -> None:
+    def connected(connection: Any, _record: object) -> None:
+        # The driver must not begin transactions of its own: it would begin them too late, and deferred.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"PRAGMA busy_timeout={LOCKED_SECONDS * 1000}",
+            "PRAGMA journal_mode=WAL",
+            # FULL, not NORMAL: a message or a status that was promised survives the loss of power, not only
+            # the loss of the process. Writers share commits, so one fsync serves many calls.
+            "PRAGMA synchronous=FULL",
+            "PRAGMA foreign_keys=ON",
+            *pragmas,
+        ):
+            cursor.execute(pragma)
+        cursor.close()
+
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    sqlalchemy.event.listen(engine.sync_engine, "connect", connected)
+    sqlalchemy.event.listen(engine.sync_engine, "begin", begun)
+
+
+def explain(error: Exception, url: URL) -> StoreError:
+    """What to do about a driver's error, in one line and without the password."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    detail = " ".join(str(cause).split()) or type(cause).__name__
+    if is_sqlite(url):
+        return StoreError(_explain_sqlite(detail, Path(str(url.database))))
+    if isinstance(cause, (OSError, TimeoutError)):
+        detail = f"nothing answers there ({detail})"
+    place = f"{url.host or 'localhost'}:{url.port or 5432}/{url.database or ''}"
+    return StoreError(f"the database at {place} cannot be used: {detail}; check OFFHOOK_DATABASE_URL")
+
+
+def _explain_sqlite(detail: str, file: Path) -> str:
+    lower = detail.lower()
+    if "full" in lower or "disk i/o" in lower:
+        return f"cannot write to {file}: {detail}; make room on the disk of {file.parent}"
+    if "readonly" in lower or "read-only" in lower or "permission" in lower:
+        return f"cannot write to {file}: make the file and its folder {file.parent} writable for this user"
+    if "unable to open" in lower:
+        if not file.parent.is_dir():
+            return f"cannot open {file}: create the folder {file.parent}"
+        return f"cannot open {file}: make the folder {file.parent} writable for this user"
+    if "locked" in lower or "busy" in lower:
+        return f"{file} is held by another process: stop it, or wait until it is done"
+    if "not a database" in lower or "malformed" in lower:
+        return f"{file} is no database, or is damaged: put a backup in its place or move it away"
+    return f"{file}: {detail}"

@@ -1,0 +1,66 @@
+"""The schema of the database: which revision it has, and how it gets the newest one."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from .connecting import explain, is_sqlite, parse_url, writing_engine
+from .records import StoreError
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+@lru_cache(maxsize=1)
+def newest_revision() -> str:
+    """The revision that this code works with."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def check_revision(connection: Connection) -> None:
+    """Raises StoreError unless the database has the newest revision."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found == newest_revision():
+        return
+    if found is None:
+        raise StoreError("the database is empty: run `offhook db upgrade`")
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found in known:
+        raise StoreError("the database was made by an older Offhook: run `offhook db upgrade`")
+    raise StoreError(f"the database was made by a newer Offhook (revision {found}): install that one")
+
+
+async def upgrade(url: str) -> None:
+    """Bring the database to the newest revision, from whichever it has; a SQLite file is created. Several
+    processes may do so at once. Raises StoreError."""
+    parsed = parse_url(url)
+    engine = writing_engine(parsed)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(lambda sync: _upgrade(sync, parsed))
+    except (SQLAlchemyError, OSError) as error:
+        raise explain(error, parsed) from error
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection, url: URL) -> None:
+    if not is_sqlite(url):
+        # One node at a time; the others find everything done. SQLite's BEGIN IMMEDIATE does the same.
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7367)")
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,185 @@
+"""Messages on their way, in the same database and the same transactions as what they report."""
+
+# ruff: noqa: A001, A002 - an id is an id
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, insert, or_, select, update
+
+from .records import Document, OutboxRow
+from .tables import outbox, pending
+
+if TYPE_CHECKING:
+    from .database import Transaction
+
+OutboxState = Literal["pending", "delivered", "abandoned"]
+
+_COLUMNS = tuple(outbox.c[field.name] for field in fields(OutboxRow))
+
+
+class OutboxRows:
+    """All times are milliseconds since the epoch."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def put(
+        self, *, org_id: str, call_id: str, type: str, host: str, receiver: Document, body: str
+    ) -> str:
+        """Add a message behind all others of its call; returns its id. Transactions that put messages of
+        the same call must follow one another, or their order is anyone's guess."""
+        now = self._tx.now_ms()
+        id = self._tx.new_id()
+        values = {
+            "id": id,
+            "org_id": org_id,
+            "call_id": call_id,
+            "type": type,
+            "host": host,
+            "receiver": receiver,
+            "body": body,
+            "created_at": now,
+            "queued_at": now,
+            "attempts": 0,
+            "next_attempt_at": now,
+        }
+        await self._tx.execute(insert(outbox).values(values))
+        return id
+
+    async def due(
+        self, now: int, limit: int, *, busy_hosts: Collection[str], busy_orgs: Collection[str]
+    ) -> list[OutboxRow]:
+        """Messages to send now, those that waited longest first: only the first one of each call, none that
+        a node has leased, none to busy hosts or of busy orgs. PostgreSQL locks the rows until the end of
+        the transaction, and leaves out those that another node has locked."""
+        earlier = outbox.alias("earlier")
+        earlier_pending = and_(earlier.c.delivered_at.is_(None), earlier.c.abandoned_at.is_(None))
+        wanted = select(*_COLUMNS).where(
+            pending,
+            outbox.c.next_attempt_at <= now,
+            or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now),
+            ~exists().where(
+                earlier.c.call_id == outbox.c.call_id, earlier.c.position < outbox.c.position, earlier_pending
+            ),
+        )
+        if busy_hosts:
+            wanted = wanted.where(outbox.c.host.not_in(busy_hosts))
+        if busy_orgs:
+            wanted = wanted.where(outbox.c.org_id.not_in(busy_orgs))
+        order = (outbox.c.next_attempt_at, outbox.c.position)
+        rows = await self._tx.execute(
+            wanted.order_by(*order).limit(limit).with_for_update(of=outbox, skip_locked=True)
+        )
+        return [_row(row) for row in rows]
+
+    async def lease(self, positions: Sequence[int], owner: str, until: int) -> None:
+        """Only `owner` sends these, until then."""
+        await self._change(outbox.c.position.in_(positions), leased_until=until, lease_owner=owner)
+
+    async def release(self, owner: str) -> None:
+        """Free what the owner has leased: it sends nothing any more."""
+        mine = and_(pending, outbox.c.lease_owner == owner)
+        await self._change(mine, leased_until=None, lease_owner=None)
+
+    async def free(self, position: int) -> None:
+        """Give one lease back, as if there had been no attempt."""
+        await self._change(outbox.c.position == position, leased_until=None, lease_owner=None)
+
+    async def delivered(self, position: int, *, attempts: int, status: int) -> None:
+        await self._ended(position, attempts, status, None, delivered_at=self._tx.now_ms())
+
+    async def abandoned(self, position: int, *, attempts: int, status: int | None, error: str) -> None:
+        await self._ended(position, attempts, status, error, abandoned_at=self._tx.now_ms())
+
+    async def failed(
+        self, position: int, *, call_id: str, attempts: int, status: int | None, error: str, again_at: int
+    ) -> None:
+        """Try again at that time, and those that wait behind it not before."""
+        await self._change(
+            outbox.c.position == position,
+            attempts=attempts,
+            next_attempt_at=again_at,
+            last_status=status,
+            last_error=error,
+            leased_until=None,
+            lease_owner=None,
+        )
+        behind = and_(outbox.c.call_id == call_id, outbox.c.position > position, pending)
+        await self._change(behind, next_attempt_at=again_at)
+
+    async def next_after(self, now: int) -> int | None:
+        """The earliest moment after `now` at which a message falls due or a lease runs out."""
+        due = await self._tx.scalar(
+            select(func.min(outbox.c.next_attempt_at)).where(pending, outbox.c.next_attempt_at > now)
+        )
+        leased = await self._tx.scalar(
+            select(func.min(outbox.c.leased_until)).where(pending, outbox.c.leased_until > now)
+        )
+        times = [int(value) for value in (due, leased) if value is not None]
+        return min(times, default=None)
+
+    async def find(self, org_id: str, id: str) -> OutboxRow | None:
+        wanted = select(*_COLUMNS).where(outbox.c.org_id == org_id, outbox.c.id == id)
+        rows = await self._tx.execute(wanted)
+        return _row(rows[0]) if rows else None
+
+    async def list(
+        self, org_id: str, *, state: OutboxState | None = None, call_id: str | None = None, limit: int = 100
+    ) -> list[OutboxRow]:
+        """Newest first."""
+        wanted = select(*_COLUMNS).where(outbox.c.org_id == org_id)
+        if state is not None:
+            wanted = wanted.where(_STATES[state])
+        if call_id is not None:
+            wanted = wanted.where(outbox.c.call_id == call_id)
+        rows = await self._tx.execute(wanted.order_by(outbox.c.position.desc()).limit(limit))
+        return [_row(row) for row in rows]
+
+    async def replay(self, org_id: str, id: str) -> OutboxRow | None:
+        """Send it again from now on, as if it were new but with its id. None if there is no such message, or
+        it is still on its way."""
+        now = self._tx.now_ms()
+        changed = (
+            update(outbox)
+            .where(outbox.c.org_id == org_id, outbox.c.id == id, ~pending)
+            .values(delivered_at=None, abandoned_at=None, attempts=0, queued_at=now, next_attempt_at=now)
+            .returning(*_COLUMNS)
+        )
+        rows = await self._tx.execute(changed)
+        return _row(rows[0]) if rows else None
+
+    async def purge(self, before: int) -> int:
+        """Forget what was delivered before that time; returns how many there were."""
+        gone = delete(outbox).where(outbox.c.delivered_at < before).returning(outbox.c.position)
+        return len(await self._tx.execute(gone))
+
+    async def _ended(
+        self, position: int, attempts: int, status: int | None, error: str | None, **when: int
+    ) -> None:
+        await self._change(
+            outbox.c.position == position,
+            attempts=attempts,
+            last_status=status,
+            last_error=error,
+            leased_until=None,
+            lease_owner=None,
+            **when,
+        )
+
+    async def _change(self, condition: ColumnElement[bool], **values: Any) -> None:
+        await self._tx.execute(update(outbox).where(condition).values(**values))
+
+
+_STATES: dict[OutboxState, ColumnElement[bool]] = {
+    "pending": pending,
+    "delivered": outbox.c.delivered_at.is_not(None),
+    "abandoned": outbox.c.abandoned_at.is_not(None),
+}
+
+
+def _row(row: Row[Any]) -> OutboxRow:
+    return OutboxRow(*tuple(row))

@@ -1,0 +1,80 @@
+"""What the store gives and takes, and how it fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Document = dict[str, Any]
+"""A resource as JSON, without id, orgId, createdAt and updatedAt."""
+
+KeyTag = Literal["private", "public"]
+
+
+class StoreError(Exception):
+    """The database cannot be used. One line that says what to do about it."""
+
+
+class Duplicate(Exception):
+    """Another row has this value already. `field` is the API's name of the property."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field} is already taken")
+        self.field = field
+
+
+def moment(milliseconds: int) -> datetime:
+    """Milliseconds since the epoch as a time in UTC, exact to the millisecond."""
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
+
+
+def milliseconds_of(time: datetime) -> float:
+    """A time with a zone as milliseconds since the epoch, with its microseconds after the point."""
+    return round(time.timestamp() * 1_000_000) / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row. Times are UTC, to the millisecond. An org is its own `org_id`."""
+
+    id: str
+    org_id: str
+    created_at: datetime
+    updated_at: datetime
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key, without the key: `last` are its last four characters, to tell it from others."""
+
+    id: str
+    org_id: str
+    tag: KeyTag
+    name: str
+    last: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A message on its way. Times are milliseconds since the epoch; `receiver` is as webhooks/ wrote it."""
+
+    position: int
+    id: str
+    org_id: str
+    call_id: str
+    type: str
+    host: str
+    receiver: Document
+    body: str
+    created_at: int
+    queued_at: int
+    attempts: int
+    next_attempt_at: int
+    delivered_at: int | None
+    abandoned_at: int | None
+    last_status: int | None
+    last_error: str | None

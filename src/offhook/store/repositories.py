@@ -1,0 +1,246 @@
+"""One repository per resource. All of them work within the transaction that they come from."""
+
+# ruff: noqa: A002 - an id is an id
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote
+
+from sqlalchemy import ColumnElement, Row, Select, Table, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from . import tables
+from .records import Document, Duplicate, Record, milliseconds_of, moment
+
+if TYPE_CHECKING:
+    from .database import Transaction
+
+SortOrder = Literal["ASC", "DESC"]
+Values = dict[str, Any]
+Page = tuple[list[Record], int]
+Conditions = list[ColumnElement[bool]]
+
+_COMPARISONS = {"Gt": "__gt__", "Lt": "__lt__", "Ge": "__ge__", "Le": "__le__"}
+
+
+def split_sip_uri(uri: str) -> tuple[str, str]:
+    """`sip:USER@HOST:PORT` as (user, host with port): the user unescaped and case-folded, since it is unique
+    whatever the case (wire-facts §1.3). The URI has been checked when it came in."""
+    user, _, host = uri.partition(":")[2].rpartition("@")
+    return fold_user(user.partition(":")[0]), host.partition(";")[0].lower()
+
+
+def fold_user(user: str) -> str:
+    """The form in which user parts are compared."""
+    return unquote(user).casefold()
+
+
+def duplicate_field(error: IntegrityError, fields: Mapping[str, str]) -> str | None:
+    """Which property of the API a broken uniqueness is about; `fields` maps columns to properties."""
+    text = str(error.orig)
+    return next((field for column, field in fields.items() if column in text), None)
+
+
+def as_record(row: Row[Any]) -> Record:
+    return Record(row.id, row.org_id, moment(row.created_at), moment(row.updated_at), row.document)
+
+
+class Repository:
+    """Resources of one kind. Every method but `find` sees the rows of one org only.
+
+    `equal` maps properties of the API to the value they must have. `dates` maps `createdAtGt` and its
+    like (created or updated; Gt, Lt, Ge, Le) to times with a zone."""
+
+    UNIQUE: Mapping[str, str] = {"id": "id"}
+    COLUMNS: Mapping[str, str] = {"id": "id"}
+    """Properties that have a column of their own to be filtered by; others are read from the document."""
+
+    SEARCHED: Sequence[str] = ("name",)
+    """Properties in which `search` looks, besides the id."""
+
+    def __init__(self, tx: Transaction, table: Table) -> None:
+        self._tx = tx
+        self._table = table
+
+    def _columns(self, document: Mapping[str, Any]) -> Values:
+        """What the kind keeps in columns besides the document."""
+        return {}
+
+    async def create(self, org_id: str, document: Mapping[str, Any], *, id: str | None = None) -> Record:
+        """Raises Duplicate."""
+        return await self._insert(org_id, document, id, self._columns(document))
+
+    async def get(self, org_id: str, id: str) -> Record | None:
+        """None too if it is another org's."""
+        return await self._one(self._of(org_id).where(self._table.c.id == id))
+
+    async def find(self, id: str) -> Record | None:
+        """Of whichever org."""
+        return await self._one(select(self._table).where(self._table.c.id == id))
+
+    async def list(
+        self,
+        org_id: str,
+        *,
+        limit: int = 100,
+        dates: Mapping[str, datetime] | None = None,
+        equal: Mapping[str, str] | None = None,
+    ) -> list[Record]:
+        """Newest first."""
+        wanted = self._of(org_id).where(*self._dates(dates), *self._equal(equal))
+        newest = (self._table.c.created_at.desc(), self._table.c.id.desc())
+        rows = await self._tx.execute(wanted.order_by(*newest).limit(limit))
+        return [as_record(row) for row in rows]
+
+    async def page(
+        self,
+        org_id: str,
+        *,
+        page: int = 1,
+        limit: int = 100,
+        sort_by: str = "createdAt",
+        sort_order: SortOrder = "DESC",
+        search: str | None = None,
+        dates: Mapping[str, datetime] | None = None,
+        equal: Mapping[str, str] | None = None,
+    ) -> Page:
+        """One page, counted from 1, and how many rows there are on all pages. Rows that a sort cannot tell
+        apart come newest first."""
+        wanted = self._of(org_id).where(*self._dates(dates), *self._equal(equal), *self._search(search))
+        total = await self._tx.scalar(select(func.count()).select_from(wanted.subquery()))
+        key = self._sort_key(sort_by)
+        order = key.asc().nulls_last() if sort_order == "ASC" else key.desc().nulls_last()
+        identity = self._table.c.id.asc() if sort_order == "ASC" else self._table.c.id.desc()
+        rows = await self._tx.execute(
+            wanted.order_by(order, identity).limit(limit).offset((page - 1) * limit)
+        )
+        return [as_record(row) for row in rows], int(total)
+
+    async def replace(self, org_id: str, id: str, document: Mapping[str, Any]) -> Record | None:
+        """Store another document in its place. None if there is no such row. Raises Duplicate."""
+        changed = (
+            update(self._table)
+            .where(self._table.c.org_id == org_id, self._table.c.id == id)
+            .values(document=document, updated_at=self._tx.now_ms(), **self._columns(document))
+            .returning(self._table)
+        )
+        return await self._one(changed)
+
+    async def delete(self, org_id: str, id: str) -> Record | None:
+        """The row that was, or None."""
+        gone = delete(self._table).where(self._table.c.org_id == org_id, self._table.c.id == id)
+        return await self._one(gone.returning(self._table))
+
+    def _of(self, org_id: str) -> Select[Any]:
+        return select(self._table).where(self._table.c.org_id == org_id)
+
+    async def _insert(
+        self, org_id: str, document: Mapping[str, Any], id: str | None, columns: Values
+    ) -> Record:
+        now = self._tx.now_ms()
+        values: Values = {
+            "id": id or self._tx.new_id(),
+            "org_id": org_id,
+            "created_at": now,
+            "updated_at": now,
+            "document": dict(document),
+        }
+        await self._tx.execute(insert(self._table).values(values | columns), unique=self.UNIQUE)
+        return Record(values["id"], org_id, moment(now), moment(now), values["document"])
+
+    async def _one(self, statement: Any) -> Record | None:
+        rows = await self._tx.execute(statement, unique=self.UNIQUE)
+        return as_record(rows[0]) if rows else None
+
+    def _property(self, name: str) -> ColumnElement[Any]:
+        column = self.COLUMNS.get(name)
+        if column is not None:
+            return self._table.c[column]
+        return self._in_document(name)
+
+    def _in_document(self, name: str) -> ColumnElement[str]:
+        found: ColumnElement[str] = self._table.c.document[name].as_string()
+        return found
+
+    def _equal(self, equal: Mapping[str, str] | None) -> Conditions:
+        return [self._property(name) == value for name, value in (equal or {}).items()]
+
+    def _dates(self, dates: Mapping[str, datetime] | None) -> Conditions:
+        conditions: Conditions = []
+        for name, time in (dates or {}).items():
+            column = self._table.c["created_at" if name.startswith("created") else "updated_at"]
+            conditions.append(getattr(column, _COMPARISONS[name[-2:]])(milliseconds_of(time)))
+        return conditions
+
+    def _search(self, search: str | None) -> Conditions:
+        if not search:
+            return []
+        looked_at = [self._table.c.id, *(self._in_document(name) for name in self.SEARCHED)]
+        return [or_(*(column.icontains(search, autoescape=True) for column in looked_at))]
+
+    def _sort_key(self, sort_by: str) -> ColumnElement[Any]:
+        """What a kind cannot be sorted by sorts as `createdAt`, the API's default."""
+        return self._table.c.updated_at if sort_by == "updatedAt" else self._table.c.created_at
+
+
+class PhoneNumbers(Repository):
+    UNIQUE = {"sip_user": "sipUri", "id": "id"}  # noqa: RUF012
+    SEARCHED = ("name", "number", "sipUri")
+
+    def _columns(self, document: Mapping[str, Any]) -> Values:
+        uri = document.get("sipUri")
+        user, host = split_sip_uri(uri) if uri else (None, None)
+        return {"sip_user": user, "sip_host": host}
+
+    async def by_sip_user(self, user: str) -> Record | None:
+        """The number with this user part, in any case and of whichever org."""
+        return await self._one(select(self._table).where(self._table.c.sip_user == fold_user(user)))
+
+
+class Orgs:
+    """Tenants. An org's document has `name`, and if set `server`, `concurrencyLimit` and the like."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    async def create(self, document: Mapping[str, Any], *, id: str | None = None) -> Record:
+        """Raises Duplicate for an id that is taken."""
+        now = self._tx.now_ms()
+        values: Values = {
+            "id": id or self._tx.new_id(),
+            "created_at": now,
+            "updated_at": now,
+            "document": dict(document),
+        }
+        await self._tx.execute(insert(tables.orgs).values(values), unique={"id": "id"})
+        return Record(values["id"], values["id"], moment(now), moment(now), values["document"])
+
+    async def get(self, id: str) -> Record | None:
+        return self._first(await self._tx.execute(select(tables.orgs).where(tables.orgs.c.id == id)))
+
+    async def list(self) -> list[Record]:
+        """The oldest first."""
+        order = (tables.orgs.c.created_at, tables.orgs.c.id)
+        return [self._record(row) for row in await self._tx.execute(select(tables.orgs).order_by(*order))]
+
+    async def replace(self, id: str, document: Mapping[str, Any]) -> Record | None:
+        changed = (
+            update(tables.orgs)
+            .where(tables.orgs.c.id == id)
+            .values(document=dict(document), updated_at=self._tx.now_ms())
+            .returning(tables.orgs)
+        )
+        return self._first(await self._tx.execute(changed))
+
+    def _first(self, rows: Sequence[Row[Any]]) -> Record | None:
+        return self._record(rows[0]) if rows else None
+
+    @staticmethod
+    def _record(row: Row[Any]) -> Record:
+        return Record(row.id, row.id, moment(row.created_at), moment(row.updated_at), row.document)
+
+
+__all__ = ["Document", "Duplicate", "Orgs", "PhoneNumbers", "Repository", "SortOrder"]

@@ -1,0 +1,136 @@
+"""The tables. A resource is a JSON document beside the few columns that it is found by.
+
+Times are whole milliseconds since the epoch: exact, and the same in SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    and_,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_name)s_key",
+    }
+)
+
+ID = Text()
+
+orgs = Table(
+    "orgs",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("document", JSON, nullable=False),
+)
+
+
+def _resource(name: str, *columns: Column[Any]) -> Table:
+    """A table of an org's resources, listed newest first."""
+    table = Table(
+        name,
+        metadata,
+        Column("id", ID, primary_key=True),
+        Column("org_id", ID, ForeignKey("orgs.id"), nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+        Column("updated_at", BigInteger, nullable=False),
+        Column("document", JSON, nullable=False),
+        *columns,
+    )
+    Index(f"{name}_newest", table.c.org_id, table.c.created_at, table.c.id)
+    return table
+
+
+phone_numbers = _resource(
+    "phone_numbers",
+    # The user part of sipUri, unescaped and case-folded: what an INVITE is routed by.
+    Column("sip_user", Text, unique=True),
+    Column("sip_host", Text),
+)
+assistants = _resource("assistants")
+squads = _resource("squads")
+tools = _resource("tools")
+credentials = _resource("credentials")
+
+calls = _resource(
+    "calls",
+    Column("status", String(20), nullable=False),
+    # The place of the status in the life of a call, by which it only moves forward.
+    Column("rank", SmallInteger, nullable=False),
+    Column("ended_reason", Text),
+    Column("phone_number_id", ID),
+    Column("assistant_id", ID),
+    # Which process holds the call; after a crash its unfinished calls are found by it.
+    Column("node", Text),
+    Column("ended_at", BigInteger),
+)
+Index(
+    "calls_unfinished",
+    calls.c.node,
+    sqlite_where=calls.c.ended_at.is_(None),
+    postgresql_where=calls.c.ended_at.is_(None),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("org_id", ID, ForeignKey("orgs.id"), nullable=False),
+    # SHA-256 in hex. The key itself is kept nowhere.
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("tag", String(10), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("last", String(4), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+Index("keys_of_org", keys.c.org_id)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # Grows with each message, so it is the order of the messages of a call. Never used twice.
+    Column("position", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", ID, nullable=False, unique=True),
+    Column("org_id", ID, nullable=False),
+    Column("call_id", ID, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("receiver", JSON, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    # When the attempts began: at its creation, or anew when it was replayed.
+    Column("queued_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", BigInteger, nullable=False),
+    Column("leased_until", BigInteger),
+    Column("lease_owner", Text),
+    Column("delivered_at", BigInteger),
+    Column("abandoned_at", BigInteger),
+    Column("last_status", Integer),
+    Column("last_error", Text),
+    sqlite_autoincrement=True,
+)
+pending = and_(outbox.c.delivered_at.is_(None), outbox.c.abandoned_at.is_(None))
+"""Messages that are still to be delivered."""
+
+Index("outbox_due", outbox.c.next_attempt_at, sqlite_where=pending, postgresql_where=pending)
+Index("outbox_head", outbox.c.call_id, outbox.c.position, sqlite_where=pending, postgresql_where=pending)
+Index("outbox_of_org", outbox.c.org_id, outbox.c.position)
+Index("outbox_delivered", outbox.c.delivered_at)
