@@ -1,0 +1,109 @@
+"""What the sessions and calls of one user agent share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine, Iterable
+from typing import Protocol
+
+from offhook.network import Address
+from offhook.sip.dialog import DialogKey
+from offhook.sip.flow import Wires
+from offhook.sip.layer import ServerTransaction, TransactionLayer
+from offhook.sip.message import Request, respond
+from offhook.sip.sender import Resolve, Sender
+from offhook.sip.timers import Timings
+
+log = logging.getLogger(__name__)
+
+
+class DialogUser(Protocol):
+    """Who handles the requests of one dialog."""
+
+    def received(self, request: Request, transaction: ServerTransaction) -> None:
+        """A new request of the peer, to be answered on `transaction`."""
+
+    def acknowledged(self, request: Request) -> None:
+        """An ACK for a 2xx of ours."""
+
+    def end(self) -> None:
+        """The user agent closes: release everything, send nothing."""
+
+
+class Core:
+    """The clock, the dice, the way out, and the dialogs that are alive."""
+
+    def __init__(
+        self,
+        *,
+        wires: Wires,
+        rng: random.Random,
+        timings: Timings,
+        product: str,
+        resolve: Resolve,
+        advertised: Address | None,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.rng = rng
+        self.timings = timings
+        self.product = product
+        self.wires = wires
+        self.layer = TransactionLayer(wires, timings, self.loop)
+        self.sender = Sender(
+            self.layer, wires, resolve=resolve, advertised=advertised, rng=rng, spawn=self.spawn
+        )
+        self.dialogs: dict[DialogKey, DialogUser] = {}
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def enter(self, key: DialogKey, user: DialogUser) -> None:
+        """`user` handles the requests of the dialog from now on."""
+        self.dialogs[key] = user
+        self.idle.clear()
+
+    def leave(self, key: DialogKey, user: DialogUser) -> None:
+        """`user` does so no more, if it did."""
+        if self.dialogs.get(key) is user:
+            del self.dialogs[key]
+            if not self.dialogs:
+                self.idle.set()
+
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run `work` as a task that ends with the user agent at the latest."""
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def new_tag(self) -> str:
+        """64 random bits, where RFC 3261 §19.3 asks for 32."""
+        return f"{self.rng.getrandbits(64):016x}"
+
+    def answer(
+        self,
+        transaction: ServerTransaction,
+        status: int,
+        reason: str | None = None,
+        *,
+        to_tag: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> None:
+        """Respond on `transaction`, with the name of our product."""
+        response = respond(
+            transaction.request,
+            status,
+            reason,
+            to_tag=to_tag,
+            headers=[*headers, ("Server", self.product)] if status > 100 else headers,
+            body=body,
+        )
+        transaction.respond(response)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a SIP task failed", exc_info=task.exception())

@@ -1,0 +1,79 @@
+"""Where a message came from or goes to, and what the layers above ask of the transports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, Protocol
+
+from offhook.network import Address
+from offhook.sip.message import Request
+
+TransportName = Literal["udp", "tcp"]
+
+DEFAULT_PORT = 5060
+
+
+class Flow(NamedTuple):
+    """`remote` as seen from here; `local` is the socket of ours, None while it is not chosen."""
+
+    transport: TransportName
+    remote: Address
+    local: Address | None = None
+
+    @property
+    def reliable(self) -> bool:
+        return self.transport != "udp"
+
+
+Received = Callable[[bytes, Flow], None]
+Lost = Callable[[Flow], None]
+
+
+class Wires(Protocol):
+    """What the transaction layer needs of the transports."""
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send one whole message; never blocks or raises. What is certainly lost is told to `Lost`."""
+        ...
+
+    def is_open(self, flow: Flow) -> bool:
+        """Whether there is a connection to `flow.remote`; always true for UDP."""
+        ...
+
+    async def connect(self, remote: Address) -> Flow:
+        """A TCP connection, the one there is or a new one. OSError or TimeoutError when it fails."""
+        ...
+
+    def local_for(self, flow: Flow) -> Address:
+        """Our address as the peer at `flow.remote` would see it without translation."""
+        ...
+
+
+def stamp(request: Request, source: Address) -> None:
+    """Note on the top Via where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4)."""
+    via = request.via
+    wants_rport = via.wants_rport
+    if not wants_rport and via.host == source.host and via.received is None:
+        return
+    stamped = via.with_param("received", source.host)
+    if wants_rport:
+        stamped = stamped.with_param("rport", str(source.port))
+    request.headers.replace_first("Via", str(stamped))
+
+
+def response_flow(request: Request, flow: Flow) -> Flow:
+    """The way of the responses to a request that came over `flow` (RFC 3261 §18.2.2, RFC 3581 §4).
+
+    `maddr` is not followed: it would let anybody aim our responses, which are repeated, at a third
+    party, and multicast is not served."""
+    if flow.reliable:
+        return flow
+    via = request.via
+    if via.wants_rport:
+        return flow
+    return Flow("udp", Address(flow.remote.host, via.port or DEFAULT_PORT), flow.local)
+
+
+def reconnect_address(request: Request, flow: Flow) -> Address:
+    """Where to open a connection for a response when the one of the request is gone (§18.2.2)."""
+    return Address(flow.remote.host, request.via.port or DEFAULT_PORT)

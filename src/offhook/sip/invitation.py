@@ -1,0 +1,166 @@
+"""An INVITE that asks for a new call, until it is answered, refused or taken back (RFC 3261 §13.3, §9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from offhook.network import Address
+from offhook.sip.content import SDP, session_description
+from offhook.sip.core import Core
+from offhook.sip.dialog import Dialog
+from offhook.sip.errors import SipError
+from offhook.sip.flow import Flow, TransportName
+from offhook.sip.layer import ServerTransaction
+from offhook.sip.message import Request
+from offhook.sip.screening import ALLOW
+from offhook.sip.sender import direct_flow
+from offhook.sip.session import Session, SessionHandler
+
+log = logging.getLogger(__name__)
+
+HeaderItems = Iterable[tuple[str, str]]
+
+PROVISIONAL_EVERY: Final = 60.0
+"""Seconds after which a provisional response is repeated, lest proxies give up (RFC 3261 §13.3.1.1)."""
+ANSWER_WITHIN: Final = 180.0
+"""Seconds that an INVITE may stay unanswered: the time a proxy grants at least (timer C, §16.6)."""
+
+
+class Invitation:
+    """One incoming INVITE outside a dialog. `offer` is its SDP, None when we are to make the offer.
+
+    `on_cancelled` is called once when the caller takes the INVITE back (487 is sent already), hangs up the
+    early dialog, or cannot be reached any more, or when nobody answered in `ANSWER_WITHIN` (480)."""
+
+    def __init__(self, core: Core, transaction: ServerTransaction, flow: Flow) -> None:
+        request = transaction.request
+        self.request: Request = request
+        self.source: Address = flow.remote
+        self.transport: TransportName = flow.transport
+        self.call_id: str = request.call_id
+        self.offer: bytes | None = session_description(request)
+        self.on_cancelled: Callable[[], None] | None = None
+        self.finished = False
+        self._core = core
+        self._transaction = transaction
+        self._flow = flow
+        self._tag = core.new_tag()
+        self._dialog = Dialog.accepting(request, self._tag)
+        self._contact = request.uri.user or ""
+        self._repeating: asyncio.TimerHandle | None = None
+        self._deadline = core.loop.call_later(ANSWER_WITHIN, self._unanswered)
+        transaction.on_failed = self._unreachable
+
+    def provisional(
+        self,
+        status: int = 180,
+        reason: str | None = None,
+        *,
+        body: bytes = b"",
+        headers: HeaderItems = (),
+    ) -> None:
+        """Send a 1xx with our To tag; nothing happens when the INVITE is finished."""
+        if self.finished:
+            return
+        if not 100 < status < 200:
+            raise ValueError(f"{status} is not a provisional status with a dialog")
+        self._core.enter(self._dialog.key, self)
+        self._respond(status, reason, headers, body)
+        self._repeat_later()
+
+    def answer(self, body: bytes, handler: SessionHandler, headers: HeaderItems = ()) -> Session:
+        """Accept the call with 200. `body` is the SDP answer, or our offer if the INVITE had none; its
+        answer then comes with `handler.acknowledged`. Raises SipError 487 when it is too late."""
+        if self.finished:
+            raise SipError(487)
+        self._finish()
+        session = Session(
+            self._core,
+            self._dialog,
+            handler,
+            flow=direct_flow(self.request, self._flow, self._dialog.target),
+            contact=self._contact,
+        )
+        self._transaction.on_failed = None
+        self._respond(200, None, headers, body)
+        session.established(self._transaction, late=self.offer is None)
+        return session
+
+    def reject(self, status: int, reason: str | None = None, headers: HeaderItems = ()) -> None:
+        """Refuse with 300-699; nothing happens when the INVITE is finished."""
+        if self.finished:
+            return
+        if not 300 <= status < 700:
+            raise ValueError(f"{status} refuses nothing")
+        self._finish()
+        self._core.answer(self._transaction, status, reason, to_tag=self._tag, headers=headers)
+
+    # From the user agent
+
+    def cancelled(self) -> None:
+        """The caller's CANCEL; without effect once there is a final answer (§9.2)."""
+        self._withdraw(487)
+
+    def received(self, request: Request, transaction: ServerTransaction) -> None:
+        """A request in the early dialog: only BYE has a meaning before the answer (§15)."""
+        try:
+            self._dialog.accept(request)
+            if request.method != "BYE":
+                retry = str(self._core.rng.randrange(11))
+                raise SipError(500, "Not Answered Yet", (("Retry-After", retry),))
+        except SipError as refusal:
+            self._core.answer(transaction, refusal.status, refusal.reason, headers=refusal.headers)
+            return
+        self._core.answer(transaction, 200)
+        self._withdraw(487)
+
+    def acknowledged(self, request: Request) -> None:
+        """Nothing was accepted, so there is nothing to acknowledge."""
+
+    def end(self) -> None:
+        """The user agent closes."""
+        self._finish()
+
+    def _respond(self, status: int, reason: str | None, headers: HeaderItems, body: bytes) -> None:
+        contact = self._core.sender.contact(self._contact, self._flow)
+        items = [("Contact", contact), ("Allow", ALLOW), *headers]
+        if body:
+            items.append(("Content-Type", SDP))
+        self._core.answer(self._transaction, status, reason, to_tag=self._tag, headers=items, body=body)
+
+    def _repeat_later(self) -> None:
+        if self._repeating is not None:
+            self._repeating.cancel()
+        self._repeating = self._core.loop.call_later(PROVISIONAL_EVERY, self._repeat)
+
+    def _repeat(self) -> None:
+        self._transaction.repeat_provisional()
+        self._repeat_later()
+
+    def _unanswered(self) -> None:
+        log.warning("nobody answered the INVITE call=%s", self.call_id)
+        self._withdraw(480)
+
+    def _unreachable(self) -> None:
+        if not self.finished:
+            log.info("the caller is not reachable any more call=%s", self.call_id)
+            self._transaction.end()
+            self._withdraw(487)
+
+    def _withdraw(self, status: int) -> None:
+        if self.finished:
+            return
+        self._finish()
+        self._core.answer(self._transaction, status, to_tag=self._tag)
+        if self.on_cancelled is not None:
+            self.on_cancelled()
+
+    def _finish(self) -> None:
+        self.finished = True
+        self._deadline.cancel()
+        if self._repeating is not None:
+            self._repeating.cancel()
+        self._core.leave(self._dialog.key, self)

@@ -1,0 +1,311 @@
+"""The transaction layer: runs the machines of `transaction.py` on the loop's timers and the transports."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Protocol
+
+from offhook.network import Address
+from offhook.sip.errors import SipError
+from offhook.sip.flow import Flow, Wires, reconnect_address
+from offhook.sip.headers import Headers
+from offhook.sip.matching import Key, client_key, same_to_tag, server_key
+from offhook.sip.message import Request, Response
+from offhook.sip.timers import Timer, Timings
+from offhook.sip.transaction import (
+    Act,
+    InviteClient,
+    InviteServer,
+    Machine,
+    RequestClient,
+    RequestServer,
+    Row,
+    Signal,
+    State,
+    signal_of,
+)
+
+
+class ClientUser(Protocol):
+    """Who sent a request."""
+
+    def responded(self, response: Response) -> None:
+        """Each 1xx, the final response, and every repeated or forked 2xx to an INVITE."""
+
+    def failed(self, error: SipError) -> None:
+        """No response came: 408 after the timeout, 503 when the transport failed."""
+
+
+class Transaction(ABC):
+    """A machine on the loop. `flow` is where its messages go."""
+
+    __slots__ = ("_handles", "_last", "flow", "key", "layer", "machine", "request")
+
+    def __init__(self, layer: TransactionLayer, key: Key, machine: Machine, request: Request, flow: Flow):
+        self.layer = layer
+        self.key = key
+        self.machine = machine
+        self.request = request
+        self.flow = flow
+        self._handles: dict[Timer, asyncio.TimerHandle] = {}
+        self._last: bytes | None = None
+
+    @property
+    def terminated(self) -> bool:
+        return self.machine.state is State.TERMINATED
+
+    def lost(self) -> None:
+        """The connection behind `flow` broke, or could not be made."""
+        self._run(self.machine.handle(Signal.LOST), None)
+
+    def end(self) -> None:
+        """Forget the transaction at once; its user hears nothing more."""
+        if not self.terminated:
+            self.machine.state = State.TERMINATED
+            self._finish()
+
+    def _run(self, row: Row | None, message: Request | Response | None) -> None:
+        if row is None:
+            return
+        for timer in row.stop:
+            handle = self._handles.pop(timer, None)
+            if handle is not None:
+                handle.cancel()
+        for timer in row.start:
+            self._start(timer)
+        # Before the acts, since a user may look whether the transaction has ended.
+        if row.state is State.TERMINATED:
+            self._finish()
+        for act in row.acts:
+            self._act(act, message)
+
+    def _start(self, timer: Timer) -> None:
+        seconds = self.machine.duration(timer)
+        if seconds is not None:
+            self._handles[timer] = self.layer.loop.call_later(seconds, self._fired, timer)
+
+    def _fired(self, timer: Timer) -> None:
+        self._handles.pop(timer, None)
+        self._run(self.machine.handle(timer), None)
+
+    def _send(self, message: Request | Response) -> None:
+        self._last = message.to_bytes()
+        self.layer.wires.send(self._last, self.flow)
+
+    def _resend(self) -> None:
+        if self._last is not None:
+            self.layer.wires.send(self._last, self.flow)
+
+    def _finish(self) -> None:
+        for handle in self._handles.values():
+            handle.cancel()
+        self._handles.clear()
+        self.layer.forget(self)
+
+    @abstractmethod
+    def _act(self, act: Act, message: Request | Response | None) -> None: ...
+
+
+class ClientTransaction(Transaction):
+    """RFC 3261 §17.1: one request of ours until its responses have all come."""
+
+    __slots__ = ("_user",)
+
+    def __init__(self, layer: TransactionLayer, request: Request, flow: Flow, user: ClientUser) -> None:
+        kind = InviteClient if request.method == "INVITE" else RequestClient
+        super().__init__(layer, client_key(request), kind(flow.reliable, layer.timings), request, flow)
+        self._user = user
+
+    def start(self) -> None:
+        for timer in self.machine.started:
+            self._start(timer)
+        self._send(self.request)
+
+    def received(self, response: Response) -> None:
+        self._run(self.machine.handle(signal_of(response.status)), response)
+
+    def _act(self, act: Act, message: Request | Response | None) -> None:
+        if act is Act.RESEND:
+            self._resend()
+        elif act is Act.TIMED_OUT:
+            self._user.failed(SipError(408))
+        elif act is Act.FAILED:
+            self._user.failed(SipError(503, "Transport Failed"))
+        elif isinstance(message, Response):
+            if act is Act.ACK:
+                self._send(acknowledgement(self.request, message))
+            else:
+                self._user.responded(message)
+
+
+def acknowledgement(invite: Request, response: Response) -> Request:
+    """The ACK for a 3xx-6xx (RFC 3261 §17.1.1.3): hop by hop, on the branch of its INVITE."""
+    headers = Headers([("Via", str(invite.via)), ("Max-Forwards", "70")])
+    for name, value in invite.headers.items():
+        if name in ("Route", "From", "Call-ID"):
+            headers.add(name, value)
+    headers.add("To", response.headers.get("To") or "")
+    headers.add("CSeq", f"{invite.cseq.number} ACK")
+    return Request("ACK", invite.uri, headers)
+
+
+def cancellation(invite: Request) -> Request:
+    """The CANCEL for an INVITE of ours (RFC 3261 §9.1)."""
+    headers = Headers([("Via", str(invite.via)), ("Max-Forwards", "70")])
+    for name, value in invite.headers.items():
+        if name in ("Route", "From", "To", "Call-ID"):
+            headers.add(name, value)
+    headers.add("CSeq", f"{invite.cseq.number} CANCEL")
+    return Request("CANCEL", invite.uri, headers)
+
+
+class ServerTransaction(Transaction):
+    """RFC 3261 §17.2: one request of a peer until it cannot be repeated any more.
+
+    `on_ack` gets the ACK for a 2xx when the peer sent it on the branch of the INVITE (RFC 2543 elements
+    do), `on_failed` hears that the transport failed or that a refusal was not acknowledged, `on_end` that
+    the transaction is over."""
+
+    __slots__ = ("on_ack", "on_end", "on_failed", "to_tag")
+
+    def __init__(self, layer: TransactionLayer, key: Key, request: Request, flow: Flow) -> None:
+        kind = InviteServer if request.method == "INVITE" else RequestServer
+        super().__init__(layer, key, kind(flow.reliable, layer.timings), request, flow)
+        self.on_ack: Callable[[Request], None] | None = None
+        self.on_failed: Callable[[], None] | None = None
+        self.on_end: Callable[[ServerTransaction], None] | None = None
+        self.to_tag: str | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether a final response was given."""
+        return self.machine.state not in (State.TRYING, State.PROCEEDING)
+
+    def respond(self, response: Response) -> None:
+        """Send a response; ignored when the machine cannot send it any more."""
+        if response.status > 100:
+            self.to_tag = response.to.tag
+        self._run(self.machine.handle(signal_of(response.status)), response)
+
+    def repeat(self) -> None:
+        """Send the 2xx once more (RFC 3261 §13.3.1.4)."""
+        if self.machine.state is State.ACCEPTED:
+            self._resend()
+
+    def repeat_provisional(self) -> None:
+        """Send the last provisional response once more (RFC 3261 §13.3.1.1)."""
+        if self.machine.state is State.PROCEEDING:
+            self._resend()
+
+    def received(self, request: Request) -> None:
+        signal = Signal.ACK if request.method == "ACK" else Signal.REQUEST
+        self._run(self.machine.handle(signal), request)
+
+    def _act(self, act: Act, message: Request | Response | None) -> None:
+        if act is Act.SEND and isinstance(message, Response):
+            self._send(message)
+        elif act is Act.RESEND:
+            self._resend()
+        elif act is Act.PASS and isinstance(message, Request):
+            if self.on_ack is not None:
+                self.on_ack(message)
+        elif self.on_failed is not None:
+            self.on_failed()
+
+    def _finish(self) -> None:
+        super()._finish()
+        if self.on_end is not None:
+            self.on_end(self)
+
+    def _resend(self) -> None:
+        self.layer.reconnect(self)
+        super()._resend()
+
+    def _send(self, message: Request | Response) -> None:
+        self.layer.reconnect(self)
+        super()._send(message)
+
+
+class TransactionLayer:
+    """All transactions of a user agent, found by key."""
+
+    def __init__(self, wires: Wires, timings: Timings, loop: asyncio.AbstractEventLoop) -> None:
+        self.wires = wires
+        self.timings = timings
+        self.loop = loop
+        self._clients: dict[Key, ClientTransaction] = {}
+        self._servers: dict[Key, ServerTransaction] = {}
+        self._by_connection: dict[Address, set[Transaction]] = {}
+
+    def __len__(self) -> int:
+        return len(self._clients) + len(self._servers)
+
+    def send(self, request: Request, flow: Flow, user: ClientUser) -> ClientTransaction:
+        """Begin a client transaction; `request` has its Via."""
+        transaction = ClientTransaction(self, request, flow, user)
+        self._clients[transaction.key] = transaction
+        self._watch(transaction)
+        transaction.start()
+        return transaction
+
+    def serve(self, request: Request, flow: Flow) -> ServerTransaction:
+        """Begin a server transaction; `flow` is the way of its responses."""
+        transaction = ServerTransaction(self, server_key(request), request, flow)
+        self._servers[transaction.key] = transaction
+        self._watch(transaction)
+        return transaction
+
+    def of_response(self, response: Response) -> ClientTransaction | None:
+        return self._clients.get(client_key(response))
+
+    def of_request(self, request: Request) -> ServerTransaction | None:
+        """The transaction that `request` repeats or acknowledges."""
+        found = self._servers.get(server_key(request))
+        if found is not None and same_to_tag(found.request, found.to_tag, request):
+            return found
+        return None
+
+    def invite_of(self, cancel: Request) -> ServerTransaction | None:
+        """The INVITE that a CANCEL is about (RFC 3261 §9.2)."""
+        return self._servers.get(server_key(cancel, "INVITE"))
+
+    def lost(self, flow: Flow) -> None:
+        """A connection broke or could not be made: its transactions hear of it."""
+        for transaction in tuple(self._by_connection.get(flow.remote, ())):
+            transaction.lost()
+
+    def reconnect(self, transaction: ServerTransaction) -> None:
+        """Choose another connection for a response whose own is gone (RFC 3261 §18.2.2)."""
+        if transaction.flow.reliable and not self.wires.is_open(transaction.flow):
+            address = reconnect_address(transaction.request, transaction.flow)
+            self._unwatch(transaction)
+            transaction.flow = Flow(transaction.flow.transport, address)
+            self._watch(transaction)
+
+    def forget(self, transaction: Transaction) -> None:
+        self._unwatch(transaction)
+        found: dict[Key, ClientTransaction] | dict[Key, ServerTransaction] = self._clients
+        if isinstance(transaction, ServerTransaction):
+            found = self._servers
+        if found.get(transaction.key) is transaction:
+            del found[transaction.key]
+
+    def close(self) -> None:
+        """End every transaction; who waits for a response hears that there will be none."""
+        for client in tuple(self._clients.values()):
+            client.lost()
+        for transaction in (*self._clients.values(), *self._servers.values()):
+            transaction.end()
+
+    def _watch(self, transaction: Transaction) -> None:
+        if transaction.flow.reliable:
+            self._by_connection.setdefault(transaction.flow.remote, set()).add(transaction)
+
+    def _unwatch(self, transaction: Transaction) -> None:
+        watched = self._by_connection.get(transaction.flow.remote)
+        if watched is not None:
+            watched.discard(transaction)
+            if not watched:
+                del self._by_connection[transaction.flow.remote]

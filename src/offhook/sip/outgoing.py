@@ -1,0 +1,157 @@
+"""A call that we place (RFC 3261 §13.2)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from offhook.sip.authentication import Login
+from offhook.sip.core import Core
+from offhook.sip.dialog import Dialog
+from offhook.sip.errors import SipError
+from offhook.sip.exchange import Build, InviteExchange
+from offhook.sip.flow import DEFAULT_PORT, Flow
+from offhook.sip.message import Request, Response
+from offhook.sip.sender import Sending, replace_port
+from offhook.sip.session import Answer, Session, SessionHandler
+from offhook.sip.uri import Uri
+
+log = logging.getLogger(__name__)
+
+RING_LIMIT: Final = 180.0
+"""Seconds that the called side may ring before the call is cancelled."""
+
+
+class OutgoingCall:
+    """One INVITE of ours outside a dialog. `on_provisional` gets each 1xx above 100; `answer` is the 2xx
+    that made the session, None until then."""
+
+    def __init__(
+        self,
+        core: Core,
+        build: Build,
+        to: Uri,
+        handler: SessionHandler,
+        *,
+        contact: str,
+        flow: Flow | None = None,
+        login: Login | None = None,
+        on_provisional: Callable[[Response], None] | None = None,
+        ring_limit: float = RING_LIMIT,
+    ) -> None:
+        self.on_provisional = on_provisional
+        self.answer: Response | None = None
+        self._core = core
+        self._handler = handler
+        self._contact = contact
+        self._flow = flow
+        self._login = login
+        self._session: Session | None = None
+        self._acks: dict[str | None, Sending] = {}
+        self._exchange = InviteExchange(
+            core,
+            build,
+            to,
+            on_provisional=self._provisional,
+            on_success=self._succeeded,
+            limit=ring_limit,
+            flow=flow,
+            contact=contact,
+            login=login,
+        )
+
+    @property
+    def call_id(self) -> str:
+        return self._exchange.request.call_id
+
+    async def wait(self) -> Session:
+        """The session, once the call is answered. Raises SipError with the final status of the peer (and
+        its headers, Contact of a 3xx for one), 408 when nobody answers, 487 after `cancel`, 503 when the
+        peer cannot be reached."""
+        response = await self._exchange.response()
+        if response.status >= 300:
+            raise SipError(response.status, None, response.headers.items())
+        if self._session is None:
+            raise SipError(487)
+        return self._session
+
+    def cancel(self) -> None:
+        """Take the call back. If the peer answers all the same, the answer is acknowledged and hung up
+        on at once. Nothing happens once the call is answered or refused."""
+        self._exchange.cancel()
+
+    def end(self) -> None:
+        """The user agent closes."""
+        self._exchange.end()
+
+    def _provisional(self, response: Response) -> None:
+        if self.on_provisional is not None:
+            self.on_provisional(response)
+
+    def _succeeded(self, exchange: InviteExchange, response: Response) -> None:
+        """Acknowledge each 2xx (§13.2.2.4); every fork but the first is hung up on."""
+        tag = response.to.tag
+        if tag in self._acks:
+            self._acks[tag].repeat()
+            return
+        try:
+            dialog = Dialog.accepted(exchange.request, response)
+        except SipError:
+            log.warning("a 2xx without a Contact cannot be acknowledged call=%s", self.call_id)
+            return
+        wanted = self._session is None and not exchange.cancelled
+        session = Session(
+            self._core,
+            dialog,
+            self._handler if wanted else _NOBODY,
+            flow=self._way_of(exchange, dialog),
+            contact=self._contact,
+            login=self._login,
+        )
+        self._acks[tag] = session.acknowledge(exchange.request)
+        if wanted:
+            self.answer = response
+            self._session = session
+        else:
+            session.bye()
+
+    def _way_of(self, exchange: InviteExchange, dialog: Dialog) -> Flow | None:
+        """Where the INVITE went, if the Contact of the answer is there too."""
+        flow, target = exchange.sending.flow, dialog.target
+        if dialog.routes:
+            return None
+        if self._flow is not None:
+            return self._flow
+        if flow is None or target.host != flow.remote.host:
+            return None
+        return flow if flow.reliable else replace_port(flow, target.port or DEFAULT_PORT)
+
+    def when_done(self, told: Callable[[OutgoingCall], object]) -> None:
+        """Call `told` once the INVITE has its outcome."""
+        self._exchange.outcome.add_done_callback(lambda _: told(self))
+
+
+class _Nobody:
+    """The handler of a session that is hung up on at once."""
+
+    def acknowledged(self, body: bytes) -> None:
+        return
+
+    def unacknowledged(self) -> None:
+        return
+
+    def hung_up(self, request: Request) -> None:
+        return
+
+    def reoffered(self, offer: bytes | None) -> bytes:
+        raise SipError(488)
+
+    def requested(self, request: Request) -> Answer | None:
+        return None
+
+    def gone(self, reason: str) -> None:
+        return
+
+
+_NOBODY = _Nobody()

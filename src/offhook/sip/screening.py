@@ -1,0 +1,77 @@
+"""Which requests are refused before anybody looks at them (RFC 3261 §8.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from offhook.sip.content import session_description
+from offhook.sip.errors import SipError
+from offhook.sip.flow import DEFAULT_PORT
+from offhook.sip.message import METHODS, Request
+
+ALLOWED: Final = (
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "OPTIONS",
+    "INFO",
+    "UPDATE",
+    "MESSAGE",
+    "NOTIFY",
+    "REFER",
+)
+"""The methods that we take, the last five within a dialog only."""
+ALLOW: Final = ", ".join(ALLOWED)
+
+IsOurs = Callable[[str, int], bool]
+"""Whether a host and port are ours."""
+
+
+def allow_without(method: str) -> tuple[str, str]:
+    """The Allow header of a 405 for `method`."""
+    return "Allow", ", ".join([name for name in ALLOWED if name != method])
+
+
+def screen(request: Request, is_ours: IsOurs, supported: Iterable[str] = ()) -> SipError | None:
+    """The refusal of a request (never an ACK or CANCEL), None when it may go on."""
+    try:
+        _hops(request, is_ours)
+        _method(request)
+        if not request.uri.is_sip:
+            raise SipError(416)
+        _extensions(request, supported)
+        if request.method in ("INVITE", "UPDATE"):
+            session_description(request)
+    except SipError as error:
+        return error
+    return None
+
+
+def _hops(request: Request, is_ours: IsOurs) -> None:
+    """The top Via is not asked: peers behind translations may have our own private address."""
+    if request.max_forwards == 0 and request.method != "OPTIONS":
+        raise SipError(483)
+    for via in request.vias[1:]:
+        if is_ours(via.host, via.port or DEFAULT_PORT):
+            raise SipError(483, "Loop Detected")
+
+
+def _method(request: Request) -> None:
+    method = request.method
+    if method in ALLOWED:
+        return
+    if method in METHODS:
+        raise SipError(405, headers=(allow_without(method),))
+    raise SipError(501, headers=(("Allow", ALLOW),))
+
+
+def _extensions(request: Request, supported: Iterable[str]) -> None:
+    required = request.headers.get_all("Require")
+    if not required:
+        return
+    known = {name.lower() for name in supported}
+    unknown = [name for name in required if name.lower() not in known]
+    if unknown:
+        raise SipError(420, headers=(("Unsupported", ", ".join(unknown)),))

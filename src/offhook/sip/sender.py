@@ -1,0 +1,251 @@
+"""How a request of ours finds its way: next hop, transport, Via and Contact (RFC 3261 §8.1.2, §18.1)."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import random
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from typing import Final
+
+from offhook.network import Address
+from offhook.sip.errors import SipError
+from offhook.sip.flow import DEFAULT_PORT, Flow, TransportName, Wires
+from offhook.sip.headers import Via
+from offhook.sip.layer import ClientTransaction, ClientUser, TransactionLayer
+from offhook.sip.matching import COOKIE
+from offhook.sip.message import Request
+from offhook.sip.uri import Uri
+
+log = logging.getLogger(__name__)
+
+Resolve = Callable[[str, int, str], Awaitable[Address]]
+"""`await resolve(host, port, "udp" | "tcp")` gives an address to send to; OSError when there is none."""
+
+LARGEST_DATAGRAM: Final = 1300
+"""Octets of a request that may go over UDP where TCP is possible too (RFC 3261 §18.1.1)."""
+VIA_OCTETS: Final = 130
+"""What the Via that is still missing may add."""
+RESOLVING: Final = 5.0
+"""Seconds that a name may take."""
+
+
+async def resolve_name(host: str, port: int, transport: str) -> Address:
+    """The machine's own resolver; literals as they are."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=kind)
+        return Address(str(found[0][4][0]), port)
+    return Address(host, port)
+
+
+class Sending:
+    """One request under way. `flow` and `transaction` are None until the next hop is found."""
+
+    __slots__ = ("_data", "_task", "_user", "contact", "ended", "flow", "request", "sender", "transaction")
+
+    def __init__(
+        self, sender: Sender, request: Request, user: ClientUser | None, contact: str | None
+    ) -> None:
+        self.sender = sender
+        self.request = request
+        self.contact = contact
+        self.flow: Flow | None = None
+        self.transaction: ClientTransaction | None = None
+        self.ended = False
+        self._user = user
+        self._data = b""
+        self._task: asyncio.Task[None] | None = None
+
+    def follow(self, task: asyncio.Task[None]) -> None:
+        """`task` looks for the way."""
+        self._task = task
+
+    def go(self, flow: Flow) -> None:
+        """The way is known: complete the request and send it."""
+        if self.ended:
+            return
+        self.flow = flow
+        self.sender.complete(self.request, flow, self.contact)
+        if self._user is None:
+            self._data = self.request.to_bytes()
+            self.repeat()
+        else:
+            self.transaction = self.sender.layer.send(self.request, flow, self._user)
+
+    def repeat(self) -> None:
+        """Send an ACK, which has no transaction, once more."""
+        if self.flow is not None:
+            self.sender.wires.send(self._data, self.flow)
+
+    def failed(self, error: SipError) -> None:
+        if not self.ended and self._user is not None:
+            self._user.failed(error)
+
+    def end(self) -> None:
+        """Stop sending; nobody is told."""
+        self.ended = True
+        if self.transaction is not None:
+            self.transaction.end()
+        elif self._task is not None:
+            self._task.cancel()
+
+
+class Sender:
+    """`advertised` is what goes into Via and Contact for peers of the same address family; port 0 in it
+    means the port of our socket."""
+
+    def __init__(
+        self,
+        layer: TransactionLayer,
+        wires: Wires,
+        *,
+        resolve: Resolve,
+        advertised: Address | None,
+        rng: random.Random,
+        spawn: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
+    ) -> None:
+        self.layer = layer
+        self.wires = wires
+        self.resolve = resolve
+        self.advertised = advertised
+        self.closed = False
+        self._rng = rng
+        self._spawn = spawn
+
+    def send(
+        self,
+        request: Request,
+        to: Uri,
+        user: ClientUser | None,
+        *,
+        flow: Flow | None = None,
+        contact: str | None = None,
+    ) -> Sending:
+        """Send `request`, which has no Via yet, to `flow` if it is known and still open, else to `to`.
+
+        `contact` is the user part of the Contact to add, None for none. Without `user` no transaction
+        is begun (ACK)."""
+        sending = Sending(self, request, user, contact)
+        if self.closed:
+            sending.failed(SipError(503, "Shutting Down"))
+        elif (
+            flow is not None
+            and self.wires.is_open(flow)
+            and not self._prefers_tcp(request, to, flow.transport)
+        ):
+            sending.go(flow)
+        else:
+            # The far end of a connection that the peer made is of no use once it is gone.
+            known = None if flow is not None and flow.reliable and flow.local is not None else flow
+            sending.follow(self._spawn(self._find_way(sending, to, known)))
+        return sending
+
+    def complete(self, request: Request, flow: Flow, contact: str | None) -> None:
+        """Add Via and Contact for `flow`. A Via that is there is replaced: it was for another way."""
+        ours = self.sent_by(flow)
+        branch = f"{COOKIE}{self._rng.getrandbits(80):020x}"
+        via = Via(flow.transport.upper(), ours.host, ours.port, (("branch", branch), ("rport", None)))
+        if "Via" in request.headers:
+            request.headers.set("Via", str(via))
+        else:
+            request.headers.prepend("Via", str(via))
+        if contact is not None:
+            request.headers.set("Contact", self.contact(contact, flow))
+
+    def sent_by(self, flow: Flow) -> Address:
+        """Our address for the peer at the end of `flow`."""
+        ours = self.advertised
+        if ours is not None and (":" in ours.host) == (":" in flow.remote.host):
+            return ours if ours.port else Address(ours.host, self.wires.local_for(flow).port)
+        return self.wires.local_for(flow)
+
+    def contact(self, user: str | None, flow: Flow) -> str:
+        """Our Contact; an empty or no `user` leaves the user part out."""
+        ours = self.sent_by(flow)
+        uri = Uri("sip", user=user or None, host=ours.host, port=ours.port)
+        if flow.transport == "tcp":
+            uri = uri.with_params(transport="tcp")
+        return f"<{uri}>"
+
+    def _prefers_tcp(self, request: Request, to: Uri, transport: TransportName) -> bool:
+        if transport == "tcp" or (to.param("transport") or "").lower() == "udp":
+            return False
+        octets = len(request.body) + VIA_OCTETS
+        for name, value in request.headers.items():
+            octets += len(name) + len(value) + 4
+        return octets > LARGEST_DATAGRAM
+
+    async def _find_way(self, sending: Sending, to: Uri, known: Flow | None) -> None:
+        try:
+            flow = await self._way(sending.request, to, known)
+        except asyncio.CancelledError:
+            sending.failed(SipError(503, "Shutting Down"))
+            raise
+        except SipError as error:
+            sending.failed(error)
+        except (OSError, TimeoutError) as error:
+            log.info("no way to %s:%s call=%s: %s", to.host, to.port, sending.request.call_id, error)
+            sending.failed(SipError(503, "Transport Failed"))
+        else:
+            sending.go(flow)
+
+    async def _way(self, request: Request, to: Uri, known: Flow | None) -> Flow:
+        """RFC 3261 §8.1.2, §18.1.1. SipError 416 for what we have no transport for."""
+        if known is not None:
+            transport, address = known.transport, known.remote
+        else:
+            transport = transport_of(to)
+            host = to.param("maddr") or to.host
+            async with asyncio.timeout(RESOLVING):
+                address = await self.resolve(host, to.port or DEFAULT_PORT, transport)
+        if transport == "tcp":
+            return await self.wires.connect(address)
+        if self._prefers_tcp(request, to, transport):
+            try:
+                return await self.wires.connect(address)
+            except (OSError, TimeoutError):
+                log.debug("%s does not speak TCP; a large request goes over UDP", address)
+        return Flow("udp", address)
+
+
+def transport_of(uri: Uri) -> TransportName:
+    """The transport that `uri` asks for, UDP when it does not say. SipError 416 for one we have not."""
+    asked = (uri.param("transport") or "udp").lower()
+    if uri.scheme != "sip" or asked not in ("udp", "tcp"):
+        raise SipError(416)
+    return "tcp" if asked == "tcp" else "udp"
+
+
+def direct_flow(request: Request, flow: Flow, contact: Uri) -> Flow | None:
+    """The way back to a peer that speaks for itself, without asking a resolver; None to follow its URI.
+
+    A peer whose Contact names the host in its own Via, but which is seen elsewhere, is behind a
+    translation: only the address we see reaches it. Over TCP its connection is used while it lasts."""
+    if request.record_routes:
+        return None
+    via = request.via
+    if contact.host not in (via.host, flow.remote.host):
+        return None
+    if flow.reliable:
+        return flow
+    if contact.host != flow.remote.host:
+        return flow
+    if (contact.param("transport") or "udp").lower() != "udp":
+        return None
+    return replace_port(flow, contact.port or DEFAULT_PORT)
+
+
+def replace_port(flow: Flow, port: int) -> Flow:
+    return flow._replace(remote=Address(flow.remote.host, port))
+
+
+def plain(uri: Uri) -> Uri:
+    """As a Request-URI: without headers and a method parameter (RFC 3261 §19.1.1)."""
+    params = tuple(pair for pair in uri.params if pair[0] != "method")
+    return replace(uri, headers=(), params=params)

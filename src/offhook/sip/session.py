@@ -1,0 +1,430 @@
+"""Sessions: the INVITE usage of a dialog (RFC 3261 §13-15, RFC 3311)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from offhook.sip.authentication import Login
+from offhook.sip.awaited import AwaitedAck
+from offhook.sip.content import SDP, session_description
+from offhook.sip.core import Core
+from offhook.sip.dialog import Dialog
+from offhook.sip.errors import SipError
+from offhook.sip.exchange import Exchange, InviteExchange
+from offhook.sip.flow import Flow
+from offhook.sip.layer import ServerTransaction
+from offhook.sip.message import METHODS, Request, Response
+from offhook.sip.screening import ALLOW, allow_without
+from offhook.sip.sender import Sending
+
+log = logging.getLogger(__name__)
+
+HeaderItems = Iterable[tuple[str, str]]
+Answer = int | tuple[int, HeaderItems, bytes]
+"""A status, or status, headers (Content-Type among them if there is a body) and body."""
+
+REINVITE_LIMIT: Final = 60.0
+"""Seconds that a peer may think about a re-INVITE before it is cancelled."""
+GLARE_ATTEMPTS: Final = 4
+"""How often a re-INVITE is repeated when the peer's crosses it each time."""
+
+
+class SessionHandler(Protocol):
+    """Who owns a session. None of these may block."""
+
+    def acknowledged(self, body: bytes) -> None:
+        """The first ACK has come, with the SDP answer if our 2xx made the offer, else b"". Called again
+        for a re-INVITE without an offer, whose answer comes the same way. Never called by a caller's
+        session, which sends the ACK."""
+
+    def unacknowledged(self) -> None:
+        """No ACK came within 64*T1; the session has sent its BYE."""
+
+    def hung_up(self, request: Request) -> None:
+        """The peer's BYE, which is answered already."""
+
+    def reoffered(self, offer: bytes | None) -> bytes:
+        """A re-INVITE or UPDATE: return the SDP answer, or our offer when there is none. Raise SipError to
+        refuse; the session goes on as it was."""
+
+    def requested(self, request: Request) -> Answer | None:
+        """Any other request in the dialog (INFO, MESSAGE, NOTIFY, REFER, OPTIONS): the answer to give,
+        None for `usual_answer`."""
+
+    def gone(self, reason: str) -> None:
+        """The dialog is lost: the peer does not know it any more or does not answer."""
+
+
+def usual_answer(request: Request) -> Answer:
+    """What a request within a dialog gets that its handler does not care for."""
+    method = request.method
+    if method in ("INFO", "OPTIONS"):
+        return 200, (("Allow", ALLOW), ("Accept", SDP)), b""
+    if method == "REFER":
+        return 603
+    if method == "NOTIFY":
+        return 481  # it belongs to a subscription, and there is none (RFC 6665 §4.1.3)
+    if method in METHODS:
+        return 405, (allow_without(method),), b""
+    return 501, (("Allow", ALLOW),), b""
+
+
+class Session:
+    """One established call. `closed` is set when it is over: BYE received, our BYE answered, or lost."""
+
+    def __init__(
+        self,
+        core: Core,
+        dialog: Dialog,
+        handler: SessionHandler,
+        *,
+        flow: Flow | None,
+        contact: str,
+        login: Login | None = None,
+    ) -> None:
+        self.dialog = dialog
+        self.closed = asyncio.Event()
+        self._core = core
+        self._handler = handler
+        self._flow = flow
+        self._contact = contact
+        self._login = login
+        self._over = False  # nothing more is told to the handler
+        self._awaited: dict[int, AwaitedAck] = {}
+        self._first_ack = dialog.caller
+        self._bye_headers: tuple[tuple[str, str], ...] | None = None
+        self._bye: Exchange | None = None
+        self._inviting: InviteExchange | None = None
+        self._offering = False  # an UPDATE of ours with an offer is under way
+        self._quiet = asyncio.Event()  # no INVITE is under way in either direction
+        self._quiet.set()
+        self._exchanges: set[Exchange] = set()
+        core.enter(dialog.key, self)
+
+    # Towards the peer
+
+    def bye(self, headers: HeaderItems = ()) -> None:
+        """Hang up. Before the ACK of the call has come the BYE waits for it (RFC 3261 §15), for 64*T1 at
+        the most. May be called again."""
+        if self._over:
+            return
+        self._over = True
+        self._bye_headers = tuple(headers)
+        if self._first_ack:
+            self._send_bye()
+
+    async def request(
+        self, method: str, headers: HeaderItems = (), body: bytes = b"", content_type: str | None = None
+    ) -> Response:
+        """Send a request within the dialog and wait for its final response, whatever its status. Raises
+        SipError 408 when none comes, 503 when it cannot be sent, 481 when the session is over."""
+        self._must_live()
+        items = list(headers)
+        if content_type is not None:
+            items.append(("Content-Type", content_type))
+        if method != "UPDATE":
+            return await self._exchange(method, items, body, None)
+        if self._offering and body:
+            raise SipError(491)
+        self._offering = bool(body)
+        try:
+            response = await self._exchange(method, items, body, self._contact)
+        finally:
+            self._offering = False
+        if response.status < 300:
+            self.dialog.refresh(response)
+        return response
+
+    async def reinvite(self, body: bytes) -> Response:
+        """Offer `body` anew and wait for the final response, whose body is the answer if it is a 2xx (it
+        is acknowledged already). When the peer's re-INVITE crosses ours, ours is repeated after the pause
+        of §14.1. Raises SipError as `request` does; a refusal leaves the session as it was."""
+        for attempt in range(GLARE_ATTEMPTS):
+            async with asyncio.timeout(2 * self._core.timings.timeout):
+                await self._quiet.wait()
+            self._must_live()
+            response = await self._invite(body)
+            if response.status != 491 or attempt == GLARE_ATTEMPTS - 1:
+                break
+            await asyncio.sleep(self._glare_pause())
+        return response
+
+    # From the user agent
+
+    def established(self, transaction: ServerTransaction, late: bool) -> None:
+        """Our 2xx was sent on `transaction`; `late` when it made the offer."""
+        self._await_ack(transaction, late)
+
+    def acknowledged(self, request: Request) -> None:
+        """An ACK: ends the repetition of its 2xx and of all earlier ones."""
+        number = request.cseq.number
+        found = self._awaited.get(number)
+        if found is None:
+            return
+        for earlier in [key for key in self._awaited if key <= number]:
+            self._awaited.pop(earlier).stop()
+        self._quieten()
+        first, self._first_ack = not self._first_ack, True
+        if self._over:
+            if self._bye_headers is not None and self._bye is None:
+                self._send_bye()
+            self._settle()
+        elif first or found.late:
+            self._tell_acknowledged(request)
+
+    def received(self, request: Request, transaction: ServerTransaction) -> None:
+        """A new request of the peer in this dialog."""
+        try:
+            self.dialog.accept(request)
+            if request.method == "BYE":
+                self._hung_up(request, transaction)
+            elif self._over:
+                raise SipError(481)
+            elif request.method == "INVITE":
+                self._reinvited(request, transaction)
+            elif request.method == "UPDATE":
+                self._updated(request, transaction)
+            else:
+                self._answer(transaction, self._handler.requested(request) or usual_answer(request))
+        except SipError as refusal:
+            self._core.answer(transaction, refusal.status, refusal.reason, headers=refusal.headers)
+        except Exception:
+            log.exception("a %s could not be handled call=%s", request.method, self.dialog.call_id)
+            self._core.answer(transaction, 500)
+
+    def end(self) -> None:
+        """Forget everything at once; the peer and the handler hear nothing."""
+        self._over = True
+        for awaited in self._awaited.values():
+            awaited.stop()
+        self._awaited.clear()
+        for exchange in tuple(self._exchanges):
+            exchange.end()
+        self._bye = None
+        self._settle()
+
+    # BYE
+
+    def _hung_up(self, request: Request, transaction: ServerTransaction) -> None:
+        self._core.answer(transaction, 200)
+        # After our own BYE this is one that crossed it; before the ACK, the one of a caller who has not
+        # seen our 2xx, which goes on until it is acknowledged.
+        first, self._over = not self._over, True
+        self._bye_headers = None
+        self._settle()
+        self.closed.set()
+        if first:
+            self._handler.hung_up(request)
+
+    def _send_bye(self) -> None:
+        headers = self._bye_headers or ()
+        self._bye = self._start("BYE", headers, b"", None)
+        self._bye.outcome.add_done_callback(self._bye_done)
+
+    def _bye_done(self, outcome: object) -> None:
+        self._bye = None
+        self._settle()
+
+    def _settle(self) -> None:
+        """Leave the registry once nothing more can come that is ours."""
+        if not self._over or self._bye is not None:
+            return
+        if self._bye_headers is None or self._first_ack:
+            self.closed.set()
+            self._quiet.set()
+        if not self._awaited:
+            self._core.leave(self.dialog.key, self)
+
+    def _lost(self, reason: str, *, bye: bool) -> None:
+        if self._over:
+            return
+        self._over = True
+        if bye:
+            self._bye_headers = ()
+            self._send_bye()
+        else:
+            self._settle()
+        log.info("dialog lost: %s call=%s", reason, self.dialog.call_id)
+        self._handler.gone(reason)
+
+    # The peer's re-INVITE and UPDATE
+
+    def _reinvited(self, request: Request, transaction: ServerTransaction) -> None:
+        if self._inviting is not None or self._offering:
+            raise SipError(491)
+        if any(awaited.late for awaited in self._awaited.values()):
+            raise self._not_now()
+        offer = session_description(request)
+        body = self._handler.reoffered(offer)
+        self.dialog.refresh(request)
+        self._core.answer(transaction, 200, headers=self._media_headers(transaction.flow), body=body)
+        self._await_ack(transaction, late=offer is None)
+
+    def _updated(self, request: Request, transaction: ServerTransaction) -> None:
+        offer = session_description(request)
+        if offer is None:
+            self.dialog.refresh(request)
+            contact = ("Contact", self._core.sender.contact(self._contact, transaction.flow))
+            self._core.answer(transaction, 200, headers=(contact, ("Allow", ALLOW)))
+            return
+        # RFC 3311 §5.2: our offer is under way, or theirs waits for our answer.
+        if self._inviting is not None or self._offering:
+            raise SipError(491)
+        if any(awaited.late for awaited in self._awaited.values()):
+            raise SipError(491)
+        body = self._handler.reoffered(offer)
+        self.dialog.refresh(request)
+        self._core.answer(transaction, 200, headers=self._media_headers(transaction.flow), body=body)
+
+    def _await_ack(self, transaction: ServerTransaction, late: bool) -> None:
+        number = transaction.request.cseq.number
+        self._quiet.clear()
+        self._awaited[number] = AwaitedAck(self._core, transaction, late, self._unacknowledged)
+        # An RFC 2543 peer, or a careless one, acknowledges on the branch of its INVITE.
+        transaction.on_ack = self.acknowledged
+
+    def _unacknowledged(self, awaited: AwaitedAck) -> None:
+        for number, other in tuple(self._awaited.items()):
+            if other is awaited:
+                del self._awaited[number]
+        self._quieten()
+        first_missing, self._first_ack = not self._first_ack, True
+        if self._over:
+            if first_missing and self._bye_headers is not None:
+                self._send_bye()
+            self._settle()
+            return
+        self._over = True
+        self._bye_headers = ()
+        self._send_bye()
+        log.info("no ACK came call=%s", self.dialog.call_id)
+        self._handler.unacknowledged()
+
+    def _tell_acknowledged(self, request: Request) -> None:
+        try:
+            body = session_description(request) or b""
+        except SipError:
+            body = b""
+        self._handler.acknowledged(body)
+
+    # Our requests
+
+    async def _exchange(
+        self, method: str, headers: HeaderItems, body: bytes, contact: str | None
+    ) -> Response:
+        exchange = self._start(method, headers, body, contact)
+        try:
+            response = await exchange.response()
+        except SipError as error:
+            if error.status == 408:
+                self._lost("no answer", bye=True)
+            elif error.status == 503:
+                self._lost("transport failed", bye=False)
+            raise
+        if response.status == 481:
+            self._lost("the peer does not know the dialog", bye=False)
+        return response
+
+    def _start(self, method: str, headers: HeaderItems, body: bytes, contact: str | None) -> Exchange:
+        items = (*headers, ("User-Agent", self._core.product))
+
+        def build(authorization: tuple[tuple[str, str], ...]) -> Request:
+            return self.dialog.request(method, (*items, *authorization), body)
+
+        exchange = Exchange(
+            self._core, build, self.dialog.next_hop, flow=self._flow, contact=contact, login=self._login
+        )
+        return self._own(exchange)
+
+    def _own(self, exchange: Exchange) -> Exchange:
+        self._exchanges.add(exchange)
+        exchange.outcome.add_done_callback(lambda _: self._exchanges.discard(exchange))
+        return exchange
+
+    async def _invite(self, body: bytes) -> Response:
+        items = (("Content-Type", SDP), ("Allow", ALLOW), ("User-Agent", self._core.product))
+        acks: list[Sending] = []
+
+        def build(authorization: tuple[tuple[str, str], ...]) -> Request:
+            return self.dialog.request("INVITE", (*items, *authorization), body)
+
+        def succeeded(exchange: InviteExchange, response: Response) -> None:
+            if acks:
+                acks[0].repeat()
+                return
+            self.dialog.refresh(response)
+            acks.append(self.acknowledge(exchange.request))
+
+        exchange = InviteExchange(
+            self._core,
+            build,
+            self.dialog.next_hop,
+            on_provisional=None,
+            on_success=succeeded,
+            limit=REINVITE_LIMIT,
+            flow=self._flow,
+            contact=self._contact,
+            login=self._login,
+        )
+        self._own(exchange)
+        self._inviting = exchange
+        self._quiet.clear()
+        try:
+            response = await exchange.response()
+        except asyncio.CancelledError:
+            exchange.cancel()
+            raise
+        except SipError as error:
+            if error.status == 408:
+                self._lost("no answer", bye=True)
+            raise
+        finally:
+            self._inviting = None
+            self._quieten()
+        if response.status == 481:
+            self._lost("the peer does not know the dialog", bye=False)
+        elif response.status == 408:
+            self._lost("no answer", bye=True)
+        return response
+
+    def acknowledge(self, invite: Request) -> Sending:
+        """Send the ACK for the 2xx to our `invite` (§13.2.2.4)."""
+        headers = [("User-Agent", self._core.product)]
+        headers += [item for item in invite.headers.items() if item[0] in _CREDENTIALS]
+        ack = self.dialog.ack(invite.cseq.number, headers)
+        return self._core.sender.send(ack, self.dialog.next_hop, None, flow=self._flow)
+
+    def _media_headers(self, flow: Flow) -> tuple[tuple[str, str], ...]:
+        contact = self._core.sender.contact(self._contact, flow)
+        return (("Contact", contact), ("Allow", ALLOW), ("Content-Type", SDP))
+
+    def _answer(self, transaction: ServerTransaction, answer: Answer) -> None:
+        if isinstance(answer, int):
+            self._core.answer(transaction, answer)
+        else:
+            status, headers, body = answer
+            self._core.answer(transaction, status, headers=headers, body=body)
+
+    def _quieten(self) -> None:
+        if not self._awaited and self._inviting is None:
+            self._quiet.set()
+
+    def _must_live(self) -> None:
+        if self._over:
+            raise SipError(481)
+
+    def _not_now(self) -> SipError:
+        """§14.2: try again in up to ten seconds."""
+        return SipError(500, "Offer Pending", (("Retry-After", str(self._core.rng.randrange(11))),))
+
+    def _glare_pause(self) -> float:
+        """Seconds, in units of 10 ms: 2.1 to 4 for the owner of the Call-ID, else up to 2 (§14.1)."""
+        if self.dialog.caller:
+            return self._core.rng.randrange(210, 401) / 100
+        return self._core.rng.randrange(0, 201) / 100
+
+
+_CREDENTIALS: Final = ("Authorization", "Proxy-Authorization")

@@ -1,0 +1,243 @@
+"""SIP over TCP (RFC 3261 §18): connections, their limits, and the messages cut out of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from offhook.network import Address
+from offhook.sip.flow import Flow, Lost, Received
+from offhook.sip.framer import FramingError, StreamFramer
+
+log = logging.getLogger(__name__)
+
+Broken = Callable[[FramingError, Flow], None]
+"""What cannot be read as messages any more; the connection is closed after this returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds and counts. `idle` is long, since a phone behind a translation is only reachable by the
+    connection of its call; a stranger has `first` seconds for a whole message, and each message
+    `message` seconds from its first octet. `unsent` is in octets, for a peer that does not read."""
+
+    connections: int = 2048
+    per_source: int = 256
+    connect: float = 4.0
+    first: float = 10.0
+    message: float = 10.0
+    idle: float = 3600.0
+    unsent: int = 1 << 20
+    waiting: int = 64  # messages for a connection that is still being made
+
+
+class Connection(asyncio.Protocol):
+    """One TCP connection, made by either side."""
+
+    __slots__ = ("_deadline", "_framer", "_pool", "_quiet_for", "_timer", "_transport", "flow")
+
+    flow: Flow
+    _transport: asyncio.Transport
+
+    def __init__(self, pool: TcpPool) -> None:
+        self._pool = pool
+        self._framer = StreamFramer()
+        self._quiet_for = pool.limits.first
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def send(self, data: bytes) -> None:
+        if self._transport.get_write_buffer_size() > self._pool.limits.unsent:
+            log.info("%s does not read what it is sent; closing the connection", self.flow.remote)
+            self._transport.abort()
+        elif not self._transport.is_closing():
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        if not peer or not own:  # reset before it was accepted
+            self.flow = Flow("tcp", Address("", 0))
+            self._transport.abort()
+            return
+        self.flow = Flow("tcp", Address(peer[0], peer[1]), Address(own[0], own[1]))
+        if not self._pool.admit(self):
+            self._transport.abort()
+            return
+        self._deadline = self._pool.loop.time() + self._quiet_for
+        self._rearm()
+
+    def data_received(self, data: bytes) -> None:
+        began_inside = self._framer.inside_message
+        try:
+            messages = self._framer.feed(data)
+        except FramingError as error:
+            for message in error.messages:
+                self._pool.received(message, self.flow)
+            self._pool.broken(error, self.flow)
+            self._transport.close()
+            return
+        for _ in range(self._framer.take_pings()):
+            self.send(b"\r\n")
+        if messages:
+            self._quiet_for = self._pool.limits.idle
+        if not self._framer.inside_message:
+            self._deadline = self._pool.loop.time() + self._quiet_for
+        elif messages or not began_inside:
+            self._deadline = self._pool.loop.time() + self._pool.limits.message
+            self._rearm()
+        for message in messages:
+            self._pool.received(message, self.flow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._pool.release(self)
+
+    def _look(self) -> None:
+        """The time may be up, or have been prolonged since the timer was set."""
+        if self._pool.loop.time() >= self._deadline:
+            self._transport.close()
+        else:
+            self._rearm()
+
+    def _rearm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._pool.loop.call_at(self._deadline, self._look)
+
+
+class TcpPool:
+    """All connections of a user agent, one to each remote address. Set `received`, `lost` and `broken`
+    before listening."""
+
+    received: Received
+    lost: Lost
+    broken: Broken
+
+    def __init__(self, limits: Limits) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.limits = limits
+        self._servers: list[asyncio.Server] = []
+        self._connections: dict[Address, Connection] = {}
+        self._per_source: Counter[str] = Counter()
+        self._pending: dict[Address, asyncio.Task[Flow]] = {}
+        self._waiting: dict[Address, list[bytes]] = {}
+        self._closed = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    async def listen(self, host: str, port: int) -> asyncio.Server:
+        """Accept connections; raises OSError when the port cannot be had."""
+        server = await self.loop.create_server(lambda: Connection(self), host, port, backlog=512)
+        self._servers.append(server)
+        return server
+
+    def stop(self, server: asyncio.Server) -> None:
+        """Accept no more connections there."""
+        self._servers.remove(server)
+        server.close()
+
+    def is_open(self, remote: Address) -> bool:
+        return remote in self._connections
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send on the connection there is, or make one for it. `lost` tells when that fails."""
+        connection = self._connections.get(flow.remote)
+        if connection is not None:
+            connection.send(data)
+            return
+        waiting = self._waiting.setdefault(flow.remote, [])
+        if len(waiting) < self.limits.waiting:
+            waiting.append(data)
+        if flow.remote not in self._pending:
+            self._begin(flow.remote)
+
+    async def connect(self, remote: Address) -> Flow:
+        """The connection to `remote`, a new one if there is none. OSError or TimeoutError."""
+        connection = self._connections.get(remote)
+        if connection is not None:
+            return connection.flow
+        return await asyncio.shield(self._pending.get(remote) or self._begin(remote))
+
+    async def close(self) -> None:
+        self._closed = True
+        for server in self._servers:
+            server.close()
+        tasks = tuple(self._pending.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for connection in tuple(self._connections.values()):
+            connection.abort()
+        for server in self._servers:
+            await server.wait_closed()
+        await self._empty.wait()
+
+    def admit(self, connection: Connection) -> bool:
+        """Whether a new connection may stay."""
+        remote = connection.flow.remote
+        if (
+            self._closed
+            or len(self._connections) >= self.limits.connections
+            or self._per_source[remote.host] >= self.limits.per_source
+            or remote in self._connections
+        ):
+            return False
+        self._connections[remote] = connection
+        self._empty.clear()
+        self._per_source[remote.host] += 1
+        return True
+
+    def release(self, connection: Connection) -> None:
+        remote = connection.flow.remote
+        if self._connections.get(remote) is not connection:
+            return
+        del self._connections[remote]
+        if not self._connections:
+            self._empty.set()
+        self._per_source[remote.host] -= 1
+        if not self._per_source[remote.host]:
+            del self._per_source[remote.host]
+        if not self._closed:
+            self.lost(connection.flow)
+
+    def _begin(self, remote: Address) -> asyncio.Task[Flow]:
+        task = self.loop.create_task(self._connect(remote))
+        self._pending[remote] = task
+        task.add_done_callback(lambda done: self._connected(remote, done))
+        return task
+
+    async def _connect(self, remote: Address) -> Flow:
+        async with asyncio.timeout(self.limits.connect):
+            _, connection = await self.loop.create_connection(
+                lambda: Connection(self), remote.host, remote.port
+            )
+        if self._connections.get(remote) is not connection:
+            raise ConnectionError("too many connections")
+        return connection.flow
+
+    def _connected(self, remote: Address, task: asyncio.Task[Flow]) -> None:
+        del self._pending[remote]
+        waiting = self._waiting.pop(remote, [])
+        if task.cancelled():
+            return
+        if task.exception() is not None:
+            if waiting:
+                self.lost(Flow("tcp", remote))
+            return
+        for data in waiting:
+            self._connections[remote].send(data)

@@ -1,0 +1,141 @@
+"""The sockets of a user agent: UDP and TCP, IPv4 and IPv6, behind one `send` (RFC 3261 §18)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from functools import lru_cache
+from typing import Final
+
+from offhook.network import Address, DatagramOpener, Datagrams, open_datagrams
+from offhook.sip.flow import Flow, Lost, Received
+from offhook.sip.tcp import Broken, Limits, TcpPool
+
+WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 compared with, not bound to
+PORT_ATTEMPTS: Final = 16
+"""How often another free port is tried when it has to be free for UDP and TCP alike."""
+
+
+class Transports:
+    """Listens where it is told to and sends from there."""
+
+    def __init__(self, *, opener: DatagramOpener = open_datagrams, limits: Limits | None = None) -> None:
+        self._opener = opener
+        self._tcp = TcpPool(limits or Limits())
+        self._sockets: dict[Address, Datagrams] = {}
+        self._received: Received | None = None
+
+    def attach(self, received: Received, lost: Lost, broken: Broken) -> None:
+        """Who gets what arrives. To be called before `listen`."""
+        self._received = received
+        self._tcp.received = received
+        self._tcp.lost = lost
+        self._tcp.broken = broken
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where we listen."""
+        return tuple(self._sockets)
+
+    @property
+    def connections(self) -> int:
+        return len(self._tcp)
+
+    async def listen(self, host: str, port: int, *, tcp: bool = True) -> Address:
+        """Bind UDP, and TCP on the same port. "::" takes all addresses of both families; port 0 takes any
+        that is free everywhere. Raises OSError when an address cannot be had."""
+        hosts = ("::", "0.0.0.0") if host == "::" else (host,)  # noqa: S104 it was asked for
+        for attempt in range(PORT_ATTEMPTS):
+            try:
+                return await self._listen(hosts, port, tcp)
+            except OSError:
+                if port or attempt == PORT_ATTEMPTS - 1:
+                    raise
+        raise OSError("no port is free for UDP and TCP")
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """One whole message to `flow.remote`; never blocks or raises."""
+        if flow.transport == "tcp":
+            self._tcp.send(data, flow)
+            return
+        chosen = self._socket_for(flow)
+        if chosen is not None:
+            chosen.send(data, flow.remote)
+
+    def is_open(self, flow: Flow) -> bool:
+        return flow.transport == "udp" or self._tcp.is_open(flow.remote)
+
+    async def connect(self, remote: Address) -> Flow:
+        return await self._tcp.connect(remote)
+
+    def local_for(self, flow: Flow) -> Address:
+        """Our address on the way to `flow.remote`."""
+        chosen = self._socket_for(flow)
+        bound = chosen.local if chosen is not None else Address("0.0.0.0", 0)  # noqa: S104 nothing bound
+        if bound.host not in WILDCARDS:
+            return bound
+        return Address(_source_towards(flow.remote.host), bound.port)
+
+    async def close(self) -> None:
+        for datagrams in self._sockets.values():
+            datagrams.close()
+        self._sockets.clear()
+        await self._tcp.close()
+
+    async def _listen(self, hosts: tuple[str, ...], port: int, tcp: bool) -> Address:
+        opened: list[Datagrams] = []
+        servers: list[asyncio.Server] = []
+        try:
+            for host in hosts:
+                opened.append(await self._open(host, port))
+                port = opened[0].local.port
+            if tcp:
+                for host in hosts:
+                    servers += [await self._tcp.listen(host, port)]
+        except OSError:
+            for server in servers:
+                self._tcp.stop(server)
+            for datagrams in opened:
+                datagrams.close()
+            raise
+        for datagrams in opened:
+            self._sockets[datagrams.local] = datagrams
+        return opened[0].local
+
+    async def _open(self, host: str, port: int) -> Datagrams:
+        """A socket whose datagrams arrive with the address that they came to."""
+        local: Address | None = None
+
+        def receive(data: bytes, source: Address) -> None:
+            if self._received is not None:
+                self._received(data, Flow("udp", source, local))
+
+        datagrams = await self._opener(host, port, receive)
+        local = datagrams.local
+        return datagrams
+
+    def _socket_for(self, flow: Flow) -> Datagrams | None:
+        """The socket that the request came to, or the first of the family of `flow.remote`."""
+        if flow.local is not None and flow.transport == "udp":
+            return self._sockets.get(flow.local)
+        version_6 = ":" in flow.remote.host
+        for local, datagrams in self._sockets.items():
+            if (":" in local.host) == version_6:
+                return datagrams
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _source_towards(host: str) -> str:
+    """Which of our addresses the kernel would send from; connecting a UDP socket sends nothing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, DISCARD))
+        except OSError:
+            return "::1" if ":" in host else "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+DISCARD: Final = 9
+"""Some port, for asking the kernel about a route (RFC 863)."""

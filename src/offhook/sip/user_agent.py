@@ -1,0 +1,424 @@
+"""The user agent: joins transports, transactions and dialogs (RFC 3261 §8)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import random
+from collections.abc import Iterable
+from typing import Final, Protocol, runtime_checkable
+
+from offhook import __version__
+from offhook.network import Address
+from offhook.sip.authentication import Login
+from offhook.sip.content import SDP
+from offhook.sip.core import Core
+from offhook.sip.dialog import key_of
+from offhook.sip.errors import MessageError, SipError
+from offhook.sip.exchange import Build, Exchange
+from offhook.sip.flow import Flow, Lost, Received, TransportName, Wires, response_flow, stamp
+from offhook.sip.headers import Headers, NameAddr
+from offhook.sip.invitation import Invitation
+from offhook.sip.layer import ServerTransaction
+from offhook.sip.matching import Key, merge_key
+from offhook.sip.message import Request, Response, parse_message, respond
+from offhook.sip.outgoing import RING_LIMIT, OutgoingCall
+from offhook.sip.quiet import QuietLog
+from offhook.sip.screening import ALLOW, ALLOWED, allow_without, screen
+from offhook.sip.sender import Resolve, plain, resolve_name
+from offhook.sip.session import Answer, Session, SessionHandler
+from offhook.sip.tcp import Broken
+from offhook.sip.timers import Timings
+from offhook.sip.uri import Uri
+
+log = logging.getLogger(__name__)
+
+HeaderItems = Iterable[tuple[str, str]]
+
+MAX_TRANSACTIONS: Final = 40_000
+"""Beyond this, new INVITEs are refused with 503 and no memory of them."""
+
+
+class Handler(Protocol):
+    """Who takes the calls."""
+
+    def invited(self, invitation: Invitation) -> None:
+        """A new INVITE outside a dialog; 100 is sent already. Answer or reject it now or later."""
+
+
+@runtime_checkable
+class OptionsHandler(Protocol):
+    """A `Handler` that wants to answer OPTIONS outside a dialog itself."""
+
+    def options(self, request: Request) -> Answer:
+        """The status, with headers and a body if need be."""
+
+
+class Sockets(Wires, Protocol):
+    """What a user agent needs of its transports (`Transports` is the real one)."""
+
+    @property
+    def addresses(self) -> tuple[Address, ...]: ...
+    def attach(self, received: Received, lost: Lost, broken: Broken) -> None: ...
+    async def close(self) -> None: ...
+
+
+class UserAgent:
+    """To be made on the running loop. `advertised` goes into Via and Contact towards peers of its address
+    family (port 0: the port we listen on); None means the address of the socket."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        transports: Sockets,
+        rng: random.Random,
+        user_agent: str = f"Offhook/{__version__}",
+        advertised: Address | None = None,
+        resolve: Resolve = resolve_name,
+        timings: Timings | None = None,
+    ) -> None:
+        self._handler = handler
+        self._transports = transports
+        self._advertised = advertised
+        self._secret = rng.getrandbits(256).to_bytes(32, "big")
+        self._core = Core(
+            wires=transports,
+            rng=rng,
+            timings=timings or Timings(),
+            product=user_agent,
+            resolve=resolve,
+            advertised=advertised,
+        )
+        self._refusals = QuietLog(log, self._core.loop.time)
+        self._invitations: dict[Key, tuple[ServerTransaction, Invitation]] = {}
+        self._merging: dict[Key, Key] = {}
+        self._calls: set[OutgoingCall] = set()
+        self._closed = False
+        transports.attach(self._received, self._core.layer.lost, self._broken)
+
+    # What the upper rooms ask for
+
+    def invite(
+        self,
+        uri: Uri,
+        *,
+        from_: NameAddr,
+        body: bytes,
+        handler: SessionHandler,
+        to: NameAddr | None = None,
+        headers: HeaderItems = (),
+        via: Address | None = None,
+        transport: TransportName = "udp",
+        credentials: tuple[str, str] | None = None,
+        ring_limit: float = RING_LIMIT,
+    ) -> OutgoingCall:
+        """Place a call with `body` as SDP offer. It goes to `via` over `transport` if that is given, else
+        where `uri` leads. `credentials` (user name, password) answer challenges."""
+        items = (("Content-Type", SDP), ("Allow", ALLOW), *headers)
+        call = OutgoingCall(
+            self._core,
+            self._builder("INVITE", uri, from_, to, items, body),
+            uri,
+            handler,
+            contact=from_.uri.user or "",
+            flow=None if via is None else Flow(transport, via),
+            login=self._login(credentials),
+            ring_limit=ring_limit,
+        )
+        self._calls.add(call)
+        call.when_done(self._calls.discard)
+        return call
+
+    async def request(
+        self,
+        method: str,
+        uri: Uri,
+        *,
+        from_: NameAddr,
+        to: NameAddr | None = None,
+        headers: HeaderItems = (),
+        body: bytes = b"",
+        via: Address | None = None,
+        transport: TransportName = "udp",
+        credentials: tuple[str, str] | None = None,
+    ) -> Response:
+        """Send a request outside a dialog (OPTIONS, ...) and wait for its final response, whatever its
+        status. Raises SipError 408 when there is none, 503 when it cannot be sent."""
+        exchange = Exchange(
+            self._core,
+            self._builder(method, uri, from_, to, tuple(headers), body),
+            uri,
+            flow=None if via is None else Flow(transport, via),
+            contact=from_.uri.user or "",
+            login=self._login(credentials),
+        )
+        return await exchange.response()
+
+    def receive(
+        self, data: bytes, source: Address, transport: TransportName, local: Address | None = None
+    ) -> None:
+        """One whole message from the network. Never raises."""
+        self._received(data, Flow(transport, source, local))
+
+    @property
+    def dialogs(self) -> int:
+        """How many dialogs are alive, early ones included."""
+        return len(self._core.dialogs)
+
+    @property
+    def transactions(self) -> int:
+        return len(self._core.layer)
+
+    @property
+    def tasks(self) -> int:
+        """Requests of ours whose next hop is being looked for."""
+        return len(self._core.tasks)
+
+    async def close(self, grace: float = 0.0) -> None:
+        """Refuse new calls, hang up on the others, wait up to `grace` seconds for that to be answered,
+        then end everything: no timer and no task is left. The transports are closed too."""
+        self._closed = True
+        for call in tuple(self._calls):
+            call.cancel()
+        for user in tuple(self._core.dialogs.values()):
+            if isinstance(user, Session):
+                user.bye()
+        for _, invitation in tuple(self._invitations.values()):
+            invitation.reject(503)
+        if grace:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    await self._core.idle.wait()
+        self._end()
+        await asyncio.gather(*self._core.tasks, return_exceptions=True)
+        await self._transports.close()
+
+    def _end(self) -> None:
+        for call in tuple(self._calls):
+            call.end()
+        for user in tuple(self._core.dialogs.values()):
+            user.end()
+        for _, invitation in tuple(self._invitations.values()):
+            invitation.end()
+        self._core.sender.closed = True
+        self._core.layer.close()
+        for task in self._core.tasks:
+            task.cancel()
+
+    # What arrives
+
+    def _received(self, data: bytes, flow: Flow) -> None:
+        if not data.strip(b"\r\n\0 "):
+            return  # a keep-alive (RFC 5626 §3.5, and what phones make of it)
+        try:
+            message = parse_message(data)
+        except MessageError as error:
+            self._malformed(error, flow)
+            return
+        try:
+            if isinstance(message, Response):
+                self._response(message)
+            else:
+                stamp(message, flow.remote)
+                self._request(message, flow)
+        except Exception:
+            log.exception("a SIP message could not be handled call=%s", message.call_id)
+
+    def _broken(self, error: MessageError, flow: Flow) -> None:
+        """A stream that cannot be read on."""
+        self._malformed(error, flow)
+
+    def _malformed(self, error: MessageError, flow: Flow) -> None:
+        request = error.request
+        if request is None or not error.answerable:
+            self._refusals.info("dropped a message from %s: %s", flow.remote, error.reason)
+            return
+        try:
+            stamp(request, flow.remote)
+            self._refuse(request, flow, error)
+        except SipError:
+            self._refusals.info("dropped a message from %s: %s", flow.remote, error.reason)
+
+    def _response(self, response: Response) -> None:
+        transaction = self._core.layer.of_response(response)
+        if transaction is None or len(response.vias) != 1:
+            log.debug("a response that belongs to nothing call=%s", response.call_id)
+            return
+        transaction.received(response)
+
+    def _request(self, request: Request, flow: Flow) -> None:
+        layer = self._core.layer
+        found = layer.of_request(request)
+        if found is not None:
+            found.received(request)
+        elif request.method == "ACK":
+            self._acknowledged(request)
+        elif request.method == "CANCEL":
+            self._cancelled(request, flow)
+        else:
+            refusal = screen(request, self._is_ours)
+            if refusal is not None:
+                self._refuse(request, flow, refusal)
+            elif request.to.tag is not None:
+                self._in_dialog(request, flow)
+            else:
+                self._outside(request, flow)
+
+    def _acknowledged(self, request: Request) -> None:
+        """An ACK for a 2xx, or a stray one, which nobody answers."""
+        user = self._core.dialogs.get(key_of(request))
+        if user is not None:
+            user.acknowledged(request)
+
+    def _cancelled(self, request: Request, flow: Flow) -> None:
+        """§9.2. The CANCEL has the branch of its INVITE, so that no stranger can make one."""
+        invite = self._core.layer.invite_of(request)
+        if invite is None:
+            self._refuse(request, flow, SipError(481))
+            return
+        transaction = self._core.layer.serve(request, response_flow(request, flow))
+        self._core.answer(transaction, 200, to_tag=invite.to_tag or self._stateless_tag(request))
+        found = self._invitations.get(invite.key)
+        if found is not None:
+            found[1].cancelled()
+
+    def _in_dialog(self, request: Request, flow: Flow) -> None:
+        user = self._core.dialogs.get(key_of(request))
+        if user is None:
+            self._refuse(request, flow, SipError(481))
+            return
+        transaction = self._core.layer.serve(request, response_flow(request, flow))
+        user.received(request, transaction)
+
+    def _outside(self, request: Request, flow: Flow) -> None:
+        method = request.method
+        if method == "INVITE":
+            self._invited(request, flow)
+        elif method == "OPTIONS":
+            self._options(request, flow)
+        elif method in ("MESSAGE", "REFER"):
+            self._refuse(request, flow, SipError(405, headers=(allow_without(method),)))
+        else:
+            self._refuse(request, flow, SipError(481))
+
+    def _invited(self, request: Request, flow: Flow) -> None:
+        merge = merge_key(request)
+        if merge in self._merging:
+            self._refuse(request, flow, SipError(482, "Merged Request"))
+            return
+        if self._closed or len(self._core.layer) >= MAX_TRANSACTIONS:
+            retry = str(self._core.rng.randrange(5, 30))
+            self._refuse(request, flow, SipError(503, headers=(("Retry-After", retry),)))
+            return
+        contact = request.contact
+        if contact is None or not contact.uri.is_sip:
+            self._refuse(request, flow, SipError(400, "Missing Contact"))
+            return
+        transaction = self._core.layer.serve(request, response_flow(request, flow))
+        self._core.answer(transaction, 100)
+        invitation = Invitation(self._core, transaction, flow)
+        self._invitations[transaction.key] = (transaction, invitation)
+        self._merging[merge] = transaction.key
+        transaction.on_end = self._forget_invitation
+        try:
+            self._handler.invited(invitation)
+        except Exception:
+            log.exception("an INVITE could not be handled call=%s", request.call_id)
+            invitation.reject(500)
+
+    def _forget_invitation(self, transaction: ServerTransaction) -> None:
+        self._invitations.pop(transaction.key, None)
+        self._merging.pop(merge_key(transaction.request), None)
+
+    def _options(self, request: Request, flow: Flow) -> None:
+        answer: Answer = 200
+        if isinstance(self._handler, OptionsHandler):
+            answer = self._handler.options(request)
+        status, headers, body = (answer, (), b"") if isinstance(answer, int) else answer
+        able = (("Allow", ALLOW), ("Accept", SDP), ("Accept-Encoding", "identity"), ("Supported", ""))
+        self._reply(request, flow, status, None, (*able, *headers), body)
+
+    # What goes back without a transaction
+
+    def _refuse(self, request: Request, flow: Flow, error: SipError) -> None:
+        """A stateless refusal (§8.2.7): a stranger's message costs no memory and no repetition."""
+        self._refusals.info(
+            "refused %s from %s: %d %s call=%s",
+            request.method if request.method in ALLOWED else "a request",
+            flow.remote,
+            error.status,
+            error.reason,
+            request.headers.get("Call-ID"),
+        )
+        self._reply(request, flow, error.status, error.reason, error.headers, b"")
+
+    def _reply(
+        self,
+        request: Request,
+        flow: Flow,
+        status: int,
+        reason: str | None,
+        headers: HeaderItems,
+        body: bytes,
+    ) -> None:
+        response = respond(
+            request,
+            status,
+            reason,
+            to_tag=self._stateless_tag(request),
+            headers=[*headers, ("Server", self._core.product)],
+            body=body,
+        )
+        self._transports.send(response.to_bytes(), response_flow(request, flow))
+
+    def _stateless_tag(self, request: Request) -> str:
+        """The same To tag for each repetition of a request (§8.2.7)."""
+        told = "\n".join([request.headers.get(name) or "" for name in ("Call-ID", "From", "CSeq")])
+        return hashlib.blake2b(told.encode(), key=self._secret, digest_size=8).hexdigest()
+
+    # Small things
+
+    def _is_ours(self, host: str, port: int) -> bool:
+        addresses = self._transports.addresses
+        if (host, port) in addresses:
+            return True
+        ours = self._advertised
+        return ours is not None and host == ours.host.lower() and port in (ours.port or addresses[0].port,)
+
+    def _builder(
+        self,
+        method: str,
+        uri: Uri,
+        from_: NameAddr,
+        to: NameAddr | None,
+        headers: tuple[tuple[str, str], ...],
+        body: bytes,
+    ) -> Build:
+        """Makes a request outside a dialog (§8.1.1), each time with the next sequence number."""
+        call_id = f"{self._core.rng.getrandbits(128):032x}"
+        caller = from_.with_tag(self._core.new_tag())
+        called = to or NameAddr(None, plain(uri))
+        sequence = 0
+
+        def build(authorization: tuple[tuple[str, str], ...]) -> Request:
+            nonlocal sequence
+            sequence += 1
+            items = [
+                ("Max-Forwards", "70"),
+                ("From", str(caller)),
+                ("To", str(called)),
+                ("Call-ID", call_id),
+                ("CSeq", f"{sequence} {method}"),
+                *headers,
+                ("User-Agent", self._core.product),
+                *authorization,
+            ]
+            return Request(method, plain(uri), Headers(items), body)
+
+        return build
+
+    def _login(self, credentials: tuple[str, str] | None) -> Login | None:
+        return None if credentials is None else Login(*credentials, self._core.rng)
