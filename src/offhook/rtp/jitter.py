@@ -67,13 +67,17 @@ class JitterBuffer:
     def __init__(self, silence: int, quiet: bytes = b"") -> None:
         """`silence` is the codec's byte for zero, with which half-received frames are filled; `quiet` are
         the bytes that may be left out without being missed."""
-        self._silence = bytes([silence])
-        self._quiet = quiet
         self.late = self.duplicates = self.discarded = self.resets = self.refused = 0
-        self._started = False
-        self._ssrc = 0
         self._frames: dict[int, bytes] = {}
         self._partial: dict[int, _Partial] = {}
+        self.start_over(silence, quiet)
+
+    def start_over(self, silence: int, quiet: bytes = b"") -> None:
+        """Forget the stream but not the counters: the codec or the direction changed."""
+        self._silence = bytes([silence])
+        self._quiet = quiet
+        self._started = False
+        self._ssrc = 0
         self._restart = -1
         self._sequence = 0
         self._seen = 0

@@ -1,0 +1,83 @@
+"""The outgoing half of a leg: frames and keypad digits become packets."""
+
+from __future__ import annotations
+
+import random
+
+from .codecs import FRAME_BYTES, FRAME_SAMPLES, Codec
+from .dtmf import DtmfSender
+from .packet import build
+
+
+class Sender:
+    """One SSRC. Its timestamp runs with the ticks whether something is sent or not.
+
+    The marker is set on the first packet and on the first one after ticks without any (RFC 3551 §4.1)."""
+
+    __slots__ = (
+        "_contiguous", "_encode", "_payload_type", "_sequence", "_silence", "_telephone_event", "dtmf",
+        "octets", "packets", "ssrc", "timestamp",
+    )  # fmt: skip
+
+    def __init__(
+        self, codec: Codec, payload_type: int, telephone_event: int | None, rng: random.Random
+    ) -> None:
+        self.ssrc = rng.getrandbits(32)
+        self.timestamp = rng.getrandbits(32)
+        self._sequence = rng.getrandbits(16)
+        self._contiguous = False
+        self.packets = self.octets = 0
+        self.dtmf = DtmfSender()
+        self.negotiate(codec, payload_type, telephone_event)
+
+    def negotiate(self, codec: Codec, payload_type: int, telephone_event: int | None) -> None:
+        """What the peer wants to get from now on."""
+        self._encode = codec.encode
+        self._silence = codec.silence
+        self._payload_type = payload_type
+        self._telephone_event = telephone_event
+
+    def queue_digits(self, digits: str, milliseconds: int, gap: int) -> None:
+        """See DtmfSender.queue. Raises ValueError too when the peer takes no telephone events."""
+        if self._telephone_event is None:
+            raise ValueError("the peer takes no telephone events")
+        self.dtmf.queue(digits, milliseconds, gap)
+
+    def audio(self, frame: bytes | None) -> bytes:
+        """The packet of this tick: `frame` (320 bytes), or silence. Raises ValueError for another length."""
+        if frame is None:
+            payload = self._silence
+        elif len(frame) == FRAME_BYTES:
+            payload = self._encode(frame)
+        else:
+            raise ValueError(f"a frame has {FRAME_BYTES} bytes, not {len(frame)}")
+        marker = not self._contiguous
+        self._contiguous = True
+        packet = self._packet(self._payload_type, self.timestamp, payload, marker)
+        self.pass_tick()
+        return packet
+
+    def event(self) -> bytes:
+        """The packet of this tick while digits are sent: an event, or silence between two."""
+        event = self.dtmf.tick(self.timestamp)
+        if event is None or self._telephone_event is None:
+            return self.audio(None)
+        packet = self._packet(self._telephone_event, event.timestamp, event.payload, event.marker)
+        self._contiguous = True
+        self.pass_tick()
+        return packet
+
+    def pause(self) -> None:
+        """This tick sends nothing."""
+        self._contiguous = False
+        self.pass_tick()
+
+    def pass_tick(self) -> None:
+        self.timestamp = (self.timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
+
+    def _packet(self, payload_type: int, timestamp: int, payload: bytes, marker: bool) -> bytes:
+        packet = build(payload_type, self._sequence, timestamp, self.ssrc, payload, marker)
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self.packets += 1
+        self.octets += len(payload)
+        return packet

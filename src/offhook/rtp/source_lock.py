@@ -1,0 +1,62 @@
+"""Whose media is heard: symmetric RTP that is learned once and then locked."""
+
+from __future__ import annotations
+
+from offhook.network import Address
+
+UNSPECIFIED = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
+
+GRACE = 1.0
+"""Seconds after learning in which the address of the SDP still wins over the one that was learned."""
+
+SILENT = 0.2
+"""Seconds without a packet after which the same address may go on with another SSRC: media servers switch
+their source that way, whereas a stream that is alive cannot be replaced."""
+
+
+class SourceLock:
+    """Decides which packets belong to the leg, by (address, SSRC).
+
+    A peer behind a NAT sends from another address than its SDP says, so the first valid packet is believed,
+    wherever it comes from. After that the leg is locked to its address and SSRC, and nobody who finds the
+    port can be heard in the call or have our media sent to him (the "RTP bleed"). What the SDP announced
+    wins within GRACE over what was learned from elsewhere, so that a guess that came first does no lasting
+    harm. Other changes come only with a new SDP, through `expect`."""
+
+    __slots__ = ("_announced", "_heard_at", "_learned_at", "locked", "refused", "ssrc")
+
+    def __init__(self, announced: Address) -> None:
+        self._announced = announced
+        self._learned_at = 0.0
+        self._heard_at = 0.0
+        self.locked: Address | None = None
+        self.ssrc = -1
+        self.refused = 0
+
+    def expect(self, announced: Address) -> None:
+        """A new SDP. If it names another address than the last one, learning starts anew; not so for the
+        unspecified address, the old way to hold a call (RFC 2543), which names nobody."""
+        if announced != self._announced and announced.host not in UNSPECIFIED:
+            self._announced = announced
+            self.locked = None
+            self.ssrc = -1
+
+    @property
+    def remote(self) -> Address:
+        """Where to send: what was learned, and until then what was announced."""
+        return self.locked or self._announced
+
+    def admit(self, source: Address, ssrc: int, now: float) -> bool:
+        """Whether a valid packet from `source` is the peer's; counts it as refused if not."""
+        if source == self.locked:
+            if ssrc == self.ssrc or now - self._heard_at >= SILENT:
+                self.ssrc = ssrc
+                self._heard_at = now
+                return True
+        elif self.locked is None or (source == self._announced and now - self._learned_at < GRACE):
+            self.locked = source
+            self.ssrc = ssrc
+            self._learned_at = self._heard_at = now
+            return True
+        self.refused += 1
+        return False

@@ -1,0 +1,292 @@
+"""One leg's audio: the peer's packets become frames and the source's frames packets, tick by tick."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from offhook.network import Address
+
+from .codecs import CODECS, SAMPLE_RATE, SILENCE
+from .packet import looks_like_rtcp, parse
+from .ports import MediaPort
+from .receiver import Receiver
+from .rtcp import Report, RtcpSession, parse_compound
+from .sender import Sender
+from .source_lock import UNSPECIFIED, SourceLock
+
+Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+
+
+class AudioSource(Protocol):
+    def next_frame(self) -> bytes | None:
+        """The next 20 ms to say (320 bytes), or None when there is nothing."""
+        ...
+
+
+class AudioSink(Protocol):
+    def exchanged(self, heard: bytes, said: bytes) -> None:
+        """One tick: 320 bytes each, SILENCE where there was nothing."""
+        ...
+
+    def digit(self, digit: str, milliseconds: int) -> None:
+        """The peer pressed a key, for that long; called in a tick, before `exchanged`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatistics:
+    """Counts since the leg began. `octets_*` are payload bytes; `jitter` is in seconds; `rejected` packets
+    came from elsewhere than the peer; `invalid` ones were no RTP or RTCP, or of no payload type of ours;
+    `concealed` are frames; `round_trip` (seconds), `remote_lost` and `remote_jitter` (seconds) come from
+    the peer's RTCP and are None until it reported."""
+
+    packets_sent: int
+    octets_sent: int
+    packets_received: int
+    octets_received: int
+    lost: int
+    late: int
+    duplicates: int
+    discarded: int
+    concealed: int
+    rejected: int
+    invalid: int
+    jitter: float
+    round_trip: float | None
+    remote_lost: int | None
+    remote_jitter: float | None
+
+
+def _nobody(error: Exception) -> None:
+    """Nobody wants to hear of it."""
+
+
+class RtpStream:
+    """A leg between one `MediaPort` and one peer, ticked by the node's `Clock`.
+
+    While it sends, one packet goes out at every tick, silence when there is nothing to say, so that NATs
+    stay open and the peer hears a steady stream. While it does not send (`direction`, ours) its source is
+    not asked; while it does not receive, what comes is counted and not heard; it is ticked all the same.
+
+    `last_packet_at` is the loop time of the last valid packet of the peer, at first that of the start."""
+
+    __slots__ = (
+        "_closed", "_failed", "_invalid", "_lock", "_loop_time", "_port", "_receiver", "_receives", "_rtcp",
+        "_rtcp_learned", "_rtcp_mux", "_rtcp_remote", "_send", "_sender", "_sends", "_sink", "_source",
+        "call", "direction", "last_packet_at",
+    )  # fmt: skip
+
+    direction: Direction
+
+    def __init__(
+        self,
+        port: MediaPort,
+        *,
+        payload_type: int,
+        codec: str,
+        remote: Address,
+        telephone_event: int | None,
+        rng: random.Random,
+        sink: AudioSink,
+        source: AudioSource,
+        loop_time: Callable[[], float],
+        now: Callable[[], float],
+        direction: Direction = "sendrecv",
+        rtcp_remote: Address | None = None,
+        rtcp_mux: bool = False,
+        call: str = "",
+        failed: Callable[[Exception], None] = _nobody,
+    ) -> None:
+        """`payload_type`, `codec` ("PCMU", "PCMA") and `telephone_event` are as negotiated; `remote` is
+        where the peer's SDP wants RTP, `rtcp_remote` where it wants RTCP if not one port above (RFC 3605).
+        `loop_time` is the loop's `time`, `now` gives seconds since 1970, `call` is the id for the log.
+        `failed` hears of an error that source or sink raised in a tick, after which the clock has let go
+        of the leg. Raises KeyError for a codec that is not in CODECS."""
+        self._port = port
+        self._send = port.rtp.send
+        self._sink = sink
+        self._source = source
+        self._loop_time = loop_time
+        self._failed = failed
+        self.call = call
+        self._closed = False
+        self._receives = False
+        self._invalid = 0
+        self._lock = SourceLock(remote)
+        self._receiver = Receiver(CODECS[codec], payload_type, telephone_event)
+        self._sender = Sender(CODECS[codec], payload_type, telephone_event, rng)
+        # The name tells nothing about the machine (RFC 7022 §4.2).
+        cname = f"{rng.getrandbits(96):024x}"
+        self.last_packet_at = loop_time()
+        self._rtcp = RtcpSession(self._sender.ssrc, cname, rng, self.last_packet_at, now())
+        self._direct(remote, direction, rtcp_remote, rtcp_mux)
+        port.listen(self._rtp_received, self._rtcp_received)
+
+    def __repr__(self) -> str:
+        return f"RtpStream(call={self.call}, local={self._port.local}, remote={self._lock.remote})"
+
+    def update(
+        self,
+        *,
+        remote: Address,
+        payload_type: int,
+        codec: str,
+        telephone_event: int | None,
+        direction: Direction,
+        rtcp_remote: Address | None = None,
+        rtcp_mux: bool = False,
+    ) -> None:
+        """Everything that a re-INVITE negotiated, as in the constructor. Another `remote` is learned anew;
+        the same one leaves the leg locked to the source it has. Raises KeyError for an unknown codec."""
+        self._receiver.negotiate(CODECS[codec], payload_type, telephone_event)
+        self._sender.negotiate(CODECS[codec], payload_type, telephone_event)
+        self._lock.expect(remote)
+        self._direct(remote, direction, rtcp_remote, rtcp_mux)
+
+    def _direct(
+        self, remote: Address, direction: Direction, rtcp_remote: Address | None, rtcp_mux: bool
+    ) -> None:
+        self.direction = direction
+        self._sends = direction in ("sendrecv", "sendonly") and remote.host not in UNSPECIFIED
+        receives = direction in ("sendrecv", "recvonly")
+        if receives and not self._receives:
+            self._receiver.start_over()
+        self._receives = receives
+        self._rtcp_remote = rtcp_remote
+        self._rtcp_learned: Address | None = None
+        self._rtcp_mux = rtcp_mux
+
+    # Each tick.
+
+    def tick(self) -> None:
+        """Hear 20 ms, say 20 ms. Raises what source and sink raise."""
+        if self._closed:
+            return
+        now = self._loop_time()
+        receiver = self._receiver
+        heard = receiver.next_frame() if self._receives else SILENCE
+        while (press := receiver.next_press(now)) is not None:
+            self._sink.digit(press.digit, press.milliseconds)
+        said = SILENCE
+        if self._sends:
+            said = self._say()
+        else:
+            self._sender.pause()
+        if now >= self._rtcp.due_at:
+            self._report(now)
+        self._sink.exchanged(heard, said)
+
+    def _say(self) -> bytes:
+        sender = self._sender
+        if sender.dtmf.busy:
+            # What the source has to say waits for the digits.
+            self._send(sender.event(), self._lock.remote)
+            return SILENCE
+        frame = self._source.next_frame()
+        self._send(sender.audio(frame), self._lock.remote)
+        return SILENCE if frame is None else frame
+
+    def failed(self, error: Exception) -> None:
+        self._failed(error)
+
+    def send_digits(self, digits: str, milliseconds: int = 100, gap: int = 80) -> None:
+        """Send keypad digits, and say nothing meanwhile. Raises ValueError for what cannot be sent (see
+        DtmfSender.queue) and when the peer takes no telephone events."""
+        self._sender.queue_digits(digits, milliseconds, gap)
+
+    @property
+    def sending_digits(self) -> bool:
+        return self._sender.dtmf.busy
+
+    def close(self) -> None:
+        """Say goodbye by RTCP and give the port back. Does nothing the second time. The clock is the
+        caller's to tell; a tick after this does nothing."""
+        if self._closed:
+            return
+        self._report(self._loop_time(), goodbye=True)
+        self._closed = True
+        self._port.close()
+
+    # Whatever comes.
+
+    def _rtp_received(self, data: bytes, source: Address) -> None:
+        if looks_like_rtcp(data) and self._rtcp_mux:
+            self._rtcp_received(data, source)
+            return
+        packet = parse(data)
+        if packet is None or not self._receiver.understands(packet.payload_type):
+            self._invalid += 1
+            return
+        now = self._loop_time()
+        if self._lock.admit(source, packet.ssrc, now):
+            self.last_packet_at = now
+            self._receiver.take(packet, now, audible=self._receives)
+
+    def _rtcp_received(self, data: bytes, source: Address) -> None:
+        lock = self._lock
+        if source.host != lock.remote.host:
+            lock.refused += 1
+            return
+        parts = parse_compound(data)
+        if parts is None or not isinstance(parts[0], Report):
+            self._invalid += 1
+            return
+        # Who knows the SSRC of the peer's media is taken for the peer. A BYE ends nothing: that is SIP's.
+        if lock.ssrc not in (-1, parts[0].ssrc):
+            lock.refused += 1
+            return
+        self._rtcp_learned = source
+        self._rtcp.received(parts, self._loop_time())
+
+    # Reports.
+
+    def _report(self, now: float, *, goodbye: bool = False) -> None:
+        sender = self._sender
+        data = self._rtcp.report(
+            now,
+            timestamp=sender.timestamp,
+            packets=sender.packets,
+            octets=sender.octets,
+            reception=self._receiver.reception,
+            goodbye=goodbye,
+        )
+        remote = self._lock.remote
+        if remote.host in UNSPECIFIED:
+            return
+        if self._rtcp_mux:
+            self._send(data, remote)
+        else:
+            self._port.rtcp.send(data, self._rtcp_address(remote))
+
+    def _rtcp_address(self, remote: Address) -> Address:
+        """Where the peer sends its own RTCP from, or else wants ours, or else the port above its RTP."""
+        if self._rtcp_learned is not None:
+            return self._rtcp_learned
+        if self._rtcp_remote is not None and self._rtcp_remote.host == remote.host:
+            return self._rtcp_remote
+        return Address(remote.host, remote.port + 1)
+
+    @property
+    def statistics(self) -> StreamStatistics:
+        receiver, sender, buffer = self._receiver, self._sender, self._receiver.jitter_buffer
+        reception, remote_jitter = receiver.reception, self._rtcp.remote_jitter
+        return StreamStatistics(
+            packets_sent=sender.packets,
+            octets_sent=sender.octets,
+            packets_received=receiver.packets,
+            octets_received=receiver.octets,
+            lost=receiver.lost,
+            late=buffer.late,
+            duplicates=buffer.duplicates,
+            discarded=buffer.discarded,
+            concealed=receiver.concealed,
+            rejected=self._lock.refused,
+            invalid=self._invalid,
+            jitter=reception.jitter / SAMPLE_RATE if reception is not None else 0.0,
+            round_trip=self._rtcp.round_trip,
+            remote_lost=self._rtcp.remote_lost,
+            remote_jitter=None if remote_jitter is None else remote_jitter / SAMPLE_RATE,
+        )

@@ -1,0 +1,90 @@
+"""The lock on the peer's media: learned once, then nobody else is heard."""
+
+from __future__ import annotations
+
+from offhook.network import Address
+from offhook.rtp.source_lock import GRACE, SILENT, SourceLock
+
+ANNOUNCED = Address("198.51.100.1", 4000)
+BEHIND_NAT = Address("203.0.113.5", 61000)
+STRANGER = Address("192.0.2.66", 5000)
+
+
+def test_until_something_comes_we_send_to_the_announced_address() -> None:
+    assert SourceLock(ANNOUNCED).remote == ANNOUNCED
+
+
+def test_the_first_source_is_learned_and_sent_to() -> None:
+    lock = SourceLock(ANNOUNCED)
+
+    assert lock.admit(BEHIND_NAT, 7, 0.0)
+
+    assert lock.remote == BEHIND_NAT
+
+
+def test_after_that_strangers_are_refused_and_counted() -> None:
+    lock = SourceLock(ANNOUNCED)
+    lock.admit(ANNOUNCED, 7, 0.0)
+
+    assert not lock.admit(STRANGER, 7, 0.02)
+    assert not lock.admit(ANNOUNCED._replace(port=4002), 7, 0.04)
+
+    assert lock.refused == 2
+    assert lock.remote == ANNOUNCED
+
+
+def test_the_announced_address_wins_within_the_grace() -> None:
+    lock = SourceLock(ANNOUNCED)
+    lock.admit(STRANGER, 1, 0.0)
+
+    assert lock.admit(ANNOUNCED, 7, GRACE / 2)
+
+    assert lock.remote == ANNOUNCED
+    assert not lock.admit(STRANGER, 1, GRACE / 2 + 0.01)
+
+
+def test_the_announced_address_comes_too_late_after_the_grace() -> None:
+    lock = SourceLock(ANNOUNCED)
+    lock.admit(BEHIND_NAT, 1, 0.0)
+
+    assert not lock.admit(ANNOUNCED, 7, GRACE)
+
+
+def test_another_ssrc_cannot_replace_a_living_stream() -> None:
+    lock = SourceLock(ANNOUNCED)
+    lock.admit(ANNOUNCED, 7, 0.0)
+
+    assert not lock.admit(ANNOUNCED, 8, 0.02)
+    assert lock.admit(ANNOUNCED, 7, 0.02)
+
+
+def test_a_media_server_may_go_on_with_another_ssrc_after_a_silence() -> None:
+    lock = SourceLock(ANNOUNCED)
+    lock.admit(ANNOUNCED, 7, 0.0)
+
+    assert lock.admit(ANNOUNCED, 8, SILENT)
+
+    assert lock.ssrc == 8
+    assert not lock.admit(ANNOUNCED, 7, SILENT + 0.02)
+
+
+def test_a_new_address_in_the_sdp_is_learned_anew_and_the_same_one_is_not() -> None:
+    lock = SourceLock(ANNOUNCED)
+    lock.admit(BEHIND_NAT, 7, 0.0)
+
+    lock.expect(ANNOUNCED)
+    assert not lock.admit(STRANGER, 9, 5.0)
+    lock.expect(Address("198.51.100.2", 4000))
+
+    assert lock.remote == Address("198.51.100.2", 4000)
+    assert lock.admit(Address("198.51.100.2", 4000), 9, 5.1)
+
+
+def test_a_hold_by_the_unspecified_address_opens_nothing() -> None:
+    lock = SourceLock(ANNOUNCED)
+    lock.admit(BEHIND_NAT, 7, 0.0)
+
+    lock.expect(Address("0.0.0.0", 4000))
+
+    assert not lock.admit(STRANGER, 9, 5.0)
+    assert lock.remote == BEHIND_NAT
