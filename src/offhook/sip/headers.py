@@ -160,7 +160,12 @@ class Headers:
         place = self._places(item[0])[0]
         rest = split_list(self._items[place][1])[1:]
         self._items[place] = (item[0], ", ".join([item[1], *rest]))
-        self._changed()
+        # Every request gets its top Via stamped: what else was parsed stays as it is.
+        key = item[0].lower()
+        if self._index is not None:
+            self._index[key][0] = self._items[place][1]
+        self._cache.pop(key, None)
+        self._cache.pop(f"{key}?", None)
 
     def remove(self, name: str) -> None:
         """Take away all lines of that name, if there are any."""
