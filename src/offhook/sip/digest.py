@@ -242,6 +242,7 @@ class Nonces:
         self._entropy = entropy
         self._seconds = seconds
         self._counts: OrderedDict[str, int] = OrderedDict()
+        self._forgotten_until = 0.0
 
     def issue(self) -> str:
         made = int(self._now() * 1000).to_bytes(8, "big") + self._entropy(8)
@@ -256,16 +257,23 @@ class Nonces:
         made_at = self._made_at(credentials.nonce)
         if made_at is None:
             return "forged"
-        if not 0 <= self._now() - made_at < self._seconds:
-            return "stale"
         seen = self._counts.get(credentials.nonce, -1)
+        # Among nonces this old there are some whose use has been forgotten; they are not used twice.
+        forgotten = seen < 0 and made_at <= self._forgotten_until
+        if forgotten or not 0 <= self._now() - made_at < self._seconds:
+            return "stale"
         if credentials.nonce_count <= seen:
             return "replayed"
         self._counts[credentials.nonce] = credentials.nonce_count
         self._counts.move_to_end(credentials.nonce)
         if len(self._counts) > MAX_SEEN_NONCES:
-            self._counts.popitem(last=False)
+            oldest, _ = self._counts.popitem(last=False)
+            self._forgotten_until = max(self._forgotten_until, self._made_at(oldest) or 0.0)
         return None
+
+    def __len__(self) -> int:
+        """How many used nonces are remembered."""
+        return len(self._counts)
 
     def _made_at(self, nonce: str) -> float | None:
         """Seconds since the epoch at which we issued it; None for one that is not ours."""

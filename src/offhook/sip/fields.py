@@ -46,7 +46,7 @@ _VIA = re.compile(
 _CSEQ = re.compile(rf"([0-9]++)[ \t]++({TOKEN})")
 _MEDIA_TYPE = re.compile(rf"({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]*+(;.*)?", re.DOTALL)
 _VALUE = re.compile(rf"({TOKEN})[ \t]*+(;.*)?", re.DOTALL)
-_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_PORT = re.compile(r"[0-9]{1,5}")
 _RECEIVED_IPV6 = re.compile(r"\[?([0-9A-Fa-f:.]++)\]?")
 
 
@@ -147,7 +147,8 @@ class Via:
     def rport(self) -> int | None:
         """The port the message came from, None when it is absent or still empty (RFC 3581)."""
         value = param(self.params, "rport")
-        return int(value) if value and _PORT.fullmatch(value) else None
+        port = int(value) if value and _PORT.fullmatch(value) else 0
+        return port if 0 < port <= 65535 else None
 
     @property
     def wants_rport(self) -> bool:

@@ -154,7 +154,8 @@ l: 0
 INVITE sip:user@example.com SIP/2.0
 To: "I have a user name of {"extreme" * 10} proportion"<sip:user@example.com:6000;unknownparam1=very\
 {"long" * 20}value;longparam{"name" * 25}=shortvalue;very{"long" * 25}ParameterNameWithNoValue>
-F: sip:{"amazinglylongcallername" * 5}@example.net;tag=1{"298" * 50}2424;unknownheaderparam{"name" * 20}=unknowheaderparam{"value" * 15};unknownValueless\
+F: sip:{"amazinglylongcallername" * 5}@example.net;tag=1{"298" * 50}2424;unknownheaderparam\
+{"name" * 20}=unknowheaderparam{"value" * 15};unknownValueless\
 {"paramname" * 10}
 Call-ID: longreq.one{"really" * 20}longcallid
 CSeq: 3882340 INVITE
