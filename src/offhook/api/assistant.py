@@ -1,0 +1,61 @@
+"""`/assistant` (wire-facts §5). The whole document is stored and shown as it was given.
+
+An assistant may be deleted while numbers name it, as in the original: its 409 is about pinned versions, which
+Offhook has none of. Such a number's calls end with `assistant-not-found`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import APIRouter
+
+from offhook.api.resource import Document, Kind, crud
+from offhook.api.secrets import without_secrets
+from offhook.api.wire import Wire
+from offhook.api.work import Work
+from offhook.schema.assistant import Assistant, StoredAssistant, UpdateAssistant
+from offhook.schema.base import JsonObject
+from offhook.schema.server import normalise_server, show_server
+from offhook.store import Record
+
+
+class ShownAssistant(StoredAssistant):
+    """An assistant as its org sees it: credentials without their keys."""
+
+    credentials: list[JsonObject] | None = None  # type: ignore[assignment]
+
+
+_CREATE: Final = Wire("Assistant", Assistant)
+_UPDATE: Final = Wire("UpdateAssistant", UpdateAssistant)
+
+
+def show(document: Mapping[str, Any]) -> Document:
+    """The stored assistant with both spellings of its server, without the keys in its credentials."""
+    shown = show_server(document)
+    credentials = shown.get("credentials")
+    if credentials:
+        shown["credentials"] = [without_secrets(credential) for credential in credentials]
+    return shown
+
+
+async def compose(work: Work, given: Document, stored: Record | None) -> Document:
+    if stored is None:
+        return normalise_server(_CREATE.document(given))
+    return {**stored.document, **normalise_server(_UPDATE.document(given), stored.document)}
+
+
+def router() -> APIRouter:
+    return crud(
+        Kind(
+            path="/assistant",
+            noun="assistant",
+            created=_CREATE,
+            changed=_UPDATE,
+            shown=Wire("ShownAssistant", ShownAssistant),
+            repository=lambda tx: tx.assistants,
+            compose=compose,
+            show=show,
+        )
+    )

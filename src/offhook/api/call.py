@@ -1,0 +1,137 @@
+"""`/call`: what was said and how it went (wire-facts §8). Calls begin by dialling a number, not over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from offhook.api.errors import BadRequest, NotFound, Unavailable
+from offhook.api.links import KINDS, RecordingKind
+from offhook.api.openapi import described, list_of, place
+from offhook.api.paging import described_list, parse_list
+from offhook.api.recording import erase, recording_file
+from offhook.api.resource import found, listed, missing, resource
+from offhook.api.services import Services
+from offhook.api.wire import Wire
+from offhook.api.work import Work, private
+from offhook.schema.call import Call, DeleteCalls, UpdateCall
+from offhook.store import Record
+
+FILTERS: Final = ("id", "assistantId", "phoneNumberId")
+HANG_UP_SECONDS: Final = 20.0
+
+
+_UPDATE: Final = Wire("UpdateCall", UpdateCall)
+_DELETE: Final = Wire("DeleteCalls", DeleteCalls)
+_SHOWN: Final = Wire("Call", Call)
+
+
+def answer(record: Record) -> Response:
+    return JSONResponse(resource(record, record.document))
+
+
+async def _call(work: Work, identity: str) -> Record:
+    return await found(work, work.tx.calls, "call", identity)
+
+
+def router() -> APIRouter:
+    routes = APIRouter(tags=["call"])
+    shown = place(_SHOWN)
+
+    @routes.get("/call", **described("List calls", list_of(_SHOWN), parameters=described_list(FILTERS)))
+    async def list_all(request: Request) -> Response:
+        query = parse_list(request.query_params, FILTERS)
+        async with private(request) as work:
+            records = await listed(work, work.tx.calls, query)
+        return JSONResponse([resource(record, record.document) for record in records])
+
+    @routes.get("/call/{identity}", **described("Read call", shown))
+    async def read(request: Request, identity: str) -> Response:
+        async with private(request) as work:
+            record = await _call(work, identity)
+        return answer(record)
+
+    @routes.patch("/call/{identity}", **described("Name call", shown, request=place(_UPDATE)))
+    async def change(request: Request, identity: str) -> Response:
+        async with private(request) as work:
+            stored = await _call(work, identity)
+            given = _UPDATE.document(work.object())
+            if stored.document.get("status") != "ended":
+                raise BadRequest("a call can be named once it has ended")
+            record = await work.tx.calls.replace(work.org_id, identity, {**stored.document, **given})
+            if record is None:
+                raise missing("call", identity)
+        return answer(record)
+
+    @routes.delete("/call/{identity}", **described("Erase call and recordings", shown))
+    async def delete(request: Request, identity: str) -> Response:
+        services: Services = request.app.state.services
+        async with private(request) as work:
+            _refuse_many(work)
+            org_id = (await _call(work, identity)).org_id
+        await _end(services, identity)
+        await _erase_recordings(services, identity)
+        async with services.database.transaction() as tx:
+            record = await tx.calls.delete(org_id, identity)
+        if record is None:
+            raise missing("call", identity)
+        return answer(record)
+
+    for kind in KINDS:
+        _add_recording(routes, kind)
+    return routes
+
+
+def _refuse_many(work: Work) -> None:
+    if work.raw and _DELETE.document(work.object()).get("ids"):
+        raise BadRequest("erasing many calls at once is not served by Offhook: DELETE each call by its id")
+
+
+async def _end(services: Services, call_id: str) -> None:
+    """A call that is going on is hung up first, so that nothing is written after it is erased."""
+    try:
+        async with asyncio.timeout(HANG_UP_SECONDS):
+            await services.live.end_call(call_id)
+    except TimeoutError:
+        raise Unavailable("the call could not be ended; nothing was erased, try again") from None
+
+
+async def _erase_recordings(services: Services, call_id: str) -> None:
+    try:
+        await run_in_threadpool(erase, services.recordings, call_id)
+    except OSError:
+        raise Unavailable("the recordings could not be erased; the call was not deleted, try again") from None
+
+
+def _add_recording(routes: APIRouter, kind: RecordingKind) -> None:
+    async def redirect(request: Request, identity: str) -> Response:
+        services: Services = request.app.state.services
+        async with private(request) as work:
+            record = await _call(work, identity)
+        _require_recording(services, record.document, record.id, kind)
+        return RedirectResponse(services.links.brief(record.id, kind, services.now()), 302)
+
+    routes.add_api_route(
+        f"/call/{{identity}}/{kind}-recording",
+        redirect,
+        methods=["GET"],
+        name=f"{kind}-recording",
+        summary=f"Redirect to the {kind} recording, for five minutes",
+        status_code=302,
+        response_model=None,
+    )
+
+
+def _require_recording(
+    services: Services, call: Mapping[str, Any], call_id: str, kind: RecordingKind
+) -> None:
+    if call.get("status") != "ended":
+        raise NotFound("The recording is there once the call has ended.")
+    if recording_file(services.recordings, call_id, kind) is None:
+        raise NotFound(f"This call has no {kind} recording.")

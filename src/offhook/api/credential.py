@@ -1,0 +1,39 @@
+"""`/credential`: how Offhook proves itself to webhooks and engines. Secrets go in and never come out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from offhook.api.errors import BadRequest
+from offhook.api.resource import Document, Kind, crud
+from offhook.api.secrets import without_secrets
+from offhook.api.wire import Wire
+from offhook.api.work import Work
+from offhook.schema.base import JsonObject
+from offhook.schema.credential import AnyCredential
+from offhook.store import Record
+
+_WHOLE: Final = Wire("Credential", AnyCredential)
+
+
+async def compose(work: Work, given: Document, stored: Record | None) -> Document:
+    if stored and given.get("provider", stored.document["provider"]) != stored.document["provider"]:
+        raise BadRequest("the provider of a credential cannot change: create another one")
+    return _WHOLE.document({**(stored.document if stored else {}), **given})
+
+
+def router() -> APIRouter:
+    return crud(
+        Kind(
+            path="/credential",
+            noun="credential",
+            created=_WHOLE,
+            changed=_WHOLE,
+            shown=Wire("ShownCredential", JsonObject),
+            repository=lambda tx: tx.credentials,
+            compose=compose,
+            show=without_secrets,
+        )
+    )

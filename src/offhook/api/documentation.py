@@ -1,0 +1,107 @@
+"""`/openapi.json`, and `/docs`: the same as a page. Neither has a script or needs anything from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from offhook.api.openapi import build
+
+_STYLE: Final = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+code, summary { font-family: ui-monospace, monospace }
+summary { cursor: pointer; padding: .3rem 0 } summary b { display: inline-block; width: 5rem }
+details > :not(summary) { margin-left: 1.5rem } td { padding: 0 1rem 0 0; vertical-align: top }
+:root { color-scheme: light dark } small { opacity: .7 }
+"""
+_HEADERS: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+_REFERENCE: Final = "#/components/schemas/"
+
+
+def router() -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/openapi.json")
+    async def document(request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(build, request.app))
+
+    @routes.get("/docs")
+    async def page(request: Request) -> Response:
+        document = await run_in_threadpool(build, request.app)
+        return HTMLResponse("".join(_page(document)), headers=_HEADERS)
+
+    return routes
+
+
+def _page(document: Mapping[str, Any]) -> Iterator[str]:
+    info = document["info"]
+    yield f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(info['title'])}</title>"
+    yield f"<style>{_STYLE}</style><h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>"
+    yield "<p>Send your private key as <code>Authorization: Bearer KEY</code>. The same for programs: "
+    yield "<a href=openapi.json>openapi.json</a>.</p>"
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield from _operation(path, method, operation)
+    yield "<h2>Types</h2>"
+    for name, schema in sorted(document["components"]["schemas"].items()):
+        yield from _type(name, schema)
+    yield "</html>"
+
+
+def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[str]:
+    yield f"<details><summary><b>{method.upper()}</b> {escape(path)} "
+    yield f"<small>{escape(operation.get('summary', ''))}</small></summary><table>"
+    for parameter in operation.get("parameters", ()):
+        yield _row(parameter["name"], parameter["in"], _name(parameter["schema"]))
+    body = operation.get("requestBody")
+    if body:
+        yield _row("body", "", _content(body))
+    for status, response in operation.get("responses", {}).items():
+        yield _row(str(status), response.get("description", ""), _content(response))
+    yield "</table></details>"
+
+
+def _type(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    yield f"<details id='{escape(name)}'><summary>{escape(name)}</summary>"
+    yield f"<p>{escape(schema.get('description', ''))}</p><table>"
+    required = schema.get("required", ())
+    for property_name, value in schema.get("properties", {}).items():
+        yield _row(property_name, "required" if property_name in required else "", _name(value))
+    if "properties" not in schema:
+        yield _row("", "", _name(schema))
+    yield "</table></details>"
+
+
+def _content(part: Mapping[str, Any]) -> str:
+    return " or ".join(_name(media.get("schema", {})) for media in part.get("content", {}).values())
+
+
+def _row(*cells: str) -> str:
+    first, *rest = cells
+    return f"<tr><td><code>{escape(first)}</code>" + "".join(f"<td>{cell}" for cell in rest)
+
+
+def _name(schema: Mapping[str, Any]) -> str:
+    """A schema in a few words, as HTML; named types are links."""
+    reference = schema.get("$ref")
+    if reference:
+        name = escape(reference.removeprefix(_REFERENCE))
+        return f"<a href='#{name}'>{name}</a>"
+    for choice in ("anyOf", "oneOf"):
+        if choice in schema:
+            return " or ".join(_name(part) for part in schema[choice])
+    if schema.get("type") == "array":
+        return f"list of {_name(schema.get('items', {}))}"
+    if "enum" in schema or "const" in schema:
+        values = schema.get("enum", [schema.get("const")])
+        return ", ".join(f"<code>{escape(str(value))}</code>" for value in values)
+    if schema.get("type") == "object" and "properties" in schema:
+        inner = (f"{escape(key)}: {_name(value)}" for key, value in schema["properties"].items())
+        return "{ " + ", ".join(inner) + " }"
+    return escape(str(schema.get("type", "anything")))

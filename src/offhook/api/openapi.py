@@ -1,0 +1,131 @@
+"""The OpenAPI document: FastAPI knows the routes, the wire types describe the bodies.
+
+Bodies are checked by `Wire.document`, not by FastAPI, so that mistakes are answered in the API's own words;
+here each route says which type that is, and the document refers to it by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+
+from offhook import __version__
+from offhook.api.wire import Wire
+from offhook.schema.base import Model
+
+Json = dict[str, Any]
+
+_PLACE: Final = "x-wire-type"
+_MODE: Final = "validation"
+
+
+class ErrorEnvelope(Model):
+    """The answer to every mistake."""
+
+    message: str | list[str]
+    error: str
+    status_code: int
+
+
+class PageMetadata(Model):
+    """What stands beside one page of results."""
+
+    items_per_page: int
+    total_items: int
+    current_page: int
+    total_pages: int
+    has_next_page: bool
+    sort_order: str
+    items_beyond_retention: bool
+
+
+_ERROR: Final = Wire("ErrorEnvelope", ErrorEnvelope)
+_METADATA: Final = Wire("PageMetadata", PageMetadata)
+
+# Filled by `place` as the routes are made, read by `build`.
+_known: dict[str, Wire] = {}
+
+
+def place(wire: Wire) -> Json:
+    """Where a type's JSON schema will stand."""
+    _known[wire.name] = wire
+    return {_PLACE: wire.name}
+
+
+def list_of(wire: Wire) -> Json:
+    return {"type": "array", "items": place(wire)}
+
+
+def page_of(wire: Wire) -> Json:
+    """`{results, metadata}`."""
+    properties = {"results": list_of(wire), "metadata": place(_METADATA)}
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def described(
+    summary: str,
+    response: Json,
+    *,
+    request: Json | None = None,
+    status: int = 200,
+    parameters: Iterable[Json] = (),
+) -> Json:
+    """Arguments for a route's decorator. `response` and `request` are JSON schemas with places in them."""
+    extra: Json = {"parameters": list(parameters), "security": [{"bearer": []}]}
+    if request is not None:
+        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": request}}}
+    return {
+        "summary": summary,
+        "status_code": status,
+        "openapi_extra": extra,
+        "responses": {
+            status: _response(HTTPStatus(status).phrase, response),
+            "default": _response("A mistake", place(_ERROR)),
+        },
+    }
+
+
+def _response(description: str, schema: Json) -> Json:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def operation_id(route: APIRoute) -> str:
+    """`create-phone-number`: the function's name and the noun of its router."""
+    return "-".join((route.name, *(str(tag) for tag in route.tags))).replace("_", "-").replace(" ", "-")
+
+
+def build(app: FastAPI) -> Json:
+    """The whole document. Takes about a second, so it is made once, when it is first asked for."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=__version__, routes=app.routes)
+        schemas, definitions = TypeAdapter.json_schemas(
+            [(name, _MODE, wire.adapter) for name, wire in _known.items()],
+            ref_template="#/components/schemas/{model}",
+        )
+        components = dict(definitions.get("$defs", {}))
+        for name in _known:
+            schema = schemas[name, _MODE]
+            if schema != {"$ref": f"#/components/schemas/{name}"}:
+                components[name] = schema
+        document["paths"] = _filled(document["paths"])
+        document["components"] = {
+            "schemas": components,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        }
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _filled(part: Any) -> Any:
+    """The document with a reference in every place."""
+    if isinstance(part, Mapping):
+        if _PLACE in part:
+            return {"$ref": f"#/components/schemas/{part[_PLACE]}"}
+        return {key: _filled(value) for key, value in part.items()}
+    return [_filled(value) for value in part] if isinstance(part, list) else part

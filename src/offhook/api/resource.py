@@ -1,0 +1,143 @@
+"""What all stored resources have in common over HTTP: create, list, read, change, delete.
+
+A kind of resource says what is special about it: its wire types, what a body becomes before it is stored,
+and how a stored one is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from offhook.api.errors import BadRequest, NotFound
+from offhook.api.openapi import described, list_of, place
+from offhook.api.paging import ListQuery, described_list, parse_list
+from offhook.api.wire import Wire
+from offhook.api.work import Work, private
+from offhook.schema.base import format_timestamp
+from offhook.store import Duplicate, Record, Repository, Transaction
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of resource.
+
+    `compose` gets the parsed body and, for a PATCH, the record it changes; it returns the document to store
+    or raises an ApiError. `show` gives the properties to show, without the four that every resource has.
+    """
+
+    path: str
+    noun: str
+    created: Wire
+    changed: Wire
+    shown: Wire
+    repository: Callable[[Transaction], Repository]
+    compose: Callable[[Work, Document, Record | None], Awaitable[Document]]
+    show: Callable[[Mapping[str, Any]], Document] = dict
+
+
+def resource(record: Record, properties: Mapping[str, Any]) -> Document:
+    """A resource as it goes over the wire."""
+    return {
+        "id": record.id,
+        "orgId": record.org_id,
+        "createdAt": format_timestamp(record.created_at),
+        "updatedAt": format_timestamp(record.updated_at),
+        **properties,
+    }
+
+
+async def found(work: Work, repository: Repository, noun: str, identity: str) -> Record:
+    """The org's own record. Raises NotFound for one that is not there or is another org's."""
+    record = await repository.get(work.org_id, identity)
+    if record is None:
+        raise missing(noun, identity)
+    return record
+
+
+def missing(noun: str, identity: str) -> NotFound:
+    return NotFound(f"There is no {noun} with id {identity[:100]}.")
+
+
+async def listed(work: Work, repository: Repository, query: ListQuery) -> list[Record]:
+    """Newest first."""
+    return await repository.list(work.org_id, limit=query.limit, dates=query.dates, equal=query.equal)
+
+
+async def check_reference(work: Work, given: Mapping[str, Any], name: str, repository: Repository) -> None:
+    """An id in a body names something of the same org. Raises BadRequest."""
+    identity = given.get(name)
+    if identity is not None and await repository.get(work.org_id, identity) is None:
+        raise BadRequest(f"{name} {identity[:100]} does not exist")
+
+
+@asynccontextmanager
+async def unique() -> AsyncIterator[None]:
+    """What another resource has already is the client's mistake. Not a 409: the SDKs would try it again."""
+    try:
+        yield
+    except Duplicate as problem:
+        raise BadRequest(f"{problem.field} is taken already") from None
+
+
+def crud(kind: Kind) -> APIRouter:
+    """The five routes of one kind."""
+    router = APIRouter(tags=[kind.noun])
+    one = place(kind.shown)
+
+    def answer(record: Record, status: int = 200) -> Response:
+        return JSONResponse(resource(record, kind.show(record.document)), status)
+
+    @router.post(kind.path, **described(f"Create {kind.noun}", one, request=place(kind.created), status=201))
+    async def create(request: Request) -> Response:
+        async with private(request) as work:
+            document = await kind.compose(work, work.object(), None)
+            async with unique():
+                record = await kind.repository(work.tx).create(work.org_id, document)
+        return answer(record, 201)
+
+    @router.get(
+        kind.path, **described(f"List {kind.noun}s", list_of(kind.shown), parameters=described_list())
+    )
+    async def list_all(request: Request) -> Response:
+        query = parse_list(request.query_params)
+        async with private(request) as work:
+            records = await listed(work, kind.repository(work.tx), query)
+        return JSONResponse([resource(record, kind.show(record.document)) for record in records])
+
+    @router.get(f"{kind.path}/{{identity}}", **described(f"Read {kind.noun}", one))
+    async def read(request: Request, identity: str) -> Response:
+        async with private(request) as work:
+            record = await found(work, kind.repository(work.tx), kind.noun, identity)
+        return answer(record)
+
+    @router.patch(
+        f"{kind.path}/{{identity}}", **described(f"Change {kind.noun}", one, request=place(kind.changed))
+    )
+    async def change(request: Request, identity: str) -> Response:
+        async with private(request) as work:
+            stored = await found(work, kind.repository(work.tx), kind.noun, identity)
+            document = await kind.compose(work, work.object(), stored)
+            async with unique():
+                record = await kind.repository(work.tx).replace(work.org_id, identity, document)
+            if record is None:
+                raise missing(kind.noun, identity)
+        return answer(record)
+
+    @router.delete(f"{kind.path}/{{identity}}", **described(f"Delete {kind.noun}", one))
+    async def delete(request: Request, identity: str) -> Response:
+        async with private(request) as work:
+            record = await kind.repository(work.tx).delete(work.org_id, identity)
+            if record is None:
+                raise missing(kind.noun, identity)
+        return answer(record)
+
+    return router

@@ -1,0 +1,26 @@
+"""What goes in and never comes out: vendors' keys and passwords (wire-facts §2.3, architecture)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+# By the end of its name, so that a credential that the API gets tomorrow is safe too.
+_SECRET: Final = re.compile(r"(key|secret|token|password|webhookUrl|sasUrl|connectionString)$", re.IGNORECASE)
+_PUBLIC: Final = "publicKey"
+
+
+def is_secret(name: str) -> bool:
+    return name != _PUBLIC and _SECRET.search(name) is not None
+
+
+def without_secrets(credential: Mapping[str, Any]) -> dict[str, Any]:
+    """A credential without its secrets; what is left says which account it is."""
+    return {name: _shown(value) for name, value in credential.items() if not is_secret(name)}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return without_secrets(value)
+    return [_shown(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,59 @@
+"""One request's work: its key is known, its body is read, and all it does is one transaction.
+
+The body comes in before the transaction opens, so that a slow client never holds the database; the answer
+goes out after it closed, so that what a client is told is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from offhook.api import body
+from offhook.api.errors import NotFound, Unauthorized
+from offhook.api.services import Services
+from offhook.store import Transaction, key_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a route works with. All it reads and writes belongs to `org_id`."""
+
+    services: Services
+    tx: Transaction
+    org_id: str
+    raw: bytes
+    content_type: str
+
+    def object(self) -> dict[str, Any]:
+        """The body as a JSON object, not yet checked against a wire type. Raises BadRequest."""
+        return body.parse_object(self.raw, self.content_type)
+
+
+@asynccontextmanager
+async def private(request: Request) -> AsyncIterator[Work]:
+    """The work of a request that needs an org's private key. Raises Unauthorized for every other key."""
+    services: Services = request.app.state.services
+    key = bearer(request)
+    if "\0" in request.url.path:  # PostgreSQL takes no U+0000, so no id has one
+        raise NotFound("There is no such resource.")
+    raw = await body.read(request)
+    database = services.database
+    only_reads = request.method in ("GET", "HEAD")
+    async with database.reading() if only_reads else database.transaction() as tx:
+        found = await tx.keys.find_by_hash(key_hash(key))
+        if found is None or found.tag != "private":
+            raise Unauthorized
+        yield Work(services, tx, found.org_id, raw, request.headers.get("content-type", ""))
+
+
+def bearer(request: Request) -> str:
+    """The key of `Authorization: Bearer KEY`; the scheme is case-insensitive (RFC 9110 §11.1)."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthorized
+    return key.strip()

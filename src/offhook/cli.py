@@ -1,0 +1,41 @@
+"""`offhook`: the commands. The entry point is `main`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from offhook import __version__
+from offhook.commands import db, keys, orgs
+
+app = typer.Typer(
+    name="offhook",
+    help="A self-hosted phone service for AI assistants.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(orgs.app, name="orgs")
+app.add_typer(keys.app, name="keys")
+app.add_typer(db.app, name="db")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"offhook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version this is."),
+    ] = False,
+) -> None:
+    """Settings come from OFFHOOK_... variables; docs/settings.md has them all."""
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,146 @@
+"""The real application on a real SQLite file, asked in process or over HTTP on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from offhook.api import RecordingLinks, Services, create_app
+from offhook.settings import load_settings
+from offhook.store import Database, IdMaker, upgrade
+
+KEY = "11111111-2222-4333-8444-555555555555"
+OTHER_KEY = "99999999-2222-4333-8444-555555555555"
+PUBLIC_KEY = "77777777-2222-4333-8444-555555555555"
+
+
+class Clock:
+    """Wall-clock time that moves a little each time it is asked, so that newest first is well defined."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        self.seconds += 0.010
+        return self.seconds
+
+
+@dataclass
+class LiveCalls:
+    """What `calls/` does for the API, by hand."""
+
+    ready: bool = True
+    ended: list[str] = field(default_factory=list)
+
+    def is_ready(self) -> bool:
+        return self.ready
+
+    async def end_call(self, call_id: str) -> None:
+        self.ended.append(call_id)
+
+
+@dataclass
+class House:
+    """The application with what a test looks at behind it."""
+
+    app: FastAPI
+    services: Services
+    live: LiveCalls
+    clock: Clock
+    org_id: str
+    other_org_id: str
+
+
+@contextlib.asynccontextmanager
+async def open_house(folder: Path, **flags: object) -> AsyncIterator[House]:
+    """Two orgs: KEY and PUBLIC_KEY open the first, OTHER_KEY the second."""
+    settings = load_settings({"data": folder, **flags})
+    clock, rng, live = Clock(), random.Random(7), LiveCalls()
+    await upgrade(settings.database)
+    database = await Database.open(settings.database, now=clock, new_id=IdMaker(clock, rng))
+    async with database.transaction() as tx:
+        org = await tx.orgs.create({"name": "First"})
+        other = await tx.orgs.create({"name": "Second"})
+        await tx.keys.create(org.id, KEY, tag="private", name="")
+        await tx.keys.create(org.id, PUBLIC_KEY, tag="public", name="")
+        await tx.keys.create(other.id, OTHER_KEY, tag="private", name="")
+    links = RecordingLinks(b"k" * 32, settings.base_url)
+    services = Services(database, settings, live, links, clock, rng)
+    try:
+        yield House(create_app(services), services, live, clock, org.id, other.id)
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(tmp_path) as opened:
+        yield opened
+
+
+def client_of(house: House, key: str | None = KEY) -> httpx2.AsyncClient:
+    """An HTTP client in this process."""
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=house.app), base_url="http://api.test", headers=headers
+    )
+
+
+@pytest.fixture
+async def client(house: House) -> AsyncIterator[httpx2.AsyncClient]:
+    async with client_of(house) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def other_client(house: House) -> AsyncIterator[httpx2.AsyncClient]:
+    async with client_of(house, OTHER_KEY) as opened:
+        yield opened
+
+
+@dataclass
+class Served:
+    """The application behind a real socket, in a thread of its own, for clients that block."""
+
+    url: str
+    house: House
+    loop: asyncio.AbstractEventLoop
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    started: list[tuple[House, asyncio.AbstractEventLoop, uvicorn.Server]] = []
+    is_up = threading.Event()
+
+    async def serve() -> None:
+        async with open_house(tmp_path, public_url=url) as house:
+            server = uvicorn.Server(uvicorn.Config(house.app, log_config=None, lifespan="off"))
+            started.append((house, asyncio.get_running_loop(), server))
+            is_up.set()
+            await server.serve(sockets=[listener])
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        assert is_up.wait(30)
+        house, loop, _ = started[0]
+        yield Served(url, house, loop)
+    finally:
+        if started:
+            started[0][2].should_exit = True
+        thread.join(30)
+        listener.close()
+    assert not thread.is_alive()
