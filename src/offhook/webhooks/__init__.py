@@ -1,1 +1,22 @@
-"""See docs/architecture.md."""
+"""Messages to the owners' servers: who gets them, how they are signed, sent, and never lost."""
+
+from .client import Answer, AskFailed, Client, FailureKind, message_body
+from .lanes import Limits
+from .outbox import Counters, Outbox
+from .receiver import BackoffPlan, Receiver, choose_receiver, choose_server, credential_id
+
+__all__ = [
+    "Answer",
+    "AskFailed",
+    "BackoffPlan",
+    "Client",
+    "Counters",
+    "FailureKind",
+    "Limits",
+    "Outbox",
+    "Receiver",
+    "choose_receiver",
+    "choose_server",
+    "credential_id",
+    "message_body",
+]

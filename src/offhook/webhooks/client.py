@@ -1,0 +1,181 @@
+"""Sending one message to one receiver, once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import httpx2
+
+from offhook.network import read_bounded
+
+from .failures import AskFailed, FailureKind, failure_of
+from .receiver import OWN_HEADERS, Receiver, valid_header
+from .retry import parse_retry_after
+from .sign import CannotSign, message_headers
+from .tokens import TokenCache
+
+__all__ = ["Answer", "AskFailed", "Client", "FailureKind", "message_body"]
+
+MAX_ANSWER = 1024 * 1024
+"""Bytes of an answer that are read at most."""
+
+SHOWN_CHARACTERS = 2000
+"""Of an answer that is no JSON, kept to show to the receiver's owner."""
+
+_encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: httpx2.Headers
+    body: bytes
+
+
+def message_body(message: Mapping[str, Any]) -> str:
+    """A server message (`{"message": {...}}`, wire-facts §4.3) as the text that is signed and sent. ASCII,
+    so that no database and no receiver can trip over its characters. Raises ValueError for NaN."""
+    return _encoder.encode(message)
+
+
+class Client:
+    """`http` reaches only what its guard allows. `now` gives seconds since the epoch; `signing_secret` is
+    the node's own and adds `webhook-signature`."""
+
+    def __init__(
+        self,
+        http: httpx2.AsyncClient,
+        *,
+        now: Callable[[], float],
+        new_id: Callable[[], str],
+        signing_secret: str | None = None,
+    ) -> None:
+        self._http = http
+        self._now = now
+        self._new_id = new_id
+        self._signing_secret = signing_secret
+        self._tokens = TokenCache(http)
+
+    async def ask(
+        self,
+        receiver: Receiver,
+        message: Mapping[str, Any],
+        timeout: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Send `{"message": ...}` and return the JSON object that comes back. `timeout` seconds hold for all
+        of it: names, connection, TLS, token, the whole answer. Raises AskFailed."""
+        body = message_body(message).encode()
+        answer = await self.send(receiver, body, webhook_id=self._new_id(), timeout=timeout, headers=headers)
+        return read_object(answer)
+
+    async def send(
+        self,
+        receiver: Receiver,
+        body: bytes,
+        *,
+        webhook_id: str,
+        timeout: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """POST `body` once within `timeout` seconds, all in all. Returns what came with a 2xx; raises
+        AskFailed for everything else."""
+        try:
+            async with asyncio.timeout(timeout):
+                answer = await self._attempt(receiver, body, webhook_id, headers or {})
+        except AskFailed:
+            raise
+        except TimeoutError:
+            raise AskFailed("timeout", f"no whole answer within {timeout:g} s") from None
+        except CannotSign as error:
+            raise AskFailed("credential", str(error)) from None
+        except Exception as error:
+            raise failure_of(error) from error
+        if not 200 <= answer.status < 300:
+            _raise_status(answer)
+        return answer
+
+    async def _attempt(
+        self, receiver: Receiver, body: bytes, webhook_id: str, extra: Mapping[str, str]
+    ) -> Answer:
+        plan = receiver.authentication
+        if plan is None or plan.get("type") != "oauth2":
+            return await self._post(receiver, body, webhook_id, None, extra)
+        token = await self._tokens.get(plan)
+        answer = await self._post(receiver, body, webhook_id, token, extra)
+        if answer.status == 401:
+            # Revoked before its time: once more with a new one.
+            self._tokens.forget(plan, token)
+            token = await self._tokens.get(plan)
+            answer = await self._post(receiver, body, webhook_id, token, extra)
+        return answer
+
+    async def _post(
+        self, receiver: Receiver, body: bytes, webhook_id: str, token: str | None, extra: Mapping[str, str]
+    ) -> Answer:
+        headers = message_headers(
+            receiver,
+            body,
+            webhook_id=webhook_id,
+            now=self._now(),
+            signing_secret=self._signing_secret,
+            token=token,
+        )
+        for name, value in extra.items():
+            if name.lower() not in OWN_HEADERS and valid_header(name, value):
+                headers.setdefault(name, value)
+        request = self._http.build_request("POST", receiver.url, headers=headers, content=body, timeout=None)
+        response = await self._http.send(request, stream=True)
+        try:
+            return Answer(response.status_code, response.headers, await read_bounded(response, MAX_ANSWER))
+        finally:
+            await response.aclose()
+
+
+def read_object(answer: Answer) -> dict[str, Any]:
+    """The JSON object in an answer. Raises AskFailed: empty, not-json, wrong-json."""
+    if not answer.body.strip():
+        raise AskFailed("empty", "the answer has no body", status=answer.status)
+    try:
+        value = json.loads(answer.body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise AskFailed(
+            "not-json", "the answer is not JSON", status=answer.status, response=_shown(answer.body)
+        ) from None
+    if not isinstance(value, dict):
+        raise AskFailed(
+            "wrong-json", "the answer is JSON but not an object", status=answer.status, response=value
+        )
+    return value
+
+
+def _raise_status(answer: Answer) -> NoReturn:
+    if 300 <= answer.status < 400:
+        raise AskFailed(
+            "redirect", f"it answered {answer.status}: redirects are not followed", status=answer.status
+        )
+    raise AskFailed(
+        "status",
+        f"it answered {answer.status}",
+        status=answer.status,
+        response=_shown(answer.body),
+        retry_after=parse_retry_after(answer.headers.get("retry-after")),
+    )
+
+
+def _shown(body: bytes) -> object:
+    """What a body says, small enough to be kept with a call."""
+    try:
+        if len(body) <= SHOWN_CHARACTERS:
+            return json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        pass
+    return body[:SHOWN_CHARACTERS].decode("utf-8", "replace").replace("\0", "\ufffd") or None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

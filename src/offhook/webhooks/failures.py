@@ -1,0 +1,79 @@
+"""How a message can fail to be delivered or answered."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Literal
+
+import httpx2
+
+from offhook.network import AddressRefused, BodyRefused, BodyTooLarge, NameNotFound, causes
+
+FailureKind = Literal[
+    "dns",
+    "refused",
+    "tls",
+    "timeout",
+    "protocol",
+    "status",
+    "redirect",
+    "empty",
+    "not-json",
+    "wrong-json",
+    "too-large",
+    "refused-by-policy",
+    "credential",
+]
+"""No address; no connection, or it broke; certificate or handshake; deadline; not HTTP, or compressed; not
+2xx; 3xx; no body; not JSON; JSON but no object; longer than the limit; not allowed by the guard; cannot be
+signed."""
+
+
+class AskFailed(Exception):
+    """`detail` is one line for the receiver's owner, without secrets. `status` is the HTTP status if there
+    was one; `response` what the body said, as far as it was read: its JSON object or the head of its text;
+    `retry_after` seconds."""
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        detail: str,
+        *,
+        status: int | None = None,
+        response: object = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind: FailureKind = kind
+        self.detail = detail
+        self.status = status
+        self.response = response
+        self.retry_after = retry_after
+
+
+def failure_of(error: Exception) -> AskFailed:
+    """An error of the client, the guard or the network as an AskFailed."""
+    chain = list(causes(error))
+    for cause in chain:
+        if isinstance(cause, AddressRefused):
+            return AskFailed("refused-by-policy", str(cause))
+        if isinstance(cause, NameNotFound):
+            return AskFailed("dns", str(cause))
+        if isinstance(cause, ssl.SSLError):
+            return AskFailed("tls", _first_line(cause))
+    if isinstance(error, BodyTooLarge):
+        return AskFailed("too-large", str(error))
+    if isinstance(error, (httpx2.UnsupportedProtocol, httpx2.InvalidURL)):
+        return AskFailed("refused-by-policy", "the URL does not start with http:// or https:// and a host")
+    if isinstance(error, (httpx2.TimeoutException, TimeoutError)):
+        return AskFailed("timeout", "no answer in time")
+    if isinstance(error, httpx2.NetworkError):
+        return AskFailed("refused", _first_line(error) or "the connection could not be made or broke")
+    if isinstance(error, (httpx2.ProtocolError, httpx2.StreamError, BodyRefused)):
+        return AskFailed("protocol", _first_line(error))
+    raise error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:300] if lines else type(error).__name__

@@ -1,0 +1,57 @@
+"""When a message that could not be delivered is sent again: pure arithmetic, in seconds."""
+
+from __future__ import annotations
+
+import random
+
+from .receiver import BackoffPlan
+
+DEFAULT_DELAYS = (3.0, 10.0, 30.0, 120.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 28800.0)
+"""Without a plan of the receiver: the first retry within 5 seconds, the last after about a day."""
+
+JITTER = 0.2
+"""Each delay is up to this part longer or shorter, so that a receiver which comes back is not met by all at
+once."""
+
+MAX_RETRY_AFTER = 3600.0
+"""Seconds that a receiver can ask to be left alone (`Retry-After`)."""
+
+
+def next_delay(
+    attempts: int,
+    *,
+    plan: BackoffPlan | None,
+    status: int | None,
+    retry_after: float | None,
+    rng: random.Random,
+) -> float | None:
+    """Seconds until the next attempt after `attempts` of them have failed, the last one with the HTTP
+    `status` (None: no answer came); None to give up.
+
+    A `plan` is obeyed to the letter (wire-facts §1.5), though never faster than `Retry-After`. Without one
+    whatever fails is retried for a day: also a 404 or 401, since receivers are deployed wrongly and then put
+    right."""
+    delay = _planned(attempts, plan, status) if plan is not None else _default(attempts, rng)
+    if delay is None or retry_after is None:
+        return delay
+    return max(delay, min(retry_after, MAX_RETRY_AFTER))
+
+
+def _planned(attempts: int, plan: BackoffPlan, status: int | None) -> float | None:
+    if attempts > plan.max_retries or status in plan.excluded_status_codes:
+        return None
+    if plan.type == "exponential":
+        return float(plan.base_delay_seconds * 2 ** (attempts - 1))
+    return plan.base_delay_seconds
+
+
+def _default(attempts: int, rng: random.Random) -> float | None:
+    if attempts > len(DEFAULT_DELAYS):
+        return None
+    return DEFAULT_DELAYS[attempts - 1] * rng.uniform(1 - JITTER, 1 + JITTER)
+
+
+def parse_retry_after(value: str | None) -> float | None:
+    """The seconds of a `Retry-After` header (RFC 9110 §10.2.3); its other form, a date, is not heeded."""
+    text = (value or "").strip()
+    return float(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None

@@ -1,0 +1,109 @@
+"""Access tokens for receivers behind OAuth 2 (client credentials, RFC 6749 §4.4)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from offhook.network import read_bounded
+
+from .failures import AskFailed
+
+MAX_TOKENS = 1024
+MAX_ANSWER = 64 * 1024
+EARLY_SECONDS = 30.0
+"""A token is renewed this much before it runs out, so that it is still good when it arrives."""
+
+DEFAULT_LIFE = 300.0
+"""Seconds that a token without `expires_in` is used for."""
+
+TokenKey = tuple[str, str, str, str]
+
+
+@dataclass(slots=True)
+class _Token:
+    value: str = field(default="", repr=False)
+    good_until: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class TokenCache:
+    """Tokens by authentication plan, each fetched by one request however many wait for it."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+        self._tokens: OrderedDict[TokenKey, _Token] = OrderedDict()
+
+    async def get(self, plan: Mapping[str, Any]) -> str:
+        """A token that is good for some time. Raises AskFailed("credential") and httpx's and the guard's
+        errors; its time is limited by whoever asks."""
+        token = self._entry(plan)
+        async with token.lock:
+            now = asyncio.get_running_loop().time()
+            if token.good_until <= now:
+                token.value, life = await self._fetch(plan)
+                token.good_until = now + max(life - EARLY_SECONDS, life / 2)
+            return token.value
+
+    def forget(self, plan: Mapping[str, Any], value: str) -> None:
+        """The receiver did not take this token: the next one is fetched anew."""
+        token = self._tokens.get(_key(plan))
+        if token is not None and token.value == value:
+            token.good_until = 0.0
+
+    def _entry(self, plan: Mapping[str, Any]) -> _Token:
+        key = _key(plan)
+        token = self._tokens.pop(key, None) or _Token()
+        self._tokens[key] = token
+        if len(self._tokens) > MAX_TOKENS:
+            self._tokens.popitem(last=False)
+        return token
+
+    async def _fetch(self, plan: Mapping[str, Any]) -> tuple[str, float]:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": str(plan.get("clientId") or ""),
+            "client_secret": str(plan.get("clientSecret") or ""),
+        }
+        if plan.get("scope"):
+            form["scope"] = str(plan["scope"])
+        request = self._http.build_request("POST", str(plan.get("url") or ""), data=form, timeout=None)
+        request.headers["Accept"] = "application/json"
+        response = await self._http.send(request, stream=True)
+        try:
+            body = await read_bounded(response, MAX_ANSWER)
+        finally:
+            await response.aclose()
+        if response.status_code != 200:
+            raise AskFailed("credential", f"the OAuth server answered {response.status_code}")
+        return _read_token(body)
+
+
+def _key(plan: Mapping[str, Any]) -> TokenKey:
+    url, client, secret, scope = (
+        str(plan.get(name) or "") for name in ("url", "clientId", "clientSecret", "scope")
+    )
+    return url, client, secret, scope
+
+
+def _read_token(body: bytes) -> tuple[str, float]:
+    """The token and its life in seconds (RFC 6749 §5.1)."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        raise AskFailed("credential", "the OAuth server did not answer with JSON") from None
+    token = answer.get("access_token") if isinstance(answer, dict) else None
+    if not isinstance(token, str) or not token:
+        raise AskFailed("credential", "the OAuth server's answer has no access_token")
+    life = answer.get("expires_in")
+    try:
+        seconds = float(life) if isinstance(life, (int, float, str)) else DEFAULT_LIFE
+    except ValueError:
+        seconds = DEFAULT_LIFE
+    return token, max(seconds, 0.0)
