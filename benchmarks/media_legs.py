@@ -259,8 +259,9 @@ def main() -> None:
         pacing = result.peer.pacing
         print(
             f"{legs:5} {load:6.1f} {load / legs:9.3f} {percentile(pacing, 0.5):10.2f}"
-            f" {percentile(pacing, 0.99):7.2f} {pacing[-1] if pacing else 0:6.1f} {result.peer.lost:9} {result.lost:9}"
-            f" {result.concealed + result.silent:9} {100 * result.late_ticks:15.1f}% {result.skipped:7}",
+            f" {percentile(pacing, 0.99):7.2f} {pacing[-1] if pacing else 0:6.1f}"
+            f" {result.peer.lost:9} {result.lost:9} {result.concealed + result.silent:9}"
+            f" {100 * result.late_ticks:15.1f}% {result.skipped:7}",
             flush=True,
         )
 
