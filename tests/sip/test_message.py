@@ -146,6 +146,8 @@ def test_headers_that_come_once(name: str) -> None:
         ("Record-Route", "<sip:a@b>, b c"),
         ("Max-Forwards", "256"),
         ("Max-Forwards", "-1"),
+        ("Contact", ", ".join(["<sip:a@b>"] * 129)),
+        ("Record-Route", ",".join(["<sip:a@b>"] * 129)),
         ("Content-Type", "sdp"),
         ("Content-Length", "+5"),
         ("Content-Length", "9999999999999999999999"),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar, cast
 
+from offhook.sip.errors import BadSyntax
 from offhook.sip.fields import CSeq, MediaType, NameAddr, Parametrized, Via
 from offhook.sip.grammar import split_list, token
 
@@ -72,6 +73,8 @@ _BREAKS = re.compile(r"[\r\n]")
 
 MAX_HEADERS: Final = 256
 """Header lines in one message; RFC 4475 §3.1.1.7 needs 44, a long proxy chain less than 100."""
+MAX_ELEMENTS: Final = 128
+"""Elements of one list that are parsed; a request that went through 70 proxies has 71 Vias."""
 
 
 def canonical_name(name: str) -> str | None:
@@ -193,11 +196,14 @@ class Headers:
             return parsed
 
     def all(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
-        """All elements of that (lower-case) name, parsed once."""
+        """All elements of that (lower-case) name, parsed once. BadSyntax for more than `MAX_ELEMENTS`."""
         try:
             return cast("tuple[T, ...]", self._cache[name])
         except KeyError:
-            parsed = tuple([parse(value) for value in self.get_all(name)])
+            values = self.get_all(name)
+            if len(values) > MAX_ELEMENTS:
+                raise BadSyntax(f"Too Many {_CANONICAL.get(name, 'Header')} Values") from None
+            parsed = tuple([parse(value) for value in values])
             self._cache[name] = parsed
             return parsed
 
