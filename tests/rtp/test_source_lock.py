@@ -88,3 +88,22 @@ def test_a_hold_by_the_unspecified_address_opens_nothing() -> None:
 
     assert not lock.admit(STRANGER, 9, 5.0)
     assert lock.remote == BEHIND_NAT
+
+
+def test_a_stranger_who_came_first_loses_to_the_host_that_signals() -> None:
+    """Behind a NAT the SDP has a private address, and the media come from where the signalling does."""
+    lock = SourceLock(Address("10.0.0.7", 4000), signalling_host=BEHIND_NAT.host)
+    lock.admit(STRANGER, 1, 0.0)
+
+    assert lock.admit(BEHIND_NAT, 7, 0.3)
+
+    assert lock.remote == BEHIND_NAT
+    assert not lock.admit(STRANGER, 1, 0.31)
+
+
+def test_two_sources_of_one_host_do_not_take_turns() -> None:
+    lock = SourceLock(ANNOUNCED)
+    first, second = ANNOUNCED._replace(port=1), ANNOUNCED._replace(port=2)
+    lock.admit(first, 1, 0.0)
+
+    assert not lock.admit(second, 1, 0.1)

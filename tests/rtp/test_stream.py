@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from offhook.network import Address
 from offhook.rtp import SILENCE, Clock, MediaPort, PortPool, RtpStream
@@ -497,6 +499,32 @@ def test_a_hold_by_the_unspecified_address_stops_sending() -> None:
         assert len(leg.sent()) == 2
 
     on_a_leg(story)
+
+
+@given(
+    datagrams=st.lists(
+        st.tuples(
+            st.booleans(),
+            st.binary(max_size=60) | st.binary(max_size=60).map(lambda tail: b"\x80" + tail),
+            st.integers(0, 1),
+        ),
+        max_size=40,
+    ),
+    mux=st.booleans(),
+)
+@settings(max_examples=100, deadline=None)
+def test_no_datagram_disturbs_the_leg(datagrams: list[tuple[bool, bytes, int]], mux: bool) -> None:
+    async def story(leg: Leg) -> None:
+        for control, data, pause in datagrams:
+            leg.wire.carry(data, PEER, leg.port.rtcp.local if control else leg.port.local)
+            await ticks(pause)
+        await ticks(1)
+
+        assert leg.errors == []
+        assert len(leg.clock) == 1
+        assert {len(frame) for frame in leg.ear.heard} == {320}
+
+    on_a_leg(story, rtcp_mux=mux)
 
 
 def test_another_codec_is_refused() -> None:

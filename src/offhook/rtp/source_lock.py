@@ -7,7 +7,7 @@ from offhook.network import Address
 UNSPECIFIED = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 
 GRACE = 1.0
-"""Seconds after learning in which the address of the SDP still wins over the one that was learned."""
+"""Seconds after learning in which a likelier source still wins over the one that was learned."""
 
 SILENT = 0.2
 """Seconds without a packet after which the same address may go on with another SSRC: media servers switch
@@ -19,14 +19,18 @@ class SourceLock:
 
     A peer behind a NAT sends from another address than its SDP says, so the first valid packet is believed,
     wherever it comes from. After that the leg is locked to its address and SSRC, and nobody who finds the
-    port can be heard in the call or have our media sent to him (the "RTP bleed"). What the SDP announced
-    wins within GRACE over what was learned from elsewhere, so that a guess that came first does no lasting
-    harm. Other changes come only with a new SDP, through `expect`."""
+    port can be heard in the call or have our media sent to him (the "RTP bleed"). So that a stranger who
+    came first does no lasting harm, a likelier source wins within GRACE over the one that was learned: the
+    very address of the SDP over all others, and the host of the SDP or of the signalling over a foreign one.
+    Other changes come only with a new SDP, through `expect`."""
 
-    __slots__ = ("_announced", "_heard_at", "_learned_at", "locked", "refused", "ssrc")
+    __slots__ = ("_announced", "_heard_at", "_learned_at", "_signalling_host", "locked", "refused", "ssrc")
 
-    def __init__(self, announced: Address) -> None:
+    def __init__(self, announced: Address, signalling_host: str | None = None) -> None:
+        """`announced` is the SDP's address; `signalling_host` where the SIP messages come from, which
+        behind a NAT is where the media will come from too."""
         self._announced = announced
+        self._signalling_host = signalling_host
         self._learned_at = 0.0
         self._heard_at = 0.0
         self.locked: Address | None = None
@@ -53,10 +57,17 @@ class SourceLock:
                 self.ssrc = ssrc
                 self._heard_at = now
                 return True
-        elif self.locked is None or (source == self._announced and now - self._learned_at < GRACE):
+        elif self.locked is None or (
+            now - self._learned_at < GRACE and self._likelihood(source) > self._likelihood(self.locked)
+        ):
             self.locked = source
             self.ssrc = ssrc
             self._learned_at = self._heard_at = now
             return True
         self.refused += 1
         return False
+
+    def _likelihood(self, source: Address) -> int:
+        if source == self._announced:
+            return 2
+        return int(source.host in (self._announced.host, self._signalling_host))

@@ -97,12 +97,14 @@ class RtpStream:
         direction: Direction = "sendrecv",
         rtcp_remote: Address | None = None,
         rtcp_mux: bool = False,
+        signalling_host: str | None = None,
         call: str = "",
         failed: Callable[[Exception], None] = _nobody,
     ) -> None:
         """`payload_type`, `codec` ("PCMU", "PCMA") and `telephone_event` are as negotiated; `remote` is
         where the peer's SDP wants RTP, `rtcp_remote` where it wants RTCP if not one port above (RFC 3605).
-        `loop_time` is the loop's `time`, `now` gives seconds since 1970, `call` is the id for the log.
+        `signalling_host` is the host that the SIP messages come from (see SourceLock). `loop_time` is the
+        loop's `time`, `now` gives seconds since 1970, `call` is the id for the log.
         `failed` hears of an error that source or sink raised in a tick, after which the clock has let go
         of the leg. Raises KeyError for a codec that is not in CODECS."""
         self._port = port
@@ -115,7 +117,7 @@ class RtpStream:
         self._closed = False
         self._receives = False
         self._invalid = 0
-        self._lock = SourceLock(remote)
+        self._lock = SourceLock(remote, signalling_host)
         self._receiver = Receiver(CODECS[codec], payload_type, telephone_event)
         self._sender = Sender(CODECS[codec], payload_type, telephone_event, rng)
         # The name tells nothing about the machine (RFC 7022 §4.2).
