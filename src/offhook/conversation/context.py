@@ -3,7 +3,7 @@ what was heard where the caller cut them short."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,13 +85,12 @@ class Context:
                 shown.append(dict(item))
         return shown
 
-    def rewrite(self, system: Sequence[Message], keep: Callable[[list[Message]], list[Message]]) -> None:
-        """For a hand-over: other system messages, and of the history what `keep` leaves."""
-        history = [message for item in self.items for message in _plain(item)]
+    def history(self) -> list[Message]:
+        """The messages without those that stand before the conversation."""
+        return self.messages()[len(self.system) :]
+
+    def rewrite(self, system: Sequence[Message], items: Sequence[Message]) -> None:
+        """For a hand-over: what the next assistant is shown."""
         self.system = [dict(message) for message in system]
-        self.items = list(keep(history))
+        self.items = [dict(message) for message in items]
         self._pending = None
-
-
-def _plain(item: Item) -> list[Message]:
-    return item.messages() if isinstance(item, Said) else [dict(item)]

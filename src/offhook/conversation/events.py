@@ -105,6 +105,13 @@ class EngineFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class AssistantLate:
+    """The caller has waited for `seconds` since the reply was due and nothing is heard yet (`hang`)."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class HandedOver:
     """The conversation went on with another assistant of the squad."""
 
@@ -124,6 +131,7 @@ Event = (
     | ModelUsed
     | VoiceUsed
     | EngineFailed
+    | AssistantLate
     | HandedOver
 )
 

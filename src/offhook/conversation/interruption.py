@@ -9,16 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-DEFAULT_ACKNOWLEDGEMENTS = (
-    "i understand", "i see", "i got it", "i hear you", "im listening", "im with you", "right", "okay", "ok",
-    "sure", "alright", "got it", "understood", "yeah", "yes", "uh-huh", "mm-hmm", "gotcha", "mhmm", "ah",
-    "yeah okay", "yeah sure",
-)  # fmt: skip
-DEFAULT_INTERRUPTIONS = (
-    "stop", "shut", "up", "enough", "quiet", "silence", "but", "dont", "not", "no", "hold", "wait", "cut",
-    "pause", "nope", "nah", "nevermind", "never", "bad", "actually",
-)  # fmt: skip
-
 # Sounds that transcribers spell in many ways; they mean no more than a nod.
 _HUMMING = re.compile(r"(?:u+h+|u+m+|h+m+|m+h*m*|a+h+|o+h+|e+h+|u+hu+h+|m+hm+)")
 _LONGEST_PHRASE = 6
@@ -31,15 +21,13 @@ def words_of(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class StopSpeakingPlan:
-    num_words: int = 0
-    voice_seconds: float = 0.2
-    backoff_seconds: float = 1.0
-    acknowledgements: frozenset[tuple[str, ...]] = frozenset(
-        tuple(words_of(phrase)) for phrase in DEFAULT_ACKNOWLEDGEMENTS
-    )
-    interruptions: frozenset[tuple[str, ...]] = frozenset(
-        tuple(words_of(phrase)) for phrase in DEFAULT_INTERRUPTIONS
-    )
+    """Phrases as tuples of words (`words_of`)."""
+
+    num_words: int
+    voice_seconds: float
+    backoff_seconds: float
+    acknowledgements: frozenset[tuple[str, ...]]
+    interruptions: frozenset[tuple[str, ...]]
 
     def only_acknowledges(self, text: str) -> bool:
         """Is `text` made of acknowledgement phrases and humming alone ("right, I see", "mm hmm okay")?"""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ MAX_PATTERN = 500
 MAX_REPEATS = 4
 MAX_TEXT = 200
 
-_OPTIONS = {"ignore-case": re.IGNORECASE, "multi-line": re.MULTILINE, "whole-word": 0}
+_OPTIONS = {"ignore-case": re.IGNORECASE, "multi-line": re.MULTILINE}
 
 
 class Pattern:
@@ -35,18 +35,17 @@ class Pattern:
         return self._compiled.sub(lambda _: value, text) if len(text) <= 2 * MAX_TEXT else text
 
 
-def compile_pattern(source: str, options: Sequence[Mapping[str, object]] = ()) -> Pattern | None:
-    """`options` are the API's `[{"type": "ignore-case", "enabled": true}]`. None, and a warning in the log,
-    for a pattern that is broken or could run away."""
-    enabled = {str(option.get("type")) for option in options if option.get("enabled")}
+def compile_pattern(source: str, options: Sequence[str] = ()) -> Pattern | None:
+    """`options` are names of the API's regexOptions. None, and a warning in the log, for a pattern that is
+    broken or could run away."""
     flags = 0
-    for name in enabled:
+    for name in options:
         flags |= _OPTIONS.get(name, 0)
     if len(source) > MAX_PATTERN or _could_run_away(source):
         log.warning("a regular expression was refused as too costly: %.80r", source)
         return None
     try:
-        return Pattern(re.compile(rf"\b(?:{source})\b" if "whole-word" in enabled else source, flags))
+        return Pattern(re.compile(rf"\b(?:{source})\b" if "whole-word" in options else source, flags))
     except (re.error, RecursionError, OverflowError):
         log.warning("a regular expression does not compile: %.80r", source)
         return None

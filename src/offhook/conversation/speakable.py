@@ -22,10 +22,11 @@ _SPACES = re.compile(r"[ \t]{2,}")
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """`pattern` or a fixed `text` becomes `value`."""
+    """Matches of `pattern`, or a fixed `text` (its first occurrence, or `every` one), become `value`."""
 
     value: str
     text: str | None = None
+    every: bool = False
     pattern: Pattern | None = None
 
 
@@ -40,7 +41,7 @@ def speakable(text: str, plan: FormatPlan) -> str:
     """The text to hand to a voice; empty if nothing in it can be spoken."""
     for replacement in plan.replacements:
         if replacement.text:
-            text = text.replace(replacement.text, replacement.value)
+            text = text.replace(replacement.text, replacement.value, -1 if replacement.every else 1)
         elif replacement.pattern is not None:
             text = replacement.pattern.replace_in(text, replacement.value)
     text = _TAG.sub("", text)

@@ -66,11 +66,11 @@ class Utterance:
     `released` false: not to be heard yet. `closed`: no more pieces will come."""
 
     __slots__ = (
-        "after",
         "changed",
         "closed",
         "entry",
         "interruptible",
+        "on_end",
         "pieces",
         "playing",
         "released",
@@ -89,8 +89,13 @@ class Utterance:
         self.closed = False
         self.said = said
         self.entry: Entry | None = None
-        self.after: list[Callable[[], None]] = []  # called once when all of it has been played
+        self.on_end: list[Callable[[bool], None]] = []  # called once: True when all of it was played
         self.changed: Callable[[], None] = _nothing  # wakes whoever makes the audio
+
+    def end(self, played: bool) -> None:
+        callbacks, self.on_end = self.on_end, []
+        for callback in callbacks:
+            callback(played)
 
     def text(self) -> str:
         return " ".join(piece.text for piece in self.pieces)
@@ -136,6 +141,9 @@ class Playout:
 
     def waiting(self) -> list[Utterance]:
         return list(self._queue)
+
+    def all(self) -> list[Utterance]:
+        return [*([self.current] if self.current else []), *self._queue]
 
     def put(self, utterance: Utterance) -> None:
         self._queue.append(utterance)

@@ -66,9 +66,10 @@ class ReplyEnded:
 @dataclass(frozen=True, slots=True)
 class CutShort:
     """The assistant was silenced. `rest`: seconds of a complete reply that remain unplayed, None if the
-    reply cannot be resumed."""
+    reply cannot be resumed. `more`: the reply goes on (its tools run) and waits to be released."""
 
     rest: float | None
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

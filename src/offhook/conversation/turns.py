@@ -116,10 +116,10 @@ class TurnMachine:
             return self._due
         return max(self._ended, self._partial_at) + STREAM_PATIENCE
 
-    @property
-    def unanswered(self) -> bool:
-        """Does the caller wait for a reply, or speak?"""
-        return self.state not in (State.LISTENING, State.SPEAKING)
+    def adopt(self, stop: StopSpeakingPlan, segmented: bool) -> None:
+        """Go on by another assistant's plan and transcriber; what the last one still owed is not awaited."""
+        self._stop, self._segmented = stop, segmented
+        self._owed, self._partial = 0, ""
 
     # the caller's voice
 
@@ -264,6 +264,7 @@ class TurnMachine:
     def _cut_short(self, given: Input, at: float) -> list[Action]:
         assert isinstance(given, CutShort)
         self._rest = given.rest
+        self._held = given.more
         return []
 
     # the moment itself

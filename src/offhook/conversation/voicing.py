@@ -44,6 +44,7 @@ class Mouth:
         self.playout = Playout(listener)
         self._tell = tell
         self._failed = failed
+        self._progress = asyncio.Event()  # set when a piece of audio is whole, or the voice failed
         self._tasks: dict[Utterance, asyncio.Task[None]] = {}
 
     def utter(
@@ -62,7 +63,7 @@ class Mouth:
         self.playout.put(utterance)
         task = asyncio.get_running_loop().create_task(self._speak(utterance, changed, marks))
         self._tasks[utterance] = task
-        task.add_done_callback(lambda _: self._tasks.pop(utterance, None))
+        task.add_done_callback(lambda _: self._made(utterance))
         return utterance
 
     def add(self, utterance: Utterance, text: str) -> None:
@@ -75,9 +76,17 @@ class Mouth:
         utterance.closed = True
         utterance.changed()
 
-    def say(self, text: str, *, said: Said | None, interruptible: bool = True) -> Utterance:
+    def say(
+        self,
+        text: str,
+        *,
+        said: Said | None,
+        interruptible: bool = True,
+        reply: bool = False,
+        released: bool = True,
+    ) -> Utterance:
         """A whole text, to be heard after what is queued."""
-        utterance = self.utter(said=said, interruptible=interruptible)
+        utterance = self.utter(said=said, interruptible=interruptible, reply=reply, released=released)
         for piece in cut_into_pieces(text, self.chunks):
             self.add(utterance, piece)
         self.close_utterance(utterance)
@@ -89,14 +98,25 @@ class Mouth:
         task = self._tasks.get(utterance)
         if task is not None:
             task.cancel()
+        utterance.end(played=False)
 
-    def cut(self) -> Utterance | None:
-        """Silence at once; see Playout.cut."""
+    def cut(self) -> tuple[Utterance | None, list[Utterance]]:
+        """Silence at once: what was being said, if anything, and what was to follow (see Playout.cut)."""
         dropped = [waiting for waiting in self.playout.waiting() if waiting.interruptible]
         utterance = self.playout.cut()
         for each in [*dropped, *([utterance] if utterance else [])]:
             self.drop(each)
-        return utterance
+        return utterance, dropped
+
+    def adopt(self, voice: Voice, chunks: ChunkPlan, form: FormatPlan) -> None:
+        """Speak with another voice from the next piece on."""
+        self.voice, self.chunks, self.form = voice, chunks, form
+
+    async def first_piece(self, utterance: Utterance) -> None:
+        """Wait until the audio of an utterance's first piece is whole, or will never be."""
+        while utterance in self._tasks and not (utterance.pieces and utterance.pieces[0].complete):
+            self._progress.clear()
+            await self._progress.wait()
 
     async def close(self) -> None:
         self.playout.clear()
@@ -104,6 +124,10 @@ class Mouth:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _made(self, utterance: Utterance) -> None:
+        self._tasks.pop(utterance, None)
+        self._progress.set()
 
     async def _speak(self, utterance: Utterance, changed: asyncio.Event, marks: Marks | None) -> None:
         made = 0
@@ -137,6 +161,7 @@ class Mouth:
                         marks.first_audio = loop.time()
                     piece.add(part)
         piece.complete = True
+        self._progress.set()
 
     async def _next_audio(self, audio: AsyncIterator[bytes]) -> bytes | None:
         try:

@@ -1,0 +1,120 @@
+"""The assistant's ears: audio and voice activity in, "the caller began, went on, stopped, said" out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from offhook.conversation.activity import SpeechBegan, SpeechGate
+from offhook.conversation.events import Event, SpeechStarted, SpeechStopped
+from offhook.speech.base import EngineError, FailureSink, Transcriber, TranscriptSink
+from offhook.speech.base import Transcript as Heard
+
+MOST_SPEECHES = 64
+
+
+class Listener(Protocol):
+    def caller_started(self) -> None: ...
+
+    def caller_went_on(self, seconds: float) -> None:
+        """`seconds` of voice so far in this speech."""
+        ...
+
+    def caller_stopped(self, ended: float) -> None: ...
+
+    def caller_said(self, heard: Heard, start: float, end: float, owed: bool) -> None:
+        """`start`, `end`: when these words were spoken, in loop.time(). `owed`: they answer a speech."""
+        ...
+
+    def engine_failed(self, error: EngineError) -> None: ...
+
+
+class Ears:
+    """One transcriber at a time; transcripts of one that was replaced are not passed on."""
+
+    def __init__(self, listener: Listener, tell: Callable[[Event], None]) -> None:
+        self._listener = listener
+        self._tell = tell
+        self._gate = SpeechGate()
+        self._loop = asyncio.get_running_loop()
+        self._transcriber: Transcriber | None = None
+        self._current: object = None
+        self._turn = -1
+        self._began = 0.0
+        self._speeches: deque[tuple[float, float]] = deque(maxlen=MOST_SPEECHES)  # ended, without a final yet
+
+    @property
+    def speaking(self) -> bool:
+        """Does the caller speak?"""
+        return self._gate.speaking
+
+    def sinks(self) -> tuple[object, TranscriptSink, FailureSink]:
+        """A token for a transcriber to be, and what to start it with."""
+        token = object()
+        if self._current is None:
+            self._current = token
+
+        def on_transcript(heard: Heard) -> None:
+            if self._current is token:
+                self._heard(heard)
+
+        def on_failure(error: EngineError) -> None:
+            if self._current is token:
+                self._listener.engine_failed(error)
+
+        return token, on_transcript, on_failure
+
+    def adopt(self, transcriber: Transcriber, token: object) -> None:
+        """Listen with this one from now on; speech that goes on is new to it."""
+        self._transcriber, self._current = transcriber, token
+        self._speeches.clear()
+        if self._gate.speaking:
+            transcriber.speech_started()
+
+    def hear(self, heard: bytes, said: bytes) -> None:
+        if self._transcriber is not None:
+            self._transcriber.push(heard, said)
+
+    def voice_activity(self, probability: float) -> None:
+        change = self._gate.feed(probability, self._loop.time())
+        if change is None:
+            if self._gate.speaking:
+                self._listener.caller_went_on(self._gate.voiced)
+            return
+        if isinstance(change, SpeechBegan):
+            self._turn += 1
+            self._began = change.at
+            if self._transcriber is not None:
+                self._transcriber.speech_started()
+            self._tell(SpeechStarted("user", self._turn, change.at))
+            self._listener.caller_started()
+            self._listener.caller_went_on(self._gate.voiced)
+            return
+        self._speeches.append((self._began, change.at))
+        if self._transcriber is not None:
+            self._transcriber.speech_stopped()
+        self._tell(SpeechStopped("user", self._turn, change.at))
+        self._listener.caller_stopped(change.at)
+
+    def _heard(self, heard: Heard) -> None:
+        segmented = self._transcriber is not None and self._transcriber.segmented
+        start, end = self._times(segmented, heard.final)
+        self._listener.caller_said(heard, start, end, segmented and heard.final)
+
+    def _times(self, segmented: bool, final: bool) -> tuple[float, float]:
+        """When the words of a transcript were spoken. A streaming transcriber's final covers all speech since
+        the last one."""
+        now = self._loop.time()
+        if segmented and self._speeches:
+            return self._speeches.popleft() if final else self._speeches[0]
+        begins = [start for start, _ in self._speeches]
+        if self._gate.speaking:
+            begins.append(self._began)
+        end = now if self._gate.speaking or not self._speeches else self._speeches[-1][1]
+        if final:
+            self._speeches.clear()
+            if self._gate.speaking:
+                self._began = now
+        return min(begins, default=now), end

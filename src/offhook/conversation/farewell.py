@@ -1,0 +1,53 @@
+"""The end of a call: what is to be said last is played to its end, then the world hangs up, once."""
+
+from __future__ import annotations
+
+import asyncio
+
+from offhook.conversation.context import Context
+from offhook.conversation.events import World
+from offhook.conversation.voicing import Mouth
+
+FAREWELL_PATIENCE = 60.0
+"""Seconds for last words to be played before the call is ended regardless."""
+
+
+class Farewell:
+    def __init__(self, world: World) -> None:
+        self.reason: str | None = None
+        """The call's endedReason, once it is to end."""
+        self._world = world
+        self._mouth: Mouth | None = None
+        self._ended = False
+        self._limit: asyncio.TimerHandle | None = None
+
+    def say(self, reason: str, message: str, mouth: Mouth, context: Context) -> None:
+        """End the call for `reason` when what is queued and `message` have been played. The first reason
+        stands."""
+        if self.reason is not None:
+            return
+        self.reason, self._mouth = reason, mouth
+        loop = asyncio.get_running_loop()
+        self._limit = loop.call_later(FAREWELL_PATIENCE, self.now, reason)
+        for utterance in mouth.playout.all():
+            utterance.interruptible, utterance.released = False, True
+        if message.strip():
+            mouth.say(message, said=context.say(), interruptible=False)
+        if mouth.playout.idle:
+            self.now(reason)
+
+    def look(self) -> None:
+        """To be called when something has been played to its end."""
+        if self.reason is not None and self._mouth is not None and self._mouth.playout.idle:
+            self.now(self.reason)
+
+    def now(self, reason: str) -> None:
+        """Hang up without another word."""
+        self.close()
+        if not self._ended:
+            self._ended, self.reason = True, reason
+            self._world.end(reason)
+
+    def close(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()

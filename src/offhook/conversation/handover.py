@@ -1,0 +1,76 @@
+"""What the next assistant knows of the conversation that it takes over (wire-facts §2.4, §7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from offhook.language.base import Message
+
+Messages = list[Message]
+
+
+def arrange(
+    destination: Mapping[str, Any],
+    by_transfer: bool,
+    previous: Sequence[Message],
+    history: Messages,
+    following: Sequence[Message],
+) -> tuple[Messages, Messages]:
+    """The messages that stand before the conversation, and the conversation, as the next assistant sees them.
+
+    `by_transfer`: the destination is one of a transferCall tool, so its `transferMode` tells how; otherwise
+    its `contextEngineeringPlan` does. `previous`, `following`: the prompts of the assistant that leaves and
+    of the one that comes."""
+    before, after = [dict(m) for m in previous], [dict(m) for m in following]
+    if by_transfer:
+        mode = destination.get("transferMode", "rolling-history")
+        if mode == "delete-history":
+            return after, []
+        if mode == "swap-system-message-in-history":
+            return after, history
+        if mode == "swap-system-message-in-history-and-remove-transfer-tool-messages":
+            return after, _without_last_tools(history)
+        return before, [*history, *after]
+    plan = destination.get("contextEngineeringPlan") or {}
+    kind = plan.get("type", "all")
+    if kind == "none":
+        return after, []
+    if kind == "lastNMessages":
+        return after, _last(history, int(plan.get("maxMessages") or 0))
+    if kind == "userAndAssistantMessages":
+        return after, _spoken_only(history)
+    return after, [*before, *history] if kind == "previousAssistantMessages" else history
+
+
+def _last(history: Messages, most: int) -> Messages:
+    """The last messages; a tool's answer whose question would be cut off is left out."""
+    kept = history[len(history) - most :] if most else []
+    while kept and kept[0].get("role") == "tool":
+        kept = kept[1:]
+    return kept
+
+
+def _spoken_only(history: Messages) -> Messages:
+    """What was said, without tools."""
+    return [
+        {"role": message["role"], "content": message["content"]}
+        for message in history
+        if message.get("role") in ("user", "assistant") and message.get("content")
+    ]
+
+
+def _without_last_tools(history: Messages) -> Messages:
+    """Without the call that led to the hand-over, and its result."""
+    last = max((index for index, message in enumerate(history) if message.get("tool_calls")), default=None)
+    if last is None:
+        return history
+    asked = {call["id"] for call in history[last]["tool_calls"]}
+    kept: Messages = []
+    for index, message in enumerate(history):
+        if index == last:
+            if message.get("content"):
+                kept.append({"role": "assistant", "content": message["content"]})
+        elif message.get("tool_call_id") not in asked:
+            kept.append(message)
+    return kept

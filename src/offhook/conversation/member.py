@@ -1,0 +1,113 @@
+"""An assistant at work: its settings and its three engines."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from offhook.conversation.profile import Profile, profile_of
+from offhook.conversation.tools import Toolbox
+from offhook.language.base import LanguageModel, ModelError
+from offhook.schema.assistant import Assistant
+from offhook.speech.base import EngineError, FailureSink, Transcriber, TranscriptSink, Voice
+
+log = logging.getLogger(__name__)
+
+START_PATIENCE = 15.0
+"""Seconds for all engines to be ready."""
+CLOSE_PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    transcriber: Transcriber
+    model: LanguageModel
+    voice: Voice
+
+
+EngineFactory = Callable[[Assistant], Engines]
+"""Raises EngineError or ModelError for settings that are not served."""
+
+
+def ended_reason(error: EngineError | ModelError) -> str:
+    """The call's endedReason (wire-facts Appendix A). Providers named for their stage, like `custom-voice`,
+    do not name it twice."""
+    if isinstance(error, ModelError):
+        return f"pipeline-error-{error.provider}-{error.suffix}"
+    if error.stage == "model":
+        return f"pipeline-error-{error.provider}-llm-failed"
+    provider = error.provider.removesuffix(f"-{error.stage}")
+    return f"pipeline-error-{provider}-{error.stage}-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    assistant: Assistant
+    profile: Profile
+    toolbox: Toolbox
+    engines: Engines
+
+    @staticmethod
+    async def start(
+        assistant: Assistant,
+        engines: EngineFactory,
+        on_transcript: TranscriptSink,
+        on_failure: FailureSink,
+    ) -> Member:
+        """With all engines ready. Raises EngineError or ModelError, with nothing left open."""
+        profile = profile_of(assistant)
+        built = engines(assistant)
+        member = Member(assistant, profile, Toolbox(profile.tools), built)
+        starting = [
+            asyncio.ensure_future(start)
+            for start in (
+                built.transcriber.start(on_transcript, on_failure),
+                built.model.start(),
+                built.voice.start(),
+            )
+        ]
+        try:
+            async with asyncio.timeout(START_PATIENCE):
+                await asyncio.gather(*starting)
+        except TimeoutError:
+            error = _slowest(built, starting)
+            await _end_all(starting)
+            await member.close()
+            raise error from None
+        except BaseException:
+            await _end_all(starting)
+            await member.close()
+            raise
+        return member
+
+    async def close(self) -> None:
+        """Never raises; an engine that will not close is left behind with a line in the log."""
+        engines = self.engines
+        for engine in (engines.transcriber, engines.model, engines.voice):
+            try:
+                async with asyncio.timeout(CLOSE_PATIENCE):
+                    await engine.close()
+            except Exception:
+                log.exception("the %s engine of %s did not close", type(engine).__name__, engine.provider)
+
+
+def _slowest(engines: Engines, starting: Sequence[asyncio.Future[None]]) -> EngineError | ModelError:
+    """Who was not ready in time: the first that has no result."""
+    detail = f"not ready within {START_PATIENCE:g} s"
+    errors: tuple[EngineError | ModelError, ...] = (
+        EngineError("transcriber", engines.transcriber.provider, detail),
+        ModelError(engines.model.provider, detail),
+        EngineError("voice", engines.voice.provider, detail),
+    )
+    late = [
+        error for error, start in zip(errors, starting, strict=True) if start.cancelled() or not start.done()
+    ]
+    return late[0] if late else errors[0]
+
+
+async def _end_all(starting: Sequence[asyncio.Future[None]]) -> None:
+    for start in starting:
+        start.cancel()
+    await asyncio.gather(*starting, return_exceptions=True)

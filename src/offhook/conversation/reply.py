@@ -1,0 +1,204 @@
+"""One reply of the assistant's: the model is asked, its words go to the mouth, its tools are run, and it is
+asked again with their results, until it has nothing more to say."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Protocol
+
+from offhook.conversation.chunks import Chunker
+from offhook.conversation.context import Context, Said
+from offhook.conversation.events import Event, ModelOutput, ModelUsed
+from offhook.conversation.member import Member
+from offhook.conversation.metrics import Marks
+from offhook.conversation.speaking import Utterance
+from offhook.conversation.toolrun import ToolRun, ToolStage
+from offhook.conversation.transcript import call_to_wire
+from offhook.conversation.voicing import Mouth, closing, next_within
+from offhook.language.base import Finished, ModelError, Text, ToolCall
+from offhook.language.base import Reply as Output
+
+log = logging.getLogger(__name__)
+
+MODEL_PATIENCE = 20.0
+"""Seconds to wait for a model's next output."""
+MOST_ROUNDS = 8
+"""How often the model may call tools before it has to answer."""
+
+
+class ReplyStage(ToolStage, Protocol):
+    """What a reply needs of the conversation around it."""
+
+    member: Member
+    context: Context
+    mouth: Mouth
+
+    def next_turn(self) -> int: ...
+
+    def tell(self, event: Event) -> None: ...
+
+    def engine_failed(self, error: ModelError) -> None: ...
+
+    def reply_acts(self, reply: Reply) -> None:
+        """Tools are about to be run: there is no taking the reply back."""
+        ...
+
+    def reply_done(self, reply: Reply) -> None:
+        """No more words will come; what there are may still be playing."""
+        ...
+
+
+class Reply:
+    """Made in advance: nothing is heard and no tool is run before `release`."""
+
+    def __init__(self, stage: ReplyStage, previous: Reply | None = None) -> None:
+        """`previous`: a reply that still acts; its tools are waited for."""
+        self.marks = Marks()
+        self.measured = False
+        self.utterances: list[Utterance] = []
+        self.done = False
+        self.acting = False
+        self.superseded = False
+        self._stage = stage
+        self.previous = previous
+        self._may_be_heard = asyncio.Event()
+        self._untold: list[ModelOutput] = []
+        self.task = asyncio.get_running_loop().create_task(self._run())
+
+    @property
+    def released(self) -> bool:
+        return self._may_be_heard.is_set()
+
+    @property
+    def live(self) -> bool:
+        """Will there be more of it, or is there something left of it to be heard?"""
+        return not self.done or bool(self.utterances)
+
+    def release(self) -> None:
+        self._may_be_heard.set()
+        for utterance in self.utterances:
+            utterance.released = True
+        for output in self._untold:
+            self._stage.tell(output)
+        self._untold.clear()
+
+    def hold(self) -> None:
+        """What has not begun to be heard waits for another release."""
+        self._may_be_heard.clear()
+        for utterance in self.utterances:
+            utterance.released = False
+
+    def drop(self) -> None:
+        """Give it up. Tools that run are left to end, so that their results are known."""
+        self.superseded = True
+        for utterance in list(self.utterances):
+            self.forget(utterance)
+        if not self.acting:
+            self.task.cancel()
+            self.done = True  # `previous` stays known: the reply that takes this one's place waits for it
+
+    def forget(self, utterance: Utterance) -> None:
+        """An utterance that will not be heard."""
+        self._stage.mouth.drop(utterance)
+        said = utterance.said
+        if said is not None and utterance.turn < 0:
+            said.text = ""
+            if not said.calls:
+                self._stage.context.forget(said)
+        if utterance in self.utterances:
+            self.utterances.remove(utterance)
+
+    def utter(self, text: str, said: Said | None, interruptible: bool = True) -> Utterance:
+        """Say something of this reply's that is not the model's: a filler, a tool's message."""
+        utterance = self._stage.mouth.say(
+            text, said=said, interruptible=interruptible, reply=True, released=self.released
+        )
+        self.utterances.append(utterance)
+        return utterance
+
+    async def _run(self) -> None:
+        try:
+            if self.previous is not None:
+                await self._wait_for(self.previous)
+            for number in range(MOST_ROUNDS + 1):
+                said, calls = await self._ask(tools=number < MOST_ROUNDS)
+                if not calls:
+                    break
+                await self._may_be_heard.wait()
+                self.acting = True
+                self._stage.reply_acts(self)
+                again = await ToolRun(self._stage, self, said, calls).run()
+                self.acting = False
+                if not again or self.superseded:
+                    break
+        except ModelError as error:
+            self._stage.engine_failed(error)
+        except Exception as error:
+            log.exception("a reply failed")
+            provider = self._stage.member.engines.model.provider
+            self._stage.engine_failed(ModelError(provider, type(error).__name__))
+        finally:
+            self.acting = False
+            self.done = True
+        self.previous = None
+        self._stage.reply_done(self)
+
+    @staticmethod
+    async def _wait_for(previous: Reply) -> None:
+        await asyncio.wait([previous.task])
+
+    async def _ask(self, tools: bool) -> tuple[Said, list[ToolCall]]:
+        """One request to the model: its words are on their way to the mouth when this returns."""
+        stage, member = self._stage, self._stage.member
+        model = member.engines.model
+        messages = stage.context.messages()
+        said = stage.context.say()
+        first = not self.utterances and self.marks.asked is None
+        utterance = stage.mouth.utter(
+            said=said, reply=True, released=self.released, marks=self.marks if first else None
+        )
+        self.utterances.append(utterance)
+        if first:
+            self.marks.asked = asyncio.get_running_loop().time()
+        chunker = Chunker(member.profile.chunks)
+        calls: list[ToolCall] = []
+        async with closing(model.respond(messages, member.toolbox.definitions if tools else ())) as stream:
+            while True:
+                try:
+                    item = await next_within(stream, MODEL_PATIENCE)
+                except TimeoutError:
+                    raise ModelError(model.provider, f"no output for {MODEL_PATIENCE:g} s") from None
+                if item is None:
+                    break
+                self._take(item, utterance, chunker, calls)
+        if (rest := chunker.flush()) is not None:
+            self._say(utterance, rest)
+        stage.mouth.close_utterance(utterance)
+        if not utterance.pieces and not calls:
+            log.warning("the model of %s answered nothing", model.provider)
+        return said, calls
+
+    def _take(self, item: Output, utterance: Utterance, chunker: Chunker, calls: list[ToolCall]) -> None:
+        if isinstance(item, Text):
+            self._tell(item.text)
+            for piece in chunker.feed(item.text):
+                self._say(utterance, piece)
+        elif isinstance(item, ToolCall):
+            calls.append(item)
+            self._tell(call_to_wire(item))
+        elif isinstance(item, Finished) and item.prompt_tokens is not None:
+            self._stage.tell(ModelUsed(item.prompt_tokens, item.completion_tokens or 0))
+
+    def _say(self, utterance: Utterance, piece: str) -> None:
+        if self.marks.first_piece is None:
+            self.marks.first_piece = asyncio.get_running_loop().time()
+        self._stage.mouth.add(utterance, piece)
+
+    def _tell(self, output: str | dict[str, Any]) -> None:
+        """Outputs of a reply that may yet be dropped are kept back."""
+        told = ModelOutput(output, self._stage.next_turn())
+        if self.released:
+            self._stage.tell(told)
+        else:
+            self._untold.append(told)

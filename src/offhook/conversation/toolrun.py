@@ -1,0 +1,230 @@
+"""Running what the model called: one `ToolRun` for the calls of one answer (wire-facts §6, §7)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Protocol
+
+from offhook.conversation import tools as toolbox
+from offhook.conversation.context import Context, Said
+from offhook.conversation.events import ToolOutcome, World
+from offhook.conversation.member import Member
+from offhook.conversation.speaking import Utterance
+from offhook.conversation.tools import SpokenMessage, Tool
+from offhook.language.base import ToolCall
+
+log = logging.getLogger(__name__)
+
+TOOL_PATIENCE = 320.0
+"""Seconds; tools have their own, shorter timeouts (at most 300 s)."""
+SPEAKING_PATIENCE = 60.0
+"""Seconds for a message to be spoken before something that waits for it goes on regardless."""
+
+
+class ToolStage(Protocol):
+    """What tools need of the conversation around them."""
+
+    member: Member
+    context: Context
+    world: World
+    rng: random.Random
+
+    def render(self, text: str, more: Mapping[str, Any]) -> str: ...
+
+    def note_calls(self, calls: Sequence[ToolCall]) -> None: ...
+
+    def note_result(self, call: ToolCall, result: str) -> None: ...
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None: ...
+
+    def finish(self, reason: str, message: str) -> None:
+        """End the call when what is queued, and `message`, have been played."""
+        ...
+
+    async def hire(self, destination: Mapping[str, Any]) -> Member | None:
+        """The assistant that a destination names, with its engines ready; None if there is none."""
+        ...
+
+    def hand_over(self, member: Member, destination: Mapping[str, Any], by_transfer: bool) -> None:
+        """Let that assistant go on with the conversation."""
+        ...
+
+    def transfer(self, destination: Mapping[str, Any]) -> None: ...
+
+
+class Speaker(Protocol):
+    """The reply that the tools belong to."""
+
+    superseded: bool
+
+    def utter(self, text: str, said: Said | None, interruptible: bool = True) -> Utterance: ...
+
+
+class ToolRun:
+    def __init__(self, stage: ToolStage, reply: Speaker, said: Said, calls: Sequence[ToolCall]) -> None:
+        self._stage = stage
+        self._reply = reply
+        self._said = said
+        self._calls = calls
+        self._ask_model = False
+
+    async def run(self) -> bool:
+        """Run all calls, those that can at the same time; True if the model is to be asked again."""
+        self._said.calls = list(self._calls)
+        self._stage.note_calls(self._calls)
+        await asyncio.gather(*(self._run_one(call) for call in self._calls))
+        return self._ask_model
+
+    async def _run_one(self, call: ToolCall) -> None:
+        tool = self._stage.member.toolbox.find(call.name)
+        if tool is None:
+            self._result(call, f"There is no tool named {call.name}.")
+            self._ask_model = True
+            return
+        kind = tool.get("type")
+        if kind == "endCall":
+            self._end_call(tool, call)
+        elif kind == "transferCall":
+            await self._transfer(tool, call)
+        elif kind == "handoff":
+            await self._hand_off(tool, call)
+        elif tool.get("async"):
+            self._run_unwatched(tool, call)
+        else:
+            await self._run_watched(tool, call)
+
+    # the assistant's own tools
+
+    def _end_call(self, tool: Tool, call: ToolCall) -> None:
+        message = self._pick(tool, "request-start", call)
+        self._result(call, "The call is being ended.")
+        text = message.text if message else self._stage.member.profile.end_call_message
+        self._stage.finish("assistant-ended-call", text)
+
+    async def _transfer(self, tool: Tool, call: ToolCall) -> None:
+        destination = toolbox.choose_destination(tool, call.arguments)
+        if destination is None and not toolbox.destinations_of(tool):
+            destination = await self._stage.world.transfer_destination(tool, call)
+        if destination is None:
+            self._refused(tool, call, "There is no such destination.")
+            return
+        start = self._pick(tool, "request-start", call)
+        message = toolbox.content_of(destination.get("message"))
+        if message is None:
+            message = start.text if start else toolbox.TRANSFER_MESSAGE
+        await self._spoken(self._stage.render(message, call.arguments))
+        if destination.get("type") == "assistant":
+            await self._go_over(tool, call, destination, by_transfer=True)
+            return
+        self._result(call, "The call is being transferred.")
+        self._stage.transfer(destination)
+
+    async def _hand_off(self, tool: Tool, call: ToolCall) -> None:
+        destination = toolbox.choose_destination(tool, call.arguments)
+        if destination is None:
+            self._refused(tool, call, "There is no such destination.")
+            return
+        start = self._pick(tool, "request-start", call)
+        await self._spoken(start.text if start else "")
+        await self._go_over(tool, call, destination, by_transfer=False)
+
+    async def _go_over(
+        self, tool: Tool, call: ToolCall, destination: Mapping[str, Any], by_transfer: bool
+    ) -> None:
+        member = await self._stage.hire(destination)
+        if member is None:
+            self._refused(tool, call, "The assistant could not be reached.")
+            return
+        self._result(call, str(tool.get("defaultResult") or "Handed over."))
+        self._stage.hand_over(member, destination, by_transfer)
+
+    def _refused(self, tool: Tool, call: ToolCall, error: str) -> None:
+        self._conclude(tool, call, ToolOutcome(error=error))
+
+    # tools that live elsewhere
+
+    def _run_unwatched(self, tool: Tool, call: ToolCall) -> None:
+        """An async tool: its answer is not waited for and not used."""
+
+        async def run() -> None:
+            await self._outcome(tool, call)
+
+        self._stage.in_background(run())
+        self._conclude(tool, call, ToolOutcome(result="The request was sent."))
+
+    async def _run_watched(self, tool: Tool, call: ToolCall) -> None:
+        start = self._pick(tool, "request-start", call)
+        if start is not None:
+            if start.blocking:
+                await self._spoken(start.text, interruptible=True)
+            elif start.text:
+                self._reply.utter(start.text, None)
+        elif not self._said.text and tool.get("type") not in toolbox.SILENT_BY_DEFAULT:
+            self._reply.utter(self._stage.rng.choice(toolbox.FILLERS), None)
+        delays = toolbox.delayed_messages(tool, call.arguments, self._stage.rng, self._stage.render)
+        loop = asyncio.get_running_loop()
+        timers = [loop.call_later(each.delay, self._say_delayed, each) for each in delays]
+        try:
+            outcome = await self._outcome(tool, call)
+        finally:
+            for timer in timers:
+                timer.cancel()
+        self._conclude(tool, call, outcome)
+
+    def _say_delayed(self, message: SpokenMessage) -> None:
+        if message.text and not self._reply.superseded:
+            self._reply.utter(message.text, None)
+
+    async def _outcome(self, tool: Tool, call: ToolCall) -> ToolOutcome:
+        try:
+            async with asyncio.timeout(TOOL_PATIENCE):
+                return await self._stage.world.run_tool(tool, call)
+        except TimeoutError:
+            return ToolOutcome(error="The tool did not answer in time.")
+        except Exception:
+            log.exception("running the tool %s failed", call.name)
+            return ToolOutcome(error="The tool could not be run.")
+
+    def _conclude(self, tool: Tool, call: ToolCall, outcome: ToolOutcome) -> None:
+        """Note the result and find what is said about it: the answer's own message, else the tool's, else
+        what the model makes of it."""
+        failed = outcome.error is not None
+        self._result(call, (outcome.error if failed else outcome.result) or "")
+        if outcome.message is not None:
+            self._speak(SpokenMessage(outcome.message, end_call_after=outcome.end_call_after))
+            return
+        message = self._pick(tool, "request-failed" if failed else "request-complete", call)
+        if message is not None and message.role == "assistant":
+            self._speak(message)
+            return
+        if message is not None:
+            self._stage.context.add({"role": "system", "content": message.text})
+        self._ask_model = True
+
+    def _speak(self, message: SpokenMessage) -> None:
+        if message.end_call_after:
+            self._stage.finish("assistant-ended-call-after-message-spoken", message.text)
+        elif message.text and not self._reply.superseded:
+            self._reply.utter(message.text, self._stage.context.say())
+
+    async def _spoken(self, text: str, interruptible: bool = False) -> None:
+        """Say `text` after what the model said, and wait until all of it was heard or cut short."""
+        if not text.strip():
+            return
+        ended = asyncio.Event()
+        self._reply.utter(text, None, interruptible).on_end.append(lambda _: ended.set())
+        try:
+            async with asyncio.timeout(SPEAKING_PATIENCE):
+                await ended.wait()
+        except TimeoutError:
+            log.warning("a message was not spoken within %g s", SPEAKING_PATIENCE)
+
+    def _result(self, call: ToolCall, result: str) -> None:
+        self._said.results[call.id] = result
+        self._stage.note_result(call, result)
+
+    def _pick(self, tool: Tool, kind: toolbox.MessageKind, call: ToolCall) -> SpokenMessage | None:
+        return toolbox.pick_message(tool, kind, call.arguments, self._stage.rng, self._stage.render)
