@@ -69,9 +69,7 @@ class LanguageModel(Protocol):
         """Warm up. Raises ModelError."""
         ...
 
-    def respond(
-        self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
-    ) -> AsyncIterator[Reply]:
+    def respond(self, messages: Sequence[Message], tools: Sequence[ToolDefinition]) -> AsyncIterator[Reply]:
         """Stream one reply; the last item is `Finished`. Closing the iterator cancels the request.
         Raises ModelError from the iteration."""
         ...

@@ -21,6 +21,7 @@ LONGEST_REPLY = 180 * SAMPLE_RATE * 2
 CHUNK_TIMEOUT = 10.0
 """Seconds between two pieces of one reply."""
 
+_TOLD = frozenset({"call", "phoneNumber", "customer", "assistant"})
 _LONGEST_MESSAGE = 4096
 _LONGEST_WAV_HEADER = 1024
 _PCM = 1
@@ -182,7 +183,7 @@ class CustomVoice:
     def _message(self, text: str) -> Mapping[str, object]:
         return {
             "timestamp": round(self._now() * 1000),
-            **self._context(),
+            **{name: value for name, value in self._context().items() if name in _TOLD},
             "type": "voice-request",
             "text": text,
             "sampleRate": SAMPLE_RATE,

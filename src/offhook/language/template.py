@@ -1,0 +1,254 @@
+"""Templates in prompts, messages and tool fields: Liquid as LiquidJS reads it (wire-facts §5.2).
+
+The owner of an assistant writes them, so they are bounded as everything from outside is: in length, loops,
+output and in the work of filters. They reach no file and no other template.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from liquid import Environment
+from liquid.context import RenderContext
+from liquid.exceptions import FilterArgumentError, LiquidError
+from liquid.filter import with_context
+from liquid.template import BoundTemplate
+from liquid.undefined import is_undefined
+
+log = logging.getLogger(__name__)
+
+LONGEST_TEMPLATE = 200_000
+"""Characters; a longer text is not read as a template. So is the output bounded, in bytes."""
+
+_LONGEST_STRING = 100_000
+_LONGEST_LIST = 10_000
+_LONGEST_DATE_FORMAT = 200
+_MOST_WORK = 20_000
+_SHORT_TEMPLATE = 4096
+_NOW = " now"  # with a space: no template can name them
+_WORK = " work"
+
+_Filter = Callable[..., Any]
+
+
+def builtin_variables(now: float) -> dict[str, object]:
+    """The clock's variables, in UTC; `now` in seconds since the epoch."""
+    at = datetime.fromtimestamp(now, UTC)
+    date = f"{at:%b} {at.day}, {at.year}"
+    time = f"{at.hour % 12 or 12}:{at:%M} {'AM' if at.hour < 12 else 'PM'}"
+    return {
+        "now": f"{date} {time}",
+        "date": date,
+        "time": time,
+        "month": f"{at:%B}",
+        "day": str(at.day),
+        "year": str(at.year),
+        "currentDateTime": f"{date} {time}",
+    }
+
+
+def render(text: str, variables: Mapping[str, object], now: float) -> str:
+    """`text` with its templates filled from `variables` and the clock's (`variables` win). `now`: seconds
+    since the epoch.
+
+    A variable `first-name` can also be written `{{first_name}}` (wire-facts §2.2). A missing one is blank.
+    What is no valid template, or asks for too much, comes back as it was written."""
+    if "{{" not in text and "{%" not in text:
+        return text
+    template = _parse(text)
+    if template is None:
+        return text
+    names = {**builtin_variables(now), **_with_underscores(variables), _NOW: now, _WORK: [0]}
+    try:
+        return template.render(names)
+    except (LiquidError, ArithmeticError, TypeError, ValueError, RecursionError) as error:
+        _warn(text[:80], _brief(error))
+        return text
+
+
+def _with_underscores(variables: Mapping[str, object]) -> dict[str, object]:
+    aliases = {name.replace("-", "_"): value for name, value in variables.items() if "-" in name}
+    return {**aliases, **variables}
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+
+
+@functools.lru_cache(maxsize=512)
+def _warn(start: str, error: str) -> None:
+    """Cached, so that a template used in every call is complained of once."""
+    log.warning("a template is left as it was written: %s: %r", error, start)
+
+
+@functools.lru_cache(maxsize=512)
+def _parse(text: str) -> BoundTemplate | None:
+    if len(text) > LONGEST_TEMPLATE:
+        _warn(text[:80], "it is too long")
+        return None
+    environment = _SHORT if len(text) <= _SHORT_TEMPLATE else _LONG
+    try:
+        return environment.from_string(text)
+    except (LiquidError, RecursionError, ValueError) as error:
+        _warn(text[:80], _brief(error))
+        return None
+
+
+class _TooMuch(FilterArgumentError):
+    def __init__(self, what: str) -> None:
+        super().__init__(what, token=None)
+
+
+def _spend(context: RenderContext, values: tuple[object, ...]) -> None:
+    """Count the work of one filter call; refuse arguments that only exist to be expanded."""
+    work = context.globals[_WORK]
+    assert isinstance(work, list)
+    work[0] += 1
+    for value in values:
+        if isinstance(value, range) and len(value) > _LONGEST_LIST:
+            raise _TooMuch("too long a range")
+        if isinstance(value, int) and value.bit_length() > 1024:
+            raise _TooMuch("too large a number")
+        if isinstance(value, str | list | tuple):
+            work[0] += len(value) // 1000
+    if work[0] > _MOST_WORK:
+        raise _TooMuch("too much work for filters")
+
+
+def _bounded(function: _Filter) -> _Filter:
+    """A filter of the library with its arguments and its result held to a size."""
+
+    @functools.wraps(function)
+    def bounded(*values: Any, context: RenderContext, **named: Any) -> Any:
+        _spend(context, (*values, *named.values()))
+        if getattr(function, "with_context", False):
+            named["context"] = context
+        if getattr(function, "with_environment", False):
+            named["environment"] = context.env
+        result = function(*values, **named)
+        if isinstance(result, str) and len(result) > _LONGEST_STRING:
+            raise _TooMuch("too long a string")
+        if isinstance(result, list | tuple) and len(result) > _LONGEST_LIST:
+            raise _TooMuch("too long a list")
+        return result
+
+    return with_context(bounded)
+
+
+def _growing(function: _Filter, size: Callable[..., int]) -> _Filter:
+    """A filter whose result may be a product of its arguments: its size is known before it is made."""
+
+    @functools.wraps(function)
+    def growing(*values: Any, **named: Any) -> Any:
+        if size(*[_text(value) if not isinstance(value, list | tuple) else value for value in values]) > (
+            _LONGEST_STRING
+        ):
+            raise _TooMuch("too long a string")
+        return function(*values, **named)
+
+    return growing
+
+
+def _text(value: object) -> str:
+    return "" if value is None or is_undefined(value) else str(value)
+
+
+def _replaced(text: str = "", old: str = "", new: str = "") -> int:
+    return len(text) + text.count(old) * len(new)
+
+
+def _joined(items: object = "", separator: str = " ") -> int:
+    parts = items if isinstance(items, list | tuple) else [items]
+    return sum(len(_text(part)) + len(separator) for part in parts)
+
+
+@with_context
+def _date(value: Any, form: Any = "", zone: Any = None, *, context: RenderContext) -> str:
+    """`{{ "now" | date: "%H:%M", "Europe/Berlin" }}`: strftime of a moment in a time zone, UTC without one.
+    What is no moment comes back unchanged."""
+    if is_undefined(value) or value is None:
+        return ""
+    form = _text(form)
+    if len(form) > _LONGEST_DATE_FORMAT:
+        raise _TooMuch("too long a date format")
+    now = context.globals[_NOW]
+    assert isinstance(now, float | int)
+    at = _moment(value, float(now))
+    if at is None or not form:
+        return str(value)
+    return at.astimezone(_zone(zone)).strftime(form)
+
+
+def _moment(value: object, now: float) -> datetime | None:
+    try:
+        if isinstance(value, datetime):
+            return value if value.tzinfo else value.replace(tzinfo=UTC)
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC)
+        text = str(value).strip()
+        if text in ("now", "today"):
+            return datetime.fromtimestamp(now, UTC)
+        if text.isdecimal():
+            return datetime.fromtimestamp(int(text[:15]), UTC)
+        return _parsed(text)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _parsed(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        for form in ("%b %d, %Y %I:%M %p", "%b %d, %Y", "%B %d, %Y"):
+            try:
+                at = datetime.strptime(text, form)
+                break
+            except ValueError:
+                continue
+        else:
+            return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _zone(zone: object) -> tzinfo:
+    """A name of the time zone database, or LiquidJS's number: minutes that UTC is ahead of it."""
+    if isinstance(zone, int) and abs(zone) < 1440:
+        return timezone(timedelta(minutes=-zone))
+    if isinstance(zone, str) and zone:
+        try:
+            return ZoneInfo(zone)
+        except (KeyError, ValueError, OSError):
+            _warn(zone[:80], "an unknown time zone, UTC is taken")
+    return UTC
+
+
+class _ShortTemplates(Environment):
+    loop_iteration_limit = 2000
+    output_stream_limit = LONGEST_TEMPLATE
+    local_namespace_limit = 500_000
+
+
+class _LongTemplates(_ShortTemplates):
+    loop_iteration_limit = 200
+
+
+def _environment(kind: type[Environment]) -> Environment:
+    # A filter or a variable that does not exist changes nothing, as in LiquidJS.
+    environment = kind(strict_filters=False)
+    sizes: dict[str, Callable[..., int]] = {"replace": _replaced, "join": _joined}
+    for name, function in list(environment.filters.items()):
+        known = _growing(function, sizes[name]) if name in sizes else function
+        environment.add_filter(name, _bounded(known))
+    environment.add_filter("date", _bounded(_date))
+    for name in ("include", "render"):
+        del environment.tags[name]
+    return environment
+
+
+_SHORT = _environment(_ShortTemplates)
+_LONG = _environment(_LongTemplates)

@@ -1,0 +1,181 @@
+"""Words as the extractive model compares them: without endings, by what they are about, and forgiving what
+a transcriber mishears."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_POSSESSIVE = re.compile(r"['’](?:s|re|ll|d|ve|m)$")
+
+
+def word_set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+STOP = word_set(
+    """a about accept ah all also always am an and any are as at back be been bring building business but
+    by call can clinic come company could did do does doing done dont else example find for from get
+    give go going gonna good got had has have having he hello help her hey hi him his how i id if
+    ill im in into is it its ive just know let like look looking make may me might mine moment more
+    most my need no not now of off office oh ok okay on one or our out place please practice
+    question really restaurant right said say see shall she shop should so some somebody someone
+    something sorry store such sure take tell than thank thanks that thats the their them then there
+    these they thing think this those time to told too uh um up us use very wanna want was we well
+    were what whats when which while who whom why will with work would yeah yes yet you your youre
+    yours"""
+)
+"""Words that say nothing about what is asked for on the phone of a business."""
+
+_ENDINGS = (
+    ("ations", "at"),
+    ("ation", "at"),
+    ("ings", ""),
+    ("ing", ""),
+    ("ions", ""),
+    ("ion", ""),
+    ("ies", "y"),
+    ("ied", "y"),
+    ("ly", ""),
+    ("ed", ""),
+    ("es", ""),
+    ("s", ""),
+    ("e", ""),
+)
+_WEEKDAYS = word_set("monday tuesday wednesday thursday friday saturday sunday")
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words, "what's" as "what"."""
+    bare = (_POSSESSIVE.sub("", word) for word in _WORD.findall(text.lower()))
+    return [word.replace("'", "").replace("’", "") for word in bare]
+
+
+@functools.lru_cache(maxsize=8192)
+def stem(word: str) -> str:
+    """The word without its ending: opening, opened, opens -> open; located, location -> locat."""
+    if word.removesuffix("s") in _WEEKDAYS:
+        return word.removesuffix("s")
+    if len(word) <= 3 or word.isdigit():
+        return word
+    for ending, instead in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            word = word[: len(word) - len(ending)] + instead
+            break
+    if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "lsz":
+        word = word[:-1]
+    return word[:-1] if len(word) > 4 and word.endswith("e") else word
+
+
+def _stem_set(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in text.split())
+
+
+SOFT = _stem_set(
+    """today tomorrow tonight morning afternoon evening week weekend month year day monday tuesday wednesday
+    thursday friday saturday sunday next last first new old long soon early late january february march april
+    june july august september october november december"""
+)
+"""Stems that narrow a question but are seldom what it is about."""
+
+CONCEPTS: Mapping[str, frozenset[str]] = {
+    concept: _stem_set(text)
+    for concept, text in {
+        "hours": "open opening close closing closed hours hour schedule",
+        "address": "address location located locate direction directions street avenue road",
+        "price": "price pricing cost fee charge rate expensive cheap dollar euro pound",
+        "insurance": "insurance insured insure coverage cover copay",
+        "appointment": "appointment book booking reserve reservation schedule slot visit",
+        "cancel": "cancel cancellation reschedule",
+        "refund": "refund return exchange",
+        "phone": "phone telephone",
+        "email": "email mail",
+        "website": "website web site online url",
+        "parking": "park parking garage",
+        "payment": "pay payment card cash credit debit invoice",
+        "delivery": "deliver delivery ship shipping",
+        "language": "language spanish french german english italian portuguese chinese",
+        "doctor": "doctor dentist physician hygienist",
+        "emergency": "emergency emergencies urgent",
+        "service": "service offer provide treatment product menu sell",
+        "pet": "pet dog cat animal",
+        "wheelchair": "wheelchair accessible accessibility",
+        "wifi": "wifi internet",
+    }.items()
+}
+"""What phone callers ask for, each with the stems of its words."""
+
+NAMES: Mapping[str, str] = {
+    "hours": "our opening hours",
+    "address": "our address",
+    "price": "prices",
+    "insurance": "insurance",
+    "appointment": "appointments",
+    "cancel": "cancellations",
+    "refund": "returns",
+    "phone": "our phone number",
+    "email": "our email address",
+    "website": "our website",
+    "parking": "parking",
+    "payment": "payment",
+    "delivery": "delivery",
+    "language": "languages",
+    "doctor": "our doctors",
+    "emergency": "emergencies",
+    "service": "what we offer",
+    "pet": "pets",
+    "wheelchair": "access by wheelchair",
+    "wifi": "wireless internet",
+}
+"""How a concept is named to the caller."""
+
+_BY_STEM: dict[str, list[str]] = {}
+for _concept, _stems in CONCEPTS.items():
+    for _stem in _stems:
+        _BY_STEM.setdefault(_stem, []).append(_concept)
+
+
+def stems(text: str) -> list[str]:
+    """Stems of the words that mean something."""
+    found = (stem(word) for word in words(text) if word not in STOP)
+    return [each for each in found if each not in STOP]
+
+
+def concepts_of(some: Iterable[str]) -> set[str]:
+    """What these stems are about. An email address is no address."""
+    found = {concept for each in some for concept in _BY_STEM.get(each, ())}
+    if found & {"email", "website"}:
+        found.discard("address")
+    return found
+
+
+def is_concept_word(each: str) -> bool:
+    return each in _BY_STEM
+
+
+def alike(a: str, b: str) -> bool:
+    """The same word, or one that a transcriber may have made of it: one wrong letter in four or more, two in
+    seven or more, the first letter right."""
+    if a == b:
+        return True
+    shorter = min(len(a), len(b))
+    if shorter < 4 or a[0] != b[0] or a.isdigit() or b.isdigit():
+        return False
+    return distance(a, b, 2 if shorter >= 7 else 1) <= (2 if shorter >= 7 else 1)
+
+
+@functools.lru_cache(maxsize=16384)
+def distance(a: str, b: str, most: int) -> int:
+    """Levenshtein's; `most` + 1 stands for everything beyond `most`."""
+    if abs(len(a) - len(b)) > most:
+        return most + 1
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
+        if min(row) > most:
+            return most + 1
+    return min(row[-1], most + 1)
