@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from offhook.api.errors import BadRequest, NotFound, Unavailable
 from offhook.api.links import KINDS, RecordingKind
-from offhook.api.openapi import described, list_of, place
+from offhook.api.openapi import described, list_of, place, redirecting
 from offhook.api.paging import described_list, parse_list
 from offhook.api.recording import erase, recording_file
 from offhook.api.resource import found, listed, missing, resource
@@ -122,9 +122,7 @@ def _add_recording(routes: APIRouter, kind: RecordingKind) -> None:
         redirect,
         methods=["GET"],
         name=f"{kind}-recording",
-        summary=f"Redirect to the {kind} recording, for five minutes",
-        status_code=302,
-        response_model=None,
+        **redirecting(f"Redirect to the {kind} recording, for five minutes"),
     )
 
 

@@ -91,6 +91,28 @@ def described(
     }
 
 
+def redirecting(summary: str) -> Json:
+    """Arguments for a route that leads elsewhere."""
+    arguments = described(summary, {}, status=302)
+    arguments["responses"][302] = {
+        "description": "Where it is",
+        "headers": {"Location": {"schema": {"type": "string", "format": "uri-reference"}}},
+    }
+    return arguments
+
+
+def open_to_all(summary: str, content_type: str, schema: Json) -> Json:
+    """Arguments for a route that needs no key."""
+    return {
+        "summary": summary,
+        "openapi_extra": {"security": []},
+        "responses": {
+            200: {"description": HTTPStatus.OK.phrase, "content": {content_type: {"schema": schema}}},
+            "default": _response("A mistake", place(_ERROR)),
+        },
+    }
+
+
 def _response(description: str, schema: Json) -> Json:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 

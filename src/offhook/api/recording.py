@@ -13,8 +13,10 @@ from starlette.responses import FileResponse, Response
 
 from offhook.api.errors import NotFound
 from offhook.api.links import KINDS
+from offhook.api.openapi import open_to_all
 from offhook.api.services import Services
 
+_AUDIO: Final = {"type": "string", "format": "binary"}
 _CALL_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 
@@ -37,12 +39,10 @@ def erase(folder: Path, call_id: str) -> None:
 def router() -> APIRouter:
     routes = APIRouter(tags=["recording"])
 
-    @routes.api_route(
-        "/recording/{call_id}/{kind}",
-        methods=["GET", "HEAD"],
-        summary="The audio behind a signed link",
-        response_class=FileResponse,
-    )
+    path = "/recording/{call_id}/{kind}"
+
+    @routes.head(path, include_in_schema=False)
+    @routes.get(path, **open_to_all("The audio behind a signed link", "audio/wav", _AUDIO))
     async def play(
         request: Request,
         call_id: str,

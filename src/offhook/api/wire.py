@@ -24,7 +24,7 @@ class Wire:
         return TypeAdapter(self.kind)
 
     def document(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """The object as its wire type holds it: exactly what was given. Raises BadRequest, all mistakes in it."""
+        """The object as its wire type holds it: what was given. Raises BadRequest with all mistakes."""
         try:
             model = self.adapter.validate_python(value)
         except ValidationError as problem:

@@ -1,0 +1,210 @@
+"""Calls and their recordings over HTTP (wire-facts §8)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from .conftest import House, client_of
+from .test_phone_number import refused
+
+WAV = b"RIFF" + bytes(range(200)) * 4
+
+
+async def stored_call(house: House, status: str = "ended", **document: Any) -> str:
+    async with house.services.database.transaction() as tx:
+        record = await tx.calls.begin(
+            house.org_id, {"type": "inboundPhoneCall", "status": status, **document}, status=status
+        )
+    return record.id
+
+
+def recorded(house: House, call_id: str, *kinds: str) -> list[Path]:
+    folder = house.services.recordings
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{call_id}-{kind}.wav" for kind in kinds]
+    for file in files:
+        file.write_bytes(WAV)
+    return files
+
+
+async def test_a_call_is_shown_as_it_is_stored(client: httpx2.AsyncClient, house: House) -> None:
+    document = {
+        "endedReason": "customer-ended-call",
+        "startedAt": "2026-09-21T14:13:20.000Z",
+        "artifact": {"transcript": "AI: Hello\n", "messages": [{"role": "bot", "message": "Hello"}]},
+    }
+    call_id = await stored_call(house, **document)
+
+    body = (await client.get(f"/call/{call_id}")).json()
+
+    assert {name: body[name] for name in document} == document
+    assert (body["id"], body["orgId"], body["status"]) == (call_id, house.org_id, "ended")
+
+
+async def test_the_list_is_filtered(client: httpx2.AsyncClient, house: House) -> None:
+    first = await stored_call(house, assistantId="a", phoneNumberId="n")
+    second = await stored_call(house, assistantId="b", phoneNumberId="n")
+
+    async def ids(**query: str) -> list[str]:
+        return [call["id"] for call in (await client.get("/call", params=query)).json()]
+
+    assert await ids() == [second, first]
+    assert await ids(assistantId="a") == [first]
+    assert await ids(phoneNumberId="n", limit="1") == [second]
+    assert await ids(id=first) == [first]
+    assert await ids(assistantId="a", phoneNumberId="other") == []
+
+
+async def test_a_call_is_named_once_it_has_ended(client: httpx2.AsyncClient, house: House) -> None:
+    ended = await stored_call(house, transcript="AI: Hello")
+    going_on = await stored_call(house, "in-progress")
+
+    named = await client.patch(f"/call/{ended}", json={"name": "Good one"})
+    early = await client.patch(f"/call/{going_on}", json={"name": "Too early"})
+    other = await client.patch(f"/call/{ended}", json={"status": "ringing"})
+
+    assert (named.json()["name"], named.json()["transcript"]) == ("Good one", "AI: Hello")
+    assert "once it has ended" in str(await refused(early))
+    assert await refused(other) == ["property status should not exist"]
+
+
+@pytest.mark.parametrize("kind", ["mono", "stereo", "customer", "assistant"])
+async def test_a_recording_is_behind_a_redirect_that_needs_no_key(
+    client: httpx2.AsyncClient, house: House, kind: str
+) -> None:
+    call_id = await stored_call(house)
+    recorded(house, call_id, kind)
+
+    redirect = await client.get(f"/call/{call_id}/{kind}-recording")
+    async with client_of(house, None) as anyone:
+        whole = await anyone.get(redirect.headers["location"])
+        part = await anyone.get(redirect.headers["location"], headers={"Range": "bytes=4-7"})
+        head = await anyone.head(redirect.headers["location"])
+
+    assert redirect.status_code == 302
+    assert (whole.status_code, whole.content) == (200, WAV)
+    assert whole.headers["content-type"] == "audio/wav"
+    assert (part.status_code, part.content) == (206, WAV[4:8])
+    assert part.headers["content-range"] == f"bytes 4-7/{len(WAV)}"
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(WAV))
+
+
+async def test_a_redirect_expires_and_cannot_be_turned_to_another_file(
+    client: httpx2.AsyncClient, house: House
+) -> None:
+    call_id = await stored_call(house)
+    recorded(house, call_id, "mono", "stereo")
+    location = (await client.get(f"/call/{call_id}/mono-recording")).headers["location"]
+
+    turned = await client.get(location.replace("/mono?", "/stereo?"))
+    in_time = await client.get(location)
+    house.clock.seconds += 301
+    late = await client.get(location)
+
+    assert in_time.status_code == 200
+    for answer in (turned, late):
+        assert await refused(answer, 404) == "This link is not valid any more."
+
+
+async def test_a_lasting_link_works_until_the_call_is_erased(
+    client: httpx2.AsyncClient, house: House
+) -> None:
+    call_id = await stored_call(house)
+    recorded(house, call_id, "mono", "stereo")
+    url = house.services.links.lasting(call_id)["stereo"]
+    path = url.removeprefix(house.services.settings.base_url)
+    house.clock.seconds += 10_000_000
+
+    before = await client.get(path)
+    await client.delete(f"/call/{call_id}")
+    after = await client.get(path)
+
+    assert before.content == WAV
+    assert after.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["", "expires=0", "expires=x&signature=y", "expires=-1&signature=y", "signature=" + "y" * 500]
+)
+async def test_a_link_without_its_signature(client: httpx2.AsyncClient, house: House, query: str) -> None:
+    call_id = await stored_call(house)
+    recorded(house, call_id, "mono")
+
+    assert (await client.get(f"/recording/{call_id}/mono?{query}")).status_code in (400, 404)
+
+
+async def test_no_recording_and_not_yet(client: httpx2.AsyncClient, house: House) -> None:
+    unrecorded = await stored_call(house)
+    going_on = await stored_call(house, "in-progress")
+    recorded(house, going_on, "mono")
+
+    none = await client.get(f"/call/{unrecorded}/mono-recording")
+    not_yet = await client.get(f"/call/{going_on}/mono-recording")
+    early = await client.get(house.services.links.brief(going_on, "mono", house.clock()))
+
+    assert await refused(none, 404) == "This call has no mono recording."
+    assert await refused(not_yet, 404) == "The recording is there once the call has ended."
+    assert early.status_code == 404
+
+
+async def test_erasing_a_call_hangs_up_and_leaves_no_audio(client: httpx2.AsyncClient, house: House) -> None:
+    call_id = await stored_call(house)
+    other = await stored_call(house)
+    files = recorded(house, call_id, "mono", "stereo")
+    kept = recorded(house, other, "mono")
+
+    answer = await client.request("DELETE", f"/call/{call_id}", json={})
+
+    assert answer.status_code == 200
+    assert answer.json()["id"] == call_id
+    assert house.live.ended == [call_id]
+    assert [file.exists() for file in files] == [False, False]
+    assert [file.exists() for file in kept] == [True]
+    assert (await client.get(f"/call/{call_id}")).status_code == 404
+
+
+async def test_many_at_once_are_not_erased(client: httpx2.AsyncClient, house: House) -> None:
+    call_id = await stored_call(house)
+
+    answer = await client.request("DELETE", f"/call/{call_id}", json={"ids": [call_id]})
+
+    assert "not served" in str(await refused(answer))
+    assert (await client.get(f"/call/{call_id}")).status_code == 200
+
+
+async def test_a_recording_that_cannot_be_erased_keeps_the_call(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_id = await stored_call(house)
+    recorded(house, call_id, "mono")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    answer = await client.delete(f"/call/{call_id}")
+
+    assert "try again" in str(await refused(answer, 503))
+    assert (await client.get(f"/call/{call_id}")).status_code == 200
+
+
+async def test_a_call_that_does_not_end_is_not_erased(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_id = await stored_call(house, "in-progress")
+
+    async def hang(_: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(house.live, "end_call", hang)
+    monkeypatch.setattr("offhook.api.call.HANG_UP_SECONDS", 0.01)
+    answer = await client.delete(f"/call/{call_id}")
+
+    assert "nothing was erased" in str(await refused(answer, 503))
+    assert (await client.get(f"/call/{call_id}")).status_code == 200

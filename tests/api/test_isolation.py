@@ -1,0 +1,99 @@
+"""An org sees and touches only what is its own: every route with an id."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from .conftest import House
+
+Make = Callable[[httpx2.AsyncClient, House], Awaitable[str]]
+
+
+def _by_post(path: str, body: dict[str, Any]) -> Make:
+    async def make(client: httpx2.AsyncClient, _: House) -> str:
+        answer = await client.post(path, json=body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    return make
+
+
+async def _make_call(_: httpx2.AsyncClient, house: House) -> str:
+    async with house.services.database.transaction() as tx:
+        record = await tx.calls.begin(house.org_id, {"status": "ended"}, status="ended")
+    house.services.recordings.mkdir(parents=True, exist_ok=True)
+    for kind in ("mono", "stereo", "customer", "assistant"):
+        (house.services.recordings / f"{record.id}-{kind}.wav").write_bytes(b"RIFF")
+    return record.id
+
+
+async def _own_org(_: httpx2.AsyncClient, house: House) -> str:
+    return house.org_id
+
+
+MAKERS: dict[str, Make] = {
+    "/phone-number": _by_post("/phone-number", {"provider": "vapi"}),
+    "/assistant": _by_post("/assistant", {"name": "Ann"}),
+    "/squad": _by_post("/squad", {"members": [{"assistant": {"name": "Ann"}}]}),
+    "/tool": _by_post("/tool", {"type": "endCall"}),
+    "/credential": _by_post(
+        "/credential",
+        {"provider": "webhook", "authenticationPlan": {"type": "bearer", "token": "t"}},
+    ),
+    "/call": _make_call,
+    "/org": _own_org,
+}
+
+
+async def _routes(client: httpx2.AsyncClient) -> list[tuple[str, str]]:
+    """Method and path of every route that names a resource by its id."""
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    return [(method.upper(), path) for path in paths if "{identity}" in path for method in paths[path]]
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_a_foreign_id_is_not_found_and_nothing_happens_to_it(
+    kind: str, house: House, client: httpx2.AsyncClient, other_client: httpx2.AsyncClient
+) -> None:
+    identity = await MAKERS[kind](client, house)
+    before = (await client.get(f"{kind}/{identity}")).json()
+    routes = [route for route in await _routes(client) if route[1].startswith(f"{kind}/{{identity}}")]
+    assert ("GET", f"{kind}/{{identity}}") in routes
+
+    for method, path in routes:
+        content = {"json": {"name": "stolen"}} if method == "PATCH" else {}
+        answer = await other_client.request(method, path.format(identity=identity), **content)
+        assert (answer.status_code, answer.json()["error"]) == (404, "Not Found"), (method, path)
+
+    assert (await client.get(f"{kind}/{identity}")).json() == before
+    assert house.live.ended == []
+    assert (await client.get(f"{kind}/{identity}")).status_code == 200
+
+
+async def test_every_route_with_an_id_is_tried_above(client: httpx2.AsyncClient) -> None:
+    routes = await _routes(client)
+
+    assert [path for _, path in routes if path.split("/{")[0] not in MAKERS] == []
+    assert len(routes) >= 24
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind != "/org"])
+async def test_a_list_has_only_the_orgs_own(
+    kind: str, house: House, client: httpx2.AsyncClient, other_client: httpx2.AsyncClient
+) -> None:
+    identity = await MAKERS[kind](client, house)
+
+    assert [item["id"] for item in (await client.get(kind)).json()] == [identity]
+    assert (await other_client.get(kind)).json() == []
+
+
+@pytest.mark.parametrize("identity", ["nothing", "%00", "%F0%9F%98%80", "x" * 3000, "..%2f..%2fetc"])
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_an_id_that_is_none_is_not_found(kind: str, identity: str, client: httpx2.AsyncClient) -> None:
+    answer = await client.get(f"{kind}/{identity}")
+
+    assert answer.status_code == 404
