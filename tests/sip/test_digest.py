@@ -67,6 +67,13 @@ def test_the_example_of_rfc_2617() -> None:
     assert not verify(credentials, password="Circle Of Life", method="POST")
 
 
+def test_a_challenge_is_written_as_it_is_read() -> None:
+    for challenge in (CHALLENGE, replace(CHALLENGE, stale=True, opaque=None, algorithm="SHA-256-SESS")):
+        assert Challenge.parse(str(challenge)) == challenge
+    with pytest.raises(BadSyntax):
+        Challenge.parse('Digest realm="a"')
+
+
 def test_without_qop_as_in_rfc_2069() -> None:
     challenge = Challenge.parse(
         'Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093"'

@@ -287,6 +287,11 @@ def test_a_request_made_here_is_read_there() -> None:
     assert (theirs.uri, theirs.body) == (ours.uri, b"hello")
 
 
+def test_a_message_made_without_a_header_says_so() -> None:
+    with pytest.raises(SipError, match="400 Missing Via"):
+        _ = Request("OPTIONS", Uri.parse("sip:a@b"), Headers()).via
+
+
 def test_errors_know_their_answer() -> None:
     assert (SipError(486).reason, str(SipError(404))) == ("Busy Here", "404 Not Found")
     assert (reason_for(499), reason_for(799)) == ("Bad Request", "Unknown")

@@ -106,6 +106,7 @@ def test_multicast_addresses_lose_their_ttl() -> None:
         HEAD + "c=IN IP4 192.0.2.300\n",
         HEAD + "c=IN IP6 ::1::\n",
         HEAD + "c=IN IP4 a b\n",
+        HEAD + "c=IN IP4 a!b\n",
         "v=0\no=- 1 IN IP4 a\n",
         HEAD + "a=\x00\n",
         HEAD + "a=x\n" * MAX_LINES,

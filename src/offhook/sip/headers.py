@@ -213,14 +213,6 @@ class Headers:
     def __len__(self) -> int:
         return len(self._items)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Headers) and self._items == other._items
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"Headers({self._items!r})"
-
     def _values(self, name: str) -> list[str]:
         index = self._index
         if index is None:

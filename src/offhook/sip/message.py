@@ -323,7 +323,8 @@ def respond(
         if name in ("Via", "From", "Call-ID", "CSeq"):
             items.append((name, value))
         elif name == "To":
-            items.append((name, _tagged(value, to_tag) if to_tag and status > 100 else value))
+            tagged = to_tag and status > 100 and _lacks_tag(request)
+            items.append((name, f"{value};tag={to_tag}" if tagged else value))
         elif (name == "Timestamp" and status == 100) or (name == "Record-Route" and 101 <= status < 300):
             items.append((name, value))
     answer = Headers.trusted(items)
@@ -332,13 +333,12 @@ def respond(
     return Response(status, reason or reason_for(status), answer, body)
 
 
-def _tagged(value: str, tag: str) -> str:
+def _lacks_tag(request: Request) -> bool:
+    """Whether To has no tag; a malformed To goes back as it came."""
     try:
-        if NameAddr.parse(value).tag is not None:
-            return value
+        return request.to.tag is None
     except BadSyntax:
-        return value
-    return f"{value};tag={tag}"
+        return False
 
 
 def _present(value: T | None, name: str) -> T:
