@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from offhook.schema.base import JsonObject, Model, Number, Timestamp
-from offhook.schema.destination import CallDestination
+from offhook.schema.destination import CallDestination, TransferMode
 from offhook.schema.message import Message, OpenAIMessage
 
 
@@ -51,7 +51,7 @@ class PerformanceMetrics(Model):
 
 class TransferArtifact(Model):
     destination: CallDestination
-    mode: str | None = None
+    mode: TransferMode | None = None
     transcript: str | None = None
     status: (
         Literal["connected", "no-answer", "busy", "voicemail", "failed", "completed", "cancelled"] | None

@@ -59,18 +59,26 @@ class StructuredOutput(Model):
     workflow_ids: list[str] | None = None
 
 
-class ScorecardCondition(Model):
-    """`points` are given when the structured output compares so. True and false compare by = only."""
+class _ScorecardCondition(Model):
+    """`points` are given when the structured output compares so with `value`."""
 
     type: Literal["comparator"]
-    comparator: Literal["=", "!=", ">", "<", ">=", "<="]
-    value: bool | Number
     points: Number = Field(ge=0, le=100)
+
+
+class NumberScorecardCondition(_ScorecardCondition):
+    comparator: Literal["=", "!=", ">", "<", ">=", "<="]
+    value: Number
+
+
+class BooleanScorecardCondition(_ScorecardCondition):
+    comparator: Literal["="]
+    value: bool
 
 
 class ScorecardMetric(Model):
     structured_output_id: str
-    conditions: list[ScorecardCondition]
+    conditions: list[NumberScorecardCondition | BooleanScorecardCondition]
 
 
 class Scorecard(Model):

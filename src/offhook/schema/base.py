@@ -36,6 +36,7 @@ class Model(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         allow_inf_nan=False,
+        hide_input_in_errors=True,
         defer_build=True,
     )
 

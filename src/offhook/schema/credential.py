@@ -116,7 +116,6 @@ class ApiKeyCredential(_Credential):
         "inflection-ai",
         "inworld",
         "lmnt",
-        "mistral",
         "neuphonic",
         "openai",
         "openrouter",
@@ -133,8 +132,19 @@ class ApiKeyCredential(_Credential):
     api_key: Secret
 
 
+class MistralCredential(_Credential):
+    provider: Literal["mistral"]
+    api_key: str = Field(max_length=100)
+
+
+class ElevenLabsCredential(_Credential):
+    provider: Literal["11labs"]
+    api_key: Secret
+    api_url: Literal["https://api.elevenlabs.io", "https://api.eu.residency.elevenlabs.io"] | None = None
+
+
 class ApiUrlCredential(_Credential):
-    provider: Literal["11labs", "cartesia", "deepgram", "soniox"]
+    provider: Literal["cartesia", "deepgram", "soniox"]
     api_key: Secret
     api_url: str | None = None
 
@@ -334,6 +344,8 @@ AnyCredential = Annotated[
     | CustomCredential
     | CustomLLMCredential
     | ApiKeyCredential
+    | MistralCredential
+    | ElevenLabsCredential
     | ApiUrlCredential
     | LangfuseCredential
     | MakeCredential

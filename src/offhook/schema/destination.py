@@ -28,6 +28,18 @@ TransferContextPlan = Annotated[ContextLastMessages | ContextNone | ContextAll, 
 """How much of the conversation goes along."""
 
 
+TransferMode = Literal[
+    "blind-transfer",
+    "blind-transfer-add-summary-to-sip-header",
+    "warm-transfer-say-message",
+    "warm-transfer-say-summary",
+    "warm-transfer-twiml",
+    "warm-transfer-wait-for-operator-to-speak-first-and-then-say-message",
+    "warm-transfer-wait-for-operator-to-speak-first-and-then-say-summary",
+    "warm-transfer-experimental",
+]
+
+
 class TransferFallbackPlan(Model):
     """What happens when the transfer fails."""
 
@@ -39,16 +51,7 @@ class TransferPlan(Model):
     """How a transfer is made. Times in seconds. `transferAssistant` (warm-transfer-experimental) is
     not in the schema, but documented (wire-facts §2.4); it is kept as it is."""
 
-    mode: Literal[
-        "blind-transfer",
-        "blind-transfer-add-summary-to-sip-header",
-        "warm-transfer-say-message",
-        "warm-transfer-say-summary",
-        "warm-transfer-twiml",
-        "warm-transfer-wait-for-operator-to-speak-first-and-then-say-message",
-        "warm-transfer-wait-for-operator-to-speak-first-and-then-say-summary",
-        "warm-transfer-experimental",
-    ]
+    mode: TransferMode
     message: Spoken | None = None
     timeout: Number | None = Field(default=None, ge=1, le=600)
     sip_verb: Literal["refer", "bye", "dial"] | None = None

@@ -40,15 +40,15 @@ def locate(kind: Any, location: Location) -> Place:
     place = Place("", kind)
     for part in location:
         place = _step(place, part)
-    discriminator, members = _tagged(place.kind)
+    discriminator, members = tagged(place.kind)
     return replace(place, discriminator=discriminator, tags=tuple(members))
 
 
 def _step(place: Place, part: int | str) -> Place:
-    discriminator, members = _tagged(place.kind)
+    discriminator, members = tagged(place.kind)
     if discriminator:
         return replace(place, kind=members.get(str(part)))
-    kind = _plain(place.kind)
+    kind = plain(place.kind)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return place.below(part, _property(kind, str(part)))
     origin, arguments = get_origin(kind), get_args(kind)
@@ -62,7 +62,7 @@ def _step(place: Place, part: int | str) -> Place:
     return place.below(part, None)
 
 
-def _plain(kind: Any) -> Any:
+def plain(kind: Any) -> Any:
     """The type without its annotations and without None."""
     while True:
         arguments = get_args(kind)
@@ -75,15 +75,23 @@ def _plain(kind: Any) -> Any:
             return kind
 
 
+def whole(model: type[BaseModel]) -> type[BaseModel]:
+    """The model with its annotations read. One that names a class defined after it stays
+    unread, without aliases even, until somebody validates with it itself."""
+    if not model.__pydantic_fields_complete__:
+        model.model_rebuild()
+    return model
+
+
 def _property(model: type[BaseModel], name: str) -> Any:
     """The type of a property by its name on the wire, None for one that does not exist."""
-    for attribute, info in model.model_fields.items():
+    for attribute, info in whole(model).model_fields.items():
         if name in (info.alias, attribute):
             return Annotated[info.annotation, info] if info.discriminator else info.annotation
     return None
 
 
-def _tagged(kind: Any) -> tuple[str, Mapping[str, Any]]:
+def tagged(kind: Any) -> tuple[str, Mapping[str, Any]]:
     """The discriminator of a union that has one, with its members by their tags."""
     while get_origin(kind) in (Annotated, Union, UnionType):
         arguments = get_args(kind)
@@ -91,9 +99,9 @@ def _tagged(kind: Any) -> tuple[str, Mapping[str, Any]]:
             for note in arguments[1:]:
                 key = note.discriminator if isinstance(note, FieldInfo | Discriminator) else None
                 if isinstance(key, str):
-                    return key, _by_literal(_plain(arguments[0]), key)
+                    return key, _by_literal(plain(arguments[0]), key)
                 if callable(key):
-                    return key.__name__, _by_mark(_plain(arguments[0]))
+                    return key.__name__, _by_mark(plain(arguments[0]))
             kind = arguments[0]
         else:
             rest = [argument for argument in arguments if argument is not NoneType]
@@ -120,10 +128,10 @@ def _by_mark(union: Any) -> dict[str, Any]:
 def _member(members: tuple[Any, ...], label: str) -> Any:
     """The member of a union that pydantic means by its label, None for a plain value."""
     for member in members:
-        plain = _plain(member)
-        name = getattr(get_origin(plain) or plain, "__name__", "")
+        kind = plain(member)
+        name = getattr(get_origin(kind) or kind, "__name__", "")
         if label == name or label.startswith(f"{name.lower()}["):
             return member
-        if label.startswith("tagged-union[") and _tagged(member)[0]:
+        if label.startswith("tagged-union[") and tagged(member)[0]:
             return member
     return None

@@ -86,6 +86,6 @@ class OpenAIMessage(Model):
     """A message in the form of the OpenAI chat API, whose own names are in snake case."""
 
     role: Literal["assistant", "function", "user", "system", "tool"]
-    content: str | None = None
+    content: str | None
     tool_calls: list[OpenAIToolCall] | None = Field(default=None, alias="tool_calls")
     tool_call_id: str | None = Field(default=None, alias="tool_call_id")

@@ -23,7 +23,7 @@ _FINAL_TRANSCRIPT = 'transcript[transcriptType="final"]'
 
 
 @cache
-def _wire_name(attribute: str) -> str:
+def wire_name(attribute: str) -> str:
     return to_camel(attribute).replace("OpenAi", "OpenAI")
 
 
@@ -35,7 +35,7 @@ class Body:
 
     def properties(self) -> dict[str, Any]:
         """The properties on the wire, `type` first."""
-        own = {_wire_name(field.name): getattr(self, field.name) for field in fields(self)}
+        own = {wire_name(field.name): getattr(self, field.name) for field in fields(self)}
         return {"type": self.type} | {name: value for name, value in own.items() if value is not None}
 
 

@@ -13,6 +13,19 @@ from offhook.schema.base import Model, Number
 from offhook.schema.server import Server
 
 
+class TranscriberFallbackPlan(Model):
+    """Who takes over when the transcriber fails, in this order."""
+
+    transcribers: list[AnyTranscriber] | None = None
+
+    @field_validator("transcribers")
+    @classmethod
+    def _one_level(cls, value: list[Model] | None) -> list[Model] | None:
+        if any("fallback_plan" in transcriber.model_fields_set for transcriber in value or ()):
+            raise ValueError("must not have a fallbackPlan of their own")
+        return value
+
+
 class _Transcriber(Model):
     fallback_plan: TranscriberFallbackPlan | None = None
 
@@ -206,16 +219,3 @@ AnyTranscriber = Annotated[
     | XaiTranscriber,
     Field(discriminator="provider"),
 ]
-
-
-class TranscriberFallbackPlan(Model):
-    """Who takes over when the transcriber fails, in this order."""
-
-    transcribers: list[AnyTranscriber] | None = None
-
-    @field_validator("transcribers")
-    @classmethod
-    def _one_level(cls, value: list[Model] | None) -> list[Model] | None:
-        if any("fallback_plan" in transcriber.model_fields_set for transcriber in value or ()):
-            raise ValueError("must not have a fallbackPlan of their own")
-        return value

@@ -23,9 +23,9 @@ class SipTransport(_Transport):
 
 
 class AudioFormat(Model):
-    format: Literal["pcm_s16le", "mulaw"] | None = None
+    format: Literal["pcm_s16le", "mulaw"]
     container: Literal["raw"] | None = None
-    sample_rate: Number | None = None
+    sample_rate: Number = Field(ge=0, le=192000)
 
 
 class WebsocketTransport(_Transport):

@@ -14,6 +14,19 @@ from offhook.schema.chunk import ChunkPlan
 from offhook.schema.server import Server
 
 
+class VoiceFallbackPlan(Model):
+    """Who takes over when the voice fails, in this order."""
+
+    voices: list[AnyVoice]
+
+    @field_validator("voices")
+    @classmethod
+    def _one_level(cls, value: list[Model]) -> list[Model]:
+        if any("fallback_plan" in voice.model_fields_set for voice in value):
+            raise ValueError("must not have a fallbackPlan of their own")
+        return value
+
+
 class _Spoken(Model):
     caching_enabled: bool | None = None
     chunk_plan: ChunkPlan | None = None
@@ -353,16 +366,3 @@ AnyVoice = Annotated[
     | XaiVoice,
     Field(discriminator="provider"),
 ]
-
-
-class VoiceFallbackPlan(Model):
-    """Who takes over when the voice fails, in this order."""
-
-    voices: list[AnyVoice]
-
-    @field_validator("voices")
-    @classmethod
-    def _one_level(cls, value: list[Model]) -> list[Model]:
-        if any("fallback_plan" in voice.model_fields_set for voice in value):
-            raise ValueError("must not have a fallbackPlan of their own")
-        return value

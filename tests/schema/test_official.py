@@ -1,0 +1,152 @@
+"""Our types have what the published ones have: every property, and every limit judged the same."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from pydantic import BaseModel
+
+from offhook.schema.assistant import Assistant, AssistantOverrides, StoredAssistant, UpdateAssistant
+from offhook.schema.call import Call, CreateCall, DeleteCalls, UpdateCall
+from offhook.schema.control import ControlMessage
+from offhook.schema.credential import StoredWebhookCredential, UpdateWebhookCredential, WebhookCredential
+from offhook.schema.error_path import tagged
+from offhook.schema.number import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, VapiPhoneNumber
+from offhook.schema.org import Org
+from offhook.schema.server_message import BODIES, Body, wire_name
+from offhook.schema.squad import Squad, StoredSquad, UpdateSquad
+from tests.schema.official import PUBLISHED, Walk
+
+OURS_ALONE = {
+    "LegacyServer": {"serverUrl", "serverUrlSecret"},
+    "Server": {"secret"},
+    "_LegacyAssistant": {
+        "silenceTimeoutSeconds",
+        "backchannelingEnabled",
+        "backgroundDenoisingEnabled",
+        "recordingEnabled",
+        "hipaaEnabled",
+        "messagePlan",
+        "responseDelaySeconds",
+        "llmRequestDelaySeconds",
+        "numWordsToInterruptAssistant",
+    },
+    "_Tool": {"async", "server", "function"},
+    "SmsTool": {"metadata"},
+    "_Hook": {"name"},
+    "SummaryPlan": {"useAssistantLlm"},
+    "TransferPlan": {"transferAssistant"},
+    "WebsocketTransport": {"websocketCallUrl"},
+    "Artifact": {"variables"},
+    "OpenAIMessage": {"tool_calls", "tool_call_id"},
+    "Call": {"phoneCallProviderDetails", "transcript", "summary", "recordingUrl", "stereoRecordingUrl"},
+    "VapiModel": {"maxTokens"},
+}
+AS_IT_IS = {
+    # Objects without published properties, or of another service's bookkeeping.
+    ("SecurityFilterPlan", "filters"),
+    ("AnalysisCost", "structuredOutputBreakdown"),
+    ("ToolCallResultMessage", "warnings"),
+    # Published as any of the three in each of the plans; here each plan names itself.
+    ("VapiSmartEndpointingPlan", "provider"),
+    ("LivekitSmartEndpointingPlan", "provider"),
+    ("CustomEndpointingModelSmartEndpointingPlan", "provider"),
+    # Published as optional, but nothing else tells this credential from the others.
+    ("CreateByoSipTrunkCredentialDTO", "provider"),
+    # Published as required, but there is none before the first token.
+    ("WebhookCredential", "authenticationSession"),
+}
+
+PAIRS: list[tuple[str, type[BaseModel]]] = [
+    ("CreateAssistantDTO", Assistant),
+    ("UpdateAssistantDTO", UpdateAssistant),
+    ("AssistantOverrides", AssistantOverrides),
+    ("Assistant", StoredAssistant),
+    ("CreateVapiPhoneNumberDTO", CreateVapiPhoneNumber),
+    ("UpdateVapiPhoneNumberDTO", UpdateVapiPhoneNumber),
+    ("VapiPhoneNumber", VapiPhoneNumber),
+    ("CreateSquadDTO", Squad),
+    ("UpdateSquadDTO", UpdateSquad),
+    ("Squad", StoredSquad),
+    ("CreateCallDTO", CreateCall),
+    ("UpdateCallDTO", UpdateCall),
+    ("DeleteCallDTO", DeleteCalls),
+    ("Call", Call),
+    ("CreateWebhookCredentialDTO", WebhookCredential),
+    ("UpdateWebhookCredentialDTO", UpdateWebhookCredential),
+    ("WebhookCredential", StoredWebhookCredential),
+]
+
+
+@pytest.mark.parametrize(("name", "ours"), PAIRS, ids=[name for name, _ in PAIRS])
+def test_every_property_and_limit_is_the_published_one(name: str, ours: type[BaseModel]) -> None:
+    walk = Walk(OURS_ALONE, AS_IT_IS)
+    walk.compare(name, ours)
+    assert walk.differences == []
+
+
+def test_the_walk_reaches_the_depths_of_an_assistant() -> None:
+    walk = Walk(OURS_ALONE, AS_IT_IS)
+    walk.compare("CreateAssistantDTO", Assistant)
+    reached = {name for name, _ in walk.compared}
+    assert {
+        "GroupCondition",
+        "GeminiMultimodalLivePrebuiltVoiceConfig",
+        "AzureBlobStorageBucketPlan",
+    } <= reached
+    assert len(reached) > 200
+
+
+def test_steering_messages_are_the_published_ones() -> None:
+    """Published is also a say message whose type may be missing; ours wants it, to know what it is."""
+    walk = Walk(OURS_ALONE, AS_IT_IS | {("ClientInboundMessageSay", "type")})
+    members = tagged(ControlMessage)[1]
+    for name, properties in PUBLISHED.items():
+        if name.startswith("ClientInboundMessage") and "type" in properties:
+            walk.compare(name, members[properties["type"]["enum"][0]])
+    assert walk.differences == []
+    assert len(walk.compared) >= 6
+
+
+def test_an_organisation_shows_nothing_that_the_published_one_has_not() -> None:
+    names = {info.alias for info in Org.model_fields.values()}
+    assert names - PUBLISHED["Org"].keys() == {"serverUrl", "serverUrlSecret"}
+
+
+ENVELOPE = {
+    "timestamp",
+    "call",
+    "phoneNumber",
+    "customer",
+    "assistant",
+    "assistantVersion",
+    "artifact",
+    "chat",
+}
+REPORT_ALONE = {
+    "costBreakdown",
+    "transcript",
+    "summary",
+    "messages",
+    "recordingUrl",
+    "stereoRecordingUrl",
+    "durationSeconds",
+    "durationMinutes",
+    "durationMs",
+}
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body.type)
+def test_server_messages_have_the_published_properties(body: type[Body]) -> None:
+    published = [
+        properties
+        for name, properties in PUBLISHED.items()
+        if name.startswith("ServerMessage") and body.type in properties["type"]["enum"]
+    ]
+    ours = {wire_name(field.name) for field in fields(body)} | {"type"}
+    if body.type == "assistant.started":  # published as a client message only
+        assert (published, ours) == ([], {"type", "newAssistant"})
+        return
+    alone = {"end-of-call-report": REPORT_ALONE, "tool-calls": {"toolCalls"}}.get(body.type, set())
+    assert ours - alone == published[0].keys() - (ENVELOPE - ours)
