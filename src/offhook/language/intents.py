@@ -139,7 +139,7 @@ def _short(said: list[str], plain: str, asks: bool) -> Intent:
 
 
 def wants_person(said: list[str]) -> bool:
-    """Whether these words ask to be put through. "Transform me to the front desk" does: it is what is heard."""
+    """Whether these words ask to be put through. "Transform me to the front desk" does: so it is heard."""
     plain = " ".join(said)
     for number, word in enumerate(said):
         if (

@@ -79,8 +79,8 @@ class FallbackTranscriber:
     """Transcribers in the order of preference; `provider` and `segmented` are those of the one in charge, so
     they may change in the middle of a call.
 
-    While the next one connects, what is heard is kept for it, five seconds at most. Phrases that the failed one
-    owed an answer for end empty, so that nobody waits for them."""
+    While the next one connects, what is heard is kept for it, five seconds at most. Phrases that the failed
+    one owed an answer for end empty, so that nobody waits for them."""
 
     def __init__(self, transcribers: Sequence[Transcriber]) -> None:
         self._transcribers = list(transcribers)

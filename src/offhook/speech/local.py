@@ -13,8 +13,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
+from offhook.speech.jobs import Job, WorkerFailed
 from offhook.speech.phrase import Phrase, Piece
-from offhook.speech.workers import Job, WorkerFailed, Workers
+from offhook.speech.workers import Workers
 
 log = logging.getLogger(__name__)
 

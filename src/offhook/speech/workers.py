@@ -12,25 +12,17 @@ import os
 import socket
 import subprocess
 import sys
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from offhook.speech.framing import Frame, FramingError, Unpacker, Value, pack
+from offhook.speech.jobs import FairQueue, Job, WorkerFailed
 
 log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-P", "-m", "offhook.speech.worker")
-
-
-class WorkerFailed(Exception):
-    """A job was not done. `retry` says whether doing it again may help: the worker died, the job did not
-    fail by itself."""
-
-    def __init__(self, detail: str, *, retry: bool = False) -> None:
-        super().__init__(detail)
-        self.retry = retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,96 +35,6 @@ class WorkerLimits:
     waiting: int = 256
     restart_first: float = 0.1
     restart_last: float = 10.0
-
-
-class Job:
-    """One job and what has come of it. Iterate over its replies; raises WorkerFailed from the iteration."""
-
-    __slots__ = ("_changed", "_error", "_pool", "_replies", "ended", "frame", "number", "owner", "timer")
-
-    def __init__(self, pool: Workers, number: int, owner: Hashable, frame: bytes) -> None:
-        self._pool = pool
-        self._replies: deque[Frame] = deque()
-        self._changed: asyncio.Future[None] | None = None
-        self._error: WorkerFailed | None = None
-        self.number = number
-        self.owner = owner
-        self.frame = frame
-        self.ended = False
-        self.timer: asyncio.TimerHandle | None = None
-
-    def __aiter__(self) -> Job:
-        return self
-
-    async def __anext__(self) -> Frame:
-        while True:
-            if self._replies:
-                return self._replies.popleft()
-            if self._error is not None:
-                raise self._error
-            if self.ended:
-                raise StopAsyncIteration
-            self._changed = asyncio.get_running_loop().create_future()
-            await self._changed
-
-    def cancel(self) -> None:
-        """The answer is not wanted any more. Harmless if the job is done."""
-        if not self.ended:
-            self._pool.take_back(self)
-
-    def add(self, reply: Frame) -> None:
-        self._replies.append(reply)
-        self._wake()
-
-    def end(self, error: WorkerFailed | None = None) -> None:
-        if self.ended:
-            return
-        self.ended = True
-        self._error = error
-        self.frame = b""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._changed is not None and not self._changed.done():
-            self._changed.set_result(None)
-
-
-class FairQueue:
-    """Jobs of one owner keep their order; owners take turns."""
-
-    __slots__ = ("_by_owner", "_length")
-
-    def __init__(self) -> None:
-        self._by_owner: OrderedDict[Hashable, deque[Job]] = OrderedDict()
-        self._length = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    def put(self, job: Job) -> None:
-        self._by_owner.setdefault(job.owner, deque()).append(job)
-        self._length += 1
-
-    def get(self) -> Job:
-        owner, jobs = self._by_owner.popitem(last=False)
-        job = jobs.popleft()
-        if jobs:
-            self._by_owner[owner] = jobs
-        self._length -= 1
-        return job
-
-    def discard(self, job: Job) -> bool:
-        jobs = self._by_owner.get(job.owner)
-        if jobs is None or job not in jobs:
-            return False
-        jobs.remove(job)
-        if not jobs:
-            del self._by_owner[job.owner]
-        self._length -= 1
-        return True
 
 
 class _Worker(asyncio.Protocol):
@@ -263,7 +165,7 @@ class Workers:
         """Queue a job; never blocks, never raises: what cannot be taken fails from the iteration.
         `head` and `blob` are what the worker's handler of that `kind` gets."""
         self._numbers += 1
-        job = Job(self, self._numbers, owner, b"")
+        job = Job(self._numbers, owner, b"", self._take_back)
         try:
             job.frame = pack({**head, "job": job.number, "kind": kind}, blob)
         except FramingError as error:
@@ -280,7 +182,7 @@ class Workers:
             job.timer = asyncio.get_running_loop().call_later(self._limits.wait, self._waited_too_long, job)
         return job
 
-    def take_back(self, job: Job) -> None:
+    def _take_back(self, job: Job) -> None:
         if not self._queue.discard(job):
             for worker in self._live:
                 if worker.job is job:
