@@ -37,6 +37,8 @@ def parse_url(text: str) -> URL:
         raise StoreError(
             "the database URL cannot be read: write postgresql://USER:PASSWORD@HOST/NAME"
         ) from None
+    if url.port is not None and not 0 < url.port < 65536:
+        raise StoreError(f"the database URL names port {url.port}: write one from 1 to 65535")
     driver = _DRIVERS.get(url.drivername)
     if driver is None:
         raise StoreError(f"databases of the kind {url.drivername} are not served: use postgresql or sqlite")

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import URL, Executable, Row
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from . import tables
@@ -80,7 +80,7 @@ class Transaction:
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""
-        return int(self._now() * 1000)
+        return round(self._now() * 1000)
 
     async def execute(
         self, statement: Executable, *, unique: Mapping[str, str] | None = None
@@ -94,6 +94,11 @@ class Transaction:
             if field is None:
                 raise
             raise Duplicate(field) from None
+        except StatementError as error:
+            # A document that is not JSON: the caller's mistake, not the database's.
+            if isinstance(error.orig, ValueError):
+                raise error.orig from None
+            raise
         return result.all() if result.returns_rows else ()
 
     async def scalar(self, statement: Executable) -> Any:
@@ -143,16 +148,22 @@ class Database:
                 tx = Transaction(connection, self._now, self._new_id)
                 yield tx
         except (DBAPIError, OSError) as error:
+            if tx is not None and not isinstance(error, DBAPIError):
+                raise  # not the database's, but of what was done in the block
             raise explain(error, self._url) from error
         tx.committed()
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
         """Only read: with SQLite it does not wait for writers. It sees what was committed before."""
+        tx: Transaction | None = None
         try:
             async with self._reading.connect() as connection:
-                yield Transaction(connection, self._now, self._new_id)
+                tx = Transaction(connection, self._now, self._new_id)
+                yield tx
         except (DBAPIError, OSError) as error:
+            if tx is not None and not isinstance(error, DBAPIError):
+                raise
             raise explain(error, self._url) from error
 
     async def close(self) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 Document = dict[str, Any]
 """A resource as JSON, without id, orgId, createdAt and updatedAt."""
 
 KeyTag = Literal["private", "public"]
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class StoreError(Exception):
@@ -29,9 +32,10 @@ def moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
 
 
-def milliseconds_of(time: datetime) -> float:
-    """A time with a zone as milliseconds since the epoch, with its microseconds after the point."""
-    return round(time.timestamp() * 1_000_000) / 1000
+def milliseconds_of(time: datetime, *, up: bool) -> int:
+    """A time with a zone as milliseconds since the epoch, rounded up or down."""
+    microseconds = (time - EPOCH) // timedelta(microseconds=1)
+    return -(-microseconds // 1000) if up else microseconds // 1000
 
 
 @dataclass(frozen=True, slots=True)

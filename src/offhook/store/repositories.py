@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
@@ -23,7 +24,13 @@ Values = dict[str, Any]
 Page = tuple[list[Record], int]
 Conditions = list[ColumnElement[bool]]
 
-_COMPARISONS = {"Gt": "__gt__", "Lt": "__lt__", "Ge": "__ge__", "Le": "__le__"}
+# Rows have whole milliseconds: what a filter has beyond that is rounded to the side that changes nothing.
+_COMPARISONS: Mapping[str, tuple[Callable[[Any, int], Any], bool]] = {
+    "Gt": (operator.gt, False),
+    "Le": (operator.le, False),
+    "Lt": (operator.lt, True),
+    "Ge": (operator.ge, True),
+}
 
 
 def split_sip_uri(uri: str) -> tuple[str, str]:
@@ -40,8 +47,13 @@ def fold_user(user: str) -> str:
 
 def duplicate_field(error: IntegrityError, fields: Mapping[str, str]) -> str | None:
     """Which property of the API a broken uniqueness is about; `fields` maps columns to properties."""
+    # SQLite names the column at the end, PostgreSQL the constraint in quotes.
     text = str(error.orig)
-    return next((field for column, field in fields.items() if column in text), None)
+    for column, field in fields.items():
+        constraint = "_pkey" if column == "id" else f"_{column}_key"
+        if text.endswith(f".{column}") or f'{constraint}"' in text:
+            return field
+    return None
 
 
 def as_record(row: Row[Any]) -> Record:
@@ -172,7 +184,8 @@ class Repository:
         conditions: Conditions = []
         for name, time in (dates or {}).items():
             column = self._table.c["created_at" if name.startswith("created") else "updated_at"]
-            conditions.append(getattr(column, _COMPARISONS[name[-2:]])(milliseconds_of(time)))
+            compare, up = _COMPARISONS[name[-2:]]
+            conditions.append(compare(column, milliseconds_of(time, up=up)))
         return conditions
 
     def _search(self, search: str | None) -> Conditions:

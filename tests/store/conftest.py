@@ -1,0 +1,3 @@
+from .databases import clock, cluster, database, empty_url, postgres_url
+
+__all__ = ["clock", "cluster", "database", "empty_url", "postgres_url"]

@@ -1,0 +1,134 @@
+"""Fixtures: a fresh database of either kind for each test. PostgreSQL is a cluster of our own on loopback,
+for as long as the tests run; without its server programs those tests are skipped."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import random
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from offhook.store import Database, IdMaker, upgrade
+
+
+def _programs() -> Path | None:
+    """The folder of the server's programs: Debian keeps it out of the PATH."""
+    in_path = shutil.which("initdb")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found += [Path(in_path).resolve()] if in_path else []
+    return next((program.parent for program in found if (program.parent / "postgres").exists()), None)
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+class Cluster:
+    """A PostgreSQL server in a folder of its own. It refuses root, so then the user postgres runs it."""
+
+    def __init__(self, programs: Path) -> None:
+        self.programs = programs
+        self.folder = Path(tempfile.mkdtemp(prefix="offhook-postgres-"))
+        self.port = _free_port()
+        self.user = "postgres" if os.geteuid() == 0 else getpass.getuser()
+        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if self._as:
+            shutil.chown(self.folder, "postgres")
+
+    def start(self) -> None:
+        data = self.folder / "data"
+        self._run("initdb", "-D", str(data), "-A", "trust", "-U", self.user, "--no-sync", "-E", "UTF8")
+        command = [*self._as, str(self.programs / "postgres"), "-D", str(data), "-h", "127.0.0.1"]
+        command += ["-p", str(self.port), "-k", str(self.folder), "-F"]
+        self.process = subprocess.Popen(
+            command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for _ in range(200):
+            ready = [str(self.programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+            if subprocess.run(ready, check=False, timeout=10).returncode == 0:
+                return
+            time.sleep(0.05)
+        raise RuntimeError("PostgreSQL did not start")
+
+    def stop(self) -> None:
+        data = str(self.folder / "data")
+        self._run("pg_ctl", "stop", "-D", data, "-m", "immediate")
+        self.process.wait(20)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [*self._as, str(self.programs / program), *arguments],
+            cwd=self.folder,
+            check=True,
+            timeout=60,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    programs = _programs()
+    if programs is None or (os.geteuid() == 0 and shutil.which("runuser") is None):
+        pytest.skip("the PostgreSQL server is not installed")
+    running = Cluster(programs)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+async def postgres_url(cluster: Cluster) -> AsyncIterator[str]:
+    name = f"t{random.getrandbits(48):012x}"
+    connection = await asyncpg.connect(
+        host="127.0.0.1", port=cluster.port, user=cluster.user, database="postgres"
+    )
+    await connection.execute(f"CREATE DATABASE {name}")
+    yield f"postgresql://{cluster.user}@127.0.0.1:{cluster.port}/{name}"
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/offhook.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+class Clock:
+    """A wall clock that stands still unless it is moved."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_767_225_600.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def database(empty_url: str, clock: Clock) -> AsyncIterator[Database]:
+    await upgrade(empty_url)
+    opened = await Database.open(empty_url, now=clock, new_id=IdMaker(clock, random.Random(7)))
+    yield opened
+    await opened.close()

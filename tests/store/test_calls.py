@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from offhook.store import Database, Duplicate
+from offhook.store.calls import RANKS
+
+from .databases import Clock
+
+STATUSES = sorted(RANKS, key=lambda status: RANKS[status])
+
+
+async def an_org(database: Database) -> str:
+    async with database.transaction() as tx:
+        return (await tx.orgs.create({})).id
+
+
+async def test_a_status_moves_forward_or_stays(database: Database) -> None:
+    org = await an_org(database)
+    async with database.transaction() as tx:
+        for before, after in itertools.product(STATUSES, STATUSES):
+            call = await tx.calls.begin(org, {"n": 1}, status=before, node="here")
+            moved = await tx.calls.save(org, call.id, {"n": 2}, status=after, ended_reason="why")
+            found = await tx.calls.get(org, call.id)
+            assert moved == (RANKS[after] >= RANKS[before] and before != "ended"), (before, after)
+            assert found is not None
+            assert found.document == {"n": 2 if moved else 1}
+            status = after if moved else before
+            assert await tx.calls.list(org, equal={"status": status, "id": call.id}) == [found]
+
+
+async def test_a_call_ends_once(database: Database) -> None:
+    org = await an_org(database)
+    async with database.transaction() as tx:
+        call = await tx.calls.begin(org, {}, status="ringing", node="here")
+        assert await tx.calls.save(org, call.id, {"by": "the caller"}, status="ended", ended_reason="a")
+        assert not await tx.calls.save(org, call.id, {"by": "recovery"}, status="ended", ended_reason="b")
+        assert [row.document["by"] for row in await tx.calls.list(org, equal={"endedReason": "a"})] == [
+            "the caller"
+        ]
+        assert await tx.calls.list(org, equal={"endedReason": "b"}) == []
+
+
+async def test_a_foreign_or_unknown_call_is_not_written(database: Database) -> None:
+    ours, theirs = await an_org(database), await an_org(database)
+    async with database.transaction() as tx:
+        call = await tx.calls.begin(theirs, {}, status="ringing", node="here")
+        assert not await tx.calls.save(ours, call.id, {}, status="ended")
+        assert not await tx.calls.save(ours, "nothing", {}, status="ended")
+
+
+async def test_what_a_crash_left_behind_is_found_by_its_node(database: Database, clock: Clock) -> None:
+    org = await an_org(database)
+    async with database.transaction() as tx:
+        running = await tx.calls.begin(org, {}, status="ringing", node="a", phone_number_id="n")
+        clock.seconds += 1
+        second = await tx.calls.begin(org, {}, status="ringing", node="a")
+        await tx.calls.begin(org, {}, status="ringing", node="b")
+        await tx.calls.begin(org, {"endedReason": "refused"}, status="ended", node="a")
+        ended = await tx.calls.begin(org, {}, status="ringing", node="a")
+        await tx.calls.save(org, ended.id, {}, status="ended")
+        assert [row.id for row in await tx.calls.unfinished("a")] == [running.id, second.id]
+        assert await tx.calls.unfinished("c") == []
+        assert [row.id for row in await tx.calls.list(org, equal={"phoneNumberId": "n"})] == [running.id]
+
+
+async def test_calls_sort_by_how_long_they_took(database: Database, clock: Clock) -> None:
+    org = await an_org(database)
+    took = {}
+    for seconds in (5, 60, 1):
+        async with database.transaction() as tx:
+            call = await tx.calls.begin(org, {"cost": seconds / 10}, status="ringing", node="a")
+        clock.seconds += seconds
+        async with database.transaction() as tx:
+            await tx.calls.save(org, call.id, {"cost": seconds / 10}, status="ended")
+        took[call.id] = seconds
+    async with database.reading() as tx:
+        for key in ("duration", "cost"):
+            rows, total = await tx.calls.page(org, sort_by=key, sort_order="ASC")
+            assert ([took[row.id] for row in rows], total) == ([1, 5, 60], 3)
+            rows, _ = await tx.calls.page(org, sort_by=key, limit=1)
+            assert [took[row.id] for row in rows] == [60]
+
+
+async def test_a_call_id_is_taken_once(database: Database) -> None:
+    org = await an_org(database)
+    async with database.transaction() as tx:
+        await tx.calls.begin(org, {}, status="ringing", id="same")
+    with pytest.raises(Duplicate):
+        async with database.transaction() as tx:
+            await tx.calls.create(org, {"status": "queued"}, id="same")

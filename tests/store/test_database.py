@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.exc import OperationalError
+
+from offhook.store import Database, IdMaker, StoreError, upgrade
+from offhook.store.connecting import explain, parse_url, writing_engine
+from offhook.store.tables import metadata
+
+from .databases import Clock
+
+CHILD = Path(__file__).parent / "committing_child.py"
+
+
+async def opened(url: str, clock: Clock) -> Database:
+    return await Database.open(url, now=clock, new_id=IdMaker(clock, random.Random(1)))
+
+
+# -- transactions -----------------------------------------------------------------------------
+
+
+async def test_what_raised_is_rolled_back_and_calls_nobody(database: Database) -> None:
+    called: list[str] = []
+
+    async def fail() -> None:
+        async with database.transaction() as tx:
+            await tx.orgs.create({"name": "never"})
+            tx.after_commit(lambda: called.append("no"))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+    async with database.transaction() as tx:
+        assert await tx.orgs.list() == []
+        tx.after_commit(lambda: called.append("yes"))
+        assert called == []
+    assert called == ["yes"]
+
+
+async def test_a_cancelled_transaction_is_rolled_back_and_holds_up_nobody(database: Database) -> None:
+    inside = asyncio.Event()
+
+    async def hang() -> None:
+        async with database.transaction() as tx:
+            await tx.orgs.create({"name": "never"})
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hang())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with database.transaction() as tx:
+        assert await tx.orgs.list() == []
+        await tx.orgs.create({"name": "next"})
+
+
+async def test_errors_of_the_block_are_not_the_databases(database: Database) -> None:
+    with pytest.raises(ConnectionResetError):
+        async with database.transaction():
+            raise ConnectionResetError
+
+
+async def test_many_writers_take_turns(database: Database) -> None:
+    async def write(index: int) -> None:
+        async with database.transaction() as tx:
+            org = await tx.orgs.create({"n": index})
+            found = await tx.orgs.get(org.id)
+            assert found is not None
+            await tx.orgs.replace(org.id, {"n": index + found.document["n"]})
+
+    await asyncio.gather(*(write(index) for index in range(150)))
+    async with database.reading() as tx:
+        written = sorted(org.document["n"] for org in await tx.orgs.list())
+    assert written == [2 * index for index in range(150)]
+
+
+async def test_reading_does_not_wait_for_a_writer_and_sees_only_what_is_committed(database: Database) -> None:
+    async with database.transaction() as writer:
+        await writer.orgs.create({})
+        async with database.reading() as reader:
+            assert await reader.orgs.list() == []
+    async with database.reading() as reader:
+        assert len(await reader.orgs.list()) == 1
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+async def test_a_reader_cannot_write(database: Database) -> None:
+    with pytest.raises(StoreError):
+        async with database.reading() as tx:
+            await tx.orgs.create({})
+
+
+async def test_a_writer_waits_for_another_process(tmp_path: Path, clock: Clock) -> None:
+    url = f"sqlite:///{tmp_path}/offhook.db"
+    await upgrade(url)
+    database = await opened(url, clock)
+    other = sqlite3.connect(tmp_path / "offhook.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    asyncio.get_running_loop().call_later(0.1, other.execute, "COMMIT")
+    async with database.transaction() as tx:
+        await tx.orgs.create({})
+    await database.close()
+    other.close()
+
+
+# -- opening ----------------------------------------------------------------------------------
+
+
+async def test_an_empty_database_says_what_to_run(empty_url: str, clock: Clock) -> None:
+    with pytest.raises(StoreError, match="offhook db upgrade"):
+        await opened(empty_url, clock)
+
+
+async def test_a_newer_database_is_refused(empty_url: str, clock: Clock) -> None:
+    await upgrade(empty_url)
+    engine = writing_engine(parse_url(empty_url))
+    async with engine.begin() as connection:
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    await engine.dispose()
+    with pytest.raises(StoreError, match="newer Offhook"):
+        await opened(empty_url, clock)
+
+
+async def test_upgrading_gives_exactly_the_tables_of_the_code(empty_url: str) -> None:
+    await asyncio.gather(*(upgrade(empty_url) for _ in range(3)))
+    await upgrade(empty_url)
+    engine = writing_engine(parse_url(empty_url))
+    async with engine.begin() as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(
+                MigrationContext.configure(sync, opts={"compare_type": True}), metadata
+            )
+        )
+    await engine.dispose()
+    assert differences == []
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("sqlite:////nowhere/at/all/offhook.db", "create the folder /nowhere/at/all"),
+        ("sqlite://", "names no file"),
+        ("mysql://x/y", "use postgresql or sqlite"),
+        ("not a url", "cannot be read"),
+        ("postgresql://user:hunter2@127.0.0.1:1/x", "127.0.0.1:1/x cannot be used: nothing answers"),
+        ("postgresql://user:hunter2@127.0.0.1:99999/x", "port 99999"),
+    ],
+)
+async def test_what_cannot_be_opened_says_why_in_one_line(url: str, says: str, clock: Clock) -> None:
+    for attempt in (opened(url, clock), upgrade(url)):
+        with pytest.raises(StoreError) as caught:
+            await attempt
+        assert says in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert "hunter2" not in str(caught.value)
+
+
+async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, clock: Clock) -> None:
+    file = tmp_path / "offhook.db"
+    file.write_bytes(b"a letter to my aunt" * 100)
+    for attempt in (opened(f"sqlite:///{file}", clock), upgrade(f"sqlite:///{file}")):
+        with pytest.raises(StoreError, match="is no database"):
+            await attempt
+    assert file.read_bytes() == b"a letter to my aunt" * 100
+
+
+def full_disk(file: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("PRAGMA max_page_count=4")
+        connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
+
+
+def read_only(file: Path) -> None:
+    sqlite3.connect(file).close()
+    with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+
+
+def held(file: Path) -> None:
+    with (
+        contextlib.closing(sqlite3.connect(file, isolation_level=None)) as one,
+        contextlib.closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as two,
+    ):
+        one.execute("BEGIN IMMEDIATE")
+        two.execute("BEGIN IMMEDIATE")
+
+
+@pytest.mark.parametrize(
+    ("fail", "says"),
+    [(full_disk, "make room on the disk"), (read_only, "writable for this user"), (held, "another process")],
+)
+def test_sqlites_own_errors_say_what_to_do(fail: Callable[[Path], None], says: str, tmp_path: Path) -> None:
+    file = tmp_path / "offhook.db"
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        fail(file)
+    url = parse_url(f"sqlite:///{file}")
+    told = str(explain(OperationalError("statement", {}, caught.value), url))
+    assert says in told
+    assert str(file) in told
+
+
+# -- kill -9 ----------------------------------------------------------------------------------
+
+
+async def test_what_was_promised_survives_kill_9(empty_url: str, clock: Clock) -> None:
+    await upgrade(empty_url)
+    promised: set[str] = set()
+    rng = random.Random(9)
+    for _ in range(4):
+        child = subprocess.Popen([sys.executable, str(CHILD), empty_url], stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        for _ in range(rng.randint(1, 40)):
+            promised.add(child.stdout.readline().strip())
+        child.send_signal(signal.SIGKILL)
+        rest = child.stdout.read().split("\n")
+        promised.update(rest[:-1])  # the last line may be half of one
+        child.wait(10)
+        child.stdout.close()
+    database = await opened(empty_url, clock)
+    async with database.reading() as tx:
+        rows = {row.id: row for row in await tx.outbox.list("org", limit=100_000)}
+        for webhook_id in promised:
+            # The message and the state it reports are there, both or neither.
+            assert rows[webhook_id].body == rows[webhook_id].call_id
+        for row in rows.values():
+            assert await tx.calls.find(row.call_id) is not None
+    await database.close()
+    assert len(promised) >= 4

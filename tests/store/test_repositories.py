@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from offhook.store import Database, Duplicate
+
+from .databases import Clock
+
+A_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def an_org(database: Database, name: str = "Ours") -> str:
+    async with database.transaction() as tx:
+        return (await tx.orgs.create({"name": name})).id
+
+
+async def test_what_is_created_is_read_back(database: Database, clock: Clock) -> None:
+    clock.seconds += 0.123
+    org = await an_org(database)
+    document = {"name": "Zo\u00eb \U0001f600", "nested": {"b": [1, 2.5, None, True]}, "a": None, "empty": {}}
+    async with database.transaction() as tx:
+        created = await tx.assistants.create(org, document)
+    async with database.reading() as tx:
+        found = await tx.assistants.get(org, created.id)
+    assert found == created
+    assert found is not None
+    assert list(found.document) == list(document)
+    assert found.created_at == found.updated_at == A_MOMENT.replace(microsecond=123_000)
+
+
+async def test_another_orgs_row_is_not_there(database: Database) -> None:
+    ours, theirs = await an_org(database), await an_org(database, "Theirs")
+    async with database.transaction() as tx:
+        row = await tx.assistants.create(theirs, {"name": "secret"})
+        assert await tx.assistants.get(ours, row.id) is None
+        assert await tx.assistants.replace(ours, row.id, {}) is None
+        assert await tx.assistants.delete(ours, row.id) is None
+        assert await tx.assistants.list(ours) == []
+        assert await tx.assistants.page(ours, search="secret") == ([], 0)
+        assert await tx.assistants.find(row.id) == row
+
+
+async def test_replacing_keeps_the_beginning_and_moves_the_update(database: Database, clock: Clock) -> None:
+    org = await an_org(database)
+    async with database.transaction() as tx:
+        row = await tx.squads.create(org, {"name": "old", "gone": 1})
+    clock.seconds += 60
+    async with database.transaction() as tx:
+        changed = await tx.squads.replace(org, row.id, {"name": "new"})
+        assert changed is not None
+        assert changed.document == {"name": "new"}
+        assert (changed.updated_at - changed.created_at).total_seconds() == 60
+        assert await tx.squads.get(org, row.id) == changed
+        assert await tx.squads.delete(org, row.id) == changed
+        assert await tx.squads.get(org, row.id) is None
+        assert await tx.squads.delete(org, row.id) is None
+
+
+async def test_a_list_is_newest_first_and_filtered_by_dates(database: Database, clock: Clock) -> None:
+    org = await an_org(database)
+    rows = []
+    for index in range(5):
+        async with database.transaction() as tx:
+            rows.append(await tx.tools.create(org, {"name": f"t{index}"}))
+        if index != 2:  # two in the same millisecond
+            clock.seconds += 1
+    newest = [row.id for row in reversed(rows)]
+    second = rows[1].created_at
+
+    async with database.reading() as tx:
+
+        async def ids(**dates: datetime) -> list[str]:
+            return [row.id for row in await tx.tools.list(org, dates=dates)]
+
+        assert [row.id for row in await tx.tools.list(org)] == newest
+        assert [row.id for row in await tx.tools.list(org, limit=2)] == newest[:2]
+        assert await tx.tools.list(org, limit=0) == []
+        assert await ids(createdAtGt=second) == newest[:3]
+        assert await ids(createdAtGe=second) == newest[:4]
+        assert await ids(createdAtLt=second) == newest[4:]
+        assert await ids(createdAtLe=second) == newest[3:]
+        assert await ids(createdAtGt=second.replace(microsecond=second.microsecond + 500)) == newest[:3]
+        assert await ids(updatedAtGe=second, updatedAtLe=second) == [rows[1].id]
+
+
+async def test_pages_are_counted_sorted_and_searched(database: Database, clock: Clock) -> None:
+    org = await an_org(database)
+    async with database.transaction() as tx:
+        for index in range(7):
+            clock.seconds += 1
+            await tx.phone_numbers.create(org, {"name": f"Line {index}", "sipUri": f"sip:user{index}@h"})
+        await tx.phone_numbers.create(org, {"name": "100% _sure_"})
+
+        async def names(**query: object) -> list[str]:
+            found, _ = await tx.phone_numbers.page(org, **query)  # type: ignore[arg-type]
+            return [row.document["name"] for row in found]
+
+        rows, total = await tx.phone_numbers.page(org, page=2, limit=3, sort_order="ASC")
+        assert ([row.document["name"] for row in rows], total) == (["Line 3", "Line 4", "Line 5"], 8)
+        assert await names(page=9) == []
+        assert await names(search="LINE 3") == ["Line 3"]
+        assert await names(search="user5@") == ["Line 5"]
+        assert await names(search="%") == ["100% _sure_"]
+        assert await names(search="_sure_") == ["100% _sure_"]
+        assert await names(search="nothing like it") == []
+        assert (await tx.phone_numbers.page(org, search="line", limit=1))[1] == 7
+
+
+async def test_a_list_is_filtered_by_properties(database: Database) -> None:
+    org = await an_org(database)
+    async with database.transaction() as tx:
+        one = await tx.calls.begin(
+            org, {"phoneNumberId": "n1", "assistantId": "a"}, status="ringing", node="x"
+        )
+        two = await tx.calls.begin(org, {"phoneNumberId": "n2", "squadId": "s"}, status="ringing", node="x")
+        assert await tx.calls.list(org, equal={"phoneNumberId": "n1"}) == [one]
+        assert await tx.calls.list(org, equal={"assistantId": "a", "phoneNumberId": "n2"}) == []
+        assert await tx.calls.list(org, equal={"squadId": "s"}) == [two]
+        assert await tx.calls.list(org, equal={"id": two.id}) == [two]
+
+
+@pytest.mark.parametrize("user", ["Alice", "aLICE", "%41lice"])
+async def test_a_sip_user_is_taken_in_any_case_by_any_org(database: Database, user: str) -> None:
+    ours, theirs = await an_org(database), await an_org(database, "Theirs")
+    async with database.transaction() as tx:
+        row = await tx.phone_numbers.create(ours, {"sipUri": "sip:alice@sip.example.com"})
+    with pytest.raises(Duplicate) as caught:
+        async with database.transaction() as tx:
+            await tx.phone_numbers.create(theirs, {"sipUri": f"sip:{user}@other.example.com:5080"})
+    assert caught.value.field == "sipUri"
+    async with database.reading() as tx:
+        assert await tx.phone_numbers.by_sip_user(user) == row
+        assert await tx.phone_numbers.by_sip_user("bob") is None
+        assert await tx.phone_numbers.list(theirs) == []
+
+
+async def test_a_changed_number_gives_its_user_back(database: Database) -> None:
+    org = await an_org(database)
+    async with database.transaction() as tx:
+        row = await tx.phone_numbers.create(org, {"sipUri": "sip:a@h"})
+        await tx.phone_numbers.create(org, {"name": "none"})
+        await tx.phone_numbers.create(org, {"name": "none either"})
+        await tx.phone_numbers.replace(org, row.id, {"sipUri": "sip:b@h"})
+        assert await tx.phone_numbers.by_sip_user("a") is None
+        await tx.phone_numbers.create(org, {"sipUri": "sip:a@h"})
+    with pytest.raises(Duplicate):
+        async with database.transaction() as tx:
+            await tx.phone_numbers.replace(org, row.id, {"sipUri": "sip:A@h"})
+    async with database.reading() as tx:
+        found = await tx.phone_numbers.by_sip_user("B")
+    assert found is not None
+    assert found.id == row.id
+
+
+async def test_an_id_that_is_taken_is_a_duplicate(database: Database) -> None:
+    org = await an_org(database)
+    async with database.transaction() as tx:
+        await tx.assistants.create(org, {}, id="chosen")
+    with pytest.raises(Duplicate) as caught:
+        async with database.transaction() as tx:
+            await tx.assistants.create(org, {}, id="chosen")
+    assert caught.value.field == "id"
+
+
+async def test_orgs_are_read_and_changed(database: Database, clock: Clock) -> None:
+    async with database.transaction() as tx:
+        one = await tx.orgs.create({"name": "One"})
+        two = await tx.orgs.create({"name": "Two"})
+        assert await tx.orgs.list() == [one, two]
+        assert one.org_id == one.id
+        changed = await tx.orgs.replace(one.id, {"name": "One", "server": {"url": "https://x"}})
+        assert await tx.orgs.get(one.id) == changed
+        assert await tx.orgs.get("nobody") is None
+        assert await tx.orgs.replace("nobody", {}) is None
+
+
+async def test_a_document_that_is_not_json_is_not_stored(database: Database) -> None:
+    org = await an_org(database)
+    with pytest.raises(ValueError, match="JSON"):
+        async with database.transaction() as tx:
+            await tx.assistants.create(org, {"bad": float("nan")})
+    async with database.reading() as tx:
+        assert await tx.assistants.list(org) == []
