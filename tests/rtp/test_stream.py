@@ -449,6 +449,21 @@ def test_reports_of_strangers_are_refused() -> None:
     on_a_leg(story)
 
 
+def test_reports_follow_the_media_to_another_host() -> None:
+    elsewhere = Address("198.51.100.77", 6000)
+
+    async def story(leg: Leg) -> None:
+        leg.receive()
+        leg.receive_control(Report(7, None, 0, 0, 0, ()), source=Address(PEER.host, 4545))
+        leg.negotiated(remote=elsewhere)
+        await ticks(300)
+
+        targets = {to for source, to, _ in leg.wire.carried if source == leg.port.rtcp.local}
+        assert targets == {Address(elsewhere.host, elsewhere.port + 1)}
+
+    on_a_leg(story)
+
+
 def test_with_mux_reports_share_the_port() -> None:
     async def story(leg: Leg) -> None:
         leg.receive()

@@ -7,8 +7,9 @@ The delay is not planned, it follows from what happens. A frame that is not ther
 for (`LOST` is given and nothing is skipped), so the delay grows by exactly what the network needed; if the
 frame turns out to be gone, the wait counts for it and nothing is delayed. A frame that came too late since
 later ones overtook it makes the buffer wait once, so that the next one like it is in time. When for two
-seconds every packet came earlier than it had to, the delay shrinks again, by leaving out frames, quiet ones
-if there are any soon. A clean network so gets no delay but the alignment to the tick."""
+seconds (more, if that proved too hasty) every packet came earlier than it had to, the delay shrinks again,
+by leaving out frames, quiet ones if there are any soon. A clean network so gets no delay but the alignment
+to the tick."""
 
 from __future__ import annotations
 
@@ -45,6 +46,9 @@ _MAX_MISORDER = 64
 _SEEN = (1 << _MAX_MISORDER) - 1
 _WINDOW = 2.0
 """Seconds in which every packet must have been early before the delay shrinks."""
+_LONGEST_WINDOW = 16.0
+"""The same for a network whose hiccups come again and again: the window doubles each time that a delay had
+to grow after it had shrunk, or two concealed stretches would be heard for every hiccup."""
 _FIRST_WINDOW = 0.25
 """The same at the start, doubled each time: a burst of what waited for our answer is common there."""
 _SHRINK_WITHIN = 12
@@ -59,9 +63,9 @@ class JitterBuffer:
     `refused` packets had no usable payload or position."""
 
     __slots__ = (
-        "_early", "_frames", "_high", "_high_timestamp", "_next", "_partial", "_quiet", "_restart", "_seen",
-        "_sequence", "_shrink", "_shrink_wait", "_silence", "_ssrc", "_stalled", "_started", "_wait",
-        "_window", "_window_ends", "discarded", "duplicates", "late", "refused", "resets",
+        "_early", "_frames", "_has_shrunk", "_high", "_high_timestamp", "_next", "_partial", "_patience",
+        "_quiet", "_restart", "_seen", "_sequence", "_shrink", "_shrink_wait", "_silence", "_ssrc", "_stalled",
+        "_started", "_wait", "_window", "_window_ends", "discarded", "duplicates", "late", "refused", "resets",
     )  # fmt: skip
 
     def __init__(self, silence: int, quiet: bytes = b"") -> None:
@@ -95,7 +99,9 @@ class JitterBuffer:
         self._wait = 0
         self._shrink = 0
         self._shrink_wait = 0
+        self._has_shrunk = False
         self._early = MAX_DEPTH
+        self._patience = _WINDOW
         self._window = _FIRST_WINDOW
         self._window_ends = arrival + _FIRST_WINDOW
 
@@ -126,6 +132,8 @@ class JitterBuffer:
             self._came_late(-early)
             if rest + len(payload) <= FRAME_SAMPLES * -early:
                 return
+        elif early == 0 and 0 < self._stalled <= _MAX_GAP:
+            self._grown()
         if rest == 0 and len(payload) == FRAME_SAMPLES:
             last = index
             self._whole(index, payload)
@@ -202,9 +210,16 @@ class JitterBuffer:
     def _came_late(self, frames: int) -> None:
         self.late += 1
         self._early = -1
-        self._shrink = 0
+        self._grown()
         if frames < MAX_DEPTH - self.depth:
             self._wait = max(self._wait, frames)
+
+    def _grown(self) -> None:
+        """The delay was too short, and is longer now."""
+        self._shrink = 0
+        if self._has_shrunk:
+            self._has_shrunk = False
+            self._patience = self._window = min(2 * self._patience, _LONGEST_WINDOW)
 
     def _cut(self, index: int, rest: int, payload: bytes) -> int:
         """Put a payload that is not one whole frame where it belongs; the position of its last frame."""
@@ -245,7 +260,7 @@ class JitterBuffer:
     def _judge(self, arrival: float) -> None:
         self._shrink = max(self._early, 0)
         self._early = MAX_DEPTH
-        self._window = min(2 * self._window, _WINDOW)
+        self._window = min(2 * self._window, self._patience)
         self._window_ends = arrival + self._window
 
     # Out.
@@ -274,6 +289,7 @@ class JitterBuffer:
             self._leave_out(self._next + 1)
             self._shrink -= 1
             self._shrink_wait = 0
+            self._has_shrunk = True
 
     def _absent(self) -> bytes | Literal[Missing.LOST, Missing.EMPTY]:
         """What to give when the next frame is not there, or not whole."""

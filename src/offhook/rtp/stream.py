@@ -265,10 +265,9 @@ class RtpStream:
 
     def _rtcp_address(self, remote: Address) -> Address:
         """Where the peer sends its own RTCP from, or else wants ours, or else the port above its RTP."""
-        if self._rtcp_learned is not None:
-            return self._rtcp_learned
-        if self._rtcp_remote is not None and self._rtcp_remote.host == remote.host:
-            return self._rtcp_remote
+        for address in (self._rtcp_learned, self._rtcp_remote):
+            if address is not None and address.host == remote.host:
+                return address
         return Address(remote.host, remote.port + 1)
 
     @property
