@@ -100,6 +100,10 @@ def test_without_content_length_the_datagram_is_the_body() -> None:
     assert parse_message(without("Content-Length") + b"more").body == BODY + b"more"
 
 
+def test_a_call_id_is_any_visible_text() -> None:
+    assert parse_message(replaced("Call-ID", "YWJj==;a,b@c@d")).call_id == "YWJj==;a,b@c@d"
+
+
 def test_latin_1_is_read_where_it_is_not_utf_8() -> None:
     message = parse_message(INVITE.replace(b'"Alice"', '"Jörg"'.encode("latin-1")))
     assert message.from_.display_name == "Jörg"
@@ -140,6 +144,8 @@ def test_headers_that_come_once(name: str) -> None:
         ("To", "sip:a@b c"),
         ("Call-ID", "a b"),
         ("Call-ID", ""),
+        ("Call-ID", "ö"),
+        ("Call-ID", "a" * 1025),
         ("CSeq", "INVITE"),
         ("CSeq", "1 BYE"),
         ("Contact", "<sip:a@b>;;"),

@@ -85,6 +85,10 @@ def test_lines_may_end_in_lf_alone() -> None:
     assert SessionDescription.parse((HEAD + AUDIO).encode()) == parse(HEAD + AUDIO)
 
 
+def test_a_phones_display_name_in_the_origin_is_let_through() -> None:
+    assert parse(HEAD.replace("o=alice", "o=Alice at home")).origin.username == "Alice at home"
+
+
 def test_multicast_addresses_lose_their_ttl() -> None:
     assert parse(HEAD.replace("192.0.2.10", "224.2.1.1/127/3")).address == "224.2.1.1"
 

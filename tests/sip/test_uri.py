@@ -65,6 +65,11 @@ def test_what_must_be_escaped_is_written_escaped() -> None:
     assert Uri.parse("sip:j%F6rg@example.com").user == "jörg"
 
 
+def test_a_feature_code_is_taken_as_phones_send_it() -> None:
+    uri = Uri.parse("sip:*21#@example.com")
+    assert (uri.user, str(uri)) == ("*21#", "sip:*21%23@example.com")
+
+
 def test_the_password_may_be_empty_but_not_the_user() -> None:
     assert Uri.parse("sip:alice:@example.com").password == ""
     with pytest.raises(BadSyntax):

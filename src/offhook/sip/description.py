@@ -27,7 +27,8 @@ MAX_FORMATS: Final = 128
 _MEDIA = re.compile(
     r"([A-Za-z0-9\-.!%*_+]++) ([0-9]{1,5})(?:/([0-9]{1,5}))? ([A-Za-z0-9\-.!%*_+/]++)((?: [^ ]++)++) ?"
 )
-_ORIGIN = re.compile(r"([^ ]++) ([0-9]{1,20}) ([0-9]{1,20}) IN IP[46] ([^ ]++) ?")
+# A user name may hold no blank, but some phones put their display name there.
+_ORIGIN = re.compile(r"(.*[^ ]) ([0-9]{1,20}) ([0-9]{1,20}) IN IP[46] ([^ ]++) ?")
 _CONNECTION = re.compile(r"IN (IP4|IP6) ([^ /]++)(?:/[0-9/]++)? ?")
 _HOST = re.compile(HOST)
 _RTPMAP = re.compile(r"([0-9]{1,3}) ([A-Za-z0-9\-.!%*_+]++)/([0-9]{1,6})(?:/([0-9]{1,2}))? ?")

@@ -21,8 +21,9 @@ _HEADER_SAFE: Final = "!*'()[]/?:+$~"
 
 _PARAM_CHARS = rf"(?:[{_UNRESERVED}\[\]/:&+$]|%[0-9A-Fa-f]{{2}})"
 _HEADER_CHARS = rf"(?:[{_UNRESERVED}\[\]/?:+$]|%[0-9A-Fa-f]{{2}})"
+# "#" would have to be escaped; phones that dial feature codes send it as it is.
 _SIP_URI = re.compile(
-    rf"(?:((?:[{_UNRESERVED}&=+$,;?/]|%[0-9A-Fa-f]{{2}})++)"
+    rf"(?:((?:[{_UNRESERVED}&=+$,;?/#]|%[0-9A-Fa-f]{{2}})++)"
     rf"(?::((?:[{_UNRESERVED}&=+$,]|%[0-9A-Fa-f]{{2}})*+))?@)?"
     rf"({HOST})(?::([0-9]{{1,5}}))?"
     rf"((?:;{_PARAM_CHARS}++(?:={_PARAM_CHARS}*+)?)*+)"
