@@ -1,0 +1,147 @@
+"""User agents for tests: on the wire in memory, with handlers that note what they hear."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from offhook.network import Address
+from offhook.sip import (
+    Answer,
+    Invitation,
+    NameAddr,
+    OutgoingCall,
+    Request,
+    Session,
+    SipError,
+    Transports,
+    Uri,
+    UserAgent,
+)
+from tests.wire import OFFER, MemoryWire, ScriptedPhone
+
+ANSWER = OFFER.replace(b"10.0.0.1", b"10.0.0.2")
+SERVER = Address("10.0.0.2", 5060)
+ME = NameAddr.parse('"Offhook" <sip:offhook@10.0.0.2>')
+SETTLED = 70.0
+"""Seconds after which no timer of SIP is left."""
+
+
+@dataclass
+class Recorder:
+    """A session handler. `refusal` is raised for every offer, `answer` given to every other request."""
+
+    events: list[Any] = field(default_factory=list)
+    refusal: SipError | None = None
+    answer: Answer | None = None
+    on_acknowledged: Callable[[], None] | None = None
+
+    def acknowledged(self, body: bytes) -> None:
+        self.events.append(("acknowledged", body))
+        if self.on_acknowledged is not None:
+            self.on_acknowledged()
+
+    def unacknowledged(self) -> None:
+        self.events.append("unacknowledged")
+
+    def hung_up(self, request: Request) -> None:
+        self.events.append("hung up")
+
+    def reoffered(self, offer: bytes | None) -> bytes:
+        self.events.append(("reoffered", offer))
+        if self.refusal is not None:
+            raise self.refusal
+        return ANSWER
+
+    def requested(self, request: Request) -> Answer | None:
+        self.events.append((request.method, request.body))
+        return self.answer
+
+    def gone(self, reason: str) -> None:
+        self.events.append(("gone", reason))
+
+
+class Desk:
+    """A user agent's handler: `answering` is called with each invitation; by default it is answered."""
+
+    def __init__(self, answering: Callable[[Invitation], None] | None = None) -> None:
+        self.invitations: list[Invitation] = []
+        self.sessions: list[Session] = []
+        self.recorder = Recorder()
+        self.cancelled = 0
+        self._answering = answering or self.accept
+
+    def invited(self, invitation: Invitation) -> None:
+        self.invitations.append(invitation)
+        invitation.on_cancelled = self._on_cancelled
+        self._answering(invitation)
+
+    def accept(self, invitation: Invitation) -> None:
+        self.sessions.append(invitation.answer(ANSWER, self.recorder))
+
+    def later(self, invitation: Invitation) -> None:
+        """Neither answer nor refuse."""
+
+    def _on_cancelled(self) -> None:
+        self.cancelled += 1
+
+    @property
+    def session(self) -> Session:
+        return self.sessions[-1]
+
+
+class House:
+    """A wire with our user agent at `SERVER` and a scripted phone at 10.0.0.1."""
+
+    def __init__(self, wire: MemoryWire, agent: UserAgent, desk: Desk, phone: ScriptedPhone) -> None:
+        self.wire = wire
+        self.agent = agent
+        self.desk = desk
+        self.phone = phone
+
+    def dial(self, **arguments: Any) -> tuple[OutgoingCall, Recorder]:
+        """Our agent calls the phone."""
+        recorder = Recorder()
+        uri = Uri.parse(f"sip:phone@{self.phone.socket.local}")
+        call = self.agent.invite(uri, from_=ME, body=OFFER, handler=recorder, **arguments)
+        return call, recorder
+
+    async def settle(self) -> None:
+        """Wait until every timer has run out; nothing may be left then."""
+        await asyncio.sleep(SETTLED)
+        assert leftovers(self.agent) == (0, 0, 0)
+
+
+def leftovers(agent: UserAgent) -> tuple[int, int, int]:
+    assert not agent._invitations
+    assert not agent._merging
+    assert not agent._calls
+    return agent.dialogs, agent.transactions, agent.tasks
+
+
+@asynccontextmanager
+async def house(
+    answering: Callable[[Desk], Callable[[Invitation], None]] | None = None,
+    *,
+    wire: MemoryWire | None = None,
+    **options: Any,
+) -> AsyncIterator[House]:
+    """`answering(desk)` gives what the desk does with an invitation."""
+    wire = wire or MemoryWire(random.Random(7))
+    desk = Desk()
+    if answering is not None:
+        desk._answering = answering(desk)
+    transports = Transports(opener=wire.open)
+    await transports.listen(*SERVER, tcp=False)
+    agent = UserAgent(desk, transports=transports, rng=random.Random(11), **options)
+    phone = await ScriptedPhone.open(wire.open, "10.0.0.1", SERVER, 5060)
+    try:
+        yield House(wire, agent, desk, phone)
+    finally:
+        await agent.close()
+        phone.close()
+        assert leftovers(agent) == (0, 0, 0)
