@@ -64,8 +64,9 @@ class JitterBuffer:
 
     __slots__ = (
         "_early", "_frames", "_has_shrunk", "_high", "_high_timestamp", "_next", "_partial", "_patience",
-        "_quiet", "_restart", "_seen", "_sequence", "_shrink", "_shrink_wait", "_silence", "_ssrc", "_stalled",
-        "_started", "_wait", "_window", "_window_ends", "discarded", "duplicates", "late", "refused", "resets",
+        "_quiet", "_restart", "_seen", "_sequence", "_shrink", "_shrink_wait", "_silence", "_ssrc",
+        "_stalled", "_started", "_wait", "_window", "_window_ends", "discarded", "duplicates", "late",
+        "refused", "resets",
     )  # fmt: skip
 
     def __init__(self, silence: int, quiet: bytes = b"") -> None:
