@@ -9,7 +9,7 @@ from typing import Protocol
 
 from offhook.conversation.activity import SpeechBegan, SpeechGate
 from offhook.conversation.events import Event, SpeechStarted, SpeechStopped
-from offhook.speech.base import EngineError, FailureSink, Transcriber, TranscriptSink
+from offhook.speech.base import EngineError, Transcriber
 from offhook.speech.base import Transcript as Heard
 
 MOST_SPEECHES = 64
@@ -31,16 +31,33 @@ class Listener(Protocol):
     def engine_failed(self, error: EngineError) -> None: ...
 
 
+class Ear:
+    """Where one transcriber's words go; they are passed on while `Ears` listens with it."""
+
+    __slots__ = ("_ears",)
+
+    def __init__(self, ears: Ears) -> None:
+        self._ears = ears
+
+    def on_transcript(self, heard: Heard) -> None:
+        if self._ears.current is self:
+            self._ears.heard(heard)
+
+    def on_failure(self, error: EngineError) -> None:
+        if self._ears.current is self:
+            self._ears.listener.engine_failed(error)
+
+
 class Ears:
-    """One transcriber at a time; transcripts of one that was replaced are not passed on."""
+    """One transcriber at a time."""
 
     def __init__(self, listener: Listener, tell: Callable[[Event], None]) -> None:
-        self._listener = listener
+        self.listener = listener
+        self.current = Ear(self)
         self._tell = tell
         self._gate = SpeechGate()
         self._loop = asyncio.get_running_loop()
         self._transcriber: Transcriber | None = None
-        self._current: object = None
         self._turn = -1
         self._began = 0.0
         self._speeches: deque[tuple[float, float]] = deque(maxlen=MOST_SPEECHES)  # ended, without a final yet
@@ -50,25 +67,9 @@ class Ears:
         """Does the caller speak?"""
         return self._gate.speaking
 
-    def sinks(self) -> tuple[object, TranscriptSink, FailureSink]:
-        """A token for a transcriber to be, and what to start it with."""
-        token = object()
-        if self._current is None:
-            self._current = token
-
-        def on_transcript(heard: Heard) -> None:
-            if self._current is token:
-                self._heard(heard)
-
-        def on_failure(error: EngineError) -> None:
-            if self._current is token:
-                self._listener.engine_failed(error)
-
-        return token, on_transcript, on_failure
-
-    def adopt(self, transcriber: Transcriber, token: object) -> None:
+    def adopt(self, transcriber: Transcriber, ear: Ear) -> None:
         """Listen with this one from now on; speech that goes on is new to it."""
-        self._transcriber, self._current = transcriber, token
+        self._transcriber, self.current = transcriber, ear
         self._speeches.clear()
         if self._gate.speaking:
             transcriber.speech_started()
@@ -81,7 +82,7 @@ class Ears:
         change = self._gate.feed(probability, self._loop.time())
         if change is None:
             if self._gate.speaking:
-                self._listener.caller_went_on(self._gate.voiced)
+                self.listener.caller_went_on(self._gate.voiced)
             return
         if isinstance(change, SpeechBegan):
             self._turn += 1
@@ -89,19 +90,19 @@ class Ears:
             if self._transcriber is not None:
                 self._transcriber.speech_started()
             self._tell(SpeechStarted("user", self._turn, change.at))
-            self._listener.caller_started()
-            self._listener.caller_went_on(self._gate.voiced)
+            self.listener.caller_started()
+            self.listener.caller_went_on(self._gate.voiced)
             return
         self._speeches.append((self._began, change.at))
         if self._transcriber is not None:
             self._transcriber.speech_stopped()
         self._tell(SpeechStopped("user", self._turn, change.at))
-        self._listener.caller_stopped(change.at)
+        self.listener.caller_stopped(change.at)
 
-    def _heard(self, heard: Heard) -> None:
+    def heard(self, heard: Heard) -> None:
         segmented = self._transcriber is not None and self._transcriber.segmented
         start, end = self._times(segmented, heard.final)
-        self._listener.caller_said(heard, start, end, segmented and heard.final)
+        self.listener.caller_said(heard, start, end, segmented and heard.final)
 
     def _times(self, segmented: bool, final: bool) -> tuple[float, float]:
         """When the words of a transcript were spoken. A streaming transcriber's final covers all speech since

@@ -7,11 +7,12 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from offhook.conversation.ears import Ear
 from offhook.conversation.profile import Profile, profile_of
 from offhook.conversation.tools import Toolbox
 from offhook.language.base import LanguageModel, ModelError
 from offhook.schema.assistant import Assistant
-from offhook.speech.base import EngineError, FailureSink, Transcriber, TranscriptSink, Voice
+from offhook.speech.base import EngineError, Transcriber, Voice
 
 log = logging.getLogger(__name__)
 
@@ -48,22 +49,22 @@ class Member:
     profile: Profile
     toolbox: Toolbox
     engines: Engines
+    ear: Ear
 
     @staticmethod
     async def start(
         assistant: Assistant,
         engines: EngineFactory,
-        on_transcript: TranscriptSink,
-        on_failure: FailureSink,
+        ear: Ear,
     ) -> Member:
         """With all engines ready. Raises EngineError or ModelError, with nothing left open."""
         profile = profile_of(assistant)
         built = engines(assistant)
-        member = Member(assistant, profile, Toolbox(profile.tools), built)
+        member = Member(assistant, profile, Toolbox(profile.tools), built, ear)
         starting = [
             asyncio.ensure_future(start)
             for start in (
-                built.transcriber.start(on_transcript, on_failure),
+                built.transcriber.start(ear.on_transcript, ear.on_failure),
                 built.model.start(),
                 built.voice.start(),
             )

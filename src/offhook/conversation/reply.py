@@ -18,6 +18,7 @@ from offhook.conversation.transcript import call_to_wire
 from offhook.conversation.voicing import Mouth, closing, next_within
 from offhook.language.base import Finished, ModelError, Text, ToolCall
 from offhook.language.base import Reply as Output
+from offhook.speech.base import EngineError
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +33,15 @@ class ReplyStage(ToolStage, Protocol):
 
     member: Member
     context: Context
-    mouth: Mouth
+
+    @property
+    def mouth(self) -> Mouth: ...
 
     def next_turn(self) -> int: ...
 
     def tell(self, event: Event) -> None: ...
 
-    def engine_failed(self, error: ModelError) -> None: ...
+    def engine_failed(self, error: EngineError | ModelError) -> None: ...
 
     def reply_acts(self, reply: Reply) -> None:
         """Tools are about to be run: there is no taking the reply back."""

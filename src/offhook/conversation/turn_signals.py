@@ -73,6 +73,11 @@ class CutShort:
 
 
 @dataclass(frozen=True, slots=True)
+class Silenced:
+    """The assistant was silenced for a reason outside this machine."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deadline:
     """The moment that `deadline()` named has come."""
 
@@ -88,6 +93,7 @@ Input = (
     | Forced
     | ReplyEnded
     | CutShort
+    | Silenced
     | Deadline
 )
 

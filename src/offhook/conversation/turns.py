@@ -26,6 +26,7 @@ from offhook.conversation.turn_signals import (
     Release,
     ReplyEnded,
     Resume,
+    Silenced,
     VoiceStarted,
     VoiceStopped,
     VoiceWentOn,
@@ -267,6 +268,11 @@ class TurnMachine:
         self._held = given.more
         return []
 
+    def _silenced(self, _: Input, at: float) -> list[Action]:
+        self.state = State.HEARING if self.state is State.OVERLAPPED else State.LISTENING
+        self._deferred, self._rest = "", None
+        return []
+
     # the moment itself
 
     def _deadline(self, _: Input, at: float) -> list[Action]:
@@ -394,6 +400,7 @@ TABLE: dict[tuple[State, type], Handler] = {
     **{(s, Forced): _M._forced for s in State},
     (State.THINKING, ReplyEnded): _M._reply_ended,
     **{(s, CutShort): _M._cut_short for s in State},
+    **{(s, Silenced): _M._silenced for s in _HEARD},
     **{(s, Deadline): _M._deadline for s in State if s is not State.HEARING},
 }
 """What is not listed changes nothing."""
