@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +99,23 @@ def _set_up_sqlite(engine: AsyncEngine, begin: str, *pragmas: str) -> None:
 
     sqlalchemy.event.listen(engine.sync_engine, "connect", connected)
     sqlalchemy.event.listen(engine.sync_engine, "begin", begun)
+
+
+async def probe(url: URL) -> None:
+    """Raises StoreError for a SQLite file that cannot be opened or written. A file that fails only when the
+    asynchronous driver opens it leaves a thread of that driver behind, which then prints a traceback."""
+    if not is_sqlite(url):
+        return
+    try:
+        await asyncio.to_thread(_probe_sqlite, str(url.database))
+    except sqlite3.Error as error:
+        raise explain(error, url) from error
+
+
+def _probe_sqlite(file: str) -> None:
+    with contextlib.closing(sqlite3.connect(file, LOCKED_SECONDS, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
 
 
 def explain(error: Exception, url: URL) -> StoreError:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from . import tables
 from .calls import Calls
-from .connecting import explain, is_sqlite, parse_url, reading_engine, writing_engine
+from .connecting import explain, is_sqlite, parse_url, probe, reading_engine, writing_engine
 from .ids import NewId
 from .keys import Keys
 from .migrate import check_revision
@@ -126,7 +126,9 @@ class Database:
     async def open(cls, url: str, *, now: Callable[[], float], new_id: NewId) -> Database:
         """Connect, and see that the tables are there. Raises StoreError with one line that says what to do:
         no such folder, not writable, disk full, nothing answers, not upgraded, newer than this code."""
-        database = cls(parse_url(url), now, new_id)
+        parsed = parse_url(url)
+        await probe(parsed)
+        database = cls(parsed, now, new_id)
         try:
             async with database._writing.begin() as connection:
                 await connection.run_sync(check_revision)

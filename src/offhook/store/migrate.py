@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from .connecting import explain, is_sqlite, parse_url, writing_engine
+from .connecting import explain, is_sqlite, parse_url, probe, writing_engine
 from .records import StoreError
 
 
@@ -47,6 +47,7 @@ async def upgrade(url: str) -> None:
     """Bring the database to the newest revision, from whichever it has; a SQLite file is created. Several
     processes may do so at once. Raises StoreError."""
     parsed = parse_url(url)
+    await probe(parsed)
     engine = writing_engine(parsed)
     try:
         async with engine.begin() as connection:
