@@ -273,6 +273,13 @@ def test_a_refusal_makes_no_dialog() -> None:
     assert "Record-Route" not in respond(invite(), 486).headers
 
 
+def test_nothing_breaks_out_of_a_response() -> None:
+    with pytest.raises(ValueError, match="line break"):
+        respond(invite(), 480, "Gone\r\nX-Evil: 1")
+    with pytest.raises(ValueError, match="line break"):
+        respond(invite(), 480, headers=[("Reason", "a\nb")])
+
+
 def test_a_tag_that_is_there_stays() -> None:
     message = parse_message(replaced("To", "Bob <sip:bob@biloxi.example.com>;tag=old"))
     assert isinstance(message, Request)
