@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -107,11 +108,16 @@ def _parse(query: QueryParams, allowed: Iterable[str]) -> dict[str, Any]:
     return values
 
 
+# The SDK's limits are floats: 10.0 means 10.
+_WHOLE: Final = re.compile(r"([0-9]{1,9})(?:\.0)?")
+
+
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        digits = _WHOLE.fullmatch(text)
+        if digits is None:
             raise ValueError("must be a number conforming to the specified constraints")
-        number = int(text)
+        number = int(digits[1])
         if number < low:
             raise ValueError(f"must not be less than {low}")
         if number > high:
