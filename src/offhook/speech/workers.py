@@ -122,6 +122,7 @@ class Workers:
         self._idle: deque[_Worker] = deque()
         self._live: set[_Worker] = set()
         self._keepers: list[asyncio.Task[None]] = []
+        self._burials: set[asyncio.Task[None]] = set()
         self._numbers = 0
         self._failure: str | None = None
         self._closed = False
@@ -159,6 +160,7 @@ class Workers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
         self._keepers = []
+        await asyncio.gather(*self._burials)
         self._fail_waiting("the service is shutting down")
 
     def submit(self, kind: str, head: Mapping[str, Value], blob: bytes, owner: Hashable) -> Job:
@@ -240,7 +242,11 @@ class Workers:
                 self._start_failed(str(error))
             finally:
                 if worker is not None:
-                    await self._bury(worker)
+                    # Of its own, so that a cancelled keeper leaves no zombie behind; `close` waits for it.
+                    burial = asyncio.create_task(self._bury(worker))
+                    self._burials.add(burial)
+                    burial.add_done_callback(self._burials.discard)
+                    await asyncio.shield(burial)
             served = worker is not None and worker.jobs_done > 0
             delay = self._limits.restart_first if served else min(2 * delay, self._limits.restart_last)
             await asyncio.sleep(delay)

@@ -1,0 +1,66 @@
+"""A worker process with engines that do what a test asks of them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+
+from offhook.speech.framing import Head, Value
+from offhook.speech.worker import Handler, serve
+
+Reply = tuple[Mapping[str, Value], bytes]
+
+
+def echo(head: Head, blob: bytes) -> Iterator[Reply]:
+    yield {"text": head.get("text"), "pid": os.getpid()}, blob
+
+
+def count(head: Head, blob: bytes) -> Iterator[Reply]:
+    """`to` replies, `every` seconds apart; each is also written to the file `log`."""
+    for number in range(int(str(head["to"]))):
+        with open(str(head["log"]), "a") as log:
+            log.write(f"{head['name']}{number} ")
+        yield {"number": number}, b""
+        time.sleep(float(str(head.get("every", 0))))
+
+
+def fail(head: Head, blob: bytes) -> Iterator[Reply]:
+    yield {"number": 0}, b""
+    raise ValueError("it does not work")
+
+
+def die(head: Head, blob: bytes) -> Iterator[Reply]:
+    os.kill(os.getpid(), 9)
+    yield {}, b""
+
+
+def environment(head: Head, blob: bytes) -> Iterator[Reply]:
+    yield {"names": " ".join(os.environ)}, b""
+
+
+def babble(head: Head, blob: bytes) -> Iterator[Reply]:
+    os.write(int(sys.argv[-1]), b"\xff" * 64)
+    time.sleep(5)
+    yield {}, b""
+
+
+def load() -> Mapping[str, Handler]:
+    if sys.argv[1] == "broken":
+        raise FileNotFoundError("the model is missing")
+    if sys.argv[1] == "slow":
+        time.sleep(60)
+    return {
+        "echo": echo,
+        "count": count,
+        "fail": fail,
+        "die": die,
+        "environment": environment,
+        "babble": babble,
+    }
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[-1])), load)

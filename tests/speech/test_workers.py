@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from offhook.speech.jobs import Job, WorkerFailed
+from offhook.speech.workers import WorkerLimits, Workers
+
+SCRIPT = Path(__file__).parent / "scripted_worker.py"
+
+
+def command(mode: str = "well") -> list[str]:
+    return [sys.executable, str(SCRIPT), mode]
+
+
+@asynccontextmanager
+async def running(count: int = 1, limits: WorkerLimits | None = None) -> AsyncIterator[Workers]:
+    workers = Workers(count, command(), limits)
+    async with asyncio.timeout(30):
+        await workers.start()
+        try:
+            yield workers
+        finally:
+            await workers.close()
+
+
+async def replies(job: Job) -> list[dict[str, object]]:
+    return [dict(frame.head) async for frame in job]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def gone(pid: int) -> bool:
+    for _ in range(500):
+        if not is_running(pid):
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+async def test_a_job_is_answered_with_its_bytes() -> None:
+    async with running() as workers:
+        job = workers.submit("echo", {"text": "hello"}, b"\0\1\2", owner="call")
+        frames = [frame async for frame in job]
+    assert [(f.head["text"], f.blob) for f in frames] == [("hello", b"\0\1\2")]
+
+
+async def test_replies_come_as_they_are_made(tmp_path: Path) -> None:
+    head = {"to": 3, "every": 0.2, "name": "a", "log": str(tmp_path / "log")}
+    async with running() as workers:
+        job = workers.submit("count", head, b"", owner="call")
+        assert (await anext(job)).head["number"] == 0
+        assert (tmp_path / "log").read_text() == "a0 "
+        assert [r["number"] for r in await replies(job)] == [1, 2]
+
+
+async def test_close_leaves_no_process() -> None:
+    async with running(2) as workers:
+        pids = workers.processes
+        assert len(pids) == 2
+    assert not any(is_running(pid) for pid in pids)
+
+
+async def test_a_failing_job_says_why_and_the_next_is_done() -> None:
+    async with running() as workers:
+        job = workers.submit("fail", {}, b"", owner="call")
+        assert (await anext(job)).head["number"] == 0
+        with pytest.raises(WorkerFailed, match="ValueError: it does not work") as caught:
+            await anext(job)
+        assert not caught.value.retry
+        assert await replies(workers.submit("echo", {"text": "on"}, b"", owner="call"))
+
+
+async def test_an_unknown_kind_is_an_error_of_the_job_alone() -> None:
+    async with running() as workers:
+        with pytest.raises(WorkerFailed, match="KeyError"):
+            await replies(workers.submit("paint", {}, b"", owner="call"))
+        assert await replies(workers.submit("echo", {"text": "on"}, b"", owner="call"))
+
+
+async def test_a_waiting_job_that_is_taken_back_is_never_done(tmp_path: Path) -> None:
+    log = str(tmp_path / "log")
+    async with running() as workers:
+        first = workers.submit("count", {"to": 2, "every": 0.1, "name": "a", "log": log}, b"", owner=1)
+        second = workers.submit("count", {"to": 1, "name": "b", "log": log}, b"", owner=2)
+        second.cancel()
+        third = workers.submit("count", {"to": 1, "name": "c", "log": log}, b"", owner=3)
+        await replies(first)
+        await replies(third)
+        assert await replies(second) == []
+    assert (tmp_path / "log").read_text().split() == ["a0", "a1", "c0"]
+
+
+async def test_a_job_under_way_stops_at_its_next_reply(tmp_path: Path) -> None:
+    log = str(tmp_path / "log")
+    async with running() as workers:
+        job = workers.submit("count", {"to": 1000, "every": 0.02, "name": "a", "log": log}, b"", owner=1)
+        await anext(job)
+        job.cancel()
+        # The one worker is soon free for another.
+        assert await replies(workers.submit("echo", {"text": "next"}, b"", owner=2))
+        job.cancel()
+    assert len((tmp_path / "log").read_text().split()) < 100
+
+
+async def test_calls_take_turns(tmp_path: Path) -> None:
+    log = str(tmp_path / "log")
+    async with running() as workers:
+        jobs = [workers.submit("count", {"to": 1, "every": 0.1, "name": "x", "log": log}, b"", owner="x")]
+        jobs += [
+            workers.submit("count", {"to": 1, "name": name, "log": log}, b"", owner=name) for name in "aaabc"
+        ]
+        for job in jobs:
+            await replies(job)
+    assert (tmp_path / "log").read_text().replace("0", "").split() == ["x", "a", "b", "c", "a", "a"]
+
+
+async def test_a_killed_worker_is_replaced_and_its_job_fails(tmp_path: Path) -> None:
+    async with running() as workers:
+        (pid,) = workers.processes
+        head = {"to": 1000, "every": 0.01, "name": "a", "log": str(tmp_path / "log")}
+        job = workers.submit("count", head, b"", owner=1)
+        await anext(job)
+        waiting = workers.submit("echo", {"text": "patience"}, b"", owner=2)
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(WorkerFailed) as caught:
+            await replies(job)
+        assert caught.value.retry
+        assert (await replies(waiting))[0]["text"] == "patience"
+        assert workers.processes != [pid]
+        assert await gone(pid)
+
+
+async def test_a_job_that_kills_its_worker_again_and_again_fails_each_time() -> None:
+    async with running() as workers:
+        for _ in range(3):
+            with pytest.raises(WorkerFailed):
+                await replies(workers.submit("die", {}, b"", owner=1))
+        assert await replies(workers.submit("echo", {"text": "alive"}, b"", owner=1))
+
+
+async def test_a_worker_that_talks_nonsense_is_replaced() -> None:
+    async with running() as workers:
+        (pid,) = workers.processes
+        with pytest.raises(WorkerFailed):
+            await replies(workers.submit("babble", {}, b"", owner=1))
+        assert await replies(workers.submit("echo", {"text": "alive"}, b"", owner=1))
+        assert workers.processes != [pid]
+
+
+async def test_a_job_without_end_costs_the_worker_its_life(tmp_path: Path) -> None:
+    head = {"to": 10, "every": 30, "name": "a", "log": str(tmp_path / "log")}
+    async with running(limits=WorkerLimits(job=0.3)) as workers:
+        with pytest.raises(WorkerFailed, match="no answer within"):
+            await replies(workers.submit("count", head, b"", owner=1))
+        assert await replies(workers.submit("echo", {"text": "alive"}, b"", owner=1))
+
+
+async def test_the_queue_is_bounded(tmp_path: Path) -> None:
+    head = {"to": 1, "every": 0.3, "name": "a", "log": str(tmp_path / "log")}
+    async with running(limits=WorkerLimits(waiting=2)) as workers:
+        jobs = [workers.submit("count", head, b"", owner=1) for _ in range(4)]
+        assert workers.waiting == 2
+        with pytest.raises(WorkerFailed, match="overloaded"):
+            await replies(jobs[3])
+        assert len(await replies(jobs[2])) == 1
+
+
+async def test_nobody_waits_for_ever(tmp_path: Path) -> None:
+    head = {"to": 1, "every": 1.5, "name": "a", "log": str(tmp_path / "log")}
+    async with running(limits=WorkerLimits(wait=0.1)) as workers:
+        workers.submit("count", head, b"", owner=1)
+        with pytest.raises(WorkerFailed, match="overloaded: no worker"):
+            await replies(workers.submit("echo", {}, b"", owner=2))
+        assert workers.waiting == 0
+
+
+async def test_a_worker_that_cannot_load_says_why() -> None:
+    workers = Workers(2, command("broken"))
+    async with asyncio.timeout(30):
+        with pytest.raises(WorkerFailed, match="the model is missing"):
+            await workers.start()
+    assert workers.processes == []
+    with pytest.raises(WorkerFailed):
+        await replies(workers.submit("echo", {}, b"", owner=1))
+
+
+async def test_a_worker_that_takes_too_long_to_load_is_given_up() -> None:
+    workers = Workers(1, command("slow"), WorkerLimits(start=0.5))
+    async with asyncio.timeout(30):
+        with pytest.raises(WorkerFailed, match="not ready"):
+            await workers.start()
+    assert workers.processes == []
+
+
+async def test_a_command_that_does_not_exist_is_an_error_of_start() -> None:
+    with pytest.raises(WorkerFailed):
+        await Workers(1, ["/nowhere/python"]).start()
+
+
+async def test_workers_get_none_of_the_nodes_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_API_KEY", "secret")
+    async with running() as workers:
+        (reply,) = await replies(workers.submit("environment", {}, b"", owner=1))
+    assert "PATH" in str(reply["names"])
+    assert "OFFHOOK" not in str(reply["names"])
+
+
+async def test_ctrl_c_is_not_for_workers() -> None:
+    async with running() as workers:
+        (pid,) = workers.processes
+        os.kill(pid, signal.SIGINT)
+        assert await replies(workers.submit("echo", {"text": "alive"}, b"", owner=1))
+        assert workers.processes == [pid]
+
+
+NODE = """
+import asyncio, sys
+from offhook.speech.workers import Workers
+
+async def main():
+    workers = Workers(2, sys.argv[1:])
+    await workers.start()
+    print(*workers.processes, flush=True)
+    await asyncio.sleep(60)
+
+{run}
+"""
+
+
+@pytest.mark.parametrize(
+    "run", ["asyncio.run(main())", "import uvloop; uvloop.run(main())"], ids=["asyncio", "uvloop"]
+)
+async def test_workers_do_not_outlive_a_killed_node(run: str) -> None:
+    program = textwrap.dedent(NODE).format(run=run)
+    with subprocess.Popen([sys.executable, "-c", program, *command()], stdout=subprocess.PIPE) as node:
+        assert node.stdout is not None
+        async with asyncio.timeout(30):
+            line = await asyncio.to_thread(node.stdout.readline)
+        pids = [int(pid) for pid in line.split()]
+        assert len(pids) == 2
+        assert all(is_running(pid) for pid in pids)
+        node.kill()
+    for pid in pids:
+        assert await gone(pid)
