@@ -67,13 +67,13 @@ class OutgoingCall:
 
     async def wait(self) -> Session:
         """The session, once the call is answered. Raises SipError with the final status of the peer (and
-        its headers, Contact of a 3xx for one), 408 when nobody answers, 487 after `cancel`, 503 when the
-        peer cannot be reached."""
+        its headers, Contact of a 3xx for one), 408 when nobody answers, 487 after `cancel`, 502 when
+        the answer cannot be acknowledged, 503 when the peer cannot be reached."""
         response = await self._exchange.response()
         if response.status >= 300:
             raise SipError(response.status, None, response.headers.items())
         if self._session is None:
-            raise SipError(487)
+            raise SipError(487) if self._exchange.cancelled else SipError(502, "Answer Without Contact")
         return self._session
 
     def cancel(self) -> None:
