@@ -48,6 +48,11 @@ AS_IT_IS = {
     ("SecurityFilterPlan", "filters"),
     ("AnalysisCost", "structuredOutputBreakdown"),
     ("ToolCallResultMessage", "warnings"),
+    # Other people's data centres, which change like their models.
+    ("CreateAnthropicBedrockCredentialDTO", "region"),
+    ("CreateAzureCredentialDTO", "region"),
+    ("CreateAzureOpenAICredentialDTO", "region"),
+    ("SupabaseBucketPlan", "region"),
     # Published as any of the three in each of the plans; here each plan names itself.
     ("VapiSmartEndpointingPlan", "provider"),
     ("LivekitSmartEndpointingPlan", "provider"),

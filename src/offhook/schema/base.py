@@ -16,6 +16,7 @@ from pydantic import (
     JsonValue,
     PlainSerializer,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
 )
 from pydantic.alias_generators import to_camel
@@ -51,7 +52,16 @@ def _as_given(value: float, validate: ValidatorFunctionWrapHandler) -> float:
     return value
 
 
-Number = Annotated[float, WrapValidator(_as_given)]
+def _as_kept(value: float) -> float:
+    return value
+
+
+Number = Annotated[
+    float,
+    WrapValidator(_as_given),
+    PlainSerializer(_as_kept, return_type=Any),
+    WithJsonSchema({"type": "number"}),
+]
 """A JSON number. 5 stays 5 and does not become 5.0."""
 
 

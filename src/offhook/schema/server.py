@@ -51,19 +51,21 @@ def normalise_server(document: Mapping[str, Any], stored: Mapping[str, Any] | No
 
     `stored` is the document that a PATCH changes: an older spelling changes its one property of the
     stored `server`, null removes it, and a `server` that is left without any property becomes null.
-    Where both spellings are given, `server` wins for each property that it has."""
+    Where both spellings are given, `server` is meant, and the older one fills what it leaves open."""
     result = {name: value for name, value in document.items() if name not in _LEGACY}
     legacy = {_LEGACY[name]: value for name, value in document.items() if name in _LEGACY}
     if not legacy:
         return result
-    given = document.get("server")
     if "server" in document:
-        server = {**legacy, **given} if given else {}
+        server = {**legacy, **_given(document["server"] or {})}
     else:
         server = {**((stored or {}).get("server") or {}), **legacy}
-    server = {name: value for name, value in server.items() if not (name in legacy and value is None)}
-    result["server"] = server or None
+    result["server"] = _given(server) or None
     return result
+
+
+def _given(server: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in server.items() if value is not None}
 
 
 def show_server(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,9 @@ class AzureVoice(_Voice):
 
 
 class CartesiaExperimentalControls(Model):
-    speed: Literal["slowest", "slow", "normal", "fast", "fastest"] | Number | None = None
+    speed: (
+        Literal["slowest", "slow", "normal", "fast", "fastest"] | Annotated[Number, Field(ge=-1, le=1)] | None
+    ) = None
     emotion: (
         Literal[
             "anger:lowest",

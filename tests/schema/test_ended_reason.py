@@ -1,0 +1,42 @@
+"""Why calls end: the reasons the API knows, and those for engines that fail."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from offhook.schema import is_ended_reason, pipeline_error
+from offhook.schema.ended_reason import ENDED_REASONS, PipelineFailure
+
+
+def test_the_reasons_that_name_no_vendor() -> None:
+    assert len(ENDED_REASONS) == 93
+    assert {"customer-ended-call", "silence-timed-out", "exceeded-max-duration"} < ENDED_REASONS
+
+
+@pytest.mark.parametrize(
+    ("provider", "failure", "reason"),
+    [
+        ("vapi", "voice-failed", "pipeline-error-vapi-voice-failed"),
+        ("11labs", "voice-failed", "pipeline-error-eleven-labs-voice-failed"),
+        ("custom-voice", "voice-failed", "pipeline-error-custom-voice-failed"),
+        ("custom-transcriber", "transcriber-failed", "pipeline-error-custom-transcriber-failed"),
+        ("custom-llm", "llm-failed", "pipeline-error-custom-llm-llm-failed"),
+        ("openai", "401-unauthorized", "pipeline-error-openai-401-unauthorized"),
+    ],
+)
+def test_an_engine_that_failed(provider: str, failure: PipelineFailure, reason: str) -> None:
+    assert pipeline_error(provider, failure) == reason
+    assert is_ended_reason(reason)
+
+
+def test_every_failure_is_a_reason_the_api_would_know() -> None:
+    assert all(is_ended_reason(pipeline_error("deepgram", failure)) for failure in get_args(PipelineFailure))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hung-up", "pipeline-error-", "pipeline-error-x y", "customer-ended-call "]
+)
+def test_anything_else_is_no_reason(text: str) -> None:
+    assert not is_ended_reason(text)
