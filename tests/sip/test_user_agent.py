@@ -18,7 +18,7 @@ from offhook.sip import Answer, Invitation, NameAddr, Request, SipError, Transpo
 from offhook.sip.digest import Challenge, Credentials, verify
 from tests.sip.agents import ANSWER, ME, SERVER, Desk, House, Recorder, house, leftovers
 from tests.virtual import run_virtual
-from tests.wire import OFFER, Datagram, MemoryWire, ScriptedCall, ScriptedPhone
+from tests.wire import OFFER, Datagram, MemoryWire, ScriptedPhone
 
 
 def story(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
