@@ -304,7 +304,7 @@ class Outbox:
             self._wake.set()
 
     def _milliseconds(self) -> int:
-        return int(self._now() * 1000)
+        return round(self._now() * 1000)
 
 
 def _timeout(row: OutboxRow) -> float:

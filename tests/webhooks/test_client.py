@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qs
+
+import pytest
+
+from offhook.network import AddressGuard, NameNotFound, Outside
+from offhook.store import IdMaker
+from offhook.webhooks import AskFailed, Client, Receiver
+from tests.network.servers import Heard, Server, always, client_tls, reply, server_tls, serving
+
+NOW = 1_767_225_600.5
+MESSAGE = {"message": {"type": "assistant-request", "text": "\u00fc\u0000\ud800"}}
+
+
+async def resolver(name: str) -> list[str]:
+    if name == "nothing.example.com":
+        raise NameNotFound(name)
+    return ["127.0.0.1"]
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[Outside]:
+    made = Outside(AddressGuard(allow_private=True, resolver=resolver), tls=client_tls())
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+def client(outside: Outside) -> Client:
+    return Client(outside.http, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))
+
+
+async def failure(client: Client, url: str, timeout: float = 5) -> AskFailed:
+    with pytest.raises(AskFailed) as caught:
+        await client.ask(Receiver(url), MESSAGE, timeout)
+    return caught.value
+
+
+async def test_an_answer_comes_back(client: Client) -> None:
+    async with serving(always(reply(201, b'\xef\xbb\xbf{"assistantId": "a"}'))) as server:
+        receiver = Receiver(server.url, secret="s")
+        assert await client.ask(receiver, MESSAGE, 5, {"X-Call-Id": "c", "Host": "evil"}) == {
+            "assistantId": "a"
+        }
+    (heard,) = server.heard
+    assert (heard.method, heard.path) == ("POST", "/hook")
+    assert json.loads(heard.body) == MESSAGE
+    assert heard.headers["content-type"] == "application/json"
+    assert heard.headers["x-vapi-secret"] == "s"
+    assert heard.headers["x-call-id"] == "c"
+    assert heard.headers["host"] == f"127.0.0.1:{server.port}"
+    assert heard.headers["webhook-timestamp"] == "1767225600"
+    assert len(heard.headers["webhook-id"]) == 36
+
+
+async def test_a_signing_secret_signs_every_message(outside: Outside) -> None:
+    client = Client(outside.http, now=lambda: NOW, new_id=lambda: "id-1", signing_secret="0123456789abcdef")
+    async with serving(always(reply(200, b"{}"))) as server:
+        await client.ask(Receiver(server.url), {"message": {}}, 5)
+    assert server.heard[0].headers["webhook-signature"].startswith("v1,")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (reply(200), "empty"),
+        (reply(204), "empty"),
+        (reply(200, b"  \r\n"), "empty"),
+        (reply(200, b"<html>"), "not-json"),
+        (reply(200, b'{"a": NaN}'), "not-json"),
+        (reply(200, b'{"a": 1'), "not-json"),
+        (reply(200, b"\xff\xfe{}"), "not-json"),
+        (reply(200, b"[" * 100_000), "not-json"),
+        (reply(200, b"9" * 10_000), "not-json"),
+        (reply(200, b"[1]"), "wrong-json"),
+        (reply(200, b'"text"'), "wrong-json"),
+        (reply(200, b"null"), "wrong-json"),
+        (reply(200, b" " * (1024 * 1024 + 1)), "too-large"),
+        (reply(200, b"{}", "content-encoding: gzip"), "protocol"),
+        (reply(302, b"{}", "location: http://169.254.169.254/"), "redirect"),
+        (reply(400, b'{"error": "no"}'), "status"),
+        (reply(500, b"<h1>oh</h1>"), "status"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "protocol"),
+        (b"HTTP/1.1 200 x\r\ncontent-length: -5\r\n\r\n", "protocol"),
+        (b"HTTP/1.1 200 x\r\n" + b"a: b\r\n" * 100_000, "protocol"),
+    ],
+)  # fmt: skip
+async def test_what_is_no_answer_is_named(client: Client, answer: bytes, kind: str) -> None:
+    async with serving(always(answer)) as server:
+        failed = await failure(client, server.url)
+    assert failed.kind == kind
+    assert "\n" not in str(failed)
+
+
+async def test_a_refusal_says_what_the_server_said(client: Client) -> None:
+    async with serving(always(reply(429, b'{"error": "slow"}', "retry-after: 7"))) as server:
+        failed = await failure(client, server.url)
+    assert (failed.status, failed.response, failed.retry_after) == (429, {"error": "slow"}, 7)
+    async with serving(always(reply(500, b"\xffoh\x00" + b"x" * 5000))) as server:
+        failed = await failure(client, server.url)
+    assert isinstance(failed.response, str)
+    assert failed.response.startswith("\ufffdoh\ufffdxxx")
+    assert len(failed.response) == 2000
+
+
+async def test_a_connection_that_breaks_is_named(client: Client) -> None:
+    async def hang_up(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 x\r\ncontent-length: 100\r\n\r\n{")
+        await writer.drain()
+        writer.close()
+
+    async with serving(hang_up) as server:
+        assert (await failure(client, server.url)).kind == "protocol"
+
+
+async def test_nobody_there_is_refused(client: Client) -> None:
+    async with serving(always(b"")) as server:
+        url = server.url
+    assert (await failure(client, url)).kind == "refused"
+
+
+async def test_an_unknown_name_is_dns(client: Client) -> None:
+    assert (await failure(client, "http://nothing.example.com/")).kind == "dns"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://x/", "file:///etc/passwd", "no url", "", "http://", "http://[::1", "//x", "http://169.254.169.254/",
+     "http://0x7f.1/", "http://x:99999/", "http://a b/", "javascript:alert(1)"],
+)  # fmt: skip
+async def test_a_url_that_may_not_be_reached_is_refused_by_policy(client: Client, url: str) -> None:
+    assert (await failure(client, url)).kind == "refused-by-policy"
+
+
+async def test_private_addresses_are_refused_by_policy() -> None:
+    outside = Outside(AddressGuard())
+    client = Client(outside.http, now=lambda: NOW, new_id=lambda: "i")
+    async with serving(always(reply(200, b"{}"))) as server:
+        assert (await failure(client, server.url)).kind == "refused-by-policy"
+    assert server.connections == 0
+    await outside.aclose()
+
+
+async def test_tls_is_verified(client: Client) -> None:
+    async with serving(always(reply(200, b"{}")), tls=server_tls()) as server:
+        assert await client.ask(Receiver(f"https://hooks.example.com:{server.port}/"), MESSAGE, 5) == {}
+        assert (await failure(client, f"https://other.example.com:{server.port}/")).kind == "tls"
+
+
+async def test_a_server_without_tls_is_tls(client: Client) -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.com ESMTP\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert (await failure(client, f"https://hooks.example.com:{port}/")).kind == "tls"
+
+
+async def never(heard: Heard, writer: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+async def drip(heard: Heard, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 x\r\ncontent-length: 100000\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("answer", [never, drip])
+async def test_the_deadline_holds_for_the_whole_answer(client: Client, answer: object) -> None:
+    async with serving(answer) as server:  # type: ignore[arg-type]
+        failed = await failure(client, server.url, timeout=0.1)
+    assert failed.kind == "timeout"
+    assert "0.1 s" in failed.detail
+
+
+# -- OAuth 2 ----------------------------------------------------------------------------------
+
+
+class OAuth:
+    """Gives token-1, token-2... and a receiver that takes only `good`."""
+
+    def __init__(self, **extra: object) -> None:
+        self.given = 0
+        self.good = "token-1"
+        self.extra = extra
+
+    async def token(self, heard: Heard, writer: asyncio.StreamWriter) -> None:
+        self.given += 1
+        answer = {"access_token": f"token-{self.given}", "token_type": "bearer", **self.extra}
+        writer.write(reply(200, json.dumps(answer).encode()))
+
+    async def hook(self, heard: Heard, writer: asyncio.StreamWriter) -> None:
+        taken = heard.headers.get("authorization") == f"Bearer {self.good}"
+        writer.write(reply(200 if taken else 401, b"{}"))
+
+
+def behind(oauth: Server, hook: Server) -> Receiver:
+    plan = {"type": "oauth2", "url": oauth.url, "clientId": "me", "clientSecret": "hush", "scope": "a b"}
+    return Receiver(hook.url, authentication=plan)
+
+
+async def test_a_token_is_fetched_once_for_all_who_need_it(client: Client) -> None:
+    oauth = OAuth(expires_in=3600)
+    async with serving(oauth.token) as tokens, serving(oauth.hook) as hook:
+        receiver = behind(tokens, hook)
+        await asyncio.gather(*(client.ask(receiver, MESSAGE, 5) for _ in range(5)))
+    (heard,) = tokens.heard
+    assert parse_qs(heard.body.decode()) == {
+        "grant_type": ["client_credentials"],
+        "client_id": ["me"],
+        "client_secret": ["hush"],
+        "scope": ["a b"],
+    }
+    assert len(hook.heard) == 5
+
+
+async def test_a_token_that_is_no_longer_taken_is_renewed(client: Client) -> None:
+    oauth = OAuth(expires_in=3600)
+    async with serving(oauth.token) as tokens, serving(oauth.hook) as hook:
+        await client.ask(behind(tokens, hook), MESSAGE, 5)
+        oauth.good = "token-2"
+        await client.ask(behind(tokens, hook), MESSAGE, 5)
+        oauth.good = "none"
+        with pytest.raises(AskFailed) as caught:
+            await client.ask(behind(tokens, hook), MESSAGE, 5)
+    assert caught.value.status == 401
+    assert oauth.given == 3
+
+
+async def test_a_token_without_a_life_is_not_kept(client: Client) -> None:
+    oauth = OAuth(expires_in=0)
+    async with serving(oauth.token) as tokens, serving(oauth.hook) as hook:
+        await client.ask(behind(tokens, hook), MESSAGE, 5)
+        oauth.good = "token-2"
+        await client.ask(behind(tokens, hook), MESSAGE, 5)
+    assert len(hook.heard) == 2
+
+
+@pytest.mark.parametrize(
+    "answer", [reply(500, b"{}"), reply(200, b"x"), reply(200, b"[]"), reply(200, b'{"access_token": 5}')]
+)
+async def test_an_oauth_server_that_gives_no_token_is_a_credential_failure(
+    client: Client, answer: bytes
+) -> None:
+    async with serving(always(answer)) as tokens, serving(always(reply(200, b"{}"))) as hook:
+        with pytest.raises(AskFailed) as caught:
+            await client.ask(behind(tokens, hook), MESSAGE, 5)
+    assert caught.value.kind == "credential"
+    assert "hush" not in str(caught.value)
+    assert hook.connections == 0

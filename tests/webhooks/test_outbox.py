@@ -1,0 +1,402 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from offhook.network import AddressGuard, Outside
+from offhook.store import Database, IdMaker, StoreError, Transaction, upgrade
+from offhook.webhooks import BackoffPlan, Client, Limits, Outbox, Receiver
+from tests.network.servers import Heard, always, reply, serving
+from tests.store.databases import Clock
+
+CHILD = Path(__file__).parent / "delivering_child.py"
+ORG = "org"
+
+MakeOutbox = Callable[..., Outbox]
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[Outside]:
+    made = Outside(AddressGuard(allow_private=True))
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+async def make(database: Database, outside: Outside, clock: Clock) -> AsyncIterator[MakeOutbox]:
+    made: list[Outbox] = []
+
+    def outbox(node: str = "node", limits: Limits | None = None, on: Database | None = None) -> Outbox:
+        client = Client(outside.http, now=clock, new_id=IdMaker(clock, random.Random(2)))
+        made.append(Outbox(on or database, client, node=node, now=clock, rng=random.Random(3), limits=limits))
+        return made[-1]
+
+    yield outbox
+    for one in made:
+        await one.close()
+
+
+class Hook:
+    """A receiver that notes what arrives, and takes what `takes` allows."""
+
+    def __init__(self, takes: Callable[[str], bool] = lambda text: True) -> None:
+        self.takes = takes
+        self.offered: list[str] = []
+        self.taken: list[str] = []
+        self.ids: dict[str, set[str]] = defaultdict(set)
+
+    async def __call__(self, heard: Heard, writer: asyncio.StreamWriter) -> None:
+        text = json.loads(heard.body)["message"]["text"]
+        self.offered.append(text)
+        self.ids[text].add(heard.headers["webhook-id"])
+        if self.takes(text):
+            self.taken.append(text)
+            writer.write(reply(200))
+        else:
+            writer.write(reply(500))
+
+
+async def put(
+    outbox: Outbox, database: Database, receiver: Receiver, *texts: str, org: str = ORG
+) -> list[str]:
+    """Messages of the calls named by the first letters of the texts."""
+    async with database.transaction() as tx:
+        return [
+            await outbox.put(tx, receiver, text[0], org, "status-update", {"message": {"text": text}})
+            for text in texts
+        ]
+
+
+async def test_a_message_is_delivered_and_noted(make: MakeOutbox, database: Database) -> None:
+    hook = Hook()
+    async with serving(hook) as server:
+        outbox = make()
+        await outbox.start()
+        (webhook_id,) = await put(outbox, database, Receiver(server.url, secret="s"), "a1")
+        assert await outbox.drain(10)
+    (heard,) = server.heard
+    assert heard.headers["webhook-id"] == webhook_id
+    assert heard.headers["x-vapi-secret"] == "s"
+    row = await outbox.show(ORG, webhook_id)
+    assert row is not None
+    assert (row.attempts, row.last_status, row.last_error) == (1, 200, None)
+    assert row.delivered_at is not None
+    assert outbox.counters.delivered == 1
+    assert await outbox.show("another", webhook_id) is None
+    assert await outbox.list(ORG, state="pending") == []
+
+
+async def test_what_was_rolled_back_is_not_sent(make: MakeOutbox, database: Database) -> None:
+    hook = Hook()
+    async with serving(hook) as server:
+        outbox = make()
+        await outbox.start()
+
+        async def fail() -> None:
+            async with database.transaction() as tx:
+                await outbox.put(tx, Receiver(server.url), "a", ORG, "t", {"message": {"text": "a1"}})
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            await fail()
+        await put(outbox, database, Receiver(server.url), "b1")
+        assert await outbox.drain(10)
+    assert hook.offered == ["b1"]
+
+
+async def test_a_failure_holds_back_its_own_call_only(
+    make: MakeOutbox, database: Database, clock: Clock
+) -> None:
+    down = {"a1"}
+    hook = Hook(lambda text: text not in down)
+    async with serving(hook) as server:
+        outbox = make()
+        await outbox.start()
+        await put(outbox, database, Receiver(server.url), "a1", "a2", "b1", "b2", "a3")
+        assert await outbox.drain(10)
+        assert hook.taken == ["b1", "b2"]
+        assert hook.offered.count("a1") == 1
+        pending = await outbox.list(ORG, state="pending")
+        assert 0 < pending[-1].next_attempt_at - clock() * 1000 <= 5000  # architecture §7
+
+        clock.seconds += 5
+        assert await outbox.drain(10)
+        assert hook.offered.count("a1") == 2
+
+        down.clear()
+        clock.seconds += 15
+        assert await outbox.drain(10)
+    assert hook.taken == ["b1", "b2", "a1", "a2", "a3"]
+    assert len(hook.ids["a1"]) == 1  # the same webhook-id each time
+    assert len({id for ids in hook.ids.values() for id in ids}) == 5
+    assert outbox.counters.failed == 2
+
+
+async def test_a_plan_without_retries_gives_up_and_goes_on(
+    make: MakeOutbox, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook = Hook(lambda text: text != "a1")
+    async with serving(hook) as server:
+        outbox = make()
+        await outbox.start()
+        receiver = Receiver(server.url, secret="hush", backoff=BackoffPlan("fixed", 0, 1))
+        webhook_id, _ = await put(outbox, database, receiver, "a1", "a2")
+        assert await outbox.drain(10)
+        assert hook.offered == ["a1", "a2"]
+        (abandoned,) = await outbox.list(ORG, state="abandoned")
+        assert (abandoned.id, abandoned.last_status, abandoned.attempts) == (webhook_id, 500, 1)
+        lines = [line for line in caplog.messages if "call=a" in line]
+        assert len(lines) == 1
+        assert webhook_id in lines[0]
+        assert "hush" not in caplog.text
+
+        hook.takes = lambda text: True
+        assert await outbox.replay("another", webhook_id) is None
+        assert await outbox.replay(ORG, webhook_id) is not None
+        assert await outbox.drain(10)
+    assert hook.taken == ["a2", "a1"]
+    assert hook.ids["a1"] == {webhook_id}
+    assert await outbox.list(ORG, state="abandoned") == []
+
+
+async def test_a_fixed_plan_is_kept_to_the_second(make: MakeOutbox, database: Database, clock: Clock) -> None:
+    hook = Hook(lambda text: False)
+    async with serving(hook) as server:
+        outbox = make()
+        await outbox.start()
+        await put(outbox, database, Receiver(server.url, backoff=BackoffPlan("fixed", 2, 10)), "a1")
+        for seconds, offered in ((0, 1), (9, 1), (1, 2), (9, 2), (1, 3), (100, 3)):
+            clock.seconds += seconds
+            assert await outbox.drain(10)
+            assert len(hook.offered) == offered
+    assert len(await outbox.list(ORG, state="abandoned")) == 1
+
+
+async def test_what_was_under_way_is_sent_after_a_restart(make: MakeOutbox, database: Database) -> None:
+    began = asyncio.Event()
+
+    async def hang(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    hook = Hook()
+    first = make()
+    await first.start()
+    async with serving(hang) as server:
+        await put(first, database, Receiver(server.url), "a1", "a2")
+        await asyncio.wait_for(began.wait(), 10)
+        assert not await first.drain(0.01)
+        await first.close()
+    async with serving(hook, port=server.port):
+        second = make()
+        await second.start()
+        assert await second.drain(10)
+    assert hook.taken == ["a1", "a2"]
+    assert [row.attempts for row in await second.list(ORG)] == [1, 1]
+
+
+async def test_leases_of_a_process_that_died_are_taken_back(
+    make: MakeOutbox, database: Database, clock: Clock
+) -> None:
+    hook = Hook()
+    async with serving(hook) as server:
+        died, other, again = make("one"), make("two"), make("one")
+        await put(died, database, Receiver(server.url), "a1")
+        async with database.transaction() as tx:
+            (row,) = await tx.outbox.due(round(clock() * 1000), 1, busy_hosts=[], busy_orgs=[])
+            await tx.outbox.lease([row.position], "one", round(clock() * 1000) + 60_000)
+        await other.start()
+        assert await other.drain(10)
+        assert hook.taken == []  # it may still be sending
+        await again.start()
+        assert await again.drain(10)
+    assert hook.taken == ["a1"]
+
+
+async def test_a_slow_receiver_keeps_no_other_org_waiting(make: MakeOutbox, database: Database) -> None:
+    async def hang(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    hook = Hook()
+    async with serving(hang) as slow, serving(hook) as quick:
+        outbox = make(limits=Limits(total=4, per_host=2, per_failing_host=1, per_org=3))
+        await outbox.start()
+        await put(outbox, database, Receiver(slow.url), *"abcdefghijklmnopqrstuvwxyz", org="slow")
+        await put(outbox, database, Receiver(quick.url), *(f"{call}1" for call in "ABCDEFGHIJ"), org="quick")
+        async with asyncio.timeout(10):
+            while len(hook.taken) < 10:
+                await asyncio.sleep(0.01)
+        assert len(slow.heard) == 2
+        await outbox.close()
+
+
+async def test_a_host_that_is_busy_hides_nothing_behind_it(make: MakeOutbox, database: Database) -> None:
+    """More messages to a slow host than one query gives must not cover those to others."""
+
+    async def hang(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    hook = Hook()
+    async with serving(hang) as slow, serving(hook) as quick:
+        outbox = make(limits=Limits(total=256, per_host=2, per_failing_host=1, per_org=300))
+        await outbox.start()
+        async with database.transaction() as tx:
+            for index in range(100):
+                await outbox.put(
+                    tx, Receiver(slow.url), f"slow-{index}", ORG, "t", {"message": {"text": "x"}}
+                )
+            await outbox.put(tx, Receiver(quick.url), "quick", ORG, "t", {"message": {"text": "q"}})
+        async with asyncio.timeout(10):
+            while not hook.taken:
+                await asyncio.sleep(0.01)
+        assert len(slow.heard) <= 2
+        await outbox.close()
+
+
+async def test_two_nodes_share_the_work(
+    make: MakeOutbox, database: Database, empty_url: str, clock: Clock
+) -> None:
+    other_database = await Database.open(empty_url, now=clock, new_id=IdMaker(clock, random.Random(5)))
+    hook = Hook()
+    async with serving(hook) as server:
+        one, two = make("one"), make("two", on=other_database)
+        await asyncio.gather(one.start(), two.start())
+        texts = [f"{call}{number}" for number in range(5) for call in "abcdefghijkl"]
+        await put(one, database, Receiver(server.url), *texts)
+        two.nudge()
+        async with asyncio.timeout(20):
+            while await one.list(ORG, state="pending"):
+                one.nudge()
+                two.nudge()
+                await asyncio.sleep(0.02)
+        await one.close()
+        await two.close()
+    assert sorted(hook.offered) == sorted(texts)  # each exactly once
+    for call in "abcdefghijkl":
+        assert [text for text in hook.taken if text[0] == call] == [f"{call}{n}" for n in range(5)]
+    assert min(one.counters.delivered, two.counters.delivered) > 0
+    await other_database.close()
+
+
+async def test_an_unreliable_receiver_gets_everything_in_order(
+    make: MakeOutbox, database: Database, clock: Clock
+) -> None:
+    rng = random.Random(11)
+    hook = Hook(lambda text: rng.random() < 0.6)
+    texts = [f"{call}{number}" for number in range(6) for call in "abcde"]
+    async with serving(hook) as server:
+        outbox = make()
+        await outbox.start()
+        await put(outbox, database, Receiver(server.url), *texts)
+        async with asyncio.timeout(30):
+            while await outbox.list(ORG, state="pending"):
+                await outbox.drain(10)
+                clock.seconds += 3600
+    assert sorted(hook.taken) == sorted(texts)
+    for call in "abcde":
+        assert [text for text in hook.taken if text[0] == call] == [f"{call}{n}" for n in range(6)]
+
+
+async def test_a_database_that_fails_loses_nothing(
+    make: MakeOutbox, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = Hook()
+    real, failures = database.transaction, 0
+
+    @contextlib.asynccontextmanager
+    async def failing() -> AsyncIterator[Transaction]:
+        nonlocal failures
+        async with real() as tx:
+            yield tx
+            if hook.taken and failures < 2:
+                failures += 1
+                raise StoreError("the disk is full")
+
+    async with serving(hook) as server:
+        outbox = make()
+        await outbox.start()
+        monkeypatch.setattr(database, "transaction", failing)
+        await put(outbox, database, Receiver(server.url), "a1")
+        async with asyncio.timeout(20):
+            while failures < 2:
+                outbox.nudge()
+                await asyncio.sleep(0.01)
+        assert await outbox.drain(10)
+    assert hook.offered == ["a1"]  # the outcome was kept until it could be written down
+    assert len(await outbox.list(ORG, state="delivered")) == 1
+
+
+async def test_a_message_that_cannot_be_read_back_is_retried_and_stops_nobody(
+    make: MakeOutbox, database: Database
+) -> None:
+    hook = Hook()
+    async with serving(hook) as server:
+        outbox = make()
+        await outbox.start()
+        async with database.transaction() as tx:
+            await tx.outbox.put(
+                org_id=ORG, call_id="x", type="t", host="h", receiver={"from": "the future"}, body="{}"
+            )
+        await put(outbox, database, Receiver(server.url), "a1")
+        assert await outbox.drain(10)
+    assert hook.taken == ["a1"]
+    (stuck,) = await outbox.list(ORG, state="pending")
+    assert stuck.attempts == 1
+
+
+async def test_nothing_promised_is_lost_to_kill_9(tmp_path: Path) -> None:
+    """A process that writes and delivers is killed again and again; in the end the receiver has had all."""
+    url = f"sqlite:///{tmp_path}/offhook.db"
+    await upgrade(url)
+    rng = random.Random(4)
+    first_seen: dict[str, None] = {}
+
+    async def hook(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        message = json.loads(heard.body)["message"]
+        first_seen.setdefault(f"{message['call']} {message['number']}")
+        writer.write(reply(200 if rng.random() < 0.9 else 503))
+
+    promised: set[str] = set()
+    async with serving(hook) as server:
+        for round_number in range(4):
+            last = round_number == 3
+            child = await asyncio.create_subprocess_exec(
+                *(sys.executable, str(CHILD), url, server.url, str(round_number), "drain" if last else "run"),
+                stdout=subprocess.PIPE,
+            )
+            assert child.stdout is not None
+            if last:
+                printed, _ = await asyncio.wait_for(child.communicate(), 60)
+            else:
+                begun = [
+                    await asyncio.wait_for(child.stdout.readline(), 30) for _ in range(rng.randint(5, 60))
+                ]
+                child.send_signal(signal.SIGKILL)
+                printed = b"".join(begun) + await child.stdout.read()
+                await child.wait()
+            promised.update(line for line in printed.decode().split("\n")[:-1])
+    assert len(promised) > 15
+    assert promised <= first_seen.keys()
+    by_call: dict[str, list[int]] = defaultdict(list)
+    for seen in first_seen:
+        call, number = seen.split(" ")
+        by_call[call].append(int(number))
+    assert all(numbers == sorted(numbers) for numbers in by_call.values())
+
+
+async def test_an_empty_outbox_drains_at_once(make: MakeOutbox) -> None:
+    outbox = make()
+    await outbox.start()
+    assert await outbox.drain(10)
+    async with serving(always(reply(200))):
+        assert outbox.counters.attempts == 0

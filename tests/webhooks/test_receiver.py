@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offhook.webhooks import BackoffPlan, Receiver, choose_receiver, choose_server
+
+
+def with_server(name: str) -> dict[str, object]:
+    return {"name": name, "server": {"url": f"https://{name}.example.com/"}}
+
+
+@pytest.mark.parametrize("present", list(itertools.product([False, True], repeat=4)))
+def test_the_nearest_server_gets_the_message(present: tuple[bool, ...]) -> None:
+    names = ("tool", "assistant", "number", "org")
+    documents = {
+        name: with_server(name) if there else {"name": name}
+        for name, there in zip(names, present, strict=True)
+    }
+    chosen = choose_receiver(**documents)
+    nearest = next((name for name, there in zip(names, present, strict=True) if there), None)
+    assert (chosen and chosen.url) == (nearest and f"https://{nearest}.example.com/")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"serverUrl": "https://x/", "serverUrlSecret": "s"},
+        {"server": {"url": "https://x/", "secret": "s"}},
+        {"server": {"url": "https://x/"}, "serverUrlSecret": "s"},
+        {
+            "server": {"url": "https://x/", "secret": "s"},
+            "serverUrl": "https://old/",
+            "serverUrlSecret": "old",
+        },
+        {"server": {"timeoutSeconds": 20}, "serverUrl": "https://x/", "serverUrlSecret": "s"},
+    ],
+)
+def test_both_forms_of_a_server_are_one(document: dict[str, object]) -> None:
+    chosen = choose_receiver(number=document)
+    assert chosen == Receiver("https://x/", secret="s")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"server": None},
+        {"server": {}},
+        {"server": {"url": ""}},
+        {"serverUrl": None},
+        {"server": {"url": 5}},
+    ],
+)
+def test_a_server_without_a_url_is_none(document: dict[str, object]) -> None:
+    assert choose_server(assistant=document, org=with_server("org")) == {"url": "https://org.example.com/"}
+    assert choose_receiver(assistant=document) is None
+
+
+def test_all_of_a_server_is_taken() -> None:
+    server = {
+        "url": "https://hooks.example.com/x",
+        "timeoutSeconds": 45,
+        "headers": {"X-Tenant": "7", "Authorization": "Basic abc"},
+        "backoffPlan": {
+            "type": "exponential",
+            "maxRetries": 3,
+            "baseDelaySeconds": 2,
+            "excludedStatusCodes": [400, "404"],
+        },
+        "credentialId": "c1",
+    }
+    plan = {"type": "bearer", "token": "t"}
+    chosen = choose_receiver(
+        assistant={"server": server}, credentials={"c1": {"provider": "webhook", "authenticationPlan": plan}}
+    )
+    assert chosen == Receiver(
+        "https://hooks.example.com/x",
+        headers={"X-Tenant": "7", "Authorization": "Basic abc"},
+        timeout_seconds=45,
+        backoff=BackoffPlan("exponential", 3, 2, (400, 404)),
+        authentication=plan,
+    )
+    assert chosen.host == "hooks.example.com:443"
+    # It comes back from the outbox as it was.
+    assert Receiver.from_json(json.loads(json.dumps(chosen.to_json()))) == chosen
+
+
+@pytest.mark.parametrize(("given_seconds", "taken"), [(None, 20), (0, 1), (1000, 300), ("9", 20), (True, 20)])
+def test_a_timeout_stays_in_its_bounds(given_seconds: object, taken: float) -> None:
+    chosen = choose_receiver(org={"server": {"url": "https://x/", "timeoutSeconds": given_seconds}})
+    assert chosen is not None
+    assert chosen.timeout_seconds == taken
+
+
+def test_headers_that_cannot_or_must_not_be_sent_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    headers = {
+        "Host": "evil",
+        "content-length": "5",
+        "Transfer-Encoding": "chunked",
+        "webhook-id": "forged",
+        "X-Split": "a\r\nX-Injected: b",
+        "Bad Name": "x",
+        "": "x",
+        "X-Emoji": "\U0001f600",
+        "X-Good": "yes",
+        "X-Number": 5,
+    }
+    chosen = choose_receiver(org={"server": {"url": "https://x/", "headers": headers}})
+    assert chosen is not None
+    assert chosen.headers == {"X-Good": "yes", "X-Number": "5"}
+
+
+def test_an_unknown_credential_is_said_once_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    chosen = choose_receiver(org={"server": {"url": "https://x/", "credentialId": "gone"}})
+    assert chosen == Receiver("https://x/")
+    assert "gone" in caplog.text
+
+
+def test_secrets_are_not_in_what_is_printed() -> None:
+    receiver = Receiver("https://x/", secret="hush", headers={"A": "hush"}, authentication={"token": "hush"})
+    assert "hush" not in repr(receiver)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=8,
+)
+server_fields = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        ("url", "secret", "headers", "timeoutSeconds", "backoffPlan", "credentialId"), json_values
+    ),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.fixed_dictionaries({"server": server_fields}))
+def test_whatever_was_stored_makes_a_receiver_or_none(document: dict[str, object]) -> None:
+    chosen = choose_receiver(number=document)
+    if chosen is not None:
+        assert isinstance(chosen.host, str)
+        assert Receiver.from_json(json.loads(json.dumps(chosen.to_json()))) == chosen
