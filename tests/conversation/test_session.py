@@ -36,9 +36,7 @@ def test_a_question_is_answered() -> None:
 
 
 def test_the_caller_interrupts_and_the_context_keeps_what_was_heard() -> None:
-    long = (
-        "We are open from nine to five on weekdays, from ten to two on Saturdays, but never on Sundays."
-    )
+    long = "We are open from nine to five on weekdays, from ten to two on Saturdays, but never on Sundays."
 
     async def story() -> None:
         async with on_stage([long, "Yes, we do."]) as stage:

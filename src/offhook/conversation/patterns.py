@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import warnings
 from collections.abc import Sequence
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,9 @@ def compile_pattern(source: str, options: Sequence[str] = ()) -> Pattern | None:
         log.warning("a regular expression was refused as too costly: %.80r", source)
         return None
     try:
-        return Pattern(re.compile(rf"\b(?:{source})\b" if "whole-word" in options else source, flags))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "[[" is legal, if odd
+            return Pattern(re.compile(rf"\b(?:{source})\b" if "whole-word" in options else source, flags))
     except (re.error, RecursionError, OverflowError):
         log.warning("a regular expression does not compile: %.80r", source)
         return None

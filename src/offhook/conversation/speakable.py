@@ -14,9 +14,9 @@ _TAG = re.compile(r"<[^<>\n]{1,100}>")
 _HEADING_OR_BULLET = re.compile(r"(?m)^[ \t]*(?:#{1,6}[ \t]+|[-*•][ \t]+|>[ \t]*)")
 _EMPHASIS = re.compile(r"(\*{1,3}|_{2,3}|~~|`{1,3})")
 _EMOJI = re.compile("[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\ufe00-\ufe0f\u200d\U0001f000-\U0001faff]")
-_DOLLARS = re.compile(r"\$[ ]?(\d[\d,]*)(?:\.(\d\d))?(?![\d.])")
+_DOLLARS = re.compile(r"\$[ ]?(\d[\d,]*)(?:\.(\d\d))?(?!\.?\d)")
 _EMAIL_AT = re.compile(r"(?<=\w)@(?=\w)")
-_INTEGER = re.compile(r"(?<![\w.,:$/-])\d{3,}(?![\w:/]|[.,]\d)")
+_INTEGER = re.compile(r"(?<![\w.,:$/-])\d{3,}(?![\w:/]|[.,-]\d)")
 _SPACES = re.compile(r"[ \t]{2,}")
 
 

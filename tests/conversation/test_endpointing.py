@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+
+from offhook.conversation.endpointing import EndpointingRule, StartSpeakingPlan, ending_of, likelihood_of_more
+from offhook.conversation.patterns import compile_pattern
+
+PLAN = StartSpeakingPlan()
+
+
+@pytest.mark.parametrize(
+    ("words", "ending"),
+    [
+        ("What are your opening hours?", "punctuation"),
+        ("I need a table for two.", "number"),
+        ("I need a table, please.", "punctuation"),
+        ('He said "no."', "punctuation"),
+        ("営業時間は?", "punctuation"),
+        ("お願いします。", "punctuation"),
+        ("I would like to, um,", "open"),
+        ("I need a table for two and", "open"),
+        ("Well...", "open"),
+        ("My number is four one five.", "number"),
+        ("It is 555", "number"),
+        ("It is 0192.", "number"),
+        ("", "open"),
+    ],
+)
+def test_what_a_transcript_ends_with(words: str, ending: str) -> None:
+    assert ending_of(words) == ending
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("What are your opening hours?", 0.4),  # the punctuation's 0.1 runs beside waitSeconds
+        ("I need a table for two and", 1.5),
+        ("My number is four one five.", 0.5),
+    ],
+)
+def test_the_longer_wait_holds(words: str, seconds: float) -> None:
+    assert PLAN.wait(words, "") == seconds
+
+
+def test_the_first_rule_that_matches_wins_over_everything() -> None:
+    number, asked = compile_pattern("number"), compile_pattern("account", ["ignore-case"])
+    plan = StartSpeakingPlan(
+        rules=(
+            EndpointingRule(3.0, assistant=asked, customer=number),
+            EndpointingRule(2.0, assistant=asked),
+            EndpointingRule(1.0, customer=number),
+        ),
+        smart=True,
+    )
+    assert plan.wait("my number is", "What is your ACCOUNT number?") == 3.0
+    assert plan.wait("hold on", "What is your Account number?") == 2.0
+    assert plan.wait("my number is", "How can I help?") == 1.0
+    assert plan.wait("Thank you.", "How can I help?") < 1.0
+
+
+@pytest.mark.parametrize(
+    ("unfinished", "finished"),
+    [
+        ("I would like to, um,", "I would like to book a table."),
+        ("I need a table for two and", "I need a table for two."),
+        ("my name is", "my name is Daniel Carter"),
+        ("because", "That is why."),
+    ],
+)
+def test_smart_endpointing_waits_longer_for_an_unfinished_phrase(unfinished: str, finished: str) -> None:
+    smart = StartSpeakingPlan(smart=True)
+    assert smart.wait(unfinished, "") >= 2 * smart.wait(finished, "")
+    assert 0.0 <= likelihood_of_more(finished) < likelihood_of_more(unfinished) <= 1.0
+
+
+def test_a_plan_of_zeros_answers_at_once() -> None:
+    plan = StartSpeakingPlan(wait_seconds=0, on_punctuation=0)
+    assert plan.wait("Hello.", "") == 0
