@@ -14,15 +14,18 @@ from offhook.schema.server import Server
 
 
 class TranscriberFallbackPlan(Model):
-    """Who takes over when the transcriber fails, in this order."""
+    """Who takes over when the transcriber fails, in this order. The API has no vapi here, and its SDK
+    would read nothing."""
 
     transcribers: list[AnyTranscriber] | None = None
 
     @field_validator("transcribers")
     @classmethod
-    def _one_level(cls, value: list[Model] | None) -> list[Model] | None:
+    def _one_level(cls, value: list[AnyTranscriber] | None) -> list[AnyTranscriber] | None:
         if any("fallback_plan" in transcriber.model_fields_set for transcriber in value or ()):
             raise ValueError("must not have a fallbackPlan of their own")
+        if any(transcriber.provider == "vapi" for transcriber in value or ()):
+            raise ValueError("must not be of provider vapi")
         return value
 
 

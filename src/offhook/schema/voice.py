@@ -15,15 +15,18 @@ from offhook.schema.server import Server
 
 
 class VoiceFallbackPlan(Model):
-    """Who takes over when the voice fails, in this order."""
+    """Who takes over when the voice fails, in this order. The API has no minimax here, and its SDK
+    would read nothing."""
 
     voices: list[AnyVoice]
 
     @field_validator("voices")
     @classmethod
-    def _one_level(cls, value: list[Model]) -> list[Model]:
+    def _one_level(cls, value: list[AnyVoice]) -> list[AnyVoice]:
         if any("fallback_plan" in voice.model_fields_set for voice in value):
             raise ValueError("must not have a fallbackPlan of their own")
+        if any(voice.provider == "minimax" for voice in value):
+            raise ValueError("must not be of provider minimax")
         return value
 
 
