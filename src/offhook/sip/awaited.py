@@ -27,8 +27,8 @@ class AwaitedAck:
         self._transaction = transaction
         self._missing = missing
         self._interval = timings.t1
-        self._again = core.loop.call_later(timings.t1, self._repeat)
-        self._end = core.loop.call_later(timings.timeout, self._give_up)
+        self._again = core.later(timings.t1, self._repeat)
+        self._end = core.later(timings.timeout, self._give_up)
 
     def stop(self) -> None:
         self._again.cancel()
@@ -37,7 +37,7 @@ class AwaitedAck:
     def _repeat(self) -> None:
         self._transaction.repeat()
         self._interval = min(2 * self._interval, self._core.timings.t2)
-        self._again = self._core.loop.call_later(self._interval, self._repeat)
+        self._again = self._core.later(self._interval, self._repeat)
 
     def _give_up(self) -> None:
         self.stop()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Protocol
 
 from offhook.network import Address
-from offhook.sip.dialog import DialogKey
+from offhook.sip.dialog import DialogKey, key_of
 from offhook.sip.flow import Wires
 from offhook.sip.layer import ServerTransaction, TransactionLayer
 from offhook.sip.message import Request, respond
@@ -70,6 +70,16 @@ class Core:
             del self.dialogs[key]
             if not self.dialogs:
                 self.idle.set()
+
+    def acknowledged(self, request: Request) -> None:
+        """An ACK for a 2xx, or a stray one, which nobody answers."""
+        user = self.dialogs.get(key_of(request))
+        if user is not None:
+            user.acknowledged(request)
+
+    def later(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        """Call back after `seconds`, in the context that all timers of SIP share."""
+        return self.loop.call_later(seconds, callback, context=self.layer.context)
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run `work` as a task that ends with the user agent at the latest."""

@@ -116,7 +116,7 @@ class InviteExchange(Exchange):
         self._on_success = on_success
         self._proceeding = False
         self._cancel_sent = False
-        self._timer = core.loop.call_later(limit, self.cancel)
+        self._timer = core.later(limit, self.cancel)
         super().__init__(core, build, to, flow=flow, contact=contact, login=login)
 
     def cancel(self) -> None:
@@ -126,7 +126,7 @@ class InviteExchange(Exchange):
             return
         self.cancelled = True
         self._timer.cancel()
-        self._timer = self.core.loop.call_later(self.core.timings.timeout, self.end)
+        self._timer = self.core.later(self.core.timings.timeout, self.end)
         if self.sending.transaction is None:
             self.end()
         elif self._proceeding:

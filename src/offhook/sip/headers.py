@@ -207,6 +207,11 @@ class Headers:
             self._cache[name] = parsed
             return parsed
 
+    def forget_parsed(self) -> None:
+        """Let go of what was parsed; it is parsed again when asked for. For messages that are kept just
+        in case, thousands at a time, each value being one more object for the garbage collector."""
+        self._changed()
+
     def __contains__(self, name: str) -> bool:
         return bool(self._values(name))
 

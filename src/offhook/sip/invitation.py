@@ -35,7 +35,13 @@ class Invitation:
     `on_cancelled` is called once when the caller takes the INVITE back (487 is sent already), hangs up the
     early dialog, or cannot be reached any more, or when nobody answered in `ANSWER_WITHIN` (480)."""
 
-    def __init__(self, core: Core, transaction: ServerTransaction, flow: Flow) -> None:
+    def __init__(
+        self,
+        core: Core,
+        transaction: ServerTransaction,
+        flow: Flow,
+        on_finished: Callable[[], object],
+    ) -> None:
         request = transaction.request
         self.request: Request = request
         self.source: Address = flow.remote
@@ -45,13 +51,14 @@ class Invitation:
         self.on_cancelled: Callable[[], None] | None = None
         self.finished = False
         self._core = core
+        self._on_finished = on_finished
         self._transaction = transaction
         self._flow = flow
         self._tag = core.new_tag()
         self._dialog = Dialog.accepting(request, self._tag)
         self._contact = request.uri.user or ""
         self._repeating: asyncio.TimerHandle | None = None
-        self._deadline = core.loop.call_later(ANSWER_WITHIN, self._unanswered)
+        self._deadline = core.later(ANSWER_WITHIN, self._unanswered)
         transaction.on_failed = self._unreachable
 
     def provisional(
@@ -84,9 +91,9 @@ class Invitation:
             flow=direct_flow(self.request, self._flow, self._dialog.target),
             contact=self._contact,
         )
-        self._transaction.on_failed = None
+        number = self.request.cseq.number
         self._respond(200, None, headers, body)
-        session.established(self._transaction, late=self.offer is None)
+        session.established(self._transaction, number, late=self.offer is None)
         return session
 
     def reject(self, status: int, reason: str | None = None, headers: HeaderItems = ()) -> None:
@@ -134,7 +141,7 @@ class Invitation:
     def _repeat_later(self) -> None:
         if self._repeating is not None:
             self._repeating.cancel()
-        self._repeating = self._core.loop.call_later(PROVISIONAL_EVERY, self._repeat)
+        self._repeating = self._core.later(PROVISIONAL_EVERY, self._repeat)
 
     def _repeat(self) -> None:
         self._transaction.repeat_provisional()
@@ -160,6 +167,8 @@ class Invitation:
 
     def _finish(self) -> None:
         self.finished = True
+        self._transaction.on_failed = None
+        self._on_finished()
         self._deadline.cancel()
         if self._repeating is not None:
             self._repeating.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
@@ -65,6 +66,7 @@ class Transaction(ABC):
         if not self.terminated:
             self.machine.state = State.TERMINATED
             self._finish()
+            self._release()
 
     def _run(self, row: Row | None, message: Request | Response | None) -> None:
         if row is None:
@@ -80,11 +82,15 @@ class Transaction(ABC):
             self._finish()
         for act in row.acts:
             self._act(act, message)
+        if row.state is State.TERMINATED:
+            self._release()
 
     def _start(self, timer: Timer) -> None:
         seconds = self.machine.duration(timer)
         if seconds is not None:
-            self._handles[timer] = self.layer.loop.call_later(seconds, self._fired, timer)
+            self._handles[timer] = self.layer.loop.call_later(
+                seconds, self._fired, timer, context=self.layer.context
+            )
 
     def _fired(self, timer: Timer) -> None:
         self._handles.pop(timer, None)
@@ -105,6 +111,10 @@ class Transaction(ABC):
         self.layer.forget(self)
 
     @abstractmethod
+    def _release(self) -> None:
+        """Let go of the user, so that no cycle is left for the garbage collector."""
+
+    @abstractmethod
     def _act(self, act: Act, message: Request | Response | None) -> None: ...
 
 
@@ -116,7 +126,7 @@ class ClientTransaction(Transaction):
     def __init__(self, layer: TransactionLayer, request: Request, flow: Flow, user: ClientUser) -> None:
         kind = InviteClient if request.method == "INVITE" else RequestClient
         super().__init__(layer, client_key(request), kind(flow.reliable, layer.timings), request, flow)
-        self._user = user
+        self._user: ClientUser | None = user
 
     def start(self) -> None:
         for timer in self.machine.started:
@@ -127,17 +137,23 @@ class ClientTransaction(Transaction):
         self._run(self.machine.handle(signal_of(response.status)), response)
 
     def _act(self, act: Act, message: Request | Response | None) -> None:
+        user = self._user
         if act is Act.RESEND:
             self._resend()
+        elif user is None:
+            return
         elif act is Act.TIMED_OUT:
-            self._user.failed(SipError(408))
+            user.failed(SipError(408))
         elif act is Act.FAILED:
-            self._user.failed(SipError(503, "Transport Failed"))
+            user.failed(SipError(503, "Transport Failed"))
         elif isinstance(message, Response):
             if act is Act.ACK:
                 self._send(acknowledgement(self.request, message))
             else:
-                self._user.responded(message)
+                user.responded(message)
+
+    def _release(self) -> None:
+        self._user = None
 
 
 def acknowledgement(invite: Request, response: Response) -> Request:
@@ -175,7 +191,7 @@ class ServerTransaction(Transaction):
         super().__init__(layer, key, kind(flow.reliable, layer.timings), request, flow)
         self.on_ack: Callable[[Request], None] | None = None
         self.on_failed: Callable[[], None] | None = None
-        self.on_end: Callable[[ServerTransaction], None] | None = None
+        self.on_end: Callable[[], object] | None = None
         self.to_tag: str | None = None
 
     @property
@@ -188,6 +204,8 @@ class ServerTransaction(Transaction):
         if response.status > 100:
             self.to_tag = response.to.tag
         self._run(self.machine.handle(signal_of(response.status)), response)
+        if response.status >= 200:
+            self.request.headers.forget_parsed()
 
     def repeat(self) -> None:
         """Send the 2xx once more (RFC 3261 §13.3.1.4)."""
@@ -217,7 +235,10 @@ class ServerTransaction(Transaction):
     def _finish(self) -> None:
         super()._finish()
         if self.on_end is not None:
-            self.on_end(self)
+            self.on_end()
+
+    def _release(self) -> None:
+        self.on_ack = self.on_failed = self.on_end = None
 
     def _resend(self) -> None:
         self.layer.reconnect(self)
@@ -235,6 +256,8 @@ class TransactionLayer:
         self.wires = wires
         self.timings = timings
         self.loop = loop
+        # One for all timers, where asyncio would make a copy for each.
+        self.context = contextvars.copy_context()
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
         self._by_connection: dict[Address, set[Transaction]] = {}

@@ -76,7 +76,8 @@ class Sending:
             self._data = self.request.to_bytes()
             self.repeat()
         else:
-            self.transaction = self.sender.layer.send(self.request, flow, self._user)
+            user, self._user = self._user, None
+            self.transaction = self.sender.layer.send(self.request, flow, user)
 
     def repeat(self) -> None:
         """Send an ACK, which has no transaction, once more."""

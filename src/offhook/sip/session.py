@@ -18,7 +18,7 @@ from offhook.sip.flow import Flow
 from offhook.sip.layer import ServerTransaction
 from offhook.sip.message import METHODS, Request, Response
 from offhook.sip.screening import ALLOW, allow_without
-from offhook.sip.sender import Sending
+from offhook.sip.sender import Sending, direct_flow
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class Session:
         finally:
             self._offering = False
         if response.status < 300:
-            self.dialog.refresh(response)
+            self._refresh(response, None)
         return response
 
     async def reinvite(self, body: bytes) -> Response:
@@ -154,9 +154,9 @@ class Session:
 
     # From the user agent
 
-    def established(self, transaction: ServerTransaction, late: bool) -> None:
-        """Our 2xx was sent on `transaction`; `late` when it made the offer."""
-        self._await_ack(transaction, late)
+    def established(self, transaction: ServerTransaction, number: int, late: bool) -> None:
+        """Our 2xx to INVITE `number` was sent on `transaction`; `late` when it made the offer."""
+        self._await_ack(transaction, number, late)
 
     def acknowledged(self, request: Request) -> None:
         """An ACK: ends the repetition of its 2xx and of all earlier ones."""
@@ -257,16 +257,16 @@ class Session:
             raise SipError(491)
         if any(awaited.late for awaited in self._awaited.values()):
             raise self._not_now()
-        offer = session_description(request)
+        number, offer = request.cseq.number, session_description(request)
         body = self._handler.reoffered(offer)
-        self.dialog.refresh(request)
+        self._refresh(request, transaction.flow)
         self._core.answer(transaction, 200, headers=self._media_headers(transaction.flow), body=body)
-        self._await_ack(transaction, late=offer is None)
+        self._await_ack(transaction, number, late=offer is None)
 
     def _updated(self, request: Request, transaction: ServerTransaction) -> None:
         offer = session_description(request)
         if offer is None:
-            self.dialog.refresh(request)
+            self._refresh(request, transaction.flow)
             contact = ("Contact", self._core.sender.contact(self._contact, transaction.flow))
             self._core.answer(transaction, 200, headers=(contact, ("Allow", ALLOW)))
             return
@@ -276,15 +276,23 @@ class Session:
         if any(awaited.late for awaited in self._awaited.values()):
             raise SipError(491)
         body = self._handler.reoffered(offer)
-        self.dialog.refresh(request)
+        self._refresh(request, transaction.flow)
         self._core.answer(transaction, 200, headers=self._media_headers(transaction.flow), body=body)
 
-    def _await_ack(self, transaction: ServerTransaction, late: bool) -> None:
-        number = transaction.request.cseq.number
+    def _refresh(self, message: Request | Response, flow: Flow | None) -> None:
+        """Take over the Contact of a target refresh, and another way to the peer if it has moved."""
+        before = self.dialog.target
+        self.dialog.refresh(message)
+        target = self.dialog.target
+        if (target.host, target.port) == (before.host, before.port) or self.dialog.routes:
+            return
+        self._flow = direct_flow(message, flow, target) if isinstance(message, Request) and flow else None
+
+    def _await_ack(self, transaction: ServerTransaction, number: int, late: bool) -> None:
         self._quiet.clear()
         self._awaited[number] = AwaitedAck(self._core, transaction, late, self._unacknowledged)
         # An RFC 2543 peer, or a careless one, acknowledges on the branch of its INVITE.
-        transaction.on_ack = self.acknowledged
+        transaction.on_ack = self._core.acknowledged
 
     def _unacknowledged(self, awaited: AwaitedAck) -> None:
         for number, other in tuple(self._awaited.items()):
@@ -355,7 +363,7 @@ class Session:
             if acks:
                 acks[0].repeat()
                 return
-            self.dialog.refresh(response)
+            self._refresh(response, None)
             acks.append(self.acknowledge(exchange.request))
 
         exchange = InviteExchange(

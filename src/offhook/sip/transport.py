@@ -74,7 +74,7 @@ class Transports:
         bound = chosen.local if chosen is not None else Address("0.0.0.0", 0)  # noqa: S104 nothing bound
         if bound.host not in WILDCARDS:
             return bound
-        return Address(_source_towards(flow.remote.host), bound.port)
+        return Address(source_towards(flow.remote.host), bound.port)
 
     async def close(self) -> None:
         for datagrams in self._sockets.values():
@@ -126,7 +126,7 @@ class Transports:
 
 
 @lru_cache(maxsize=1024)
-def _source_towards(host: str) -> str:
+def source_towards(host: str) -> str:
     """Which of our addresses the kernel would send from; connecting a UDP socket sends nothing."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import random
 from collections.abc import Iterable
+from functools import partial
 from typing import Final, Protocol, runtime_checkable
 
 from offhook import __version__
@@ -21,7 +22,6 @@ from offhook.sip.exchange import Build, Exchange
 from offhook.sip.flow import Flow, Lost, Received, TransportName, Wires, response_flow, stamp
 from offhook.sip.headers import Headers, NameAddr
 from offhook.sip.invitation import Invitation
-from offhook.sip.layer import ServerTransaction
 from offhook.sip.matching import Key, merge_key
 from offhook.sip.message import Request, Response, parse_message, respond
 from offhook.sip.outgoing import RING_LIMIT, OutgoingCall
@@ -93,8 +93,8 @@ class UserAgent:
             advertised=advertised,
         )
         self._refusals = QuietLog(log, self._core.loop.time)
-        self._invitations: dict[Key, tuple[ServerTransaction, Invitation]] = {}
-        self._merging: dict[Key, Key] = {}
+        self._invitations: dict[Key, Invitation] = {}
+        self._merging: set[Key] = set()
         self._calls: set[OutgoingCall] = set()
         self._closed = False
         transports.attach(self._received, self._core.layer.lost, self._broken)
@@ -186,7 +186,7 @@ class UserAgent:
         for user in tuple(self._core.dialogs.values()):
             if isinstance(user, Session):
                 user.bye()
-        for _, invitation in tuple(self._invitations.values()):
+        for invitation in tuple(self._invitations.values()):
             invitation.reject(503)
         if grace:
             with contextlib.suppress(TimeoutError):
@@ -201,7 +201,7 @@ class UserAgent:
             call.end()
         for user in tuple(self._core.dialogs.values()):
             user.end()
-        for _, invitation in tuple(self._invitations.values()):
+        for invitation in tuple(self._invitations.values()):
             invitation.end()
         self._core.sender.closed = True
         self._core.layer.close()
@@ -255,7 +255,7 @@ class UserAgent:
         if found is not None:
             found.received(request)
         elif request.method == "ACK":
-            self._acknowledged(request)
+            self._core.acknowledged(request)
         elif request.method == "CANCEL":
             self._cancelled(request, flow)
         else:
@@ -267,12 +267,6 @@ class UserAgent:
             else:
                 self._outside(request, flow)
 
-    def _acknowledged(self, request: Request) -> None:
-        """An ACK for a 2xx, or a stray one, which nobody answers."""
-        user = self._core.dialogs.get(key_of(request))
-        if user is not None:
-            user.acknowledged(request)
-
     def _cancelled(self, request: Request, flow: Flow) -> None:
         """§9.2. The CANCEL has the branch of its INVITE, so that no stranger can make one."""
         invite = self._core.layer.invite_of(request)
@@ -283,7 +277,7 @@ class UserAgent:
         self._core.answer(transaction, 200, to_tag=invite.to_tag or self._stateless_tag(request))
         found = self._invitations.get(invite.key)
         if found is not None:
-            found[1].cancelled()
+            found.cancelled()
 
     def _in_dialog(self, request: Request, flow: Flow) -> None:
         user = self._core.dialogs.get(key_of(request))
@@ -319,19 +313,17 @@ class UserAgent:
             return
         transaction = self._core.layer.serve(request, response_flow(request, flow))
         self._core.answer(transaction, 100)
-        invitation = Invitation(self._core, transaction, flow)
-        self._invitations[transaction.key] = (transaction, invitation)
-        self._merging[merge] = transaction.key
-        transaction.on_end = self._forget_invitation
+        invitation = Invitation(
+            self._core, transaction, flow, partial(self._invitations.pop, transaction.key, None)
+        )
+        self._invitations[transaction.key] = invitation
+        self._merging.add(merge)
+        transaction.on_end = partial(self._merging.discard, merge)
         try:
             self._handler.invited(invitation)
         except Exception:
             log.exception("an INVITE could not be handled call=%s", request.call_id)
             invitation.reject(500)
-
-    def _forget_invitation(self, transaction: ServerTransaction) -> None:
-        self._invitations.pop(transaction.key, None)
-        self._merging.pop(merge_key(transaction.request), None)
 
     def _options(self, request: Request, flow: Flow) -> None:
         answer: Answer = 200
