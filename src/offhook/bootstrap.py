@@ -46,6 +46,12 @@ async def first_start(database: Database, settings: Settings) -> FirstStart:
         sip_uri = f"sip:{demo.NUMBER_USER}@{settings.sip_host}"
         await tx.phone_numbers.create(
             org.id,
-            {"provider": "vapi", "name": "Demo", "sipUri": sip_uri, "assistantId": assistant.id, "status": "active"},
+            {
+                "provider": "vapi",
+                "name": "Demo",
+                "sipUri": sip_uri,
+                "assistantId": assistant.id,
+                "status": "active",
+            },
         )
     return FirstStart(None if configured else key, sip_uri)

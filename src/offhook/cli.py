@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from offhook import __version__
-from offhook.commands import db, keys, orgs
+from offhook.commands import call, db, keys, orgs, serve
 
 app = typer.Typer(
     name="offhook",
@@ -16,6 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("serve")(serve.serve)
+app.command("call")(call.call)
 app.add_typer(orgs.app, name="orgs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(db.app, name="db")

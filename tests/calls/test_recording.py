@@ -87,7 +87,7 @@ def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
     os.replace(stereo_path(tmp_path, "full"), tmp_path / "kept.wav")
     assert len(read(tmp_path / "kept.wav")) == 8000
     folder = tmp_path / "second"
-    (folder / "full").mkdir(parents=True)
+    folder.mkdir()
     stereo_path(folder, "full").symlink_to("/dev/full")
     second = Recorder(folder, "full", InlineWriter())
     for _ in range(100):

@@ -17,7 +17,9 @@ def test_every_status_can_end_but_the_end() -> None:
     assert ends == set(RANK) - {"ended"}
 
 
-@pytest.mark.parametrize(("status", "event"), list(itertools.product(RANK, ["answered", "forwarded", "ended"])))
+@pytest.mark.parametrize(
+    ("status", "event"), list(itertools.product(RANK, ["answered", "forwarded", "ended"]))
+)
 def test_the_table_is_the_only_way(status: str, event: str) -> None:
     state = CallState()
     state.status = status  # type: ignore[assignment]

@@ -5,7 +5,9 @@ CALL = ToolCall("t1", "look_up", {"city": "Paris"})
 
 
 def test_the_call_goes_out_in_every_shape_that_consumers_read() -> None:
-    fields = tool_call_fields({"type": "function", "server": {"url": "x", "secret": "s"}, "async": False}, CALL)
+    fields = tool_call_fields(
+        {"type": "function", "server": {"url": "x", "secret": "s"}, "async": False}, CALL
+    )
     item = fields["toolCallList"][0]
     assert item["id"] == "t1"
     assert item["function"] == {"name": "look_up", "arguments": {"city": "Paris"}}
@@ -36,7 +38,13 @@ def test_a_message_for_the_model_alone_is_not_spoken() -> None:
 
 
 def test_answers_of_another_shape_become_errors_the_model_hears() -> None:
-    for answer in ({}, {"results": "yes"}, {"results": []}, {"results": [5]}, {"results": [{"toolCallId": "x"}]}):
+    for answer in (
+        {},
+        {"results": "yes"},
+        {"results": []},
+        {"results": [5]},
+        {"results": [{"toolCallId": "x"}]},
+    ):
         outcome = read_results(answer, CALL)
         assert outcome.result is None
         assert outcome.error

@@ -1,7 +1,7 @@
 """One call, from the INVITE to its report: the only writer of its status.
 
-    serve():  open a port -> 180 -> who answers? -> engines ready -> 200 -> ACK: in-progress, speak
-    end():    once, from anywhere: BYE or refusal, recording complete, status and report written together"""
+serve():  open a port -> 180 -> who answers? -> engines ready -> 200 -> ACK: in-progress, speak
+end():    once, from anywhere: BYE or refusal, recording complete, status and report written together"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from offhook.calls import messages, routing
 from offhook.calls.leg import Leg, LegEnd
-from offhook.calls.record import CallRecord, Document
+from offhook.calls.record import CallRecord
 from offhook.calls.recording import Recorder
 from offhook.calls.reporter import Reporter
 from offhook.calls.services import Services
@@ -20,7 +20,6 @@ from offhook.calls.state import CallState
 from offhook.calls.tools import read_results, tool_call_fields
 from offhook.calls.transfer import Transfer, TransferFailed
 from offhook.calls.variables import built_in_variables
-from offhook.conversation import Conversation
 from offhook.conversation.events import (
     EngineFailed,
     Event,
@@ -30,16 +29,19 @@ from offhook.conversation.events import (
     UserInterrupted,
     VoiceUsed,
 )
+from offhook.conversation.member import ended_reason
+from offhook.conversation.session import Conversation
 from offhook.language.base import ModelError, ToolCall
-from offhook.rtp import PortsExhausted
+from offhook.rtp.ports import PortsExhausted
 from offhook.schema import effective
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistant import AssistantOverrides
 from offhook.sip.errors import SipError
 from offhook.sip.invitation import Invitation
 from offhook.sip.message import Request
+from offhook.sip.session import Answer
 from offhook.speech.base import EngineError
 from offhook.webhooks.client import AskFailed
-from offhook.webhooks.receiver import choose_receiver
+from offhook.webhooks.receiver import Receiver, choose_server, credential_id, receiver_of
 
 ASSISTANT_REQUEST_SECONDS: Final = 7.5
 """For all of an assistant-request, whatever the server's timeoutSeconds says (wire-facts §3)."""
@@ -60,7 +62,9 @@ _log = logging.getLogger(__name__)
 class Call:
     """One inbound call. `serve()` is its task; `finished` is set when nothing of it is left."""
 
-    def __init__(self, services: Services, invitation: Invitation, record: CallRecord, org: Mapping[str, Any]) -> None:
+    def __init__(
+        self, services: Services, invitation: Invitation, record: CallRecord, org: Mapping[str, Any]
+    ) -> None:
         self._services = services
         self._invitation = invitation
         self._org = org
@@ -74,7 +78,8 @@ class Call:
         self.record = record
         self.reporter = Reporter(record, services.ledger, services.now)
         self.conversation: Conversation | None = None
-        self.leg = Leg(services.media, self, self, self, record.id)
+        source = invitation.source.host
+        self.leg = Leg(services.media, self, self, self, peer=source, call_id=record.id)
         self.finished = asyncio.Event()
         invitation.on_cancelled = self._cancelled
 
@@ -100,7 +105,7 @@ class Call:
         sdp = await self.leg.open(self._invitation.offer)
         self._invitation.provisional(180)
         begun = services.ledger.begin(record)
-        self._listen(None)
+        await self._listen(None)
         request_assistant = self._ask_for_assistant if self.reporter.receiver is not None else None
         outcome = await routing.who_answers(
             record.number,
@@ -116,18 +121,20 @@ class Call:
         self._on_connected = await self._prepare(outcome.action)
         self.leg.session = self._invitation.answer(sdp, self.leg)
 
-    async def _prepare(self, action: routing.Assistant | routing.Transfer | routing.Say) -> Callable[[], None]:
+    async def _prepare(
+        self, action: routing.Assistant | routing.Transfer | routing.Say
+    ) -> Callable[[], None]:
         """Get ready for what was decided; returns what to do once the call is connected."""
         match action:
             case routing.Assistant():
                 return await self._prepare_assistant(action)
-            case routing.Say(text, ended_reason):
-                conversation = await self._converse({})
-                return lambda: conversation.say(text, then_end=ended_reason, interruptible=False)
-            case routing.Transfer(destination, ended_reason):
-                conversation = await self._converse({})
-                self.record.ended_reason = ended_reason
-                return lambda: conversation.transfer(destination)
+            case routing.Say(text, reason):
+                conversation = await self._converse(AssistantOverrides(), {})
+                return _in_order(conversation.begin, lambda: conversation.finish(reason, text))
+            case routing.Transfer(destination, reason):
+                conversation = await self._converse(AssistantOverrides(), {})
+                self.record.ended_reason = reason
+                return _in_order(conversation.begin, lambda: conversation.send_on(destination))
 
     async def _prepare_assistant(self, action: routing.Assistant) -> Callable[[], None]:
         record = self.record
@@ -136,24 +143,24 @@ class Call:
         record.transient_assistant = action.transient
         record.overrides = dict(action.overrides)
         record.squad, record.squad_id = action.squad, action.squad_id
-        self._listen(action.document)
+        assistant = AssistantOverrides.model_validate(action.document)
+        await self._listen(assistant)
         try:
-            return (await self._converse(action.document)).begin
+            return (await self._converse(assistant, action.document)).begin
         except (EngineError, ModelError) as error:
             # The caller hears why nobody speaks, in the platform's own voice.
             _log.error("call=%s %s", record.id, error)
-            self.record.ended_message = str(error)
-            reason = pipeline_error(error)
-            return await self._prepare(routing.Say(routing.SORRY, reason))
+            record.ended_message = str(error)
+            return await self._prepare(routing.Say(routing.SORRY, ended_reason(error)))
 
-    async def _converse(self, document: Mapping[str, Any]) -> Conversation:
+    async def _converse(self, assistant: AssistantOverrides, document: Mapping[str, Any]) -> Conversation:
         services, record = self._services, self.record
-        assistant = Assistant.model_validate(document)
         record.variables = built_in_variables(record, document)
         conversation = Conversation(
             assistant=assistant,
-            engines=services.engines,
-            emergency=services.emergency_voice,
+            engines=services.engines(self._context),
+            emergency=services.emergency,
+            call_id=record.id,
             world=self,
             variables=record.variables,
             render=services.render,
@@ -167,14 +174,27 @@ class Call:
             raise
         record.transcript = conversation.transcript
         self.conversation = conversation
-        if effective.recording_enabled(assistant):
+        if effective.artifact_plan(assistant).recording:
             self._recorder = Recorder(services.recordings, record.id, services.writer)
             record.recording_urls = services.recording_urls(record.id)
         return conversation
 
-    def _listen(self, assistant: Document | Mapping[str, Any] | None) -> None:
-        receiver = choose_receiver(assistant=assistant, number=self.record.number, org=self._org)
-        self.reporter.listen(receiver, effective.server_messages(assistant or {}))
+    async def _listen(self, assistant: AssistantOverrides | None) -> None:
+        """From now on the server messages go where this assistant, else the number, else the org says."""
+        receiver = await self._receiver(None)
+        self.reporter.listen(receiver, effective.server_messages(assistant or AssistantOverrides()))
+
+    async def _receiver(self, tool: Mapping[str, Any] | None) -> Receiver | None:
+        """The one server for a message, with the credential it names."""
+        record = self.record
+        server = choose_server(tool=tool, assistant=record.assistant, number=record.number, org=self._org)
+        if server is None:
+            return None
+        named = credential_id(server)
+        if named is None:
+            return receiver_of(server, {})
+        credential = await self._services.directory.credential(record.org_id, named)
+        return receiver_of(server, {} if credential is None else {named: credential})
 
     async def _ask_for_assistant(self) -> Mapping[str, Any]:
         body = messages.assistant_request(self.record, self._services.now())
@@ -183,7 +203,9 @@ class Call:
         try:
             return await self._services.ask(receiver, body, ASSISTANT_REQUEST_SECONDS)
         except AskFailed as failed:
-            raise routing.RequestFailed(failed.kind, failed.detail, failed.response) from failed
+            raise routing.RequestFailed(
+                failed.kind, failed.detail, failed.status, failed.response
+            ) from failed
 
     # -- the leg --------------------------------------------------------------------------------
 
@@ -203,10 +225,10 @@ class Call:
             reason = self._transfer.reason_when_caller_leaves()
         self.end(reason)
 
-    def leg_requested(self, request: Request) -> int:
+    def leg_requested(self, request: Request) -> Answer | None:
         if request.method == "NOTIFY" and self._transfer is not None:
             return self._transfer.notified(request)
-        return 200 if request.method in ("INFO", "MESSAGE") else 501
+        return None
 
     # -- audio, on the 20 ms tick ---------------------------------------------------------------
 
@@ -232,6 +254,17 @@ class Call:
 
     # -- what the conversation tells and asks ---------------------------------------------------
 
+    def _context(self) -> Mapping[str, object]:
+        """What custom engines are told about the call."""
+        record = self.record
+        return {
+            "call": record.resource(self._services.now()),
+            "phoneNumber": record.number_resource(),
+            "customer": record.customer,
+            "assistant": record.assistant,
+            "metadata": (record.assistant or {}).get("metadata"),
+        }
+
     def _told(self, event: Event) -> None:
         record = self.record
         match event:
@@ -252,10 +285,12 @@ class Call:
         self.reporter.told(event)
 
     async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
-        receiver = choose_receiver(tool=tool, assistant=self.record.assistant, number=self.record.number, org=self._org)
+        receiver = await self._receiver(tool)
         if receiver is None:
             return ToolOutcome(error=f"no server is set for the tool {call.name}")
-        body = messages.envelope("tool-calls", self.record, self._services.now(), **tool_call_fields(tool, call))
+        body = messages.envelope(
+            "tool-calls", self.record, self._services.now(), **tool_call_fields(tool, call)
+        )
         try:
             answer = await self._services.ask(receiver, body, receiver.timeout_seconds)
         except AskFailed as failed:
@@ -275,11 +310,15 @@ class Call:
             return None
         return routing.destination_of(answer)
 
-    async def assistant_for(self, destination: Mapping[str, Any]) -> Assistant | None:
+    async def assistant_for(self, destination: Mapping[str, Any]) -> AssistantOverrides | None:
         found = await routing.handoff_assistant(
-            self.record.org_id, self.record.squad, destination, self.record.overrides, self._services.directory
+            self.record.org_id,
+            self.record.squad,
+            destination,
+            self.record.overrides,
+            self._services.directory,
         )
-        return None if found is None else Assistant.model_validate(found.document)
+        return None if found is None else AssistantOverrides.model_validate(found.document)
 
     def transfer(self, destination: Mapping[str, Any]) -> None:
         if self._transfer is not None or self._finisher is not None:
@@ -301,7 +340,7 @@ class Call:
             self.record.ended_message = str(failed)
             if self.conversation is not None:
                 reason = routed or "call.in-progress.error-transfer-failed"
-                self.conversation.say(transfer.apology, then_end=reason, interruptible=False)
+                self.conversation.finish(reason, transfer.apology)
             return
         self.end(routed or "assistant-forwarded-call")
 
@@ -359,20 +398,24 @@ class Call:
             return
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
-        self._recorder.close(lambda: loop.call_soon_threadsafe(_settle, written))
+        self._recorder.close(lambda: _settle_from_thread(loop, written))
         await written
         if self._recorder.frames == 0 or self._recorder.failed:
             self.record.recording_urls = None if self._recorder.frames == 0 else self.record.recording_urls
 
 
+def _in_order(*steps: Callable[[], None]) -> Callable[[], None]:
+    def run() -> None:
+        for step in steps:
+            step()
+
+    return run
+
+
+def _settle_from_thread(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
+    loop.call_soon_threadsafe(_settle, future)
+
+
 def _settle(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def pipeline_error(error: EngineError | ModelError) -> str:
-    """The endedReason of a failed engine (wire-facts Appendix A)."""
-    if isinstance(error, ModelError):
-        return f"pipeline-error-{error.provider}-{error.suffix}"
-    stage = {"voice": "voice", "transcriber": "transcriber", "model": "llm"}[error.stage]
-    return f"pipeline-error-{error.provider}-{stage}-failed"

@@ -1,21 +1,22 @@
-"""A leg: one SIP dialog with its RTP session. It negotiates, carries audio and notices when the peer is gone."""
+"""A leg: one SIP dialog with its RTP session. It negotiates, carries audio, notices when the peer is gone."""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
-from offhook.network import Address
-from offhook.rtp import AudioSink, AudioSource, Clock, PortPool, RtpStream
-from offhook.rtp.ports import MediaPort
+from offhook.rtp.clock import Clock
+from offhook.rtp.ports import MediaPort, PortPool
+from offhook.rtp.stream import AudioSink, AudioSource, RtpStream
 from offhook.sip.errors import SipError
 from offhook.sip.message import Request
 from offhook.sip.sdp import MediaAgreement, SessionDescription, accept_answer, answer, offer
-from offhook.sip.session import Session
+from offhook.sip.session import Answer, Session
 
 LegEnd = Literal["hung-up", "unacknowledged", "gone", "no-audio"]
 """Why a leg ended of itself: the peer's BYE; no ACK; the dialog lost; no packet for too long."""
@@ -36,38 +37,45 @@ class LegOwner(Protocol):
         """Once. The SIP side is finished; the owner still closes the leg."""
         ...
 
-    def leg_requested(self, request: Request) -> int:
-        """A request inside the dialog (INFO, NOTIFY, REFER, MESSAGE): the status to answer."""
+    def leg_requested(self, request: Request) -> Answer | None:
+        """A request inside the dialog (INFO, NOTIFY, REFER, MESSAGE): the answer, None for the usual one."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What legs of this node share. `advertised` is the address that goes into SDP."""
+    """What legs of this node share. `address_for` gives our address for the SDP, by the peer's host."""
 
     clock: Clock
     ports: PortPool
-    advertised: str
+    address_for: Callable[[str], str]
+    now: Callable[[], float]
     rng: random.Random
     timeout: float
     """Seconds without a packet after which a leg counts as lost."""
 
 
 class Leg:
-    """Made with an offer (or without), `open()` gives the SDP to answer with; then `session` is set by the owner."""
+    """`open()` gives the SDP to answer (or offer) with; `session` is then set by the owner."""
 
-    def __init__(self, media: Media, owner: LegOwner, sink: AudioSink, source: AudioSource, call_id: str) -> None:
+    def __init__(
+        self, media: Media, owner: LegOwner, sink: AudioSink, source: AudioSource, *, peer: str, call_id: str
+    ) -> None:
+        """`peer`: the host that signalling comes from or goes to."""
         self._media = media
         self._owner = owner
         self._sink = sink
         self._source = source
         self._call_id = call_id
+        self._peer = peer
+        self._address = media.address_for(peer)
         self._session_id = media.rng.getrandbits(62)
         self._version = 1
         self._port: MediaPort | None = None
         self._local: SessionDescription | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._connected = False
+        self._offered = False
         self._over = False
         self.session: Session | None = None
         self.stream: RtpStream | None = None
@@ -83,12 +91,9 @@ class Leg:
             return self._local.to_bytes()
         theirs = SessionDescription.parse(offered)
         # Before a port is taken: an offer that cannot be met must cost nothing.
-        answer(theirs, address=self._media.advertised, port=9, session_id=self._session_id, version=1)
+        answer(theirs, address=self._address, port=9, session_id=self._session_id, version=1)
         await self._take_port()
-        ours, agreement = self._answer(theirs)
-        self._agree(agreement)
-        self._local = ours
-        return ours.to_bytes()
+        return self._accept(theirs)
 
     async def close(self) -> None:
         """Release the port and leave the clock. The dialog is the session's own."""
@@ -110,9 +115,10 @@ class Leg:
     # -- SessionHandler -------------------------------------------------------------------------
 
     def acknowledged(self, body: bytes) -> None:
-        if self.agreement is None and not self._take_late_answer(body):
+        late = self.agreement is None or (self._offered and body)
+        if late and not self._take_answer(body):
             return
-        self._connect()
+        self.connect()
 
     def unacknowledged(self) -> None:
         self._end("unacknowledged", "no ACK came")
@@ -123,68 +129,101 @@ class Leg:
     def gone(self, reason: str) -> None:
         self._end("gone", reason)
 
-    def requested(self, request: Request) -> int:
+    def requested(self, request: Request) -> Answer | None:
         return self._owner.leg_requested(request)
 
     def reoffered(self, offered: bytes | None) -> bytes:
-        """A re-INVITE or UPDATE: hold, resume, a moved address. Raises SipError; the session then goes on as it was."""
+        """A re-INVITE or UPDATE: hold, resume, a moved address. SipError leaves the call as it was."""
         self._version += 1
         if offered is None:
             self._local = self._offer()
             return self._local.to_bytes()
-        ours, agreement = self._answer(SessionDescription.parse(offered))
-        self._agree(agreement)
-        self._local = ours
-        return ours.to_bytes()
+        return self._accept(SessionDescription.parse(offered))
 
     # -- inside ---------------------------------------------------------------------------------
 
     async def _take_port(self) -> None:
         self._port = await self._media.ports.open()
 
-    def _answer(self, theirs: SessionDescription) -> tuple[SessionDescription, MediaAgreement]:
+    def _accept(self, theirs: SessionDescription) -> bytes:
         assert self._port is not None
-        return answer(
+        self._local, agreement = answer(
             theirs,
-            address=self._media.advertised,
+            address=self._address,
             port=self._port.local.port,
             session_id=self._session_id,
             version=self._version,
         )
+        self._agree(agreement)
+        return self._local.to_bytes()
 
     def _offer(self) -> SessionDescription:
         assert self._port is not None
+        self._offered = True
         return offer(
-            address=self._media.advertised,
+            address=self._address,
             port=self._port.local.port,
             session_id=self._session_id,
             version=self._version,
         )
 
-    def _take_late_answer(self, body: bytes) -> bool:
+    def _take_answer(self, body: bytes) -> bool:
+        """The answer to our own offer; without one there is no audio and so no call."""
+        self._offered = False
         try:
             if self._local is None or not body:
-                raise SipError(488, "The ACK carries no answer")
+                raise SipError(488, "No answer to the offer")
             self._agree(accept_answer(self._local, SessionDescription.parse(body)))
         except SipError as error:
-            _log.warning("call=%s the answer in the ACK cannot be met: %s", self._call_id, error)
+            _log.warning("call=%s the answer to the offer cannot be met: %s", self._call_id, error)
             self.hang_up()
             self._end("gone", str(error))
             return False
         return True
 
     def _agree(self, agreement: MediaAgreement) -> None:
+        if not _is_literal(agreement.remote.host):
+            raise SipError(488, "Media Address Is Not An IP Address")
         self.agreement = agreement
+        agreed: dict[str, Any] = {
+            "remote": agreement.remote,
+            "payload_type": agreement.payload_type,
+            "codec": agreement.codec,
+            "telephone_event": agreement.telephone_event_payload_type,
+            "direction": agreement.direction,
+            "rtcp_remote": agreement.rtcp,
+            "rtcp_mux": agreement.rtcp == agreement.remote,
+        }
         if self.stream is not None:
-            self.stream.update(agreement)
-            return
-        if self._port is None:
-            return
-        self.stream = RtpStream(
-            self._port, agreement, rng=self._media.rng, sink=self._sink, source=self._source
-        )
+            self.stream.update(**agreed)
+        elif self._port is not None:
+            self.stream = RtpStream(
+                self._port,
+                signalling_host=self._peer,
+                rng=self._media.rng,
+                sink=self._sink,
+                source=self._source,
+                loop_time=asyncio.get_running_loop().time,
+                now=self._media.now,
+                call=self._call_id,
+                failed=self._stream_failed,
+                **agreed,
+            )
 
-    def _connect(self) -> None:
+    def _stream_failed(self, error: Exception) -> None:
+        """The clock let go of the leg: nobody hears anything any more."""
+        self.hang_up()
+        self._end("gone", f"audio failed: {error!r}")
+
+    def answered(self, body: bytes) -> bool:
+        """Our own INVITE was answered with this SDP; False if it cannot be met (the call is hung up then)."""
+        if not self._take_answer(body):
+            return False
+        self.connect()
+        return True
+
+    def connect(self) -> None:
+        """Audio flows from now on; without effect the second time."""
         if self._connected or self._over or self.stream is None:
             return
         self._connected = True
@@ -214,8 +253,9 @@ class Leg:
         self._owner.leg_ended(end, detail)
 
 
-def remote_address(leg: Leg) -> Address | None:
-    """Where the leg's audio goes, once negotiated."""
-    return None if leg.agreement is None else leg.agreement.remote
-
-
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

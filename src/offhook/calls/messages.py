@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from offhook.calls.record import CallRecord, Document
+from offhook.calls.record import CallRecord, Document, without_server_secrets
 from offhook.conversation.events import SpeechStarted, SpeechStopped, TranscriptHeard, UserInterrupted
 
 
@@ -20,19 +20,9 @@ def envelope(kind: str, record: CallRecord, now: float, **fields: Any) -> Docume
         "customer": record.customer,
     }
     if record.assistant is not None:
-        message["assistant"] = _assistant(record)
+        message["assistant"] = without_server_secrets(record.assistant)
     message.update(fields)
     return {"message": message}
-
-
-def _assistant(record: CallRecord) -> Document:
-    document = {**(record.assistant or {})}
-    server = document.get("server")
-    if isinstance(server, dict):
-        document["server"] = {key: value for key, value in server.items() if key not in ("secret", "headers")}
-    document.pop("serverUrlSecret", None)
-    document.pop("credentials", None)
-    return document
 
 
 def assistant_request(record: CallRecord, now: float) -> Document:

@@ -1,5 +1,5 @@
-"""What is known about one call, and the documents made of it: the Call resource, the artifact, the objects that
-go out in every server message (wire-facts §3, §4.3, §8.2). Nothing here waits or sends."""
+"""What is known about one call, and the documents made of it: the Call resource, the artifact, the objects
+that go out in every server message (wire-facts §3, §4.3, §8.2). Nothing here waits or sends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from offhook.calls.state import CallStatus
 from offhook.conversation.events import TurnMeasured
-from offhook.schema.base import iso_timestamp
+from offhook.schema.base import timestamp
 
 Document = dict[str, Any]
 
@@ -126,10 +126,7 @@ class CallRecord:
     def number_resource(self) -> Document:
         """The number as it goes out in server messages, without its secrets."""
         number = {key: value for key, value in self.number.items() if key not in SECRET_NUMBER_FIELDS}
-        server = number.get("server")
-        if isinstance(server, Mapping):
-            number["server"] = {key: value for key, value in server.items() if key not in ("secret", "headers")}
-        return number
+        return without_server_secrets(number)
 
     # -- artifact -------------------------------------------------------------------------------
 
@@ -209,6 +206,15 @@ class CallRecord:
         }
 
 
+def without_server_secrets(document: Mapping[str, Any]) -> Document:
+    """The document with its `server` reduced to what may be seen by whoever gets the message."""
+    shown = {key: value for key, value in document.items() if key not in ("serverUrlSecret", "credentials")}
+    server = shown.get("server")
+    if isinstance(server, Mapping):
+        shown["server"] = {key: value for key, value in server.items() if key not in ("secret", "headers")}
+    return shown
+
+
 _STAGES: Final = ("model", "voice", "transcriber", "endpointing", "platform", "turn")
 
 
@@ -234,7 +240,7 @@ def performance(turns: Sequence[TurnMeasured], user_interruptions: int) -> Docum
 
 
 def _iso(seconds: float | None) -> str | None:
-    return None if seconds is None else iso_timestamp(seconds)
+    return None if seconds is None else timestamp(seconds)
 
 
 def _provider(assistant: Mapping[str, Any], part: str) -> str:

@@ -57,18 +57,18 @@ class _WavFile:
 
 
 def stereo_path(folder: Path, call_id: str) -> Path:
-    return folder / call_id / "stereo.wav"
+    return folder / f"{call_id}-stereo.wav"
 
 
 def mono_path(folder: Path, call_id: str) -> Path:
-    return folder / call_id / "mono.wav"
+    return folder / f"{call_id}-mono.wav"
 
 
 class _Files:
     """The two files of one recording. Lives on the writer's thread."""
 
     def __init__(self, folder: Path, call_id: str) -> None:
-        (folder / call_id).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._stereo = _WavFile(stereo_path(folder, call_id), 2)
         try:
             self._mono = _WavFile(mono_path(folder, call_id), 1)

@@ -1,4 +1,4 @@
-"""What a crash left behind: calls that no process holds any more. Each is ended with a reason and reported once."""
+"""What a crash left behind: calls that no process holds any more. Each is ended and reported once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from offhook.calls import messages
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.recording import stereo_path
 from offhook.schema import effective
+from offhook.schema.assistant import AssistantOverrides
 from offhook.store import Database, Record, Transaction
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import choose_receiver
@@ -42,7 +43,9 @@ class KeptMessages:
     def to_text(self, user_name: str = "User", assistant_name: str = "AI") -> str:
         names = {"user": user_name, "bot": assistant_name}
         return "".join(
-            f"{names[one['role']]}: {one.get('message', '')}\n" for one in self.kept if one.get("role") in names
+            f"{names[one['role']]}: {one.get('message', '')}\n"
+            for one in self.kept
+            if one.get("role") in names
         )
 
 
@@ -54,7 +57,7 @@ async def end_orphans(
     recordings: Path,
     recording_urls: Callable[[str], Mapping[str, str]],
 ) -> int:
-    """End every call of `node` that is not ended. Run before the node takes calls; returns how many there were."""
+    """End every call of `node` that is not ended; returns how many. To be run before the node takes calls."""
     async with database.transaction() as tx:
         orphans = await tx.calls.unfinished(node)
     for row in orphans:
@@ -109,7 +112,7 @@ async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: Callabl
     )
     if receiver is None or not moved:
         return
-    wanted = effective.server_messages(record.assistant or {})
+    wanted = effective.server_messages(AssistantOverrides.model_validate(record.assistant or {}))
     for kind, body in (
         ("status-update", messages.status_update(record, now())),
         ("end-of-call-report", messages.end_of_call_report(record, now())),

@@ -1,4 +1,4 @@
-"""All calls of this node: who is let in, who is told to wait, how the node drains, what a crash left behind."""
+"""All calls of this node: who is let in, who is told to come again, and how the node drains."""
 
 from __future__ import annotations
 
@@ -137,6 +137,11 @@ class Calls:
         await call.finished.wait()
         return True
 
+    def end_all(self, reason: str) -> None:
+        """Hang up on everybody."""
+        for call in self._active.values():
+            call.end(reason)
+
     async def drain(self, grace: float) -> None:
         """Take no more calls, let those that are up end within `grace` seconds, then end the rest."""
         self.draining = True
@@ -146,8 +151,7 @@ class Calls:
         waiting = [asyncio.create_task(call.finished.wait()) for call in calls]
         if waiting:
             await asyncio.wait(waiting, timeout=grace)
-        for call in self._active.values():
-            call.end("worker-shutdown")
+        self.end_all("worker-shutdown")
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace + 10)
         for task in (*self._tasks, *waiting):

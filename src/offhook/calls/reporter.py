@@ -70,7 +70,9 @@ class Reporter:
         bodies = [("status-update", messages.status_update(record, self._now()))]
         if record.status == "ended":
             bodies.append(("end-of-call-report", messages.end_of_call_report(record, self._now())))
-        return self._save([one for kind, body in bodies if kind in self.wanted for one in self._outgoing(kind, body)])
+        return self._save(
+            [one for kind, body in bodies if kind in self.wanted for one in self._outgoing(kind, body)]
+        )
 
     def transferring(self, destination: Document) -> None:
         if "transfer-update" in self.wanted:

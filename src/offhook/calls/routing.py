@@ -9,16 +9,17 @@ the directory (what is stored) and `request_assistant` (the owner's webhook)."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
-from pydantic import ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from offhook.schema import errors as schema_errors
-from offhook.schema.assistant import AssistantOverrides, CreateAssistant
-from offhook.schema.base import merge
-from offhook.schema.destination import validate_destination
-from offhook.schema.squad import CreateSquad
+from offhook.schema import assistant as schema
+from offhook.schema.assistant import AssistantOverrides, merge
+from offhook.schema.base import document as given
+from offhook.schema.destination import CallDestination
+from offhook.schema.errors import sentences
+from offhook.schema.squad import Squad
 
 Document = Mapping[str, Any]
 
@@ -27,6 +28,10 @@ SORRY: Final = "Sorry, this number cannot take your call right now. Please try a
 
 MAX_SPOKEN_ERROR: Final = 1000
 """Characters of a webhook's `error` that are spoken; more is not a sentence."""
+
+_ADAPTERS: Final[dict[Any, TypeAdapter[Any]]] = {
+    kind: TypeAdapter(kind) for kind in (schema.Assistant, AssistantOverrides, Squad, CallDestination)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,9 @@ class Say:
     ended_reason: str
 
 
+Action = Assistant | Transfer | Say
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why no assistant was found. `artifacts` becomes `inboundPhoneCallDebuggingArtifacts`."""
@@ -71,7 +79,7 @@ class Failure:
 class Outcome:
     """What happens to the call, and the failure that led there, if one did."""
 
-    action: Assistant | Transfer | Say
+    action: Action
     failure: Failure | None = None
 
 
@@ -86,9 +94,10 @@ class Directory(Protocol):
 class RequestFailed(Exception):
     """The assistant-request got no usable JSON. `kind` as in `webhooks.client.AskFailed`."""
 
-    def __init__(self, kind: str, detail: str, response: object = None) -> None:
+    def __init__(self, kind: str, detail: str, status: int | None = None, response: object = None) -> None:
         super().__init__(detail)
         self.kind = kind
+        self.status = status
         self.detail = detail
         self.response = response
 
@@ -140,11 +149,13 @@ async def _find(
 
 
 def request_failure(failed: RequestFailed) -> Failure:
-    """An assistant-request without a usable answer. A 4xx is the owner's own refusal (wire-facts §3)."""
-    artifacts = {"error": "Couldn't get assistant.", "assistantRequestError": failed.detail}
+    """An assistant-request without a usable answer (wire-facts §3; 400 as it was captured on the wire)."""
+    artifacts: dict[str, Any] = {"error": "Couldn't get assistant.", "assistantRequestError": failed.detail}
     if failed.response is not None:
-        artifacts["assistantRequestResponse"] = failed.response  # type: ignore[assignment]
-    if failed.kind == "empty":
+        artifacts["assistantRequestResponse"] = failed.response
+    if failed.status == 400:
+        reason = "assistant-request-returned-error"
+    elif failed.kind == "empty":
         reason = "assistant-request-returned-no-assistant"
     elif failed.kind == "wrong-json":
         reason = "assistant-request-returned-invalid-assistant"
@@ -156,12 +167,12 @@ def request_failure(failed: RequestFailed) -> Failure:
 async def read_answer(
     answer: Document, org_id: str, from_headers: Document, directory: Directory
 ) -> Assistant | Transfer | Failure:
-    """The answer to an assistant-request: `error` beats all, then `destination`, then the assistant or squad."""
+    """The answer to an assistant-request: `error` beats all, then `destination`, then assistant or squad."""
     if answer.get("error") is not None:
         return _spoken_error(answer)
     if answer.get("destination") is not None:
-        destination, problem = validate_destination(answer["destination"])
-        if destination is None:
+        destination, problem = _validated(CallDestination, answer["destination"])
+        if problem:
             return _invalid(answer, problem)
         return Transfer(destination, "assistant-request-returned-forwarding-phone-number")
     overrides, problem = _validated(AssistantOverrides, answer.get("assistantOverrides") or {})
@@ -171,7 +182,7 @@ async def read_answer(
     if answer.get("assistantId"):
         return await _saved_assistant(org_id, str(answer["assistantId"]), overrides, directory)
     if answer.get("assistant") is not None:
-        document, problem = _validated(CreateAssistant, answer["assistant"])
+        document, problem = _validated(schema.Assistant, answer["assistant"])
         if problem:
             return _invalid(answer, problem)
         return Assistant(merge(document, overrides), overrides=overrides, transient=True)
@@ -179,7 +190,7 @@ async def read_answer(
     if answer.get("squadId"):
         return await _saved_squad(org_id, str(answer["squadId"]), overrides, directory)
     if answer.get("squad") is not None:
-        squad, problem = _validated(CreateSquad, answer["squad"])
+        squad, problem = _validated(Squad, answer["squad"])
         if problem:
             return _invalid(answer, problem)
         return await _first_member(org_id, squad, None, overrides, directory)
@@ -271,6 +282,35 @@ def after_failure(number: Document, failure: Failure) -> Outcome:
     return Outcome(Say(failure.spoken, failure.ended_reason), failure)
 
 
+def destination_of(answer: Document) -> Document | None:
+    """The destination that an answer to transfer-destination-request names, None if it names no valid one."""
+    destination, problem = _validated(CallDestination, answer.get("destination"))
+    return None if problem else destination
+
+
+async def handoff_assistant(
+    org_id: str, squad: Document | None, destination: Document, overrides: Document, directory: Directory
+) -> Assistant | None:
+    """The squad's member, or the assistant, that a hand-over destination names (wire-facts §7)."""
+    own = destination.get("assistantOverrides") or {}
+    for member in (squad or {}).get("members") or ():
+        found = await member_assistant(org_id, squad or {}, member, overrides, directory)
+        if isinstance(found, Failure):
+            continue
+        if destination.get("assistantId") and found.assistant_id == destination["assistantId"]:
+            return replace(found, document=merge(found.document, own))
+        if destination.get("assistantName") and found.document.get("name") == destination["assistantName"]:
+            return replace(found, document=merge(found.document, own))
+    if destination.get("assistant") is not None:
+        return Assistant(merge(merge(destination["assistant"], own), overrides), overrides=overrides)
+    if destination.get("assistantId"):
+        saved = await _saved_assistant(
+            org_id, str(destination["assistantId"]), merge(own, overrides), directory
+        )
+        return saved if isinstance(saved, Assistant) else None
+    return None
+
+
 def ringing_action(hooks: Sequence[Document], caller: str | None) -> Document | None:
     """The first action of the first call.ringing hook whose filters the caller passes (wire-facts §1.4)."""
     for hook in hooks:
@@ -308,11 +348,13 @@ def _from_hook(action: Document, event: str) -> Transfer | Say:
     return Say(str(action.get("exact", "")), f"{event}.hook-executed-say")
 
 
-def _validated(model: Any, document: object) -> tuple[dict[str, Any], str]:
+def _validated(kind: Any, document: object) -> tuple[dict[str, Any], str]:
+    """The document as it was given, and "" or what is wrong with it. `kind`: a schema type."""
     try:
-        return model.model_validate(document).model_dump(mode="json", by_alias=True, exclude_unset=True), ""
+        parsed: BaseModel = _ADAPTERS[kind].validate_python(document)
     except ValidationError as error:
-        return {}, ", ".join(schema_errors.sentences(error))
+        return {}, ", ".join(sentences(error, kind))
+    return given(parsed), ""
 
 
 def _invalid(answer: Document, problem: str) -> Failure:

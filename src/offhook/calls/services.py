@@ -1,4 +1,4 @@
-"""What every call of a node shares. Built once by the composition root; tests build it with scripted parts."""
+"""What every call of a node shares. Built once, by the composition root or by a test."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from offhook.calls.leg import Media
 from offhook.calls.recording import Writer
 from offhook.calls.reporter import Ledger
 from offhook.calls.routing import Directory
-from offhook.conversation import EngineFactory
+from offhook.conversation.member import EngineFactory
 from offhook.network.guard import AddressGuard
 from offhook.speech.activity import VoiceActivity
 from offhook.speech.base import Voice
+from offhook.speech.remote import CallContext
 from offhook.webhooks.receiver import Receiver
 
 Ask = Callable[[Receiver, Mapping[str, Any], float], Awaitable[Mapping[str, Any]]]
@@ -31,6 +32,8 @@ class NumberDirectory(Directory, Protocol):
 
     async def org(self, org_id: str) -> Mapping[str, Any]: ...
 
+    async def credential(self, org_id: str, credential_id: str) -> Mapping[str, Any] | None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -38,10 +41,11 @@ class Services:
     directory: NumberDirectory
     media: Media
     activity: VoiceActivity
-    engines: EngineFactory
-    emergency_voice: Callable[[], Voice] | None
-    """Makes a voice to apologise with when the assistant's own has failed."""
+    engines: Callable[[CallContext], EngineFactory]
+    emergency: Voice | None
+    """Apologises when the assistant's own voice has failed; started and closed by its owner."""
     render: Callable[[str, Mapping[str, Any]], str]
+    """A template with these variables filled in, and those of the clock."""
     ask: Ask
     guard: AddressGuard
     recordings: Path

@@ -1,4 +1,4 @@
-"""The life of a call as one table (wire-facts §8.2 `status`). Only `Call` asks it, nothing else writes a status."""
+"""The life of a call as one table (wire-facts §8.2 `status`). Only `Call` moves a status, and only by it."""
 
 from __future__ import annotations
 

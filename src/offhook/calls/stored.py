@@ -120,22 +120,27 @@ class StoredDirectory:
         self._database = database
 
     async def number(self, user: str) -> Mapping[str, Any] | None:
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             return _resource(await tx.phone_numbers.by_sip_user(user))
 
     async def org(self, org_id: str) -> Mapping[str, Any]:
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             record = await tx.orgs.get(org_id)
         return {} if record is None else record.document
 
     async def assistant(self, org_id: str, assistant_id: str) -> Mapping[str, Any] | None:
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             record = await tx.assistants.get(org_id, assistant_id)
         return None if record is None else record.document
 
     async def squad(self, org_id: str, squad_id: str) -> Mapping[str, Any] | None:
-        async with self._database.transaction() as tx:
+        async with self._database.reading() as tx:
             record = await tx.squads.get(org_id, squad_id)
+        return None if record is None else record.document
+
+    async def credential(self, org_id: str, credential_id: str) -> Mapping[str, Any] | None:
+        async with self._database.reading() as tx:
+            record = await tx.credentials.get(org_id, credential_id)
         return None if record is None else record.document
 
 

@@ -14,8 +14,8 @@ MAX_RESULT_CHARACTERS: Final = 16_000
 
 
 def tool_call_fields(tool: Mapping[str, Any], call: ToolCall) -> dict[str, Any]:
-    """`toolCallList` and `toolWithToolCallList` for one call. The items are the superset of the shapes
-    that consumers read: arguments as an object under `function`, and again as `arguments` and `parameters`."""
+    """`toolCallList` and `toolWithToolCallList` for one call. The items are the superset of the shapes that
+    consumers read: arguments as an object under `function`, and again as `arguments` and `parameters`."""
     arguments = dict(call.arguments)
     item = {
         "id": call.id,
@@ -34,7 +34,7 @@ def tool_call_fields(tool: Mapping[str, Any], call: ToolCall) -> dict[str, Any]:
 
 
 def read_results(answer: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
-    """The outcome for `call` in an answer to tool-calls; an answer of another shape is an error the model hears of."""
+    """The outcome for `call` in an answer to tool-calls; another shape is an error for the model."""
     results = answer.get("results")
     if not isinstance(results, Sequence) or isinstance(results, str):
         error = answer.get("error")

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -82,7 +83,9 @@ class Transfer:
     async def _target(self) -> Uri:
         """Where to: the SIP URI, or the number at the peer that sent us the call."""
         if self._destination.get("type") == "number":
-            return Uri.parse(f"sip:{quote(str(self._destination.get('number')), safe='+')}@{_host(self._peer)}")
+            return Uri.parse(
+                f"sip:{quote(str(self._destination.get('number')), safe='+')}@{_host(self._peer)}"
+            )
         try:
             target = Uri.parse(str(self._destination.get("sipUri")))
             await self._services.guard.resolve(target.host, target.port or 5060)
@@ -98,7 +101,7 @@ class Transfer:
             raise TransferFailed("the call is not connected")
         headers = self._headers()
         in_uri = self._plan.get("sipHeadersInReferToEnabled") is True
-        refer_to = target.with_headers(headers) if in_uri else target
+        refer_to = replace(target, headers=tuple(headers)) if in_uri else target
         try:
             response = await session.request(
                 "REFER", headers=[("Refer-To", f"<{refer_to}>"), *([] if in_uri else headers)]
@@ -112,11 +115,13 @@ class Transfer:
     def _headers(self) -> list[tuple[str, str]]:
         given = self._destination.get("sipHeaders") or {}
         return [
-            (name, _one_line(str(value))) for name, value in given.items() if _HEADER_NAME.fullmatch(str(name))
+            (name, _one_line(str(value)))
+            for name, value in given.items()
+            if _HEADER_NAME.fullmatch(str(name))
         ]
 
     def notified(self, request: Request) -> int:
-        """A NOTIFY of the REFER's subscription (RFC 3515 §2.4.4); provisional fragments only show progress."""
+        """A NOTIFY of the REFER's subscription (RFC 3515 §2.4.4); what is provisional only shows progress."""
         found = _SIPFRAG.match(request.body)
         if found is None:
             return 400

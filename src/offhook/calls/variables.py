@@ -1,4 +1,4 @@
-"""The variables that templates of one call may use (wire-facts §5.2), besides the clock's own (now, date, ...)."""
+"""The variables that templates of one call may use (wire-facts §5.2), besides the clock's own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ def built_in_variables(record: CallRecord, assistant: Mapping[str, Any]) -> Docu
     document = record.document()
     variables: Document = {
         "customer": dict(record.customer),
-        "phoneNumber": {key: record.number.get(key) for key in ("id", "number", "name", "provider", "sipUri")},
+        "phoneNumber": {
+            key: record.number.get(key) for key in ("id", "number", "name", "provider", "sipUri")
+        },
         "call": {
             "id": record.id,
             "type": document["type"],

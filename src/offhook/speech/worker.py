@@ -64,7 +64,7 @@ class _Link:
 
 def serve(sock: socket.socket, load: Callable[[], Mapping[str, Handler]]) -> None:
     """Load the engines, say so, and do jobs until the node closes the socket."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the node; it finishes its calls first
+    _leave_to_the_node()
     sock.setblocking(True)
     link = _Link(sock)
     try:
@@ -102,8 +102,15 @@ def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:500]
 
 
+def _leave_to_the_node() -> None:
+    """Ctrl-C and a service manager's SIGTERM reach the whole process group; the node finishes its calls
+    first, with these workers, and ends them by closing their sockets."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _leave_to_the_node()
     # The 20 ms clock of the node comes first when cores are scarce.
     os.nice(_NICENESS)
     from offhook.speech.local_engines import load

@@ -1,81 +1,31 @@
-"""A phone made of the same rooms as the service: `offhook call`, the demo's caller, and the tests' one.
-
-It calls, plays audio, sends digits, listens, and knows when the other side speaks."""
+"""One call from this machine: it speaks, presses keys, listens, and knows when the other side speaks."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import wave
 from collections import deque
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
 
 from offhook.calls.leg import Leg, LegEnd, Media
-from offhook.network import Address
-from offhook.sip.headers import NameAddr
-from offhook.sip.message import Request
-from offhook.sip.uri import Uri
-from offhook.sip.user_agent import OutgoingCall, UserAgent
+from offhook.phone.line import Line
+from offhook.phone.wav import frames
+from offhook.sip.errors import SipError
+from offhook.sip.message import Request, Response
+from offhook.sip.outgoing import OutgoingCall
+from offhook.sip.session import Answer
 from offhook.speech.activity import VoiceActivity
-from offhook.speech.base import FRAME_BYTES, SAMPLE_RATE
 
 LOUD: Final = 250.0
 """Mean square root of a frame's samples above which somebody speaks; G.711's own noise is below 10."""
 
-SILENCE: Final = bytes(FRAME_BYTES)
 QUIET_SECONDS: Final = 0.7
 """Silence after which the other side has finished what it was saying."""
 
 _log = logging.getLogger(__name__)
-
-
-class AudioFileError(Exception):
-    """A WAV file that cannot be played; the text says why."""
-
-
-def read_wav(path: Path) -> bytes:
-    """A WAV file as 16-bit mono PCM at 8 kHz; PCM of any rate and up to two channels. Raises AudioFileError."""
-    try:
-        with wave.open(str(path), "rb") as source:
-            width, channels, rate = source.getsampwidth(), source.getnchannels(), source.getframerate()
-            if width != 2 or channels not in (1, 2):
-                raise AudioFileError(f"{path}: only 16-bit mono or stereo PCM can be played")
-            samples = np.frombuffer(source.readframes(source.getnframes()), "<i2").astype(np.float64)
-    except (OSError, EOFError, wave.Error) as error:
-        raise AudioFileError(f"{path}: {error}") from error
-    if channels == 2:
-        samples = samples.reshape(-1, 2).mean(axis=1)
-    return _at_8_khz(samples, rate).astype("<i2").tobytes()
-
-
-def _at_8_khz(samples: np.ndarray, rate: int) -> np.ndarray:
-    if rate == SAMPLE_RATE or not len(samples):
-        return samples
-    if rate > SAMPLE_RATE:
-        # A plain moving average takes off most of what would fold back; a phone line hides the rest.
-        width = max(1, round(rate / SAMPLE_RATE))
-        samples = np.convolve(samples, np.ones(width) / width, mode="same")
-    places = np.arange(0, len(samples), rate / SAMPLE_RATE)
-    return np.interp(places, np.arange(len(samples)), samples)
-
-
-def write_wav(path: Path, pcm: bytes) -> None:
-    """16-bit mono PCM at 8 kHz as a WAV file."""
-    with wave.open(str(path), "wb") as target:
-        target.setnchannels(1)
-        target.setsampwidth(2)
-        target.setframerate(SAMPLE_RATE)
-        target.writeframes(pcm)
-
-
-def frames(pcm: bytes) -> Iterable[bytes]:
-    """20 ms pieces; the last is filled up with silence."""
-    for start in range(0, len(pcm), FRAME_BYTES):
-        yield pcm[start : start + FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
 
 
 def loudness(frame: bytes) -> float:
@@ -88,13 +38,14 @@ class PhoneCall:
 
     `answered`, `ended`: events. `end_reason`: why the call is over, in words."""
 
-    def __init__(self, media: Media, activity: VoiceActivity | None = None) -> None:
+    def __init__(self, media: Media, peer: str, activity: VoiceActivity | None = None) -> None:
+        """`peer`: the host that is called, as an address."""
         self._loop = asyncio.get_running_loop()
         self._to_play: deque[bytes] = deque()
         self._played: list[asyncio.Future[float]] = []
         self._changed = asyncio.Event()
         self._channel = None if activity is None else activity.open(self._on_probability)
-        self._leg = Leg(media, self, self, self, "phone")
+        self._leg = Leg(media, self, self, self, peer=peer, call_id="phone")
         self._outgoing: OutgoingCall | None = None
         self._last_loud: float | None = None
         self._first_loud_after: float | None = None
@@ -110,16 +61,27 @@ class PhoneCall:
     # -- the call -------------------------------------------------------------------------------
 
     async def dial(
-        self, agent: UserAgent, uri: Uri, *, from_: NameAddr, via: Address | None, headers: list[tuple[str, str]], transport: str
+        self, line: Line, *, headers: Sequence[tuple[str, str]] = (), login: tuple[str, str] | None = None
     ) -> None:
-        """Call and wait for the answer. Raises SipError with the status of a refusal."""
+        """Call and wait for the answer; `login` (user, password) answers a challenge. Raises SipError with
+        the status of a refusal."""
         offered = await self._leg.open(None)
-        outgoing = agent.invite(
-            uri, from_=from_, body=offered, handler=self._leg, via=via, headers=headers, transport=transport
+        outgoing = line.agent.invite(
+            line.uri,
+            from_=line.own,
+            body=offered,
+            handler=self._leg,
+            via=line.remote,
+            headers=headers,
+            transport=line.transport,
+            credentials=login,
         )
         self._outgoing = outgoing
         outgoing.on_provisional = self._progress
         self._leg.session = await outgoing.wait()
+        answer = outgoing.answer
+        if answer is None or not self._leg.answered(answer.body):
+            raise SipError(488)
         self.answered.set()
 
     async def hang_up(self) -> None:
@@ -135,9 +97,9 @@ class PhoneCall:
             self._channel.close()
         await self._leg.close()
 
-    def _progress(self, response: object) -> None:
+    def _progress(self, response: Response) -> None:
         if self.on_progress is not None:
-            self.on_progress(response.status, response.reason)  # type: ignore[attr-defined]
+            self.on_progress(response.status, response.reason)
 
     # -- what a person does ---------------------------------------------------------------------
 
@@ -233,12 +195,11 @@ class PhoneCall:
         self.end_reason = {"hung-up": "the other side hung up"}.get(end, f"{end}: {detail}")
         self._finish()
 
-    def leg_requested(self, request: Request) -> int:
-        return 200 if request.method in ("INFO", "MESSAGE", "NOTIFY") else 501
+    def leg_requested(self, request: Request) -> Answer | None:
+        return None
 
     def _finish(self) -> None:
         self.ended.set()
         self._changed.set()
         self._to_play.clear()
         self._settle_played()
-

@@ -1,0 +1,63 @@
+"""Whether a caller may call a number: digest authentication (wire-facts §1.3, RFC 3261 §22)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from offhook.sip.digest import Challenge, Credentials, Nonces, verify
+from offhook.sip.errors import SipError
+from offhook.sip.message import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What to refuse an INVITE with until it brings the right credentials."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+
+
+class Admission:
+    """Checks INVITEs against a number's `authentication`; a number without one takes every caller,
+    whatever credentials come along. `realm` is the one of numbers that name none."""
+
+    def __init__(self, nonces: Nonces, realm: Callable[[], str]) -> None:
+        self._nonces = nonces
+        self._realm = realm
+
+    def challenge(self, request: Request, number: Mapping[str, Any]) -> Demand | None:
+        """None to let the call in, else how to refuse it."""
+        authentication = number.get("authentication")
+        if not authentication:
+            return None
+        realm = authentication.get("realm") or self._realm()
+        stale = False
+        for text in request.headers.lines("Authorization"):
+            credentials = _parse(text)
+            if credentials is None or credentials.realm != realm:
+                continue
+            genuine = credentials.username == authentication["username"] and verify(
+                credentials, password=authentication["password"], method=request.method
+            )
+            if genuine and self._nonces.check(credentials) is None:
+                return None
+            # Right password, spent nonce: the phone may answer the new one without asking its owner.
+            stale = genuine
+        return Demand(401, self._challenges(realm, stale))
+
+    def _challenges(self, realm: str, stale: bool) -> tuple[tuple[str, str], ...]:
+        """The stronger algorithm first, as RFC 8760 §2.4 has it; MD5 for phones that know nothing else."""
+        nonce = self._nonces.issue()
+        return tuple(
+            ("WWW-Authenticate", str(Challenge(realm, nonce, algorithm=algorithm, stale=stale)))
+            for algorithm in ("SHA-256", "MD5")
+        )
+
+
+def _parse(text: str) -> Credentials | None:
+    try:
+        return Credentials.parse(text)
+    except SipError:
+        return None

@@ -1,0 +1,52 @@
+"""What is logged, and how: lines for people, JSON for machines, each with the call's id if it has one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from typing import Literal
+
+_CALL = re.compile(r"\bcall=(\S+)")
+_NOISY = ("httpx2", "httpcore2", "openai", "uvicorn", "websockets", "sqlalchemy", "aiosqlite", "alembic")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, call (if named), error (if there is one)."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        line: dict[str, str] = {
+            "time": self.formatTime(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": message,
+        }
+        named = _CALL.search(message)
+        if named:
+            line["call"] = named[1]
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        return f"{moment}.{int(record.msecs):03d}Z"
+
+
+class TextLines(JsonLines):
+    """Time, level and message on one line; a traceback below it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{self.formatTime(record)} {record.levelname.lower():7} {record.getMessage()}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def configure(level: str, form: Literal["text", "json"]) -> None:
+    """Log to stderr; the libraries only say what goes wrong."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if form == "json" else TextLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,79 @@
+"""A line for phones: the sockets, the clock and the user agent that calls from this machine need."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from offhook.calls.leg import Media
+from offhook.network import Address, open_datagrams
+from offhook.rtp.clock import Clock
+from offhook.rtp.ports import PortPool
+from offhook.sip.flow import TransportName
+from offhook.sip.headers import NameAddr
+from offhook.sip.invitation import Invitation
+from offhook.sip.sender import resolve_name
+from offhook.sip.transport import Transports, source_towards
+from offhook.sip.uri import Uri
+from offhook.sip.user_agent import UserAgent
+from offhook.speech.activity import VoiceActivity
+
+RTP_PORTS: Final = (30000, 39999)
+"""Below those of the service, so that both can run on one machine."""
+
+
+class _NoIncoming:
+    """A phone that only calls."""
+
+    def invited(self, invitation: Invitation) -> None:
+        invitation.reject(480)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What `PhoneCall` and `dial` need, towards one destination."""
+
+    agent: UserAgent
+    media: Media
+    activity: VoiceActivity
+    uri: Uri
+    remote: Address
+    transport: TransportName
+    own: NameAddr
+
+
+@asynccontextmanager
+async def open_line(
+    target: str, *, transport: TransportName = "udp", user: str = "offhook", name: str | None = None
+) -> AsyncIterator[Line]:
+    """A line to `sip:user@host[:port]`. Raises SipError or ValueError for what is no SIP URI, OSError for a
+    host that has no address."""
+    uri = Uri.parse(target)
+    if not uri.is_sip:
+        raise ValueError(f"{target} is not a SIP URI such as sip:demo@127.0.0.1")
+    remote = await resolve_name(uri.host, uri.port or 5060, transport)
+    loop, rng = asyncio.get_running_loop(), random.SystemRandom()
+    local = source_towards(remote.host)
+    async with AsyncExitStack() as stack:
+        transports = Transports()
+        agent = UserAgent(_NoIncoming(), transports=transports, rng=rng)
+        stack.push_async_callback(agent.close, 1.0)
+        await transports.listen(local, 0)
+        activity = VoiceActivity()
+        clock = Clock(loop)
+        clock.after_tick.append(activity.run)
+        media = Media(
+            clock=clock,
+            ports=PortPool(local, *RTP_PORTS, open_datagrams, rng),
+            address_for=lambda peer: local,
+            now=time.time,
+            rng=rng,
+            timeout=60.0,
+        )
+        own = NameAddr(name, Uri("sip", user=user, host=local))
+        yield Line(agent, media, activity, uri, remote, transport, own)

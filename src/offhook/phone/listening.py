@@ -1,0 +1,70 @@
+"""What the other side of a call says, as words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from offhook.conversation.activity import SpeechBegan, SpeechGate
+from offhook.phone.handset import PhoneCall
+from offhook.speech.base import EngineError, Transcript
+from offhook.speech.local import LocalTranscriber
+from offhook.speech.workers import Workers
+
+GRACE_SECONDS = 3.0
+"""For the words of the last phrase when the call is over."""
+
+
+class Listening:
+    """Transcribes a call with the local engine; `on_words` gets each phrase."""
+
+    def __init__(self, call: PhoneCall, workers: Workers, on_words: Callable[[str], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._gate = SpeechGate()
+        self._transcriber = LocalTranscriber(workers)
+        self._on_words = on_words
+        self._owed = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
+        call.on_heard = self._transcriber.push
+        call.on_probability = self._judge
+
+    async def start(self) -> None:
+        """Raises EngineError."""
+        await self._transcriber.start(self._heard, self._failed)
+
+    async def close(self) -> None:
+        """Wait a little for what is being transcribed, then end."""
+        if self._gate.speaking:
+            self._stopped()
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                await self._settled.wait()
+        except TimeoutError:
+            pass
+        await self._transcriber.close()
+
+    def _judge(self, probability: float) -> None:
+        decision = self._gate.feed(probability, self._loop.time())
+        if isinstance(decision, SpeechBegan):
+            self._transcriber.speech_started()
+        elif decision is not None:
+            self._stopped()
+
+    def _stopped(self) -> None:
+        self._owed += 1
+        self._settled.clear()
+        self._transcriber.speech_stopped()
+
+    def _heard(self, transcript: Transcript) -> None:
+        if not transcript.final:
+            return
+        self._owed -= 1
+        if self._owed <= 0:
+            self._settled.set()
+        if transcript.text.strip():
+            self._on_words(transcript.text.strip())
+
+    def _failed(self, error: EngineError) -> None:
+        self._owed = 0
+        self._settled.set()

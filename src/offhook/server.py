@@ -1,0 +1,330 @@
+"""The composition root: builds the rooms of a node, opens the doors, and closes them again in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import uvicorn
+
+from offhook.api import create_app
+from offhook.api.links import RecordingLinks, signing_key
+from offhook.api.services import Services as ApiServices
+from offhook.bootstrap import FirstStart, first_start
+from offhook.calls.admission import Admission
+from offhook.calls.leg import Media
+from offhook.calls.recording import WriterThread
+from offhook.calls.recovery import end_orphans
+from offhook.calls.registry import Calls, Limits
+from offhook.calls.services import Services
+from offhook.calls.stored import StoredDirectory, StoredLedger
+from offhook.conversation.member import EngineFactory, Engines
+from offhook.language.models import LanguageModels, ModelSettings
+from offhook.language.template import render
+from offhook.network import Address, AddressGuard, Outside, open_datagrams
+from offhook.rtp.clock import Clock
+from offhook.rtp.ports import PortPool
+from offhook.schema.assistant import Assistant
+from offhook.settings import Settings
+from offhook.sip.digest import Nonces
+from offhook.sip.transport import WILDCARDS, Transports, source_towards
+from offhook.sip.user_agent import UserAgent
+from offhook.speech.activity import VoiceActivity
+from offhook.speech.base import EngineError
+from offhook.speech.engines import SpeechEngines
+from offhook.speech.jobs import WorkerFailed
+from offhook.speech.local import LocalVoice
+from offhook.speech.remote import CallContext
+from offhook.speech.workers import Workers
+from offhook.store import Database, IdMaker, StoreError, upgrade
+from offhook.webhooks import Client, Outbox
+
+DRAIN_SECONDS: Final = 30.0
+"""For calls to end by themselves after Ctrl-C or SIGTERM; then they are hung up on."""
+
+SIP_GRACE_SECONDS: Final = 2.0
+WEBHOOK_GRACE_SECONDS: Final = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The node cannot start. One line that says what to do."""
+
+
+EnginesOf = Callable[[CallContext], EngineFactory]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A running node: where it is reached, and what its first start made."""
+
+    settings: Settings
+    http: Address
+    sip: Address
+    calls: Calls
+    clock: Clock
+    ports: PortPool
+    agent: UserAgent
+    outbox: Outbox
+    database: Database
+    started: FirstStart
+
+
+@asynccontextmanager
+async def running_node(settings: Settings, engines: EnginesOf | None = None) -> AsyncIterator[Node]:
+    """A node that serves until the block ends; then it drains, closes what it opened, and is gone.
+
+    `engines` replaces the speech engines and models (benchmarks and tests). Raises StartError."""
+    async with AsyncExitStack() as stack:
+        try:
+            yield await _start(settings, engines, stack)
+        except StoreError as error:
+            raise StartError(str(error)) from error
+
+
+async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExitStack) -> Node:
+    now, rng = time.time, random.SystemRandom()
+    new_id = IdMaker(now, rng)
+    check_folder(settings)
+    await upgrade(settings.database)
+    database = await Database.open(settings.database, now=now, new_id=new_id)
+    stack.push_async_callback(database.close)
+    started = await first_start(database, settings)
+
+    outside = Outside(AddressGuard(settings.allow_private_urls))
+    stack.push_async_callback(outside.aclose)
+    secret = settings.webhook_signing_secret
+    client = Client(
+        outside.http,
+        now=now,
+        new_id=new_id,
+        signing_secret=secret.get_secret_value() if secret else None,
+    )
+    node_name = _node_name(settings)
+    outbox = Outbox(database, client, node=node_name, now=now, rng=rng)
+    links = RecordingLinks(_link_key(settings), settings.base_url)
+    await end_orphans(database, outbox, node_name, now, settings.recordings, links.lasting)
+
+    activity = VoiceActivity()
+    emergency = None
+    if engines is None:
+        speech = await _speech(settings, activity, outside, now, stack)
+        engines = _engines(speech, LanguageModels(outside, _model_settings(settings)))
+        emergency = LocalVoice(speech.workers, "", 1.0, None)
+        await emergency.start()
+
+    await outbox.start()
+    stack.push_async_callback(_close_outbox, outbox)
+    ledger = StoredLedger(database, outbox, node_name)
+    ledger.start()
+    stack.push_async_callback(ledger.close)
+    writer = WriterThread()
+    stack.push_async_callback(asyncio.to_thread, writer.close)
+
+    clock = Clock(asyncio.get_running_loop())
+    clock.after_tick.append(activity.run)
+    ports = PortPool(settings.sip.host, *settings.rtp_ports, open_datagrams, rng)
+    services = Services(
+        ledger=ledger,
+        directory=StoredDirectory(database),
+        media=Media(
+            clock=clock,
+            ports=ports,
+            address_for=_address_for(settings),
+            now=now,
+            rng=rng,
+            timeout=settings.media_timeout_seconds,
+        ),
+        activity=activity,
+        engines=engines,
+        emergency=emergency,
+        render=lambda text, variables: render(text, variables, now()),
+        ask=client.ask,
+        guard=outside.guard,
+        recordings=settings.recordings,
+        recording_urls=links.lasting,
+        writer=writer,
+        now=now,
+        new_id=new_id,
+        rng=rng,
+    )
+    nonces = Nonces(os.urandom(32), now, os.urandom)
+    calls = Calls(
+        services,
+        Limits(settings.max_calls, settings.domain),
+        Admission(nonces, lambda: settings.domain or settings.sip_host.partition(":")[0]),
+    )
+    agent, sip = await _sip(settings, calls, rng, stack)
+    api = ApiServices(database=database, settings=settings, live=_Live(calls), links=links, now=now, rng=rng)
+    http = await _http(settings, api, stack)
+    stack.push_async_callback(calls.drain, DRAIN_SECONDS)
+    return Node(settings, http, sip, calls, clock, ports, agent, outbox, database, started)
+
+
+def check_folder(settings: Settings) -> None:
+    """The data folder can be made and written to. Raises StartError."""
+    folder = settings.data.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(4096))
+            probe.flush()
+    except OSError as error:
+        raise StartError(
+            f"the data folder {folder} cannot be used ({error.strerror}): make it writable and leave it"
+            " some space, or choose another with --data or OFFHOOK_DATA"
+        ) from error
+
+
+def _link_key(settings: Settings) -> bytes:
+    configured = settings.secret.get_secret_value() if settings.secret else None
+    try:
+        return signing_key(configured, settings.data.absolute())
+    except OSError as error:
+        raise StartError(f"the node's secret cannot be kept in {settings.data}: {error.strerror}") from error
+
+
+def _node_name(settings: Settings) -> str:
+    """The same after a restart, another for every node of one database."""
+    return f"{socket.gethostname()}:{settings.data.absolute()}"[:200]
+
+
+async def _speech(
+    settings: Settings,
+    activity: VoiceActivity,
+    outside: Outside,
+    now: Callable[[], float],
+    stack: AsyncExitStack,
+) -> SpeechEngines:
+    workers = Workers(settings.workers)
+    try:
+        await workers.start()
+    except (WorkerFailed, EngineError) as error:
+        raise StartError(
+            f"the local speech engines do not start ({error}): `offhook doctor` says what is missing"
+        ) from error
+    stack.push_async_callback(workers.close)
+    return SpeechEngines(workers, activity, outside, now=now)
+
+
+def _model_settings(settings: Settings) -> ModelSettings:
+    key = settings.openai_api_key
+    return ModelSettings(
+        openai_base_url=settings.openai_base_url, openai_api_key=key.get_secret_value() if key else ""
+    )
+
+
+def _engines(speech: SpeechEngines, models: LanguageModels) -> EnginesOf:
+    def of_call(context: CallContext) -> EngineFactory:
+        def of_assistant(assistant: Assistant) -> Engines:
+            return Engines(
+                transcriber=speech.transcriber(assistant.transcriber, context),
+                model=models.model(assistant.model, context),
+                voice=speech.voice(assistant.voice, context),
+            )
+
+        return of_assistant
+
+    return of_call
+
+
+def _address_for(settings: Settings) -> Callable[[str], str]:
+    """Our address for the SDP, by who asks: the configured one, else the one this peer's packets come to."""
+    if settings.public_address is not None:
+        public = settings.public_address
+        return lambda peer: public
+    if settings.sip.host not in WILDCARDS:
+        bound = settings.sip.host
+        return lambda peer: bound
+    return source_towards
+
+
+async def _sip(
+    settings: Settings, calls: Calls, rng: random.Random, stack: AsyncExitStack
+) -> tuple[UserAgent, Address]:
+    transports = Transports()
+    advertised = None if settings.public_address is None else Address(settings.public_address, 0)
+    agent = UserAgent(calls, transports=transports, rng=rng, advertised=advertised)
+    stack.push_async_callback(agent.close, SIP_GRACE_SECONDS)
+    try:
+        return agent, await transports.listen(*settings.sip)
+    except OSError as error:
+        raise StartError(_taken("SIP", "--sip or OFFHOOK_SIP", settings.sip, error)) from error
+
+
+async def _http(settings: Settings, services: ApiServices, stack: AsyncExitStack) -> Address:
+    config = uvicorn.Config(
+        create_app(services), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
+    )
+    family = socket.AF_INET6 if ":" in settings.http.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(tuple(settings.http))
+    except OSError as error:
+        listening.close()
+        raise StartError(_taken("HTTP", "--http or OFFHOOK_HTTP", settings.http, error)) from error
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listening]), name="http")
+
+    async def stop() -> None:
+        server.should_exit = True
+        await task
+
+    stack.push_async_callback(stop)
+    up = asyncio.create_task(server.up.wait())
+    await asyncio.wait([up, task], return_when=asyncio.FIRST_COMPLETED)
+    up.cancel()
+    return Address(*listening.getsockname()[:2])
+
+
+def _taken(what: str, how: str, address: Address, error: OSError) -> str:
+    return (
+        f"{what} cannot listen on {address.host}:{address.port} ({error.strerror}): choose another with {how}"
+    )
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handlers: the node decides when to stop. `up` is set once it serves."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Live:
+    """What the API asks of the calls that are up."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def is_ready(self) -> bool:
+        return not self._calls.draining
+
+    async def end_call(self, call_id: str) -> None:
+        await self._calls.end_call(call_id)
+
+
+async def _close_outbox(outbox: Outbox) -> None:
+    """Let what was just written be delivered; what is not goes out after the next start."""
+    await outbox.drain(WEBHOOK_GRACE_SECONDS)
+    await outbox.close()
