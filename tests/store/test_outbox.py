@@ -27,7 +27,7 @@ async def test_only_the_first_message_of_each_call_is_due(database: Database, cl
             await put(tx, text[0], text)
         rows = await due(tx, clock())
         assert bodies(rows) == ["a1", "b1"]
-        await tx.outbox.delivered(rows[0].position, attempts=1, status=204)
+        await tx.outbox.delivered([rows[0].position], status=204)
         assert bodies(await due(tx, clock())) == ["b1", "a2"]
         await tx.outbox.abandoned(rows[1].position, attempts=3, status=None, error="gone")
         assert bodies(await due(tx, clock())) == ["a2", "b2"]
@@ -79,7 +79,7 @@ async def test_messages_are_listed_and_found_by_their_org_alone(database: Databa
     async with database.transaction() as tx:
         ids = [await put(tx, call, text) for call, text in (("a", "1"), ("b", "2"), ("c", "3"))]
         rows = await due(tx, clock())
-        await tx.outbox.delivered(rows[0].position, attempts=1, status=200)
+        await tx.outbox.delivered([rows[0].position], status=200)
         await tx.outbox.abandoned(rows[1].position, attempts=9, status=404, error="status: 404")
 
         assert bodies(await tx.outbox.list("org")) == ["3", "2", "1"]
@@ -111,7 +111,7 @@ async def test_only_delivered_messages_are_forgotten(database: Database, clock: 
         for call in ("a", "b", "c"):
             await put(tx, call, call)
         rows = await due(tx, clock())
-        await tx.outbox.delivered(rows[0].position, attempts=1, status=200)
+        await tx.outbox.delivered([rows[0].position], status=200)
         await tx.outbox.abandoned(rows[1].position, attempts=1, status=500, error="x")
         assert await tx.outbox.purge(round(clock() * 1000)) == 0
         assert await tx.outbox.purge(round(clock() * 1000) + 1) == 1
@@ -122,7 +122,7 @@ async def test_a_position_is_never_used_twice(database: Database, clock: Clock) 
     async with database.transaction() as tx:
         await put(tx, "a", "a1")
         (row,) = await due(tx, clock())
-        await tx.outbox.delivered(row.position, attempts=1, status=200)
+        await tx.outbox.delivered([row.position], status=200)
         await tx.outbox.purge(round(clock() * 1000) + 1)
         await put(tx, "a", "a2")
         (second,) = await due(tx, clock())

@@ -269,7 +269,8 @@ async def test_two_nodes_share_the_work(
     other_database = await Database.open(empty_url, now=clock, new_id=IdMaker(clock, random.Random(5)))
     hook = Hook()
     async with serving(hook) as server:
-        one, two = make("one"), make("two", on=other_database)
+        few = Limits(total=4, per_host=2, per_failing_host=2, per_org=4)
+        one, two = make("one", few), make("two", few, on=other_database)
         await asyncio.gather(one.start(), two.start())
         texts = [f"{call}{number}" for number in range(5) for call in "abcdefghijkl"]
         await put(one, database, Receiver(server.url), *texts)

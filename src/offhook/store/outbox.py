@@ -89,11 +89,29 @@ class OutboxRows:
         """Give one lease back, as if there had been no attempt."""
         await self._change(outbox.c.position == position, leased_until=None, lease_owner=None)
 
-    async def delivered(self, position: int, *, attempts: int, status: int) -> None:
-        await self._ended(position, attempts, status, None, delivered_at=self._tx.now_ms())
+    async def delivered(self, positions: Sequence[int], *, status: int) -> None:
+        """One more attempt each, and all were answered with this HTTP status."""
+        await self._change(
+            outbox.c.position.in_(positions),
+            attempts=outbox.c.attempts + 1,
+            last_status=status,
+            last_error=None,
+            leased_until=None,
+            lease_owner=None,
+            delivered_at=self._tx.now_ms(),
+        )
 
     async def abandoned(self, position: int, *, attempts: int, status: int | None, error: str) -> None:
-        await self._ended(position, attempts, status, error, abandoned_at=self._tx.now_ms())
+        """The last attempt failed, and there will be no other."""
+        await self._change(
+            outbox.c.position == position,
+            attempts=attempts,
+            last_status=status,
+            last_error=error,
+            leased_until=None,
+            lease_owner=None,
+            abandoned_at=self._tx.now_ms(),
+        )
 
     async def failed(
         self, position: int, *, call_id: str, attempts: int, status: int | None, error: str, again_at: int
@@ -156,19 +174,6 @@ class OutboxRows:
         """Forget what was delivered before that time; returns how many there were."""
         gone = delete(outbox).where(outbox.c.delivered_at < before).returning(outbox.c.position)
         return len(await self._tx.execute(gone))
-
-    async def _ended(
-        self, position: int, attempts: int, status: int | None, error: str | None, **when: int
-    ) -> None:
-        await self._change(
-            outbox.c.position == position,
-            attempts=attempts,
-            last_status=status,
-            last_error=error,
-            leased_until=None,
-            lease_owner=None,
-            **when,
-        )
 
     async def _change(self, condition: ColumnElement[bool], **values: Any) -> None:
         await self._tx.execute(update(outbox).where(condition).values(**values))

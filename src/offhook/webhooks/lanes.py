@@ -17,9 +17,9 @@ class Limits:
     lanes. A host whose last attempt failed gets `per_failing_host` until one succeeds."""
 
     total: int = 256
-    per_host: int = 8
-    per_failing_host: int = 2
-    per_org: int = 32
+    per_host: int = 32
+    per_failing_host: int = 4
+    per_org: int = 64
 
 
 class Lanes:

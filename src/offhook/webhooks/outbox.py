@@ -30,6 +30,10 @@ KEEP_SECONDS = 3 * 86400.0
 PURGE_SECONDS = 3600.0
 CLAIM_AT_ONCE = 64
 
+GATHER_SECONDS = 0.004
+"""While messages are under way, the end of one waits so long for the end of others: what ends together is
+written down by one commit."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
@@ -43,6 +47,7 @@ class _Outcome:
 
 Rows = list[OutboxRow]
 Outcomes = list[_Outcome]
+Positions = list[int]
 
 
 @dataclass(slots=True)
@@ -183,6 +188,8 @@ class Outbox:
                 log.exception("the outbox stumbled")
                 wait = POLL_SECONDS
             await self._sleep(wait)
+            if self._attempts and not self._closing:
+                await asyncio.sleep(GATHER_SECONDS)
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -230,14 +237,17 @@ class Outbox:
                 return
 
     async def _record(self, tx: Transaction, outcomes: Outcomes) -> None:
+        delivered: dict[int, Positions] = {}
         for outcome in outcomes:
             row = outcome.row
             if outcome.failure is not None:
                 await self._record_failure(tx, row, outcome.failure, outcome.plan)
             elif outcome.status is not None:
-                await tx.outbox.delivered(row.position, attempts=row.attempts + 1, status=outcome.status)
+                delivered.setdefault(outcome.status, []).append(row.position)
             else:
                 await tx.outbox.free(row.position)
+        for status, positions in delivered.items():
+            await tx.outbox.delivered(positions, status=status)
 
     async def _record_failure(
         self, tx: Transaction, row: OutboxRow, failure: AskFailed, plan: BackoffPlan | None
