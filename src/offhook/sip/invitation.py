@@ -13,11 +13,12 @@ from offhook.sip.core import Core
 from offhook.sip.dialog import Dialog
 from offhook.sip.errors import SipError
 from offhook.sip.flow import Flow, TransportName
+from offhook.sip.handler import SessionHandler
 from offhook.sip.layer import ServerTransaction
 from offhook.sip.message import Request
 from offhook.sip.screening import ALLOW
 from offhook.sip.sender import direct_flow
-from offhook.sip.session import Session, SessionHandler
+from offhook.sip.session import Session
 
 log = logging.getLogger(__name__)
 

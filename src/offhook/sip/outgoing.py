@@ -12,9 +12,11 @@ from offhook.sip.dialog import Dialog
 from offhook.sip.errors import SipError
 from offhook.sip.exchange import Build, InviteExchange
 from offhook.sip.flow import DEFAULT_PORT, Flow
+from offhook.sip.handler import Answer, SessionHandler
+from offhook.sip.headers import Headers, NameAddr
 from offhook.sip.message import Request, Response
-from offhook.sip.sender import Sending, replace_port
-from offhook.sip.session import Answer, Session, SessionHandler
+from offhook.sip.sender import Sending, plain, replace_port
+from offhook.sip.session import Session
 from offhook.sip.uri import Uri
 
 log = logging.getLogger(__name__)
@@ -130,6 +132,40 @@ class OutgoingCall:
     def when_done(self, told: Callable[[OutgoingCall], object]) -> None:
         """Call `told` once the INVITE has its outcome."""
         self._exchange.outcome.add_done_callback(lambda _: told(self))
+
+
+def builder(
+    core: Core,
+    method: str,
+    uri: Uri,
+    from_: NameAddr,
+    to: NameAddr | None,
+    headers: tuple[tuple[str, str], ...],
+    body: bytes,
+) -> Build:
+    """Makes a request outside a dialog (§8.1.1), each time with the next sequence number."""
+    call_id = f"{core.rng.getrandbits(128):032x}"
+    caller = str(from_.with_tag(core.new_tag()))
+    target = plain(uri)
+    called = str(to or NameAddr(None, target))
+    sequence = 0
+
+    def build(authorization: tuple[tuple[str, str], ...]) -> Request:
+        nonlocal sequence
+        sequence += 1
+        items = [
+            ("Max-Forwards", "70"),
+            ("From", caller),
+            ("To", called),
+            ("Call-ID", call_id),
+            ("CSeq", f"{sequence} {method}"),
+            *headers,
+            ("User-Agent", core.product),
+            *authorization,
+        ]
+        return Request(method, target, Headers(items), body)
+
+    return build
 
 
 class _Nobody:

@@ -99,7 +99,7 @@ class Sending:
 
 class Sender:
     """`advertised` is what goes into Via and Contact for peers of the same address family; port 0 in it
-    means the port of our socket."""
+    means the port of our socket. `names` are the addresses that Vias of ours have had."""
 
     def __init__(
         self,
@@ -116,6 +116,7 @@ class Sender:
         self.resolve = resolve
         self.advertised = advertised
         self.closed = False
+        self.names: set[Address] = set() if advertised is None else {advertised}
         self._rng = rng
         self._spawn = spawn
 
@@ -150,6 +151,7 @@ class Sender:
     def complete(self, request: Request, flow: Flow, contact: str | None) -> None:
         """Add Via and Contact for `flow`. A Via that is there is replaced: it was for another way."""
         ours = self.sent_by(flow)
+        self.names.add(ours)
         branch = f"{COOKIE}{self._rng.getrandbits(80):020x}"
         via = Via(flow.transport.upper(), ours.host, ours.port, (("branch", branch), ("rport", None)))
         if "Via" in request.headers:

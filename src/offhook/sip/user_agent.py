@@ -18,17 +18,18 @@ from offhook.sip.content import SDP
 from offhook.sip.core import Core
 from offhook.sip.dialog import key_of
 from offhook.sip.errors import MessageError, SipError
-from offhook.sip.exchange import Build, Exchange
+from offhook.sip.exchange import Exchange
 from offhook.sip.flow import Flow, Lost, Received, TransportName, Wires, response_flow, stamp
-from offhook.sip.headers import Headers, NameAddr
+from offhook.sip.handler import Answer, SessionHandler
+from offhook.sip.headers import NameAddr
 from offhook.sip.invitation import Invitation
 from offhook.sip.matching import Key, merge_key
 from offhook.sip.message import Request, Response, parse_message, respond
-from offhook.sip.outgoing import RING_LIMIT, OutgoingCall
+from offhook.sip.outgoing import RING_LIMIT, OutgoingCall, builder
 from offhook.sip.quiet import QuietLog
 from offhook.sip.screening import ALLOW, ALLOWED, allow_without, screen
-from offhook.sip.sender import Resolve, plain, resolve_name
-from offhook.sip.session import Answer, Session, SessionHandler
+from offhook.sip.sender import Resolve, resolve_name
+from offhook.sip.session import Session
 from offhook.sip.tcp import Broken
 from offhook.sip.timers import Timings
 from offhook.sip.uri import Uri
@@ -82,7 +83,6 @@ class UserAgent:
     ) -> None:
         self._handler = handler
         self._transports = transports
-        self._advertised = advertised
         self._secret = rng.getrandbits(256).to_bytes(32, "big")
         self._core = Core(
             wires=transports,
@@ -120,7 +120,7 @@ class UserAgent:
         items = (("Content-Type", SDP), ("Allow", ALLOW), *headers)
         call = OutgoingCall(
             self._core,
-            self._builder("INVITE", uri, from_, to, items, body),
+            builder(self._core, "INVITE", uri, from_, to, items, body),
             uri,
             handler,
             contact=from_.uri.user or "",
@@ -149,7 +149,7 @@ class UserAgent:
         status. Raises SipError 408 when there is none, 503 when it cannot be sent."""
         exchange = Exchange(
             self._core,
-            self._builder(method, uri, from_, to, tuple(headers), body),
+            builder(self._core, method, uri, from_, to, tuple(headers), body),
             uri,
             flow=None if via is None else Flow(transport, via),
             contact=from_.uri.user or "",
@@ -374,43 +374,9 @@ class UserAgent:
     # Small things
 
     def _is_ours(self, host: str, port: int) -> bool:
-        addresses = self._transports.addresses
-        if (host, port) in addresses:
-            return True
-        ours = self._advertised
-        return ours is not None and host == ours.host.lower() and port in (ours.port or addresses[0].port,)
-
-    def _builder(
-        self,
-        method: str,
-        uri: Uri,
-        from_: NameAddr,
-        to: NameAddr | None,
-        headers: tuple[tuple[str, str], ...],
-        body: bytes,
-    ) -> Build:
-        """Makes a request outside a dialog (§8.1.1), each time with the next sequence number."""
-        call_id = f"{self._core.rng.getrandbits(128):032x}"
-        caller = from_.with_tag(self._core.new_tag())
-        called = to or NameAddr(None, plain(uri))
-        sequence = 0
-
-        def build(authorization: tuple[tuple[str, str], ...]) -> Request:
-            nonlocal sequence
-            sequence += 1
-            items = [
-                ("Max-Forwards", "70"),
-                ("From", str(caller)),
-                ("To", str(called)),
-                ("Call-ID", call_id),
-                ("CSeq", f"{sequence} {method}"),
-                *headers,
-                ("User-Agent", self._core.product),
-                *authorization,
-            ]
-            return Request(method, plain(uri), Headers(items), body)
-
-        return build
+        """Whether a Via is one that we write, or names an address that we have."""
+        here = Address(host, port)
+        return here in self._core.sender.names or here in self._transports.addresses
 
     def _login(self, credentials: tuple[str, str] | None) -> Login | None:
         return None if credentials is None else Login(*credentials, self._core.rng)
