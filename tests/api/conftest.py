@@ -69,15 +69,15 @@ async def open_house(folder: Path, **flags: object) -> AsyncIterator[House]:
     clock, rng, live = Clock(), random.Random(7), LiveCalls()
     await upgrade(settings.database)
     database = await Database.open(settings.database, now=clock, new_id=IdMaker(clock, rng))
-    async with database.transaction() as tx:
-        org = await tx.orgs.create({"name": "First"})
-        other = await tx.orgs.create({"name": "Second"})
-        await tx.keys.create(org.id, KEY, tag="private", name="")
-        await tx.keys.create(org.id, PUBLIC_KEY, tag="public", name="")
-        await tx.keys.create(other.id, OTHER_KEY, tag="private", name="")
     links = RecordingLinks(b"k" * 32, settings.base_url)
     services = Services(database, settings, live, links, clock, rng)
     try:
+        async with database.transaction() as tx:
+            org = await tx.orgs.create({"name": "First"})
+            other = await tx.orgs.create({"name": "Second"})
+            await tx.keys.create(org.id, KEY, tag="private", name="")
+            await tx.keys.create(org.id, PUBLIC_KEY, tag="public", name="")
+            await tx.keys.create(other.id, OTHER_KEY, tag="private", name="")
         yield House(create_app(services), services, live, clock, org.id, other.id)
     finally:
         await database.close()

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx2
+import jsonschema_rs
 import pytest
 
 from .conftest import House, client_of
+from .test_resources import ASSISTANT
 
 
 @pytest.fixture
@@ -75,3 +77,56 @@ async def test_health_follows_the_calls(house: House) -> None:
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
     assert draining.status_code == 503
     assert (live.status_code, live.json()) == (200, {"status": "live"})
+
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "/phone-number": {
+        "provider": "vapi",
+        "serverUrl": "https://a.example",
+        "authentication": {"username": "u" * 20, "password": "p" * 20},
+    },
+    "/assistant": {**ASSISTANT, "credentials": [{"provider": "openai", "apiKey": "sk"}]},
+    "/squad": {"members": [{"assistant": ASSISTANT}]},
+    "/tool": {"type": "function", "function": {"name": "book"}},
+    "/credential": {"provider": "webhook", "authenticationPlan": {"type": "bearer", "token": "t"}},
+}
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
+async def test_what_is_sent_and_shown_is_as_documented(
+    client: httpx2.AsyncClient, document: dict[str, Any], path: str
+) -> None:
+    operations = document["paths"]
+    body = EXAMPLES[path]
+
+    made = await client.post(path, json=body)
+    identity = made.json()["id"]
+    changed = await client.patch(f"{path}/{identity}", json={"name": "New"} if path != "/tool" else {})
+    listed = await client.get(path)
+    mistake = await client.post(path, json={"nope": 1})
+
+    _assert_fits(document, body, operations[path]["post"]["requestBody"])
+    _assert_fits(document, made.json(), operations[path]["post"]["responses"]["201"])
+    _assert_fits(document, changed.json(), operations[f"{path}/{{identity}}"]["patch"]["responses"]["200"])
+    _assert_fits(document, listed.json(), operations[path]["get"]["responses"]["200"])
+    _assert_fits(document, mistake.json(), operations[path]["post"]["responses"]["default"])
+    assert (changed.status_code, mistake.status_code) == (200, 400)
+
+
+async def test_pages_orgs_and_calls_are_as_documented(
+    client: httpx2.AsyncClient, document: dict[str, Any], house: House
+) -> None:
+    await client.post("/phone-number", json={"provider": "vapi"})
+    async with house.services.database.transaction() as tx:
+        await tx.calls.begin(house.org_id, {"status": "ended", "type": "inboundPhoneCall"}, status="ended")
+
+    for path in ("/v2/phone-number", "/org", "/call"):
+        answer = await client.get(path)
+        _assert_fits(document, answer.json(), document["paths"][path]["get"]["responses"]["200"])
+
+
+def _assert_fits(document: dict[str, Any], value: Any, described: dict[str, Any]) -> None:
+    schema = {**described["content"]["application/json"]["schema"], "components": document["components"]}
+    problems = [problem.message for problem in jsonschema_rs.iter_errors(schema, value)]
+
+    assert problems == []

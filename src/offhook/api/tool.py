@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Final, get_args
 
 from fastapi import APIRouter
+from pydantic import create_model
 
 from offhook.api.resource import Document, Kind, crud
 from offhook.api.wire import Wire
 from offhook.api.work import Work
+from offhook.schema.base import Resource
 from offhook.schema.tool import Tool
 from offhook.store import Record
 
 _WHOLE: Final = Wire("Tool", Tool)
+
+
+def _shown() -> Any:
+    """The same union, each type with what every resource has."""
+    union, discriminator = get_args(Tool)
+    shown = (create_model(f"Shown{tool.__name__}", __base__=(tool, Resource)) for tool in get_args(union))
+    return Annotated[reduce(or_, shown), discriminator]
+
+
+_SHOWN: Final = Wire("ShownTool", _shown())
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
@@ -26,7 +40,7 @@ def router() -> APIRouter:
             noun="tool",
             created=_WHOLE,
             changed=_WHOLE,
-            shown=_WHOLE,
+            shown=_SHOWN,
             repository=lambda tx: tx.tools,
             compose=compose,
         )

@@ -27,11 +27,11 @@ def create(
     json: Json = False,
 ) -> None:
     """Make a key and print it, this once."""
-    import uuid
+    from offhook.bootstrap import new_key
 
     if len(name) > MAX_NAME:
         fail(f"a name has at most {MAX_NAME} characters")
-    value = str(uuid.uuid4())
+    value = new_key()
 
     async def work(tx: Transaction) -> Key:
         await _require_org(tx, org)

@@ -1,0 +1,127 @@
+"""Whatever is sent, the answer is an answer: in the envelope when refused, and never a 500."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .conftest import House, client_of, open_house
+
+METHODS = ("GET", "HEAD", "DELETE", "PATCH", "POST", "OPTIONS")
+PATHS = ("/phone-number", "/assistant", "/squad", "/tool", "/credential", "/call", "/org")
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats() | st.text(max_size=20),
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=12), children, max_size=4)
+    ),
+    max_leaves=12,
+)
+names = st.sampled_from(
+    (
+        "name",
+        "provider",
+        "sipUri",
+        "server",
+        "serverUrl",
+        "hooks",
+        "assistantId",
+        "squadId",
+        "authentication",
+        "fallbackDestination",
+        "model",
+        "voice",
+        "transcriber",
+        "members",
+        "type",
+        "function",
+        "metadata",
+        "firstMessage",
+        "credentials",
+        "authenticationPlan",
+        "concurrencyLimit",
+        "startSpeakingPlan",
+    )
+)
+likely = st.sampled_from(
+    ["vapi", "twilio", "function", "endCall", "sip:a@b", "sip:%zz@b", "sip:@b", "https://a", "", "openai"]
+)
+bodies = st.dictionaries(names, json_values | likely, max_size=5)
+octets = st.binary(max_size=60) | bodies.map(lambda body: json.dumps(body).encode())
+
+
+def _assert_answered(answer: httpx2.Response) -> None:
+    assert answer.status_code < 500, answer.text
+    if answer.status_code >= 400:
+        if answer.request.method == "HEAD":
+            return
+        body = answer.json()
+        assert set(body) == {"message", "error", "statusCode"}
+        assert body["statusCode"] == answer.status_code
+        assert body["message"]
+
+
+@dataclass
+class Running:
+    """The application in a loop that is driven from outside, since examples are not coroutines."""
+
+    runner: asyncio.Runner
+    house: House
+    client: httpx2.AsyncClient
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    stack = contextlib.AsyncExitStack()
+
+    async def enter() -> tuple[House, httpx2.AsyncClient]:
+        house = await stack.enter_async_context(open_house(tmp_path))
+        return house, await stack.enter_async_context(client_of(house))
+
+    with asyncio.Runner() as runner:
+        yield Running(runner, *runner.run(enter()))
+        runner.run(stack.aclose())
+
+
+one_house = settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@one_house
+@given(path=st.sampled_from(PATHS), content=octets, change=bodies)
+def test_bodies(running: Running, path: str, content: bytes, change: dict[str, Any]) -> None:
+    client, headers = running.client, {"Content-Type": "application/json"}
+
+    async def send() -> None:
+        made = await client.post(path, content=content, headers=headers)
+        _assert_answered(made)
+        identity = made.json()["id"] if made.status_code == 201 else running.house.org_id
+        patch = json.dumps(change).encode()
+        _assert_answered(await client.patch(f"{path}/{identity}", content=patch, headers=headers))
+        _assert_answered(await client.get(f"{path}/{identity}"))
+        _assert_answered(await client.get("/v2/phone-number", params={"search": json.dumps(change)[:200]}))
+
+    running.runner.run(send())
+
+
+@one_house
+@given(path=st.text(max_size=30), query=st.text(max_size=40), method=st.sampled_from(METHODS))
+def test_paths_and_queries(running: Running, path: str, query: str, method: str) -> None:
+    async def send() -> None:
+        for root in ("/call/", "/recording/", "/"):
+            url = f"{root}{quote(path)}?{quote(query, safe='=&+')}"
+            _assert_answered(await running.client.request(method, url))
+
+    running.runner.run(send())
