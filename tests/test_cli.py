@@ -1,0 +1,168 @@
+"""The commands as a person runs them: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offhook import __version__
+from offhook.settings import PREFIX
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+COMMAND = [sys.executable, "-c", "from offhook.cli import main; main()"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """`run("orgs", "list", DATA=...)`: one command with its own data folder."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+
+    def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        own = {PREFIX + name: value for name, value in {"DATA": str(tmp_path / "data"), **variables}.items()}
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env={**inherited, **own, "COLUMNS": "100"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return command
+
+
+@pytest.fixture
+def prepared(run: Run) -> Run:
+    assert run("db", "upgrade").returncode == 0
+    return run
+
+
+def _json(done: subprocess.CompletedProcess[str]) -> Any:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def _assert_one_line(done: subprocess.CompletedProcess[str], *says: str) -> None:
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("offhook: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    for text in says:
+        assert text in done.stderr
+
+
+def test_version_and_help(run: Run) -> None:
+    version, top, keys = run("--version"), run("--help"), run("keys", "create", "--help")
+
+    assert version.stdout == f"offhook {__version__}\n"
+    for name in ("orgs", "keys", "db"):
+        assert name in top.stdout
+    assert "--public" in keys.stdout
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """What the help needs is quick to import; a command imports the rest when it runs."""
+    program = (
+        "import sys; sys.argv = ['offhook', '--help']\n"
+        "from offhook.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'fastapi', 'numpy', 'onnxruntime', 'openai', 'pydantic', 'sqlalchemy', 'uvicorn'}\n"
+        "print('heavy:', sorted(heavy & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+
+    assert done.stdout.endswith("heavy: []\n")
+
+
+def test_completion_is_offered(run: Run) -> None:
+    done = run("--show-completion", "bash")
+
+    assert done.returncode == 0
+    assert "complete" in done.stdout
+
+
+def test_orgs_and_keys(prepared: Run) -> None:
+    org = _json(prepared("orgs", "create", "Acme", "--json"))
+    private = _json(prepared("keys", "create", "--org", org["id"], "--name", "laptop", "--json"))
+    public = _json(prepared("keys", "create", "--org", org["id"], "--public", "--json"))
+    orgs = _json(prepared("orgs", "list", "--json"))
+    keys = _json(prepared("keys", "list", "--org", org["id"], "--json"))
+
+    assert orgs == [org]
+    assert org["name"] == "Acme"
+    assert (private["tag"], public["tag"]) == ("private", "public")
+    assert private["orgId"] == org["id"]
+    assert len(private["key"]) >= 32
+    assert private["key"] != public["key"]
+    assert [(key["id"], key["tag"], key["ends"]) for key in keys] == [
+        (private["id"], "private", f"...{private['key'][-4:]}"),
+        (public["id"], "public", f"...{public['key'][-4:]}"),
+    ]
+
+
+def test_a_key_is_printed_once_and_stored_nowhere(prepared: Run, tmp_path: Path) -> None:
+    org = _json(prepared("orgs", "create", "Acme", "--json"))
+    made = prepared("keys", "create", "--org", org["id"])
+    key = next(line for line in made.stdout.splitlines() if line.startswith("key: ")).removeprefix("key: ")
+
+    listed = prepared("keys", "list", "--org", org["id"])
+
+    assert key not in listed.stdout
+    for file in (tmp_path / "data").iterdir():
+        assert key.encode() not in file.read_bytes()
+
+
+def test_a_revoked_key_is_said_to_be(prepared: Run) -> None:
+    org = _json(prepared("orgs", "create", "Acme", "--json"))
+    key = _json(prepared("keys", "create", "--org", org["id"], "--json"))
+
+    revoked = prepared("keys", "revoke", key["id"], "--org", org["id"])
+    again = prepared("keys", "revoke", key["id"], "--org", org["id"])
+
+    assert (revoked.returncode, revoked.stdout) == (0, f"revoked {key['id']}\n")
+    assert _json(prepared("keys", "list", "--org", org["id"], "--json"))[0]["revokedAt"]
+    _assert_one_line(again, key["id"], "keys list")
+
+
+def test_a_table_for_people(prepared: Run) -> None:
+    nothing = prepared("orgs", "list")
+    prepared("orgs", "create", "Acme")
+    table = prepared("orgs", "list").stdout.splitlines()
+
+    assert nothing.stdout == "none\n"
+    assert table[0].split() == ["id", "name", "createdAt"]
+    assert table[1].split()[1] == "Acme"
+
+
+def test_mistakes_get_one_line_and_exit_1(prepared: Run) -> None:
+    _assert_one_line(prepared("keys", "create", "--org", "nobody"), "there is no org nobody", "orgs list")
+    _assert_one_line(prepared("keys", "list", "--org", "nobody"), "there is no org nobody")
+    _assert_one_line(prepared("orgs", "create", "n" * 41), "1 to 40 characters")
+    _assert_one_line(prepared("orgs", "list", WORKERS="many"), "OFFHOOK_WORKERS", "valid integer")
+
+
+def test_the_database_is_made_and_checked(run: Run) -> None:
+    before = run("db", "check")
+    first = run("db", "upgrade")
+    again = run("db", "upgrade")
+    after = run("db", "check")
+
+    _assert_one_line(before)
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert first.stdout == again.stdout == "the database is up to date\n"
+    assert after.stdout == "the database is up to date and has 0 orgs\n"
+
+
+def test_a_data_folder_that_cannot_be_made(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    _assert_one_line(run("db", "upgrade", DATA=str(tmp_path / "file" / "data")), "OFFHOOK_DATA")
