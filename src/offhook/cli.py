@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from offhook import __version__
-from offhook.commands import call, db, keys, orgs, serve
+from offhook.commands import call, db, demo, doctor, keys, orgs, serve
 
 app = typer.Typer(
     name="offhook",
@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("call")(call.call)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.add_typer(orgs.app, name="orgs")
 app.add_typer(keys.app, name="keys")
 app.add_typer(db.app, name="db")

@@ -52,6 +52,7 @@ from offhook.webhooks import Client, Outbox
 DRAIN_SECONDS: Final = 30.0
 """For calls to end by themselves after Ctrl-C or SIGTERM; then they are hung up on."""
 
+RTP_PORTS_PER_CALL: Final = 2
 SIP_GRACE_SECONDS: Final = 2.0
 WEBHOOK_GRACE_SECONDS: Final = 5.0
 

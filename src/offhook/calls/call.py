@@ -36,9 +36,9 @@ from offhook.rtp.ports import PortsExhausted
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
 from offhook.sip.errors import SipError
+from offhook.sip.handler import Answer
 from offhook.sip.invitation import Invitation
 from offhook.sip.message import Request
-from offhook.sip.session import Answer
 from offhook.speech.base import EngineError
 from offhook.webhooks.client import AskFailed
 from offhook.webhooks.receiver import Receiver, choose_server, credential_id, receiver_of

@@ -14,9 +14,10 @@ from offhook.rtp.clock import Clock
 from offhook.rtp.ports import MediaPort, PortPool
 from offhook.rtp.stream import AudioSink, AudioSource, RtpStream
 from offhook.sip.errors import SipError
+from offhook.sip.handler import Answer
 from offhook.sip.message import Request
 from offhook.sip.sdp import MediaAgreement, SessionDescription, accept_answer, answer, offer
-from offhook.sip.session import Answer, Session
+from offhook.sip.session import Session
 
 LegEnd = Literal["hung-up", "unacknowledged", "gone", "no-audio"]
 """Why a leg ended of itself: the peer's BYE; no ACK; the dialog lost; no packet for too long."""

@@ -14,9 +14,9 @@ from offhook.calls.leg import Leg, LegEnd, Media
 from offhook.phone.line import Line
 from offhook.phone.wav import frames
 from offhook.sip.errors import SipError
+from offhook.sip.handler import Answer
 from offhook.sip.message import Request, Response
 from offhook.sip.outgoing import OutgoingCall
-from offhook.sip.session import Answer
 from offhook.speech.activity import VoiceActivity
 
 LOUD: Final = 250.0
@@ -106,15 +106,14 @@ class PhoneCall:
     async def play(self, pcm: bytes) -> float:
         """Speak; returns the loop time at which the last loud frame was sent. Ends early with the call."""
         pieces = list(frames(pcm))
-        while pieces and loudness(pieces[-1]) < LOUD:
-            pieces.pop()
         done: asyncio.Future[float] = self._loop.create_future()
         if not pieces or self.ended.is_set():
             return self._loop.time()
         self._first_loud_after = None
         self._to_play.extend(pieces)
         self._played.append(done)
-        return await done
+        quiet_at_the_end = next((n for n, piece in enumerate(reversed(pieces)) if loudness(piece) >= LOUD), 0)
+        return await done - quiet_at_the_end * FRAME_SECONDS
 
     async def press(self, digits: str) -> None:
         """Send digits as telephone events (RFC 4733) and wait until they are out."""

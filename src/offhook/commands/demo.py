@@ -1,0 +1,36 @@
+"""`offhook demo`: a conversation to listen in on, without a phone."""
+
+from __future__ import annotations
+
+import asyncio
+
+import typer
+
+from offhook.commands.failure import fail
+
+
+def demo() -> None:
+    """Place one real call to the demo number and print the conversation as it happens.
+
+    A recorded caller speaks; the local engines hear and answer. Behind each answer stands how long the
+    caller waited for it. Exits with 0 only if the caller was understood and answered.
+    """
+    import uvloop
+
+    from offhook.commands.logs import configure
+    from offhook.demo.run import hold
+    from offhook.server import StartError
+    from offhook.settings import SettingsError
+    from offhook.sip.errors import SipError
+
+    configure("warning", "text")
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            wrong = runner.run(hold(typer.echo))
+    except (StartError, SettingsError, SipError) as problem:
+        fail(str(problem))
+    except TimeoutError:
+        fail("the demo did not come to its end in time")
+    if wrong:
+        fail("; ".join(wrong))
+    typer.echo("The caller was understood and answered.")

@@ -1,0 +1,108 @@
+"""One real call to the demo number, with everything in it: SIP and RTP over loopback, the local engines, the
+webhook, the recording."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from offhook import demo
+from offhook.demo.conversation import Told, problems
+from offhook.demo.sink import receiving
+from offhook.network import Address
+from offhook.phone import PhoneCall, open_line, read_wav
+from offhook.server import running_node
+from offhook.settings import Settings, load_settings
+
+TURN_SECONDS: Final = 20.0
+REPORT_SECONDS: Final = 15.0
+
+Say = Callable[[str], None]
+
+
+async def hold(say: Say) -> list[str]:
+    """Hold the conversation and print it with `say`; returns what went wrong, nothing if all went well.
+
+    Raises StartError if the service cannot start, SipError if it does not answer."""
+    folder = Path(tempfile.mkdtemp(prefix="offhook-demo-"))
+    replies: dict[int, float | None] = {}
+    told = Told(say, replies.get)
+    async with receiving(told.received) as url:
+        settings = _settings(folder, url)
+        say(f"Starting Offhook (data in {folder}) ...")
+        async with running_node(settings) as node:
+            target = f"sip:{demo.NUMBER_USER}@127.0.0.1:{node.sip.port}"
+            say(f"Calling {target}\n")
+            async with open_line(target, user="caller", name="Demo Caller") as line:
+                phone = PhoneCall(line.media, line.remote.host)
+                try:
+                    await phone.dial(line)
+                    await _converse(phone, replies)
+                finally:
+                    await phone.hang_up()
+            async with asyncio.timeout(REPORT_SECONDS):
+                await told.reported.wait()
+    return _conclude(told, say, settings)
+
+
+async def _converse(phone: PhoneCall, replies: dict[int, float | None]) -> None:
+    """Say each phrase when the assistant has finished, and note how long its answer took."""
+    await phone.quiet(timeout=TURN_SECONDS)
+    for turn, (name, _) in enumerate(demo.PHRASES, start=1):
+        if phone.ended.is_set():
+            return
+        spoken = await phone.play(read_wav(demo.phrase_path(name)))
+        heard = await phone.reply_started(timeout=TURN_SECONDS)
+        replies[turn] = None if heard is None else heard - spoken
+        await phone.quiet(timeout=TURN_SECONDS)
+    async with asyncio.timeout(TURN_SECONDS):
+        await phone.ended.wait()
+
+
+def _settings(folder: Path, url: str) -> Settings:
+    """The usual ports if they are free, else any; always a data folder of the demo's own."""
+    http = _free(Address("127.0.0.1", 8080), socket.SOCK_STREAM)
+    sip = _free(Address("127.0.0.1", 5060), socket.SOCK_DGRAM)
+    return load_settings(
+        {
+            "http": http,
+            "sip": sip,
+            "data": folder,
+            "database_url": None,
+            "domain": None,
+            "public_address": "127.0.0.1",
+            "org_server_url": url,
+            "allow_private_urls": True,
+        }
+    )
+
+
+def _free(address: Address, kind: socket.SocketKind) -> Address:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(tuple(address))
+        except OSError:
+            return Address(address.host, 0)
+    return address
+
+
+def _conclude(told: Told, say: Say, settings: Settings) -> list[str]:
+    report = told.report
+    if report is None:
+        return ["no report came"]
+    say("\nEnd-of-call report, as the webhook got it:")
+    say(f"  ended      {report.get('endedReason')} after {report.get('durationSeconds')} s")
+    for turn in report["artifact"]["performanceMetrics"]["turnLatencies"]:
+        stages = ("endpointing", "transcriber", "model", "voice", "platform")
+        parts = ", ".join(f"{stage} {turn[f'{stage}Latency']:.0f}" for stage in stages)
+        say(f"  turn       {turn['turnLatency']:.0f} ms ({parts})")
+    call_id = report["call"]["id"]
+    say(f"  recording  {settings.recordings / f'{call_id}-stereo.wav'}")
+    say("             (caller left, assistant right)\n")
+    return problems(report, [words for _, words in demo.PHRASES])
