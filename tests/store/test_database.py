@@ -118,6 +118,21 @@ async def test_a_writer_waits_for_another_process(tmp_path: Path, clock: Clock) 
     other.close()
 
 
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+async def test_a_full_disk_loses_nothing_and_is_over_when_there_is_room(database: Database) -> None:
+    async with database.transaction() as tx:
+        org = await tx.orgs.create({"name": "kept"})
+        await tx.execute(sa.text("PRAGMA max_page_count=60"))
+    with pytest.raises(StoreError, match="make room on the disk"):
+        async with database.transaction() as tx:
+            await tx.orgs.create({"name": "x" * 1_000_000})
+    async with database.transaction() as tx:
+        assert [found.id for found in await tx.orgs.list()] == [org.id]
+        await tx.execute(sa.text("PRAGMA max_page_count=1000000"))
+    async with database.transaction() as tx:
+        await tx.orgs.create({"name": "x" * 1_000_000})
+
+
 # -- opening ----------------------------------------------------------------------------------
 
 

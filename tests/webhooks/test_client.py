@@ -118,6 +118,19 @@ async def test_a_connection_that_breaks_is_named(client: Client) -> None:
         assert (await failure(client, server.url)).kind == "protocol"
 
 
+async def test_a_connection_that_was_closed_meanwhile_is_not_used_again(client: Client) -> None:
+    async def answer_and_leave(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(200, b"{}"))
+        await writer.drain()
+        writer.close()
+
+    async with serving(answer_and_leave) as server:
+        for _ in range(5):
+            assert await client.ask(Receiver(server.url), MESSAGE, 5) == {}
+            await asyncio.sleep(0.01)
+    assert server.connections == 5
+
+
 async def test_nobody_there_is_refused(client: Client) -> None:
     async with serving(always(b"")) as server:
         url = server.url

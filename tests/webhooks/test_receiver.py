@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.webhooks import BackoffPlan, Receiver, choose_receiver, choose_server
+from offhook.store import Database
+from offhook.webhooks import BackoffPlan, Receiver, choose_receiver, choose_server, find_credentials
 
 
 def with_server(name: str) -> dict[str, object]:
@@ -88,6 +89,20 @@ def test_all_of_a_server_is_taken() -> None:
     assert chosen.host == "hooks.example.com:443"
     # It comes back from the outbox as it was.
     assert Receiver.from_json(json.loads(json.dumps(chosen.to_json()))) == chosen
+
+
+async def test_a_credential_is_found_in_its_own_org(database: Database) -> None:
+    document = {"provider": "webhook", "authenticationPlan": {"type": "bearer", "token": "t"}}
+    async with database.transaction() as tx:
+        ours, theirs = await tx.orgs.create({}), await tx.orgs.create({})
+        credential = await tx.credentials.create(ours.id, document)
+        server = {"url": "https://x/", "credentialId": credential.id}
+        found = await find_credentials(tx, ours.id, server)
+        assert await find_credentials(tx, theirs.id, server) == {}
+        assert await find_credentials(tx, ours.id, {"url": "https://x/"}) == {}
+        assert await find_credentials(tx, ours.id, None) == {}
+    chosen = choose_receiver(org={"server": server}, credentials=found)
+    assert chosen == Receiver("https://x/", authentication={"type": "bearer", "token": "t"})
 
 
 @pytest.mark.parametrize(("given_seconds", "taken"), [(None, 20), (0, 1), (1000, 300), ("9", 20), (True, 20)])

@@ -13,9 +13,9 @@ from .guard import ATTEMPT_TIMEOUT, AddressGuard, NameNotFound
 
 MAX_CONNECTIONS = 1024
 MAX_IDLE_CONNECTIONS = 128
-IDLE_SECONDS = 15.0
-"""Shorter than what common servers keep an idle connection for, so that a request seldom meets one that
-is just being closed."""
+IDLE_SECONDS = 4.0
+"""Shorter than what common servers keep an idle connection for (uvicorn and Node.js: 5 seconds), so that a
+request does not meet one that is just being closed."""
 
 DEFAULT_TIMEOUT = httpx2.Timeout(20.0)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import URL, Executable, Row
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from . import tables
@@ -149,8 +150,8 @@ class Database:
             async with self._turn, self._writing.begin() as connection:
                 tx = Transaction(connection, self._now, self._new_id)
                 yield tx
-        except (DBAPIError, OSError) as error:
-            if tx is not None and not isinstance(error, DBAPIError):
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            if tx is not None and isinstance(error, OSError):
                 raise  # not the database's, but of what was done in the block
             raise explain(error, self._url) from error
         tx.committed()
@@ -163,8 +164,8 @@ class Database:
             async with self._reading.connect() as connection:
                 tx = Transaction(connection, self._now, self._new_id)
                 yield tx
-        except (DBAPIError, OSError) as error:
-            if tx is not None and not isinstance(error, DBAPIError):
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            if tx is not None and isinstance(error, OSError):
                 raise
             raise explain(error, self._url) from error
 

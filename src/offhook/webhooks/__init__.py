@@ -3,7 +3,7 @@
 from .client import Answer, AskFailed, Client, FailureKind, message_body
 from .lanes import Limits
 from .outbox import Counters, Outbox
-from .receiver import BackoffPlan, Receiver, choose_receiver, choose_server, credential_id
+from .receiver import BackoffPlan, Receiver, choose_receiver, choose_server, credential_id, find_credentials
 
 __all__ = [
     "Answer",
@@ -18,5 +18,6 @@ __all__ = [
     "choose_receiver",
     "choose_server",
     "credential_id",
+    "find_credentials",
     "message_body",
 ]

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from offhook.store import Transaction
+
 log = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT_SECONDS = 20.0
@@ -135,6 +137,13 @@ def credential_id(server: Document) -> str | None:
     """Which credential the server needs."""
     named = server.get("credentialId")
     return named if isinstance(named, str) and named else None
+
+
+async def find_credentials(tx: Transaction, org_id: str, server: Document | None) -> dict[str, Document]:
+    """What `choose_receiver` needs as `credentials` for this server: the org's credential that it names."""
+    named = credential_id(server or {})
+    record = None if named is None else await tx.credentials.get(org_id, named)
+    return {} if record is None else {record.id: record.document}
 
 
 def receiver_of(server: Document, credentials: Mapping[str, Document]) -> Receiver:
