@@ -18,6 +18,7 @@ from offhook.sip.handler import Answer
 from offhook.sip.message import Request, Response
 from offhook.sip.outgoing import OutgoingCall
 from offhook.speech.activity import VoiceActivity
+from offhook.speech.base import FRAME_SECONDS
 
 LOUD: Final = 250.0
 """Mean square root of a frame's samples above which somebody speaks; G.711's own noise is below 10."""
