@@ -160,7 +160,7 @@ class Workers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
         self._keepers = []
-        await asyncio.gather(*self._burials)
+        await asyncio.gather(*self._burials, *(self._bury(worker) for worker in list(self._live)))
         self._fail_waiting("the service is shutting down")
 
     def submit(self, kind: str, head: Mapping[str, Value], blob: bytes, owner: Hashable) -> Job:

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
+from offhook.speech.fallback import FallbackTranscriber, FallbackVoice
+
+FRAME = bytes(320)
+
+
+class ScriptedVoice:
+    """Gives the pieces; a None among them is a failure."""
+
+    def __init__(self, name: str, *pieces: bytes | None, starts: bool = True) -> None:
+        self.provider = name
+        self.pieces = pieces
+        self.starts = starts
+        self.started = self.closed = 0
+        self.asked: list[str] = []
+
+    async def start(self) -> None:
+        self.started += 1
+        if not self.starts:
+            raise EngineError("voice", self.provider, "does not start")
+
+    async def speak(self, text: str) -> AsyncIterator[bytes]:
+        self.asked.append(text)
+        for piece in self.pieces:
+            if piece is None:
+                raise EngineError("voice", self.provider, "fails")
+            yield piece
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+async def said(voice: FallbackVoice, text: str = "Hello.") -> list[bytes]:
+    return [piece async for piece in voice.speak(text)]
+
+
+async def test_the_first_voice_speaks_while_it_works() -> None:
+    first, second = ScriptedVoice("a", b"1", b"2"), ScriptedVoice("b", b"3")
+    voice = FallbackVoice([first, second])
+    await voice.start()
+    assert await said(voice) == [b"1", b"2"]
+    assert (voice.provider, second.started) == ("a", 0)
+
+
+async def test_the_next_voice_says_the_sentence_and_all_that_follow() -> None:
+    first, second = ScriptedVoice("a", None), ScriptedVoice("b", b"3")
+    voice = FallbackVoice([first, second])
+    await voice.start()
+    assert await said(voice, "One.") == [b"3"]
+    assert await said(voice, "Two.") == [b"3"]
+    assert voice.provider == "b"
+    assert (first.asked, second.asked) == (["One."], ["One.", "Two."])
+    await voice.close()
+    assert (first.closed, second.closed) == (1, 1)
+
+
+async def test_half_a_sentence_is_not_said_twice() -> None:
+    voice = FallbackVoice([ScriptedVoice("a", b"1", None), ScriptedVoice("b", b"3")])
+    await voice.start()
+    pieces = voice.speak("Hello.")
+    assert await anext(pieces) == b"1"
+    with pytest.raises(EngineError, match="a voice"):
+        await anext(pieces)
+
+
+async def test_a_voice_that_does_not_start_is_passed_over() -> None:
+    voice = FallbackVoice([ScriptedVoice("a", starts=False), ScriptedVoice("b", b"3")])
+    await voice.start()
+    assert await said(voice) == [b"3"]
+
+
+async def test_when_all_fail_the_last_ones_error_is_told() -> None:
+    voice = FallbackVoice([ScriptedVoice("a", None), ScriptedVoice("b", None)])
+    await voice.start()
+    with pytest.raises(EngineError, match="b voice"):
+        await said(voice)
+    none = FallbackVoice([ScriptedVoice("a", starts=False), ScriptedVoice("b", starts=False)])
+    with pytest.raises(EngineError, match="b voice"):
+        await none.start()
+
+
+class ScriptedTranscriber:
+    def __init__(self, name: str, segmented: bool = True, starts: bool = True) -> None:
+        self.provider = name
+        self.segmented = segmented
+        self.starts = starts
+        self.events: list[str] = []
+        self.release = asyncio.Event()
+        self.release.set()
+        self.tell: TranscriptSink = lambda _: None
+        self.fail: FailureSink = lambda _: None
+
+    async def start(self, on_transcript: TranscriptSink, on_failure: FailureSink) -> None:
+        await self.release.wait()
+        if not self.starts:
+            raise EngineError("transcriber", self.provider, "does not start")
+        self.tell, self.fail = on_transcript, on_failure
+        self.events.append("start")
+
+    def push(self, heard: bytes, said: bytes) -> None:
+        self.events.append("frame")
+
+    def speech_started(self) -> None:
+        self.events.append("started")
+
+    def speech_stopped(self) -> None:
+        self.events.append("stopped")
+
+    async def close(self) -> None:
+        self.events.append("close")
+
+    def break_down(self) -> None:
+        self.fail(EngineError("transcriber", self.provider, "breaks down"))
+
+
+class Told:
+    def __init__(self) -> None:
+        self.transcripts: list[Transcript] = []
+        self.errors: list[EngineError] = []
+
+
+async def listening(*transcribers: ScriptedTranscriber) -> tuple[FallbackTranscriber, Told]:
+    told = Told()
+    fallback = FallbackTranscriber(transcribers)
+    await fallback.start(told.transcripts.append, told.errors.append)
+    return fallback, told
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_what_is_heard_while_switching_reaches_the_next() -> None:
+    first, second = ScriptedTranscriber("a"), ScriptedTranscriber("b", segmented=False)
+    second.release.clear()
+    fallback, told = await listening(first, second)
+    fallback.speech_started()
+    first.break_down()
+    fallback.push(FRAME, FRAME)
+    fallback.speech_stopped()
+    fallback.push(FRAME, FRAME)
+    second.release.set()
+    await settle()
+    assert first.events == ["start", "started", "close"]
+    assert second.events == ["start", "started", "frame", "stopped", "frame"]
+    assert (fallback.provider, fallback.segmented) == ("b", False)
+    assert told.errors == []
+
+
+async def test_a_phrase_that_was_owed_ends_empty() -> None:
+    first, second = ScriptedTranscriber("a"), ScriptedTranscriber("b")
+    fallback, told = await listening(first, second)
+    fallback.speech_started()
+    fallback.speech_stopped()
+    first.tell(Transcript("one", final=True))
+    fallback.speech_started()
+    fallback.speech_stopped()
+    first.break_down()
+    await settle()
+    assert [t.text for t in told.transcripts] == ["one", ""]
+
+
+async def test_what_the_failed_one_still_says_is_not_heard() -> None:
+    first, second = ScriptedTranscriber("a"), ScriptedTranscriber("b")
+    _, told = await listening(first, second)
+    first.break_down()
+    first.break_down()
+    await settle()
+    first.tell(Transcript("late", final=True))
+    second.tell(Transcript("now", final=True))
+    assert [t.text for t in told.transcripts] == ["now"]
+    assert second.events == ["start"]
+
+
+async def test_one_that_does_not_start_is_passed_over() -> None:
+    first, second = ScriptedTranscriber("a", starts=False), ScriptedTranscriber("b")
+    fallback, _ = await listening(first, second)
+    assert fallback.provider == "b"
+
+
+async def test_the_last_failure_is_told() -> None:
+    first, second = ScriptedTranscriber("a"), ScriptedTranscriber("b", starts=False)
+    fallback, told = await listening(first, second)
+    first.break_down()
+    await settle()
+    assert [error.provider for error in told.errors] == ["b"]
+    await fallback.close()
+
+
+async def test_the_kept_audio_is_bounded() -> None:
+    first, second = ScriptedTranscriber("a"), ScriptedTranscriber("b")
+    second.release.clear()
+    fallback, _ = await listening(first, second)
+    first.break_down()
+    for _ in range(1000):
+        fallback.push(FRAME, FRAME)
+    second.release.set()
+    await settle()
+    assert second.events.count("frame") == 260
+
+
+async def test_close_while_switching_ends_it() -> None:
+    first, second = ScriptedTranscriber("a"), ScriptedTranscriber("b")
+    second.release.clear()
+    fallback, told = await listening(first, second)
+    first.break_down()
+    await settle()
+    await fallback.close()
+    assert second.events == ["close"]
+    assert told.errors == []
