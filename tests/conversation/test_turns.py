@@ -245,6 +245,20 @@ def test_a_nod_that_goes_on_as_a_question_is_answered() -> None:
     assert turns.feed(heard("And Sunday?"), 5.2) == [Prepare("Okay. And Sunday?")]
 
 
+def test_a_reply_of_which_nothing_was_heard_answers_nothing() -> None:
+    turns = machine()
+    question(turns, 0.0, "A table, please.")
+    feed(
+        turns,
+        (REPLY, 1.5),
+        (VoiceStarted(), 1.52),
+        (VoiceWentOn(0.2), 1.6),
+        (CutShort(None, heard=False), 1.6),
+    )
+    feed(turns, (VoiceStopped(2.5), 2.7))
+    assert turns.feed(heard("For two."), 2.8) == [Prepare("A table, please. For two.")]
+
+
 @pytest.mark.parametrize("rest", [1.0, None])
 def test_yes_over_the_end_of_a_question_is_its_answer(rest: float | None) -> None:
     turns = machine()

@@ -37,6 +37,11 @@ class SpeechGate:
         """Seconds of voice in the speech now going on, pauses left out."""
         self._run = 0  # windows in a row that speak for a change
 
+    @property
+    def suspects(self) -> bool:
+        """Might speech be beginning?"""
+        return self._run > 0 and not self.speaking
+
     def feed(self, probability: float, now: float) -> SpeechBegan | SpeechEnded | None:
         """One window that ended at `now` (loop.time())."""
         if not self.speaking:

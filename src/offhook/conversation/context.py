@@ -65,6 +65,12 @@ class Context:
         """A reply is heard: what the caller says from now on is another message."""
         self._pending = None
 
+    def unanswered(self) -> None:
+        """Not a word of the reply was heard after all: what the caller says now goes on from before."""
+        last = self.items[-1] if self.items else None
+        if isinstance(last, dict) and last.get("role") == "user":
+            self._pending = last
+
     def add(self, message: Mapping[str, Any]) -> None:
         self.items.append(dict(message))
 

@@ -67,6 +67,11 @@ class Ears:
         """Does the caller speak?"""
         return self._gate.speaking
 
+    @property
+    def suspicious(self) -> bool:
+        """Might the caller be beginning to speak?"""
+        return self._gate.suspects
+
     def adopt(self, transcriber: Transcriber, ear: Ear) -> None:
         """Listen with this one from now on; speech that goes on is new to it."""
         self._transcriber, self.current = transcriber, ear

@@ -161,8 +161,12 @@ class Floor:
             return
         for action in self.machine.feed(given, self._loop.time()):
             self._act(action)
-        self.mouth.playout.hold = self.machine.state is State.HEARING
+        self.hold_back(False)
         self._set_turn_timer()
+
+    def hold_back(self, suspicious: bool) -> None:
+        """Begin nothing while the caller speaks, or perhaps begins to."""
+        self.mouth.playout.hold = suspicious or self.machine.state is State.HEARING
 
     def _act(self, action: turn.Action) -> None:
         if isinstance(action, turn.Prepare):
@@ -260,14 +264,18 @@ class Floor:
             self.feed(turn.CutShort(None, more=acting))
             return
         self._stage.tell(UserInterrupted(utterance.turn, utterance.heard(), self._loop.time()))
+        unheard = utterance.reply and not utterance.heard()
+        if unheard:
+            self.context.unanswered()
         rest = utterance.rest()
-        resumable = complete and utterance.closed and bool(rest)
+        resumable = complete and utterance.closed and bool(rest) and not unheard
         self._cut = (utterance, rest) if resumable else None
         if acting and reply is not None:
             reply.hold()
         elif reply is not None:
             self.drop_reply()
-        self.feed(turn.CutShort(utterance.rest_seconds() if resumable else None, more=acting))
+        seconds = utterance.rest_seconds() if resumable else None
+        self.feed(turn.CutShort(seconds, more=acting, heard=not unheard))
 
     def silence(self) -> Utterance | None:
         """Stop what is being said; the record keeps what was heard of it."""

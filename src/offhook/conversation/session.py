@@ -170,6 +170,7 @@ class Conversation:
         """How likely it is that the last 32 ms of the caller's sound are speech, 0 to 1."""
         try:
             self._ears.voice_activity(probability)
+            self._floor.hold_back(self._ears.suspicious)
         except Exception:
             self._broken("voice activity")
 

@@ -66,10 +66,12 @@ class ReplyEnded:
 @dataclass(frozen=True, slots=True)
 class CutShort:
     """The assistant was silenced. `rest`: seconds of a complete reply that remain unplayed, None if the
-    reply cannot be resumed. `more`: the reply goes on (its tools run) and waits to be released."""
+    reply cannot be resumed. `more`: the reply goes on (its tools run) and waits to be released.
+    `heard` false: not a word of the reply was heard, so what it answers is still unanswered."""
 
     rest: float | None
     more: bool = False
+    heard: bool = True
 
 
 @dataclass(frozen=True, slots=True)

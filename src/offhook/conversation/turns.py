@@ -63,6 +63,7 @@ class TurnMachine:
     `segmented`: the transcriber answers each speech with one final (speech/base.py)."""
 
     __slots__ = (
+        "_asked",
         "_assumed",
         "_backoff_until",
         "_deferred",
@@ -89,6 +90,7 @@ class TurnMachine:
         self._stop = stop
         self._segmented = segmented
         self._heard = ""  # words not yet answered
+        self._asked = ""  # what the reply that was heard last answers
         self._assumed = ""  # the end of _heard that is only a partial so far
         self._partial = ""
         self._partial_at = 0.0
@@ -266,6 +268,8 @@ class TurnMachine:
         assert isinstance(given, CutShort)
         self._rest = given.rest
         self._held = given.more
+        if not given.heard:
+            self._heard = f"{self._asked} {self._heard}".strip()
         return []
 
     def _silenced(self, _: Input, at: float) -> list[Action]:
@@ -368,6 +372,7 @@ class TurnMachine:
         return []
 
     def _answered(self) -> None:
+        self._asked = self._heard
         self._heard = ""
         self._prepared = self._held = False
         self._due = None

@@ -1,0 +1,509 @@
+"""Tools, transfers, hand-overs and failing engines, in whole conversations."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from offhook.conversation import Engines
+from offhook.conversation.events import (
+    EngineFailed,
+    HandedOver,
+    ModelOutput,
+    ModelUsed,
+    SpeechStarted,
+    ToolOutcome,
+)
+from offhook.conversation.session import APOLOGY
+from offhook.conversation.tools import FILLERS
+from offhook.language.base import ModelError, Text, ToolCall
+from offhook.speech.base import EngineError
+from tests.conversation.stage import FIRST, Stage, assistant_of, on_stage
+from tests.conversation.test_session import now, plays
+from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld
+from tests.virtual import run_virtual
+
+LOOKUP = ToolCall("c1", "lookup", {"q": "hours"})
+
+
+def with_tools(*tools: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"model": {"provider": "vapi", "tools": list(tools)}, **more}
+
+
+def lookup(*messages: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return with_tools(
+        {"type": "function", "function": {"name": "lookup"}, "messages": list(messages), **more}
+    )
+
+
+def world(seconds: float = 1.0, **outcome: Any) -> ScriptedWorld:
+    return ScriptedWorld(outcomes={"lookup": (seconds, ToolOutcome(**(outcome or {"result": "nine"})))})
+
+
+async def asks(stage: Stage, text: str = "What are your hours?") -> None:
+    await stage.caller.hears_the_end()
+    await stage.caller.says(text)
+
+
+async def settles(stage: Stage) -> None:
+    await stage.caller.hears_the_end(pause=4)
+
+
+def said(stage: Stage) -> list[str]:
+    """What the assistant said after the caller's question."""
+    return [line.removeprefix("AI: ") for line in stage.lines[2:] if line.startswith("AI: ")]
+
+
+ANSWERS: list[Script] = [[LOOKUP], "We open at nine."]
+
+
+# results and messages around a tool
+
+
+@plays
+async def test_a_tool_s_result_goes_back_to_the_model() -> None:
+    async with on_stage(ANSWERS, assistant=lookup(), world=world()) as stage:
+        await asks(stage)
+        await settles(stage)
+        assert stage.world.ran == [LOOKUP]
+        call, result = stage.model.requests[1][-2:]
+        assert call["tool_calls"][0]["function"] == {"name": "lookup", "arguments": '{"q": "hours"}'}
+        assert result == {"role": "tool", "tool_call_id": "c1", "content": "nine"}
+        filler, answer = said(stage)
+        assert filler in FILLERS
+        assert answer == "We open at nine."
+        roles = [message["role"] for message in stage.conversation.transcript.to_messages(0, 0)]
+        assert roles == ["bot", "user", "tool_calls", "bot", "tool_call_result", "bot"]
+        assert stage.told(ModelUsed)[0] == ModelUsed(10, 5)
+        outputs = [event.output for event in stage.told(ModelOutput)]
+        assert isinstance(outputs[0], dict)
+        assert "".join(str(output) for output in outputs[1:]) == "We open at nine."
+
+
+@plays
+async def test_no_filler_after_the_model_s_own_words() -> None:
+    answers: list[Script] = [[Text("Let me look."), LOOKUP], "We open at nine."]
+    async with on_stage(answers, assistant=lookup(), world=world()) as stage:
+        await asks(stage)
+        await settles(stage)
+        assert said(stage) == ["Let me look.", "We open at nine."]
+        assert stage.model.requests[1][-2]["content"] == "Let me look."
+
+
+START = {"type": "request-start", "content": "Looking up {{q}}."}
+COMPLETE = {"type": "request-complete", "content": "Here it is."}
+FAILED = {"type": "request-failed", "content": "That did not work."}
+
+
+@pytest.mark.parametrize(
+    ("messages", "outcome", "heard", "requests"),
+    [
+        ([START], {"result": "nine"}, ["Looking up hours.", "We open at nine."], 2),
+        ([START, COMPLETE], {"result": "nine"}, ["Looking up hours.", "Here it is."], 1),
+        ([START, COMPLETE, FAILED], {"error": "no"}, ["Looking up hours.", "That did not work."], 1),
+        ([START, COMPLETE], {"error": "no"}, ["Looking up hours.", "We open at nine."], 2),
+        ([START, COMPLETE], {"result": "x", "message": "Mine!"}, ["Looking up hours.", "Mine!"], 1),
+        ([START | {"content": ""}], {"result": "nine"}, ["We open at nine."], 2),
+        (
+            [START, COMPLETE | {"role": "system"}],
+            {"result": "x"},
+            ["Looking up hours.", "We open at nine."],
+            2,
+        ),
+    ],
+)
+def test_what_is_said_about_a_result(
+    messages: list[dict[str, Any]], outcome: dict[str, Any], heard: list[str], requests: int
+) -> None:
+    async def story() -> None:
+        async with on_stage(ANSWERS, assistant=lookup(*messages), world=world(**outcome)) as stage:
+            await asks(stage)
+            await settles(stage)
+            assert said(stage) == heard
+            assert len(stage.model.requests) == requests
+
+    run_virtual(story())
+
+
+@plays
+async def test_a_system_message_is_a_hint_to_the_model() -> None:
+    hint = COMPLETE | {"role": "system", "content": "Be short."}
+    async with on_stage(ANSWERS, assistant=lookup(hint), world=world()) as stage:
+        await asks(stage)
+        await settles(stage)
+        assert stage.model.requests[1][-1] == {"role": "system", "content": "Be short."}
+
+
+@plays
+async def test_a_blocking_message_is_spoken_before_the_tool_runs() -> None:
+    async with on_stage(ANSWERS, assistant=lookup(START | {"blocking": True}), world=world()) as stage:
+        await asks(stage)
+        await stage.caller.hears()
+        assert stage.world.ran == []
+        await settles(stage)
+        assert said(stage) == ["Looking up hours.", "We open at nine."]
+
+
+@plays
+async def test_a_slow_tool_is_apologised_for_in_stages() -> None:
+    delays = [
+        {"type": "request-response-delayed", "content": text, "timingMilliseconds": at}
+        for text, at in [("Nearly there.", 6000), ("Still looking.", 3000), ("Never.", 60000)]
+    ]
+    async with on_stage(ANSWERS, assistant=lookup(START, *delays), world=world(9.0)) as stage:
+        await asks(stage)
+        await settles(stage)
+        assert said(stage) == ["Looking up hours.", "Still looking.", "Nearly there.", "We open at nine."]
+
+
+@plays
+async def test_an_async_tool_is_not_waited_for() -> None:
+    document = lookup(START, **{"async": True})
+    async with on_stage(ANSWERS, assistant=document, world=world(20.0)) as stage:
+        await asks(stage)
+        await settles(stage)
+        assert said(stage) == ["We open at nine."]
+        assert stage.world.ran == [LOOKUP]
+
+
+@plays
+async def test_a_message_can_end_the_call() -> None:
+    document = lookup(START, COMPLETE | {"endCallAfterSpokenEnabled": True})
+    async with on_stage(ANSWERS, assistant=document, world=world()) as stage:
+        await asks(stage)
+        await settles(stage)
+        assert said(stage)[-1] == "Here it is."
+        assert stage.ended == ["assistant-ended-call-after-message-spoken"]
+
+
+@plays
+async def test_a_model_that_only_calls_tools_is_made_to_answer() -> None:
+    async with on_stage(
+        [[LOOKUP]] * 8 + ["At last."], assistant=lookup(START | {"content": ""}), world=world(0)
+    ) as stage:
+        await asks(stage)
+        await settles(stage)
+        assert len(stage.model.requests) == 9
+        assert stage.model.tools[-1] == ()
+        assert said(stage) == ["At last."]
+
+
+@plays
+async def test_an_unknown_tool_is_an_answer_to_the_model() -> None:
+    async with on_stage([[ToolCall("c9", "nothing", {})], "Sorry."], assistant=lookup()) as stage:
+        await asks(stage)
+        await settles(stage)
+        assert "no tool named nothing" in stage.model.requests[1][-1]["content"]
+        assert said(stage) == ["Sorry."]
+
+
+@plays
+async def test_no_tool_runs_for_words_that_were_taken_further() -> None:
+    async with on_stage([[LOOKUP], "Not needed."], assistant=lookup(), world=world()) as stage:
+        await asks(stage, "What are your hours?")
+        await asyncio.sleep(0.25)
+        await stage.caller.says("No, never mind.")
+        await settles(stage)
+        assert stage.world.ran == []
+        assert said(stage) == ["Not needed."]
+
+
+@plays
+async def test_words_during_a_tool_get_an_answer_that_knows_its_result() -> None:
+    async with on_stage([[LOOKUP], "Nine, as I said."], assistant=lookup(START), world=world(5.0)) as stage:
+        await asks(stage)
+        await stage.caller.hears_the_end()
+        await stage.caller.says("Are you still there?")
+        await settles(stage)
+        assert said(stage) == ["Looking up hours.", "Nine, as I said."]
+        assert [message["role"] for message in stage.model.requests[-1]] == [
+            "assistant",
+            "user",
+            "assistant",
+            "tool",
+            "user",
+        ]
+        assert stage.model.requests[-1][-2]["content"] == "nine"
+
+
+@plays
+async def test_a_cough_during_a_tool_changes_nothing() -> None:
+    async with on_stage(ANSWERS, assistant=lookup(START), world=world(5.0)) as stage:
+        await asks(stage)
+        await stage.caller.hears()
+        await asyncio.sleep(0.3)
+        await stage.caller.says("", 0.4)
+        await settles(stage)
+        assert said(stage)[-1] == "We open at nine."
+        assert len(stage.model.requests) == 2
+
+
+# ending, transfer, hand-over
+
+
+@plays
+async def test_the_goodbye_is_heard_before_the_call_ends() -> None:
+    answers: list[Script] = [[Text("It was a pleasure. Goodbye."), ToolCall("c1", "endCall", {})]]
+    document = with_tools({"type": "endCall"}, endCallMessage="Thanks for calling.")
+    async with on_stage(answers, assistant=document) as stage:
+        await asks(stage, "That is all, bye.")
+        await settles(stage)
+        assert said(stage) == ["It was a pleasure. Goodbye.", "Thanks for calling."]
+        assert stage.ended == ["assistant-ended-call"]
+        assert stage.world.ends[0][0] > stage.caller.played[-1]
+
+
+@plays
+async def test_a_call_can_be_ended_without_a_word() -> None:
+    async with on_stage(
+        [[ToolCall("c1", "endCall", {})]], assistant=with_tools({"type": "endCall"})
+    ) as stage:
+        await asks(stage, "Bye.")
+        await asyncio.sleep(2)
+        assert stage.ended == ["assistant-ended-call"]
+
+
+DESK = {"type": "number", "number": "+15551234567"}
+
+
+@pytest.mark.parametrize(
+    ("message", "heard"),
+    [
+        ({}, ["Transferring the call now"]),
+        ({"message": "One second."}, ["One second."]),
+        ({"message": ""}, []),
+    ],
+)
+def test_a_transfer_is_announced_and_then_made(message: dict[str, Any], heard: list[str]) -> None:
+    async def story() -> None:
+        tool = {"type": "transferCall", "destinations": [DESK | message]}
+        call = ToolCall("c1", "transferCall", {"destination": "+15551234567"})
+        async with on_stage([[call]], assistant=with_tools(tool)) as stage:
+            await asks(stage, "The front desk, please.")
+            await asyncio.sleep(4)
+            assert said(stage) == heard
+            assert [destination["number"] for destination in stage.world.transfers] == ["+15551234567"]
+            await stage.caller.says("Anybody there?")
+            await asyncio.sleep(3)
+            assert len(stage.model.requests) == 1
+            stage.conversation.resume()
+            await stage.caller.says("Hello?")
+            await asyncio.sleep(1)
+            assert len(stage.model.requests) == 2
+
+    run_virtual(story())
+
+
+@pytest.mark.parametrize("destination", [DESK, None])
+def test_without_destinations_the_server_is_asked(destination: dict[str, Any] | None) -> None:
+    async def story() -> None:
+        place = ScriptedWorld(destination=destination)
+        answers: list[Script] = [[ToolCall("c1", "transferCall", {})], "Nobody is there."]
+        async with on_stage(answers, assistant=with_tools({"type": "transferCall"}), world=place) as stage:
+            await asks(stage, "The front desk, please.")
+            await settles(stage)
+            assert stage.world.transfers == ([destination] if destination else [])
+            assert said(stage) == (["Transferring the call now"] if destination else ["Nobody is there."])
+
+    run_virtual(story())
+
+
+@plays
+async def test_a_live_transfer_is_announced_too() -> None:
+    async with on_stage() as stage:
+        await stage.caller.hears_the_end()
+        stage.conversation.send_on(DESK | {"message": "I'll put you through."})
+        await stage.caller.hears()
+        assert stage.world.transfers == []
+        await settles(stage)
+        assert len(stage.world.transfers) == 1
+
+
+def sales(**document: Any) -> tuple[ScriptedWorld, Engines]:
+    other = assistant_of({"name": "Sales", "firstMessage": "Sales here.", **document})
+    engines = Engines(ScriptedTranscriber(), ScriptedModel(["We sell toothbrushes."]), ScriptedVoice())
+    return ScriptedWorld(assistants={"Sales": other}), engines
+
+
+HANDOFF = {"type": "handoff", "destinations": [{"type": "assistant", "assistantName": "Sales"}]}
+TO_SALES = ToolCall("c1", "handoff_to_Sales", {})
+
+
+@plays
+async def test_another_assistant_goes_on() -> None:
+    place, engines = sales()
+    assert isinstance(engines.transcriber, ScriptedTranscriber)
+    assert isinstance(engines.model, ScriptedModel)
+    assert isinstance(engines.voice, ScriptedVoice)
+    document = with_tools(HANDOFF, name="Desk")
+    async with on_stage(
+        [[Text("Gladly."), TO_SALES]], assistant=document, world=place, others=[engines]
+    ) as stage:
+        await asks(stage, "Sales, please.")
+        await stage.caller.hears_the_end(pause=1)
+        assert stage.told(HandedOver) == [HandedOver("Desk", "Sales")]
+        assert stage.transcriber.closed
+        assert stage.voice.closed
+        stage.caller.transcriber = engines.transcriber
+        await stage.caller.says("What do you sell?")
+        await settles(stage)
+        assert said(stage) == ["Gladly.", "Sales here.", "We sell toothbrushes."]
+        assert engines.voice.spoken == ["Sales here.", "We sell toothbrushes."]
+        shown = [message.get("content") for message in engines.model.requests[0]]
+        assert shown == [
+            FIRST,
+            "Sales, please.",
+            "Gladly.",
+            "Handed over.",
+            "Sales here.",
+            "What do you sell?",
+        ]
+
+
+@plays
+async def test_an_assistant_without_a_first_message_speaks_by_its_model() -> None:
+    place, engines = sales(firstMessage="")
+    async with on_stage([[TO_SALES]], assistant=with_tools(HANDOFF), world=place, others=[engines]) as stage:
+        await asks(stage, "Sales, please.")
+        await settles(stage)
+        assert said(stage) == ["We sell toothbrushes."]
+
+
+@plays
+async def test_an_assistant_that_cannot_come_is_news_to_the_model() -> None:
+    place, engines = sales()
+    broken = Engines(
+        engines.transcriber, engines.model, ScriptedVoice(failure=EngineError("voice", "scripted", "no"))
+    )
+    for others, where in [([broken], place), ([], ScriptedWorld())]:
+        answers: list[Script] = [[TO_SALES], "Sales is closed."]
+        async with on_stage(answers, assistant=with_tools(HANDOFF), world=where, others=others) as stage:
+            await asks(stage, "Sales, please.")
+            await settles(stage)
+            assert said(stage) == ["Sales is closed."]
+            assert stage.model.requests[1][-1]["content"] == "The assistant could not be reached."
+            assert stage.told(HandedOver) == []
+    assert isinstance(engines.transcriber, ScriptedTranscriber)
+    assert engines.transcriber.closed
+
+
+# failures
+
+NO = EngineError("voice", "scripted", "no")
+
+
+@pytest.mark.parametrize(
+    ("engines", "kind"),
+    [
+        (
+            {"transcriber": ScriptedTranscriber(failure=EngineError("transcriber", "scripted", "no"))},
+            EngineError,
+        ),
+        ({"model": ScriptedModel(["x"], failure=ModelError("scripted", "no"))}, ModelError),
+        ({"voice": ScriptedVoice(failure=NO)}, EngineError),
+        ({"voice": ScriptedVoice(failure=NO, fails_at="Thanks")}, EngineError),
+    ],
+)
+def test_an_engine_that_does_not_start_is_known_before_the_call_is_answered(
+    engines: dict[str, Any], kind: type[Exception]
+) -> None:
+    async def story() -> None:
+        with pytest.raises(kind):
+            async with on_stage(**engines):
+                raise AssertionError("not to be reached")
+
+    run_virtual(story())
+
+
+@plays
+async def test_a_failing_model_is_apologised_for() -> None:
+    async with on_stage([ModelError("openai", "boom", "500-server-error")]) as stage:
+        await asks(stage)
+        await settles(stage)
+        assert said(stage) == [APOLOGY]
+        assert stage.ended == ["pipeline-error-openai-500-server-error"]
+        assert stage.told(EngineFailed) == [EngineFailed("pipeline-error-openai-500-server-error", "boom")]
+
+
+@plays
+async def test_a_model_that_falls_silent_is_given_up() -> None:
+    async with on_stage([[60.0, Text("Too late.")]]) as stage:
+        await asks(stage)
+        asked = now()
+        await settles(stage)
+        assert stage.ended == ["pipeline-error-scripted-llm-failed"]
+        assert stage.told(SpeechStarted)[-1].at - asked < 21
+        assert said(stage) == [APOLOGY]
+
+
+@plays
+async def test_a_model_that_fails_in_the_middle_is_apologised_for() -> None:
+    broken: list[Any] = [Text("The answer to your question is. "), 1.0, ModelError("scripted", "cut")]
+    async with on_stage([broken]) as stage:
+        await asks(stage)
+        await settles(stage)
+        assert said(stage)[-1] == APOLOGY
+        assert stage.ended == ["pipeline-error-scripted-llm-failed"]
+
+
+@plays
+async def test_a_model_that_breaks_its_contract_is_a_failure_too() -> None:
+    async with on_stage([[ValueError("oops")]]) as stage:
+        await asks(stage)
+        await settles(stage)
+        assert stage.ended == ["pipeline-error-scripted-llm-failed"]
+
+
+@pytest.mark.parametrize("emergency", [True, False])
+def test_a_failing_voice_is_stood_in_for(emergency: bool) -> None:
+    async def story() -> None:
+        spare = ScriptedVoice()
+        voice = ScriptedVoice(fails_at="nine")
+        async with on_stage(
+            ["We open at nine."], voice=voice, emergency=spare if emergency else None
+        ) as stage:
+            await asks(stage)
+            await asyncio.sleep(10)
+            assert stage.ended == ["pipeline-error-scripted-voice-failed"]
+            assert said(stage) == ([APOLOGY] if emergency else [])
+            assert not spare.closed
+
+    run_virtual(story())
+
+
+@plays
+async def test_a_voice_that_fails_at_the_apology_ends_the_call_all_the_same() -> None:
+    voice = ScriptedVoice(fails_at="sorry")
+    async with on_stage([ModelError("scripted", "boom")], voice=voice) as stage:
+        await asks(stage)
+        await asyncio.sleep(5)
+        assert stage.ended == ["pipeline-error-scripted-llm-failed"]
+
+
+@plays
+async def test_a_voice_that_falls_silent_is_given_up() -> None:
+    async with on_stage(voice=ScriptedVoice(), emergency=ScriptedVoice()) as stage:
+        await stage.caller.hears_the_end()
+        stage.voice.latency = 60.0
+        await stage.caller.says("What are your hours?")
+        await settles(stage)
+        assert stage.ended == ["pipeline-error-scripted-voice-failed"]
+        assert said(stage) == [APOLOGY]
+
+
+@plays
+async def test_a_transcriber_that_fails_or_falls_silent_is_apologised_for() -> None:
+    async with on_stage() as stage:
+        await stage.caller.hears_the_end()
+        stage.transcriber.deaf = True
+        await stage.caller.says("What are your hours?")
+        await settles(stage)
+        assert stage.ended == ["pipeline-error-scripted-transcriber-failed"]
+    async with on_stage(transcriber=ScriptedTranscriber(provider="custom-transcriber")) as stage:
+        await stage.caller.hears_the_end()
+        stage.transcriber.fail(EngineError("transcriber", "custom-transcriber", "gone"))
+        await settles(stage)
+        assert stage.ended == ["pipeline-error-custom-transcriber-failed"]
+        assert stage.lines[-1] == f"AI: {APOLOGY}"
