@@ -14,6 +14,7 @@ from offhook.schema.error_path import plain, tagged, whole
 
 PUBLISHED: dict[str, Any] = json.loads((Path(__file__).parent / "vapi_properties.json").read_text("utf-8"))
 UNIONS: dict[str, list[str]] = PUBLISHED.pop("unions")
+ENDPOINTS: list[str] = PUBLISHED.pop("endpoints")
 DISCRIMINATORS = ("provider", "type", "on", "role", "transport")
 
 NAMED = {"CallHookCustomerSpeechTimeout": "CustomerSpeechTimeoutHook"}

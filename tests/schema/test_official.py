@@ -39,6 +39,8 @@ OURS_ALONE = {
     "TransferPlan": {"transferAssistant"},
     "WebsocketTransport": {"websocketCallUrl"},
     "Artifact": {"variables"},
+    "TurnLatency": {"platformLatency"},
+    "PerformanceMetrics": {"platformLatencyAverage"},
     "OpenAIMessage": {"tool_calls", "tool_call_id"},
     "Call": {"phoneCallProviderDetails", "transcript", "summary", "recordingUrl", "stereoRecordingUrl"},
     "VapiModel": {"maxTokens"},
@@ -153,5 +155,9 @@ def test_server_messages_have_the_published_properties(body: type[Body]) -> None
     if body.type == "assistant.started":  # published as a client message only
         assert (published, ours) == ([], {"type", "newAssistant"})
         return
-    alone = {"end-of-call-report": REPORT_ALONE, "tool-calls": {"toolCalls"}}.get(body.type, set())
+    alone = {
+        "end-of-call-report": REPORT_ALONE,
+        "tool-calls": {"toolCalls"},
+        "conversation-update": {"conversation"},
+    }.get(body.type, set())
     assert ours - alone == published[0].keys() - (ENVELOPE - ours)

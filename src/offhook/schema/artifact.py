@@ -25,12 +25,14 @@ class Recording(Model):
 
 
 class TurnLatency(Model):
-    """One reply, in milliseconds; `turnLatency` is the whole of it."""
+    """One reply, in milliseconds; `turnLatency` is the whole of it, `platformLatency` (Offhook's own)
+    what of it no engine took."""
 
     model_latency: Number | None = None
     voice_latency: Number | None = None
     transcriber_latency: Number | None = None
     endpointing_latency: Number | None = None
+    platform_latency: Number | None = None
     turn_latency: Number | None = None
 
 
@@ -42,6 +44,7 @@ class PerformanceMetrics(Model):
     voice_latency_average: Number | None = None
     transcriber_latency_average: Number | None = None
     endpointing_latency_average: Number | None = None
+    platform_latency_average: Number | None = None
     turn_latency_average: Number | None = None
     from_transport_latency_average: Number | None = None
     to_transport_latency_average: Number | None = None

@@ -113,9 +113,12 @@ class Transcript(Body):
 
 @dataclass(frozen=True, slots=True)
 class ConversationUpdate(Body):
+    """`conversation` repeats the OpenAI form under its older name."""
+
     type: ClassVar[str] = "conversation-update"
     messages_open_ai_formatted: Sequence[Document]
     messages: Sequence[Document] | None = None
+    conversation: Sequence[Document] | None = None
 
 
 @dataclass(frozen=True, slots=True)
