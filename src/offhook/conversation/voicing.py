@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 VOICE_PATIENCE = 10.0
 """Seconds to wait for a voice's next audio."""
-AHEAD_BYTES = 12 * SAMPLE_RATE * 2
+AHEAD_BYTES = 6 * SAMPLE_RATE * 2
 """Unplayed audio of one utterance after which no further piece is begun."""
 
 
