@@ -2,8 +2,9 @@
 
 .venv/bin/python scripts/compatibility.py
 
-The states in docs/compatibility.toml are kept by hand: `works`, `stored`, `refused`, `absent` or `unserved`, and
-after a colon whatever there is to say. Which lines there must be is known from the wire types."""
+The states in docs/compatibility.toml are kept by hand: `works`, `stored`, `refused`, `absent` or
+`unserved`, and after a colon whatever there is to say. Which lines there must be is known from the
+wire types."""
 
 from __future__ import annotations
 
@@ -146,9 +147,8 @@ def page() -> str:
     written = [INTRODUCTION]
     for section, title in TITLES.items():
         lines = expected().get(section, list(states[section]))
-        written.append(
-            f"\n## {title}\n\n{REMARKS.get(section, '')}| {_heading(section)} | state | |\n|---|---|---|\n"
-        )
+        heading = f"| {_heading(section)} | state | |\n|---|---|---|\n"
+        written.append(f"\n## {title}\n\n{REMARKS.get(section, '')}{heading}")
         written += [_row(line, states[section][line]) for line in lines]
     return "".join(written)
 
