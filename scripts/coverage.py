@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/coverage.py
 
-A floor is what the room has reached, rounded down. Raise it when a room rises; never lower it to pass.
+A floor is what the room has reached, less one. Raise it when a room rises; never lower it to pass.
 """
 
 import os
@@ -15,10 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # (what is measured, the tests that prove it, the least per cent of lines and branches)
 FLOORS = (
-    ("src/offhook/sip/*", "tests/sip", 90),
-    ("src/offhook/rtp/*", "tests/rtp", 90),
-    ("src/offhook/conversation/*", "tests/conversation", 85),
-    ("src/offhook/calls/state.py", "tests/calls/test_state.py", 95),
+    ("src/offhook/sip/*", "tests/sip", 94),
+    ("src/offhook/rtp/*", "tests/rtp", 98),
+    ("src/offhook/conversation/*", "tests/conversation", 94),
+    ("src/offhook/calls/state.py", "tests/calls/test_state.py", 100),
 )
 
 

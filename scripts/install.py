@@ -7,6 +7,7 @@ nothing. When neither the lock nor pyproject.toml changed since the last run, th
 """
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import venv
@@ -29,10 +30,8 @@ def make_venv() -> None:
     try:
         venv.create(VENV, with_pip=True, upgrade_deps=False)
     except subprocess.CalledProcessError:
-        sys.exit(
-            "This Python cannot make a virtual environment (on Debian: apt install python3-venv)."
-            " Install that, remove .venv and try again."
-        )
+        shutil.rmtree(VENV, ignore_errors=True)
+        sys.exit("This Python cannot make a virtual environment; on Debian: apt-get install python3-venv")
 
 
 def pip(*arguments: str) -> None:
