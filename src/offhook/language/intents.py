@@ -98,6 +98,8 @@ def intent_of(text: str) -> Intent:
         return Intent.NOTHING
     if _REPEAT.search(plain):
         return Intent.REPEAT
+    if _ROBOT.search(plain):
+        return Intent.ROBOT
     if wants_person(said):
         return Intent.PERSON
     if _HEARING.search(plain):
@@ -114,7 +116,6 @@ def intent_of(text: str) -> Intent:
 
 
 _QUESTIONS_OF_THEIR_OWN = (
-    (_ROBOT, Intent.ROBOT),
     (_WHO, Intent.WHO),
     (_HOW_ARE_YOU, Intent.HOW_ARE_YOU),
     (_HELP, Intent.HELP),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2
+
 from offhook.language.base import LanguageModel, ModelError
 from offhook.language.extractive import ExtractiveModel
 from offhook.language.openai import ChatServer, OpenAiModel, base_url
@@ -74,7 +76,7 @@ class LanguageModels:
     def _make(self, server: ChatServer, metadata: _Metadata | None) -> OpenAiModel:
         try:
             return OpenAiModel(server, self._outside.http, metadata if metadata is not None else dict)
-        except (ValueError, TypeError) as error:
+        except (httpx2.InvalidURL, ValueError, TypeError) as error:
             raise ModelError(server.provider, f"{type(error).__name__}: {error}") from None
 
 

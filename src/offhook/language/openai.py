@@ -45,6 +45,16 @@ _REASONS: Mapping[str, Literal["stop", "tool_calls", "length"]] = {
     "length": "length",
 }
 
+_FAILURES = (
+    openai.OpenAIError,
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    AddressRefused,
+    OSError,
+    ValueError,
+    TypeError,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ChatServer:
@@ -191,8 +201,14 @@ class _Pieces:
         self._any = False
 
     def add(self, chunk: ChatCompletionChunk) -> str:
-        """Text to say, often empty. Servers leave out what OpenAI always sends, so nothing is taken for
-        granted."""
+        """Text to say, often empty."""
+        try:
+            return self._add(chunk)
+        except (AttributeError, TypeError, LookupError) as error:
+            # The SDK checks nothing: whatever JSON came is in the chunk.
+            raise ValueError(f"a piece of another form: {error}") from None
+
+    def _add(self, chunk: ChatCompletionChunk) -> str:
         usage = chunk.usage
         if usage is not None:
             self._tokens = (_count(usage.prompt_tokens), _count(usage.completion_tokens))

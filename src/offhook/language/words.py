@@ -19,13 +19,13 @@ STOP = word_set(
     """a about accept ah all also always am an and any are as at back be been bring building business but
     by call can clinic come company could did do does doing done dont else example find for from get
     give go going gonna good got had has have having he hello help her hey hi him his how i id if
-    ill im in into is it its ive just know let like look looking make may me might mine moment more
-    most my need no not now of off office oh ok okay on one or our out place please practice
-    question really restaurant right said say see shall she shop should so some somebody someone
-    something sorry store such sure take tell than thank thanks that thats the their them then there
-    these they thing think this those time to told too uh um up us use very wanna want was we well
-    were what whats when which while who whom why will with work would yeah yes yet you your youre
-    yours"""
+    ill im in into is it its ive just know let like look looking make many may me might mine moment
+    more most much my need no not now of off office oh ok okay on one or our out place please
+    practice question really restaurant right said say see shall she shop should so some somebody
+    someone something sorry store such sure take tell than thank thanks that thats the their them
+    then there these they thing think this those time to told too uh um up us use very wanna want
+    was we well were what whats when which while who whom why will with work would yeah yes yet you
+    your youre yours"""
 )
 """Words that say nothing about what is asked for on the phone of a business."""
 
@@ -90,7 +90,7 @@ CONCEPTS: Mapping[str, frozenset[str]] = {
         "appointment": "appointment book booking reserve reservation schedule slot visit",
         "cancel": "cancel cancellation reschedule",
         "refund": "refund return exchange",
-        "phone": "phone telephone",
+        "phone": "phone telephone number",
         "email": "email mail",
         "website": "website web site online url",
         "parking": "park parking garage",

@@ -1,0 +1,292 @@
+"""Models behind a small real server that speaks, more or less, OpenAI's chat API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from offhook.language.base import Finished, LanguageModel, ModelError, Reply, Text, ToolCall, ToolDefinition
+from offhook.language.models import LanguageModels, ModelNotServed, ModelSettings
+from offhook.language.openai import LONGEST_REPLY, base_url
+from tests.speech.servers import HttpServer, answer, http_server, in_pieces, never, outside
+
+CONTEXT: Mapping[str, object] = {
+    "call": {"id": "c1"},
+    "phoneNumber": {"number": "+1"},
+    "customer": {"number": "+2"},
+    "assistant": {"name": "not sent"},
+    "metadata": {"plan": "gold", "model": "evil", "messages": []},
+}
+MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi."}]
+TOOL = ToolDefinition("look_up", "Looks up.", {"type": "object", "properties": {"id": {"type": "string"}}})
+
+
+def event(payload: object) -> bytes:
+    return b"data: " + (payload if isinstance(payload, bytes) else json.dumps(payload).encode()) + b"\n\n"
+
+
+def delta(finish: str | None = None, **delta: object) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return event(
+        {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    )
+
+
+def usage(prompt: int, completion: int) -> bytes:
+    counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    return event(
+        {
+            "id": "x",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "m",
+            "choices": [],
+            "usage": counts,
+        }
+    )
+
+
+DONE = event(b"[DONE]")
+HELLO = [delta(role="assistant", content=""), delta(content="Hel"), delta(content="lo."), delta("stop"), DONE]
+
+
+def stream(*events: bytes, pause: float = 0.0, end: bool = True) -> Any:
+    return in_pieces(list(events), pause, "text/event-stream", end)
+
+
+def custom(server: HttpServer, **more: object) -> dict[str, object]:
+    return {"provider": "custom-llm", "url": server.url + "/v1", "model": "mine", **more}
+
+
+@asynccontextmanager
+async def model(
+    settings: Mapping[str, object], node: ModelSettings | None = None, allow_private: bool = True
+) -> AsyncIterator[LanguageModel]:
+    async with outside(allow_private) as reach, asyncio.timeout(20):
+        made = LanguageModels(reach, node).model(settings, lambda: CONTEXT)
+        await made.start()
+        yield made
+        await made.close()
+
+
+async def ask(
+    settings: Mapping[str, object], node: ModelSettings | None = None, tools: Sequence[ToolDefinition] = ()
+) -> list[Reply]:
+    async with model(settings, node) as made:
+        return [reply async for reply in made.respond(MESSAGES, tools)]
+
+
+async def failure(reply: Any, **more: object) -> ModelError:
+    async with http_server(reply) as server:
+        with pytest.raises(ModelError) as caught:
+            await ask(custom(server, **more))
+    assert caught.value.provider == "custom-llm"
+    return caught.value
+
+
+async def test_a_reply_is_streamed_and_the_request_is_openais() -> None:
+    async with http_server(stream(*HELLO[:-1], usage(7, 2), DONE)) as server:
+        got = await ask(custom(server, headers={"Authorization": "Bearer mine", "X-Own": "1"}), tools=[TOOL])
+    assert got == [Text("Hel"), Text("lo."), Finished("stop", 7, 2)]
+    (request,) = server.requests
+    assert request.path == "/v1/chat/completions"
+    assert request.headers["authorization"] == "Bearer mine"
+    assert request.headers["x-own"] == "1"
+    body = request.body
+    assert body["model"] == "mine"
+    assert body["messages"] == MESSAGES
+    assert (body["temperature"], body["max_tokens"], body["stream"]) == (0.5, 250, True)
+    assert body["tools"] == [
+        {
+            "type": "function",
+            "function": {"name": "look_up", "description": "Looks up.", "parameters": dict(TOOL.parameters)},
+        }
+    ]
+
+
+async def test_no_tools_are_no_property() -> None:
+    async with http_server(stream(*HELLO)) as server:
+        await ask(custom(server, temperature=0, maxTokens=99))
+    body = server.requests[0].body
+    assert "tools" not in body
+    assert (body["temperature"], body["max_tokens"]) == (0, 99)
+
+
+@pytest.mark.parametrize(
+    ("mode", "sent"),
+    [
+        (None, {"call", "phoneNumber", "customer", "metadata"}),
+        ("variable", {"call", "phoneNumber", "customer", "metadata"}),
+        ("destructured", {"call", "phoneNumber", "customer", "plan"}),
+        ("off", set()),
+    ],
+)
+async def test_what_is_told_of_the_call(mode: str | None, sent: set[str]) -> None:
+    async with http_server(stream(*HELLO)) as server:
+        await ask(custom(server, metadataSendMode=mode))
+    body = server.requests[0].body
+    chat = {"model", "messages", "stream", "stream_options", "temperature", "max_tokens"}
+    assert set(body) - chat == sent
+    assert (body["model"], body["messages"]) == ("mine", MESSAGES)
+
+
+async def test_tool_calls_are_put_together() -> None:
+    def piece(index: int, **function: str) -> dict[str, object]:
+        return {"index": index, "type": "function", "function": function}
+
+    events = [
+        delta(content="One moment."),
+        delta(tool_calls=[{**piece(0, name="look_up", arguments=""), "id": "a"}]),
+        delta(tool_calls=[piece(0, arguments='{"id": ')]),
+        delta(tool_calls=[piece(0, arguments='"7"}')]),
+        delta(tool_calls=[{**piece(1, name="endCall", arguments=""), "id": "b"}]),
+        delta("tool_calls"),
+        DONE,
+    ]
+    async with http_server(stream(*events)) as server:
+        got = await ask(custom(server), tools=[TOOL])
+    assert got == [
+        Text("One moment."),
+        ToolCall("a", "look_up", {"id": "7"}),
+        ToolCall("b", "endCall", {}),
+        Finished("tool_calls"),
+    ]
+
+
+async def test_tool_calls_of_servers_that_leave_things_out() -> None:
+    """No index, no id, arguments parsed, finish_reason stop: seen at Ollama and vLLM."""
+    call = {"function": {"name": "look_up", "arguments": {"id": 7}}}
+    async with http_server(stream(delta(tool_calls=[call]), delta("stop"), DONE)) as server:
+        got = await ask(custom(server))
+    assert got == [ToolCall("call_0", "look_up", {"id": 7}), Finished("tool_calls")]
+
+
+async def test_a_cut_reply_says_so() -> None:
+    async with http_server(stream(delta(content="And"), delta("length"), DONE)) as server:
+        assert (await ask(custom(server)))[-1] == Finished("length")
+
+
+async def test_text_is_given_as_it_comes_and_closing_ends_the_request() -> None:
+    endless = stream(*[delta(content="word ")] * 500, pause=0.01)
+    async with http_server(endless) as server, model(custom(server)) as made:
+        replies = made.respond(MESSAGES, ())
+        assert await anext(replies) == Text("word ")
+        await replies.aclose()  # type: ignore[attr-defined]
+        await server.closed_by_peer.wait()
+
+
+@pytest.mark.parametrize(
+    ("status", "suffix"),
+    [
+        ("400 Bad", "400-bad-request-validation-failed"),
+        ("401 No", "401-unauthorized"),
+        ("403 No", "403-model-access-denied"),
+        ("404 No", "llm-failed"),
+        ("429 Slow", "429-exceeded-quota"),
+        ("500 Oh", "500-server-error"),
+        ("503 Busy", "503-server-overloaded-error"),
+        ("302 Found", "llm-failed"),
+    ],
+)
+async def test_a_status_makes_the_reason(status: str, suffix: str) -> None:
+    body = json.dumps({"error": {"message": "because"}}).encode()
+    attempts = http_server(answer(body, status, "application/json", location="http://127.0.0.1:1/"))
+    async with attempts as server:
+        with pytest.raises(ModelError) as caught:
+            await ask(custom(server))
+    assert caught.value.suffix == suffix
+    assert status[:3] in caught.value.detail
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answer(b"hello", kind="text/plain"),
+        answer(b"", kind="text/event-stream"),
+        stream(DONE),
+        stream(event(b"{broken")),
+        stream(event({"error": {"message": "overloaded"}})),
+        stream(event([1, 2])),
+        stream(event({"choices": "none"})),
+        stream(delta(content="Hel"), end=False),
+        stream(delta(tool_calls=[{"index": 0, "function": {"name": "x", "arguments": "{oh"}}]), DONE),
+        stream(delta(tool_calls=[{"index": 0, "function": {"name": "x", "arguments": "[1]"}}]), DONE),
+        stream(delta(tool_calls=[{"index": 0, "function": {"arguments": "{}"}}]), DONE),
+        stream(*[delta(tool_calls=[{"index": i, "function": {"name": "x"}}]) for i in range(40)], DONE),
+        stream(*[delta(content="x" * 10000)] * (LONGEST_REPLY // 10000 + 2)),
+    ],
+)
+async def test_a_server_that_speaks_nonsense_is_an_error(reply: Any) -> None:
+    assert (await failure(reply)).suffix == "llm-failed"
+
+
+async def test_a_slow_server_is_given_up() -> None:
+    assert "too long" in (await failure(never, timeoutSeconds=0.3)).detail
+    assert "too long" in (await failure(stream(event({"choices": []}), pause=5), timeoutSeconds=0.3)).detail
+
+
+async def test_nobody_listens() -> None:
+    async with http_server(never) as server:
+        pass
+    with pytest.raises(ModelError, match="Connect"):
+        await ask(custom(server))
+
+
+async def test_a_private_address_is_refused() -> None:
+    async with http_server(stream(*HELLO)) as server, model(custom(server), allow_private=False) as made:
+        with pytest.raises(ModelError, match="private"):
+            await anext(made.respond(MESSAGES, ()))
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "", "http://", "http://[::1", "https://exa mple"])
+async def test_a_url_that_is_none(url: str) -> None:
+    with pytest.raises(ModelError):
+        await ask({"provider": "custom-llm", "url": url, "model": "m"})
+
+
+def test_the_address_before_chat_completions() -> None:
+    for url in (
+        "http://x/v1",
+        "http://x/v1/",
+        "http://x/v1/chat/completions",
+        "http://x/v1/chat/completions/",
+    ):
+        assert base_url(url) == "http://x/v1"
+
+
+async def test_openai_at_the_address_of_the_settings() -> None:
+    async with http_server(stream(*HELLO)) as server:
+        node = ModelSettings(server.url + "/v1", "sk-1")
+        got = await ask({"provider": "openai", "model": "gpt-x", "reasoningEffort": "low"}, node)
+    assert got[0] == Text("Hel")
+    (request,) = server.requests
+    assert request.headers["authorization"] == "Bearer sk-1"
+    assert (request.body["model"], request.body["reasoning_effort"]) == ("gpt-x", "low")
+    assert "call" not in request.body
+    assert "sk-1" not in repr(node)
+
+
+async def test_openai_without_address_and_key_says_what_to_set() -> None:
+    async with outside() as reach:
+        with pytest.raises(ModelNotServed, match="OFFHOOK_OPENAI_API_KEY"):
+            LanguageModels(reach).model({"provider": "openai", "model": "gpt-x"})
+
+
+async def test_other_providers_name_those_that_are_served() -> None:
+    async with outside() as reach:
+        with pytest.raises(ModelNotServed, match="vapi, openai, custom-llm"):
+            LanguageModels(reach).model({"provider": "anthropic", "model": "x"})
+
+
+async def test_without_settings_the_default_is_taken() -> None:
+    async with outside() as reach:
+        assert LanguageModels(reach).model(None).name == "extractive"
+        node = ModelSettings(default={"provider": "custom-llm", "url": "http://x/v1", "model": "m"})
+        assert LanguageModels(reach, node).model(None).provider == "custom-llm"
