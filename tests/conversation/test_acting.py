@@ -507,3 +507,45 @@ async def test_a_transcriber_that_fails_or_falls_silent_is_apologised_for() -> N
         await settles(stage)
         assert stage.ended == ["pipeline-error-custom-transcriber-failed"]
         assert stage.lines[-1] == f"AI: {APOLOGY}"
+
+
+@plays
+async def test_a_transfer_that_comes_back_finds_an_assistant_that_listens() -> None:
+    async with on_stage(["Nobody is at the desk."]) as stage:
+        await stage.caller.hears_the_end()
+        stage.caller.begin("Hello?", 2.0)
+        await asyncio.sleep(0.5)
+        stage.conversation.send_on(DESK | {"message": ""})
+        await asyncio.sleep(3)
+        stage.conversation.resume()
+        stage.conversation.say("They did not answer.")
+        await stage.caller.hears_the_end()
+        await stage.caller.says("Is anybody at the desk?")
+        await settles(stage)
+        assert stage.lines[-3:] == [
+            "AI: They did not answer.",
+            "User: Is anybody at the desk?",
+            "AI: Nobody is at the desk.",
+        ]
+
+
+@plays
+async def test_whoever_is_told_may_fail() -> None:
+    async with on_stage(["We open at nine."]) as stage:
+        told = stage.events.append
+
+        def fails(event: Any) -> None:
+            told(event)
+            raise ValueError("oops")
+
+        stage.conversation._tell = fails
+        await asks(stage)
+        await settles(stage)
+        assert said(stage) == ["We open at nine."]
+
+
+@plays
+async def test_an_audio_file_as_first_message_is_replaced_by_the_model_s_words() -> None:
+    async with on_stage(["Welcome!"], assistant={"firstMessage": "https://example.com/hello.mp3"}) as stage:
+        await stage.caller.hears_the_end()
+        assert stage.lines == ["AI: Welcome!"]

@@ -79,6 +79,12 @@ class Floor:
         self.mouth.adopt(engines.voice, profile.chunks, profile.form)
         self.machine.adopt(profile.stop, engines.transcriber.segmented)
 
+    def start_afresh(self) -> None:
+        """Listen again after a time in which the caller did not matter."""
+        self.drop_reply()
+        self.machine.reset(speaking=self.mouth.playout.current is not None)
+        self.hold_back(False)
+
     @property
     def quiet(self) -> bool:
         """Is the assistant neither heard nor about to be?"""

@@ -3,6 +3,8 @@ expressions compiled, tools and prompt as plain documents."""
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +27,9 @@ from offhook.schema.speaking import (
 
 Document = Mapping[str, Any]
 
+log = logging.getLogger(__name__)
+
+_AUDIO_ADDRESS = re.compile(r"https?://\S+")
 _PROMPT_ROLES = ("system", "user", "assistant")
 
 
@@ -55,10 +60,11 @@ def profile_of(assistant: Assistant) -> Profile:
     model, legacy = assistant.model, assistant.message_plan
     prompt = (model.messages if model else None) or ()
     chunks = assistant.voice.chunk_plan if assistant.voice else None
+    first_message, mode = _first_message(assistant)
     return Profile(
         name=assistant.name,
-        first_message=assistant.first_message or "",
-        first_message_mode=effective.first_message_mode(assistant),
+        first_message=first_message,
+        first_message_mode=mode,
         first_message_interruptible=effective.first_message_interruptions_enabled(assistant),
         system=tuple({"role": m.role, "content": m.content} for m in prompt if m.role in _PROMPT_ROLES),
         tools=tuple(document(tool) for tool in (model.tools if model else None) or ()),
@@ -74,6 +80,15 @@ def profile_of(assistant: Assistant) -> Profile:
         keypad=effective.keypad_input(assistant),
         idle=effective.idle_messages(assistant),
     )
+
+
+def _first_message(assistant: Assistant) -> tuple[str, FirstMessageMode]:
+    """An address of an audio file instead of a text is not served: the model makes the first message then."""
+    text, mode = assistant.first_message or "", effective.first_message_mode(assistant)
+    if _AUDIO_ADDRESS.fullmatch(text.strip()) and mode == "assistant-speaks-first":
+        log.warning("a firstMessage that is an audio file is not served; the model makes one")
+        return "", "assistant-speaks-first-with-model-generated-message"
+    return text, mode
 
 
 def _start_plan(assistant: Assistant) -> StartSpeakingPlan:

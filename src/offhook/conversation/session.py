@@ -40,6 +40,8 @@ from offhook.speech.base import Transcript as Heard
 
 log = logging.getLogger(__name__)
 
+HIRING_PATIENCE = 25.0
+"""Seconds for another assistant to be found and to be ready."""
 APOLOGY = "I'm sorry, something went wrong on our side and I have to end the call. Goodbye."
 
 
@@ -68,7 +70,7 @@ class Conversation:
     ) -> None:
         self.world = world
         self.rng = rng
-        self.tell = tell
+        self._tell = tell
         self.transcript = Transcript()
         self._assistant = assistant
         self._engines = engines
@@ -77,7 +79,7 @@ class Conversation:
         self._emergency = emergency
         self._call_id = call_id
         self._loop = asyncio.get_running_loop()
-        self._ears = Ears(self, tell)
+        self._ears = Ears(self, self.tell)
         self._farewell = Farewell(world)
         self._watch: Watch | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,6 +88,7 @@ class Conversation:
         self._prepared = False
         self._away = False
         self._closed = False
+        self._trouble: set[str] = set()
         self._failure: EngineError | ModelError | None = None
 
     # the life of it
@@ -233,6 +236,7 @@ class Conversation:
     def resume(self) -> None:
         """The call is back from a transfer that failed: go on listening."""
         self._away = False
+        self._floor.start_afresh()
 
     # what the ears tell
 
@@ -265,6 +269,12 @@ class Conversation:
         self._floor.feed(turn.Words(text, heard.final, owed))
 
     # what replies and tools ask
+
+    def tell(self, event: Event) -> None:
+        try:
+            self._tell(event)
+        except Exception:
+            self._broken(f"telling {type(event).__name__}")
 
     @property
     def mouth(self) -> Mouth:
@@ -323,14 +333,17 @@ class Conversation:
         self.world.transfer(destination)
 
     async def hire(self, destination: Mapping[str, Any]) -> Member | None:
-        assistant = await self.world.assistant_for(destination)
-        if assistant is None:
-            return None
         try:
-            return await Member.start(assistant, self._engines, Ear(self._ears))
-        except (EngineError, ModelError) as error:
-            log.warning("call=%s the next assistant cannot speak: %s", self._call_id, error)
-            return None
+            async with asyncio.timeout(HIRING_PATIENCE):
+                assistant = await self.world.assistant_for(destination)
+                if assistant is None:
+                    return None
+                return await Member.start(assistant, self._engines, Ear(self._ears))
+        except (EngineError, ModelError, TimeoutError) as error:
+            log.warning("call=%s the next assistant cannot come: %s", self._call_id, error)
+        except Exception:
+            log.exception("call=%s the next assistant cannot come", self._call_id)
+        return None
 
     def hand_over(self, member: Member, destination: Mapping[str, Any], by_transfer: bool) -> None:
         left, self.member = self.member, member
@@ -418,7 +431,10 @@ class Conversation:
         self.finish(reason, APOLOGY)
 
     def _broken(self, what: str) -> None:
-        log.exception("call=%s %s failed", self._call_id, what)
+        """To be called from an except clause; each kind of trouble is logged once."""
+        if what not in self._trouble:
+            self._trouble.add(what)
+            log.exception("call=%s %s failed", self._call_id, what)
 
     def _prompt(self, system: Sequence[Message]) -> list[Message]:
         return [{"role": m["role"], "content": self.render(m["content"], {})} for m in system]

@@ -107,7 +107,7 @@ class ToolRun:
     async def _transfer(self, tool: Tool, call: ToolCall) -> None:
         destination = toolbox.choose_destination(tool, call.arguments)
         if destination is None and not toolbox.destinations_of(tool):
-            destination = await self._stage.world.transfer_destination(tool, call)
+            destination = await self._asked_destination(tool, call)
         if destination is None:
             self._refused(tool, call, "There is no such destination.")
             return
@@ -121,6 +121,14 @@ class ToolRun:
             return
         self._result(call, "The call is being transferred.")
         self._stage.transfer(destination)
+
+    async def _asked_destination(self, tool: Tool, call: ToolCall) -> Mapping[str, Any] | None:
+        try:
+            async with asyncio.timeout(TOOL_PATIENCE):
+                return await self._stage.world.transfer_destination(tool, call)
+        except Exception:
+            log.exception("asking for a transfer destination failed")
+            return None
 
     async def _hand_off(self, tool: Tool, call: ToolCall) -> None:
         destination = toolbox.choose_destination(tool, call.arguments)

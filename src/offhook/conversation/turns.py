@@ -124,6 +124,13 @@ class TurnMachine:
         self._stop, self._segmented = stop, segmented
         self._owed, self._partial = 0, ""
 
+    def reset(self, speaking: bool) -> None:
+        """Forget what was going on. `speaking`: the assistant is heard."""
+        self.state = State.SPEAKING if speaking else State.LISTENING
+        self._heard = self._partial = self._deferred = self._assumed = ""
+        self._owed, self._due, self._rest = 0, None, None
+        self._prepared = self._held = self._resuming = False
+
     # the caller's voice
 
     def _voice_started(self, _: Input, at: float) -> list[Action]:
