@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from offhook.schema import (
     ControlMessage,
     CreateVapiPhoneNumber,
     Invalid,
+    Model,
     Squad,
     document,
     parse,
@@ -186,6 +188,55 @@ def test_many_mistakes_make_at_most_fifty_sentences_with_bounded_names() -> None
 
     assert len(said) == 50
     assert max(map(len, said)) < 200
+
+
+def nested(depth: int, wrap: Callable[[Any], Any], core: Any) -> Any:
+    for _ in range(depth):
+        core = wrap(core)
+    return core
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"metadata": nested(900, lambda inner: {"a": inner}, {})},
+        {"metadata": {"a": nested(900, lambda inner: [inner], 1)}},
+        nested(
+            300,
+            lambda inner: {
+                "model": {
+                    "provider": "vapi",
+                    "tools": [
+                        {"type": "handoff", "destinations": [{"type": "assistant", "assistant": inner}]}
+                    ],
+                }
+            },
+            {},
+        ),
+    ],
+    ids=["object", "list", "assistants"],
+)
+def test_nesting_without_end_is_refused_in_a_short_sentence(value: dict[str, Any]) -> None:
+    (said,) = refusal(Assistant, value)
+
+    assert said.endswith("… must not be nested so deeply")
+    assert len(said) < 250
+
+
+def test_reasonable_nesting_is_kept() -> None:
+    value = {"metadata": nested(60, lambda inner: {"a": [inner]}, {})}
+
+    assert document(parse(Assistant, value)) == value
+
+
+def test_no_object_of_the_api_takes_what_it_does_not_know() -> None:
+    def kinds(model: type[BaseModel]) -> list[type[BaseModel]]:
+        return [model, *(found for below in model.__subclasses__() for found in kinds(below))]
+
+    ours = [kind for kind in kinds(Model) if kind.__module__.startswith("offhook.schema")]
+
+    assert len(ours) > 200
+    assert {(kind.model_config["extra"], kind.model_config["strict"]) for kind in ours} == {("forbid", True)}
 
 
 def test_what_was_refused_is_not_in_the_error() -> None:

@@ -15,6 +15,8 @@ from pydantic_core import ErrorDetails
 from offhook.schema.error_path import Place, locate
 
 MOST_SENTENCES = 50
+LONGEST_PATH = 200
+"""In characters, as far as a sentence shows it."""
 
 
 class Invalid(ValueError):
@@ -70,6 +72,7 @@ _LIMITS = {
     "less_than_equal": "must not be greater than {le}",
     "string_pattern_mismatch": "must match /{pattern}/ regular expression",
     "missing": "should not be empty",
+    "recursion_loop": "must not be nested so deeply",
 }
 
 
@@ -115,7 +118,7 @@ def _values(kind: Any) -> list[str]:
 
 
 def _say(finding: _Finding) -> str:
-    details, path = finding.details, finding.place.path or "the document"
+    details, path = finding.details, _shown(finding.place.path)
     context = details.get("ctx", {})
     match details["type"]:
         case "extra_forbidden":
@@ -133,6 +136,11 @@ def _say(finding: _Finding) -> str:
             return f"{path} {_LIMITS[kind].format(**context)}"
     what = _what(finding)
     return f"{path} must be {what}" if what else f"{path} is not valid: {details['msg']}"
+
+
+def _shown(path: str) -> str:
+    """A path that a client nested without end is shown by its beginning."""
+    return (path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}…") or "the document"
 
 
 def _refused(name: str) -> str:
