@@ -13,7 +13,7 @@ from typing import Any
 
 from offhook.conversation import turn_signals as turn
 from offhook.conversation.context import Context
-from offhook.conversation.ears import Ear, Ears
+from offhook.conversation.ears import Ears
 from offhook.conversation.events import (
     ConversationChanged,
     EngineFailed,
@@ -27,6 +27,7 @@ from offhook.conversation.floor import Floor
 from offhook.conversation.handover import arrange
 from offhook.conversation.keypad import Keypad
 from offhook.conversation.member import EngineFactory, Member, ended_reason
+from offhook.conversation.relay import Relay
 from offhook.conversation.reply import Reply
 from offhook.conversation.tools import TRANSFER_MESSAGE, content_of
 from offhook.conversation.transcript import Transcript
@@ -40,8 +41,6 @@ from offhook.speech.base import Transcript as Heard
 
 log = logging.getLogger(__name__)
 
-HIRING_PATIENCE = 25.0
-"""Seconds for another assistant to be found and to be ready."""
 APOLOGY = "I'm sorry, something went wrong on our side and I have to end the call. Goodbye."
 
 
@@ -80,10 +79,10 @@ class Conversation:
         self._call_id = call_id
         self._loop = asyncio.get_running_loop()
         self._ears = Ears(self, self.tell)
+        self._relay = Relay(world, engines, self._ears, call_id)
         self._farewell = Farewell(world)
         self._watch: Watch | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._retired: list[Member] = []
         self._keypad_timer: asyncio.TimerHandle | None = None
         self._prepared = False
         self._away = False
@@ -149,8 +148,8 @@ class Conversation:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for member in [*self._retired, self.member]:
-            await member.close()
+        await self._relay.close()
+        await self.member.close()
 
     # the 20 ms tick
 
@@ -333,17 +332,7 @@ class Conversation:
         self.world.transfer(destination)
 
     async def hire(self, destination: Mapping[str, Any]) -> Member | None:
-        try:
-            async with asyncio.timeout(HIRING_PATIENCE):
-                assistant = await self.world.assistant_for(destination)
-                if assistant is None:
-                    return None
-                return await Member.start(assistant, self._engines, Ear(self._ears))
-        except (EngineError, ModelError, TimeoutError) as error:
-            log.warning("call=%s the next assistant cannot come: %s", self._call_id, error)
-        except Exception:
-            log.exception("call=%s the next assistant cannot come", self._call_id)
-        return None
+        return await self._relay.hire(destination)
 
     def hand_over(self, member: Member, destination: Mapping[str, Any], by_transfer: bool) -> None:
         left, self.member = self.member, member
@@ -361,19 +350,13 @@ class Conversation:
         self._keypad = Keypad(profile.keypad)
         if self._watch is not None:
             self._watch.adopt(profile)
-        self._retired.append(left)
-        self.in_background(self._retire(left))
+        self.in_background(self._relay.see_off(left))
         self.tell(HandedOver(left.profile.name, profile.name))
         text = self.render(profile.first_message, {}).strip()
         if profile.first_message_mode == "assistant-speaks-first" and text:
             self.say(text, interruptible=profile.first_message_interruptible)
         elif profile.first_message_mode != "assistant-waits-for-user":
             self._floor.answer_now()
-
-    async def _retire(self, member: Member) -> None:
-        await member.close()
-        if member in self._retired:
-            self._retired.remove(member)
 
     # what the watch asks
 
