@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from offhook.sip import Invitation, SipError
-from tests.sip.agents import ANSWER, Desk, house
+from tests.sip.agents import ANSWER, SERVER, Desk, house
 from tests.virtual import run_virtual
-from tests.wire import OFFER, ScriptedCall
+from tests.wire import OFFER, ScriptedCall, ScriptedPhone
 
 
 def story(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -422,6 +422,152 @@ async def test_a_peer_that_does_not_answer_ends_the_session_with_a_bye() -> None
         assert h.desk.recorder.events[-1][0] == "gone"
         await h.phone.request("BYE")
         await h.settle()
+
+
+@story
+async def test_our_update_moves_the_offer_and_the_target() -> None:
+    async with house() as h:
+        call = h.phone.call()
+        await call.connected()
+        await asyncio.sleep(1)
+        pending = asyncio.create_task(h.desk.session.request("UPDATE", (), HELD, "application/sdp"))
+        update = await h.phone.request("UPDATE")
+        assert update.contact is not None
+        call.request("UPDATE", HELD)
+        await h.phone.expect(491)
+        with pytest.raises(SipError) as busy:
+            await h.desk.session.request("UPDATE", (), OFFER, "application/sdp")
+        assert busy.value.status == 491
+        h.phone.reply(update, 200, body=ANSWER, headers=[("Contact", "<sip:ignored@10.0.0.1>")])
+        assert (await pending).body == ANSWER
+        assert str(h.desk.session.dialog.target) == "sip:phone@10.0.0.1:5060"
+
+
+@story
+async def test_an_update_while_the_offer_of_our_2xx_is_open_gets_491() -> None:
+    async with house() as h:
+        call = h.phone.call()
+        call.invite(body=b"")
+        await call.answered()
+        call.request("UPDATE", HELD)
+        await h.phone.expect(491)
+
+
+@story
+async def test_a_peer_that_moves_is_followed() -> None:
+    async with house() as h:
+        call = h.phone.call()
+        await call.connected()
+        moved = await ScriptedPhone.open(h.wire.open, "10.0.0.4", SERVER, 5062)
+        call.invite(HELD, headers=[("Contact", "<sip:caller@10.0.0.4:5062>")])
+        await call.answered()
+        call.ack()
+        await asyncio.sleep(1)
+        h.desk.session.bye()
+        moved.reply(await moved.request("BYE"), 200)
+        await h.desk.session.closed.wait()
+
+
+@story
+async def test_two_reinvites_of_ours_go_one_after_the_other() -> None:
+    async with house() as h:
+        call = h.phone.call()
+        await call.connected()
+        await asyncio.sleep(1)
+        both = [asyncio.create_task(h.desk.session.reinvite(body)) for body in (HELD, OFFER)]
+        first = await h.phone.request("INVITE")
+        await asyncio.sleep(0.2)
+        assert h.phone.count("INVITE") == 1
+        h.phone.reply(first, 200, body=ANSWER)
+        second = await h.phone.request("INVITE")
+        assert (first.body, second.body) == (HELD, OFFER)
+        h.phone.reply(second, 200, body=ANSWER)
+        assert [(await one).status for one in both] == [200, 200]
+
+
+@story
+async def test_a_reinvite_that_nobody_answers_ends_the_call() -> None:
+    async with house() as h:
+        call = h.phone.call()
+        await call.connected()
+        await asyncio.sleep(1)
+        with pytest.raises(SipError) as error:
+            await h.desk.session.reinvite(HELD)
+        assert error.value.status == 408
+        assert h.desk.recorder.events[-1][0] == "gone"
+        h.phone.reply(await h.phone.request("BYE"), 200)
+        await h.settle()
+
+
+@pytest.mark.parametrize(("status", "bye"), [(481, 0), (408, 1)])
+def test_a_reinvite_refused_with_481_or_408_ends_the_call(status: int, bye: int) -> None:
+    async def run() -> None:
+        async with house() as h:
+            call = h.phone.call()
+            await call.connected()
+            await asyncio.sleep(1)
+            pending = asyncio.create_task(h.desk.session.reinvite(HELD))
+            h.phone.reply(await h.phone.request("INVITE"), status)
+            assert (await pending).status == status
+            assert h.desk.recorder.events[-1][0] == "gone"
+            await h.settle()
+            assert min(h.phone.count("BYE"), 1) == bye
+
+    run_virtual(run())
+
+
+@story
+async def test_a_reinvite_that_is_thought_about_too_long_is_cancelled() -> None:
+    async with house() as h:
+        call = h.phone.call()
+        await call.connected()
+        await asyncio.sleep(1)
+        pending = asyncio.create_task(h.desk.session.reinvite(HELD))
+        invite = await h.phone.request("INVITE")
+        h.phone.reply(invite, 100)
+        h.phone.reply(await h.phone.request("CANCEL"), 200)
+        h.phone.reply(invite, 487)
+        assert (await pending).status == 487
+        assert not h.desk.session.closed.is_set()
+
+
+@story
+async def test_a_reinvite_whose_caller_loses_patience_is_cancelled() -> None:
+    async with house() as h:
+        call = h.phone.call()
+        await call.connected()
+        await asyncio.sleep(1)
+        pending = asyncio.create_task(h.desk.session.reinvite(HELD))
+        invite = await h.phone.request("INVITE")
+        h.phone.reply(invite, 100)
+        await asyncio.sleep(0.1)
+        pending.cancel()
+        h.phone.reply(await h.phone.request("CANCEL"), 200)
+        h.phone.reply(invite, 487)
+        await h.phone.request("ACK")
+
+
+@story
+async def test_a_handler_that_fails_is_a_500_and_the_call_goes_on() -> None:
+    async with house() as h:
+        call = h.phone.call()
+        await call.connected()
+        h.desk.recorder.answer = "nonsense"  # type: ignore[assignment]
+        call.request("INFO")
+        await h.phone.expect(500)
+        assert not h.desk.session.closed.is_set()
+
+
+@story
+async def test_a_request_after_the_end_gets_481() -> None:
+    async with house() as h:
+        call = h.phone.call()
+        call.invite()
+        await call.answered()
+        call.bye()  # before the ACK: the dialog is kept for it
+        await h.phone.expect(200)
+        call.request("INFO")
+        await h.phone.expect(481)
 
 
 @story

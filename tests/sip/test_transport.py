@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import uvloop
 
 from offhook.network import Address, open_datagrams
-from offhook.sip import Limits, NameAddr, SipError, Transports, Uri, UserAgent
+from offhook.sip import Flow, Limits, NameAddr, SipError, Transports, Uri, UserAgent
 from offhook.sip.message import parse_message
 from tests.sip.agents import ANSWER, Desk, Recorder
 from tests.wire import OFFER, ScriptedPhone
@@ -305,6 +306,50 @@ async def test_a_taken_port_is_an_error_and_nothing_stays_bound() -> None:
             await other.listen("127.0.0.1", address.port)
         assert other.addresses == ()
         await other.close()
+
+
+async def test_a_response_waits_for_the_connection_that_brings_it() -> None:
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    heard: list[bytes] = []
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    there = Address("127.0.0.1", server.sockets[0].getsockname()[1])
+    async with agent_on() as (_, _, _, transports):
+        for number in (b"1", b"2"):
+            transports.send(number + b"\r\n\r\n", Flow("tcp", there))
+        while len(heard) < 2:
+            await asyncio.sleep(0.01)
+        assert heard == [b"1\r\n\r\n", b"2\r\n\r\n"]
+        assert transports.connections <= 1
+    server.close()
+
+
+async def test_a_peer_that_does_not_read_is_dropped() -> None:
+    async with agent_on(limits=Limits(unsent=1000)) as (_, _, address, transports):
+        line = await Line.to(address)
+        line.send(line.request("OPTIONS", 1))
+        await line.status(200)
+        flow = Flow("tcp", line.local)
+        while transports.connections:
+            transports.send(b"x" * 100_000, flow)
+            await asyncio.sleep(0)
+        line.close()
+
+
+def test_the_same_on_uvloop() -> None:
+    async def story() -> None:
+        async with agent_on() as (_, desk, address, _), agent_on() as (caller, _, _, _):
+            for transport in ("udp", "tcp"):
+                uri = Uri.parse(f"sip:a@{address};transport={transport}")
+                session = await caller.invite(uri, from_=ME, body=OFFER, handler=Recorder()).wait()
+                session.bye()
+                await session.closed.wait()
+            assert [one.transport for one in desk.invitations] == ["udp", "tcp"]
+
+    uvloop.run(story())
 
 
 # Foreign tools

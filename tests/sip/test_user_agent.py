@@ -31,6 +31,8 @@ from offhook.sip.digest import Challenge, Credentials, verify
 from offhook.sip.exchange import Exchange
 from offhook.sip.layer import Transaction
 from tests.sip.agents import ANSWER, ME, SERVER, Desk, House, Recorder, house, leftovers
+from tests.sip.rfc4475 import Torture
+from tests.sip.torture import MESSAGES
 from tests.virtual import run_virtual
 from tests.wire import OFFER, Datagram, MemoryWire, ScriptedPhone
 
@@ -215,6 +217,19 @@ REFUSALS: list[tuple[str, str, str, list[Header], bytes, int, str]] = [
     ("foreign scheme", "INVITE", "tel:+15551234", [], OFFER, 416, ""),
     ("unknown scheme", "OPTIONS", "nobodyKnowsThisScheme:x", [], b"", 416, ""),
     ("type", "INVITE", "", [("Content-Type", "text/plain")], b"hello", 415, "Accept"),
+    ("takes no SDP", "INVITE", "", [("Accept", "text/plain, text/html")], OFFER, 406, ""),
+    ("nonsense to accept", "INVITE", "", [("Accept", "/")], OFFER, 400, ""),
+    ("body without a type", "INVITE", "", [("Content-Type", ""), ("X", "y")], OFFER, 400, ""),
+    (
+        "parts without SDP",
+        "INVITE",
+        "",
+        [("Content-Type", "multipart/mixed;boundary=x")],
+        b"--x--",
+        415,
+        "Accept",
+    ),
+    ("parts without bounds", "INVITE", "", [("Content-Type", "multipart/mixed")], OFFER, 415, "Accept"),
     ("encoding", "INVITE", "", [("Content-Encoding", "gzip")], OFFER, 415, "Accept-Encoding"),
     ("no way back", "INVITE", "", [("Contact", "<tel:+1555>")], OFFER, 400, ""),
     ("own via below", "INVITE", "", [("Via", "")], OFFER, 483, ""),
@@ -825,6 +840,25 @@ async def test_while_closing_new_calls_get_503() -> None:
 
 
 # Hostile bytes
+
+
+@pytest.mark.parametrize("torture", MESSAGES, ids=[message.name for message in MESSAGES])
+def test_each_torture_message_gets_the_answer_of_its_rfc(torture: Torture) -> None:
+    async def run() -> None:
+        async with house() as h:
+            h.agent.receive(torture.data, Address("10.0.0.9", 5060), "udp", SERVER)
+            lines = h.wire.start_lines("10.0.0.2")
+            statuses = [int(line.split()[1]) for line in lines if "SIP/2.0 100" not in line]
+            if torture.answers == ():
+                assert lines == []
+            elif torture.answers is None:
+                assert len(statuses) == 1
+                assert statuses[0] not in (400, 500)
+            else:
+                assert len(statuses) == 1
+                assert statuses[0] in torture.answers
+
+    run_virtual(run())
 
 
 def seed(method: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from offhook.sip.errors import SipError
 from offhook.sip.headers import Headers, NameAddr
+from offhook.sip.matching import is_2543
 from offhook.sip.message import Request, Response
 from offhook.sip.uri import Uri
 
@@ -61,7 +62,7 @@ class Dialog:
             invite.call_id,
             invite.to.with_tag(tag),
             invite.from_,
-            _contact(invite),
+            caller_target(invite),
             tuple([route.uri for route in invite.record_routes]),
             caller=False,
             remote_seq=invite.cseq.number,
@@ -129,6 +130,14 @@ class Dialog:
         if not self.routes or self.routes[0].param("lr") is not None:
             return self.target, self.routes
         return self.routes[0], (*self.routes[1:], self.target)
+
+
+def caller_target(invite: Request) -> Uri:
+    """Where the sender of an INVITE wants our requests. An RFC 2543 element need not give a Contact; then
+    it is the address in From. SipError 400 for any other without one."""
+    if invite.contact is None and is_2543(invite) and invite.from_.uri.is_sip:
+        return invite.from_.uri
+    return _contact(invite)
 
 
 def _contact(message: Request | Response) -> Uri:

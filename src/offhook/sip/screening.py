@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from offhook.sip.content import session_description
+from offhook.sip.content import SDP, session_description
 from offhook.sip.errors import SipError
 from offhook.sip.flow import DEFAULT_PORT
+from offhook.sip.headers import MediaType
 from offhook.sip.message import METHODS, Request
 
 ALLOWED: Final = (
@@ -44,6 +45,7 @@ def screen(request: Request, is_ours: IsOurs, supported: Iterable[str] = ()) -> 
         _extensions(request, supported)
         if request.method in ("INVITE", "UPDATE"):
             session_description(request)
+            _accepts_sdp(request)
     except SipError as error:
         return error
     return None
@@ -65,6 +67,13 @@ def _method(request: Request) -> None:
     if method in METHODS:
         raise SipError(405, headers=(allow_without(method),))
     raise SipError(501, headers=(("Allow", ALLOW),))
+
+
+def _accepts_sdp(request: Request) -> None:
+    """§8.2.3: who does not take SDP cannot have a call of us."""
+    accepted = request.headers.get_all("Accept")
+    if accepted and not any(MediaType.parse(one).accepts(SDP) for one in accepted):
+        raise SipError(406)
 
 
 def _extensions(request: Request, supported: Iterable[str]) -> None:

@@ -83,7 +83,7 @@ class Session:
             items.append(("Content-Type", content_type))
         if method != "UPDATE":
             return await self._exchange(method, items, body, None)
-        if self._offering and body:
+        if body and (self._offering or self._inviting is not None):
             raise SipError(491)
         self._offering = bool(body)
         try:
@@ -99,8 +99,7 @@ class Session:
         is acknowledged already). When the peer's re-INVITE crosses ours, ours is repeated after the pause
         of §14.1. Raises SipError as `request` does; a refusal leaves the session as it was."""
         for attempt in range(GLARE_ATTEMPTS):
-            async with asyncio.timeout(2 * self._core.timings.timeout):
-                await self._quiet.wait()
+            await self._until_quiet()
             self._must_live()
             response = await self._invite(body)
             if response.status != 491 or attempt == GLARE_ATTEMPTS - 1:
@@ -375,6 +374,15 @@ class Session:
     def _quieten(self) -> None:
         if not self._awaited and self._inviting is None:
             self._quiet.set()
+
+    async def _until_quiet(self) -> None:
+        """Wait until no INVITE is under way (§14.1). SipError 491 when one does not end."""
+        try:
+            async with asyncio.timeout(REINVITE_LIMIT + 2 * self._core.timings.timeout):
+                while not self._quiet.is_set():
+                    await self._quiet.wait()
+        except TimeoutError:
+            raise SipError(491) from None
 
     def _must_live(self) -> None:
         if self._over:

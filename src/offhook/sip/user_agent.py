@@ -16,7 +16,7 @@ from offhook.network import Address
 from offhook.sip.authentication import Login
 from offhook.sip.content import SDP
 from offhook.sip.core import Core
-from offhook.sip.dialog import key_of
+from offhook.sip.dialog import caller_target, key_of
 from offhook.sip.errors import MessageError, SipError
 from offhook.sip.exchange import Exchange
 from offhook.sip.flow import Flow, Lost, Received, TransportName, Wires, response_flow, stamp
@@ -307,9 +307,10 @@ class UserAgent:
             retry = str(self._core.rng.randrange(5, 30))
             self._refuse(request, flow, SipError(503, headers=(("Retry-After", retry),)))
             return
-        contact = request.contact
-        if contact is None or not contact.uri.is_sip:
-            self._refuse(request, flow, SipError(400, "Missing Contact"))
+        try:
+            caller_target(request)
+        except SipError as error:
+            self._refuse(request, flow, error)
             return
         transaction = self._core.layer.serve(request, response_flow(request, flow))
         self._core.answer(transaction, 100)
