@@ -204,6 +204,7 @@ async def test_a_desk_that_fails_is_a_500() -> None:
 # What is refused before anybody looks at it
 
 Header = tuple[str, str]
+TWO_VIAS = f"SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1;rport, SIP/2.0/UDP {SERVER};branch=z9hG4bK2"
 REFUSALS: list[tuple[str, str, str, list[Header], bytes, int, str]] = [
     ("hops", "INVITE", "", [("Max-Forwards", "0")], OFFER, 483, ""),
     ("extension", "INVITE", "", [("Require", "100rel, nothing")], OFFER, 420, "Unsupported"),
@@ -219,20 +220,12 @@ REFUSALS: list[tuple[str, str, str, list[Header], bytes, int, str]] = [
     ("type", "INVITE", "", [("Content-Type", "text/plain")], b"hello", 415, "Accept"),
     ("takes no SDP", "INVITE", "", [("Accept", "text/plain, text/html")], OFFER, 406, ""),
     ("nonsense to accept", "INVITE", "", [("Accept", "/")], OFFER, 400, ""),
-    ("body without a type", "INVITE", "", [("Content-Type", ""), ("X", "y")], OFFER, 400, ""),
-    (
-        "parts without SDP",
-        "INVITE",
-        "",
-        [("Content-Type", "multipart/mixed;boundary=x")],
-        b"--x--",
-        415,
-        "Accept",
-    ),
+    ("empty type", "INVITE", "", [("Content-Type", "")], OFFER, 400, ""),
+    ("no SDP", "INVITE", "", [("Content-Type", "multipart/mixed;boundary=x")], b"--x--", 415, "Accept"),
     ("parts without bounds", "INVITE", "", [("Content-Type", "multipart/mixed")], OFFER, 415, "Accept"),
     ("encoding", "INVITE", "", [("Content-Encoding", "gzip")], OFFER, 415, "Accept-Encoding"),
     ("no way back", "INVITE", "", [("Contact", "<tel:+1555>")], OFFER, 400, ""),
-    ("own via below", "INVITE", "", [("Via", "")], OFFER, 483, ""),
+    ("own via below", "INVITE", "", [("Via", TWO_VIAS)], OFFER, 483, ""),
 ]
 
 
@@ -248,11 +241,7 @@ def test_a_refusal_comes_with_its_reason(
         async with house() as h:
             call = h.phone.call()
             call.target = uri or call.target
-            given = [
-                (name, value or f"SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1;rport, SIP/2.0/UDP {SERVER};branch=z9")
-                for name, value in headers
-            ]
-            call.request(method, body, given)
+            call.request(method, body, headers)
             response = await h.phone.response(status)
             assert not says or says in response.headers
             assert response.to.tag is not None
