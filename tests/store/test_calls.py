@@ -91,3 +91,22 @@ async def test_a_call_id_is_taken_once(database: Database) -> None:
     with pytest.raises(Duplicate):
         async with database.transaction() as tx:
             await tx.calls.create(org, {"status": "queued"}, id="same")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("\0", "\ufffd"), ("\ud800", "?"), ("x" * 1_000_000, "x" * 1_000_000), (5, 5)]
+)
+async def test_a_call_is_kept_whatever_a_webhook_answered(
+    database: Database, text: object, kept: object
+) -> None:
+    org = await an_org(database)
+    document = {"assistantId": text, "assistant": {"name": text}}
+    async with database.transaction() as tx:
+        call = await tx.calls.begin(org, document, status="ringing", node="a")
+        assert await tx.calls.save(org, call.id, document, status="ended", ended_reason="assistant-not-found")
+        found = await tx.calls.get(org, call.id)
+        # It must not be in the way of the others either.
+        assert await tx.calls.list(org, equal={"squadId": "s"}) == []
+        assert await tx.calls.page(org, search="nothing") == ([], 0)
+    assert found is not None
+    assert found.document == {"assistantId": kept, "assistant": {"name": kept}}

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from urllib.parse import parse_qs
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from offhook.network import AddressGuard, NameNotFound, Outside
+from offhook.network import AddressGuard, AddressRefused, NameNotFound, Outside
 from offhook.store import IdMaker
 from offhook.webhooks import AskFailed, Client, Receiver
 from tests.network.servers import Heard, Server, always, client_tls, reply, server_tls, serving
@@ -144,7 +146,8 @@ async def test_an_unknown_name_is_dns(client: Client) -> None:
 @pytest.mark.parametrize(
     "url",
     ["ftp://x/", "file:///etc/passwd", "no url", "", "http://", "http://[::1", "//x", "http://169.254.169.254/",
-     "http://0x7f.1/", "http://x:99999/", "http://a b/", "javascript:alert(1)"],
+     "http://0x7f.1/", "http://x.invalid/\ud800", "http://\ud800/", "http://x\0/",
+     "http://x:99999/", "http://a b/", "javascript:alert(1)"],
 )  # fmt: skip
 async def test_a_url_that_may_not_be_reached_is_refused_by_policy(client: Client, url: str) -> None:
     assert (await failure(client, url)).kind == "refused-by-policy"
@@ -271,3 +274,48 @@ async def test_an_oauth_server_that_gives_no_token_is_a_credential_failure(
     assert caught.value.kind == "credential"
     assert "hush" not in str(caught.value)
     assert hook.connections == 0
+
+
+# -- whatever was typed -----------------------------------------------------------------------
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.text(st.characters(exclude_categories=[]), max_size=60).map(lambda text: "http://" + text),
+        st.from_regex(r"\Ahttps?://[^/]{0,20}(:\d{0,7})?(/.{0,20})?\Z"),
+    )
+)
+def test_any_text_for_a_url_is_refused_and_never_reached(url: str) -> None:
+    async def no_such_name(name: str) -> list[str]:
+        raise NameNotFound(name)
+
+    async def story() -> AskFailed:
+        outside = Outside(AddressGuard(resolver=no_such_name), tls=TLS)
+        # A literal address that is public would be connected to: names only, in this test.
+        outside.guard._check_address = refuse  # type: ignore[method-assign]
+        client = Client(outside.http, now=lambda: NOW, new_id=lambda: "i")
+        try:
+            return await failure(client, url)
+        finally:
+            await outside.aclose()
+
+    assert asyncio.run(story()).kind in ("refused-by-policy", "dns")
+
+
+TLS = client_tls()
+
+
+def refuse(host: str, address: object) -> None:
+    raise AddressRefused(host, "no addresses in this test")
+
+
+@pytest.mark.parametrize("token", ["line\nbreak", "\U0001f600"])
+async def test_a_credential_that_cannot_be_sent_is_named(client: Client, token: str) -> None:
+    async with serving(always(reply(200, b"{}"))) as server:
+        receiver = Receiver(server.url, authentication={"type": "bearer", "token": token})
+        with pytest.raises(AskFailed) as caught:
+            await client.ask(receiver, MESSAGE, 5)
+    assert caught.value.kind == "credential"
+    assert server.connections == 0

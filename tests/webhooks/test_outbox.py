@@ -401,3 +401,18 @@ async def test_an_empty_outbox_drains_at_once(make: MakeOutbox) -> None:
     assert await outbox.drain(10)
     async with serving(always(reply(200))):
         assert outbox.counters.attempts == 0
+
+
+@pytest.mark.parametrize(
+    "url", ["http://\ud800/", "http://a\0b/", "http://x.invalid/" + "\ud800", "", "http://[::1"]
+)
+async def test_a_url_that_is_none_is_kept_and_given_up_by_its_plan(
+    make: MakeOutbox, database: Database, url: str
+) -> None:
+    outbox = make()
+    await outbox.start()
+    await put(outbox, database, Receiver(url, backoff=BackoffPlan("fixed", 0, 1)), "a1")
+    assert await outbox.drain(10)
+    (row,) = await outbox.list(ORG, state="abandoned")
+    assert row.last_error is not None
+    assert row.last_error.startswith("refused-by-policy")

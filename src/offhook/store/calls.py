@@ -26,6 +26,16 @@ RANKS: Final[Mapping[str, int]] = {
 ENDED: Final = RANKS["ended"]
 
 
+def _id_or_none(value: object) -> str | None:
+    """What may be an id of ours. An assistantId can come out of a webhook's answer and be any text, also one
+    that PostgreSQL takes in no column."""
+    return (
+        value
+        if isinstance(value, str) and len(value) <= 64 and value.isascii() and value.isprintable()
+        else None
+    )
+
+
 class Calls(Repository):
     COLUMNS = {  # noqa: RUF012
         "id": "id",
@@ -36,7 +46,10 @@ class Calls(Repository):
     }
 
     def _columns(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        return {"assistant_id": document.get("assistantId"), "phone_number_id": document.get("phoneNumberId")}
+        return {
+            "assistant_id": _id_or_none(document.get("assistantId")),
+            "phone_number_id": _id_or_none(document.get("phoneNumberId")),
+        }
 
     async def create(self, org_id: str, document: Mapping[str, Any], *, id: str | None = None) -> Record:
         """A call that no node holds, for example a queued one; its status is the document's."""

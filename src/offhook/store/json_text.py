@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 
-_encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def dump_json(value: object) -> str:
-    """Compact JSON in ASCII. Raises ValueError for what is no JSON, as NaN."""
-    return _encoder.encode(value)
+    """Compact JSON. U+0000 and halves of surrogate pairs, which can come out of a webhook's answer, are
+    replaced: PostgreSQL stores them, but then cannot search any document of the table. Raises ValueError for
+    what is no JSON, as NaN."""
+    text = _encoder.encode(value)
+    if "\\u0000" in text:
+        text = _NUL.sub(r"\1\\ufffd", text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-8", "replace").decode()
+    return text

@@ -63,7 +63,7 @@ def failure_of(error: Exception) -> AskFailed:
             return AskFailed("tls", _first_line(cause))
     if isinstance(error, BodyTooLarge):
         return AskFailed("too-large", str(error))
-    if isinstance(error, (httpx2.UnsupportedProtocol, httpx2.InvalidURL)):
+    if isinstance(error, (httpx2.UnsupportedProtocol, httpx2.InvalidURL, UnicodeError)):
         return AskFailed("refused-by-policy", "the URL does not start with http:// or https:// and a host")
     if isinstance(error, (httpx2.TimeoutException, TimeoutError)):
         return AskFailed("timeout", "no answer in time")

@@ -256,7 +256,7 @@ class Outbox:
         delay = next_delay(
             attempts, plan=plan, status=failure.status, retry_after=failure.retry_after, rng=self._rng
         )
-        error = str(failure)[:500]
+        error = str(failure)[:500].encode("ascii", "replace").decode().replace("\0", "?")
         if delay is None:
             self.counters.abandoned += 1
             log.error(

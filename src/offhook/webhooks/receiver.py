@@ -19,6 +19,7 @@ MIN_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS = 1.0, 300.0
 Document = Mapping[str, Any]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+_UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
 _VALUE = re.compile(r"[\x20-\x7e\t]{0,8192}")
 
 OWN_HEADERS = frozenset(
@@ -67,12 +68,13 @@ class Receiver:
 
     @property
     def host(self) -> str:
-        """Host and port, by which attempts are counted; empty if the URL has none."""
+        """Host and port, by which attempts are counted, in printable ASCII; empty if the URL has none."""
         try:
             parts = urlsplit(self.url)
-            return f"{parts.hostname or ''}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+            host = f"{parts.hostname or ''}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
         except ValueError:
             return ""
+        return _UNPRINTABLE.sub("?", host[:300])
 
     def to_json(self) -> dict[str, Any]:
         """For the outbox. It holds secrets."""
