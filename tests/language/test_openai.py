@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx2
 import pytest
 
 from offhook.language.base import Finished, LanguageModel, ModelError, Reply, Text, ToolCall, ToolDefinition
@@ -271,6 +272,36 @@ async def test_openai_at_the_address_of_the_settings() -> None:
     assert (request.body["model"], request.body["reasoning_effort"]) == ("gpt-x", "low")
     assert "call" not in request.body
     assert "sk-1" not in repr(node)
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("gpt-4o", {"temperature": 0.5, "max_completion_tokens": 250}),
+        ("gpt-5-chat-latest", {"temperature": 0.5, "max_completion_tokens": 250}),
+        ("gpt-5-mini", {"max_completion_tokens": 250}),
+        ("o3", {"max_completion_tokens": 250}),
+    ],
+)
+async def test_what_openai_itself_takes_depends_on_the_model(name: str, sent: dict[str, object]) -> None:
+    requests: list[dict[str, Any]] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        assert request.url == "https://api.openai.com/v1/chat/completions"
+        requests.append(json.loads(request.content))
+        return httpx2.Response(200, content=b"".join(HELLO), headers={"Content-Type": "text/event-stream"})
+
+    async with outside() as reach:
+        await reach.aclose()
+        reach.http = httpx2.AsyncClient(transport=httpx2.MockTransport(handle))
+        made = LanguageModels(reach, ModelSettings(openai_api_key="sk-1")).model(
+            {"provider": "openai", "model": name}
+        )
+        assert [reply async for reply in made.respond(MESSAGES, ())][-1] == Finished("stop")
+    (body,) = requests
+    assert {
+        key: body[key] for key in ("temperature", "max_tokens", "max_completion_tokens") if key in body
+    } == sent
 
 
 async def test_openai_without_address_and_key_says_what_to_set() -> None:

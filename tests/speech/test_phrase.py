@@ -20,7 +20,7 @@ def test_a_short_phrase_is_one_piece() -> None:
     assert say(heard) == [b"".join(heard)]
 
 
-def test_a_long_one_is_cut_in_a_pause_after_six_seconds() -> None:
+def test_a_long_one_is_cut_in_a_pause() -> None:
     heard = [LOUD] * 310 + [SILENCE] * 15 + [LOUD] * 50
     pieces = say(heard)
     assert len(pieces) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,8 @@ from offhook.language.extractive import ExtractiveModel
 from offhook.language.openai import ChatServer, OpenAiModel, base_url
 from offhook.network.outside import Outside
 from offhook.speech.remote import CallContext, Settings, json_of, no_context
+
+_REASONING = re.compile(r"gpt-5(?!.*chat)|o\d")
 
 SERVED = ("vapi", "openai", "custom-llm")
 
@@ -63,13 +66,18 @@ class LanguageModels:
         extra = {}
         if chosen.get("reasoningEffort"):
             extra["reasoning_effort"] = chosen["reasoningEffort"]
+        model = str(chosen.get("model") or "")
+        # OpenAI's reasoning models refuse max_tokens and any temperature but their own; other servers of this
+        # API often know only max_tokens.
+        own = url is None
         return ChatServer(
             provider="openai",
-            model=str(chosen.get("model") or ""),
+            model=model,
             base_url=base_url(url or "https://api.openai.com/v1"),
             api_key=key,
-            temperature=_number(chosen, "temperature", 0.5),
+            temperature=None if own and _REASONING.match(model) else _number(chosen, "temperature", 0.5),
             max_tokens=int(_number(chosen, "maxTokens", 250)),
+            limit="max_completion_tokens" if own else "max_tokens",
             extra=extra,
         )
 

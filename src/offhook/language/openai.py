@@ -58,7 +58,8 @@ _FAILURES = (
 
 @dataclass(frozen=True, slots=True)
 class ChatServer:
-    """Where a model is and how it is asked. `timeout`: seconds until the first piece of a reply."""
+    """Where a model is and how it is asked. `timeout`: seconds until the first piece of a reply.
+    `temperature` None: the model's own. `limit`: what the server calls the most tokens of a reply."""
 
     provider: str
     model: str
@@ -66,8 +67,9 @@ class ChatServer:
     api_key: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float = 20.0
-    temperature: float = 0.5
+    temperature: float | None = 0.5
     max_tokens: int = 250
+    limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -155,10 +157,11 @@ class OpenAiModel:
             "messages": list(messages),
             "stream": True,
             "stream_options": {"include_usage": True},
-            "temperature": self._server.temperature,
-            "max_tokens": self._server.max_tokens,
+            self._server.limit: self._server.max_tokens,
             "extra_body": {**self._server.extra, **self._body()},
         }
+        if self._server.temperature is not None:
+            request["temperature"] = self._server.temperature
         if tools:
             request["tools"] = [_tool(tool) for tool in tools]
         return request

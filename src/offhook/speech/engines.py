@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from offhook.speech.jobs import WorkerFailed
 from offhook.speech.local import LocalTranscriber, LocalVoice, SpeechCache
 from offhook.speech.remote import CallContext, Remote, Settings, json_of, no_context
 from offhook.speech.workers import Workers
+
+log = logging.getLogger(__name__)
 
 SERVED: Mapping[Stage, tuple[str, ...]] = {
     "transcriber": ("vapi", "custom-transcriber"),
@@ -90,6 +93,9 @@ class SpeechEngines:
 
     def _transcriber(self, choice: Mapping[str, object], context: CallContext) -> Transcriber:
         if _provider(choice) == "vapi":
+            language = str(choice.get("language") or "en")
+            if not language.startswith("en"):
+                log.warning("the local transcriber hears English only, not %.20r", language)
             return LocalTranscriber(self.workers)
         return CustomTranscriber(Remote.of(choice, "transcriber"), self._outside, context)
 
