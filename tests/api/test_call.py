@@ -9,6 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from offhook.api.recording import recording_file
+from offhook.calls.recording import mono_path, stereo_path
+
 from .conftest import House, client_of
 from .test_phone_number import refused
 
@@ -137,6 +140,14 @@ async def test_a_link_without_its_signature(client: httpx2.AsyncClient, house: H
     recorded(house, call_id, "mono")
 
     assert (await client.get(f"/recording/{call_id}/mono?{query}")).status_code in (400, 404)
+
+
+def test_files_are_looked_for_where_calls_write_them(tmp_path: Path) -> None:
+    for path_of, kind in ((mono_path, "mono"), (stereo_path, "stereo")):
+        path_of(tmp_path, "call-1").write_bytes(WAV)
+
+        assert recording_file(tmp_path, "call-1", kind) == path_of(tmp_path, "call-1")
+    assert recording_file(tmp_path, "../call-1", "mono") is None
 
 
 async def test_no_recording_and_not_yet(client: httpx2.AsyncClient, house: House) -> None:

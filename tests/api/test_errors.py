@@ -72,6 +72,8 @@ async def test_an_unknown_path_and_method(client: httpx2.AsyncClient) -> None:
         (b"{", "the body is not valid JSON"),
         (b"\xff{}", "the body is not valid JSON"),
         (b'{"metadata": {"x": NaN}}', "the body is not valid JSON"),
+        (b'{"metadata": {"x": 1e999}}', "the body is not valid JSON"),
+        (b'{"metadata": {"x": ' + b"9" * 5000 + b"}}", "the body is not valid JSON"),
         (b"[" * 100_000, "the body is not valid JSON"),
         (b"[]", "the body must be a JSON object"),
         (b'"text"', "the body must be a JSON object"),
