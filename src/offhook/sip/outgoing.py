@@ -12,7 +12,7 @@ from offhook.sip.dialog import Dialog
 from offhook.sip.errors import SipError
 from offhook.sip.exchange import Build, InviteExchange
 from offhook.sip.flow import DEFAULT_PORT, Flow
-from offhook.sip.handler import Answer, SessionHandler
+from offhook.sip.handler import SessionHandler
 from offhook.sip.headers import Headers, NameAddr
 from offhook.sip.message import Request, Response
 from offhook.sip.sender import Sending, plain, replace_port
@@ -106,7 +106,7 @@ class OutgoingCall:
         session = Session(
             self._core,
             dialog,
-            self._handler if wanted else _NOBODY,
+            self._handler,
             flow=self._way_of(exchange, dialog),
             contact=self._contact,
             login=self._login,
@@ -116,7 +116,7 @@ class OutgoingCall:
             self.answer = response
             self._session = session
         else:
-            session.bye()
+            session.bye()  # from now on its handler hears nothing of it
 
     def _way_of(self, exchange: InviteExchange, dialog: Dialog) -> Flow | None:
         """Where the INVITE went, if the Contact of the answer is there too."""
@@ -166,28 +166,3 @@ def builder(
         return Request(method, target, Headers(items), body)
 
     return build
-
-
-class _Nobody:
-    """The handler of a session that is hung up on at once."""
-
-    def acknowledged(self, body: bytes) -> None:
-        return
-
-    def unacknowledged(self) -> None:
-        return
-
-    def hung_up(self, request: Request) -> None:
-        return
-
-    def reoffered(self, offer: bytes | None) -> bytes:
-        raise SipError(488)
-
-    def requested(self, request: Request) -> Answer | None:
-        return None
-
-    def gone(self, reason: str) -> None:
-        return
-
-
-_NOBODY = _Nobody()
