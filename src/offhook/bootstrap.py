@@ -4,11 +4,37 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from offhook import demo
 from offhook.settings import Settings
 from offhook.store import Database
+
+DEMO_USER: Final = "demo"
+
+DEMO_ASSISTANT: Final[dict[str, Any]] = {
+    "name": "Harbor Dental",
+    "firstMessage": "Hello, this is Harbor Dental. How can I help you?",
+    "endCallMessage": "Thank you for calling Harbor Dental. Goodbye!",
+    "model": {
+        "provider": "vapi",
+        "messages": [
+            {
+                "role": "system",
+                "content": (
+                    "You are the friendly receptionist of Harbor Dental. Keep answers short.\n"
+                    "\n"
+                    "- Opening hours: we are open Monday to Friday from eight to six.\n"
+                    "- Address: we are at twelve Harbor Street, next to the old lighthouse.\n"
+                    "- Price of a cleaning: a cleaning costs ninety dollars.\n"
+                    "- Insurance: we accept most dental insurance plans.\n"
+                    "- Appointments: appointments can be booked on our website or by phone.\n"
+                    "- Parking: there is free parking behind the house.\n"
+                ),
+            }
+        ],
+        "tools": [{"type": "endCall"}],
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +60,7 @@ async def first_start(database: Database, settings: Settings) -> FirstStart:
         if orgs:
             if configured and await tx.keys.org_of(configured) is None:
                 await tx.keys.create(orgs[0].id, configured, tag="private", name="OFFHOOK_API_KEY")
-            number = await tx.phone_numbers.by_sip_user(demo.NUMBER_USER)
+            number = await tx.phone_numbers.by_sip_user(DEMO_USER)
             return FirstStart(None, None if number is None else str(number.document.get("sipUri")))
         document: dict[str, Any] = {"name": "Offhook"}
         if settings.org_server_url:
@@ -42,8 +68,8 @@ async def first_start(database: Database, settings: Settings) -> FirstStart:
         org = await tx.orgs.create(document)
         key = configured or new_key()
         await tx.keys.create(org.id, key, tag="private", name="first key")
-        assistant = await tx.assistants.create(org.id, demo.ASSISTANT)
-        sip_uri = f"sip:{demo.NUMBER_USER}@{settings.sip_host}"
+        assistant = await tx.assistants.create(org.id, DEMO_ASSISTANT)
+        sip_uri = f"sip:{DEMO_USER}@{settings.sip_host}"
         await tx.phone_numbers.create(
             org.id,
             {

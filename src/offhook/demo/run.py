@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from offhook import demo
+from offhook.bootstrap import DEMO_USER
 from offhook.demo.conversation import Told, problems
 from offhook.demo.sink import receiving
 from offhook.network import Address
@@ -35,7 +36,7 @@ async def hold(say: Say) -> list[str]:
         settings = _settings(folder, url)
         say(f"Starting Offhook (data in {folder}) ...")
         async with running_node(settings) as node:
-            target = f"sip:{demo.NUMBER_USER}@127.0.0.1:{node.sip.port}"
+            target = f"sip:{DEMO_USER}@127.0.0.1:{node.sip.port}"
             say(f"Calling {target}\n")
             async with open_line(target, user="caller", name="Demo Caller") as line:
                 phone = PhoneCall(line.media, line.remote.host)
