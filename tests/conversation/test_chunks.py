@@ -53,6 +53,17 @@ def test_a_full_stop_waits_for_what_follows_it() -> None:
     assert chunker.flush() is None
 
 
+def test_in_a_hurry_the_next_piece_may_end_at_a_comma() -> None:
+    chunker = Chunker(ChunkPlan(min_characters=10))
+    assert chunker.feed("On weekdays, ") == []
+    chunker.hurry()
+    assert chunker.feed("that is from Monday, we open at 9,30 and, ") == ["On weekdays,"]
+    assert chunker.flush() == "that is from Monday, we open at 9,30 and,"
+    strict = Chunker(ChunkPlan(min_characters=1, boundaries=frozenset(".")))
+    strict.hurry()
+    assert strict.feed("One, two, three") == []
+
+
 @given(st.text(alphabet="ab .!?,;:\nD1r", max_size=400), st.lists(st.integers(1, 9), max_size=50))
 @settings(max_examples=200, deadline=None)
 def test_nothing_is_lost_or_long_however_the_tokens_fall(text: str, sizes: list[int]) -> None:

@@ -166,6 +166,17 @@ async def test_sentences_are_made_while_others_play() -> None:
 
 
 @plays
+async def test_a_model_that_writes_slowly_is_spoken_from_its_first_comma_on() -> None:
+    text = "On weekdays from Monday to Friday, we are open from nine o'clock in the morning."
+    async with on_stage(model=ScriptedModel([text], per_token=0.1)) as stage:
+        await greeted(stage)
+        await stage.caller.says("When are you open?")
+        await stage.caller.hears_the_end()
+        assert stage.voice.spoken[-2:] == [text[:34], text[35:]]
+        assert stage.lines[-1] == f"AI: {text}"
+
+
+@plays
 async def test_utterances_merge_when_the_caller_goes_on_before_the_reply() -> None:
     async with on_stage(["Booked."]) as stage:
         await greeted(stage)

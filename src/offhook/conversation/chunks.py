@@ -36,13 +36,14 @@ class ChunkPlan:
 class Chunker:
     """`feed` tokens, get pieces as they become whole; `flush` gives what is left."""
 
-    __slots__ = ("_boundaries", "_buffer", "_least", "_scanned")
+    __slots__ = ("_boundaries", "_buffer", "_hurried", "_least", "_scanned")
 
     def __init__(self, plan: ChunkPlan) -> None:
         self._boundaries = plan.boundaries
         self._least = plan.min_characters if plan.enabled else 1
         self._buffer = ""
         self._scanned = 0  # no boundary before this position
+        self._hurried = False
 
     def feed(self, text: str) -> list[str]:
         self._buffer += text
@@ -51,7 +52,13 @@ class Chunker:
             pieces.append(self._buffer[:end].strip())
             self._buffer = self._buffer[end:].lstrip()
             self._scanned = 0
+            self._hurried = False
         return [piece for piece in pieces if piece]
+
+    def hurry(self) -> None:
+        """The caller waits: the next piece may end at a comma, too, unless the boundaries are the owner's."""
+        if self._boundaries == SENTENCE_BOUNDARIES and not self._hurried:
+            self._hurried, self._scanned = True, 0
 
     def flush(self) -> str | None:
         rest, self._buffer, self._scanned = self._buffer.strip(), "", 0
@@ -79,7 +86,9 @@ class Chunker:
         character = buffer[index]
         if character == "\n":
             return bool(buffer[:index].strip())
-        if character not in self._boundaries or index + 1 < self._least:
+        if index + 1 < self._least:
+            return False
+        if character not in self._boundaries and not (self._hurried and character in ",，、"):
             return False
         if character in _NEEDS_NO_SPACE:
             return True

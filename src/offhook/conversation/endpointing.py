@@ -36,6 +36,7 @@ _OPEN_ENDS = _set(
 )
 # Words that end a phrase as often as they open one: not enough alone.
 _OFTEN_CLOSED = _set("that this these those it you well in on so about is are was do does did can will")
+_NEVER_LAST = _set("um uh er erm and or but because the a an my")
 _OPEN_PHRASES = re.compile(
     r"(?:would like to|want to|going to|need to|have to|trying to|looking for|wondering if|such as|"
     r"for example|my number is|my name is|it is|that is|how about|what about)$"
@@ -92,11 +93,14 @@ class StartSpeakingPlan:
 
 def ending_of(text: str) -> Literal["number", "punctuation", "open"]:
     """What a transcript ends with. A number counts before its punctuation: transcribers put a full stop after
-    the first half of a telephone number."""
+    the first half of a telephone number. So does a word that leaves a phrase open ("I would like to, um.")
+    before a full stop: transcribers of whole phrases set one at every pause."""
     stripped = text.rstrip(_TRAILING)
     words = words_of(stripped)
     if words and (words[-1].isdigit() or words[-1] in _NUMBER_WORDS):
         return "number"
+    if words and words[-1] in _NEVER_LAST and not stripped.endswith(("?", "!")):
+        return "open"
     return "punctuation" if stripped.endswith(_SENTENCE_END) and not stripped.endswith("...") else "open"
 
 

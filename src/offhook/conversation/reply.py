@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 MODEL_PATIENCE = 20.0
 """Seconds to wait for a model's next output."""
+HURRY_SECONDS = 0.25
+"""A model that has written for so long and not finished a sentence is spoken from the next comma on."""
 MOST_ROUNDS = 8
 """How often the model may call tools before it has to answer."""
 
@@ -59,6 +61,7 @@ class Reply:
         """`previous`: a reply that still acts; its tools are waited for."""
         self.marks = Marks()
         self.measured = False
+        self._writes_since: float | None = None
         self.utterances: list[Utterance] = []
         self.done = False
         self.acting = False
@@ -185,6 +188,8 @@ class Reply:
     def _take(self, item: Output, utterance: Utterance, chunker: Chunker, calls: list[ToolCall]) -> None:
         if isinstance(item, Text):
             self._tell(item.text)
+            if self.marks.first_piece is None:
+                self._hurry(chunker)
             for piece in chunker.feed(item.text):
                 self._say(utterance, piece)
         elif isinstance(item, ToolCall):
@@ -192,6 +197,13 @@ class Reply:
             self._tell(call_to_wire(item))
         elif isinstance(item, Finished) and item.prompt_tokens is not None:
             self._stage.tell(ModelUsed(item.prompt_tokens, item.completion_tokens or 0))
+
+    def _hurry(self, chunker: Chunker) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._writes_since is None:
+            self._writes_since = now
+        elif now - self._writes_since > HURRY_SECONDS:
+            chunker.hurry()
 
     def _say(self, utterance: Utterance, piece: str) -> None:
         if self.marks.first_piece is None:
