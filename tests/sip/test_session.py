@@ -469,6 +469,43 @@ async def test_a_peer_that_moves_is_followed() -> None:
 
 
 @story
+async def test_in_a_call_that_we_placed_our_repeated_reinvite_waits_longer() -> None:
+    async with house() as h:
+        placed, recorder = h.dial()
+        invite = await h.phone.request("INVITE")
+        h.phone.reply(invite, 200, body=ANSWER)
+        session = await placed.wait()
+        await h.phone.request("ACK")
+        pending = asyncio.create_task(session.reinvite(HELD))
+        crossed = await h.phone.request("INVITE")
+        h.phone.reply(crossed, 491)
+        await h.phone.request("ACK")
+        now = asyncio.get_running_loop().time()
+        again = await h.phone.request("INVITE")
+        assert 2.1 <= asyncio.get_running_loop().time() - now <= 4.1
+        h.phone.reply(again, 200, body=ANSWER)
+        assert (await pending).status == 200
+        callee = ScriptedCall.of(h.phone, invite)
+        callee.invite(HELD)
+        assert (await h.phone.response(200)).body == ANSWER
+        callee.ack()
+        assert recorder.events == [("reoffered", HELD)]
+
+
+@story
+async def test_a_reinvite_that_is_refused_with_491_for_ever_is_given_up() -> None:
+    async with house() as h:
+        call = h.phone.call()
+        await call.connected()
+        await asyncio.sleep(1)
+        pending = asyncio.create_task(h.desk.session.reinvite(HELD))
+        for _ in range(4):
+            h.phone.reply(await h.phone.request("INVITE"), 491)
+        assert (await pending).status == 491
+        assert not h.desk.session.closed.is_set()
+
+
+@story
 async def test_two_reinvites_of_ours_go_one_after_the_other() -> None:
     async with house() as h:
         call = h.phone.call()

@@ -261,6 +261,14 @@ async def test_a_large_request_goes_over_udp_when_it_does_not() -> None:
     await callee.close()
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_name_is_looked_up(transport: str) -> None:
+    host = "::" if has_ipv6() else "127.0.0.1"
+    async with agent_on(host) as (_, _, address, _), agent_on(host) as (caller, _, _, _):
+        uri = Uri.parse(f"sip:a@localhost:{address.port};transport={transport}")
+        assert (await caller.request("OPTIONS", uri, from_=ME)).status == 200
+
+
 async def test_a_refused_connection_is_a_503() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -381,6 +389,27 @@ async def test_sipp_places_calls(transport: str, tmp_path: Any) -> None:
         assert desk.recorder.events.count("hung up") == 20
         assert len(desk.invitations) == 20
         assert agent.dialogs == 0
+
+
+@pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp is not installed (sip-tester)")
+async def test_sipp_takes_our_calls(tmp_path: Any) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    sipp = asyncio.create_task(
+        run(
+            "sipp", "-sn", "uas", "-m", "10", "-nostdin", "-i", "127.0.0.1", "-p", str(port),
+            "-mp", "36010", "-timeout", "15", "-trace_err", "-error_file", str(tmp_path / "errors"),
+        )
+    )  # fmt: skip
+    async with agent_on() as (caller, _, _, _):
+        for _ in range(10):
+            uri = Uri.parse(f"sip:a@127.0.0.1:{port}")
+            session = await caller.invite(uri, from_=ME, body=OFFER, handler=Recorder()).wait()
+            session.bye()
+            await session.closed.wait()
+    status, output = await sipp
+    assert status == 0, output[-2000:]
 
 
 @pytest.mark.skipif(shutil.which("sipsak") is None, reason="sipsak is not installed")

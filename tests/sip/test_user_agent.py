@@ -77,6 +77,18 @@ async def test_an_invite_gets_100_at_once_180_and_200_when_the_desk_says_so() ->
 
 
 @story
+async def test_provisional_and_final_statuses_are_not_confused() -> None:
+    async with house(silent) as h:
+        call = h.phone.call()
+        call.invite()
+        await h.phone.response(100)
+        with pytest.raises(ValueError, match="200"):
+            h.desk.invitations[0].provisional(200)
+        with pytest.raises(ValueError, match="180"):
+            h.desk.invitations[0].reject(180)
+
+
+@story
 async def test_a_repeated_invite_gets_the_last_response_and_disturbs_nobody() -> None:
     async with house(ringing) as h:
         call = h.phone.call()
@@ -678,6 +690,84 @@ async def test_without_credentials_a_challenge_is_a_refusal() -> None:
         with pytest.raises(SipError) as error:
             await call.wait()
         assert error.value.status == 401
+
+
+@pytest.mark.parametrize("header", ["Basic realm=x", "Digest", 'Digest realm="r", nonce="n", algorithm=FOO'])
+def test_a_challenge_that_cannot_be_answered_is_a_refusal(header: str) -> None:
+    async def run() -> None:
+        async with house() as h:
+            call, _ = h.dial(credentials=("ann", "secret"))
+            invite = await h.phone.request("INVITE")
+            h.phone.reply(invite, 407, headers=[("Proxy-Authenticate", header)])
+            with pytest.raises(SipError) as error:
+                await call.wait()
+            assert error.value.status == 407
+
+    run_virtual(run())
+
+
+@story
+async def test_a_call_goes_where_it_is_told_to_whatever_its_uri() -> None:
+    async with house() as h:
+        uri = Uri.parse("sip:ann@elsewhere.example")
+        recorder = Recorder()
+        call = h.agent.invite(
+            uri, from_=ME, body=OFFER, handler=recorder, via=Address("10.0.0.1", 5060), ring_limit=30
+        )
+        invite = await h.phone.request("INVITE")
+        assert str(invite.uri) == "sip:ann@elsewhere.example"
+        h.phone.reply(invite, 200, body=ANSWER, headers=[("Contact", "<sip:ann@10.9.9.9>")])
+        session = await call.wait()
+        session.bye()
+        h.phone.reply(await h.phone.request("BYE"), 200)
+        await session.closed.wait()
+
+
+@story
+async def test_a_call_whose_way_is_still_looked_for_can_be_taken_back() -> None:
+    async def resolve(host: str, port: int, transport: str) -> Address:
+        await asyncio.sleep(4)
+        return Address("10.0.0.1", 5060)
+
+    async with house(resolve=resolve) as h:
+        call = h.agent.invite(Uri.parse("sip:a@slow.example"), from_=ME, body=OFFER, handler=Recorder())
+        await asyncio.sleep(1)
+        call.cancel()
+        with pytest.raises(SipError) as error:
+            await call.wait()
+        assert error.value.status == 487
+        await h.settle()
+        assert h.phone.heard == []
+
+
+@story
+async def test_a_name_that_takes_too_long_is_a_503() -> None:
+    async def resolve(host: str, port: int, transport: str) -> Address:
+        await asyncio.sleep(1000)
+        return Address("10.0.0.1", 5060)
+
+    async with house(resolve=resolve) as h:
+        with pytest.raises(SipError) as error:
+            await h.agent.request("OPTIONS", Uri.parse("sip:a@slow.example"), from_=ME)
+        assert error.value.status == 503
+
+
+@story
+async def test_a_session_whose_next_hop_is_lost_is_gone() -> None:
+    async def resolve(host: str, port: int, transport: str) -> Address:
+        raise OSError("no such host")
+
+    async with house(resolve=resolve) as h:
+        call = h.phone.call()
+        call.invite(headers=[("Record-Route", "<sip:edge.example;lr>")])
+        await call.answered()
+        call.ack()
+        await asyncio.sleep(1)
+        with pytest.raises(SipError) as error:
+            await h.desk.session.request("INFO")
+        assert error.value.status == 503
+        assert h.desk.recorder.events[-1] == ("gone", "transport failed")
+        assert h.desk.session.closed.is_set()
 
 
 @story
