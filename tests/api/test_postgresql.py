@@ -1,0 +1,40 @@
+"""The same routes over PostgreSQL, where it could answer differently."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.store.databases import cluster, postgres_url
+
+from .conftest import OTHER_KEY, client_of, open_house
+from .test_phone_number import created, refused
+
+__all__ = ["cluster", "postgres_url"]
+
+
+async def test_numbers_over_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    async with (
+        open_house(tmp_path, database_url=postgres_url) as house,
+        client_of(house) as client,
+        client_of(house, OTHER_KEY) as other,
+    ):
+        metadata = {"name": "Ünïcode ☎ \u2028", "numbers": [1, 1.5, 10**25, -0.0, True, None]}
+        assistant = await created(client, "/assistant", name="Ann", metadata=metadata)
+        made = await created(client, sipUri="sip:Desk@a.example", assistantId=assistant["id"])
+        await created(client, name="Lobby 100%")
+
+        taken = await other.post("/phone-number", json={"provider": "vapi", "sipUri": "sip:DESK@b.example"})
+        after = await other.get("/phone-number")
+        page = (await client.get("/v2/phone-number", params={"search": "100%", "limit": 1})).json()
+        changed = await client.patch(f"/phone-number/{made['id']}", json={"assistantId": None})
+        foreign = await other.delete(f"/phone-number/{made['id']}")
+        nul = await client.get("/phone-number/%00")
+        deleted = await client.delete(f"/phone-number/{made['id']}")
+
+        assert assistant["metadata"] == metadata
+        assert await refused(taken) == "sipUri is taken already"
+        assert after.json() == []
+        assert [number["name"] for number in page["results"]] == ["Lobby 100%"]
+        assert changed.json()["assistantId"] is None
+        assert foreign.status_code == nul.status_code == 404
+        assert deleted.json() == changed.json()
