@@ -148,8 +148,8 @@ async def test_cancel_before_anything_but_100() -> None:
         call.invite()
         await h.phone.response(100)
         call.cancel()
-        await h.phone.response(200)
-        await h.phone.response(487)
+        accepted = await h.phone.response(200)
+        assert (await h.phone.response(487)).to.tag == accepted.to.tag
         call.ack(branch=call.invite_branch)
         assert h.desk.cancelled == 1
         await h.settle()

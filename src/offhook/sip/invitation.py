@@ -55,8 +55,8 @@ class Invitation:
         self._on_finished = on_finished
         self._transaction = transaction
         self._flow = flow
-        self._tag = core.new_tag()
-        self._dialog = Dialog.accepting(request, self._tag)
+        self.tag = core.new_tag()
+        self._dialog = Dialog.accepting(request, self.tag)
         self._contact = request.uri.user or ""
         self._repeating: asyncio.TimerHandle | None = None
         self._deadline = core.later(ANSWER_WITHIN, self._unanswered)
@@ -104,7 +104,7 @@ class Invitation:
         if not 300 <= status < 700:
             raise ValueError(f"{status} refuses nothing")
         self._finish()
-        self._core.answer(self._transaction, status, reason, to_tag=self._tag, headers=headers)
+        self._core.answer(self._transaction, status, reason, to_tag=self.tag, headers=headers)
 
     # From the user agent
 
@@ -137,7 +137,7 @@ class Invitation:
         items = [("Contact", contact), ("Allow", ALLOW), *headers]
         if body:
             items.append(("Content-Type", SDP))
-        self._core.answer(self._transaction, status, reason, to_tag=self._tag, headers=items, body=body)
+        self._core.answer(self._transaction, status, reason, to_tag=self.tag, headers=items, body=body)
 
     def _repeat_later(self) -> None:
         if self._repeating is not None:
@@ -162,7 +162,7 @@ class Invitation:
         if self.finished:
             return
         self._finish()
-        self._core.answer(self._transaction, status, to_tag=self._tag)
+        self._core.answer(self._transaction, status, to_tag=self.tag)
         if self.on_cancelled is not None:
             self.on_cancelled()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from offhook.sip.content import SDP, session_description
@@ -35,14 +35,14 @@ def allow_without(method: str) -> tuple[str, str]:
     return "Allow", ", ".join([name for name in ALLOWED if name != method])
 
 
-def screen(request: Request, is_ours: IsOurs, supported: Iterable[str] = ()) -> SipError | None:
+def screen(request: Request, is_ours: IsOurs) -> SipError | None:
     """The refusal of a request (never an ACK or CANCEL), None when it may go on."""
     try:
         _hops(request, is_ours)
         _method(request)
         if not request.uri.is_sip:
             raise SipError(416)
-        _extensions(request, supported)
+        _extensions(request)
         if request.method in ("INVITE", "UPDATE"):
             session_description(request)
             _accepts_sdp(request)
@@ -76,11 +76,8 @@ def _accepts_sdp(request: Request) -> None:
         raise SipError(406)
 
 
-def _extensions(request: Request, supported: Iterable[str]) -> None:
+def _extensions(request: Request) -> None:
+    """We have none of the extensions that a peer could insist on."""
     required = request.headers.get_all("Require")
-    if not required:
-        return
-    known = {name.lower() for name in supported}
-    unknown = [name for name in required if name.lower() not in known]
-    if unknown:
-        raise SipError(420, headers=(("Unsupported", ", ".join(unknown)),))
+    if required:
+        raise SipError(420, headers=(("Unsupported", ", ".join(required)),))

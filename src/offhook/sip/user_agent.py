@@ -273,9 +273,10 @@ class UserAgent:
         if invite is None:
             self._refuse(request, flow, SipError(481))
             return
-        transaction = self._core.layer.serve(request, response_flow(request, flow))
-        self._core.answer(transaction, 200, to_tag=invite.to_tag or self._stateless_tag(request))
         found = self._invitations.get(invite.key)
+        tag = invite.to_tag if found is None else found.tag
+        transaction = self._core.layer.serve(request, response_flow(request, flow))
+        self._core.answer(transaction, 200, to_tag=tag or self._stateless_tag(request))
         if found is not None:
             found.cancelled()
 
