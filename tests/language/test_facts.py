@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,14 @@ def test_only_instructions_hold_no_facts() -> None:
 
 def test_the_number_of_facts_is_bounded() -> None:
     assert len(spoken("\n".join(f"- We sell item {n}." for n in range(3 * MOST_FACTS)))) == MOST_FACTS
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece", ["Dr. A. ", "a: ", "555-", "[ ", "If they ask about a, ", "Q: a A: ", "a-", "1. "]
+)
+def test_a_message_made_to_be_slow_is_read_as_fast_as_any(piece: str) -> None:
+    read(piece * (100_000 // len(piece)))
 
 
 @given(st.text(max_size=400) | st.text("ab .:-*#[]QA?\n", max_size=200))

@@ -42,6 +42,7 @@ _RECEPTION = stems("reception receptionist front desk operator main general")
 _FAREWELL = "Thank you for calling. Goodbye!"
 _MOST_OFFERED = 3
 _TOO_SHORT = 2
+_LONGEST_UTTERANCE = 2000
 
 _WORDS = re.compile(r"\S+\s*")
 _DESTINATIONS = re.compile(r"Destinations: (?P<all>.*)", re.S)
@@ -96,7 +97,7 @@ class _Turn:
             return self._greeting()
         if last.get("role") == "tool":
             return _content(last)[:400] or MORE
-        text = _content(last)
+        text = _content(last)[:_LONGEST_UTTERANCE]
         return self._respond(text, intent_of(text))
 
     def _respond(self, text: str, intent: Intent) -> str | ToolCall:

@@ -12,6 +12,7 @@ LONGEST_SYSTEM_MESSAGE = 100_000
 MOST_FACTS = 1000
 _LONGEST_SPOKEN = 400
 _LONGEST_KEY_WORDS = 7
+_LONGEST_ABBREVIATION = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +235,7 @@ def sentences(text: str) -> list[str]:
     found: list[str] = []
     start = 0
     for match in _SENTENCE_END.finditer(text):
-        if not _ABBREVIATION.search(text[start : match.start()]):
+        if not _ABBREVIATION.search(text[max(start, match.start() - _LONGEST_ABBREVIATION) : match.start()]):
             found.append(text[start : match.start()].strip())
             start = match.end()
     found.append(text[start:].strip())

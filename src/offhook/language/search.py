@@ -8,7 +8,7 @@ price of a cleaning."""
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 
 from offhook.language.facts import Fact
@@ -16,6 +16,7 @@ from offhook.language.words import SOFT, alike, concepts_of, is_concept_word, st
 
 THRESHOLD = 0.55
 MOST_ANSWERS = 3
+_MOST_WORDS = 24
 _FUZZY = 0.8
 _HEADING = 0.9
 _SOFT_WEIGHT = 0.3
@@ -42,10 +43,19 @@ class Index:
 
     def __init__(self, facts: Sequence[Fact]) -> None:
         self._facts = facts
-        counts = Counter(key for fact in facts for key in fact.keys | fact.heading)
         self._rarest = math.log(1 + max(len(facts), 1))
-        self._weights = {key: math.log(1 + len(facts) / count) for key, count in counts.items()}
-        self._concept_counts = Counter(concept for fact in facts for concept in fact.concepts | fact.topics)
+        self._places: dict[str, dict[int, float]] = {}
+        self._about: dict[str, set[int]] = {}
+        for number, fact in enumerate(facts):
+            for key in fact.heading:
+                self._places.setdefault(key, {})[number] = _HEADING
+            for key in fact.keys:
+                self._places.setdefault(key, {})[number] = 1.0
+            for concept in fact.concepts | fact.topics:
+                self._about.setdefault(concept, set()).add(number)
+        self._by_start: dict[str, list[str]] = {}
+        for key in self._places:
+            self._by_start.setdefault(key[0], []).append(key)
 
     @property
     def concepts(self) -> list[str]:
@@ -60,41 +70,48 @@ class Index:
     def answer(self, question: str) -> list[Fact]:
         """The facts that answer it, in the order of the message; none if none does well enough."""
         wanted, concepts = _asked(question)
-        if not wanted and not concepts:
-            return []
-        shares = [self._share(fact, wanted, concepts) for fact in self._facts]
-        if max(shares, default=0.0) < THRESHOLD:
-            return []
         scored = [
-            (share + _NAMED * bool(concepts & fact.topics), fact)
-            for share, fact in zip(shares, self._facts, strict=True)
+            (share + _NAMED * bool(concepts & self._facts[number].topics), number)
+            for number, share in sorted(self._shares(wanted, concepts).items())
             if share >= THRESHOLD
         ]
-        best = max(score for score, _ in scored)
-        return [fact for score, fact in scored if score >= best * _SAME][:MOST_ANSWERS]
+        best = max((score for score, _ in scored), default=0.0)
+        return [self._facts[number] for score, number in scored if score >= best * _SAME][:MOST_ANSWERS]
 
-    def _share(self, fact: Fact, wanted: Sequence[str], concepts: set[str]) -> float:
-        """The share of the question's weight that the fact has."""
-        total = had = 0.0
+    def _shares(self, wanted: Sequence[str], concepts: set[str]) -> dict[int, float]:
+        """The share of the question's weight that each fact has, of those that have any."""
+        total = 0.0
+        had: defaultdict[int, float] = defaultdict(float)
         for each in wanted:
-            weight = self._weight(each)
+            places, weight = self._find(each)
             total += weight
-            had += weight * _match(each, fact)
+            for number, credit in places.items():
+                had[number] += weight * credit
         for concept in concepts:
-            weight = math.log(1 + len(self._facts) / max(self._concept_counts[concept], 1))
+            about = self._about.get(concept, set())
+            weight = self._weight(len(about))
             total += weight
-            had += weight * (concept in fact.concepts or concept in fact.topics)
-        return had / total if total else 0.0
+            for number in about:
+                had[number] += weight
+        return {number: weight / total for number, weight in had.items()}
 
-    def _weight(self, each: str) -> float:
+    def _find(self, each: str) -> tuple[dict[int, float], float]:
+        """The facts with this word, each with how surely, and the word's weight. Only a word that is nowhere
+        is taken for a misheard one."""
         if each in SOFT:
-            return self._rarest * _SOFT_WEIGHT
-        known = self._weights.get(each)
-        if known is None:
-            known = max(
-                (self._weights[key] for key in self._weights if alike(each, key)), default=self._rarest
-            )
-        return known
+            return self._places.get(each, {}), self._rarest * _SOFT_WEIGHT
+        if each in self._places:
+            return self._places[each], self._weight(len(self._places[each]))
+        places: dict[int, float] = {}
+        for key in self._by_start.get(each[0], ()):
+            if alike(each, key):
+                for number, credit in self._places[key].items():
+                    places[number] = max(places.get(number, 0.0), credit * _FUZZY)
+        return places, self._weight(len(places))
+
+    def _weight(self, count: int) -> float:
+        """What is found in `count` of the facts; what is found in none weighs as the rarest."""
+        return math.log(1 + len(self._facts) / count) if count else self._rarest
 
 
 def _asked(question: str) -> tuple[list[str], set[str]]:
@@ -106,16 +123,4 @@ def _asked(question: str) -> tuple[list[str], set[str]]:
     rest = [each for each in found if not is_concept_word(each) and each != _WHERE]
     if _WHERE in found and not rest and not concepts:
         concepts.add("address")  # "where are you?", but not "where can I park?"
-    return rest, concepts
-
-
-def _match(each: str, fact: Fact) -> float:
-    if each in fact.keys:
-        return 1.0
-    if each in fact.heading:
-        return _HEADING
-    if any(alike(each, key) for key in fact.keys):
-        return _FUZZY
-    if any(alike(each, key) for key in fact.heading):
-        return _FUZZY * _HEADING
-    return 0.0
+    return rest[:_MOST_WORDS], concepts

@@ -161,9 +161,10 @@ def alike(a: str, b: str) -> bool:
     if a == b:
         return True
     shorter = min(len(a), len(b))
-    if shorter < 4 or a[0] != b[0] or a.isdigit() or b.isdigit():
+    most = 2 if shorter >= 7 else 1
+    if shorter < 4 or a[0] != b[0] or abs(len(a) - len(b)) > most or a.isdigit() or b.isdigit():
         return False
-    return distance(a, b, 2 if shorter >= 7 else 1) <= (2 if shorter >= 7 else 1)
+    return distance(a, b, most) <= most
 
 
 @functools.lru_cache(maxsize=16384)
