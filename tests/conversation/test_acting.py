@@ -549,3 +549,82 @@ async def test_an_audio_file_as_first_message_is_replaced_by_the_model_s_words()
     async with on_stage(["Welcome!"], assistant={"firstMessage": "https://example.com/hello.mp3"}) as stage:
         await stage.caller.hears_the_end()
         assert stage.lines == ["AI: Welcome!"]
+
+
+@plays
+async def test_a_transfer_to_an_assistant_is_announced_and_keeps_the_history() -> None:
+    place, engines = sales()
+    assert isinstance(engines.model, ScriptedModel)
+    assert isinstance(engines.transcriber, ScriptedTranscriber)
+    tool = {"type": "transferCall", "destinations": [{"type": "assistant", "assistantName": "Sales"}]}
+    document = with_tools(tool)
+    document["model"]["messages"] = [{"role": "system", "content": "You are at the desk."}]
+    call = ToolCall("c1", "transferCall", {"destination": "Sales"})
+    async with on_stage([[call]], assistant=document, world=place, others=[engines]) as stage:
+        await asks(stage, "Sales, please.")
+        await stage.caller.hears_the_end(pause=1)
+        assert said(stage) == ["Transferring the call now", "Sales here."]
+        stage.caller.transcriber = engines.transcriber
+        await stage.caller.says("What do you sell?")
+        await settles(stage)
+        assert engines.model.requests[0][0] == {"role": "system", "content": "You are at the desk."}
+
+
+@pytest.mark.parametrize("tool", ["transferCall", "handoff"])
+def test_a_destination_that_is_not_there_is_news_to_the_model(tool: str) -> None:
+    async def story() -> None:
+        places = [{"type": "assistant", "assistantName": name} for name in ("Sales", "Desk")]
+        answers: list[Script] = [[ToolCall("c1", tool, {"destination": "Moon"})], "Not there."]
+        async with on_stage(answers, assistant=with_tools({"type": tool, "destinations": places})) as stage:
+            await asks(stage, "The moon, please.")
+            await settles(stage)
+            assert said(stage) == ["Not there."]
+            assert stage.model.requests[1][-1]["content"] == "There is no such destination."
+
+    run_virtual(story())
+
+
+class FailingWorld(ScriptedWorld):
+    async def run_tool(self, tool: Any, call: ToolCall) -> ToolOutcome:
+        raise ValueError("oops")
+
+    async def transfer_destination(self, tool: Any, call: ToolCall) -> Any:
+        raise ValueError("oops")
+
+    async def assistant_for(self, destination: Any) -> Any:
+        raise ValueError("oops")
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (LOOKUP, "The tool could not be run."),
+        (ToolCall("c1", "transferCall", {}), "There is no such destination."),
+        (TO_SALES, "The assistant could not be reached."),
+    ],
+)
+def test_a_world_that_fails_is_news_to_the_model(call: ToolCall, error: str) -> None:
+    async def story() -> None:
+        document = with_tools(
+            {"type": "function", "function": {"name": "lookup"}}, {"type": "transferCall"}, HANDOFF
+        )
+        async with on_stage([[call], "Sorry."], assistant=document, world=FailingWorld()) as stage:
+            await asks(stage)
+            await settles(stage)
+            assert said(stage)[-1] == "Sorry."
+            assert stage.model.requests[1][-1]["content"] == error
+
+    run_virtual(story())
+
+
+@plays
+async def test_the_tick_goes_on_when_an_engine_raises_in_it() -> None:
+    async with on_stage(["We open at nine."]) as stage:
+
+        def fails(*_: bytes) -> None:
+            raise ValueError("oops")
+
+        stage.transcriber.push = fails  # type: ignore[method-assign]
+        await asks(stage)
+        await settles(stage)
+        assert said(stage) == ["We open at nine."]
