@@ -345,7 +345,7 @@ class UserAgent:
             flow.remote,
             error.status,
             error.reason,
-            request.headers.get("Call-ID"),
+            (request.headers.get("Call-ID") or "")[:128],
         )
         self._reply(request, flow, error.status, error.reason, error.headers, b"")
 
