@@ -237,3 +237,19 @@ async def test_a_private_address_is_refused() -> None:
         with pytest.raises(EngineError, match="private"):
             await transcriber.start(ears.heard.put_nowait, ears.failed.put_nowait)
     assert server.connections == 0
+
+
+async def test_a_listener_that_fails_is_told_of_and_does_not_go_unnoticed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(_: Transcript) -> None:
+        raise RuntimeError("boom")
+
+    failed: asyncio.Queue[EngineError] = asyncio.Queue()
+    async with ws_server(saying(said("Hello."))) as server, outside() as reach, asyncio.timeout(20):
+        transcriber = CustomTranscriber(Remote(server.url), reach, lambda: {"call": {"id": "c1"}})
+        await transcriber.start(fail, failed.put_nowait)
+        assert "stopped working" in (await failed.get()).detail
+        await transcriber.close()
+    assert "boom" in caplog.text
+    assert "call=c1" in caplog.text

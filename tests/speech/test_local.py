@@ -184,6 +184,31 @@ async def test_a_pool_that_is_closed_fails_the_call() -> None:
         await anext(LocalVoice(closed).speak("Hello."))
 
 
+async def test_a_listener_that_fails_does_not_go_unnoticed(
+    workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Transcript) -> None:
+        raise RuntimeError("boom")
+
+    failed: asyncio.Queue[EngineError] = asyncio.Queue()
+    transcriber = LocalTranscriber(workers)
+    async with asyncio.timeout(60):
+        await transcriber.start(fail, failed.put_nowait)
+        transcriber.speech_stopped()
+        assert "stopped working" in (await failed.get()).detail
+        transcriber.speech_stopped()
+        await transcriber.close()
+    assert "boom" in caplog.text
+
+
+async def test_answers_that_nobody_fetches_are_bounded(workers: Workers) -> None:
+    async with calling(workers) as call:
+        for _ in range(100):
+            call.transcriber.speech_stopped()
+        assert "overloaded" in (await call.failed.get()).detail
+        assert call.failed.empty()
+
+
 async def said(voice: LocalVoice, text: str) -> list[bytes]:
     async with asyncio.timeout(60):
         return [piece async for piece in voice.speak(text)]

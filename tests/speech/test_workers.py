@@ -207,6 +207,57 @@ async def test_a_worker_that_takes_too_long_to_load_is_given_up() -> None:
     assert workers.processes == []
 
 
+async def outcome(workers: Workers) -> str:
+    """Of a small job: "done", or why not."""
+    try:
+        await replies(workers.submit("echo", {"text": "x"}, b"", owner=1))
+    except WorkerFailed as error:
+        return str(error)
+    return "done"
+
+
+async def outcome_becomes(workers: Workers, words: str) -> None:
+    while words not in await outcome(workers):
+        await asyncio.sleep(0.02)
+
+
+async def test_while_no_worker_starts_again_whoever_asks_hears_why_at_once(tmp_path: Path) -> None:
+    mode = tmp_path / "mode"
+    mode.write_text("well")
+    workers = Workers(1, command(str(mode)), WorkerLimits(restart_first=0.05, restart_last=0.1))
+    async with asyncio.timeout(30):
+        await workers.start()
+        mode.write_text("broken")
+        os.kill(workers.processes[0], signal.SIGKILL)
+        await outcome_becomes(workers, "the model is missing")
+        mode.write_text("well")
+        await outcome_becomes(workers, "done")
+        await workers.close()
+
+
+async def test_close_while_the_workers_load_leaves_no_process() -> None:
+    workers = Workers(2, command("slow"))
+    starting = asyncio.create_task(workers.start())
+    async with asyncio.timeout(30):
+        while len(workers.processes) < 2:
+            await asyncio.sleep(0.01)
+        pids = workers.processes
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    assert not any(is_running(pid) for pid in pids)
+
+
+async def test_jobs_that_wait_when_the_pool_is_closed_fail(tmp_path: Path) -> None:
+    head = {"to": 1, "every": 5, "name": "a", "log": str(tmp_path / "log")}
+    async with running() as workers:
+        jobs = [workers.submit("count", head, b"", owner=1) for _ in range(3)]
+        await anext(jobs[0])
+    for job in jobs:
+        with pytest.raises(WorkerFailed):
+            await replies(job)
+
+
 async def test_a_command_that_does_not_exist_is_an_error_of_start() -> None:
     with pytest.raises(WorkerFailed):
         await Workers(1, ["/nowhere/python"]).start()

@@ -213,8 +213,9 @@ class CustomTranscriber:
             self._fail("it stopped working")
 
     def _fail(self, detail: str) -> None:
-        if self._on_failure is not None:
-            self._on_failure(EngineError("transcriber", CUSTOM, detail))
+        on_failure, self._on_failure = self._on_failure, None
+        if on_failure is not None:  # it is told once
+            on_failure(EngineError("transcriber", CUSTOM, detail))
 
     def _which(self) -> str:
         call = self._context().get("call")

@@ -142,8 +142,9 @@ class LocalTranscriber:
             self._fail(WorkerFailed("it stopped working"))
 
     def _fail(self, error: WorkerFailed) -> None:
-        if self._on_failure is not None:
-            self._on_failure(EngineError("transcriber", PROVIDER, str(error)))
+        on_failure, self._on_failure = self._on_failure, None
+        if on_failure is not None:  # it is told once
+            on_failure(EngineError("transcriber", PROVIDER, str(error)))
 
 
 class SpeechCache:
