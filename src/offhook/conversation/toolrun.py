@@ -12,9 +12,10 @@ from offhook.conversation import tools as toolbox
 from offhook.conversation.context import Context, Said
 from offhook.conversation.events import ToolOutcome, World
 from offhook.conversation.member import Member
+from offhook.conversation.rejection import rejected
 from offhook.conversation.speaking import Utterance
 from offhook.conversation.tools import SpokenMessage, Tool
-from offhook.language.base import ToolCall
+from offhook.language.base import Message, ToolCall
 
 log = logging.getLogger(__name__)
 
@@ -69,10 +70,12 @@ class ToolRun:
         self._reply = reply
         self._said = said
         self._calls = calls
+        self._history: list[Message] = []  # what had been said before the model called
         self._ask_model = False
 
     async def run(self) -> bool:
         """Run all calls, those that can at the same time; True if the model is to be asked again."""
+        self._history = self._stage.context.history()
         self._said.calls = list(self._calls)
         self._stage.note_calls(self._calls)
         await asyncio.gather(*(self._run_one(call) for call in self._calls))
@@ -82,6 +85,10 @@ class ToolRun:
         tool = self._stage.member.toolbox.find(call.name)
         if tool is None:
             self._result(call, f"There is no tool named {call.name}.")
+            self._ask_model = True
+            return
+        if rejected(tool, self._history, self._stage.render):
+            self._result(call, "This is not to be done at this point of the conversation.")
             self._ask_model = True
             return
         kind = tool.get("type")

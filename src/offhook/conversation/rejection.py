@@ -1,0 +1,47 @@
+"""May the model call this tool now? (`rejectionPlan`: when all of its conditions hold, it may not.)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from offhook.conversation.patterns import compile_pattern
+from offhook.language.base import Message
+
+Render = Callable[[str, Mapping[str, Any]], str]
+DEEPEST = 8
+"""Groups within groups that are looked into."""
+
+
+def rejected(tool: Mapping[str, Any], messages: Sequence[Message], render: Render) -> bool:
+    """`messages`: the conversation so far. Templates see them as `messages` and answer `true` or `false`."""
+    conditions = (tool.get("rejectionPlan") or {}).get("conditions") or ()
+    return bool(conditions) and all(_holds(each, messages, render, DEEPEST) for each in conditions)
+
+
+def _holds(condition: Mapping[str, Any], messages: Sequence[Message], render: Render, depth: int) -> bool:
+    kind = condition.get("type")
+    if kind == "regex":
+        return _found(condition, messages) is not bool(condition.get("negate"))
+    if kind == "liquid":
+        return render(str(condition.get("liquid", "")), {"messages": list(messages)}).strip() == "true"
+    parts = condition.get("conditions") or ()
+    if kind != "group" or not parts or depth == 0:
+        return False
+    results = (_holds(part, messages, render, depth - 1) for part in parts)
+    return any(results) if condition.get("operator") == "OR" else all(results)
+
+
+def _found(condition: Mapping[str, Any], messages: Sequence[Message]) -> bool:
+    """Is the pattern in the message that `target` names: the one at `position` (the last) of those of `role`
+    (any)? A message that is not there holds nothing."""
+    target = condition.get("target") or {}
+    role = target.get("role")
+    texts = [
+        message.get("content") or "" for message in messages if role is None or message.get("role") == role
+    ]
+    position = int(target.get("position", -1))
+    if not -len(texts) <= position < len(texts):
+        return False
+    pattern = compile_pattern(str(condition.get("regex", "")))
+    return pattern is not None and pattern.found_in(str(texts[position]))

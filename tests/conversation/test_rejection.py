@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from offhook.conversation.rejection import rejected
+from offhook.language.base import ToolCall
+from offhook.language.template import render as liquid
+from tests.conversation.stage import on_stage
+from tests.conversation.test_acting import asks, said, settles, with_tools
+from tests.conversation.test_session import plays
+
+MESSAGES: list[dict[str, Any]] = [
+    {"role": "user", "content": "Hello."},
+    {"role": "assistant", "content": "Shall I transfer you?"},
+    {"role": "user", "content": "Yes, please."},
+    {"role": "assistant", "content": None},
+]
+YES: dict[str, Any] = {"type": "regex", "regex": r"(?i)\byes\b", "target": {"role": "user"}}
+NEVER: dict[str, Any] = {"type": "regex", "regex": "never", "target": {"role": "user"}}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ([], False),
+        ([YES], True),
+        ([YES | {"negate": True}], False),
+        ([YES, NEVER], False),
+        ([YES, NEVER | {"negate": True}], True),
+        ([{"type": "regex", "regex": "yes"}], False),
+        ([{"type": "regex", "regex": "Hello", "target": {"position": 0}}], True),
+        ([{"type": "regex", "regex": "Hello", "target": {"role": "user", "position": -2}}], True),
+        ([{"type": "regex", "regex": "Hello", "target": {"position": 99}}], False),
+        ([{"type": "regex", "regex": "(a+)+"}], False),
+        ([{"type": "group", "operator": "OR", "conditions": [NEVER, YES]}], True),
+        ([{"type": "group", "operator": "AND", "conditions": [NEVER, YES]}], False),
+        ([{"type": "liquid", "liquid": "{% if messages.size > 3 %}true{% else %}false{% endif %}"}], True),
+        ([{"type": "liquid", "liquid": "yes"}], False),
+    ],
+)
+def test_when_all_conditions_hold_the_call_is_rejected(
+    conditions: list[dict[str, Any]], expected: bool
+) -> None:
+    tool = {"type": "endCall", "rejectionPlan": {"conditions": conditions}}
+    assert rejected(tool, MESSAGES, lambda text, variables: liquid(text, variables, 0.0)) is expected
+
+
+def test_a_tool_without_a_plan_is_never_rejected() -> None:
+    assert not rejected({"type": "endCall"}, MESSAGES, lambda text, variables: text)
+
+
+@plays
+async def test_a_rejected_call_is_news_to_the_model() -> None:
+    goodbye = {"type": "regex", "regex": "(?i)bye", "target": {"role": "user"}, "negate": True}
+    document = with_tools({"type": "endCall", "rejectionPlan": {"conditions": [goodbye]}})
+    async with on_stage([[ToolCall("c1", "endCall", {})], "What else?"], assistant=document) as stage:
+        await asks(stage, "I have a question.")
+        await settles(stage)
+        assert stage.ended == []
+        assert said(stage) == ["What else?"]
