@@ -31,7 +31,7 @@ from offhook.calls.stored import StoredDirectory, StoredLedger
 from offhook.conversation.member import EngineFactory, Engines
 from offhook.language.models import LanguageModels, ModelSettings
 from offhook.language.template import render
-from offhook.network import Address, AddressGuard, Outside, open_datagrams
+from offhook.network import Address, AddressGuard, AddressRefused, Outside, open_datagrams
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
 from offhook.schema.assistant import Assistant
@@ -166,7 +166,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         Limits(settings.max_calls, settings.domain),
         Admission(nonces, lambda: settings.domain or settings.sip_host.partition(":")[0]),
     )
-    agent, sip = await _sip(settings, calls, rng, stack)
+    agent, sip = await _sip(settings, calls, outside.guard, rng, stack)
     api = ApiServices(database=database, settings=settings, live=_Live(calls), links=links, now=now, rng=rng)
     http = await _http(settings, api, stack)
     stack.push_async_callback(calls.drain, DRAIN_SECONDS)
@@ -252,11 +252,18 @@ def _address_for(settings: Settings) -> Callable[[str], str]:
 
 
 async def _sip(
-    settings: Settings, calls: Calls, rng: random.Random, stack: AsyncExitStack
+    settings: Settings, calls: Calls, guard: AddressGuard, rng: random.Random, stack: AsyncExitStack
 ) -> tuple[UserAgent, Address]:
+    async def resolve(host: str, port: int, transport: str) -> Address:
+        """A peer's Contact or Record-Route must not lead us where it could not go itself."""
+        try:
+            return (await guard.resolve(host, port))[0]
+        except AddressRefused as refused:
+            raise OSError(str(refused)) from refused
+
     transports = Transports()
     advertised = None if settings.public_address is None else Address(settings.public_address, 0)
-    agent = UserAgent(calls, transports=transports, rng=rng, advertised=advertised)
+    agent = UserAgent(calls, transports=transports, rng=rng, advertised=advertised, resolve=resolve)
     stack.push_async_callback(agent.close, SIP_GRACE_SECONDS)
     try:
         return agent, await transports.listen(*settings.sip)
