@@ -455,6 +455,25 @@ async def test_a_message_can_be_added_with_and_without_an_answer() -> None:
         assert stage.lines[-2:] == ["User: How is it?", "AI: It is sunny now."]
 
 
+@pytest.mark.parametrize(("words", "answered"), [("", ["It is."]), ("And how warm?", ["It is warm."])])
+def test_an_answer_asked_for_while_the_caller_speaks_waits(words: str, answered: list[str]) -> None:
+    async def story() -> None:
+        async with on_stage(["It is.", "It is warm."]) as stage:
+            await greeted(stage)
+            stage.caller.begin(words, 2.0)
+            await asyncio.sleep(0.5)
+            stage.conversation.add_message({"role": "user", "content": "Is it sunny?"}, respond=True)
+            await stage.caller.hears_the_end()
+            await asyncio.sleep(2)
+            assert [
+                line.removeprefix("AI: ") for line in stage.lines[1:] if line.startswith("AI: ")
+            ] == answered
+            shown = [message["content"] for message in stage.model.requests[-1]]
+            assert shown == [FIRST, "Is it sunny?", *([words] if words else [])]
+
+    run_virtual(story())
+
+
 @plays
 async def test_keys_are_a_message_of_the_caller_s() -> None:
     plan = {"keypadInputPlan": {"enabled": True, "timeoutSeconds": 2, "delimiters": "#"}}

@@ -238,7 +238,8 @@ class Floor:
             previous = self.drop_reply()
         self.reply = Reply(self._stage, previous if previous is not None and not previous.done else None)
         self.feed(turn.Forced())
-        self.release(self.reply)
+        if self.machine.state is not State.HEARING:
+            self.release(self.reply)
 
     def drop_reply(self) -> Reply | None:
         """Give up the reply that is being made; returns it if its tools still run."""

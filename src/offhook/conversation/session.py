@@ -370,7 +370,7 @@ class Conversation:
         self.finish("silence-timed-out", self.member.profile.silence_message)
 
     def time_is_up(self) -> None:
-        self._farewell.now("exceeded-max-duration")
+        self._farewell.now(self._farewell.reason or "exceeded-max-duration")
 
     # keypad and failure
 
