@@ -199,6 +199,15 @@ async def test_a_worker_that_cannot_load_says_why() -> None:
         await replies(workers.submit("echo", {}, b"", owner=1))
 
 
+async def test_a_missing_package_is_named() -> None:
+    program = (
+        "import sys; sys.modules['moonshine_voice'] = None; from offhook.speech.worker import main; main()"
+    )
+    async with asyncio.timeout(30):
+        with pytest.raises(WorkerFailed, match="moonshine_voice"):
+            await Workers(1, [sys.executable, "-c", program]).start()
+
+
 async def test_a_worker_that_takes_too_long_to_load_is_given_up() -> None:
     workers = Workers(1, command("slow"), WorkerLimits(start=0.5))
     async with asyncio.timeout(30):

@@ -113,9 +113,13 @@ def main() -> None:
     _leave_to_the_node()
     # The 20 ms clock of the node comes first when cores are scarce.
     os.nice(_NICENESS)
-    from offhook.speech.local_engines import load
+    serve(socket.socket(fileno=int(sys.argv[1])), _local_engines)
 
-    serve(socket.socket(fileno=int(sys.argv[1])), load)
+
+def _local_engines() -> Mapping[str, Handler]:
+    from offhook.speech.local_engines import load  # here, so that a missing package is told to the node
+
+    return load()
 
 
 if __name__ == "__main__":
