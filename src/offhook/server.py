@@ -98,6 +98,10 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     now, rng = time.time, random.SystemRandom()
     new_id = IdMaker(now, rng)
     check_folder(settings)
+    # Before anything slow: a port that is taken should be said at once, and links need the real one.
+    listening = _bind(settings.http)
+    stack.callback(listening.close)
+    settings = settings.model_copy(update={"http": Address(*listening.getsockname()[:2])})
     await upgrade(settings.database)
     database = await Database.open(settings.database, now=now, new_id=new_id)
     stack.push_async_callback(database.close)
@@ -168,9 +172,9 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     )
     agent, sip = await _sip(settings, calls, outside.guard, rng, stack)
     api = ApiServices(database=database, settings=settings, live=_Live(calls), links=links, now=now, rng=rng)
-    http = await _http(settings, api, stack)
+    await _http(listening, api, stack)
     stack.push_async_callback(calls.drain, DRAIN_SECONDS)
-    return Node(settings, http, sip, calls, clock, ports, agent, outbox, database, started)
+    return Node(settings, settings.http, sip, calls, clock, ports, agent, outbox, database, started)
 
 
 def check_folder(settings: Settings) -> None:
@@ -271,18 +275,22 @@ async def _sip(
         raise StartError(_taken("SIP", "--sip or OFFHOOK_SIP", settings.sip, error)) from error
 
 
-async def _http(settings: Settings, services: ApiServices, stack: AsyncExitStack) -> Address:
-    config = uvicorn.Config(
-        create_app(services), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
-    )
-    family = socket.AF_INET6 if ":" in settings.http.host else socket.AF_INET
+def _bind(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(tuple(settings.http))
+        listening.bind(tuple(address))
     except OSError as error:
         listening.close()
-        raise StartError(_taken("HTTP", "--http or OFFHOOK_HTTP", settings.http, error)) from error
+        raise StartError(_taken("HTTP", "--http or OFFHOOK_HTTP", address, error)) from error
+    return listening
+
+
+async def _http(listening: socket.socket, services: ApiServices, stack: AsyncExitStack) -> None:
+    config = uvicorn.Config(
+        create_app(services), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
+    )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]), name="http")
 
@@ -294,7 +302,6 @@ async def _http(settings: Settings, services: ApiServices, stack: AsyncExitStack
     up = asyncio.create_task(server.up.wait())
     await asyncio.wait([up, task], return_when=asyncio.FIRST_COMPLETED)
     up.cancel()
-    return Address(*listening.getsockname()[:2])
 
 
 def _taken(what: str, how: str, address: Address, error: OSError) -> str:
