@@ -4,6 +4,7 @@ import pytest
 
 from offhook.conversation.endpointing import EndpointingRule, StartSpeakingPlan, ending_of, likelihood_of_more
 from offhook.conversation.patterns import compile_pattern
+from offhook.conversation.wait_function import default_wait
 
 PLAN = StartSpeakingPlan()
 
@@ -53,7 +54,7 @@ def test_the_first_rule_that_matches_wins_over_everything() -> None:
             EndpointingRule(2.0, assistant=asked),
             EndpointingRule(1.0, customer=number),
         ),
-        smart=True,
+        smart=default_wait,
     )
     assert plan.wait("my number is", "What is your ACCOUNT number?") == 3.0
     assert plan.wait("hold on", "What is your Account number?") == 2.0
@@ -71,7 +72,7 @@ def test_the_first_rule_that_matches_wins_over_everything() -> None:
     ],
 )
 def test_smart_endpointing_waits_longer_for_an_unfinished_phrase(unfinished: str, finished: str) -> None:
-    smart = StartSpeakingPlan(smart=True)
+    smart = StartSpeakingPlan(smart=default_wait)
     assert smart.wait(unfinished, "") >= 2 * smart.wait(finished, "")
     assert 0.0 <= likelihood_of_more(finished) < likelihood_of_more(unfinished) <= 1.0
 

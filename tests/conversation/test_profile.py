@@ -5,6 +5,7 @@ from typing import Any
 from offhook.conversation.chunks import SENTENCE_BOUNDARIES, ChunkPlan
 from offhook.conversation.profile import Profile, profile_of
 from offhook.conversation.speakable import FormatPlan, speakable
+from offhook.conversation.wait_function import default_wait
 from offhook.schema.assistant import Assistant
 
 
@@ -79,9 +80,12 @@ def test_endpointing_rules_are_compiled_and_bad_ones_left_out() -> None:
 
 
 def test_smart_endpointing_old_and_new() -> None:
-    assert profile(startSpeakingPlan={"smartEndpointingEnabled": True}).start.smart
-    assert profile(startSpeakingPlan={"smartEndpointingPlan": {"provider": "livekit"}}).start.smart
-    assert not profile(startSpeakingPlan={}).start.smart
+    assert profile(startSpeakingPlan={"smartEndpointingEnabled": True}).start.smart is default_wait
+    plan = {"provider": "livekit", "waitFunction": "1000 * x"}
+    own = profile(startSpeakingPlan={"smartEndpointingPlan": plan}).start.smart
+    assert own is not None
+    assert own(0.5) == 0.5
+    assert profile(startSpeakingPlan={}).start.smart is None
 
 
 def test_the_chunk_plan_of_the_voice() -> None:

@@ -6,13 +6,12 @@ words. For the latter the first that applies is taken: a matching `customEndpoin
 `smartEndpointingPlan`, `transcriptionEndpointingPlan`.
 
 Smart endpointing asks for a model that judges whether a sentence is finished. None is built in: a likelihood
-from the text alone stands in for it (`likelihood_of_more`), put through the plan's default wait function,
-20 + 500 sqrt(x) + 2500 x^3 milliseconds. A `waitFunction` of the owner's is not evaluated."""
+from the text alone stands in for it (`likelihood_of_more`), put through the plan's waitFunction."""
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,12 +64,14 @@ class EndpointingRule:
 
 @dataclass(frozen=True, slots=True)
 class StartSpeakingPlan:
+    """`smart`: from the likelihood that the caller goes on to a wait, where smart endpointing is on."""
+
     wait_seconds: float = 0.4
     on_punctuation: float = 0.1
     on_no_punctuation: float = 1.5
     on_number: float = 0.5
     rules: tuple[EndpointingRule, ...] = ()
-    smart: bool = False
+    smart: Callable[[float], float] | None = None
 
     def wait(self, customer: str, assistant: str) -> float:
         """Seconds from the end of the caller's speech to the earliest reply. `customer` is what was said,
@@ -82,9 +83,8 @@ class StartSpeakingPlan:
         for rule in self.rules:
             if rule.matches(customer, assistant):
                 return rule.seconds
-        if self.smart:
-            likelihood = likelihood_of_more(customer)
-            return 0.02 + 0.5 * math.sqrt(likelihood) + 2.5 * likelihood**3
+        if self.smart is not None:
+            return self.smart(likelihood_of_more(customer))
         ending = ending_of(customer)
         if ending == "number":
             return self.on_number

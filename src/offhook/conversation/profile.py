@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from offhook.conversation.endpointing import EndpointingRule, StartSpeakingPlan
 from offhook.conversation.interruption import StopSpeakingPlan, words_of
 from offhook.conversation.patterns import Pattern, compile_pattern
 from offhook.conversation.speakable import FormatPlan, Replacement
+from offhook.conversation.wait_function import compile_wait, default_wait
 from offhook.language.base import Message
 from offhook.schema import chunk, effective
 from offhook.schema.assistant import Assistant, FirstMessageMode
@@ -99,8 +100,14 @@ def _start_plan(assistant: Assistant) -> StartSpeakingPlan:
         on_no_punctuation=words.on_no_punctuation_seconds,
         on_number=words.on_number_seconds,
         rules=tuple(rule for rule in map(_rule, plan.rules) if rule is not None),
-        smart=plan.smart is not None,
+        smart=_wait_function(plan),
     )
+
+
+def _wait_function(plan: effective.StartSpeakingPlan) -> Callable[[float], float] | None:
+    if plan.smart is None:
+        return None
+    return compile_wait(plan.wait_function) if plan.wait_function else default_wait
 
 
 def _rule(given: CustomEndpointingRule) -> EndpointingRule | None:
