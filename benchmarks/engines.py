@@ -1,0 +1,99 @@
+"""Engines that take no time, so that what is measured is Offhook: words, answers and sound by script."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from offhook.conversation.member import EngineFactory, Engines
+from offhook.language.base import Finished, Message, Reply, Text, ToolDefinition
+from offhook.schema.assistant import Assistant
+from offhook.speech.base import SAMPLE_RATE, FailureSink, Transcript, TranscriptSink
+from offhook.speech.remote import CallContext
+
+QUESTION: Final = "What are your opening hours?"
+ANSWER: Final = "We are open from nine to five on weekdays, and on Saturdays from ten to two."
+SECONDS_PER_CHARACTER: Final = 0.06
+_BLOCK_SECONDS: Final = 30
+
+
+def _sound() -> bytes:
+    """Noise at a tenth of full scale: no two frames alike, all of them to be encoded."""
+    rng = random.Random(7)
+    samples = (rng.randrange(-3276, 3277) for _ in range(_BLOCK_SECONDS * SAMPLE_RATE))
+    return b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
+
+
+class InstantTranscriber:
+    """Understands the question as soon as the caller's speech has ended."""
+
+    provider = "scripted"
+    segmented = True
+
+    def __init__(self) -> None:
+        self._hear: TranscriptSink | None = None
+
+    async def start(self, on_transcript: TranscriptSink, on_failure: FailureSink) -> None:
+        self._hear = on_transcript
+
+    def push(self, heard: bytes, said: bytes) -> None: ...
+
+    def speech_started(self) -> None: ...
+
+    def speech_stopped(self) -> None:
+        asyncio.get_running_loop().call_soon(self._answer)
+
+    def _answer(self) -> None:
+        if self._hear is not None:
+            self._hear(Transcript(QUESTION, True, 0.9, 0.0))
+
+    async def close(self) -> None:
+        self._hear = None
+
+
+class InstantModel:
+    """Knows one answer."""
+
+    provider = "scripted"
+    name = "scripted"
+
+    async def start(self) -> None: ...
+
+    async def respond(
+        self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
+    ) -> AsyncIterator[Reply]:
+        yield Text(ANSWER)
+        yield Finished("stop", 10, 20)
+
+    async def close(self) -> None: ...
+
+
+class InstantVoice:
+    """Has the sound of each text ready, as a voice whose cache is warm."""
+
+    provider = "scripted"
+
+    def __init__(self, sound: bytes) -> None:
+        self._sound = sound
+
+    async def start(self) -> None: ...
+
+    async def speak(self, text: str) -> AsyncIterator[bytes]:
+        yield self._sound[: int(len(text) * SECONDS_PER_CHARACTER * SAMPLE_RATE) * 2]
+
+    async def close(self) -> None: ...
+
+
+class ScriptedEngines:
+    """For `running_node(engines=...)`: the same three for every assistant."""
+
+    def __init__(self) -> None:
+        self._sound = _sound()
+
+    def __call__(self, context: CallContext) -> EngineFactory:
+        return self._of
+
+    def _of(self, assistant: Assistant) -> Engines:
+        return Engines(InstantTranscriber(), InstantModel(), InstantVoice(self._sound))

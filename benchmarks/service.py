@@ -1,0 +1,180 @@
+"""The service under measurement: a whole node in a process of its own, on a core of its own.
+
+Voice activity, recording, SIP, RTP, database and outbox are the real ones; only the engines are scripted."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import multiprocessing
+import os
+import resource
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2 as httpx
+
+HOST: Final = "127.0.0.1"
+KEY: Final = "benchmark-key-of-an-org-that-lives-for-a-minute"
+SERVICE_CORE: Final = 0
+LOAD_CORE: Final = 1
+START_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The service at one moment. `cpu` in seconds so far (user and system, all threads), `rss` in bytes,
+    `lateness` as the clock counts it (see rtp.clock.LATENESS_BOUNDS), the rest are numbers of things."""
+
+    at: float
+    cpu: float
+    rss: int
+    tasks: int
+    fds: int
+    threads: int
+    calls: int
+    ports: int
+    dialogs: int
+    transactions: int
+    channels: int
+    lateness: tuple[int, ...]
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parent's end of a running service."""
+
+    pipe: Connection
+    pid: int
+    http: str
+    sip: tuple[str, int]
+    data: Path
+
+    def sample(self, *, collected: bool = False) -> Sample:
+        """`collected`: after a full garbage collection, which holds the loop for a while."""
+        self.pipe.send("collect" if collected else "sample")
+        found = self.pipe.recv()
+        assert isinstance(found, Sample)
+        return found
+
+    def api(self) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        return httpx.Client(base_url=self.http, headers=headers, timeout=30, trust_env=False)
+
+    def number(self, webhook: str | None = None, **assistant: Any) -> str:
+        """Make an assistant and a number for it; returns the user part to dial."""
+        user = f"bench{time.monotonic_ns()}"
+        body: dict[str, Any] = {
+            "name": "Bench",
+            "firstMessage": "Hello.",
+            "transcriber": {"provider": "deepgram", "model": "nova-2"},
+            "model": {
+                "provider": "openai",
+                "model": "gpt-4o",
+                "messages": [{"role": "system", "content": "Answer questions about the opening hours."}],
+            },
+            "voice": {"provider": "11labs", "voiceId": "any"},
+            **assistant,
+        }
+        if webhook is not None:
+            body["server"] = {"url": webhook}
+        with self.api() as api:
+            made = api.post("/assistant", json=body)
+            made.raise_for_status()
+            number = {"provider": "vapi", "sipUri": f"sip:{user}@{HOST}", "assistantId": made.json()["id"]}
+            api.post("/phone-number", json=number).raise_for_status()
+        return user
+
+
+@contextmanager
+def running_service(data: Path, **settings: Any) -> Iterator[Service]:
+    """A node with its data in `data`, ended when the block is left."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=(theirs, data, settings), name="offhook benchmark service"
+    )
+    process.start()
+    try:
+        if not ours.poll(START_SECONDS):
+            raise RuntimeError("the service did not start")
+        http, sip = ours.recv()
+        yield Service(ours, process.pid or 0, http, sip, data)
+        ours.send("stop")
+        process.join(30)
+    finally:
+        if process.is_alive():
+            process.kill()
+            process.join()
+
+
+def _serve(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> None:
+    import uvloop
+
+    if (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {SERVICE_CORE})
+    logging.basicConfig(filename=data / "service.log", level=logging.WARNING)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_node(pipe, data, settings))
+
+
+async def _node(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> None:
+    from benchmarks.engines import ScriptedEngines
+    from offhook.server import Node, running_node
+    from offhook.settings import Settings
+
+    chosen: dict[str, Any] = {
+        "http": f"{HOST}:0",
+        "sip": f"{HOST}:0",
+        "rtp_ports": "20000-29999",
+        "data": data,
+        "api_key": KEY,
+        "allow_private_urls": True,
+        "max_calls": 10_000,
+        **settings,
+    }
+    stop = asyncio.Event()
+
+    def asked(node: Node) -> None:
+        word = pipe.recv()
+        if word == "stop":
+            stop.set()
+        else:
+            if word == "collect":
+                gc.collect()
+            pipe.send(_sample(node))
+
+    async with running_node(Settings(**chosen), ScriptedEngines()) as node:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(pipe.fileno(), asked, node)
+        pipe.send((f"http://{node.http.host}:{node.http.port}", (node.sip.host, node.sip.port)))
+        await stop.wait()
+        loop.remove_reader(pipe.fileno())
+        node.calls.end_all("worker-shutdown")
+
+
+def _sample(node: Any) -> Sample:
+    """The counters of a node; the private ones have no other reader than this audit."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    core = node.agent._core
+    return Sample(
+        at=time.monotonic(),
+        cpu=usage.ru_utime + usage.ru_stime,
+        rss=int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"),
+        tasks=len(asyncio.all_tasks()),
+        fds=len(os.listdir("/proc/self/fd")),
+        threads=len(os.listdir("/proc/self/task")),
+        calls=len(node.calls),
+        ports=node.ports.in_use,
+        dialogs=len(core.dialogs),
+        transactions=len(core.layer),
+        channels=len(node.clock),
+        lateness=tuple(node.clock.lateness),
+        skipped=node.clock.skipped,
+    )
