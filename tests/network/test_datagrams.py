@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 
 import pytest
@@ -9,17 +8,9 @@ import uvloop
 
 from offhook.network import Address, Datagrams, open_datagrams
 from offhook.network.datagrams import UdpDatagrams
+from tests.machine import needs_ipv6
 
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
-            sock.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
 
 
 def on(loop_factory: Callable[[], asyncio.AbstractEventLoop], story: Callable[[], object]) -> None:
@@ -36,13 +27,10 @@ class Inbox:
 
 
 @pytest.mark.parametrize("loop_factory", LOOPS)
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=needs_ipv6)])
 def test_a_datagram_arrives_with_its_sender(
     loop_factory: Callable[[], asyncio.AbstractEventLoop], host: str
 ) -> None:
-    if host == "::1" and not has_ipv6():
-        pytest.skip("no IPv6 here")
-
     async def story() -> None:
         alice, bob = Inbox(), Inbox()
         a: Datagrams = await open_datagrams(host, 0, alice)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,21 +15,13 @@ import uvloop
 from offhook.network import Address, open_datagrams
 from offhook.sip import Flow, Limits, NameAddr, SipError, Transports, Uri, UserAgent
 from offhook.sip.message import parse_message
+from tests.machine import has_ipv6, installed, needs_ipv6
 from tests.sip.agents import ANSWER, Desk, Recorder
 from tests.wire import OFFER, ScriptedPhone
 
 ME = NameAddr.parse("<sip:me@127.0.0.1>")
 PATIENCE = 20.0
 """Seconds after which a test on real sockets has hung."""
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
 
 
 @asynccontextmanager
@@ -122,7 +113,7 @@ async def test_a_call_over_udp() -> None:
         assert agent.dialogs == 0
 
 
-@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+@needs_ipv6
 async def test_the_wildcard_serves_both_families_with_addresses_of_each() -> None:
     async with agent_on("::") as (_, _, address, transports):
         assert {one.host for one in transports.addresses} == {"::", "0.0.0.0"}
@@ -376,12 +367,12 @@ async def run(*command: str) -> tuple[int, str]:
     return process.returncode or 0, output.decode(errors="replace")
 
 
-@pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp is not installed (sip-tester)")
 @pytest.mark.parametrize("transport", ["u1", "t1"])
 async def test_sipp_places_calls(transport: str, tmp_path: Any) -> None:
+    sipp = installed("sipp", "sip-tester")
     async with agent_on() as (agent, desk, address, _):
         status, output = await run(
-            "sipp", "-sn", "uac", "-t", transport, "-m", "20", "-r", "50", "-d", "50", "-nostdin",
+            sipp, "-sn", "uac", "-t", transport, "-m", "20", "-r", "50", "-d", "50", "-nostdin",
             "-i", "127.0.0.1", "-mp", "36000", "-timeout", "15", "-timeout_error", "-trace_err",
             "-error_file", str(tmp_path / "errors"), str(address),
         )  # fmt: skip
@@ -391,14 +382,14 @@ async def test_sipp_places_calls(transport: str, tmp_path: Any) -> None:
         assert agent.dialogs == 0
 
 
-@pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp is not installed (sip-tester)")
 async def test_sipp_takes_our_calls(tmp_path: Any) -> None:
+    sipp = installed("sipp", "sip-tester")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    sipp = asyncio.create_task(
+    calls = asyncio.create_task(
         run(
-            "sipp", "-sn", "uas", "-m", "10", "-nostdin", "-i", "127.0.0.1", "-p", str(port),
+            sipp, "-sn", "uas", "-m", "10", "-nostdin", "-i", "127.0.0.1", "-p", str(port),
             "-mp", "36010", "-timeout", "15", "-trace_err", "-error_file", str(tmp_path / "errors"),
         )
     )  # fmt: skip
@@ -408,13 +399,12 @@ async def test_sipp_takes_our_calls(tmp_path: Any) -> None:
             session = await caller.invite(uri, from_=ME, body=OFFER, handler=Recorder()).wait()
             session.bye()
             await session.closed.wait()
-    status, output = await sipp
+    status, output = await calls
     assert status == 0, output[-2000:]
 
 
-@pytest.mark.skipif(shutil.which("sipsak") is None, reason="sipsak is not installed")
 async def test_sipsak_asks_for_options() -> None:
     async with agent_on() as (_, _, address, _):
-        status, output = await run("sipsak", "-v", "-s", f"sip:a@{address}")
+        status, output = await run(installed("sipsak", "sipsak"), "-v", "-s", f"sip:a@{address}")
         assert status == 0, output
         assert "200 OK" in output

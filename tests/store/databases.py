@@ -1,5 +1,5 @@
 """Fixtures: a fresh database of either kind for each test. PostgreSQL is a cluster of our own on loopback,
-for as long as the tests run; without its server programs those tests are skipped."""
+for as long as the tests run; without its server programs those tests fail."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import asyncpg
 import pytest
 
 from offhook.store import Database, IdMaker, upgrade
+from tests.machine import installed
 
 
 def _programs() -> Path | None:
@@ -43,7 +44,7 @@ class Cluster:
         self.folder = Path(tempfile.mkdtemp(prefix="offhook-postgres-"))
         self.port = _free_port()
         self.user = "postgres" if os.geteuid() == 0 else getpass.getuser()
-        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self._as = [installed("runuser", "util-linux"), "-u", "postgres", "--"] if os.geteuid() == 0 else []
         if self._as:
             shutil.chown(self.folder, "postgres")
 
@@ -82,8 +83,8 @@ class Cluster:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     programs = _programs()
-    if programs is None or (os.geteuid() == 0 and shutil.which("runuser") is None):
-        pytest.skip("the PostgreSQL server is not installed")
+    if programs is None:
+        pytest.fail("PostgreSQL's server is missing: apt-get install postgresql", False)
     running = Cluster(programs)
     running.start()
     yield running

@@ -1,0 +1,32 @@
+"""What tests need of the machine they run on."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import socket
+
+import pytest
+
+
+def installed(program: str, package: str) -> str:
+    """The program's path. A test without it fails: skipping would call tested what is not."""
+    found = shutil.which(program)
+    if found is None:
+        pytest.fail(f"{program} is missing: apt-get install {package} (`make test` does, as root)", False)
+    return found
+
+
+def has_ipv6() -> bool:
+    """Whether the kernel has `::1`. Any other trouble with it is for a test to fail of."""
+    absent = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError as error:
+        return error.errno not in absent
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this kernel has no IPv6 address ::1")
+"""The one thing that is skipped: no package brings it, and a container often has none."""
