@@ -153,3 +153,14 @@ async def test_real_sockets_a_taken_port_is_skipped_and_a_closed_one_is_free_aga
     second = await again.open()
     assert second.local.port == base + 2
     second.close()
+
+
+def test_a_pool_on_every_address_gives_each_peer_sockets_of_its_own_family() -> None:
+    async def story() -> None:
+        pool = PortPool("::", 40000, 40009, Wire().open, random.Random(1))
+
+        hosts = [(await pool.open(peer)).local.host for peer in ("192.0.2.7", "2001:db8::7", None)]
+
+        assert hosts == ["0.0.0.0", "::", "::"]
+
+    run_virtual(story())

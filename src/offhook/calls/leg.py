@@ -144,7 +144,7 @@ class Leg:
     # -- inside ---------------------------------------------------------------------------------
 
     async def _take_port(self) -> None:
-        self._port = await self._media.ports.open()
+        self._port = await self._media.ports.open(self._peer)
 
     def _accept(self, theirs: SessionDescription) -> bytes:
         assert self._port is not None

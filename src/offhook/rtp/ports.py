@@ -14,6 +14,9 @@ REST = 3.0
 _ATTEMPTS = 32
 """Ports tried, when others on the machine hold them, before the pool counts as exhausted."""
 
+_ANY_IPV4 = "0.0.0.0"  # noqa: S104 - bound only where the node was told to listen everywhere
+_ANY_IPV6 = "::"
+
 
 class PortsExhausted(Exception):
     """No port pair can be had now. The text says why."""
@@ -96,8 +99,12 @@ class PortPool:
         """Pairs that are given out now."""
         return self._in_use
 
-    async def open(self) -> MediaPort:
-        """A bound pair. Raises PortsExhausted if none is free or none can be bound."""
+    async def open(self, peer: str | None = None) -> MediaPort:
+        """A bound pair. Raises PortsExhausted if none is free or none can be bound.
+
+        `peer` is the IP address of who will be talked to: a pool of "::" serves both families, each with
+        sockets of its own."""
+        host = _ANY_IPV4 if self._host == _ANY_IPV6 and peer is not None and ":" not in peer else self._host
         self._wake()
         refused: OSError | None = None
         for _ in range(_ATTEMPTS):
@@ -106,7 +113,7 @@ class PortPool:
             number = self._draw()
             self._in_use += 1
             try:
-                return await self._bind(number)
+                return await self._bind(host, number)
             except OSError as error:
                 self._release(number)
                 refused = error
@@ -121,11 +128,11 @@ class PortPool:
         """A port that was given out was closed. Called by the port itself, once."""
         self._release(port.local.port)
 
-    async def _bind(self, number: int) -> MediaPort:
+    async def _bind(self, host: str, number: int) -> MediaPort:
         port = MediaPort(self)
-        port.rtp = await self._opener(self._host, number, port.rtp_received)
+        port.rtp = await self._opener(host, number, port.rtp_received)
         try:
-            port.rtcp = await self._opener(self._host, number + 1, port.rtcp_received)
+            port.rtcp = await self._opener(host, number + 1, port.rtcp_received)
         except BaseException:
             port.rtp.close()
             raise
