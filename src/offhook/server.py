@@ -22,6 +22,7 @@ from offhook.api.links import RecordingLinks, signing_key
 from offhook.api.services import Services as ApiServices
 from offhook.bootstrap import FirstStart, first_start
 from offhook.calls.admission import Admission
+from offhook.calls.known import KnownDirectory
 from offhook.calls.leg import Media
 from offhook.calls.recording import WriterThread
 from offhook.calls.recovery import end_orphans
@@ -142,7 +143,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     ports = PortPool(settings.sip.host, *settings.rtp_ports, open_datagrams, rng)
     services = Services(
         ledger=ledger,
-        directory=StoredDirectory(database),
+        directory=KnownDirectory(StoredDirectory(database), database),
         media=Media(
             clock=clock,
             ports=ports,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 
 from .records import Record
 from .repositories import Repository, as_record
@@ -24,6 +24,13 @@ RANKS: Final[Mapping[str, int]] = {
 """The order of the statuses (wire-facts §4.4 `status-update`)."""
 
 ENDED: Final = RANKS["ended"]
+
+_MOVED: Final = update(calls).where(
+    calls.c.org_id == bindparam("of_org"),
+    calls.c.id == bindparam("of_id"),
+    calls.c.rank <= bindparam("up_to"),
+    calls.c.rank < ENDED,
+)
 
 
 def _id_or_none(value: object) -> str | None:
@@ -93,18 +100,8 @@ class Calls(Repository):
         }
         if status == "ended":
             values |= {"ended_at": now, "ended_reason": ended_reason}
-        moved = (
-            update(calls)
-            .where(
-                calls.c.org_id == org_id,
-                calls.c.id == id,
-                calls.c.rank <= RANKS[status],
-                calls.c.rank < ENDED,
-            )
-            .values(values)
-            .returning(calls.c.id)
-        )
-        return bool(await self._tx.execute(moved))
+        which = {"of_org": org_id, "of_id": id, "up_to": RANKS[status]}
+        return bool(await self._tx.changed(_MOVED, values | which))
 
     async def unfinished(self, node: str) -> list[Record]:
         """Calls of the node that have not ended, the oldest first: after a crash, those it left behind."""

@@ -30,13 +30,15 @@ class Transaction:
     """All or nothing. What is read in it belongs together. Await nothing but the transaction itself inside
     of it: with SQLite every other writer waits meanwhile."""
 
-    __slots__ = ("_after_commit", "_connection", "_now", "new_id")
+    __slots__ = ("_after_commit", "_connection", "_now", "new_id", "reconfigured")
 
     def __init__(self, connection: AsyncConnection, now: Callable[[], float], new_id: NewId) -> None:
         self._connection = connection
         self._now = now
         self._after_commit: list[Callable[[], None]] = []
         self.new_id = new_id
+        self.reconfigured = False
+        """Whether something was written that decides how calls are answered."""
 
     @property
     def orgs(self) -> Orgs:
@@ -102,6 +104,12 @@ class Transaction:
             raise
         return result.all() if result.returns_rows else ()
 
+    async def changed(self, statement: Executable, values: Mapping[str, Any]) -> int:
+        """Run a statement that was made beforehand, which is cheaper than to make it for each row; `values`
+        are its parameters and the columns to be set. How many rows it wrote."""
+        result = await self._connection.execute(statement, values)
+        return result.rowcount
+
     async def scalar(self, statement: Executable) -> Any:
         """The first column of the first row."""
         return await self._connection.scalar(statement)
@@ -120,6 +128,10 @@ class Database:
         self._new_id = new_id
         self._writing: AsyncEngine = writing_engine(url)
         self._reading: AsyncEngine = reading_engine(url) if is_sqlite(url) else self._writing
+        self.generation = 0
+        """Grows with every write that decides how calls are answered (numbers, assistants, orgs ...)."""
+        self.shared = not is_sqlite(url)
+        """Whether other nodes may write too."""
         # SQLite has one writer. Who waits, waits here in turn, instead of failing on a locked file.
         self._turn = asyncio.Lock() if is_sqlite(url) else contextlib.nullcontext()
 
@@ -154,6 +166,8 @@ class Database:
             if tx is not None and isinstance(error, OSError):
                 raise  # not the database's, but of what was done in the block
             raise explain(error, self._url) from error
+        if tx.reconfigured:
+            self.generation += 1
         tx.committed()
 
     @contextlib.asynccontextmanager

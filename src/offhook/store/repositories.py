@@ -83,6 +83,7 @@ class Repository:
 
     async def create(self, org_id: str, document: Mapping[str, Any], *, id: str | None = None) -> Record:
         """Raises Duplicate."""
+        self._tx.reconfigured = True
         return await self._insert(org_id, document, id, self._columns(document))
 
     async def get(self, org_id: str, id: str) -> Record | None:
@@ -133,6 +134,7 @@ class Repository:
 
     async def replace(self, org_id: str, id: str, document: Mapping[str, Any]) -> Record | None:
         """Store another document in its place. None if there is no such row. Raises Duplicate."""
+        self._tx.reconfigured = True
         changed = (
             update(self._table)
             .where(self._table.c.org_id == org_id, self._table.c.id == id)
@@ -143,6 +145,7 @@ class Repository:
 
     async def delete(self, org_id: str, id: str) -> Record | None:
         """The row that was, or None."""
+        self._tx.reconfigured = True
         gone = delete(self._table).where(self._table.c.org_id == org_id, self._table.c.id == id)
         return await self._one(gone.returning(self._table))
 
@@ -228,6 +231,7 @@ class Orgs:
             "updated_at": now,
             "document": dict(document),
         }
+        self._tx.reconfigured = True
         await self._tx.execute(insert(tables.orgs).values(values), unique={"id": "id"})
         return Record(values["id"], values["id"], moment(now), moment(now), values["document"])
 
@@ -240,6 +244,7 @@ class Orgs:
         return [self._record(row) for row in await self._tx.execute(select(tables.orgs).order_by(*order))]
 
     async def replace(self, id: str, document: Mapping[str, Any]) -> Record | None:
+        self._tx.reconfigured = True
         changed = (
             update(tables.orgs)
             .where(tables.orgs.c.id == id)

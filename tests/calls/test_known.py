@@ -1,0 +1,89 @@
+"""What routing reads is read once, and anew as soon as somebody has changed something."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from offhook.calls.known import KnownDirectory
+from offhook.calls.stored import StoredDirectory
+from offhook.store import Database, IdMaker, upgrade
+
+
+class Counting(StoredDirectory):
+    reads = 0
+
+    async def assistant(self, org_id: str, assistant_id: str):
+        self.reads += 1
+        return await super().assistant(org_id, assistant_id)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'known.db'}"
+    await upgrade(url)
+    database = await Database.open(url, now=lambda: 1.0, new_id=IdMaker(lambda: 1.0, random.Random(1)))
+    yield database
+    await database.close()
+
+
+async def test_is_read_once(database: Database) -> None:
+    async with database.transaction() as tx:
+        org = await tx.orgs.create({"name": "Org"})
+        made = await tx.assistants.create(org.id, {"name": "Ann"})
+    stored = Counting(database)
+    known = KnownDirectory(stored, database)
+
+    first = await known.assistant(org.id, made.id)
+    again = await known.assistant(org.id, made.id)
+
+    assert first == again == {"name": "Ann"}
+    assert stored.reads == 1
+
+
+async def test_a_change_is_seen_by_the_next_call(database: Database) -> None:
+    async with database.transaction() as tx:
+        org = await tx.orgs.create({"name": "Org"})
+        made = await tx.assistants.create(org.id, {"name": "Ann"})
+    known = KnownDirectory(StoredDirectory(database), database)
+    await known.assistant(org.id, made.id)
+
+    async with database.transaction() as tx:
+        await tx.assistants.replace(org.id, made.id, {"name": "Bea"})
+
+    assert await known.assistant(org.id, made.id) == {"name": "Bea"}
+
+
+async def test_what_is_deleted_is_gone_and_what_is_new_is_found(database: Database) -> None:
+    known = KnownDirectory(StoredDirectory(database), database)
+    assert await known.number("bob") is None
+
+    async with database.transaction() as tx:
+        org = await tx.orgs.create({"name": "Org"})
+        made = await tx.phone_numbers.create(org.id, {"sipUri": "sip:bob@example.org"})
+    found = await known.number("bob")
+    async with database.transaction() as tx:
+        await tx.phone_numbers.delete(org.id, made.id)
+
+    assert found is not None
+    assert found["id"] == made.id
+    assert await known.number("bob") is None
+
+
+async def test_a_change_that_was_rolled_back_changes_nothing(database: Database) -> None:
+    async with database.transaction() as tx:
+        org = await tx.orgs.create({"name": "Org"})
+    stored = KnownDirectory(StoredDirectory(database), database)
+    await stored.org(org.id)
+    generation = database.generation
+
+    with pytest.raises(RuntimeError):
+        async with database.transaction() as tx:
+            await tx.orgs.replace(org.id, {"name": "Other"})
+            raise RuntimeError
+
+    assert database.generation == generation
+    assert await stored.org(org.id) == {"name": "Org"}
