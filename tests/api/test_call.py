@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import httpx2
 import pytest
 
 from offhook.api.recording import recording_file
-from offhook.calls.recording import mono_path, stereo_path
+from offhook.calls.recording import InlineWriter, Recorder, mono_path, stereo_path
 
 from .conftest import House, client_of
 from .test_phone_number import refused
@@ -76,12 +78,12 @@ async def test_a_call_is_named_once_it_has_ended(client: httpx2.AsyncClient, hou
     assert await refused(other) == ["property status should not exist"]
 
 
-@pytest.mark.parametrize("kind", ["mono", "stereo", "customer", "assistant"])
+@pytest.mark.parametrize("kind", ["mono", "stereo"])
 async def test_a_recording_is_behind_a_redirect_that_needs_no_key(
     client: httpx2.AsyncClient, house: House, kind: str
 ) -> None:
     call_id = await stored_call(house)
-    recorded(house, call_id, kind)
+    recorded(house, call_id, "mono", "stereo")
 
     redirect = await client.get(f"/call/{call_id}/{kind}-recording")
     async with client_of(house, None) as anyone:
@@ -96,6 +98,47 @@ async def test_a_recording_is_behind_a_redirect_that_needs_no_key(
     assert part.headers["content-range"] == f"bytes 4-7/{len(WAV)}"
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == str(len(WAV))
+
+
+def pcm_of(answer: httpx2.Response) -> bytes:
+    with wave.open(io.BytesIO(answer.content)) as file:
+        assert (file.getnchannels(), file.getframerate()) == (1, 8000)
+        return file.readframes(file.getnframes())
+
+
+async def test_each_side_alone_is_made_when_somebody_asks_for_it(
+    client: httpx2.AsyncClient, house: House
+) -> None:
+    call_id = await stored_call(house)
+    folder = house.services.recordings
+    recorder = Recorder(folder, call_id, InlineWriter())
+    recorder.exchanged(b"\x01\x02" * 160, b"\x03\x04" * 160)
+    recorder.close()
+
+    async def side(kind: str) -> bytes:
+        redirect = await client.get(f"/call/{call_id}/{kind}-recording")
+        return pcm_of(await client.get(redirect.headers["location"]))
+
+    assert not (folder / f"{call_id}-customer.wav").exists()
+    assert await side("customer") == b"\x01\x02" * 160
+    assert await side("assistant") == b"\x03\x04" * 160
+
+    await client.delete(f"/call/{call_id}")
+    assert list(folder.iterdir()) == []
+
+
+async def test_a_side_that_cannot_be_written_is_not_a_lost_one(
+    client: httpx2.AsyncClient, house: House
+) -> None:
+    call_id = await stored_call(house)
+    (stereo,) = recorded(house, call_id, "stereo")
+    blocked = stereo.with_name(f"{call_id}-customer.part")
+    blocked.mkdir()
+    redirect = await client.get(f"/call/{call_id}/customer-recording")
+
+    assert (await client.get(redirect.headers["location"])).status_code == 503
+    blocked.rmdir()
+    assert (await client.get(redirect.headers["location"])).status_code == 200
 
 
 async def test_a_redirect_expires_and_cannot_be_turned_to_another_file(

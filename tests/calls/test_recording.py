@@ -105,7 +105,7 @@ def test_the_writer_thread_writes_all_that_was_handed_in(tmp_path: Path) -> None
     for recorder in recorders:
         recorder.close()
     writer.close()
-    assert writer.dropped == 0
+    assert writer.refused == 0
     assert {len(read(stereo_path(tmp_path, f"call-{index}"))) for index in range(20)} == {60 * 160}
 
 

@@ -15,11 +15,12 @@ from offhook.api.errors import BadRequest, NotFound, Unavailable
 from offhook.api.links import KINDS, RecordingKind
 from offhook.api.openapi import described, list_of, place, redirecting
 from offhook.api.paging import described_list, parse_list
-from offhook.api.recording import erase, recording_file
+from offhook.api.recording import is_recorded
 from offhook.api.resource import found, listed, missing, resource
 from offhook.api.services import Services
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
+from offhook.calls.recording import erase
 from offhook.schema.call import Call, DeleteCalls, UpdateCall
 from offhook.store import Record
 
@@ -131,5 +132,5 @@ def _require_recording(
 ) -> None:
     if call.get("status") != "ended":
         raise NotFound("The recording is there once the call has ended.")
-    if recording_file(services.recordings, call_id, kind) is None:
+    if not is_recorded(services.recordings, call_id):
         raise NotFound(f"This call has no {kind} recording.")

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import Annotated, Final
 
 from fastapi import APIRouter
 from fastapi import Query as QueryParameter
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from offhook.api.errors import NotFound
+from offhook.api.errors import NotFound, Unavailable
 from offhook.api.links import KINDS
 from offhook.api.openapi import open_to_all
 from offhook.api.services import Services
+from offhook.calls.recording import SIDES, mono_path, stereo_path, write_track
 
 _AUDIO: Final = {"type": "string", "format": "binary"}
 _CALL_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+_log = logging.getLogger(__name__)
 
 
 def recording_file(folder: Path, call_id: str, kind: str) -> Path | None:
-    """The file of one recording, named as `calls/recording.py` names it; None when there is none."""
+    """The file of one recording; None when there is none. The first request for one side alone makes it of
+    the stereo file, so this may take a while: not for the loop. Raises OSError."""
     if kind not in KINDS or not _CALL_ID.fullmatch(call_id):
         return None
-    file = folder / f"{call_id}-{kind}.wav"
+    if kind in SIDES:
+        return write_track(folder, call_id, kind)
+    file = (mono_path if kind == "mono" else stereo_path)(folder, call_id)
     return file if file.is_file() else None
 
 
-def erase(folder: Path, call_id: str) -> None:
-    """Remove all of a call's recordings. Raises OSError when one stays."""
-    for kind in KINDS:
-        file = recording_file(folder, call_id, kind)
-        if file is not None:
-            file.unlink(missing_ok=True)
+def is_recorded(folder: Path, call_id: str) -> bool:
+    """Whether a recording of any kind can be had."""
+    return bool(_CALL_ID.fullmatch(call_id)) and stereo_path(folder, call_id).is_file()
 
 
 def router() -> APIRouter:
@@ -53,8 +57,14 @@ def router() -> APIRouter:
         services: Services = request.app.state.services
         if not services.links.allows(call_id, kind, expires, signature, services.now()):
             raise NotFound("This link is not valid any more.")
-        file = recording_file(services.recordings, call_id, kind)
-        if file is None or not await _has_ended(services, call_id):
+        if not await _has_ended(services, call_id):
+            raise NotFound("There is no such recording.")
+        try:
+            file = await run_in_threadpool(recording_file, services.recordings, call_id, kind)
+        except OSError as error:
+            _log.error("call=%s the %s recording cannot be made: %s", call_id, kind, error)
+            raise Unavailable("the recording could not be made; try again later") from error
+        if file is None:
             raise NotFound("There is no such recording.")
         return FileResponse(
             file,

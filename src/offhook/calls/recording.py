@@ -7,12 +7,13 @@ the header: a killed process leaves files that open and lack the last second at 
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -21,6 +22,7 @@ PIECE_BYTES: Final = 2 * SAMPLE_RATE
 """One second of one track: what a crash may cost."""
 
 _HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
+HEADER_BYTES: Final = _HEADER.size
 _log = logging.getLogger(__name__)
 
 
@@ -46,7 +48,7 @@ class _WavFile:
             raise
 
     def append(self, data: bytes) -> None:
-        self._file.seek(44 + self._bytes)
+        self._file.seek(HEADER_BYTES + self._bytes)
         self._file.write(data)
         self._bytes += len(data)
         self._file.seek(0)
@@ -91,39 +93,96 @@ class _Files:
         self._mono.close()
 
 
+Side = Literal["customer", "assistant"]
+SIDES: Final[tuple[Side, ...]] = get_args(Side)
+
+_TRACK_PIECE_BYTES: Final = 256 * 1024
+_tracks = threading.Lock()
+
+
+def track_path(folder: Path, call_id: str, side: Side) -> Path:
+    return folder / f"{call_id}-{side}.wav"
+
+
+def write_track(folder: Path, call_id: str, side: Side) -> Path | None:
+    """One side alone, drawn from the stereo file of an ended call the first time that somebody asks for it.
+    None without a stereo file. Blocks, so not for the loop. Raises OSError for a disk that refuses, and then
+    leaves nothing behind."""
+    track = track_path(folder, call_id, side)
+    with _tracks:
+        if track.is_file():
+            return track
+        try:
+            stereo = stereo_path(folder, call_id).open("rb")
+        except FileNotFoundError:
+            return None
+        unfinished = track.with_suffix(".part")
+        try:
+            with stereo, unfinished.open("wb") as out:
+                _draw(stereo, out, SIDES.index(side))
+            unfinished.replace(track)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+    return track
+
+
+def _draw(stereo: BinaryIO, out: BinaryIO, channel: int) -> None:
+    frames = (os.fstat(stereo.fileno()).st_size - HEADER_BYTES) // 4
+    out.write(wav_header(1, 2 * max(frames, 0)))
+    stereo.seek(HEADER_BYTES)
+    while piece := stereo.read(_TRACK_PIECE_BYTES):
+        both = np.frombuffer(piece, "<i2", len(piece) // 4 * 2).reshape(-1, 2)
+        out.write(both[:, channel].tobytes())
+
+
+def erase(folder: Path, call_id: str) -> None:
+    """Remove all that was recorded of a call. Blocks. Raises OSError when something stays."""
+    with _tracks:
+        for file in (stereo_path(folder, call_id), mono_path(folder, call_id)):
+            file.unlink(missing_ok=True)
+        for side in SIDES:
+            track_path(folder, call_id, side).unlink(missing_ok=True)
+
+
 Job = Callable[[], None]
 
 
 class Writer(Protocol):
     """Runs jobs in the order given, away from the clock."""
 
-    def submit(self, job: Job) -> None: ...
+    def submit(self, job: Job, *, must: bool = False) -> bool:
+        """False if there is no room for it; a job that `must` run always finds some."""
+        ...
 
 
 class InlineWriter:
     """Runs each job at once. For tests on the virtual clock, which has no threads to wait for."""
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job, *, must: bool = False) -> bool:
         job()
+        return True
 
 
 class WriterThread:
     """One thread that writes all recordings of the node: a slow disk must never hold the 20 ms clock.
 
-    `backlog` jobs may wait (a job is one second of one call); a disk that is slower than that loses audio
-    of the recordings rather than memory of the process."""
+    `backlog` jobs may wait (a job is a second or more of one call); a disk that is slower than that loses
+    audio of the recordings rather than memory of the process."""
 
     def __init__(self, backlog: int = 4096) -> None:
-        self._jobs: queue.Queue[Job | None] = queue.Queue(backlog)
+        self._backlog = backlog
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
         self._thread.start()
-        self.dropped = 0
+        self.refused = 0
 
-    def submit(self, job: Job) -> None:
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            self.dropped += 1
+    def submit(self, job: Job, *, must: bool = False) -> bool:
+        if not must and self._jobs.qsize() >= self._backlog:
+            self.refused += 1
+            return False
+        self._jobs.put(job)
+        return True
 
     def close(self) -> None:
         """Write what is waiting, then end the thread. Blocks; call it when the node stops."""
@@ -132,13 +191,18 @@ class WriterThread:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job()
+            try:
+                job()
+            except Exception:
+                _log.exception("a recording could not be written")
 
 
 class Recorder:
     """One call's recording. `exchanged` is called on the 20 ms tick and only collects."""
 
-    __slots__ = ("_call_id", "_closed", "_files", "_folder", "_heard", "_said", "_writer", "failed", "frames")
+    __slots__ = (
+        "_call_id", "_closed", "_files", "_folder", "_gap", "_heard", "_said", "_writer", "failed", "frames",
+    )  # fmt: skip
 
     def __init__(self, folder: Path, call_id: str, writer: Writer) -> None:
         self._folder = folder
@@ -147,6 +211,7 @@ class Recorder:
         self._files: _Files | None = None
         self._heard = bytearray()
         self._said = bytearray()
+        self._gap = 0
         self._closed = False
         self.failed = False
         self.frames = 0
@@ -168,20 +233,28 @@ class Recorder:
         self._closed = True
         if self._heard:
             self._hand_over()
-        self._writer.submit(lambda: self._finish(done))
+        self._writer.submit(lambda: self._finish(done), must=True)
 
     def _hand_over(self) -> None:
-        heard, said = bytes(self._heard), bytes(self._said)
+        heard, said, gap = bytes(self._heard), bytes(self._said), self._gap
         self._heard.clear()
         self._said.clear()
-        self._writer.submit(lambda: self._write(heard, said))
+        if self._writer.submit(lambda: self._write(heard, said, gap)):
+            self._gap = 0
+        else:
+            # What is lost is silent in the file: all that follows keeps its place in time.
+            self._gap += len(heard)
 
-    def _write(self, heard: bytes, said: bytes) -> None:
+    def _write(self, heard: bytes, said: bytes, gap: int) -> None:
         if self.failed:
             return
         try:
             if self._files is None:
                 self._files = _Files(self._folder, self._call_id)
+            while gap > 0:
+                silence = bytes(min(gap, PIECE_BYTES))
+                self._files.append(silence, silence)
+                gap -= len(silence)
             self._files.append(heard, said)
         except OSError as error:
             # The call matters more than its recording: keep what is on disk, say so once, go on.
@@ -189,7 +262,9 @@ class Recorder:
             _log.error("call=%s recording stopped: %s", self._call_id, error)
 
     def _finish(self, done: Callable[[], None] | None) -> None:
-        if self._files is not None:
-            self._files.close()
-        if done is not None:
-            done()
+        try:
+            if self._files is not None:
+                self._files.close()
+        finally:
+            if done is not None:
+                done()
