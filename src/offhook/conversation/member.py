@@ -12,7 +12,8 @@ from offhook.conversation.profile import Profile, profile_of
 from offhook.conversation.tools import Toolbox
 from offhook.language.base import LanguageModel, ModelError
 from offhook.schema.assistant import Assistant
-from offhook.speech.base import EngineError, Transcriber, Voice
+from offhook.schema.ended_reason import PipelineFailure, pipeline_error
+from offhook.speech.base import EngineError, Stage, Transcriber, Voice
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +33,17 @@ EngineFactory = Callable[[Assistant], Engines]
 """Raises EngineError or ModelError for settings that are not served."""
 
 
+_FAILURES: dict[Stage, PipelineFailure] = {
+    "transcriber": "transcriber-failed",
+    "model": "llm-failed",
+    "voice": "voice-failed",
+}
+
+
 def ended_reason(error: EngineError | ModelError) -> str:
-    """The call's endedReason (wire-facts Appendix A). Providers named for their stage, like `custom-voice`,
-    do not name it twice."""
-    if isinstance(error, ModelError):
-        return f"pipeline-error-{error.provider}-{error.suffix}"
-    if error.stage == "model":
-        return f"pipeline-error-{error.provider}-llm-failed"
-    provider = error.provider.removesuffix(f"-{error.stage}")
-    return f"pipeline-error-{provider}-{error.stage}-failed"
+    """The call's endedReason (wire-facts Appendix A)."""
+    failure = error.suffix if isinstance(error, ModelError) else _FAILURES[error.stage]
+    return pipeline_error(error.provider, failure)
 
 
 @dataclass(frozen=True, slots=True)

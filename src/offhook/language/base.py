@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from offhook.schema.ended_reason import PipelineFailure
+
 Message = dict[str, Any]
 """One message in the form of the OpenAI chat API: role system|user|assistant|tool, content,
 tool_calls, tool_call_id."""
@@ -17,7 +19,7 @@ class ModelError(Exception):
     `400-bad-request-validation-failed`, `401-unauthorized`, `403-model-access-denied`,
     `429-exceeded-quota`, `500-server-error`, `503-server-overloaded-error`."""
 
-    def __init__(self, provider: str, detail: str, suffix: str = "llm-failed") -> None:
+    def __init__(self, provider: str, detail: str, suffix: PipelineFailure = "llm-failed") -> None:
         super().__init__(f"{provider} model: {detail}")
         self.provider = provider
         self.detail = detail

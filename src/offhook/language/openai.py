@@ -16,6 +16,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolCall, ToolDefinition
 from offhook.network.guard import AddressRefused
+from offhook.schema.ended_reason import PipelineFailure
 
 CHUNK_TIMEOUT = 15.0
 """Seconds between two pieces of one reply."""
@@ -25,7 +26,7 @@ LONGEST_REPLY = 100_000
 
 MOST_TOOL_CALLS = 32
 
-SUFFIXES = {
+SUFFIXES: dict[int, PipelineFailure] = {
     400: "400-bad-request-validation-failed",
     401: "401-unauthorized",
     403: "403-model-access-denied",
@@ -166,7 +167,7 @@ class OpenAiModel:
             request["tools"] = [_tool(tool) for tool in tools]
         return request
 
-    def _error(self, detail: str, suffix: str = "llm-failed") -> ModelError:
+    def _error(self, detail: str, suffix: PipelineFailure = "llm-failed") -> ModelError:
         return ModelError(self.provider, detail, suffix)
 
 

@@ -18,7 +18,7 @@ from offhook.schema.base import Model, Resource, document, format_timestamp, par
 from offhook.schema.call import Call, CallStatus, CreateCall, Customer, Monitor, UpdateCall
 from offhook.schema.control import ControlMessage
 from offhook.schema.credential import StoredWebhookCredential, UpdateWebhookCredential, WebhookCredential
-from offhook.schema.ended_reason import EndedReason, is_ended_reason, pipeline_error
+from offhook.schema.ended_reason import EndedReason, PipelineFailure, pipeline_error
 from offhook.schema.errors import Invalid, parse, sentences
 from offhook.schema.message import BotMessage, Message, SystemMessage, UserMessage
 from offhook.schema.number import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, VapiPhoneNumber, unserved
@@ -46,6 +46,7 @@ __all__ = [
     "Monitor",
     "Org",
     "PerformanceMetrics",
+    "PipelineFailure",
     "Recording",
     "Resource",
     "Server",
@@ -67,7 +68,6 @@ __all__ = [
     "document",
     "effective",
     "format_timestamp",
-    "is_ended_reason",
     "merge",
     "normalise_server",
     "parse",

@@ -1,9 +1,8 @@
-"""Why a call ended (wire-facts Appendix A): those that name no vendor, and a pattern for those that do."""
+"""Why a call ended (wire-facts Appendix A): those that name no vendor, and how those are made that do."""
 
 from __future__ import annotations
 
-import re
-from typing import Literal, get_args
+from typing import Literal
 
 EndedReason = Literal[
     # configuration / start
@@ -106,17 +105,6 @@ EndedReason = Literal[
     "vonage-rejected",
 ]
 
-ENDED_REASONS: frozenset[str] = frozenset(get_args(EndedReason))
-
-VENDOR_REASON = re.compile(
-    r"(?:pipeline-error"
-    r"|call\.in-progress\.error-vapifault"
-    r"|call\.in-progress\.error-providerfault"
-    r"|call\.in-progress\.error-pipeline)"
-    r"-[a-z0-9.-]+"
-)
-"""`pipeline-error-<vendor>-voice-failed` and its kin."""
-
 PipelineFailure = Literal[
     "voice-failed",
     "transcriber-failed",
@@ -141,8 +129,3 @@ def pipeline_error(provider: str, failure: PipelineFailure) -> str:
     """The reason of a call that ended because an engine failed; `provider` as in the assistant."""
     vendor = _VENDORS.get(provider, provider)
     return "pipeline-error-" + _SPELLED.get((provider, failure), f"{vendor}-{failure}")
-
-
-def is_ended_reason(text: str) -> bool:
-    """Whether the API knows this reason, or one of its pattern for some vendor."""
-    return text in ENDED_REASONS or VENDOR_REASON.fullmatch(text) is not None

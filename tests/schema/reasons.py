@@ -1,0 +1,17 @@
+"""Which reasons the API would know: the listed ones, and one of its pattern for any vendor."""
+
+from __future__ import annotations
+
+import re
+from typing import get_args
+
+from offhook.schema.ended_reason import EndedReason, PipelineFailure
+
+_CUSTOM = ("custom-voice-failed", "custom-transcriber-failed")
+_VENDORS = re.compile(
+    rf"pipeline-error-(?:[a-z0-9-]+-(?:{'|'.join(get_args(PipelineFailure))})|{'|'.join(_CUSTOM)})"
+)
+
+
+def is_ended_reason(text: str) -> bool:
+    return text in get_args(EndedReason) or _VENDORS.fullmatch(text) is not None
