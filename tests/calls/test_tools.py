@@ -1,14 +1,15 @@
-from offhook.calls.tools import MAX_RESULT_CHARACTERS, read_results, tool_call_fields
+from offhook.calls.tools import MAX_RESULT_CHARACTERS, read_results, tool_calls
 from offhook.language.base import ToolCall
 
 CALL = ToolCall("t1", "look_up", {"city": "Paris"})
 
 
 def test_the_call_goes_out_in_every_shape_that_consumers_read() -> None:
-    fields = tool_call_fields(
+    fields = tool_calls(
         {"type": "function", "server": {"url": "x", "secret": "s"}, "async": False}, CALL
-    )
+    ).properties()
     item = fields["toolCallList"][0]
+    assert fields["toolCalls"] == [item]
     assert item["id"] == "t1"
     assert item["function"] == {"name": "look_up", "arguments": {"city": "Paris"}}
     assert item["arguments"] == item["parameters"] == {"city": "Paris"}

@@ -1,23 +1,23 @@
 """One call, from the INVITE to its report: the only writer of its status.
 
-serve():  open a port -> 180 -> who answers? -> engines ready -> 200 -> ACK: in-progress, speak
-end():    once, from anywhere: BYE or refusal, recording complete, status and report written together"""
+start():  row -> port -> 180 -> who answers? -> engines ready -> 200 -> ACK: in-progress, speak
+end():    once, from anywhere: BYE or refusal, port free, recording complete, status and report together"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
-from offhook.calls import messages, routing
+from offhook.calls import routing
 from offhook.calls.leg import Leg, LegEnd
+from offhook.calls.owner import Owner
 from offhook.calls.record import CallRecord
 from offhook.calls.recording import Recorder
 from offhook.calls.reporter import Reporter
 from offhook.calls.services import Services
-from offhook.calls.state import CallState
-from offhook.calls.tools import read_results, tool_call_fields
+from offhook.calls.state import CallEvent, CallState
 from offhook.calls.transfer import Transfer, TransferFailed
 from offhook.calls.variables import built_in_variables
 from offhook.conversation.events import (
@@ -40,14 +40,9 @@ from offhook.sip.handler import Answer
 from offhook.sip.invitation import Invitation
 from offhook.sip.message import Request
 from offhook.speech.base import EngineError
-from offhook.webhooks.client import AskFailed
-from offhook.webhooks.receiver import Receiver, choose_server, credential_id, receiver_of
 
-ASSISTANT_REQUEST_SECONDS: Final = 7.5
-"""For all of an assistant-request, whatever the server's timeoutSeconds says (wire-facts §3)."""
-
-FINISH_SECONDS: Final = 10.0
-"""For putting a call away: engines, files, the last write. Whatever hangs is left behind with a log line."""
+PUT_AWAY_SECONDS: Final = 10.0
+"""For each part of a call to end. What hangs is left behind with a log line."""
 
 LEG_REASONS: Final[dict[LegEnd, str]] = {
     "hung-up": "customer-ended-call",
@@ -59,15 +54,26 @@ LEG_REASONS: Final[dict[LegEnd, str]] = {
 _log = logging.getLogger(__name__)
 
 
+class Refusal(Exception):
+    """The call is not answered: the SIP status for the caller, and why, for the report."""
+
+    def __init__(
+        self, status: int, ended_reason: str, detail: str, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.ended_reason = ended_reason
+        self.headers = headers
+
+
 class Call:
-    """One inbound call. `serve()` is its task; `finished` is set when nothing of it is left."""
+    """One inbound call. `start` begins it; `finished` is set when nothing of it is left."""
 
     def __init__(
         self, services: Services, invitation: Invitation, record: CallRecord, org: Mapping[str, Any]
     ) -> None:
         self._services = services
         self._invitation = invitation
-        self._org = org
         self._state = CallState()
         self._task: asyncio.Task[None] | None = None
         self._finisher: asyncio.Task[None] | None = None
@@ -75,6 +81,7 @@ class Call:
         self._on_connected: Callable[[], None] | None = None
         self._recorder: Recorder | None = None
         self._activity = services.activity.open(self._heard_activity)
+        self._owner = Owner(services, record, org)
         self.record = record
         self.reporter = Reporter(record, services.ledger, services.now)
         self.conversation: Conversation | None = None
@@ -85,39 +92,45 @@ class Call:
 
     # -- the way up -----------------------------------------------------------------------------
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._serve(), name=f"call {self.record.id}")
+    def start(self, refusal: Refusal | None = None) -> None:
+        """Answer the call, or only write down and report that it is refused."""
+        self._task = asyncio.create_task(self._serve(refusal), name=f"call {self.record.id}")
 
-    async def _serve(self) -> None:
+    async def _serve(self, refusal: Refusal | None) -> None:
+        begun = self.reporter.begin()
         try:
-            await self._set_up()
+            await self._listen(AssistantOverrides())
+            if refusal is not None:
+                raise refusal
+            await self._set_up(begun)
+        except Refusal as error:
+            self._refuse(error)
         except SipError as error:
-            self._refuse(error.status, "call.ringing.error-sip-inbound-call-failed-to-connect", str(error))
+            reason = "call.ringing.error-sip-inbound-call-failed-to-connect"
+            self._refuse(Refusal(error.status, reason, str(error)))
         except PortsExhausted as error:
-            _log.error("call=%s %s", self.record.id, error)
-            self._refuse(503, "call.start.error-vapifault-worker-not-available", str(error))
+            self._refuse(Refusal(503, "call.start.error-vapifault-worker-not-available", str(error)))
         except Exception:
             _log.exception("call=%s could not be set up", self.record.id)
-            self._refuse(500, "call.start.error-get-assistant", "internal error")
+            self._refuse(Refusal(500, "call.start.error-get-assistant", "internal error"))
 
-    async def _set_up(self) -> None:
+    async def _set_up(self, begun: asyncio.Future[None]) -> None:
         record, services = self.record, self._services
         sdp = await self.leg.open(self._invitation.offer)
         self._invitation.provisional(180)
-        begun = services.ledger.begin(record)
-        await self._listen(None)
-        request_assistant = self._ask_for_assistant if self.reporter.receiver is not None else None
+        receiver = self.reporter.receiver
         outcome = await routing.who_answers(
             record.number,
             record.customer.get("number"),
             record.overrides.get("variableValues") or {},
             services.directory,
-            request_assistant,
+            None if receiver is None else lambda: self._owner.assistant_request(receiver),
         )
         await begun
         if outcome.failure is not None:
-            record.debugging = outcome.failure.artifacts or {"error": outcome.failure.error}
-            _log.warning("call=%s %s: %s", record.id, outcome.failure.ended_reason, outcome.failure.error)
+            failure = outcome.failure
+            record.debugging = record.shown(failure.artifacts or {"error": failure.error})
+            _log.warning("call=%s %s: %s", record.id, failure.ended_reason, failure.error)
         self._on_connected = await self._prepare(outcome.action)
         self.leg.session = self._invitation.answer(sdp, self.leg)
 
@@ -129,33 +142,36 @@ class Call:
             case routing.Assistant():
                 return await self._prepare_assistant(action)
             case routing.Say(text, reason):
-                conversation = await self._converse(AssistantOverrides(), {})
+                try:
+                    conversation = await self._converse(AssistantOverrides())
+                except (EngineError, ModelError) as error:
+                    # Nobody is there who could say it.
+                    raise Refusal(503, reason, str(error)) from error
                 return _in_order(conversation.begin, lambda: conversation.finish(reason, text))
             case routing.Transfer(destination, reason):
-                conversation = await self._converse(AssistantOverrides(), {})
                 self.record.ended_reason = reason
+                try:
+                    conversation = await self._converse(AssistantOverrides())
+                except (EngineError, ModelError) as error:
+                    _log.error("call=%s the transfer goes unannounced: %s", self.record.id, error)
+                    return lambda: self.transfer(destination)
                 return _in_order(conversation.begin, lambda: conversation.send_on(destination))
 
     async def _prepare_assistant(self, action: routing.Assistant) -> Callable[[], None]:
         record = self.record
-        record.assistant = action.document
-        record.assistant_id = action.assistant_id
-        record.transient_assistant = action.transient
-        record.overrides = dict(action.overrides)
-        record.squad, record.squad_id = action.squad, action.squad_id
-        assistant = AssistantOverrides.model_validate(action.document)
-        await self._listen(assistant)
+        record.answered_by(action)
+        await self._listen(action.settings)
         try:
-            return (await self._converse(assistant, action.document)).begin
+            return (await self._converse(action.settings)).begin
         except (EngineError, ModelError) as error:
-            # The caller hears why nobody speaks, in the platform's own voice.
+            # The caller hears that nobody speaks, in the platform's own voice.
             _log.error("call=%s %s", record.id, error)
             record.ended_message = str(error)
             return await self._prepare(routing.Say(routing.SORRY, ended_reason(error)))
 
-    async def _converse(self, assistant: AssistantOverrides, document: Mapping[str, Any]) -> Conversation:
+    async def _converse(self, assistant: AssistantOverrides) -> Conversation:
         services, record = self._services, self.record
-        record.variables = built_in_variables(record, document)
+        record.variables = built_in_variables(record)
         conversation = Conversation(
             assistant=assistant,
             engines=services.engines(self._context),
@@ -176,44 +192,19 @@ class Call:
         self.conversation = conversation
         if effective.artifact_plan(assistant).recording:
             self._recorder = Recorder(services.recordings, record.id, services.writer)
-            record.recording_urls = services.recording_urls(record.id)
         return conversation
 
-    async def _listen(self, assistant: AssistantOverrides | None) -> None:
+    async def _listen(self, assistant: AssistantOverrides) -> None:
         """From now on the server messages go where this assistant, else the number, else the org says."""
-        receiver = await self._receiver(None)
-        self.reporter.listen(receiver, effective.server_messages(assistant or AssistantOverrides()))
-
-    async def _receiver(self, tool: Mapping[str, Any] | None) -> Receiver | None:
-        """The one server for a message, with the credential it names."""
-        record = self.record
-        server = choose_server(tool=tool, assistant=record.assistant, number=record.number, org=self._org)
-        if server is None:
-            return None
-        named = credential_id(server)
-        if named is None:
-            return receiver_of(server, {})
-        credential = await self._services.directory.credential(record.org_id, named)
-        return receiver_of(server, {} if credential is None else {named: credential})
-
-    async def _ask_for_assistant(self) -> Mapping[str, Any]:
-        body = messages.assistant_request(self.record, self._services.now())
-        receiver = self.reporter.receiver
-        assert receiver is not None
-        try:
-            return await self._services.ask(receiver, body, ASSISTANT_REQUEST_SECONDS)
-        except AskFailed as failed:
-            raise routing.RequestFailed(
-                failed.kind, failed.detail, failed.status, failed.response
-            ) from failed
+        self.reporter.listen(await self._owner.receiver(), effective.server_messages(assistant))
 
     # -- the leg --------------------------------------------------------------------------------
 
     def leg_connected(self) -> None:
-        self._state.on("answered")
-        self.record.status = self._state.status
+        if self._finisher is not None:
+            return
         self.record.started_at = self._services.now()
-        self.reporter.status()
+        self._move("answered")
         _log.info("call=%s answered", self.record.id)
         if self._on_connected is not None:
             self._on_connected()
@@ -261,7 +252,7 @@ class Call:
             "call": record.resource(self._services.now()),
             "phoneNumber": record.number_resource(),
             "customer": record.customer,
-            "assistant": record.assistant,
+            "assistant": record.assistant_resource(),
             "metadata": (record.assistant or {}).get("metadata"),
         }
 
@@ -285,50 +276,22 @@ class Call:
         self.reporter.told(event)
 
     async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
-        receiver = await self._receiver(tool)
-        if receiver is None:
-            return ToolOutcome(error=f"no server is set for the tool {call.name}")
-        body = messages.envelope(
-            "tool-calls", self.record, self._services.now(), **tool_call_fields(tool, call)
-        )
-        try:
-            answer = await self._services.ask(receiver, body, receiver.timeout_seconds)
-        except AskFailed as failed:
-            _log.warning("call=%s tool %s failed: %s", self.record.id, call.name, failed)
-            return ToolOutcome(error=f"the tool's server did not answer: {failed.kind}")
-        return read_results(answer, call)
+        return await self._owner.run_tool(tool, call)
 
     async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Mapping[str, Any] | None:
-        receiver = self.reporter.receiver
-        if receiver is None:
-            return None
-        body = messages.envelope("transfer-destination-request", self.record, self._services.now())
-        try:
-            answer = await self._services.ask(receiver, body, receiver.timeout_seconds)
-        except AskFailed as failed:
-            _log.warning("call=%s no transfer destination: %s", self.record.id, failed)
-            return None
-        return routing.destination_of(answer)
+        return await self._owner.transfer_destination()
 
     async def assistant_for(self, destination: Mapping[str, Any]) -> AssistantOverrides | None:
-        found = await routing.handoff_assistant(
-            self.record.org_id,
-            self.record.squad,
-            destination,
-            self.record.overrides,
-            self._services.directory,
-        )
-        return None if found is None else AssistantOverrides.model_validate(found.document)
+        return await self._owner.assistant_for(destination)
 
     def transfer(self, destination: Mapping[str, Any]) -> None:
         if self._transfer is not None or self._finisher is not None:
             return
         self.record.destination = destination
         self._transfer = Transfer(self._services, self.leg, self.record, self._invitation.source, destination)
-        self._state.on("forwarded")
-        self.record.status = self._state.status
-        self.reporter.transferring(dict(destination))
-        self.reporter.status()
+        self.reporter.transferring(destination)
+        if self._state.allows("forwarded"):
+            self._move("forwarded")
         self._task = asyncio.create_task(self._forward(self._transfer), name=f"transfer {self.record.id}")
 
     async def _forward(self, transfer: Transfer) -> None:
@@ -338,11 +301,20 @@ class Call:
         except TransferFailed as failed:
             _log.warning("call=%s transfer failed: %s", self.record.id, failed)
             self.record.ended_message = str(failed)
-            if self.conversation is not None:
-                reason = routed or "call.in-progress.error-transfer-failed"
-                self.conversation.finish(reason, transfer.apology)
+            self._transfer = None
+            self._after_failed_transfer(transfer, routed or "call.in-progress.error-transfer-failed")
             return
         self.end(routed or "assistant-forwarded-call")
+
+    def _after_failed_transfer(self, transfer: Transfer, reason: str) -> None:
+        conversation = self.conversation
+        if conversation is None:
+            self.end(reason)
+        elif transfer.ends_call_on_failure:
+            conversation.finish(reason, transfer.apology)
+        else:
+            conversation.resume()
+            conversation.say(conversation.render(transfer.apology, {}))
 
     # -- the way down ---------------------------------------------------------------------------
 
@@ -354,54 +326,56 @@ class Call:
         self.record.ended_at = self._services.now()
         self._finisher = asyncio.create_task(self._finish(), name=f"end of call {self.record.id}")
 
+    def _move(self, event: CallEvent) -> None:
+        self.record.status = self._state.on(event)
+        self.reporter.status()
+
     def _cancelled(self) -> None:
         self.end("call.ringing.sip-inbound-caller-hungup-before-call-connect")
 
-    def _refuse(self, status: int, ended_reason: str, detail: str) -> None:
-        if not self._invitation.finished:
-            self._invitation.reject(status)
-        self.record.ended_message = detail
-        self.end(ended_reason)
+    def _refuse(self, refusal: Refusal) -> None:
+        _log.warning("call=%s refused with %d: %s", self.record.id, refusal.status, refusal)
+        self._invitation.reject(refusal.status, headers=refusal.headers)
+        self.record.ended_message = str(refusal)
+        self.end(refusal.ended_reason)
 
     async def _finish(self) -> None:
-        record = self.record
-        try:
-            async with asyncio.timeout(FINISH_SECONDS):
-                await self._put_away()
-        except TimeoutError:
-            _log.error("call=%s something did not stop within %g s", record.id, FINISH_SECONDS)
-        except Exception:
-            _log.exception("call=%s could not be put away cleanly", record.id)
-        self._state.on("ended")
-        record.status = self._state.status
-        self.reporter.status()
+        """What others wait for goes first, the BYE and the port; what may hang has no say in that."""
+        task, record = self._task, self.record
+        if task is not None:
+            task.cancel()
+        self._invitation.reject(480)
+        self.leg.hang_up()
+        await self.leg.close()
+        self._activity.close()
+        if task is not None:
+            await self._within_limit("set-up", asyncio.wait([task]))
+        conversation = self.conversation
+        if conversation is not None:
+            await self._within_limit("conversation", conversation.close())
+        if self._recorder is not None:
+            await self._within_limit("recording", self._close_recording(self._recorder))
+        self._move("ended")
         await self.reporter.settled()
         _log.info("call=%s ended: %s after %.1f s", record.id, record.ended_reason, record.duration)
         self.finished.set()
 
-    async def _put_away(self) -> None:
-        task = self._task
-        if task is not None and task is not asyncio.current_task():
-            task.cancel()
-            await asyncio.wait([task])
-        if not self._invitation.finished:
-            self._invitation.reject(480)
-        self.leg.hang_up()
-        if self.conversation is not None:
-            await self.conversation.close()
-        self._activity.close()
-        await self.leg.close()
-        await self._close_recording()
+    async def _within_limit(self, what: str, ending: Coroutine[Any, Any, object]) -> None:
+        try:
+            async with asyncio.timeout(PUT_AWAY_SECONDS):
+                await ending
+        except TimeoutError:
+            _log.error("call=%s its %s did not end within %g s", self.record.id, what, PUT_AWAY_SECONDS)
+        except Exception:
+            _log.exception("call=%s its %s did not end cleanly", self.record.id, what)
 
-    async def _close_recording(self) -> None:
-        if self._recorder is None:
-            return
+    async def _close_recording(self, recorder: Recorder) -> None:
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
-        self._recorder.close(lambda: _settle_from_thread(loop, written))
+        if recorder.frames:
+            self.record.recording_urls = self._services.recording_urls(self.record.id)
+        recorder.close(lambda: _settle_from_thread(loop, written))
         await written
-        if self._recorder.frames == 0 or self._recorder.failed:
-            self.record.recording_urls = None if self._recorder.frames == 0 else self.record.recording_urls
 
 
 def _in_order(*steps: Callable[[], None]) -> Callable[[], None]:

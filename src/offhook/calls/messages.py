@@ -1,108 +1,73 @@
-"""The server messages that a phone call causes (wire-facts §4.3, §4.4), built from its record.
-
-Each builder returns the whole body, `{"message": {...}}`; the outbox sends it as it is."""
+"""The server messages that a phone call causes (wire-facts §4.3, §4.4), built from its record."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from offhook.calls.record import CallRecord, Document, without_server_secrets
-from offhook.conversation.events import SpeechStarted, SpeechStopped, TranscriptHeard, UserInterrupted
-
-
-def envelope(kind: str, record: CallRecord, now: float, **fields: Any) -> Document:
-    """The common fields: type, timestamp in milliseconds, call, phoneNumber, customer, assistant."""
-    message: Document = {
-        "type": kind,
-        "timestamp": round(now * 1000),
-        "call": record.resource(now),
-        "phoneNumber": record.number_resource(),
-        "customer": record.customer,
-    }
-    if record.assistant is not None:
-        message["assistant"] = without_server_secrets(record.assistant)
-    message.update(fields)
-    return {"message": message}
+from offhook.calls.record import CallRecord, Document
+from offhook.schema.server_message import (
+    Body,
+    ConversationUpdate,
+    EndOfCallReport,
+    StatusUpdate,
+    server_message,
+)
 
 
-def assistant_request(record: CallRecord, now: float) -> Document:
-    return envelope("assistant-request", record, now)
+def message(body: Body, record: CallRecord, now: float) -> Document:
+    """The whole `{"message": {...}}` around a body; the outbox sends it as it is. `now`: seconds since the
+    epoch."""
+    return server_message(
+        body,
+        timestamp=round(now * 1000),
+        call=record.resource(now),
+        phone_number=record.number_resource(),
+        customer=record.customer,
+        assistant=record.assistant_resource(),
+        artifact=record.artifact() if record.status == "ended" else None,
+    )
 
 
-def status_update(record: CallRecord, now: float) -> Document:
-    fields: Document = {"status": record.status}
-    if record.status == "ended":
-        fields["endedReason"] = record.ended_reason
-        fields["artifact"] = record.artifact()
+def status_update(record: CallRecord) -> StatusUpdate:
+    debugging = record.debugging or None
     if record.status == "forwarding":
-        fields["destination"] = record.destination
-        fields["transcript"] = record.text()
-        fields["messages"] = record.messages()
-        fields["messagesOpenAIFormatted"] = record.messages_openai()
-    if record.debugging:
-        fields["inboundPhoneCallDebuggingArtifacts"] = record.debugging
-    return envelope("status-update", record, now, **fields)
+        return StatusUpdate(
+            record.status,
+            destination=record.destination,
+            transcript=record.text(),
+            messages=record.messages(),
+            messages_open_ai_formatted=record.messages_openai(),
+            inbound_phone_call_debugging_artifacts=debugging,
+        )
+    ended = record.ended_reason if record.status == "ended" else None
+    return StatusUpdate(record.status, ended_reason=ended, inbound_phone_call_debugging_artifacts=debugging)
 
 
-def end_of_call_report(record: CallRecord, now: float) -> Document:
+def end_of_call_report(record: CallRecord) -> EndOfCallReport:
     """The report, with the fields of the seed's age at message level beside `artifact`."""
     artifact = record.artifact()
     document = record.document()
+    costs = record.costs()
     seconds = record.duration
-    return envelope(
-        "end-of-call-report",
-        record,
-        now,
-        endedReason=record.ended_reason,
+    return EndOfCallReport(
+        ended_reason=document["endedReason"],
         artifact=artifact,
         analysis={},
-        startedAt=document["startedAt"],
-        endedAt=document["endedAt"],
+        started_at=document["startedAt"],
+        ended_at=document["endedAt"],
+        cost=costs["cost"],
+        costs=costs["costs"],
+        cost_breakdown=costs["costBreakdown"],
         destination=record.destination,
         transcript=artifact["transcript"],
         messages=artifact["messages"],
         summary="",
-        recordingUrl=artifact.get("recordingUrl"),
-        stereoRecordingUrl=artifact.get("stereoRecordingUrl"),
-        durationSeconds=round(seconds, 3),
-        durationMs=round(seconds * 1000),
-        durationMinutes=round(seconds / 60, 4),
-        **record.costs(),
+        recording_url=artifact.get("recordingUrl"),
+        stereo_recording_url=artifact.get("stereoRecordingUrl"),
+        duration_seconds=round(seconds, 3),
+        duration_ms=round(seconds * 1000),
+        duration_minutes=round(seconds / 60, 4),
     )
 
 
-def speech_update(record: CallRecord, now: float, event: SpeechStarted | SpeechStopped) -> Document:
-    status = "started" if isinstance(event, SpeechStarted) else "stopped"
-    return envelope("speech-update", record, now, status=status, role=event.role, turn=event.turn)
-
-
-def transcript(record: CallRecord, now: float, event: TranscriptHeard) -> Document:
-    return envelope(
-        "transcript",
-        record,
-        now,
-        role=event.role,
-        transcriptType="final" if event.final else "partial",
-        transcript=event.text,
-        assistantId=record.assistant_id,
-    )
-
-
-def conversation_update(record: CallRecord, now: float) -> Document:
+def conversation_update(record: CallRecord) -> ConversationUpdate:
     openai = record.messages_openai()
-    return envelope(
-        "conversation-update",
-        record,
-        now,
-        messages=record.messages(),
-        messagesOpenAIFormatted=openai,
-        conversation=openai,
-    )
-
-
-def user_interrupted(record: CallRecord, now: float, event: UserInterrupted) -> Document:
-    return envelope("user-interrupted", record, now, turnId=str(event.turn))
-
-
-def transfer_update(record: CallRecord, now: float, destination: Document) -> Document:
-    return envelope("transfer-update", record, now, destination=destination)
+    return ConversationUpdate(openai, messages=record.messages(), conversation=openai)

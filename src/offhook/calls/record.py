@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from offhook.calls.routing import Assistant
+from offhook.calls.secrets import without_secrets
 from offhook.calls.state import CallStatus
 from offhook.conversation.events import TurnMeasured
 from offhook.schema.base import timestamp
 
 Document = dict[str, Any]
 
-SECRET_NUMBER_FIELDS: Final = ("authentication", "serverUrlSecret", "twilioAuthToken", "twilioApiSecret")
-"""Fields of a number that never leave in a webhook (architecture §6; the original leaks them)."""
+CARRIERS: Final = ("twilio", "vonage", "telnyx")
+"""Providers of numbers that carry a call themselves; all others' calls come to our own SIP."""
+
+
+_OF_THE_CALL: Final = ("variableValues", "tools:append")
 
 
 class Messages(Protocol):
@@ -41,7 +46,7 @@ class CallRecord:
     status: CallStatus = "ringing"
     assistant_id: str | None = None
     assistant: Mapping[str, Any] | None = None
-    transient_assistant: bool = False
+    transient_assistant: Mapping[str, Any] | None = None
     overrides: Document = field(default_factory=dict)
     squad_id: str | None = None
     squad: Mapping[str, Any] | None = None
@@ -61,6 +66,19 @@ class CallRecord:
     recording_urls: Mapping[str, str] | None = None
     variables: Document = field(default_factory=dict)
     monitor: Document = field(default_factory=dict)
+    _shown: dict[int, tuple[Mapping[str, Any], Document]] = field(default_factory=dict, repr=False)
+    _artifact: Document | None = field(default=None, repr=False)
+
+    def answered_by(self, found: Assistant) -> None:
+        """This assistant answers. One that is not stored is kept with the call, as it was given: what belongs
+        to the call alone stands in its overrides."""
+        self.assistant, self.assistant_id = found.document, found.assistant_id
+        self.overrides = dict(found.overrides)
+        self.squad, self.squad_id = found.squad, found.squad_id
+        if found.transient:
+            self.transient_assistant = {
+                name: value for name, value in found.document.items() if name not in _OF_THE_CALL
+            }
 
     @property
     def duration(self) -> float:
@@ -73,16 +91,16 @@ class CallRecord:
 
     def document(self) -> Document:
         """The Call resource without id, orgId, createdAt, updatedAt: what the store keeps."""
-        number = self.number
+        provider = self.number.get("provider")
         body: Document = {
             "type": "inboundPhoneCall",
             "status": self.status,
-            "phoneCallProvider": number.get("provider", "vapi"),
+            "phoneCallProvider": provider if provider in CARRIERS else "vapi",
             "phoneCallProviderId": self.id,
             "phoneCallTransport": "sip",
-            "phoneNumberId": number.get("id"),
+            "phoneNumberId": self.number.get("id"),
             "assistantId": self.assistant_id,
-            "assistant": self.assistant if self.transient_assistant else None,
+            "assistant": self.transient_assistant,
             "assistantOverrides": self.overrides,
             "squadId": self.squad_id,
             "squad": self.squad if self.squad and not self.squad_id else None,
@@ -114,26 +132,41 @@ class CallRecord:
         }
 
     def resource(self, updated_at: float) -> Document:
-        """The Call as it goes out in server messages."""
-        return {
+        """The Call as it goes out in server messages, without secrets."""
+        body: Document = {
             "id": self.id,
             "orgId": self.org_id,
             "createdAt": _iso(self.created_at),
             "updatedAt": _iso(updated_at),
             **self.document(),
         }
+        for name in ("assistant", "assistantOverrides", "squad"):
+            if body[name]:
+                body[name] = self.shown(body[name])
+        return body
 
     def number_resource(self) -> Document:
-        """The number as it goes out in server messages, without its secrets."""
-        number = {key: value for key, value in self.number.items() if key not in SECRET_NUMBER_FIELDS}
-        return without_server_secrets(number)
+        """The number as it goes out in server messages, without secrets."""
+        return self.shown(self.number)
+
+    def assistant_resource(self) -> Document | None:
+        """The assistant as it goes out in server messages, without secrets; None until there is one."""
+        return None if self.assistant is None else self.shown(self.assistant)
+
+    def shown(self, document: Mapping[str, Any]) -> Document:
+        """`without_secrets`, worked out once per document: every message carries it."""
+        kept = self._shown.get(id(document))
+        if kept is None:
+            kept = self._shown[id(document)] = (document, without_secrets(document))
+        return kept[1]
 
     # -- artifact -------------------------------------------------------------------------------
 
     def messages(self) -> list[Document]:
         if self.transcript is None:
             return []
-        return self.transcript.to_messages(self.offset, self.started_at or self.created_at)
+        began = self.created_at if self.started_at is None else self.started_at
+        return self.transcript.to_messages(self.offset, began - self.offset)
 
     def messages_openai(self) -> list[Document]:
         return [] if self.transcript is None else self.transcript.to_openai()
@@ -146,6 +179,14 @@ class CallRecord:
         return self.transcript.to_text(plan.get("userName") or "User", plan.get("assistantName") or "AI")
 
     def artifact(self) -> Document:
+        """What is left of the call; of an ended one made once, since nothing is added any more."""
+        if self.status != "ended":
+            return self._make_artifact()
+        if self._artifact is None:
+            self._artifact = self._make_artifact()
+        return self._artifact
+
+    def _make_artifact(self) -> Document:
         body: Document = {
             "messages": self.messages(),
             "messagesOpenAIFormatted": self.messages_openai(),
@@ -181,7 +222,7 @@ class CallRecord:
                 "ttsCharacters": self.voice_characters,
             },
             "costs": [
-                {"type": "transport", "provider": "vapi", "minutes": minutes, "cost": 0},
+                {"type": "transport", "provider": "vapi.sip", "minutes": minutes, "cost": 0},
                 {
                     "type": "transcriber",
                     "transcriber": {"provider": _provider(assistant, "transcriber")},
@@ -204,15 +245,6 @@ class CallRecord:
                 {"type": "vapi", "subType": "normal", "minutes": minutes, "cost": 0},
             ],
         }
-
-
-def without_server_secrets(document: Mapping[str, Any]) -> Document:
-    """The document with its `server` reduced to what may be seen by whoever gets the message."""
-    shown = {key: value for key, value in document.items() if key not in ("serverUrlSecret", "credentials")}
-    server = shown.get("server")
-    if isinstance(server, Mapping):
-        shown["server"] = {key: value for key, value in server.items() if key not in ("secret", "headers")}
-    return shown
 
 
 _STAGES: Final = ("model", "voice", "transcriber", "endpointing", "platform", "turn")

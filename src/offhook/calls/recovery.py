@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from offhook.calls import messages
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.recording import stereo_path
 from offhook.schema import effective
-from offhook.schema.assistant import AssistantOverrides
-from offhook.store import Database, Record, Transaction
+from offhook.schema.assistant import AssistantOverrides, merge
+from offhook.schema.server_message import wanted
+from offhook.store import Database, Record, Repository, Transaction
 from offhook.webhooks.outbox import Outbox
-from offhook.webhooks.receiver import choose_receiver
+from offhook.webhooks.receiver import choose_server, find_credentials, receiver_of
 
 WORKER_DIED: Final = "call.in-progress.error-vapifault-worker-died"
 
@@ -58,43 +61,42 @@ async def end_orphans(
     recording_urls: Callable[[str], Mapping[str, str]],
 ) -> int:
     """End every call of `node` that is not ended; returns how many. To be run before the node takes calls."""
-    async with database.transaction() as tx:
+    async with database.reading() as tx:
         orphans = await tx.calls.unfinished(node)
     for row in orphans:
         async with database.transaction() as tx:
-            record = await _restore(tx, row, now)
+            record = await _restore(tx, row)
             if stereo_path(recordings, record.id).exists():
                 record.recording_urls = recording_urls(record.id)
-            await _end(tx, outbox, record, now)
+            await _end(tx, outbox, record, now())
         _log.warning("call=%s had been cut off by the end of the process: ended and reported", row.id)
-    if orphans:
-        outbox.nudge()
     return len(orphans)
 
 
-async def _restore(tx: Transaction, row: Record, now: Callable[[], float]) -> CallRecord:
-    document = row.document
-    number = await _document(tx.phone_numbers, row.org_id, document.get("phoneNumberId"))
-    assistant = document.get("assistant") or await _document(
-        tx.assistants, row.org_id, document.get("assistantId")
-    )
+async def _restore(tx: Transaction, row: Record) -> CallRecord:
+    kept = row.document
+    number = await _resource(tx.phone_numbers, row.org_id, kept.get("phoneNumberId"))
     record = CallRecord(
         id=row.id,
         org_id=row.org_id,
-        number=number or {"id": document.get("phoneNumberId"), "orgId": row.org_id},
-        sip_call_id=(document.get("transport") or {}).get("sbcCallSid", ""),
-        customer=document.get("customer") or {},
+        number=number or {"id": kept.get("phoneNumberId"), "orgId": row.org_id},
+        sip_call_id=(kept.get("transport") or {}).get("sbcCallSid", ""),
+        customer=kept.get("customer") or {},
         created_at=row.created_at.timestamp(),
         offset=0.0,
     )
-    record.assistant = assistant
-    record.assistant_id = document.get("assistantId")
-    record.transient_assistant = bool(document.get("assistant"))
-    record.overrides = document.get("assistantOverrides") or {}
-    record.squad, record.squad_id = document.get("squad"), document.get("squadId")
-    record.destination = document.get("destination")
-    record.started_at = _epoch(document.get("startedAt"))
-    record.transcript = KeptMessages(document.get("messages") or ())
+    record.overrides = kept.get("assistantOverrides") or {}
+    record.transient_assistant = kept.get("assistant")
+    record.assistant_id = kept.get("assistantId")
+    assistant = kept.get("assistant")
+    if assistant is None and record.assistant_id:
+        saved = await tx.assistants.get(row.org_id, record.assistant_id)
+        assistant = None if saved is None else saved.document
+    record.assistant = None if assistant is None else merge(assistant, record.overrides)
+    record.squad, record.squad_id = kept.get("squad"), kept.get("squadId")
+    record.destination = kept.get("destination")
+    record.started_at = _epoch(kept.get("startedAt"))
+    record.transcript = KeptMessages(kept.get("messages") or ())
     record.status = "ended"
     record.ended_reason = WORKER_DIED
     record.ended_message = "the process that held the call ended without warning"
@@ -102,29 +104,38 @@ async def _restore(tx: Transaction, row: Record, now: Callable[[], float]) -> Ca
     return record
 
 
-async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: Callable[[], float]) -> None:
+async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) -> None:
     moved = await tx.calls.save(
         record.org_id, record.id, record.document(), status="ended", ended_reason=record.ended_reason
     )
+    if not moved:
+        return
     org = await tx.orgs.get(record.org_id)
-    receiver = choose_receiver(
+    server = choose_server(
         assistant=record.assistant, number=record.number, org=None if org is None else org.document
     )
-    if receiver is None or not moved:
+    if server is None:
         return
-    wanted = effective.server_messages(AssistantOverrides.model_validate(record.assistant or {}))
-    for kind, body in (
-        ("status-update", messages.status_update(record, now())),
-        ("end-of-call-report", messages.end_of_call_report(record, now())),
-    ):
-        if kind in wanted:
-            await outbox.put(tx, receiver, record.id, record.org_id, kind, body)
+    receiver = receiver_of(server, await find_credentials(tx, record.org_id, server))
+    chosen = _server_messages(record.assistant)
+    for body in (messages.status_update(record), messages.end_of_call_report(record)):
+        if wanted(body, chosen):
+            await outbox.put(
+                tx, receiver, record.id, record.org_id, body.type, messages.message(body, record, now)
+            )
 
 
-async def _document(repository: Any, org_id: str, resource_id: str | None) -> Mapping[str, Any] | None:
-    if not resource_id:
-        return None
-    row: Record | None = await repository.get(org_id, resource_id)
+def _server_messages(assistant: Mapping[str, Any] | None) -> Collection[str]:
+    """What the assistant wants to be told. One that cannot be read any more must not keep the node from
+    starting: its owner then gets the usual ones."""
+    try:
+        return effective.server_messages(AssistantOverrides.model_validate(assistant or {}))
+    except ValidationError:
+        return effective.server_messages(AssistantOverrides())
+
+
+async def _resource(repository: Repository, org_id: str, identity: str | None) -> Mapping[str, Any] | None:
+    row = await repository.get(org_id, identity) if identity else None
     return None if row is None else {**row.document, "id": row.id, "orgId": row.org_id}
 
 

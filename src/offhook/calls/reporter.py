@@ -4,25 +4,26 @@ the state they report (architecture: transactional outbox)."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Literal, Protocol
 
 from offhook.calls import messages
 from offhook.calls.record import CallRecord, Document
-from offhook.conversation.events import (
-    ConversationChanged,
-    Event,
+from offhook.conversation import events
+from offhook.conversation.events import Event
+from offhook.schema.server_message import (
+    Body,
+    Hang,
     ModelOutput,
-    SpeechStarted,
-    SpeechStopped,
-    TranscriptHeard,
+    SpeechUpdate,
+    Transcript,
+    TransferUpdate,
     UserInterrupted,
     VoiceInput,
+    wanted,
 )
 from offhook.webhooks.receiver import Receiver
-
-FINAL_TRANSCRIPT: Final = 'transcript[transcriptType="final"]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Outgoing:
 
 
 class Ledger(Protocol):
-    """Where calls are written down. Writes of one call keep their order."""
+    """Where calls are written down. Writes of one call keep their order, and so do their futures, which are
+    done at the first attempt: a store that refuses must not hold up a call."""
 
     def begin(self, record: CallRecord) -> asyncio.Future[None]:
         """Insert the call's row."""
@@ -49,76 +51,81 @@ class Ledger(Protocol):
 class Reporter:
     """Turns what happens in a call into server messages.
 
-    `receiver` is the one server that gets them (None: nobody listens, only the record is kept);
-    `wanted` are the types that the assistant's `serverMessages` asks for."""
+    `receiver` is the one server that gets them (None: nobody listens, only the record is kept); `chosen` are
+    the types that the assistant's `serverMessages` asks for. After the report nothing more goes out."""
 
     def __init__(self, record: CallRecord, ledger: Ledger, now: Callable[[], float]) -> None:
         self._record = record
         self._ledger = ledger
         self._now = now
         self._last: asyncio.Future[None] | None = None
+        self._over = False
         self.receiver: Receiver | None = None
-        self.wanted: Collection[str] = ()
+        self.chosen: Collection[str] = ()
 
-    def listen(self, receiver: Receiver | None, wanted: Collection[str]) -> None:
+    def listen(self, receiver: Receiver | None, chosen: Collection[str]) -> None:
         self.receiver = receiver
-        self.wanted = frozenset(wanted)
+        self.chosen = frozenset(chosen)
 
-    def status(self) -> asyncio.Future[None]:
-        """The status changed: keep it, and tell it."""
+    def begin(self) -> asyncio.Future[None]:
+        """The call is there: give it its row."""
+        self._last = self._ledger.begin(self._record)
+        return self._last
+
+    def status(self) -> None:
+        """The status changed: keep it, and tell it; the last one together with the report."""
         record = self._record
-        bodies = [("status-update", messages.status_update(record, self._now()))]
+        bodies: list[Body] = [messages.status_update(record)]
         if record.status == "ended":
-            bodies.append(("end-of-call-report", messages.end_of_call_report(record, self._now())))
-        return self._save(
-            [one for kind, body in bodies if kind in self.wanted for one in self._outgoing(kind, body)]
-        )
+            bodies.append(messages.end_of_call_report(record))
+        self._save([body for body in bodies if wanted(body, self.chosen)])
+        self._over = record.status == "ended"
 
-    def transferring(self, destination: Document) -> None:
-        if "transfer-update" in self.wanted:
-            body = messages.transfer_update(self._record, self._now(), destination)
-            self._save(self._outgoing("transfer-update", body))
+    def transferring(self, destination: Mapping[str, Any]) -> None:
+        update = TransferUpdate(destination=destination)
+        self._save([update] if wanted(update, self.chosen) else [])
 
     def told(self, event: Event) -> None:
         """Something happened in the conversation."""
-        kind, body = self._message(event)
-        outgoing = self._outgoing(kind, body()) if body is not None and self._wants(kind, event) else []
-        if outgoing or isinstance(event, ConversationChanged):
-            self._save(outgoing)
+        if self._over:
+            return
+        body = None if self.receiver is None else self._body(event)
+        going = [] if body is None or not wanted(body, self.chosen) else [body]
+        if going or isinstance(event, events.ConversationChanged):
+            self._save(going)
 
     async def settled(self) -> None:
-        """All writes so far are done (or have failed, which the ledger has logged)."""
+        """All writes so far are done, or have failed once and are the ledger's to repeat."""
         if self._last is not None:
             await asyncio.wait([self._last])
 
-    def _message(self, event: Event) -> tuple[str, Callable[[], Document] | None]:
-        record, now = self._record, self._now()
+    def _body(self, event: Event) -> Body | None:
+        """The message for an event, if there is one."""
         match event:
-            case SpeechStarted() | SpeechStopped():
-                return "speech-update", lambda: messages.speech_update(record, now, event)
-            case TranscriptHeard():
-                return "transcript", lambda: messages.transcript(record, now, event)
-            case ConversationChanged():
-                return "conversation-update", lambda: messages.conversation_update(record, now)
-            case UserInterrupted():
-                return "user-interrupted", lambda: messages.user_interrupted(record, now, event)
-            case ModelOutput(output, turn):
-                return "model-output", lambda: messages.envelope(
-                    "model-output", record, now, output=output, turnId=str(turn)
-                )
-            case VoiceInput(text):
-                return "voice-input", lambda: messages.envelope("voice-input", record, now, input=text)
+            case events.SpeechStarted(role, turn):
+                return SpeechUpdate("started", role, turn)
+            case events.SpeechStopped(role, turn):
+                return SpeechUpdate("stopped", role, turn)
+            case events.TranscriptHeard(role, text, final):
+                kind: Literal["partial", "final"] = "final" if final else "partial"
+                return Transcript(role, kind, text, assistant_id=self._record.assistant_id)
+            case events.UserInterrupted(turn):
+                return UserInterrupted(str(turn))
+            case events.ModelOutput(output, turn):
+                return ModelOutput(output, str(turn))
+            case events.VoiceInput(text):
+                return VoiceInput(text)
+            case events.AssistantLate():
+                return Hang()
+            case events.ConversationChanged() if "conversation-update" in self.chosen:
+                # The only one that costs something: built when it is sure to go out.
+                return messages.conversation_update(self._record)
             case _:
-                return "", None
+                return None
 
-    def _wants(self, kind: str, event: Event) -> bool:
-        if isinstance(event, TranscriptHeard) and event.final and FINAL_TRANSCRIPT in self.wanted:
-            return True
-        return kind in self.wanted
-
-    def _outgoing(self, kind: str, body: Document) -> list[Outgoing]:
-        return [] if self.receiver is None else [Outgoing(kind, body, self.receiver)]
-
-    def _save(self, outgoing: Sequence[Outgoing]) -> asyncio.Future[None]:
-        self._last = self._ledger.save(self._record, outgoing)
-        return self._last
+    def _save(self, bodies: Sequence[Body]) -> None:
+        receiver, record, now = self.receiver, self._record, self._now()
+        outgoing: list[Outgoing] = []
+        if receiver is not None:
+            outgoing = [Outgoing(body.type, messages.message(body, record, now), receiver) for body in bodies]
+        self._last = self._ledger.save(record, outgoing)

@@ -8,8 +8,9 @@ the directory (what is stored) and `request_assistant` (the owner's webhook)."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -22,6 +23,8 @@ from offhook.schema.errors import sentences
 from offhook.schema.squad import Squad
 
 Document = Mapping[str, Any]
+
+_log = logging.getLogger(__name__)
 
 SORRY: Final = "Sorry, this number cannot take your call right now. Please try again later. Goodbye."
 """What a caller hears when nobody can answer and nothing else was arranged."""
@@ -36,9 +39,10 @@ _ADAPTERS: Final[dict[Any, TypeAdapter[Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Assistant:
-    """An assistant answers. `document` has all overrides applied."""
+    """An assistant answers. `document` has all overrides applied, `settings` is what it says."""
 
     document: Document
+    settings: AssistantOverrides
     assistant_id: str | None = None
     overrides: Document = field(default_factory=dict)
     squad: Document | None = None
@@ -185,7 +189,7 @@ async def read_answer(
         document, problem = _validated(schema.Assistant, answer["assistant"])
         if problem:
             return _invalid(answer, problem)
-        return Assistant(merge(document, overrides), overrides=overrides, transient=True)
+        return _assistant(merge(document, overrides), overrides=overrides, transient=True)
     overrides = merge(overrides, answer.get("squadOverrides") or {})
     if answer.get("squadId"):
         return await _saved_squad(org_id, str(answer["squadId"]), overrides, directory)
@@ -223,7 +227,7 @@ async def _saved_assistant(
     document = await directory.assistant(org_id, assistant_id)
     if document is None:
         return Failure("assistant-not-found", f"there is no assistant {assistant_id}")
-    return Assistant(merge(document, overrides), assistant_id=assistant_id, overrides=overrides)
+    return _assistant(merge(document, overrides), assistant_id=assistant_id, overrides=overrides)
 
 
 async def _saved_squad(
@@ -241,23 +245,25 @@ async def _first_member(
     members: Sequence[Document] = squad.get("members") or ()
     if not members:
         return Failure("assistant-not-found", "the squad has no members")
-    found = await member_assistant(org_id, squad, members[0], overrides, directory)
-    if isinstance(found, Failure):
-        return found
-    return Assistant(
-        found.document,
-        assistant_id=found.assistant_id,
+    member = await _member(org_id, squad, members[0], overrides, directory)
+    if member is None:
+        return Failure("assistant-not-found", f"the squad's member {members[0].get('assistantId')} is gone")
+    document, assistant_id = member
+    return _assistant(
+        document,
+        assistant_id=assistant_id,
         overrides=overrides,
         squad=squad,
         squad_id=squad_id,
-        transient=squad_id is None,
+        transient=assistant_id is None,
     )
 
 
-async def member_assistant(
+async def _member(
     org_id: str, squad: Document, member: Document, overrides: Document, directory: Directory
-) -> Assistant | Failure:
-    """One member's assistant: its own overrides, then the squad's `membersOverrides`, then the call's."""
+) -> tuple[Document, str | None] | None:
+    """One member's assistant and its id: with the member's own overrides, then the squad's
+    `membersOverrides`, then the call's. None if it does not exist."""
     if member.get("assistant") is not None:
         document: Document | None = member["assistant"]
         assistant_id = None
@@ -265,10 +271,21 @@ async def member_assistant(
         assistant_id = str(member.get("assistantId"))
         document = await directory.assistant(org_id, assistant_id)
     if document is None:
-        return Failure("assistant-not-found", f"the squad's member {assistant_id} does not exist")
+        return None
     for layer in (member.get("assistantOverrides"), squad.get("membersOverrides"), overrides):
         document = merge(document, layer or {})
-    return Assistant(document, assistant_id=assistant_id, overrides=overrides)
+    return document, assistant_id
+
+
+def _assistant(document: Document, **more: Any) -> Assistant | Failure:
+    """The assistant that a document describes, if it can be one: what is stored may be older than what is
+    understood today."""
+    try:
+        settings: AssistantOverrides = _ADAPTERS[AssistantOverrides].validate_python(document)
+    except ValidationError as error:
+        problem = ", ".join(sentences(error, AssistantOverrides))
+        return Failure("assistant-not-valid", f"the assistant is not valid: {problem}")
+    return Assistant(document, settings, **more)
 
 
 def after_failure(number: Document, failure: Failure) -> Outcome:
@@ -292,23 +309,31 @@ async def handoff_assistant(
     org_id: str, squad: Document | None, destination: Document, overrides: Document, directory: Directory
 ) -> Assistant | None:
     """The squad's member, or the assistant, that a hand-over destination names (wire-facts §7)."""
-    own = destination.get("assistantOverrides") or {}
+    document = await _handoff_document(org_id, squad, destination, overrides, directory)
+    if document is None:
+        return None
+    found = _assistant(merge(document, destination.get("assistantOverrides") or {}))
+    if isinstance(found, Failure):
+        _log.warning("no hand-over: %s", found.error)
+        return None
+    return found
+
+
+async def _handoff_document(
+    org_id: str, squad: Document | None, destination: Document, overrides: Document, directory: Directory
+) -> Document | None:
+    wanted_id, wanted_name = destination.get("assistantId"), destination.get("assistantName")
     for member in (squad or {}).get("members") or ():
-        found = await member_assistant(org_id, squad or {}, member, overrides, directory)
-        if isinstance(found, Failure):
+        found = await _member(org_id, squad or {}, member, overrides, directory)
+        if found is None:
             continue
-        if destination.get("assistantId") and found.assistant_id == destination["assistantId"]:
-            return replace(found, document=merge(found.document, own))
-        if destination.get("assistantName") and found.document.get("name") == destination["assistantName"]:
-            return replace(found, document=merge(found.document, own))
+        document, assistant_id = found
+        if (wanted_id and assistant_id == wanted_id) or (wanted_name and document.get("name") == wanted_name):
+            return document
     if destination.get("assistant") is not None:
-        return Assistant(merge(merge(destination["assistant"], own), overrides), overrides=overrides)
-    if destination.get("assistantId"):
-        saved = await _saved_assistant(
-            org_id, str(destination["assistantId"]), merge(own, overrides), directory
-        )
-        return saved if isinstance(saved, Assistant) else None
-    return None
+        return merge(destination["assistant"], overrides)
+    saved = await directory.assistant(org_id, str(wanted_id)) if wanted_id else None
+    return None if saved is None else merge(saved, overrides)
 
 
 def ringing_action(hooks: Sequence[Document], caller: str | None) -> Document | None:
@@ -323,9 +348,12 @@ def ringing_action(hooks: Sequence[Document], caller: str | None) -> Document | 
 
 def ending_action(hooks: Sequence[Document], ended_reason: str) -> Document | None:
     """The action of the first call.ending hook that is meant for this reason; `do` is one object here."""
+    if not ended_reason.startswith("assistant-request-"):
+        return None
     for hook in hooks:
-        passes = _passes(hook.get("filters"), {"call.endedReason": ended_reason})
-        if hook.get("on") == "call.ending" and ended_reason.startswith("assistant-request-") and passes:
+        if hook.get("on") == "call.ending" and _passes(
+            hook.get("filters"), {"call.endedReason": ended_reason}
+        ):
             action = hook.get("do")
             if action:
                 return dict(action)

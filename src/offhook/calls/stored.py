@@ -1,25 +1,52 @@
 """Calls written down in the database, many at a time; and what routing reads from it.
 
 Each write of a call is one small step (a row and its messages). Steps that wait are committed together: one
-fsync serves all calls of the node that had something to say in the meantime, and each call's order stays."""
+fsync serves all calls of the node that had something to say in the meantime, and each call's order stays.
+What a full disk or a lost server refuses is tried again until it is written."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from offhook.calls.record import CallRecord
 from offhook.calls.reporter import Outgoing
-from offhook.store import Database, Record, Transaction
+from offhook.store import Database, Record, StoreError, Transaction
 from offhook.webhooks.outbox import Outbox
 
 MOST_AT_ONCE: Final = 200
 """Steps in one transaction: enough for 200 busy calls, few enough that none waits long."""
 
+MOST_WAITING: Final = 5000
+"""Steps that wait for a store that refuses. Beyond it only beginnings and ends of calls are taken in."""
+
+AGAIN_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Pauses while nothing can be written; the last one is repeated."""
+
+OWN_FAULT: Final = 5
+"""Failures after which a step that fails while others succeed counts as impossible."""
+
 Step = Callable[[Transaction], Awaitable[None]]
 _log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Write:
+    """`done` is set at the first attempt. `written_before`: how many steps had been written when it failed
+    first."""
+
+    call_id: str
+    step: Step
+    done: asyncio.Future[None]
+    failures: int = 0
+    written_before: int = 0
+
+    def settle(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
 
 
 class StoredLedger:
@@ -29,16 +56,20 @@ class StoredLedger:
         self._database = database
         self._outbox = outbox
         self._node = node
-        self._waiting: list[tuple[str, Step, asyncio.Future[None]]] = []
+        self._waiting: list[_Write] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._written = 0
+        self._dropped = 0
+        self._refusals = 0
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="call ledger")
 
     async def close(self) -> None:
-        """Commit what waits, then end."""
+        """Commit what waits, then end. What cannot be committed now is left to the next start, which ends
+        and reports every call that has not ended."""
         self._closing = True
         self._wake.set()
         if self._task is not None:
@@ -53,7 +84,7 @@ class StoredLedger:
                 org_id, document, id=call_id, status=status, node=self._node, phone_number_id=number_id
             )
 
-        return self._hand_in(call_id, step)
+        return self._hand_in(call_id, step, must=True)
 
     def save(self, record: CallRecord, outgoing: Sequence[Outgoing]) -> asyncio.Future[None]:
         document, status, reason = record.document(), record.status, record.ended_reason
@@ -64,17 +95,22 @@ class StoredLedger:
             document["messages"] = record.messages()
 
         async def step(tx: Transaction) -> None:
-            await tx.calls.save(org_id, call_id, document, status=status, ended_reason=reason)
+            if not await tx.calls.save(org_id, call_id, document, status=status, ended_reason=reason):
+                return  # ended and reported, or erased
             for one in outgoing:
                 await self._outbox.put(tx, one.receiver, call_id, org_id, one.type, one.body)
 
-        return self._hand_in(call_id, step)
+        return self._hand_in(call_id, step, must=status == "ended")
 
-    def _hand_in(self, call_id: str, step: Step) -> asyncio.Future[None]:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((call_id, step, done))
-        self._wake.set()
-        return done
+    def _hand_in(self, call_id: str, step: Step, *, must: bool) -> asyncio.Future[None]:
+        write = _Write(call_id, step, asyncio.get_running_loop().create_future())
+        if must or len(self._waiting) < MOST_WAITING:
+            self._waiting.append(write)
+            self._wake.set()
+        else:
+            self._dropped += 1
+            write.settle()
+        return write.done
 
     async def _run(self) -> None:
         while self._waiting or not self._closing:
@@ -83,34 +119,97 @@ class StoredLedger:
                 await self._wake.wait()
                 continue
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            try:
-                await self._commit([step for _, step, _ in batch])
-            except Exception:
-                await self._one_by_one(batch)
+            refused = await self._write(batch)
+            if not refused:
+                self._recovered()
+            elif self._closing:
+                lost = [*refused, *self._waiting]
+                _log.error("%d writes of calls are given up: the store refuses them", len(lost))
+                for write in lost:
+                    write.settle()
+                return
+            else:
+                self._waiting = _behind(self._waiting, refused)
+                await self._pause()
+
+    async def _write(self, batch: Sequence[_Write]) -> list[_Write]:
+        """Write the batch; returns what is to be tried again."""
+        try:
+            await self._commit(batch)
+        except Exception:
+            return await self._one_by_one(batch)
+        return []
+
+    async def _one_by_one(self, batch: Sequence[_Write]) -> list[_Write]:
+        """Something of the batch cannot be written: it must not take the rest with it. When two calls in a
+        row are refused, the store is at fault and the rest is not even tried."""
+        refused: list[_Write] = []
+        suspects: set[str] = set()
+        in_a_row = 0
+        for write in batch:
+            if write.call_id in suspects or in_a_row == 2:
+                refused.append(write)
                 continue
-            for _, _, done in batch:
-                _settle(done)
-            self._outbox.nudge()
-
-    async def _commit(self, steps: Sequence[Step]) -> None:
-        async with self._database.transaction() as tx:
-            for step in steps:
-                await step(tx)
-
-    async def _one_by_one(self, batch: Sequence[tuple[str, Step, asyncio.Future[None]]]) -> None:
-        """One step of the batch cannot be written: it must not take the others with it."""
-        for call_id, step, done in batch:
             try:
-                await self._commit([step])
-            except Exception as error:
-                _log.error("call=%s could not be written down: %s", call_id, error)
-            _settle(done)
-        self._outbox.nudge()
+                await self._commit([write])
+                in_a_row = 0
+            except StoreError as error:
+                in_a_row += 1
+                if self._hopeless(write):
+                    _log.error("call=%s could not be written down: %s", write.call_id, error)
+                else:
+                    self._complain(error)
+                    suspects.add(write.call_id)
+                    refused.append(write)
+            except Exception:
+                _log.exception("call=%s could not be written down", write.call_id)
+            write.settle()
+        return refused
+
+    async def _commit(self, batch: Sequence[_Write]) -> None:
+        async with self._database.transaction() as tx:
+            for write in batch:
+                await write.step(tx)
+        self._written += len(batch)
+        for write in batch:
+            write.settle()
+
+    def _hopeless(self, write: _Write) -> bool:
+        if write.failures == 0:
+            write.written_before = self._written
+        write.failures += 1
+        return write.failures >= OWN_FAULT and self._written > write.written_before
+
+    async def _pause(self) -> None:
+        seconds = AGAIN_SECONDS[min(self._refusals, len(AGAIN_SECONDS)) - 1]
+        for write in self._waiting:
+            write.settle()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while not self._closing and loop.time() < until:
+            self._wake.clear()
+            handle = loop.call_at(until, self._wake.set)
+            await self._wake.wait()
+            handle.cancel()
+            for write in self._waiting:
+                write.settle()
+
+    def _complain(self, error: StoreError) -> None:
+        if self._refusals == 0:
+            _log.error("calls cannot be written down, which is tried again: %s", error)
+        self._refusals += 1
+
+    def _recovered(self) -> None:
+        if self._refusals:
+            _log.warning("calls are written down again; %d steps in between were left out", self._dropped)
+        self._refusals = self._dropped = 0
 
 
-def _settle(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)
+def _behind(waiting: Sequence[_Write], refused: Sequence[_Write]) -> list[_Write]:
+    """Other calls go first now; each call's own order stays."""
+    calls = {write.call_id for write in refused}
+    others = [write for write in waiting if write.call_id not in calls]
+    return [*others, *refused, *(write for write in waiting if write.call_id in calls)]
 
 
 class StoredDirectory:

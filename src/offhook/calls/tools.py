@@ -8,14 +8,15 @@ from typing import Any, Final
 
 from offhook.conversation.events import ToolOutcome
 from offhook.language.base import ToolCall
+from offhook.schema.server_message import ToolCalls
 
 MAX_RESULT_CHARACTERS: Final = 16_000
 """Of one tool's result that reach the model; a page of text, not a database."""
 
 
-def tool_call_fields(tool: Mapping[str, Any], call: ToolCall) -> dict[str, Any]:
-    """`toolCallList` and `toolWithToolCallList` for one call. The items are the superset of the shapes that
-    consumers read: arguments as an object under `function`, and again as `arguments` and `parameters`."""
+def tool_calls(tool: Mapping[str, Any], call: ToolCall) -> ToolCalls:
+    """The message for one call. Its items are the superset of the shapes that consumers read: arguments as an
+    object under `function`, and again as `arguments` and `parameters`."""
     arguments = dict(call.arguments)
     item = {
         "id": call.id,
@@ -26,11 +27,11 @@ def tool_call_fields(tool: Mapping[str, Any], call: ToolCall) -> dict[str, Any]:
         "parameters": arguments,
     }
     definition = {key: value for key, value in tool.items() if key != "server"}
-    return {
-        "toolCallList": [item],
-        "toolCalls": [item],
-        "toolWithToolCallList": [{**definition, "toolCall": item}],
-    }
+    return ToolCalls(
+        tool_call_list=[item],
+        tool_with_tool_call_list=[{**definition, "toolCall": item}],
+        tool_calls=[item],
+    )
 
 
 def read_results(answer: Mapping[str, Any], call: ToolCall) -> ToolOutcome:

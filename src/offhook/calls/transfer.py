@@ -13,6 +13,7 @@ from urllib.parse import quote
 from offhook.calls.leg import Leg
 from offhook.calls.record import CallRecord
 from offhook.calls.services import Services
+from offhook.conversation.tools import content_of
 from offhook.network import Address
 from offhook.network.guard import AddressRefused
 from offhook.sip.errors import SipError
@@ -21,6 +22,9 @@ from offhook.sip.uri import Uri
 
 NOTIFY_SECONDS: Final = 60.0
 """How long a phone may take to say how its REFER went; one that never does is taken at its 202."""
+
+APOLOGY: Final = "Sorry, I could not transfer your call. Goodbye."
+"""When the destination's fallbackPlan says nothing else."""
 
 _SIPFRAG = re.compile(rb"SIP/2\.0 ([1-6]\d\d)")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!%*_+`'~.-]{1,64}")
@@ -38,8 +42,6 @@ class TransferFailed(Exception):
 class Transfer:
     """One blind transfer of the caller to a number or SIP destination."""
 
-    apology: Final = "Sorry, I could not transfer your call. Goodbye."
-
     def __init__(
         self, services: Services, leg: Leg, record: CallRecord, peer: Address, destination: Mapping[str, Any]
     ) -> None:
@@ -56,6 +58,11 @@ class Transfer:
             "status": "failed",
         }
         record.transfers.append(self._entry)
+        fallback: Mapping[str, Any] = self._plan.get("fallbackPlan") or {}
+        self.ends_call_on_failure = fallback.get("endCallEnabled") is not False
+        """Whether the caller is hung up on after the apology when the transfer fails."""
+        said = content_of(fallback.get("message"))
+        self.apology = APOLOGY if said is None else said
 
     async def run(self) -> None:
         """Transfer; returns when the caller is in other hands. Raises TransferFailed."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from offhook.calls.record import CallRecord, Document
 
 
-def built_in_variables(record: CallRecord, assistant: Mapping[str, Any]) -> Document:
+def built_in_variables(record: CallRecord) -> Document:
     """`customer`, `phoneNumber`, `call`, `assistant`, `transport`, and over them the call's own
     `variableValues`, each hyphenated name also with underscores (wire-facts §2.2)."""
     document = record.document()
+    assistant = record.assistant or {}
     variables: Document = {
         "customer": dict(record.customer),
         "phoneNumber": {

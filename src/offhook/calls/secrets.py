@@ -1,0 +1,38 @@
+"""What never leaves in a server message nor on the way to a custom engine (architecture §6; the original
+leaks it): the secrets of servers, and logins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_HIDDEN: Final = frozenset(
+    {
+        "authentication",
+        "credentials",
+        "headers",
+        "secret",
+        "serverUrlSecret",
+        "twilioApiSecret",
+        "twilioAuthToken",
+    }
+)
+_OWN_NAMES: Final = frozenset(
+    {"metadata", "parameters", "properties", "schema", "variableValues", "variables"}
+)
+"""Below these the names are the owner's: a variable may well be called `secret`."""
+
+
+def without_secrets(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A number, assistant, squad or tool as others may see it, however deep a `server` lies in it."""
+    return {
+        name: value if name in _OWN_NAMES else _shown(value)
+        for name, value in document.items()
+        if name not in _HIDDEN
+    }
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return without_secrets(value)
+    return [_shown(item) for item in value] if isinstance(value, list) else value
