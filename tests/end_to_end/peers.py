@@ -1,0 +1,112 @@
+"""Programs that tests start: found or asked for by name, ended by their id."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+LOOPBACK = "127.0.0.1"
+
+
+def installed(program: str, package: str) -> str:
+    """The program's path. A test without it fails: skipping would call untested what is."""
+    found = shutil.which(program)
+    assert found, f"{program} is not there: install it with `apt-get install {package}`"
+    return found
+
+
+def free_port(host: str = LOOPBACK) -> int:
+    """A port that is free for UDP and for TCP just now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for _ in range(50):
+        with (
+            socket.socket(family, socket.SOCK_STREAM) as stream,
+            socket.socket(family, socket.SOCK_DGRAM) as datagrams,
+        ):
+            stream.bind((host, 0))
+            port: int = stream.getsockname()[1]
+            with contextlib.suppress(OSError):
+                datagrams.bind((host, port))
+                return port
+    raise AssertionError("no free port")
+
+
+def soon(what: Callable[[], T | None], seconds: float = 15.0, why: str = "it did not happen") -> T:
+    """The first true thing that `what` returns. Fails with `why` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = what()
+        if found:
+            return found
+        assert time.monotonic() < deadline, why
+        time.sleep(0.03)
+
+
+class Peer:
+    """A child process with its output in a file. Ended, by its id, with the block."""
+
+    def __init__(self, *command: str, folder: Path, name: str, **environment: str) -> None:
+        self.folder = folder
+        self.output = folder / f"{name}.log"
+        self._log = self.output.open("ab")
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Peer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def text(self) -> str:
+        """All it has written so far."""
+        return self.output.read_text(errors="replace")
+
+    def say(self, line: str) -> None:
+        """A line to its standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def wait(self, seconds: float) -> int:
+        """Its exit status."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end within {seconds} s:\n{self.text[-3000:]}") from None
+
+    def kill(self) -> None:
+        """As a crash does: without a word, and its children with it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        """Politely first."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
+        self.kill()
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+        self._log.close()
