@@ -30,6 +30,12 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await database.close()
 
 
+async def fail_to_rename(database: Database, org_id: str) -> None:
+    async with database.transaction() as tx:
+        await tx.orgs.replace(org_id, {"name": "Other"})
+        raise RuntimeError
+
+
 async def test_is_read_once(database: Database) -> None:
     async with database.transaction() as tx:
         org = await tx.orgs.create({"name": "Org"})
@@ -81,9 +87,7 @@ async def test_a_change_that_was_rolled_back_changes_nothing(database: Database)
     generation = database.generation
 
     with pytest.raises(RuntimeError):
-        async with database.transaction() as tx:
-            await tx.orgs.replace(org.id, {"name": "Other"})
-            raise RuntimeError
+        await fail_to_rename(database, org.id)
 
     assert database.generation == generation
     assert await stored.org(org.id) == {"name": "Org"}
