@@ -39,6 +39,7 @@ OURS_ALONE = {
     "TransferPlan": {"transferAssistant"},
     "WebsocketTransport": {"websocketCallUrl"},
     "Artifact": {"variables"},
+    "TransferArtifact": {"failureReason"},
     "TurnLatency": {"platformLatency"},
     "PerformanceMetrics": {"platformLatencyAverage"},
     "OpenAIMessage": {"tool_calls", "tool_call_id"},

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from offhook.calls.admission import Admission
-from offhook.calls.call import Call
+from offhook.calls.call import Call, Refusal
 from offhook.calls.caller import customer, header_variables
 from offhook.calls.record import CallRecord
 from offhook.calls.services import Services
@@ -20,6 +21,8 @@ LOOKUP_SECONDS: Final = 5.0
 """For finding the number in the database; beyond it the caller hears 503 instead of nothing."""
 
 RETRY_AFTER: Final = (("Retry-After", "10"),)
+
+OVER_THE_LIMIT: Final = "call.start.error-subscription-concurrency-limit-reached"
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ class Calls:
         self._limits = limits
         self._admission = admission
         self._active: dict[str, Call] = {}
+        self._of_org: Counter[str] = Counter()
+        self._admitting = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self.draining = False
         self.accepted = 0
@@ -48,33 +53,42 @@ class Calls:
     # -- in -------------------------------------------------------------------------------------
 
     def invited(self, invitation: Invitation) -> None:
-        if self.draining or len(self._active) >= self._limits.calls:
+        if self.draining or len(self._active) + self._admitting >= self._limits.calls:
             why = "draining" if self.draining else f"{self._limits.calls} calls are up"
             self._refuse(invitation, 503, why, RETRY_AFTER)
             return
-        task = asyncio.create_task(self._admit(invitation))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._admitting += 1
+        self._own(asyncio.create_task(self._admit(invitation)))
 
     async def _admit(self, invitation: Invitation) -> None:
         try:
-            async with asyncio.timeout(LOOKUP_SECONDS):
-                number = await self._number(invitation.request.uri)
-                org = {} if number is None else await self._services.directory.org(number["orgId"])
-        except Exception as error:
-            _log.error("sip-call=%s the number could not be looked up: %r", invitation.call_id, error)
-            self._refuse(invitation, 503, "no database", RETRY_AFTER)
+            found = await self._look_up(invitation)
+        finally:
+            self._admitting -= 1
+        if found is None or invitation.finished:
             return
-        if invitation.finished:
-            return
-        if number is None:
-            self._refuse(invitation, 404, f"no number {invitation.request.uri.user}")
-            return
+        number, org = found
         challenge = self._admission.challenge(invitation.request, number)
         if challenge is not None:
             self._refuse(invitation, challenge.status, "authentication", challenge.headers)
-            return
-        self._take(invitation, number, org)
+        elif self.draining:
+            self._refuse(invitation, 503, "draining", RETRY_AFTER)
+        else:
+            self._take(invitation, number, org)
+
+    async def _look_up(self, invitation: Invitation) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+        """The number and its org; None when the call is refused for want of them."""
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                number = await self._number(invitation.request.uri)
+                if number is not None:
+                    return number, await self._services.directory.org(number["orgId"])
+        except Exception as error:
+            _log.error("sip-call=%s the number could not be looked up: %r", invitation.call_id, error)
+            self._refuse(invitation, 503, "no database", RETRY_AFTER)
+            return None
+        self._refuse(invitation, 404, f"no number {invitation.request.uri.user}")
+        return None
 
     async def _number(self, uri: Uri) -> Mapping[str, Any] | None:
         domain = self._limits.domain
@@ -100,17 +114,35 @@ class Calls:
             "call=%s sip-call=%s from %s to %s", record.id, record.sip_call_id, record.customer.get("sipUri"),
             number.get("sipUri"),
         )  # fmt: skip
+        refusal = self._over_the_limit(record.org_id, org)
         call = Call(services, invitation, record, org)
         self._active[record.id] = call
-        self.accepted += 1
-        call.start()
-        task = asyncio.create_task(self._forget_when_finished(call))
+        self._of_org[record.org_id] += refusal is None
+        self.accepted += refusal is None
+        self.refused += refusal is not None
+        call.start(refusal)
+        self._own(asyncio.create_task(self._forget_when_finished(call, counted=refusal is None)))
+
+    def _over_the_limit(self, org_id: str, org: Mapping[str, Any]) -> Refusal | None:
+        """What an org's call beyond its `concurrencyLimit` gets. 486 and not 503: a proxy would take 503 for
+        the whole node's and keep the calls of all others away too (RFC 3261 §21.5.4)."""
+        limit = org.get("concurrencyLimit")
+        if limit is None or self._of_org[org_id] < limit:
+            return None
+        return Refusal(486, OVER_THE_LIMIT, f"the org has {limit} calls at once already", RETRY_AFTER)
+
+    async def _forget_when_finished(self, call: Call, *, counted: bool) -> None:
+        await call.finished.wait()
+        record = call.record
+        del self._active[record.id]
+        if counted:
+            self._of_org[record.org_id] -= 1
+            if not self._of_org[record.org_id]:
+                del self._of_org[record.org_id]
+
+    def _own(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _forget_when_finished(self, call: Call) -> None:
-        await call.finished.wait()
-        self._active.pop(call.record.id, None)
 
     def _refuse(
         self, invitation: Invitation, status: int, why: str, headers: tuple[tuple[str, str], ...] = ()

@@ -53,12 +53,15 @@ class PerformanceMetrics(Model):
 
 
 class TransferArtifact(Model):
+    """`failureReason` (Offhook's own) says in words why the caller was not handed on."""
+
     destination: CallDestination
     mode: TransferMode | None = None
     transcript: str | None = None
     status: (
         Literal["connected", "no-answer", "busy", "voicemail", "failed", "completed", "cancelled"] | None
     ) = None
+    failure_reason: str | None = None
     messages: list[Message] | None = None
 
 
