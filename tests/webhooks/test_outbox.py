@@ -403,9 +403,7 @@ async def test_an_empty_outbox_drains_at_once(make: MakeOutbox) -> None:
         assert outbox.counters.attempts == 0
 
 
-@pytest.mark.parametrize(
-    "url", ["http://\ud800/", "http://a\0b/", "http://x.invalid/" + "\ud800", "", "http://[::1"]
-)
+@pytest.mark.parametrize("url", ["http://\ud800/", "http://a\0b/", "", "http://[::1/\ud800"])
 async def test_a_url_that_is_none_is_kept_and_given_up_by_its_plan(
     make: MakeOutbox, database: Database, url: str
 ) -> None:
