@@ -172,7 +172,15 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         Admission(nonces, lambda: settings.domain or settings.sip_host.partition(":")[0]),
     )
     agent, sip = await _sip(settings, calls, outside.guard, rng, stack)
-    api = ApiServices(database=database, settings=settings, live=_Live(calls), links=links, now=now, rng=rng)
+    api = ApiServices(
+        database=database,
+        settings=settings,
+        live=_Live(calls),
+        links=links,
+        now=now,
+        rng=rng,
+        deliver=outbox.nudge,
+    )
     await _http(listening, api, stack)
     stack.push_async_callback(calls.drain, DRAIN_SECONDS)
     return Node(settings, settings.http, sip, calls, clock, ports, agent, outbox, database, started)

@@ -57,6 +57,7 @@ class House:
     app: FastAPI
     services: Services
     live: LiveCalls
+    delivering: list[bool]
     clock: Clock
     org_id: str
     other_org_id: str
@@ -70,7 +71,8 @@ async def open_house(folder: Path, **flags: object) -> AsyncIterator[House]:
     await upgrade(settings.database)
     database = await Database.open(settings.database, now=clock, new_id=IdMaker(clock, rng))
     links = RecordingLinks(b"k" * 32, settings.base_url)
-    services = Services(database, settings, live, links, clock, rng)
+    delivering: list[bool] = []
+    services = Services(database, settings, live, links, clock, rng, lambda: delivering.append(True))
     try:
         async with database.transaction() as tx:
             org = await tx.orgs.create({"name": "First"})
@@ -78,7 +80,7 @@ async def open_house(folder: Path, **flags: object) -> AsyncIterator[House]:
             await tx.keys.create(org.id, KEY, tag="private", name="")
             await tx.keys.create(org.id, PUBLIC_KEY, tag="public", name="")
             await tx.keys.create(other.id, OTHER_KEY, tag="private", name="")
-        yield House(create_app(services), services, live, clock, org.id, other.id)
+        yield House(create_app(services), services, live, delivering, clock, org.id, other.id)
     finally:
         await database.close()
 

@@ -35,6 +35,18 @@ async def _own_org(_: httpx2.AsyncClient, house: House) -> str:
     return house.org_id
 
 
+async def _make_webhook(_: httpx2.AsyncClient, house: House) -> str:
+    async with house.services.database.transaction() as tx:
+        return await tx.outbox.put(
+            org_id=house.org_id,
+            call_id="call",
+            type="status-update",
+            host="hooks.example.org:443",
+            receiver={"url": "https://hooks.example.org"},
+            body='{"message":{"type":"status-update"}}',
+        )
+
+
 MAKERS: dict[str, Make] = {
     "/phone-number": _by_post("/phone-number", {"provider": "vapi"}),
     "/assistant": _by_post("/assistant", {"name": "Ann"}),
@@ -45,6 +57,7 @@ MAKERS: dict[str, Make] = {
         {"provider": "webhook", "authenticationPlan": {"type": "bearer", "token": "t"}},
     ),
     "/call": _make_call,
+    "/webhook": _make_webhook,
     "/org": _own_org,
 }
 
@@ -78,7 +91,7 @@ async def test_every_route_with_an_id_is_tried_above(client: httpx2.AsyncClient)
     routes = await _routes(client)
 
     assert [path for _, path in routes if path.split("/{")[0] not in MAKERS] == []
-    assert len(routes) >= 24
+    assert len(routes) >= 26
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind != "/org"])

@@ -22,6 +22,7 @@ ROOMS = [
     "call",
     "recording",
     "org",
+    "webhook",
     "health",
     "documentation",
 ]

@@ -24,6 +24,7 @@ from offhook.api import (
     recording,
     squad,
     tool,
+    webhook,
 )
 from offhook.api.boundary import Boundary
 from offhook.api.errors import ApiError, envelope
@@ -59,6 +60,7 @@ def create_app(services: Services) -> FastAPI:
         call,
         recording,
         org,
+        webhook,
         health,
         documentation,
     ):

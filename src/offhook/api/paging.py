@@ -59,6 +59,15 @@ def parse_list(query: QueryParams, equal: Iterable[str] = ()) -> ListQuery:
     )
 
 
+def parse_filters(query: QueryParams, equal: Iterable[str]) -> ListQuery:
+    """The query of a list that is short and has no dates to choose by. Raises BadRequest."""
+    values = _parse(query, ("limit", *equal))
+    return ListQuery(
+        limit=values.get("limit", DEFAULT_LIMIT),
+        equal={name: values[name] for name in equal if name in values},
+    )
+
+
 def parse_page(query: QueryParams) -> PageQuery:
     """The query of a paged list. Raises BadRequest."""
     values = _parse(query, ("limit", *DATE_FILTERS, *PAGE_PARAMETERS))
@@ -164,6 +173,11 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
 def described_list(equal: Iterable[str] = ()) -> list[dict[str, Any]]:
     """OpenAPI parameters of a plain list."""
     return [_described(name) for name in ("limit", *DATE_FILTERS, *equal)]
+
+
+def described_filters(equal: Iterable[str]) -> list[dict[str, Any]]:
+    """OpenAPI parameters of a list without dates."""
+    return [_described(name) for name in ("limit", *equal)]
 
 
 def described_page() -> list[dict[str, Any]]:

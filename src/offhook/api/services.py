@@ -35,6 +35,8 @@ class Services:
     links: RecordingLinks
     now: Callable[[], float]
     rng: random.Random
+    deliver: Callable[[], None]
+    """There are messages to deliver: look now instead of a little later."""
 
     @property
     def recordings(self) -> Path:

@@ -5,8 +5,8 @@ from .database import Database, Transaction
 from .ids import IdMaker, NewId
 from .keys import Keys, key_hash
 from .migrate import upgrade
-from .outbox import OutboxRows, OutboxState
-from .records import Document, Duplicate, Key, KeyTag, OutboxRow, Record, StoreError
+from .outbox import OutboxRows
+from .records import Document, Duplicate, Key, KeyTag, OutboxRow, OutboxState, Record, StoreError, moment
 from .repositories import Orgs, PhoneNumbers, Repository, SortOrder
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "StoreError",
     "Transaction",
     "key_hash",
+    "moment",
     "upgrade",
 ]

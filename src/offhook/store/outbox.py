@@ -6,17 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, insert, or_, select, update
 
-from .records import Document, OutboxRow
+from .records import Document, OutboxRow, OutboxState
 from .tables import outbox, pending
 
 if TYPE_CHECKING:
     from .database import Transaction
-
-OutboxState = Literal["pending", "delivered", "abandoned"]
 
 _COLUMNS = tuple(outbox.c[field.name] for field in fields(OutboxRow))
 

@@ -10,6 +10,7 @@ Document = dict[str, Any]
 """A resource as JSON, without id, orgId, createdAt and updatedAt."""
 
 KeyTag = Literal["private", "public"]
+OutboxState = Literal["pending", "delivered", "abandoned"]
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,3 +83,9 @@ class OutboxRow:
     abandoned_at: int | None
     last_status: int | None
     last_error: str | None
+
+    @property
+    def state(self) -> OutboxState:
+        if self.delivered_at is not None:
+            return "delivered"
+        return "pending" if self.abandoned_at is None else "abandoned"

@@ -4,6 +4,7 @@ from .client import Answer, AskFailed, Client, FailureKind, message_body
 from .lanes import Limits
 from .outbox import Counters, Outbox
 from .receiver import BackoffPlan, Receiver, choose_receiver, choose_server, credential_id, find_credentials
+from .shown import shown
 
 __all__ = [
     "Answer",
@@ -20,4 +21,5 @@ __all__ = [
     "credential_id",
     "find_credentials",
     "message_body",
+    "shown",
 ]

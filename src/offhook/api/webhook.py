@@ -1,0 +1,95 @@
+"""`/webhook`: messages to the org's servers, as they wait, arrive or are given up. Offhook's own addition.
+
+Only messages that need no answer are here; the others were asked once, while a caller waited."""
+
+from __future__ import annotations
+
+from typing import Final, get_args
+
+from fastapi import APIRouter
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from offhook.api.errors import BadRequest
+from offhook.api.openapi import described, list_of, place
+from offhook.api.paging import described_filters, parse_filters
+from offhook.api.resource import missing
+from offhook.api.services import Services
+from offhook.api.wire import Wire
+from offhook.api.work import private
+from offhook.schema.base import JsonObject, Model, Timestamp
+from offhook.store import OutboxState
+from offhook.webhooks import shown
+
+STATES: Final[tuple[OutboxState, ...]] = get_args(OutboxState)
+FILTERS: Final = ("state", "callId")
+
+
+class Webhook(Model):
+    """A message on its way. `id` is its `webhook-id`, the same over all attempts; `url` the server's,
+    without a query. `lastStatus`, `lastError`: what became of the latest attempt. `message` is shown one
+    at a time."""
+
+    id: str
+    org_id: str
+    call_id: str
+    type: str
+    state: OutboxState
+    url: str
+    attempts: int
+    created_at: Timestamp
+    next_attempt_at: Timestamp | None = None
+    delivered_at: Timestamp | None = None
+    abandoned_at: Timestamp | None = None
+    last_status: int | None = None
+    last_error: str | None = None
+    message: JsonObject | None = None
+
+
+_SHOWN: Final = Wire("Webhook", Webhook)
+
+
+def router() -> APIRouter:
+    routes = APIRouter(tags=["webhook"])
+    one = place(_SHOWN)
+
+    @routes.get(
+        "/webhook", **described("List webhooks", list_of(_SHOWN), parameters=described_filters(FILTERS))
+    )
+    async def list_all(request: Request) -> Response:
+        limit, state, call_id = _query(request.query_params)
+        async with private(request) as work:
+            rows = await work.tx.outbox.list(work.org_id, state=state, call_id=call_id, limit=limit)
+        return JSONResponse([shown(row) for row in rows])
+
+    @routes.get("/webhook/{identity}", **described("Read webhook", one))
+    async def read(request: Request, identity: str) -> Response:
+        async with private(request) as work:
+            row = await work.tx.outbox.find(work.org_id, identity)
+        if row is None:
+            raise missing("webhook", identity)
+        return JSONResponse(shown(row, whole=True))
+
+    @routes.post("/webhook/{identity}/replay", **described("Send webhook again", one))
+    async def replay(request: Request, identity: str) -> Response:
+        services: Services = request.app.state.services
+        async with private(request) as work:
+            if await work.tx.outbox.find(work.org_id, identity) is None:
+                raise missing("webhook", identity)
+            work.tx.after_commit(services.deliver)
+            row = await work.tx.outbox.replay(work.org_id, identity)
+            if row is None:
+                raise BadRequest("the message is still on its way")
+        return JSONResponse(shown(row, whole=True))
+
+    return routes
+
+
+def _query(given: QueryParams) -> tuple[int, OutboxState | None, str | None]:
+    query = parse_filters(given, FILTERS)
+    wanted = query.equal.get("state")
+    state = next((one for one in STATES if one == wanted), None)
+    if wanted is not None and state is None:
+        raise BadRequest([f"state must be one of the following values: {', '.join(STATES)}"])
+    return query.limit, state, query.equal.get("callId")
