@@ -1,0 +1,133 @@
+"""Many callers in one process: each dials, listens to its end, and tells what it went through."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from offhook.phone import Line, PhoneCall, open_line
+from offhook.sip.errors import SipError
+from offhook.sip.handler import Answer
+from offhook.sip.headers import NameAddr
+from offhook.sip.message import Request
+from offhook.sip.uri import Uri
+
+from .peers import LOOPBACK
+from .sound import loud_seconds, words
+
+CALL_SECONDS = 45.0
+"""No call of these tests lasts so long; one that does is hung up on and fails its test by how it ended."""
+
+TRYING = b"SIP/2.0 100 Trying\r\n"
+SIPFRAG = "message/sipfrag;version=2.0"
+
+
+@dataclass(slots=True)
+class Told:
+    """What a caller saw and heard. `ringing` and `talking` are in seconds."""
+
+    refused: int | None = None
+    progress: list[int] = field(default_factory=list)
+    heard: bytes = b""
+    refers: list[Request] = field(default_factory=list)
+    end: str = ""
+    ringing: float = 0.0
+    talking: float = 0.0
+
+    @property
+    def hung_up_on(self) -> bool:
+        """The service sent the BYE."""
+        return self.end == "the other side hung up"
+
+    @property
+    def speech(self) -> float:
+        """Seconds in which somebody spoke to it."""
+        return loud_seconds(self.heard)
+
+    @property
+    def words(self) -> str:
+        return words(self.heard)
+
+    @property
+    def refer_to(self) -> str:
+        """Where the one REFER sent it."""
+        (request,) = self.refers
+        return str(request.headers.get("Refer-To"))
+
+
+class Caller(PhoneCall):
+    """A phone that takes a REFER with `takes`, and then tells by NOTIFY that it went with `outcome`."""
+
+    def __init__(self, line: Line, takes: int = 202, outcome: bytes = b"SIP/2.0 200 OK\r\n") -> None:
+        super().__init__(line.media, line.remote.host)
+        self._takes = takes
+        self._outcome = outcome
+        self._notifying: asyncio.Task[None] | None = None
+        self.refers: list[Request] = []
+
+    def leg_requested(self, request: Request) -> Answer | None:
+        if request.method != "REFER":
+            return None
+        self.refers.append(request)
+        if self._takes == 202:
+            self._notifying = asyncio.create_task(self._notify())
+        return self._takes
+
+    async def _notify(self) -> None:
+        session = self._leg.session
+        assert session is not None
+        for state, body in (("active;expires=60", TRYING), ("terminated;reason=noresource", self._outcome)):
+            headers = [("Event", "refer"), ("Subscription-State", state)]
+            try:
+                await session.request("NOTIFY", headers, body, SIPFRAG)
+            except SipError:
+                return  # the service has hung up meanwhile
+
+
+@asynccontextmanager
+async def exchange(host: str, port: int) -> AsyncIterator[Line]:
+    """A line for as many callers as a test wants."""
+    async with open_line(f"sip:anyone@{host}:{port}") as line:
+        yield line
+
+
+async def call(
+    line: Line,
+    uri: str,
+    *,
+    user: str = "+15551230000",
+    name: str | None = None,
+    headers: Sequence[tuple[str, str]] = (),
+    login: tuple[str, str] | None = None,
+    takes: int = 202,
+    outcome: bytes = b"SIP/2.0 200 OK\r\n",
+    hang_up_after: float | None = None,
+    cancel_after: float | None = None,
+) -> Told:
+    """Dial and stay until the service hangs up, or hang up so many seconds after the answer (cancel, after
+    the INVITE)."""
+    own = NameAddr(name, Uri("sip", user=user, host=LOOPBACK))
+    line = replace(line, uri=Uri.parse(uri), own=own)
+    told, loop = Told(), asyncio.get_running_loop()
+    phone = Caller(line, takes, outcome)
+    phone.on_progress = lambda status, reason: told.progress.append(status)
+    began = answered = loop.time()
+    if cancel_after is not None:
+        loop.call_later(cancel_after, lambda: asyncio.ensure_future(phone.hang_up()))
+    try:
+        async with asyncio.timeout(CALL_SECONDS):
+            await phone.dial(line, headers=headers, login=login)
+        answered = loop.time()
+        async with asyncio.timeout(CALL_SECONDS if hang_up_after is None else hang_up_after):
+            await phone.ended.wait()
+    except SipError as refusal:
+        told.refused, answered = refusal.status, loop.time()
+    except TimeoutError:
+        pass
+    finally:
+        told.ringing, told.talking = answered - began, loop.time() - answered
+        await phone.hang_up()
+    told.end, told.heard, told.refers = phone.end_reason, bytes(phone.heard), phone.refers
+    return told
