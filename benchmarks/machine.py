@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 from pathlib import Path
-
-
-def raise_file_limit() -> None:
-    """As many open files as the system lets us have: a call takes two for audio and two for its recording."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def described() -> str:

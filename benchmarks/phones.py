@@ -311,7 +311,8 @@ class Exchange:
         now = time.time()
         for caller in callers:
             number = caller.sequence = caller.sequence + 1
-            packet = build(0, number & 0xFFFF, number * 160 & 0xFFFFFFFF, caller.port, caller.payload(now, self._heard))
+            payload = caller.payload(now, self._heard)
+            packet = build(0, number & 0xFFFF, number * 160 & 0xFFFFFFFF, caller.port, payload)
             with contextlib.suppress(BlockingIOError):
                 self._rtp.sendto(packet, (HOST, caller.port))
 

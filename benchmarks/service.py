@@ -117,6 +117,9 @@ def running_service(data: Path, **settings: Any) -> Iterator[Service]:
 def _serve(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> None:
     import uvloop
 
+    from offhook.process import raise_file_limit
+
+    raise_file_limit()
     if (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {SERVICE_CORE})
     logging.basicConfig(filename=data / "service.log", level=logging.WARNING)
@@ -126,6 +129,7 @@ def _serve(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> None:
 
 async def _node(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> None:
     from benchmarks.engines import ScriptedEngines
+    from offhook.process import settle_memory
     from offhook.server import Node, running_node
     from offhook.settings import Settings
 
@@ -153,6 +157,7 @@ async def _node(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> No
     async with running_node(Settings(**chosen), ScriptedEngines()) as node:
         loop = asyncio.get_running_loop()
         loop.add_reader(pipe.fileno(), asked, node)
+        settle_memory()
         pipe.send((f"http://{node.http.host}:{node.http.port}", (node.sip.host, node.sip.port)))
         await stop.wait()
         loop.remove_reader(pipe.fileno())

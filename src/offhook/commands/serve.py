@@ -53,8 +53,10 @@ def serve(
 def _run(settings: Settings) -> None:
     import uvloop
 
+    from offhook.process import raise_file_limit
     from offhook.server import StartError
 
+    raise_file_limit()
     typer.echo("Starting: loading the speech models ...")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -64,6 +66,7 @@ def _run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    from offhook.process import settle_memory
     from offhook.server import running_node
 
     stop = asyncio.Event()
@@ -71,6 +74,7 @@ async def _serve(settings: Settings) -> None:
     async with running_node(settings) as node:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _stopper(stop, node))
+        settle_memory()
         typer.echo(welcome(node))
         await stop.wait()
         if len(node.calls):
