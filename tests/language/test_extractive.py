@@ -28,6 +28,7 @@ PIZZERIA = (
     "every day from eleven until midnight. Keep your answers short. Our owner is Joe Rossi. Dogs are "
     "welcome on the terrace."
 )
+FRONT_DESK = "- Opening hours: every day from ten to four.\n- Wi-Fi: the password is sunflower."
 PRICES = "## Prices\n- Cleaning: $80\n- Whitening: $250\n- Check-up: $50\n"
 
 END_CALL = ToolDefinition("endCall", "End the call.", {"type": "object", "properties": {}})
@@ -116,6 +117,9 @@ async def test_a_question_is_answered_with_its_fact(question: str, fact: str) ->
         (CLINIC, "What is your phone number?", "Our phone number is 555-0192."),
         (CLINIC, SAID["hours"], "Monday to Friday: 9 am to 5 pm. Saturday: 10 am to 2 pm."),
         (CLINIC, "When do you close on Saturday?", "Saturday: 10 am to 2 pm."),
+        (FRONT_DESK, "Until when are you open?", "Our opening hours are every day from ten to four."),
+        (FRONT_DESK, "What is the wifi password?", "The password is sunflower."),
+        (FRONT_DESK, "What is the wifey password?", "The password is sunflower."),  # as heard
         (PRICES, "What's the price of a check-up?", "Check-up: $50."),
         (PRICES, "What are your prices?", "Cleaning: $80. Whitening: $250. Check-up: $50."),
     ],

@@ -247,11 +247,9 @@ def _identify(sentence: str, knowledge: Knowledge) -> bool:
     for form, pattern in (("I am {}", _IDENTITY), ("My name is {}", _NAME)):
         match = pattern.match(sentence)
         if match:
-            if knowledge.identity is None and not re.match(
-                r"(?:not|never|to|able|allowed|going)\b", match["who"], re.I
-            ):
+            if knowledge.identity is None and not _NO_IDENTITY.match(match["who"]):
                 who = re.sub(r"\byour\b", "my", match["who"].rstrip(". "), flags=re.I)
-                who = re.split(r"[.;]\s|, (?:and|who|whose|that)\b|\bwho\b", who)[0]
+                who = _AFTERTHOUGHT.split(who)[0]
                 knowledge.identity = form.format(who[:200]) + "."
             return True
     return False

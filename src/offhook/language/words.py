@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _POSSESSIVE = re.compile(r"['’](?:s|re|ll|d|ve|m)$")
+_WIFI = re.compile(r"\bwi[ -]fi\b")
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -23,9 +24,9 @@ STOP = word_set(
     more most much my need no not now of off office oh ok okay on one or our out place please
     practice question really restaurant right said say see shall she shop should so some somebody
     someone something sorry store such sure take tell than thank thanks that thats the their them
-    then there these they thing think this those time to told too uh um up us use very wanna want
-    was we well were what whats when which while who whom why will with work would yeah yes yet you
-    your youre yours"""
+    then there these they thing think this those till time to told too uh um until up us use usually
+    very wanna want was we well were what whats when which while who whom why will with work would
+    yeah yes yet you your youre yours"""
 )
 """Words that say nothing about what is asked for on the phone of a business."""
 
@@ -48,8 +49,8 @@ _WEEKDAYS = word_set("monday tuesday wednesday thursday friday saturday sunday")
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words, "what's" as "what"."""
-    bare = (_POSSESSIVE.sub("", word) for word in _WORD.findall(text.lower()))
+    """Lower-case words, "what's" as "what", "Wi-Fi" as the one word that is heard."""
+    bare = (_POSSESSIVE.sub("", word) for word in _WORD.findall(_WIFI.sub("wifi", text.lower())))
     return [word.replace("'", "").replace("’", "") for word in bare]
 
 
@@ -102,7 +103,7 @@ CONCEPTS: Mapping[str, frozenset[str]] = {
         "service": "service offer provide treatment product menu sell",
         "pet": "pet dog cat animal",
         "wheelchair": "wheelchair accessible accessibility",
-        "wifi": "wifi internet",
+        "wifi": "wifi wifey wireless internet",  # "wifey": how the local transcriber writes it
     }.items()
 }
 """What phone callers ask for, each with the stems of its words."""
