@@ -24,6 +24,7 @@ from offhook.bootstrap import FirstStart, first_start
 from offhook.calls.admission import Admission
 from offhook.calls.known import KnownDirectory
 from offhook.calls.leg import Media
+from offhook.calls.outgoing import Dialler
 from offhook.calls.recording import WriterThread
 from offhook.calls.recovery import end_orphans
 from offhook.calls.registry import Calls, Limits
@@ -141,6 +142,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     clock = Clock(asyncio.get_running_loop())
     clock.after_tick.append(activity.run)
     ports = PortPool(settings.sip.host, *settings.rtp_ports, open_datagrams, rng)
+    dialler = Dialler()
     services = Services(
         ledger=ledger,
         directory=KnownDirectory(StoredDirectory(database), database),
@@ -164,6 +166,8 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         now=now,
         new_id=new_id,
         rng=rng,
+        dialler=dialler,
+        fetch=outside.fetch,
     )
     nonces = Nonces(os.urandom(32), now, os.urandom)
     calls = Calls(
@@ -172,6 +176,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         Admission(nonces, lambda: settings.domain or settings.sip_host.partition(":")[0]),
     )
     agent, sip = await _sip(settings, calls, outside.guard, rng, stack)
+    dialler.agent = agent
     api = ApiServices(
         database=database,
         settings=settings,

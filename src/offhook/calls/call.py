@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from offhook.calls import routing
+from offhook.calls.destination import FAILED, Peer
 from offhook.calls.leg import Leg, LegEnd
 from offhook.calls.owner import Owner
 from offhook.calls.record import CallRecord
@@ -78,6 +79,7 @@ class Call:
         self._task: asyncio.Task[None] | None = None
         self._finisher: asyncio.Task[None] | None = None
         self._transfer: Transfer | None = None
+        self._returned: Transfer | None = None
         self._on_connected: Callable[[], None] | None = None
         self._recorder: Recorder | None = None
         self._activity = services.activity.open(self._heard_activity)
@@ -214,6 +216,8 @@ class Call:
         reason = LEG_REASONS[end]
         if self._transfer is not None and end == "hung-up":
             reason = self._transfer.reason_when_caller_leaves()
+        elif self._returned is not None and end == "hung-up":
+            reason = self._returned.reason_when_caller_leaves_later or reason
         self.end(reason)
 
     def leg_requested(self, request: Request) -> Answer | None:
@@ -224,19 +228,27 @@ class Call:
     # -- audio, on the 20 ms tick ---------------------------------------------------------------
 
     def next_frame(self) -> bytes | None:
-        conversation = self.conversation
+        transfer, conversation = self._transfer, self.conversation
+        if transfer is not None and transfer.audio is not None:
+            return transfer.audio.next_frame()
         return None if conversation is None else conversation.next_frame()
 
     def exchanged(self, heard: bytes, said: bytes) -> None:
-        conversation = self.conversation
-        if conversation is not None:
+        transfer, conversation = self._transfer, self.conversation
+        if transfer is not None and transfer.audio is not None:
+            transfer.audio.exchanged(heard, said)
+            said = transfer.recorded(said)
+        elif conversation is not None:
             self._activity.push(heard)
             conversation.hear(heard, said)
         if self._recorder is not None:
             self._recorder.exchanged(heard, said)
 
     def digit(self, digit: str, milliseconds: int) -> None:
-        if self.conversation is not None:
+        transfer = self._transfer
+        if transfer is not None and transfer.audio is not None:
+            transfer.audio.digit(digit, milliseconds)
+        elif self.conversation is not None:
             self.conversation.keypad(digit)
 
     def _heard_activity(self, probability: float) -> None:
@@ -288,23 +300,36 @@ class Call:
         if self._transfer is not None or self._finisher is not None:
             return
         self.record.destination = destination
-        self._transfer = Transfer(self._services, self.leg, self.record, self._invitation.source, destination)
+        self._transfer = Transfer(
+            self._services,
+            self.leg,
+            self.record,
+            Peer(self._invitation.source, self._invitation.transport),
+            destination,
+            self.conversation,
+            self._context,
+            self._owner,
+        )
         self.reporter.transferring(destination)
         if self._state.allows("forwarded"):
             self._move("forwarded")
         self._task = asyncio.create_task(self._forward(self._transfer), name=f"transfer {self.record.id}")
 
     async def _forward(self, transfer: Transfer) -> None:
-        routed = self.record.ended_reason
         try:
-            await transfer.run()
+            reason = await transfer.run()
         except TransferFailed as failed:
             _log.warning("call=%s transfer failed: %s", self.record.id, failed)
             self.record.ended_message = str(failed)
-            self._transfer = None
-            self._after_failed_transfer(transfer, routed or "call.in-progress.error-transfer-failed")
-            return
-        self.end(routed or "assistant-forwarded-call")
+            self._transfer, self._returned = None, transfer
+            self._after_failed_transfer(transfer, self.record.ended_reason or failed.ended_reason)
+        except Exception as error:
+            _log.exception("call=%s transfer broke", self.record.id)
+            self.record.ended_message = repr(error)
+            self._transfer, self._returned = None, transfer
+            self._after_failed_transfer(transfer, FAILED)
+        else:
+            self.end(reason)
 
     def _after_failed_transfer(self, transfer: Transfer, reason: str) -> None:
         conversation = self.conversation

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from offhook.calls.hold_audio import Fetch
 from offhook.calls.leg import Media
+from offhook.calls.outgoing import Dialler
 from offhook.calls.recording import Writer
 from offhook.calls.reporter import Ledger
 from offhook.calls.routing import Directory
@@ -55,3 +57,7 @@ class Services:
     now: Callable[[], float]
     new_id: Callable[[], str]
     rng: random.Random
+    dialler: Dialler = field(default_factory=Dialler)
+    """Calls other parties; the composition root gives it the user agent."""
+    fetch: Fetch | None = None
+    """Gets an owner's audio file; None: there are none."""

@@ -1,154 +1,239 @@
-"""Handing a caller on (wire-facts §2.4): a REFER inside the dialog, followed to its end."""
+"""Handing a caller on (wire-facts §2.4): by a REFER, by a second leg joined to theirs, or by a plain BYE.
+
+`destination.py` decides which; what the fields of a destination mean is said there. While a second leg is
+called the caller hears ringing; once it has answered (and, in a warm transfer, been spoken with) both legs
+are joined until one of them ends, or the assistant's maxDurationSeconds are over.
+
+Without a fallbackPlan a failed transfer is told to the caller, and the call ends."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import quote
 
+from offhook.calls.bridge import join
+from offhook.calls.consultation import ToolRunner
+from offhook.calls.destination import (
+    DIAL_SECONDS,
+    SUMMARY_HEADER,
+    Destination,
+    Headers,
+    Peer,
+    Target,
+    TransferFailed,
+    fallback_of,
+    one_line,
+)
 from offhook.calls.leg import Leg
-from offhook.calls.record import CallRecord
+from offhook.calls.outgoing import Party, press_on
+from offhook.calls.record import CallRecord, Document
+from offhook.calls.refer import Refer, ReferRefused
 from offhook.calls.services import Services
-from offhook.conversation.tools import content_of
-from offhook.network import Address
-from offhook.network.guard import AddressRefused
-from offhook.sip.errors import SipError
+from offhook.calls.summary import summary_of
+from offhook.calls.tones import Audio, Waiting, ringback
+from offhook.calls.warm import TWIML, Warm
+from offhook.conversation.session import Conversation
+from offhook.schema import effective
+from offhook.schema.assistant import AssistantOverrides
 from offhook.sip.message import Request
-from offhook.sip.uri import Uri
+from offhook.speech.remote import CallContext
 
-NOTIFY_SECONDS: Final = 60.0
-"""How long a phone may take to say how its REFER went; one that never does is taken at its 202."""
+__all__ = ["APOLOGY", "Transfer", "TransferFailed"]
 
 APOLOGY: Final = "Sorry, I could not transfer your call. Goodbye."
 """When the destination's fallbackPlan says nothing else."""
 
-_SIPFRAG = re.compile(rb"SIP/2\.0 ([1-6]\d\d)")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!%*_+`'~.-]{1,64}")
-_log = logging.getLogger(__name__)
-
-
-class TransferFailed(Exception):
-    """The caller is still here. `status` is the one of wire-facts §2.4 (`artifact.transfers[].status`)."""
-
-    def __init__(self, detail: str, status: str = "failed") -> None:
-        super().__init__(detail)
-        self.status = status
+FORWARDED: Final = "assistant-forwarded-call"
+ANONYMOUS: Final = "anonymous"
 
 
 class Transfer:
-    """One blind transfer of the caller to a number or SIP destination."""
+    """One transfer of the caller to a number or SIP destination.
+
+    `audio` is who has the caller's ear and mouth; None while that is the conversation's."""
 
     def __init__(
-        self, services: Services, leg: Leg, record: CallRecord, peer: Address, destination: Mapping[str, Any]
+        self,
+        services: Services,
+        leg: Leg,
+        record: CallRecord,
+        peer: Peer,
+        document: Mapping[str, Any],
+        conversation: Conversation | None,
+        context: CallContext,
+        tools: ToolRunner,
     ) -> None:
+        """`leg` is the caller's, `context` what engines are told about the call."""
+        self.audio: Audio | None = None
         self._services = services
         self._leg = leg
+        self._record = record
         self._peer = peer
-        self._destination = destination
-        self._plan: Mapping[str, Any] = destination.get("transferPlan") or {}
-        self._outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._accepted = False
-        self._entry: dict[str, Any] = {
-            "destination": dict(destination),
-            "mode": self._plan.get("mode", "blind-transfer"),
+        self._document = document
+        self._conversation = conversation
+        self._context = context
+        self._tools = tools
+        self._refer: Refer | None = None
+        self._warm: Warm | None = None
+        self._joined = False
+        mode = (document.get("transferPlan") or {}).get("mode", "blind-transfer")
+        self._is_warm = str(mode).startswith("warm-")
+        self._entry: Document = {
+            "destination": dict(document),
+            "mode": mode,
             "status": "failed",
+            "transcript": "",
+            "messages": [],
         }
         record.transfers.append(self._entry)
-        fallback: Mapping[str, Any] = self._plan.get("fallbackPlan") or {}
-        self.ends_call_on_failure = fallback.get("endCallEnabled") is not False
-        """Whether the caller is hung up on after the apology when the transfer fails."""
-        said = content_of(fallback.get("message"))
-        self.apology = APOLOGY if said is None else said
+        message, self.ends_call_on_failure = fallback_of(document)
+        self.apology = APOLOGY if message is None else message
 
-    async def run(self) -> None:
-        """Transfer; returns when the caller is in other hands. Raises TransferFailed."""
+    async def run(self) -> str:
+        """Transfer; returns the call's endedReason once the caller is in other hands, or was. Raises
+        TransferFailed when the caller is still here."""
         try:
-            await self._run()
+            reason = await self._run(Destination(self._document))
         except TransferFailed as failed:
             self._entry["status"] = failed.status
             self._entry["failureReason"] = str(failed)
             raise
         self._entry["status"] = "completed"
+        return reason
 
-    async def _run(self) -> None:
-        if self._plan.get("sipVerb") == "bye":
-            return
-        target = await self._target()
-        await self._refer(target)
-        try:
-            async with asyncio.timeout(NOTIFY_SECONDS):
-                status = await self._outcome
-        except TimeoutError:
-            return
-        if status >= 300:
-            raise TransferFailed(f"the destination answered {status}", "busy" if status == 486 else "failed")
+    @property
+    def _forwarded(self) -> str:
+        """What led to the transfer, if that was decided before anybody answered."""
+        return self._record.ended_reason or FORWARDED
 
-    async def _target(self) -> Uri:
-        """Where to: the SIP URI, or the number at the peer that sent us the call."""
-        if self._destination.get("type") == "number":
-            return Uri.parse(
-                f"sip:{quote(str(self._destination.get('number')), safe='+')}@{_host(self._peer)}"
-            )
-        try:
-            target = Uri.parse(str(self._destination.get("sipUri")))
-            await self._services.guard.resolve(target.host, target.port or 5060)
-        except (SipError, ValueError) as error:
-            raise TransferFailed(f"not a SIP URI: {error}") from error
-        except (AddressRefused, OSError) as error:
-            raise TransferFailed(f"the destination may not be reached: {error}") from error
-        return target
+    async def _run(self, destination: Destination) -> str:
+        if destination.plan.mode == TWIML:
+            raise TransferFailed("TwiML is not understood here: choose another transferPlan.mode")
+        way = destination.way
+        if way == "bye":
+            return self._forwarded
+        target = await destination.target(self._peer, self._services.guard)
+        headers = destination.headers + await self._summary_header(destination)
+        if way == "refer":
+            try:
+                await self._send_refer(destination, target, headers)
+            except ReferRefused:
+                if not destination.dialled_when_refused:
+                    raise
+            else:
+                return self._forwarded
+        return await self._dial(destination, target, headers)
 
-    async def _refer(self, target: Uri) -> None:
+    async def _summary_header(self, destination: Destination) -> Headers:
+        plan = destination.plan
+        if plan.mode != "blind-transfer-add-summary-to-sip-header":
+            return []
+        if plan.summary_plan is not None and plan.summary_plan.enabled is False:
+            text = self._services.render(destination.message or "", self._record.variables)
+        else:
+            text = await summary_of(self._conversation, plan.summary_plan, self._record.id)
+        return [(SUMMARY_HEADER, one_line(text))] if text.strip() else []
+
+    # -- REFER ----------------------------------------------------------------------------------
+
+    async def _send_refer(self, destination: Destination, target: Target, headers: Headers) -> None:
         session = self._leg.session
         if session is None:
             raise TransferFailed("the call is not connected")
-        headers = self._headers()
-        in_uri = self._plan.get("sipHeadersInReferToEnabled") is True
-        refer_to = replace(target, headers=tuple(headers)) if in_uri else target
+        self._refer = Refer()
+        in_uri = destination.plan.sip_headers_in_refer_to_enabled is True
+        await self._refer.run(session, target, headers, in_uri)
+
+    def notified(self, request: Request) -> int | None:
+        """A NOTIFY in the caller's dialog: the status to answer it with, None if it is not about a REFER."""
+        return None if self._refer is None else self._refer.notified(request)
+
+    # -- a second leg ---------------------------------------------------------------------------
+
+    async def _dial(self, destination: Destination, target: Target, headers: Headers) -> str:
+        services, plan = self._services, destination.plan
+        party = Party(services.dialler, services.media, target, self._record.id)
+        self.audio = Waiting(ringback())
         try:
-            response = await session.request(
-                "REFER", headers=[("Refer-To", f"<{refer_to}>"), *([] if in_uri else headers)]
-            )
-        except SipError as error:
-            raise TransferFailed(f"no answer to the REFER: {error}") from error
-        if response.status >= 300:
-            raise TransferFailed(f"the phone refused the REFER: {response.status} {response.reason}")
-        self._accepted = True
+            name, user = self._caller(destination)
+            await party.call(name, user, headers, plan.dial_timeout or DIAL_SECONDS)
+            if destination.extension:
+                await party.while_up(party.dial_extension(destination.extension))
+            if destination.warm:
+                await self._speak_first(destination, party)
+            return await self._join(party)
+        finally:
+            self.audio = None
+            await party.close()
 
-    def _headers(self) -> list[tuple[str, str]]:
-        given = self._destination.get("sipHeaders") or {}
-        return [
-            (name, _one_line(str(value)))
-            for name, value in given.items()
-            if _HEADER_NAME.fullmatch(str(name))
-        ]
+    def _caller(self, destination: Destination) -> tuple[str | None, str]:
+        """Display name and user part that the party sees: the destination's callerId, else the caller's."""
+        if destination.caller_id:
+            user = self._services.render(destination.caller_id, self._record.variables)
+            return None, one_line(user)[:40] or ANONYMOUS
+        customer = self._record.customer
+        return customer.get("name"), customer.get("number") or ANONYMOUS
 
-    def notified(self, request: Request) -> int:
-        """A NOTIFY of the REFER's subscription (RFC 3515 §2.4.4); what is provisional only shows progress."""
-        found = _SIPFRAG.match(request.body)
-        if found is None:
-            return 400
-        status = int(found.group(1))
-        if status >= 200 and not self._outcome.done():
-            self._outcome.set_result(status)
-        return 200
+    async def _speak_first(self, destination: Destination, party: Party) -> None:
+        warm = Warm(
+            self._services,
+            self._record,
+            destination,
+            party,
+            self._conversation,
+            self._context,
+            self._tools,
+        )
+        self._warm, self.audio = warm, warm.waiting
+        try:
+            await party.while_up(warm.run(self._entry))
+        finally:
+            self._warm = None
+
+    async def _join(self, party: Party) -> str:
+        """Both hear each other, until the party hangs up or the call has lasted long enough; returns its
+        endedReason. The caller's BYE ends the call, and so this."""
+        self._joined = True
+        self._entry["status"] = "connected"
+        self.audio, party.audio = join(lambda digit, length: press_on(self._leg, digit, length), party.press)
+        try:
+            async with asyncio.timeout(self._seconds_left()):
+                if self._conversation is not None:
+                    # There is no way back to it, and its engines would wait in vain.
+                    await self._conversation.close()
+                await party.ended.wait()
+        except TimeoutError:
+            return "exceeded-max-duration"
+        return self._forwarded
+
+    def _seconds_left(self) -> float:
+        record, conversation = self._record, self._conversation
+        most = (
+            effective.max_duration_seconds(AssistantOverrides())
+            if conversation is None
+            else conversation.member.profile.most_seconds
+        )
+        now = self._services.now()
+        return most - (now - (now if record.started_at is None else record.started_at))
+
+    def recorded(self, said: bytes) -> bytes:
+        """What the right track gets of a tick in which the caller heard `said`."""
+        return said if self._warm is None else self._warm.recorded(said)
+
+    # -- the caller leaves ----------------------------------------------------------------------
 
     def reason_when_caller_leaves(self) -> str:
-        """A caller that says BYE after taking the REFER went where it was sent."""
-        if not self._accepted:
-            return "customer-ended-call-during-transfer"
-        self._entry["status"] = "completed"
-        return "assistant-forwarded-call"
+        """A caller who says BYE after taking the REFER went where it was sent."""
+        if self._joined or (self._refer is not None and self._refer.accepted):
+            self._entry["status"] = "completed"
+            return self._forwarded
+        self._entry["status"] = "cancelled"
+        if self._is_warm:
+            return "customer-ended-call-before-warm-transfer"
+        return "customer-ended-call-during-transfer"
 
-
-def _host(peer: Address) -> str:
-    host = f"[{peer.host}]" if ":" in peer.host else peer.host
-    return host if peer.port == 5060 else f"{host}:{peer.port}"
-
-
-def _one_line(value: str) -> str:
-    return " ".join(value.split())[:1000]
+    @property
+    def reason_when_caller_leaves_later(self) -> str | None:
+        """Of a caller who came back from a failed transfer and hangs up; None for the usual one."""
+        return "customer-ended-call-after-warm-transfer-attempt" if self._is_warm else None

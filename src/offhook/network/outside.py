@@ -8,7 +8,7 @@ import ssl
 import httpx2
 
 from .guard import AddressGuard
-from .http import guarded_client
+from .http import BodyRefused, guarded_client, read_bounded
 
 
 class Outside:
@@ -25,6 +25,17 @@ class Outside:
         """A connected non-blocking socket, for example for `websockets.connect(sock=...)`. Raises
         AddressRefused, NameNotFound, ConnectFailed or TimeoutError."""
         return await self.guard.connect(host, port)
+
+    async def fetch(self, url: str, limit: int) -> bytes:
+        """What is at `url`, at most `limit` bytes. Raises AddressRefused, and OSError for everything else
+        that goes wrong."""
+        try:
+            async with self.http.stream("GET", url) as response:
+                if response.status_code != 200:
+                    raise OSError(f"the server answered {response.status_code}")
+                return await read_bounded(response, limit)
+        except (httpx2.HTTPError, httpx2.InvalidURL, BodyRefused) as error:
+            raise OSError(str(error) or type(error).__name__) from error
 
     async def aclose(self) -> None:
         await self.http.aclose()

@@ -1,0 +1,228 @@
+"""A second assistant speaks with the called party while the caller waits (`transferAssistant`,
+wire-facts §2.4): it connects them with `transferSuccessful` or calls it off with `transferCancel`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from pydantic import ValidationError
+
+from offhook.calls.destination import TransferFailed
+from offhook.calls.record import CallRecord, Document
+from offhook.calls.services import Services
+from offhook.conversation.events import Event, ModelUsed, ToolOutcome, VoiceUsed
+from offhook.conversation.session import Conversation
+from offhook.conversation.transcript import Transcript
+from offhook.language.base import ModelError, ToolCall
+from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.destination import ContextLastMessages, ContextNone, TransferPlan
+from offhook.speech.base import EngineError
+from offhook.speech.remote import CallContext
+
+SUCCESSFUL: Final = "transferSuccessful"
+CANCEL: Final = "transferCancel"
+MOST_SECONDS: Final = 120
+SILENCE_SECONDS: Final = 30
+
+CANCELLED: Final = TransferFailed(
+    "the transfer was called off", "cancelled", "call.in-progress.error-warm-transfer-assistant-cancelled"
+)
+_ENDINGS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "exceeded-max-duration": (
+        "the destination was spoken with for too long",
+        "cancelled",
+        "call.in-progress.error-warm-transfer-max-duration",
+    ),
+    "silence-timed-out": (
+        "the destination said nothing",
+        "no-answer",
+        "call.in-progress.error-warm-transfer-silence-timeout",
+    ),
+}
+
+BRIEFING: Final = (
+    "You are on the telephone with the person that a caller is to be connected with; the caller waits and"
+    " does not hear you. When the person takes the call, use transferSuccessful. When they do not want or are"
+    " not able to take it, or you reach an answering machine, use transferCancel."
+)
+
+_log = logging.getLogger(__name__)
+
+
+class ToolRunner(Protocol):
+    """Runs the owner's own tools (`World.run_tool`)."""
+
+    async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome: ...
+
+
+class Consultation:
+    """One such conversation: audio for the party's leg, and the conversation's world."""
+
+    def __init__(
+        self, services: Services, record: CallRecord, context: CallContext, tools: ToolRunner
+    ) -> None:
+        self._services = services
+        self._record = record
+        self._context = context
+        self._tools = tools
+        self._decided: asyncio.Future[TransferFailed | None] = asyncio.get_running_loop().create_future()
+        self._conversation: Conversation | None = None
+        self._activity = services.activity.open(self._judged)
+
+    @property
+    def transcript(self) -> Transcript:
+        return Transcript() if self._conversation is None else self._conversation.transcript
+
+    async def run(self, plan: TransferPlan) -> None:
+        """Speak until it is decided. Raises TransferFailed when the caller is not to be connected."""
+        document = assistant_document(plan, self._record)
+        try:
+            settings = AssistantOverrides.model_validate(document)
+        except ValidationError as error:
+            raise TransferFailed(f"the transferAssistant is not valid: {error.errors()[0]['msg']}") from error
+        services, record = self._services, self._record
+        conversation = Conversation(
+            assistant=settings,
+            engines=services.engines(self._context),
+            emergency=services.emergency,
+            call_id=record.id,
+            world=self,
+            variables=record.variables,
+            render=services.render,
+            tell=self._told,
+            rng=services.rng,
+        )
+        try:
+            await conversation.prepare()
+        except (EngineError, ModelError) as error:
+            await conversation.close()
+            raise TransferFailed(f"the transferAssistant cannot speak: {error}") from error
+        except BaseException:
+            await conversation.close()
+            raise
+        self._conversation = conversation
+        conversation.begin()
+        failed = await self._decided
+        if failed is not None:
+            raise failed
+
+    async def close(self) -> None:
+        self._activity.close()
+        if self._conversation is not None:
+            await self._conversation.close()
+
+    def _judged(self, probability: float) -> None:
+        if self._conversation is not None:
+            self._conversation.voice_activity(probability)
+
+    def _told(self, event: Event) -> None:
+        """Only what it costs: server messages are about the conversation with the caller."""
+        match event:
+            case ModelUsed(prompt, completion):
+                self._record.prompt_tokens += prompt
+                self._record.completion_tokens += completion
+            case VoiceUsed(characters):
+                self._record.voice_characters += characters
+            case _:
+                pass
+
+    def _decide(self, failed: TransferFailed | None) -> None:
+        if not self._decided.done():
+            self._decided.set_result(failed)
+
+    # -- audio, on the 20 ms tick ---------------------------------------------------------------
+
+    def next_frame(self) -> bytes | None:
+        return None if self._conversation is None else self._conversation.next_frame()
+
+    def exchanged(self, heard: bytes, said: bytes) -> None:
+        if self._conversation is not None:
+            self._activity.push(heard)
+            self._conversation.hear(heard, said)
+
+    def digit(self, digit: str, milliseconds: int) -> None:
+        if self._conversation is not None:
+            self._conversation.keypad(digit)
+
+    # -- what the conversation asks -------------------------------------------------------------
+
+    async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
+        if call.name == SUCCESSFUL:
+            self._decide(None)
+            return ToolOutcome(result="The caller is being connected.")
+        if call.name == CANCEL:
+            self._decide(CANCELLED)
+            return ToolOutcome(result="The transfer is called off.")
+        return await self._tools.run_tool(tool, call)
+
+    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Mapping[str, Any] | None:
+        return None
+
+    def transfer(self, destination: Mapping[str, Any]) -> None:
+        _log.warning("call=%s a transferAssistant cannot transfer", self._record.id)
+        self._decide(CANCELLED)
+
+    async def assistant_for(self, destination: Mapping[str, Any]) -> AssistantOverrides | None:
+        return None
+
+    def end(self, ended_reason: str) -> None:
+        """It ended without a decision, so nobody takes the caller."""
+        ending = _ENDINGS.get(ended_reason)
+        if ending is not None:
+            self._decide(TransferFailed(*ending))
+        elif ended_reason.startswith("assistant-"):
+            self._decide(CANCELLED)
+        else:
+            self._decide(TransferFailed(f"the transferAssistant failed: {ended_reason}"))
+
+
+def assistant_document(plan: TransferPlan, record: CallRecord) -> Document:
+    """The transferAssistant as an assistant: with what it needs to know, the two tools it decides with, and
+    the voice and ears of the caller's assistant where it names none."""
+    given: Document = dict(plan.transfer_assistant or {})
+    asked = given.get("model")
+    model: Document = dict(asked) if isinstance(asked, Mapping) else {}
+    own = record.assistant or {}
+    briefing = "\n\n".join(part for part in (BRIEFING, history(plan, record)) if part)
+    model["messages"] = [*(model.get("messages") or ()), {"role": "system", "content": briefing}]
+    model["tools"] = [*(model.get("tools") or ()), _tool(SUCCESSFUL, "take"), _tool(CANCEL, "refuse")]
+    return {
+        "voice": own.get("voice"),
+        "transcriber": own.get("transcriber"),
+        "maxDurationSeconds": MOST_SECONDS,
+        "silenceTimeoutSeconds": SILENCE_SECONDS,
+        **given,
+        "model": model,
+    }
+
+
+def history(plan: TransferPlan, record: CallRecord) -> str:
+    """What the caller and their assistant have said, as much of it as the contextEngineeringPlan lets on."""
+    context = plan.context_engineering_plan
+    if isinstance(context, ContextNone):
+        return ""
+    said = [
+        f"{'Caller' if message['role'] == 'user' else 'Assistant'}: {message['content']}"
+        for message in record.messages_openai()
+        if message["role"] in ("user", "assistant") and message.get("content")
+    ]
+    if isinstance(context, ContextLastMessages):
+        count = int(context.max_messages)
+        said = said[-count:] if count else []
+    return "The call so far:\n" + "\n".join(said) if said else ""
+
+
+def _tool(name: str, verb: str) -> Document:
+    return {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": f"Use it when the person you speak with wants to {verb} the call.",
+            "parameters": {"type": "object", "properties": {}},
+        },
+        # An empty message instead of a filler: the decision is carried out at once.
+        "messages": [{"type": "request-start", "content": ""}],
+    }

@@ -1,0 +1,65 @@
+"""A REFER inside the caller's dialog, followed to its end (RFC 3515)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from offhook.calls.destination import Target, TransferFailed, failure_of
+from offhook.sip.errors import SipError
+from offhook.sip.message import Request
+from offhook.sip.session import Session
+
+NOTIFY_SECONDS: Final = 60.0
+"""How long a phone may take to say how its REFER went; one that never does is taken at its 202."""
+
+_SIPFRAG = re.compile(rb"SIP/2\.0 ([1-6]\d\d)")
+
+
+class ReferRefused(TransferFailed):
+    """The phone did not take the REFER: the dialog is as it was."""
+
+
+class Refer:
+    """One REFER. `accepted` once the phone has taken it."""
+
+    def __init__(self) -> None:
+        self.accepted = False
+        self._outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def run(
+        self, session: Session, target: Target, headers: Sequence[tuple[str, str]], in_uri: bool
+    ) -> None:
+        """Send it and wait for its end; `in_uri` puts the headers into the Refer-To for the INVITE that the
+        phone will send. Raises ReferRefused, TransferFailed."""
+        uri = replace(target.uri, headers=tuple(headers)) if in_uri else target.uri
+        try:
+            response = await session.request(
+                "REFER", headers=[("Refer-To", f"<{uri}>"), *([] if in_uri else headers)]
+            )
+        except SipError as error:
+            raise TransferFailed(f"no answer to the REFER: {error}") from error
+        if response.status >= 300:
+            raise ReferRefused(f"the phone refused the REFER: {response.status} {response.reason}")
+        self.accepted = True
+        try:
+            async with asyncio.timeout(NOTIFY_SECONDS):
+                status = await self._outcome
+        except TimeoutError:
+            return
+        if status >= 300:
+            self.accepted = False
+            raise failure_of(status)
+
+    def notified(self, request: Request) -> int:
+        """A NOTIFY of the REFER's subscription (RFC 3515 §2.4.4); what is provisional only shows progress."""
+        found = _SIPFRAG.match(request.body)
+        if found is None:
+            return 400
+        status = int(found.group(1))
+        if status >= 200 and not self._outcome.done():
+            self._outcome.set_result(status)
+        return 200

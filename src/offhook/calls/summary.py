@@ -1,0 +1,95 @@
+"""What the called party is told about the call so far (`summaryPlan`, wire-facts §2.4).
+
+An assistant with a language model has it written by that model. The platform's own model writes nothing, so
+there the summary is a digest of the caller's own words; so it is when the model fails or is too slow."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from offhook.conversation.session import Conversation
+from offhook.conversation.transcript import Transcript
+from offhook.conversation.voicing import closing
+from offhook.language.base import Finished, LanguageModel, Message, ModelError, Text
+from offhook.schema.analysis import SummaryPlan
+
+SUMMARY_SECONDS: Final = 5.0
+"""`timeoutSeconds` when the plan has none."""
+LONGEST: Final = 1000
+LONGEST_QUOTE: Final = 200
+MOST_QUOTES: Final = 3
+LOCAL: Final = "vapi"
+
+PROMPT: Final[tuple[Message, ...]] = (
+    {
+        "role": "system",
+        "content": "A caller is about to be connected to a person. Tell that person in two or three plain"
+        " sentences who calls and what about. Use only what the transcript says.",
+    },
+    {"role": "user", "content": "Transcript:\n{{transcript}}"},
+)
+
+_log = logging.getLogger(__name__)
+
+
+async def summary_of(conversation: Conversation | None, plan: SummaryPlan | None, call_id: str) -> str:
+    """At most LONGEST characters; never empty, never an error. `plan.enabled` is the caller's to heed."""
+    if conversation is None:
+        return digest(Transcript())
+    model = conversation.member.engines.model
+    if model.provider != LOCAL:
+        seconds = SUMMARY_SECONDS if plan is None or plan.timeout_seconds is None else plan.timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                written = await _written(model, _prompt(conversation, plan))
+            if written:
+                return written
+        except (ModelError, TimeoutError) as error:
+            _log.warning("call=%s no summary by the model: %r", call_id, error)
+    return digest(conversation.transcript)
+
+
+def digest(transcript: Transcript) -> str:
+    """The caller's last words, as they were understood."""
+    quotes = [entry.text for entry in transcript.entries if entry.role == "user" and entry.text]
+    if not quotes:
+        return "The caller has not said anything yet."
+    said = " ... ".join(_short(quote) for quote in quotes[-MOST_QUOTES:])
+    return f"The caller said: {said}"[:LONGEST]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE].rsplit(' ', 1)[0]} ..."
+
+
+def _prompt(conversation: Conversation, plan: SummaryPlan | None) -> list[Message]:
+    transcript = conversation.transcript
+    variables: Mapping[str, Any] = {
+        "transcript": transcript.to_text(),
+        "systemPrompt": "\n".join(str(message["content"]) for message in conversation.context.system),
+        "messages": json.dumps(transcript.to_openai(), ensure_ascii=False),
+        "endedReason": "",
+    }
+    messages = (plan and plan.messages) or PROMPT
+    return [
+        {
+            "role": str(message.get("role", "user")),
+            "content": conversation.render(str(message.get("content") or ""), variables),
+        }
+        for message in messages
+    ]
+
+
+async def _written(model: LanguageModel, prompt: list[Message]) -> str:
+    text = ""
+    async with closing(model.respond(prompt, ())) as replies:
+        async for reply in replies:
+            if isinstance(reply, Text):
+                text += reply.text
+            if isinstance(reply, Finished) or len(text) > LONGEST:
+                break
+    return text.strip()[:LONGEST]

@@ -1,0 +1,153 @@
+"""Warm transfers: the called party is spoken with before the caller is joined to it (wire-facts §2.4).
+
+All modes work on SIP here, by a second leg. TwiML alone is not understood."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import numpy as np
+
+from offhook.calls.announcement import Announcement, FirstWords
+from offhook.calls.consultation import Consultation, ToolRunner
+from offhook.calls.destination import DIAL_SECONDS, Destination, TransferFailed
+from offhook.calls.hold_audio import play_instead
+from offhook.calls.outgoing import Party
+from offhook.calls.record import CallRecord, Document
+from offhook.calls.services import Services
+from offhook.calls.summary import summary_of
+from offhook.calls.tones import Audio, Waiting, hold
+from offhook.conversation.session import Conversation
+from offhook.speech.base import Voice
+from offhook.speech.remote import CallContext
+
+EXPERIMENTAL: Final = "warm-transfer-experimental"
+TWIML: Final = "warm-transfer-twiml"
+
+
+class Overheard:
+    """Audio that keeps the last tick of both directions for the recording."""
+
+    __slots__ = ("_audio", "heard", "said")
+
+    def __init__(self, audio: Audio) -> None:
+        self._audio = audio
+        self.heard = self.said = b""
+
+    def next_frame(self) -> bytes | None:
+        return self._audio.next_frame()
+
+    def exchanged(self, heard: bytes, said: bytes) -> None:
+        self.heard, self.said = heard, said
+        self._audio.exchanged(heard, said)
+
+    def digit(self, digit: str, milliseconds: int) -> None:
+        self._audio.digit(digit, milliseconds)
+
+
+class Warm:
+    """What happens between the party's answer and its joining the caller. `waiting` is what the caller hears
+    meanwhile."""
+
+    def __init__(
+        self,
+        services: Services,
+        record: CallRecord,
+        destination: Destination,
+        party: Party,
+        conversation: Conversation | None,
+        context: CallContext,
+        tools: ToolRunner,
+    ) -> None:
+        self.waiting = Waiting(hold())
+        self._services = services
+        self._record = record
+        self._destination = destination
+        self._party = party
+        self._conversation = conversation
+        self._context = context
+        self._tools = tools
+        self._overheard: Overheard | None = None
+
+    async def run(self, entry: Document) -> None:
+        """Speak with the party; `entry` (of `artifact.transfers`) gets what was said. Raises TransferFailed
+        when the caller is not to be joined."""
+        mode, plan = self._destination.plan.mode, self._destination.plan
+        fetching = self._fetch_hold_audio()
+        try:
+            if mode == EXPERIMENTAL and plan.transfer_assistant:
+                await self._consult(entry)
+                return
+            if "wait-for-operator" in mode:
+                await self._until_spoken_to(plan.timeout or DIAL_SECONDS)
+            await self._announce(await self._text(), entry)
+        finally:
+            if fetching is not None:
+                fetching.cancel()
+                await asyncio.gather(fetching, return_exceptions=True)
+
+    def recorded(self, said: bytes) -> bytes:
+        """Instead of the tone that the caller hears: what the party and the assistant say to each other."""
+        overheard = self._overheard
+        if overheard is None or len(overheard.heard) != len(said):
+            return said
+        mixed = np.frombuffer(overheard.heard, "<i2").astype(np.int32) + np.frombuffer(overheard.said, "<i2")
+        return bytes(np.clip(mixed, -32768, 32767).astype("<i2").tobytes())
+
+    def _fetch_hold_audio(self) -> asyncio.Task[None] | None:
+        url, fetch = self._destination.plan.hold_audio_url, self._services.fetch
+        if not url or fetch is None or self._destination.plan.mode != EXPERIMENTAL:
+            return None
+        return asyncio.create_task(play_instead(self.waiting, url, fetch, self._record.id))
+
+    def _put_on(self, audio: Audio) -> None:
+        self._overheard = Overheard(audio)
+        self._party.audio = self._overheard
+
+    async def _consult(self, entry: Document) -> None:
+        consultation = Consultation(self._services, self._record, self._context, self._tools)
+        self._put_on(consultation)
+        try:
+            await consultation.run(self._destination.plan)
+        finally:
+            record, transcript = self._record, consultation.transcript
+            began = record.created_at if record.started_at is None else record.started_at
+            entry["transcript"] = transcript.to_text("Operator", "AI")
+            entry["messages"] = transcript.to_messages(record.offset, began - record.offset)
+            await consultation.close()
+
+    async def _until_spoken_to(self, seconds: float) -> None:
+        words = FirstWords(self._services.activity)
+        self._put_on(words)
+        if not await words.heard(seconds):
+            raise TransferFailed(
+                f"the destination said nothing for {seconds:g} s",
+                "no-answer",
+                "call.in-progress.error-warm-transfer-silence-timeout",
+            )
+
+    async def _text(self) -> str:
+        """The plan's message where the mode wants one, else the summary."""
+        mode, message = self._destination.plan.mode, self._destination.message
+        if mode.endswith("say-message") or (mode == EXPERIMENTAL and message is not None):
+            return self._services.render(message or "", self._record.variables)
+        plan = self._destination.plan.summary_plan
+        if plan is not None and plan.enabled is False:
+            return ""
+        return await summary_of(self._conversation, plan, self._record.id)
+
+    async def _announce(self, text: str, entry: Document) -> None:
+        voice = self._voice()
+        if voice is None or not text.strip():
+            return
+        announcement = Announcement(voice, self._record.id)
+        self._put_on(announcement)
+        now = self._services.now()
+        entry["transcript"] = f"AI: {text}\n"
+        entry["messages"] = [{"role": "bot", "message": text, "time": round(now * 1000)}]
+        await announcement.say(text)
+
+    def _voice(self) -> Voice | None:
+        conversation = self._conversation
+        return self._services.emergency if conversation is None else conversation.member.engines.voice
