@@ -180,6 +180,8 @@ async def _talk(plan: Plan, line: Line, workers: Workers, audio: dict[str, bytes
             await phone.dial(line, headers=plan.headers, login=plan.login)
             typer.echo("answered", err=True)
             for step in plan.steps:
+                await phone.quiet(timeout=15.0)
+                await listening.caught_up()
                 await _do(phone, step, audio)
             await _wait_for_the_end(phone, bool(plan.steps))
     except TimeoutError:
@@ -193,7 +195,6 @@ async def _talk(plan: Plan, line: Line, workers: Workers, audio: dict[str, bytes
 
 
 async def _do(phone: PhoneCall, step: Step, audio: dict[str, bytes]) -> None:
-    await phone.quiet(timeout=15.0)
     if phone.ended.is_set():
         return
     if step.kind == "dtmf":

@@ -12,7 +12,7 @@ from offhook.speech.local import LocalTranscriber
 from offhook.speech.workers import Workers
 
 GRACE_SECONDS = 3.0
-"""For the words of the last phrase when the call is over."""
+"""For the words of the last phrase."""
 
 
 class Listening:
@@ -23,6 +23,7 @@ class Listening:
         self._gate = SpeechGate()
         self._transcriber = LocalTranscriber(workers)
         self._on_words = on_words
+        self._speaking = False
         self._owed = 0
         self._settled = asyncio.Event()
         self._settled.set()
@@ -33,34 +34,40 @@ class Listening:
         """Raises EngineError."""
         await self._transcriber.start(self._heard, self._failed)
 
-    async def close(self) -> None:
-        """Wait a little for what is being transcribed, then end."""
-        if self._gate.speaking:
-            self._stopped()
+    async def caught_up(self) -> None:
+        """Wait, GRACE_SECONDS at most, until `on_words` has got all that was said so far."""
         try:
             async with asyncio.timeout(GRACE_SECONDS):
                 await self._settled.wait()
         except TimeoutError:
             pass
+
+    async def close(self) -> None:
+        """Wait a little for what is being transcribed, then end."""
+        if self._speaking:
+            self._stopped()
+        await self.caught_up()
         await self._transcriber.close()
 
     def _judge(self, probability: float) -> None:
         decision = self._gate.feed(probability, self._loop.time())
         if isinstance(decision, SpeechBegan):
+            self._speaking = True
+            self._settled.clear()
             self._transcriber.speech_started()
         elif decision is not None:
             self._stopped()
 
     def _stopped(self) -> None:
+        self._speaking = False
         self._owed += 1
-        self._settled.clear()
         self._transcriber.speech_stopped()
 
     def _heard(self, transcript: Transcript) -> None:
         if not transcript.final:
             return
         self._owed -= 1
-        if self._owed <= 0:
+        if self._owed <= 0 and not self._speaking:
             self._settled.set()
         if transcript.text.strip():
             self._on_words(transcript.text.strip())
