@@ -238,8 +238,9 @@ class Leg:
         stream, agreement = self.stream, self.agreement
         if self._over or stream is None or agreement is None:
             return
-        if agreement.direction in ("sendonly", "inactive"):
-            # On hold the peer sends nothing, and may for as long as it likes.
+        if agreement.direction != "sendrecv":
+            # On hold the peer may send nothing for as long as it likes: also one that said `sendonly`, which
+            # promises music and on many phones brings none.
             stream.last_packet_at = loop.time()
         silent = loop.time() - stream.last_packet_at
         if silent >= self._media.timeout:
