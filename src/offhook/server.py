@@ -173,7 +173,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     calls = Calls(
         services,
         Limits(settings.max_calls, settings.domain),
-        Admission(nonces, lambda: settings.domain or settings.sip_host.partition(":")[0]),
+        Admission(nonces, lambda: settings.sip_realm),
     )
     agent, sip = await _sip(settings, calls, outside.guard, rng, stack)
     dialler.agent = agent

@@ -214,9 +214,14 @@ class Settings(BaseSettings):
         """Host, with port unless 5060, for SIP URIs that Offhook makes up."""
         if self.domain:
             return self.domain
-        host = self.public_address or _reachable(self.sip).host
+        host = self.sip_realm
         written = f"[{host}]" if ":" in host else host
         return written if self.sip.port in (0, 5060) else f"{written}:{self.sip.port}"
+
+    @property
+    def sip_realm(self) -> str:
+        """The same host bare: what asks for a password, where a number does not say."""
+        return self.domain or self.public_address or _reachable(self.sip).host
 
 
 def _reachable(address: Address) -> Address:

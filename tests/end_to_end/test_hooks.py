@@ -1,0 +1,152 @@
+"""What happens while the phone rings: hooks of the number, callers that give up, servers out of bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .answers import drips, late, receiving, says
+from .callers import Told, call, exchange
+from .node import Node, assistant, new_number
+from .peers import LOOPBACK
+
+DESK = {"type": "sip", "sipUri": f"sip:night@{LOOPBACK}:5096", "message": ""}
+SAY = {"type": "say", "exact": "The garden is closed in winter."}
+TRANSFER = {"type": "transfer", "destination": DESK}
+SWISS = [{"type": "startsWith", "key": "number", "startsWith": ["+41", "+423"]}]
+INSIDE = [LOOPBACK, "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0.0.0.0", "169.254.169.254"]
+GAVE_UP = "call.ringing.sip-inbound-caller-hungup-before-call-connect"
+
+
+def ringing(*do: dict[str, Any], filters: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    return {"on": "call.ringing", "do": list(do), **({"filters": filters} if filters else {})}
+
+
+async def ring(
+    node: Node, hooks: list[dict[str, Any]], user: str = "+15551230000", answered: bool = True
+) -> tuple[Told, dict[str, Any]]:
+    """One call to a number with these hooks and, unless told otherwise, an assistant."""
+    number = await asyncio.to_thread(
+        new_number, node, answered_by=assistant() if answered else None, hooks=hooks
+    )
+    async with exchange(LOOPBACK, node.sip_port) as line:
+        told = await call(line, number.uri(), user=user, hang_up_after=5.5)
+    return told, await asyncio.to_thread(number.call)
+
+
+async def test_a_hook_speaks_instead_of_the_assistant(service: Node) -> None:
+    told, shown = await ring(service, [ringing(SAY)])
+
+    assert "garden is closed in winter" in told.words
+    assert told.hung_up_on
+    assert shown["endedReason"] == "call.ringing.hook-executed-say"
+    assert shown.get("assistantId") is None
+
+
+async def test_a_hook_transfers_instead_of_the_assistant(service: Node) -> None:
+    told, shown = await ring(service, [ringing(TRANSFER)])
+
+    assert told.refer_to == f"<{DESK['sipUri']}>"
+    assert told.hung_up_on
+    assert shown["endedReason"] == "call.ringing.hook-executed-transfer"
+    assert shown["destination"] == DESK
+
+
+async def test_only_the_first_action_of_a_hook_runs(service: Node) -> None:
+    told, shown = await ring(service, [ringing(TRANSFER, SAY), ringing(SAY)])
+
+    assert told.refer_to == f"<{DESK['sipUri']}>"
+    assert told.speech < 0.5
+    assert shown["endedReason"] == "call.ringing.hook-executed-transfer"
+
+
+async def test_a_filter_lets_the_hook_run_for_those_it_names_and_leaves_all_others(service: Node) -> None:
+    named, others = ["+41445551234", "+4235551234"], ["+15551230000", "41445551234", "anonymous"]
+
+    seen = await asyncio.gather(
+        *(ring(service, [ringing(SAY, filters=SWISS)], user) for user in named + others)
+    )
+
+    for told, shown in seen[: len(named)]:
+        assert "garden is closed" in told.words
+        assert shown["endedReason"] == "call.ringing.hook-executed-say"
+    for told, shown in seen[len(named) :]:
+        assert "harbor shop" in told.words
+        assert shown["endedReason"] == "customer-ended-call"
+
+
+async def test_the_first_hook_that_fits_runs(service: Node) -> None:
+    hooks = [ringing(TRANSFER, filters=SWISS), ringing(SAY)]
+
+    told, shown = await ring(service, hooks)
+
+    assert "garden is closed" in told.words
+    assert shown["endedReason"] == "call.ringing.hook-executed-say"
+
+
+async def test_a_hook_runs_before_any_server_is_asked(service: Node) -> None:
+    async with receiving() as receiver, exchange(LOOPBACK, service.sip_port) as line:
+        number = await asyncio.to_thread(
+            new_number, service, answered_by=None, hooks=[ringing(SAY)], server={"url": receiver.url("hook")}
+        )
+        told = await call(line, number.uri())
+        ended = await receiver.wait_for("hook", "status-update", status="ended")
+
+    assert "garden is closed" in told.words
+    assert ended.message["endedReason"] == "call.ringing.hook-executed-say"
+    assert receiver.of("hook", "assistant-request") == []
+
+
+@pytest.mark.parametrize("act", [late(60, says({})), drips], ids=["no-answer", "half-an-answer"])
+async def test_a_caller_who_gives_up_ends_everything_at_once(act: Any, service: Node) -> None:
+    async with receiving() as receiver, exchange(LOOPBACK, service.sip_port) as line:
+        receiver.acts["slow"] = act
+        number = await asyncio.to_thread(
+            new_number, service, answered_by=None, server={"url": receiver.url("slow")}
+        )
+        told = await call(line, number.uri(), cancel_after=1.0)
+        report = await receiver.wait_for("slow", "end-of-call-report")
+        async with asyncio.timeout(3):
+            while "slow" not in receiver.gone:
+                await asyncio.sleep(0.02)
+    shown = await asyncio.to_thread(number.call)
+    (asked,) = receiver.of("slow", "assistant-request")
+
+    assert told.refused == 487
+    assert told.progress[-1:] == [180]
+    # Long before the 7.5 seconds were over.
+    assert receiver.gone["slow"] - asked.at < 5
+    assert report.message["endedReason"] == shown["endedReason"] == GAVE_UP
+    assert shown["status"] == "ended"
+    assert shown["startedAt"] is None
+    assert shown["artifact"]["messages"] == []
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node that lets nobody reach private addresses: the default."""
+    node = Node(tmp_path_factory.mktemp("strict"), OFFHOOK_ALLOW_PRIVATE_URLS="0").start()
+    yield node
+    node.crash()
+    assert "Traceback" not in node.log, node.log
+
+
+async def test_a_server_out_of_bounds_is_not_asked(strict: Node) -> None:
+    async with receiving() as receiver, exchange(LOOPBACK, strict.sip_port) as line:
+
+        async def ask(host: str) -> tuple[Told, dict[str, Any]]:
+            url = receiver.url("inside").replace(LOOPBACK, host)
+            number = await asyncio.to_thread(new_number, strict, answered_by=None, server={"url": url})
+            told = await call(line, number.uri())
+            return told, await asyncio.to_thread(number.call)
+
+        seen = await asyncio.gather(*(ask(host) for host in INSIDE))
+
+    for told, shown in seen:
+        assert "cannot take your call" in told.words
+        assert told.hung_up_on
+        assert shown["endedReason"] == "assistant-request-failed"
+    assert receiver.taken == []
