@@ -30,10 +30,12 @@ START_SECONDS: Final = 60.0
 @dataclass(frozen=True, slots=True)
 class Sample:
     """The service at one moment. `cpu` in seconds so far (user and system, all threads), `rss` in bytes,
+    `waited` the seconds that its main thread was ready to run and had no core,
     `lateness` as the clock counts it (see rtp.clock.LATENESS_BOUNDS), the rest are numbers of things."""
 
     at: float
     cpu: float
+    waited: float
     rss: int
     tasks: int
     fds: int
@@ -171,6 +173,7 @@ def _sample(node: Any) -> Sample:
     return Sample(
         at=time.monotonic(),
         cpu=usage.ru_utime + usage.ru_stime,
+        waited=int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9,
         rss=int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"),
         tasks=len(asyncio.all_tasks()),
         fds=len(os.listdir("/proc/self/fd")),

@@ -1,0 +1,93 @@
+"""`make bench`: measure, hold against the budgets, print one table.
+
+python -m benchmarks [calls setups turns interruption leaks api outbox] [--quick] [--write]"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from benchmarks.figure import Figure, as_markdown, as_text
+from benchmarks.machine import described
+from benchmarks.measures import api, calls, interruption, leaks, outbox, setups, turns
+
+MEASURES: Final[dict[str, Callable[[bool], list[Figure]]]] = {
+    "calls": calls.measure,
+    "setups": setups.measure,
+    "turns": turns.measure,
+    "interruption": interruption.measure,
+    "leaks": leaks.measure,
+    "api": api.measure,
+    "outbox": outbox.measure,
+}
+FOLDER: Final = Path(__file__).parent
+LATEST: Final = FOLDER / "results" / "latest.json"
+PAGE: Final = FOLDER.parent / "docs" / "benchmarks.md"
+
+LIMITS: Final = """\
+- The service runs in one process pinned to one core, the callers in another pinned to a second core; the
+  database's and the recordings' threads share the service's core. All traffic is on the loopback interface:
+  no network's delay, no network's loss.
+- Transcriber, model and voice are scripted and take no time. Voice activity (Silero), recording to disk
+  (stereo and mono), SIP, RTP with G.711, SQLite with an fsync per commit, and the outbox are the real ones.
+- Callers speak a recorded question whenever the assistant has been silent for half a second; the assistant
+  answers with 4.6 s of sound. Pacing is the deviation of each gap between packets from 20 ms, by the kernel's
+  arrival stamps. CPU is that of the service's process alone, all its threads, user and system.
+- Set-ups all go to one number, carry no audio from the caller, and are hung up after 0.1 s.
+- One run; other programs on the machine show up in the figures. The note says how long the service waited
+  for its core."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what Offhook can do.")
+    parser.add_argument("names", nargs="*", choices=[[], *MEASURES], metavar="NAME", help=", ".join(MEASURES))
+    parser.add_argument("--quick", action="store_true", help="shorter and with fewer calls: a smoke test")
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
+    chosen = parser.parse_args()
+    machine = described()
+    print(machine, flush=True)
+    figures: dict[str, list[Figure]] = {}
+    for name in chosen.names or MEASURES:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        figures[name] = MEASURES[name](chosen.quick)
+    everything = [figure for found in figures.values() for figure in found]
+    print(as_text(everything))
+    print(f"\nLimits:\n{LIMITS}")
+    _keep(machine, figures)
+    if chosen.write:
+        PAGE.write_text(_page(machine, everything))
+    return 0
+
+
+def _keep(machine: str, figures: dict[str, list[Figure]]) -> None:
+    LATEST.parent.mkdir(exist_ok=True)
+    measures = {
+        name: [asdict(figure) | {"verdict": figure.verdict} for figure in found]
+        for name, found in figures.items()
+    }
+    LATEST.write_text(json.dumps({"at": time.time(), "machine": machine, "measures": measures}, indent=1))
+
+
+def _page(machine: str, figures: list[Figure]) -> str:
+    return f"""# Benchmarks
+
+Written by `make bench ARGS=--write`; do not edit.
+
+Machine: {machine}.
+
+{as_markdown(figures)}
+
+## Limits of these figures
+
+{LIMITS}
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
