@@ -11,6 +11,8 @@ from offhook.calls.routing import Assistant
 from offhook.calls.secrets import without_secrets
 from offhook.calls.state import CallStatus
 from offhook.conversation.events import TurnMeasured
+from offhook.schema import effective
+from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.base import timestamp
 
 Document = dict[str, Any]
@@ -66,6 +68,9 @@ class CallRecord:
     recording_urls: Mapping[str, str] | None = None
     variables: Document = field(default_factory=dict)
     monitor: Document = field(default_factory=dict)
+    kept: effective.ArtifactPlan = field(
+        default_factory=lambda: effective.artifact_plan(AssistantOverrides())
+    )
     _shown: dict[int, tuple[Mapping[str, Any], Document]] = field(default_factory=dict, repr=False)
     _artifact: Document | None = field(default=None, repr=False)
 
@@ -73,6 +78,7 @@ class CallRecord:
         """This assistant answers. One that is not stored is kept with the call, as it was given: what belongs
         to the call alone stands in its overrides."""
         self.assistant, self.assistant_id = found.document, found.assistant_id
+        self.kept = effective.artifact_plan(found.settings)
         self.overrides = dict(found.overrides)
         self.squad, self.squad_id = found.squad, found.squad_id
         if found.transient:
@@ -173,10 +179,9 @@ class CallRecord:
 
     def text(self) -> str:
         """`AI: ...` and `User: ...` lines, with the names the transcript plan gives."""
-        plan = _plan(self.assistant, "artifactPlan", "transcriptPlan")
-        if self.transcript is None or plan.get("enabled") is False:
+        if self.transcript is None or not self.kept.transcript:
             return ""
-        return self.transcript.to_text(plan.get("userName") or "User", plan.get("assistantName") or "AI")
+        return self.transcript.to_text(self.kept.user_name, self.kept.assistant_name)
 
     def artifact(self) -> Document:
         """What is left of the call; of an ended one made once, since nothing is added any more."""
@@ -277,10 +282,3 @@ def _iso(seconds: float | None) -> str | None:
 
 def _provider(assistant: Mapping[str, Any], part: str) -> str:
     return str((assistant.get(part) or {}).get("provider") or "vapi")
-
-
-def _plan(document: Mapping[str, Any] | None, *path: str) -> Mapping[str, Any]:
-    found: Any = document or {}
-    for key in path:
-        found = found.get(key) or {}
-    return found if isinstance(found, Mapping) else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -93,6 +93,7 @@ async def _restore(tx: Transaction, row: Record) -> CallRecord:
         saved = await tx.assistants.get(row.org_id, record.assistant_id)
         assistant = None if saved is None else saved.document
     record.assistant = None if assistant is None else merge(assistant, record.overrides)
+    record.kept = effective.artifact_plan(_settings(record.assistant))
     record.squad, record.squad_id = kept.get("squad"), kept.get("squadId")
     record.destination = kept.get("destination")
     record.started_at = _epoch(kept.get("startedAt"))
@@ -117,7 +118,7 @@ async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) 
     if server is None:
         return
     receiver = receiver_of(server, await find_credentials(tx, record.org_id, server))
-    chosen = _server_messages(record.assistant)
+    chosen = effective.server_messages(_settings(record.assistant))
     for body in (messages.status_update(record), messages.end_of_call_report(record)):
         if wanted(body, chosen):
             await outbox.put(
@@ -125,13 +126,13 @@ async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) 
             )
 
 
-def _server_messages(assistant: Mapping[str, Any] | None) -> Collection[str]:
-    """What the assistant wants to be told. One that cannot be read any more must not keep the node from
-    starting: its owner then gets the usual ones."""
+def _settings(assistant: Mapping[str, Any] | None) -> AssistantOverrides:
+    """What the assistant says. One that cannot be read any more must not keep the node from starting: then
+    the usual holds."""
     try:
-        return effective.server_messages(AssistantOverrides.model_validate(assistant or {}))
+        return AssistantOverrides.model_validate(assistant or {})
     except ValidationError:
-        return effective.server_messages(AssistantOverrides())
+        return AssistantOverrides()
 
 
 async def _resource(repository: Repository, org_id: str, identity: str | None) -> Mapping[str, Any] | None:
