@@ -45,19 +45,19 @@ class Baresip:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self._control = free_port()
-        rtp = free_port() & ~1
+        rtp = free_port()
         config = CONFIG.format(
             sip=free_port(),
             source=silence(folder),
             rtp=rtp,
-            rtp_end=rtp + 20,
+            rtp_end=rtp + 2,
             folder=folder,
             modules=MODULES,
             control=self._control,
         )
         (folder / "config").write_text(config)
         (folder / "accounts").write_text(
-            f"Ann Caller <sip:ann@{LOOPBACK};transport={transport}>;regint=0;audio_codecs={codec}\n"
+            f'"Ann Caller" <sip:ann@{LOOPBACK};transport={transport}>;regint=0;audio_codecs={codec}\n'
         )
         (folder / "contacts").write_text("")
         self.events: list[dict[str, Any]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -26,18 +27,17 @@ def installed(program: str, package: str) -> str:
 
 
 def free_port(host: str = LOOPBACK) -> int:
-    """A port that is free for UDP and for TCP just now."""
+    """An even port that is free just now, for UDP and for TCP, and the next one too (some phones take both).
+
+    Below those that the system gives out by itself, so that it stays free until it is bound."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for _ in range(50):
-        with (
-            socket.socket(family, socket.SOCK_STREAM) as stream,
-            socket.socket(family, socket.SOCK_DGRAM) as datagrams,
-        ):
-            stream.bind((host, 0))
-            port: int = stream.getsockname()[1]
-            with contextlib.suppress(OSError):
-                datagrams.bind((host, port))
-                return port
+    for _ in range(200):
+        port = random.randrange(10_000, 30_000, 2)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+            for number in (port, port + 1):
+                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                    held.enter_context(socket.socket(family, kind)).bind((host, number))
+            return port
     raise AssertionError("no free port")
 
 

@@ -124,7 +124,7 @@ def test_a_call_that_is_held_goes_on_when_it_is_resumed(
 
 
 def test_keys_are_told_to_the_assistant(number: MakeNumber, sink: WebhookSink, tmp_path: Path) -> None:
-    desk = number(keypadInputPlan={"enabled": True, "timeoutSeconds": 2, "delimiters": ["#"]})
+    desk = number(keypadInputPlan={"enabled": True, "timeoutSeconds": 2, "delimiters": "#"})
     with Baresip(tmp_path / "phone") as phone:
         phone.dial(desk.uri())
         sink.wait_for("speech-update", status="stopped", role="assistant")
