@@ -150,6 +150,11 @@ def test_mistakes_get_one_line_and_exit_1(prepared: Run) -> None:
     _assert_one_line(prepared("orgs", "list", WORKERS="many"), "OFFHOOK_WORKERS", "valid integer")
 
 
+@pytest.mark.parametrize("whom", ["reception", "tel:+15550100", "sip:a b@127.0.0.1"])
+def test_whom_nobody_can_call_is_said_before_anything_slow(run: Run, whom: str) -> None:
+    _assert_one_line(run("call", whom), whom, "not a SIP URI such as sip:")
+
+
 def test_the_database_is_made_and_checked(run: Run) -> None:
     before = run("db", "check")
     first = run("db", "upgrade")

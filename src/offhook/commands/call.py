@@ -124,13 +124,14 @@ def _login(text: str | None) -> tuple[str, str] | None:
 
 
 async def _place(plan: Plan) -> None:
-    from offhook.phone import AudioFileError, open_line
+    from offhook.phone import AudioFileError, destination, open_line
     from offhook.sip.errors import SipError
     from offhook.speech.jobs import WorkerFailed
     from offhook.speech.workers import Workers
 
     workers = Workers(1)
     try:
+        destination(plan.uri)
         audio = {step.value: _read(step) for step in plan.steps if step.kind == "play"}
         typer.echo("Loading the speech models ...", err=True)
         await workers.start()

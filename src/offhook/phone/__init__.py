@@ -1,8 +1,17 @@
 """A phone made of the same rooms as the service: `offhook call`, the demo's caller, and the tests' one."""
 
 from .handset import PhoneCall
-from .line import Line, open_line
+from .line import Line, destination, open_line
 from .listening import Listening
 from .wav import AudioFileError, read_wav, write_wav
 
-__all__ = ["AudioFileError", "Line", "Listening", "PhoneCall", "open_line", "read_wav", "write_wav"]
+__all__ = [
+    "AudioFileError",
+    "Line",
+    "Listening",
+    "PhoneCall",
+    "destination",
+    "open_line",
+    "read_wav",
+    "write_wav",
+]

@@ -14,6 +14,7 @@ from offhook.calls.leg import Media
 from offhook.network import Address, open_datagrams
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
+from offhook.sip.errors import SipError
 from offhook.sip.flow import TransportName
 from offhook.sip.headers import NameAddr
 from offhook.sip.invitation import Invitation
@@ -47,15 +48,24 @@ class Line:
     own: NameAddr
 
 
+def destination(target: str) -> Uri:
+    """`sip:user@host[:port]` as a URI; raises ValueError for anything else."""
+    try:
+        uri = Uri.parse(target)
+    except SipError as error:
+        raise ValueError("not a SIP URI such as sip:demo@127.0.0.1") from error
+    if not uri.is_sip:
+        raise ValueError("not a SIP URI such as sip:demo@127.0.0.1")
+    return uri
+
+
 @asynccontextmanager
 async def open_line(
     target: str, *, transport: TransportName = "udp", user: str = "offhook", name: str | None = None
 ) -> AsyncIterator[Line]:
-    """A line to `sip:user@host[:port]`. Raises SipError or ValueError for what is no SIP URI, OSError for a
-    host that has no address."""
-    uri = Uri.parse(target)
-    if not uri.is_sip:
-        raise ValueError(f"{target} is not a SIP URI such as sip:demo@127.0.0.1")
+    """A line to `sip:user@host[:port]`. Raises ValueError for what is no SIP URI, OSError for a host that has
+    no address."""
+    uri = destination(target)
     remote = await resolve_name(uri.host, uri.port or 5060, transport)
     loop, rng = asyncio.get_running_loop(), random.SystemRandom()
     local = source_towards(remote.host)
