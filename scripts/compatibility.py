@@ -55,6 +55,8 @@ the table complete against the wire types, and those against Vapi's published AP
 - *not served*: answered with a 404.
 
 Everything else the API does not know is refused too: `property x should not exist`.
+
+Requests are authorised by keys. JSON Web Tokens that are signed with an organisation's key are not served: 401.
 """
 
 TITLES = {
