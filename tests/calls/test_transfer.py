@@ -1,0 +1,540 @@
+"""Transfers on the virtual clock: what the caller hears, what the destination gets, what is reported, and
+that nothing is left (`open_house` looks)."""
+
+from __future__ import annotations
+
+import asyncio
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from offhook.network import Address, AddressGuard
+from offhook.sip.message import Request
+from tests.calls.house import FIRST, House, open_house, virtual
+from tests.calls.operator import DESK, HOST, Operator, open_operator
+from tests.calls.phone import PhoneCall
+from tests.calls.test_whole_call import QUESTION, ended
+from tests.virtual import run_virtual
+
+Document = dict[str, Any]
+APOLOGY = "Sorry, I could not transfer your call. Goodbye."
+FORWARDED = ["ringing", "in-progress", "forwarding", "ended"]
+
+
+def sip(plan: Document | None = None, **more: Any) -> Document:
+    """A SIP destination that is said nothing about."""
+    destination: Document = {"type": "sip", "sipUri": DESK, "message": "", **more}
+    return destination if plan is None else {**destination, "transferPlan": plan}
+
+
+def dial(**plan: Any) -> Document:
+    return {"mode": "blind-transfer", "sipVerb": "dial", **plan}
+
+
+@asynccontextmanager
+async def on_the_line(folder: Path) -> AsyncIterator[tuple[House, PhoneCall, Operator]]:
+    """A caller who has heard the first message, and somebody at the desk."""
+    async with open_house(folder) as house, open_operator(house) as operator:
+        phone = await house.phone()
+        call = await phone.dial().connect()
+        await call.hears_the_end()
+        yield house, call, operator
+
+
+def send_on(house: House, destination: Document) -> None:
+    call = house.calls.get(house.call_id)
+    assert call is not None
+    assert call.conversation is not None
+    call.conversation.send_on(destination)
+
+
+def transferred(house: House) -> Document:
+    """The only entry of artifact.transfers."""
+    entries: list[Document] = house.report["artifact"]["transfers"]
+    (entry,) = entries
+    return entry
+
+
+def check(house: House, reason: str, status: str) -> None:
+    assert house.report["endedReason"] == reason
+    assert house.row["endedReason"] == reason
+    assert transferred(house)["status"] == status
+    assert house.ledger.statuses[house.call_id] == FORWARDED
+
+
+async def refer_to(call: PhoneCall) -> Request:
+    return await call.phone.request("REFER")
+
+
+# -- a second leg -----------------------------------------------------------------------------------
+
+
+@virtual
+async def test_dial_joins_caller_and_destination_until_the_destination_hangs_up(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        send_on(house, sip(dial()))
+        before = len(call.heard_at)
+        await operator.connected()
+        ringing = len(call.heard_at) - before
+        await asyncio.sleep(0.5)
+        before = len(call.heard_at)
+        await operator.says(1.0)
+        await asyncio.sleep(0.3)
+        caller_heard = len(call.heard_at) - before
+        await call.says("Hello there", 1.0)
+        await asyncio.sleep(0.3)
+        operator.hang_up()
+        assert await call.ended() == "BYE from the node"
+        await ended(house)
+
+    assert 90 <= ringing <= 105
+    assert 48 <= caller_heard <= 52
+    assert 48 <= len(operator.heard_at) <= 52
+    check(house, "assistant-forwarded-call", "completed")
+    assert transferred(house)["mode"] == "blind-transfer"
+    assert house.report["destination"]["sipUri"] == DESK
+    assert house.messages("status-update")[-2]["destination"]["sipUri"] == DESK
+    assert "Hello there" not in house.report["transcript"]
+
+
+@virtual
+async def test_little_time_passes_from_one_leg_to_the_other(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        send_on(house, sip(dial(), message=""))
+        await operator.connected()
+        await asyncio.sleep(1)
+        spoke = house.loop.time()
+        await operator.says(0.5)
+        await asyncio.sleep(0.5)
+        first_heard = next(at for at in call.heard_at if at > spoke)
+        call.hang_up()
+        assert await operator.ended() == "hung-up"
+        await ended(house)
+
+    assert first_heard - spoke < 0.15
+    check(house, "assistant-forwarded-call", "completed")
+
+
+@virtual
+async def test_both_are_recorded_the_customer_left_and_the_others_right(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        send_on(house, sip(dial()))
+        await operator.connected()
+        await asyncio.sleep(0.5)
+        await operator.says(1.0)
+        await call.says("Yes", 2.0)
+        await asyncio.sleep(0.5)
+        operator.hang_up()
+        await ended(house)
+
+    with wave.open(str(next(tmp_path.glob("*-stereo.wav")))) as file:
+        both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2).astype(np.int32)
+    tail = both[-int(3.6 * 8000) :]
+    loud_left = np.count_nonzero(np.abs(tail[:, 0]) > 2000) / 8000
+    loud_right = np.count_nonzero(np.abs(tail[:, 1]) > 2000) / 8000
+    assert loud_left == pytest.approx(2.0, abs=0.1)
+    assert loud_right == pytest.approx(1.0, abs=0.1)
+
+
+@virtual
+async def test_what_the_destination_sees(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        headers = {"X-Ticket": "12\r\nVia: evil", "Via": "SIP/2.0/UDP 10.9.9.9", "Bad Name": "x"}
+        send_on(house, sip(dial(), sipHeaders=headers, callerId="{{customer.number}}1"))
+        await operator.connected()
+        call.hang_up()
+        await ended(house)
+
+    invite = operator.invite
+    assert str(invite.uri) == DESK
+    assert invite.headers.get("X-Ticket") == "12 Via: evil"
+    assert len(invite.headers.get_all("Via")) == 1
+    assert "Bad Name" not in invite.headers
+    assert invite.from_.uri.user == "caller1"
+
+
+@virtual
+async def test_the_original_caller_is_shown_unless_said_otherwise(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, _call, operator):
+        send_on(house, sip(dial()))
+        await operator.connected()
+        operator.hang_up()
+        await ended(house)
+
+    assert (operator.invite.from_.display_name, operator.invite.from_.uri.user) == ("Caller", "caller")
+
+
+@virtual
+async def test_keys_go_through_as_keys(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        send_on(house, sip(dial()))
+        await operator.connected()
+        await asyncio.sleep(0.3)
+        await call.press("42#")
+        await asyncio.sleep(0.6)
+        operator.hang_up()
+        await ended(house)
+
+    assert operator.keys == "42#"
+
+
+@virtual
+async def test_a_numbers_extension_is_dialled_after_the_answer(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, _call, operator):
+        # The number is at the peer that the call came from; the desk answers there.
+        placed = house.calls.get(house.call_id)
+        assert placed is not None
+        placed._invitation.source = Address(HOST, 5060)
+        send_on(house, {"type": "number", "number": "+14155550123", "extension": "204", "message": ""})
+        await operator.connected()
+        await asyncio.sleep(1.5)
+        operator.hang_up()
+        await ended(house)
+
+    assert str(operator.invite.uri) == f"sip:+14155550123@{HOST}"
+    assert operator.keys == "204"
+    check(house, "assistant-forwarded-call", "completed")
+
+
+@virtual
+async def test_a_call_lasts_no_longer_for_being_joined(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, open_operator(house) as operator:
+        house.assistant["maxDurationSeconds"] = 30
+        call = await (await house.phone()).dial().connect()
+        began = house.loop.time()
+        await call.hears_the_end()
+        send_on(house, sip(dial()))
+        assert await call.ended() == "BYE from the node"
+        lasted = house.loop.time() - began
+        assert await operator.ended() == "hung-up"
+        await ended(house)
+
+    assert lasted == pytest.approx(30, abs=0.5)
+    check(house, "exceeded-max-duration", "completed")
+
+
+@pytest.mark.parametrize(
+    ("refuses", "status", "reason"),
+    [
+        (486, "busy", "call.forwarding.operator-busy"),
+        (603, "busy", "call.forwarding.operator-busy"),
+        (480, "no-answer", "call.forwarding.no-answer"),
+        (404, "failed", "call.in-progress.error-transfer-failed"),
+        (503, "failed", "call.in-progress.error-transfer-failed"),
+        (None, "no-answer", "call.forwarding.no-answer"),
+    ],
+)
+def test_a_destination_that_does_not_answer(
+    tmp_path: Path, refuses: int | None, status: str, reason: str
+) -> None:
+    async def story() -> None:
+        async with on_the_line(tmp_path) as (house, call, operator):
+            operator.refuses, operator.answers_after = refuses, None
+            send_on(house, sip(dial(dialTimeout=5)))
+            assert await call.ended() == "BYE from the node"
+            await ended(house)
+            assert operator.cancelled == (1 if refuses is None else 0)
+
+        check(house, reason, status)
+        assert house.report["transcript"].endswith(f"AI: {APOLOGY}\n")
+
+    run_virtual(story())
+
+
+@virtual
+async def test_the_call_goes_on_when_the_plan_says_so(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, open_operator(house) as operator:
+        house.answers = ("We are open until five.",)
+        call = await (await house.phone()).dial().connect()
+        await call.hears_the_end()
+        operator.refuses = 486
+        plan = {"message": "Nobody is there, {{customer.name}}.", "endCallEnabled": False}
+        send_on(house, sip(dial(fallbackPlan=plan)))
+        await operator.until(lambda: operator.invites, 5)
+        await asyncio.sleep(1)
+        await call.hears_the_end()
+        await call.says(QUESTION)
+        await call.hears_the_end()
+        call.hang_up()
+        await ended(house)
+
+    assert house.report["transcript"].splitlines() == [
+        f"AI: {FIRST}",
+        "AI: Nobody is there, Caller.",
+        f"User: {QUESTION}",
+        "AI: We are open until five.",
+    ]
+    check(house, "customer-ended-call", "busy")
+
+
+@virtual
+async def test_a_second_transfer_after_one_that_failed(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        operator.refuses = 486
+        plan = {"message": "Let me try again.", "endCallEnabled": False}
+        send_on(house, sip(dial(fallbackPlan=plan)))
+        await operator.until(lambda: operator.invites, 5)
+        await asyncio.sleep(1)
+        await call.hears_the_end()
+        operator.refuses = None
+        send_on(house, sip(dial()))
+        await operator.connected()
+        operator.hang_up()
+        await ended(house)
+
+    statuses = [entry["status"] for entry in house.report["artifact"]["transfers"]]
+    assert statuses == ["busy", "completed"]
+    assert house.report["endedReason"] == "assistant-forwarded-call"
+    assert house.ledger.statuses[house.call_id] == FORWARDED
+
+
+MOMENTS = [0.0, 0.004, 0.006, 0.01, 0.012, 0.02, 0.5, 1.9, 2.0, 2.005, 2.01, 2.015, 2.02, 2.03, 2.1, 3.0]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_caller_leaves_at_any_moment_of_a_dial(tmp_path: Path, moment: float) -> None:
+    async def story() -> None:
+        async with on_the_line(tmp_path) as (house, call, _operator):
+            send_on(house, sip(dial()))
+            await asyncio.sleep(moment)
+            call.hang_up()
+            await ended(house)
+            assert house.ports.in_use == 0
+            reason = house.report["endedReason"]
+            assert reason in ("customer-ended-call-during-transfer", "assistant-forwarded-call")
+            expected = "cancelled" if reason.startswith("customer") else "completed"
+            check(house, reason, expected)
+            if moment < 1.9:
+                assert expected == "cancelled"
+
+    run_virtual(story())
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.01, 0.02, 0.04, 0.3])
+def test_the_destination_leaves_as_soon_as_it_has_answered(tmp_path: Path, moment: float) -> None:
+    async def story() -> None:
+        async with on_the_line(tmp_path) as (house, call, operator):
+            send_on(house, sip(dial()))
+            await operator.until(lambda: operator.leg is not None, 10)
+            await asyncio.sleep(moment)
+            operator.hang_up()
+            assert await call.ended() == "BYE from the node"
+            await ended(house)
+        assert house.report["endedReason"] == "assistant-forwarded-call"
+
+    run_virtual(story())
+
+
+@virtual
+async def test_the_node_ends_the_call_while_the_destination_rings(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        operator.answers_after = None
+        send_on(house, sip(dial()))
+        await operator.until(lambda: operator.invites, 5)
+        await house.calls.end_call(house.call_id)
+        assert await call.ended() == "BYE from the node"
+        await operator.until(lambda: operator.cancelled, 5)
+
+    assert house.report["endedReason"] == "manually-canceled"
+
+
+# -- REFER ------------------------------------------------------------------------------------------
+
+
+@virtual
+async def test_refer_is_followed_to_its_end(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        send_on(house, sip(sipHeaders={"X-Ticket": "12"}))
+        refer = await refer_to(call)
+        call.notify(180, "Ringing")
+        await asyncio.sleep(0.5)
+        assert call.is_up
+        call.notify(200)
+        assert await call.ended() == "BYE from the node"
+        await ended(house)
+
+    assert refer.headers.get("Refer-To") == f"<{DESK}>"
+    assert refer.headers.get("X-Ticket") == "12"
+    assert operator.invites == []
+    check(house, "assistant-forwarded-call", "completed")
+
+
+@virtual
+async def test_headers_may_go_into_the_refer_to(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, _operator):
+        plan = {"mode": "blind-transfer", "sipHeadersInReferToEnabled": True}
+        send_on(house, sip(plan, sipHeaders={"X-Ticket": "a b"}))
+        refer = await refer_to(call)
+        call.notify(200)
+        await ended(house)
+
+    assert refer.headers.get("Refer-To") == f"<{DESK}?X-Ticket=a%20b>"
+    assert "X-Ticket" not in refer.headers
+
+
+@pytest.mark.parametrize(
+    ("status", "kept", "reason"),
+    [
+        (486, "busy", "call.forwarding.operator-busy"),
+        (408, "no-answer", "call.forwarding.no-answer"),
+        (404, "failed", "call.in-progress.error-transfer-failed"),
+    ],
+)
+def test_a_refer_that_leads_nowhere(tmp_path: Path, status: int, kept: str, reason: str) -> None:
+    async def story() -> None:
+        async with on_the_line(tmp_path) as (house, call, operator):
+            send_on(house, sip())
+            await refer_to(call)
+            call.notify(status, "No")
+            assert await call.ended() == "BYE from the node"
+            await ended(house)
+        check(house, reason, kept)
+        assert APOLOGY in house.report["transcript"]
+        assert operator.invites == []
+
+    run_virtual(story())
+
+
+@virtual
+async def test_a_phone_without_refer_is_dialled_for(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        call.phone.answers["REFER"] = 405
+        send_on(house, sip())
+        await operator.connected()
+        operator.hang_up()
+        await ended(house)
+
+    check(house, "assistant-forwarded-call", "completed")
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"mode": "blind-transfer", "sipVerb": "refer"},
+        {"mode": "blind-transfer", "fallbackPlan": {"message": APOLOGY}},
+    ],
+)
+def test_a_plan_that_says_what_is_to_happen_is_not_dialled(tmp_path: Path, plan: Document) -> None:
+    async def story() -> None:
+        async with on_the_line(tmp_path) as (house, call, operator):
+            call.phone.answers["REFER"] = 603
+            send_on(house, sip(plan))
+            assert await call.ended() == "BYE from the node"
+            await ended(house)
+        assert operator.invites == []
+        assert house.report["transcript"].endswith(f"AI: {APOLOGY}\n")
+        check(house, "call.in-progress.error-transfer-failed", "failed")
+
+    run_virtual(story())
+
+
+@virtual
+async def test_a_caller_who_says_bye_after_the_refer_has_gone_where_he_was_sent(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, _operator):
+        send_on(house, sip())
+        await refer_to(call)
+        await asyncio.sleep(0.1)
+        call.hang_up()
+        await ended(house)
+
+    check(house, "assistant-forwarded-call", "completed")
+
+
+@virtual
+async def test_bye_is_only_a_bye(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        send_on(house, sip({"mode": "blind-transfer", "sipVerb": "bye"}))
+        assert await call.ended() == "BYE from the node"
+        await ended(house)
+
+    assert call.phone.count("REFER") == 0
+    assert operator.invites == []
+    check(house, "assistant-forwarded-call", "completed")
+
+
+# -- summaries --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["refer", "dial"])
+def test_the_summary_goes_along_in_one_line(tmp_path: Path, verb: str) -> None:
+    async def story() -> None:
+        async with open_house(tmp_path) as house, open_operator(house) as operator:
+            house.answers = ("Until five.", "Ann wants\r\nto know when.")
+            call = await (await house.phone()).dial().connect()
+            await call.hears_the_end()
+            await call.says(QUESTION)
+            await call.hears_the_end()
+            send_on(house, sip({"mode": "blind-transfer-add-summary-to-sip-header", "sipVerb": verb}))
+            if verb == "dial":
+                await operator.connected()
+                headers = operator.invite.headers
+                operator.hang_up()
+            else:
+                headers = (await refer_to(call)).headers
+                call.notify(200)
+            await ended(house)
+            (engines,) = house.engines[call.call_id]
+            prompt = engines.model.requests[-1]  # type: ignore[attr-defined]
+
+        assert headers.get("X-Transfer-Summary") == "Ann wants to know when."
+        assert f"User: {QUESTION}" in prompt[-1]["content"]
+
+    run_virtual(story())
+
+
+# -- policy -----------------------------------------------------------------------------------------
+
+
+@virtual
+async def test_private_addresses_are_not_dialled_unless_allowed(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        house.services.guard.allow_private = False
+        assert isinstance(house.services.guard, AddressGuard)
+        send_on(house, sip(dial()))
+        await call.ended()
+        await ended(house)
+
+    assert operator.invites == []
+    check(house, "call.in-progress.error-transfer-failed", "failed")
+    assert "may not be reached" in house.report["call"]["endedMessage"]
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        sip({"mode": "warm-transfer-twiml", "twiml": "<Response/>"}),
+        sip(sipUri="tel:+14155550123"),
+        sip(sipUri="sips:desk@10.0.0.3"),
+        sip(sipUri="not a uri"),
+        sip({"mode": "sideways"}),
+        {"type": "number", "number": "1234", "message": ""},
+        {"type": "assistant", "assistantName": "Ann", "message": ""},
+    ],
+)
+def test_what_cannot_be_done_is_told(tmp_path: Path, destination: Document) -> None:
+    async def story() -> None:
+        async with on_the_line(tmp_path) as (house, call, operator):
+            send_on(house, destination)
+            await call.ended()
+            await ended(house)
+        assert operator.invites == []
+        check(house, "call.in-progress.error-transfer-failed", "failed")
+        assert house.report["transcript"].endswith(f"AI: {APOLOGY}\n")
+
+    run_virtual(story())
+
+
+@virtual
+async def test_a_number_that_is_not_e164_goes_out_when_the_check_is_off(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, _operator):
+        send_on(house, {"type": "number", "number": "1234", "numberE164CheckEnabled": False, "message": ""})
+        refer = await refer_to(call)
+        call.notify(200)
+        await ended(house)
+
+    assert refer.headers.get("Refer-To") == "<sip:1234@10.0.0.1>"
