@@ -1,0 +1,49 @@
+"""Two legs joined: order of ticks, what piles up, and keys."""
+
+from __future__ import annotations
+
+from offhook.calls.bridge import join
+from offhook.rtp.codecs import SILENCE
+
+
+def frame(number: int) -> bytes:
+    return bytes([number]) * 320
+
+
+def nothing(digit: str, milliseconds: int) -> None:
+    raise AssertionError(digit)
+
+
+def test_the_first_leg_is_heard_in_the_same_tick_and_the_second_in_the_next() -> None:
+    first, second = join(nothing, nothing)
+    said_by_first, said_by_second = [], []
+    for number in range(1, 4):
+        said_by_first.append(first.next_frame())
+        first.exchanged(frame(number), SILENCE)
+        said_by_second.append(second.next_frame())
+        second.exchanged(frame(10 + number), SILENCE)
+
+    assert said_by_second == [frame(1), frame(2), frame(3)]
+    assert said_by_first == [None, frame(11), frame(12)]
+
+
+def test_a_leg_that_does_not_send_makes_no_delay() -> None:
+    first, second = join(nothing, nothing)
+    for number in range(5):
+        first.exchanged(frame(number), SILENCE)
+
+    assert second.next_frame() == frame(4)
+    assert second.next_frame() is None
+
+
+def test_keys_are_pressed_on_the_other_leg() -> None:
+    pressed: list[tuple[str, str, int]] = []
+    first, second = join(
+        lambda digit, length: pressed.append(("first", digit, length)),
+        lambda digit, length: pressed.append(("second", digit, length)),
+    )
+    first.digit("5", 120)
+    second.digit("#", 10)
+    first.digit("1", 60_000)
+
+    assert pressed == [("second", "5", 120), ("first", "#", 40), ("second", "1", 6000)]

@@ -1,0 +1,166 @@
+"""Destinations: which way a caller goes, where to, and what a refusal means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offhook.calls.destination import (
+    MAX_HEADER_CHARACTERS,
+    Destination,
+    Peer,
+    TransferFailed,
+    failure_of,
+    fallback_of,
+    one_line,
+)
+from offhook.network import Address, AddressGuard
+
+PEER = Peer(Address("10.0.0.1", 5062))
+
+
+def sip(uri: str = "sip:ann@10.0.0.3", plan: dict[str, Any] | None = None, **more: Any) -> Destination:
+    return Destination({"type": "sip", "sipUri": uri, **({"transferPlan": plan} if plan else {}), **more})
+
+
+def number(text: str = "+14155550123", **more: Any) -> Destination:
+    return Destination({"type": "number", "number": text, **more})
+
+
+@pytest.mark.parametrize(
+    ("destination", "way"),
+    [
+        (sip(), "refer"),
+        (sip(plan={"mode": "blind-transfer", "sipVerb": "refer"}), "refer"),
+        (sip(plan={"mode": "blind-transfer", "sipVerb": "dial"}), "dial"),
+        (sip(plan={"mode": "blind-transfer", "sipVerb": "bye"}), "bye"),
+        (sip(plan={"mode": "warm-transfer-say-message"}), "dial"),
+        (sip(plan={"mode": "warm-transfer-say-message", "sipVerb": "refer"}), "dial"),
+        (number(), "refer"),
+        (number(extension="12"), "dial"),
+        (number(extension="12", transferPlan={"mode": "blind-transfer", "sipVerb": "refer"}), "refer"),
+    ],
+)
+def test_which_way_a_caller_goes(destination: Destination, way: str) -> None:
+    assert destination.way == way
+
+
+@pytest.mark.parametrize(
+    ("uri", "address", "transport", "named"),
+    [
+        ("sip:ann@10.0.0.3", Address("10.0.0.3", 5060), "udp", "sip:ann@10.0.0.3"),
+        ("sip:ann@10.0.0.3:5070", Address("10.0.0.3", 5070), "udp", "sip:ann@10.0.0.3:5070"),
+        (
+            "sip:ann@10.0.0.3;transport=TCP",
+            Address("10.0.0.3", 5060),
+            "tcp",
+            "sip:ann@10.0.0.3;transport=TCP",
+        ),
+        ("sip:ann@10.0.0.3?X-Evil=1", Address("10.0.0.3", 5060), "udp", "sip:ann@10.0.0.3"),
+        ("sip:ann@[2001:db8::1]", Address("2001:db8::1", 5060), "udp", "sip:ann@[2001:db8::1]"),
+    ],
+)
+async def test_where_a_sip_uri_leads(uri: str, address: Address, transport: str, named: str) -> None:
+    target = await sip(uri).target(PEER, AddressGuard(allow_private=True))
+
+    assert (target.address, target.transport, str(target.uri)) == (address, transport, named)
+
+
+async def test_a_name_leads_to_the_address_that_was_checked() -> None:
+    async def resolver(host: str) -> list[str]:
+        return ["198.41.0.4"]
+
+    target = await sip("sip:ann@pbx.test").target(PEER, AddressGuard(resolver=resolver))
+
+    assert str(target.uri) == "sip:ann@pbx.test"
+    assert target.address == Address("198.41.0.4", 5060)
+
+
+@pytest.mark.parametrize("uri", ["sip:ann@127.0.0.1", "sip:ann@10.0.0.3", "sip:ann@169.254.169.254"])
+async def test_private_addresses_are_refused(uri: str) -> None:
+    with pytest.raises(TransferFailed, match="may not be reached"):
+        await sip(uri).target(PEER, AddressGuard())
+
+
+@pytest.mark.parametrize(
+    ("peer", "uri"),
+    [
+        (Peer(Address("10.0.0.1", 5060)), "sip:+14155550123@10.0.0.1"),
+        (PEER, "sip:+14155550123@10.0.0.1:5062"),
+        (Peer(Address("10.0.0.1", 49152), "tcp"), "sip:+14155550123@10.0.0.1"),
+        (Peer(Address("2001:db8::1", 5060)), "sip:+14155550123@[2001:db8::1]"),
+    ],
+)
+async def test_a_number_is_at_the_peer_that_called(peer: Peer, uri: str) -> None:
+    target = await number().target(peer, AddressGuard())
+
+    assert (str(target.uri), target.address) == (uri, peer.address)
+
+
+async def test_what_is_no_number_cannot_change_the_host() -> None:
+    target = await number("1@evil.test", numberE164CheckEnabled=False).target(PEER, AddressGuard())
+
+    assert target.uri.host == "10.0.0.1"
+    assert target.uri.user == "1@evil.test"
+
+
+@pytest.mark.parametrize(
+    ("status", "kept", "reason"),
+    [
+        (486, "busy", "call.forwarding.operator-busy"),
+        (600, "busy", "call.forwarding.operator-busy"),
+        (603, "busy", "call.forwarding.operator-busy"),
+        (408, "no-answer", "call.forwarding.no-answer"),
+        (480, "no-answer", "call.forwarding.no-answer"),
+        (487, "no-answer", "call.forwarding.no-answer"),
+        (302, "failed", "call.in-progress.error-transfer-failed"),
+        (404, "failed", "call.in-progress.error-transfer-failed"),
+        (503, "failed", "call.in-progress.error-transfer-failed"),
+    ],
+)
+def test_what_a_refusal_means(status: int, kept: str, reason: str) -> None:
+    failed = failure_of(status)
+
+    assert (failed.status, failed.ended_reason) == (kept, reason)
+
+
+def test_headers_are_bounded_and_ours_stay_ours() -> None:
+    given_ = {"X-Good": "1", "contact": "<sip:evil@10.0.0.9>", "i": "x", "X Bad": "1", "": "1"}
+    many = {f"X-{n}": "1" for n in range(100)}
+
+    assert sip(sipHeaders=given_).headers == [("X-Good", "1")]
+    assert len(sip(sipHeaders=many).headers) == 32
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=3000))
+def test_a_header_stays_one_line(text: str) -> None:
+    line = one_line(text)
+
+    assert len(line) <= MAX_HEADER_CHARACTERS
+    assert line == " ".join(line.split())
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("plan", "expected"),
+    [
+        (None, (None, True)),
+        ({"message": "No."}, ("No.", True)),
+        ({"message": "", "endCallEnabled": False}, ("", False)),
+        ({"message": {"type": "custom-message", "content": "Nobody."}}, ("Nobody.", True)),
+    ],
+)
+def test_what_the_fallback_plan_says(plan: Any, expected: tuple[str | None, bool]) -> None:
+    document = {"transferPlan": {"mode": "blind-transfer", "fallbackPlan": plan}} if plan else {}
+
+    assert fallback_of(document) == expected
+
+
+@pytest.mark.parametrize("document", [{}, {"type": "sip"}, {"type": "fax", "number": "1"}])
+def test_what_is_no_destination_fails(document: dict[str, Any]) -> None:
+    with pytest.raises(TransferFailed, match="not valid"):
+        Destination(document)
