@@ -1,0 +1,285 @@
+"""Calls in a real database: many written together, each in its order, none lost to a store that refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from offhook.calls import stored
+from offhook.calls.record import CallRecord
+from offhook.calls.reporter import Outgoing
+from offhook.calls.stored import StoredDirectory, StoredLedger
+from offhook.store import Database, IdMaker, StoreError, Transaction, upgrade
+from offhook.webhooks.client import Client
+from offhook.webhooks.outbox import Outbox
+from offhook.webhooks.receiver import Receiver
+
+NODE = "node-1"
+NOW = 1_790_000_000.0
+SERVER = Receiver("http://owner.test/hook")
+
+
+class Moody:
+    """The real database, which may refuse everything for a while: a full disk, a server that is gone."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.refuses = False
+        self.commits = 0
+        self.attempts = 0
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        self.attempts += 1
+        async with self._database.transaction() as tx:
+            yield tx
+            if self.refuses:
+                raise StoreError("cannot write: disk full")
+        self.commits += 1
+
+    def reading(self) -> Any:
+        return self._database.reading()
+
+
+class Written:
+    """A ledger with its store, and a look at what is in it."""
+
+    def __init__(self, database: Database, org_id: str) -> None:
+        self.database = database
+        self.org_id = org_id
+        self.moody = Moody(database)
+        client = cast("Client", None)
+        outbox = Outbox(database, client, node=NODE, now=lambda: NOW, rng=random.Random(1))
+        self.ledger = StoredLedger(cast("Database", self.moody), outbox, NODE)
+
+    def record(self, call_id: str, **more: Any) -> CallRecord:
+        number = {"id": None, "orgId": self.org_id}
+        known: dict[str, Any] = {
+            "id": call_id, "org_id": self.org_id, "number": number, "sip_call_id": "s",
+            "customer": {}, "created_at": NOW, "offset": 0.0,
+        }  # fmt: skip
+        return CallRecord(**{**known, **more})
+
+    def end(self, record: CallRecord, reason: str = "customer-ended-call") -> asyncio.Future[None]:
+        record.status, record.ended_reason, record.ended_at = "ended", reason, NOW
+        return self.say(record, "end-of-call-report")
+
+    def say(self, record: CallRecord, kind: str) -> asyncio.Future[None]:
+        return self.ledger.save(record, [Outgoing(kind, {"message": {"type": kind}}, SERVER)])
+
+    async def statuses(self) -> dict[str, str]:
+        async with self.database.reading() as tx:
+            rows = await tx.calls.unfinished(NODE)
+            unfinished = {row.id: row.document["status"] for row in rows}
+            said = await tx.outbox.list(self.org_id, limit=1000)
+        return unfinished | {one.call_id: "ended" for one in said if one.type == "end-of-call-report"}
+
+    async def said(self, call_id: str) -> list[str]:
+        async with self.database.reading() as tx:
+            rows = await tx.outbox.list(self.org_id, call_id=call_id, limit=1000)
+        return [json.loads(one.body)["message"]["type"] for one in sorted(rows, key=lambda one: one.position)]
+
+
+@pytest.fixture
+async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Written]:
+    monkeypatch.setattr(stored, "AGAIN_SECONDS", (0.01,))
+    url = f"sqlite:///{tmp_path / 'calls.db'}"
+    await upgrade(url)
+    database = await Database.open(url, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))
+    async with database.transaction() as tx:
+        org = await tx.orgs.create({"name": "Org"})
+    written = Written(database, org.id)
+    written.ledger.start()
+    yield written
+    written.moody.refuses = False
+    await asyncio.wait_for(written.ledger.close(), 10)
+    await database.close()
+
+
+async def until(holds: Any) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.002)
+
+
+async def test_writes_that_wait_share_one_commit(house: Written) -> None:
+    records = [house.record(f"c{number}") for number in range(40)]
+    begun = [house.ledger.begin(record) for record in records]
+    done = [house.end(record) for record in records]
+    await asyncio.wait([*begun, *done])
+
+    assert house.moody.commits <= 2
+    assert await house.statuses() == {record.id: "ended" for record in records}
+
+
+async def test_a_call_s_messages_keep_their_order(house: Written) -> None:
+    record = house.record("c1")
+    house.ledger.begin(record)
+    kinds = [f"message-{number}" for number in range(500)]
+    for kind in kinds:
+        last = house.say(record, kind)
+    await asyncio.wait_for(last, 10)
+
+    assert await house.said("c1") == kinds
+
+
+async def test_what_was_said_so_far_is_kept_with_a_call_that_goes_on(house: Written) -> None:
+    class Kept:
+        def to_messages(self, offset_epoch: float, started_at: float) -> list[dict[str, Any]]:
+            return [{"role": "user", "message": "Hello?"}]
+
+        def to_openai(self) -> list[dict[str, Any]]:
+            return []
+
+        def to_text(self, user_name: str = "User", assistant_name: str = "AI") -> str:
+            return ""
+
+    record = house.record("c1", transcript=Kept())
+    await house.ledger.begin(record)
+    await house.ledger.save(record, [])
+    async with house.database.reading() as tx:
+        (row,) = await tx.calls.unfinished(NODE)
+
+    assert row.document["messages"] == [{"role": "user", "message": "Hello?"}]
+
+
+async def test_one_step_that_cannot_be_written_takes_no_other_with_it(
+    house: Written, caplog: pytest.LogCaptureFixture
+) -> None:
+    poison = house.record("poison", customer={"name": object()})
+    stranger = house.record("stranger", org_id="no-such-org")
+    records = [house.record(f"c{number}") for number in range(5)]
+    futures = [house.ledger.begin(record) for record in (records[0], poison, stranger, *records[1:])]
+    await asyncio.wait(futures, timeout=10)
+    await asyncio.wait([house.end(record) for record in records], timeout=10)
+    await until(lambda: not house.ledger._waiting)
+    for number in range(10):
+        await house.ledger.begin(house.record(f"later-{number}"))
+        await asyncio.sleep(0.02)
+
+    statuses = await house.statuses()
+    assert {statuses[record.id] for record in records} == {"ended"}
+    assert statuses["later-9"] == "ringing"
+    assert not {"poison", "stranger"} & statuses.keys()
+    blamed = [one.message for one in caplog.records if "could not be written down" in one.message]
+    assert [line.split()[0] for line in blamed] == ["call=poison", "call=stranger"]
+
+
+async def test_a_full_disk_delays_what_is_written_and_loses_nothing(
+    house: Written, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = [house.record(f"c{number}") for number in range(6)]
+    await asyncio.wait([house.ledger.begin(record) for record in records])
+    house.moody.refuses = True
+    # Nobody waits for a disk: the futures are done at the first attempt.
+    waits = [house.say(record, "status-update") for record in records] + [
+        house.end(record) for record in records
+    ]
+    await asyncio.wait_for(asyncio.wait(waits), 5)
+    late = house.record("late")
+    await asyncio.wait_for(house.ledger.begin(late), 5)
+    await asyncio.wait_for(house.end(late), 5)
+    await until(lambda: house.moody.attempts > 20)
+    assert set((await house.statuses()).values()) == {"ringing"}
+    house.moody.refuses = False
+    await until(lambda: not house.ledger._waiting)
+    await house.ledger.begin(house.record("after"))
+
+    statuses = await house.statuses()
+    assert statuses.pop("after") == "ringing"
+    assert set(statuses.values()) == {"ended"}
+    assert len(statuses) == 7
+    for record in records:
+        assert await house.said(record.id) == ["status-update", "end-of-call-report"]
+    told = [one.message for one in caplog.records]
+    assert len([line for line in told if "which is tried again" in line]) == 1
+    assert len([line for line in told if "written down again" in line]) == 1
+
+
+async def test_what_waits_for_a_disk_is_bounded_but_ends_are_always_taken(
+    house: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "MOST_WAITING", 5)
+    record = house.record("c1")
+    await house.ledger.begin(record)
+    house.moody.refuses = True
+    for number in range(100):
+        await asyncio.wait_for(house.say(record, f"message-{number}"), 5)
+    await asyncio.wait_for(house.end(record), 5)
+    assert len(house.ledger._waiting) <= 7
+    house.moody.refuses = False
+    await until(lambda: not house.ledger._waiting)
+    await house.ledger.begin(house.record("after"))
+
+    said = await house.said("c1")
+    assert said[0] == "message-0"
+    assert said[-1] == "end-of-call-report"
+    assert len(said) < 10
+
+
+async def test_a_call_is_ended_and_reported_once(house: Written) -> None:
+    record = house.record("c1")
+    await house.ledger.begin(record)
+    await house.end(record, "customer-ended-call")
+    await house.end(record, "worker-shutdown")
+    await house.say(record, "speech-update")
+
+    assert await house.said("c1") == ["end-of-call-report"]
+    async with house.database.reading() as tx:
+        row = await tx.calls.get(house.org_id, "c1")
+    assert row is not None
+    assert row.document["endedReason"] == "customer-ended-call"
+
+
+async def test_a_node_that_stops_while_the_disk_is_full_does_not_hang(
+    house: Written, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = house.record("c1")
+    await house.ledger.begin(record)
+    house.moody.refuses = True
+    await house.end(record)
+    await asyncio.wait_for(house.ledger.close(), 10)
+
+    assert "1 writes of calls are given up" in caplog.text
+    # It is left to the next start, which ends every call that has not ended.
+    assert await house.statuses() == {"c1": "ringing"}
+
+
+async def test_what_is_handed_in_is_written_before_the_node_stops(house: Written) -> None:
+    record = house.record("c1")
+    house.ledger.begin(record)
+    house.end(record)
+    await house.ledger.close()
+
+    assert await house.statuses() == {"c1": "ended"}
+
+
+async def test_routing_reads_what_is_stored(house: Written) -> None:
+    async with house.database.transaction() as tx:
+        number = await tx.phone_numbers.create(house.org_id, {"sipUri": "sip:Desk@offhook.test", "name": "n"})
+        assistant = await tx.assistants.create(house.org_id, {"name": "Desk"})
+        squad = await tx.squads.create(house.org_id, {"members": []})
+        credential = await tx.credentials.create(house.org_id, {"provider": "webhook"})
+        other = await tx.orgs.create({"name": "Other"})
+    directory = StoredDirectory(house.database)
+
+    found = await directory.number("dESK")
+    assert found is not None
+    assert (found["id"], found["orgId"], found["name"]) == (number.id, house.org_id, "n")
+    assert await directory.number("nobody") is None
+    assert (await directory.org(house.org_id))["name"] == "Org"
+    assert await directory.org("nobody") == {}
+    for find, identity in (
+        (directory.assistant, assistant.id),
+        (directory.squad, squad.id),
+        (directory.credential, credential.id),
+    ):
+        assert await find(house.org_id, identity) is not None
+        assert await find(other.id, identity) is None
