@@ -48,11 +48,12 @@ class Admission:
         return Demand(401, self._challenges(realm, stale))
 
     def _challenges(self, realm: str, stale: bool) -> tuple[tuple[str, str], ...]:
-        """The stronger algorithm first, as RFC 8760 §2.4 has it; MD5 for phones that know nothing else."""
+        """MD5 first, though RFC 8760 §2.4 wants the stronger one there: phones in the field (SIPp among them)
+        look at the first challenge only, and know no SHA-256. Those that choose for themselves can."""
         nonce = self._nonces.issue()
         return tuple(
             ("WWW-Authenticate", str(Challenge(realm, nonce, algorithm=algorithm, stale=stale)))
-            for algorithm in ("SHA-256", "MD5")
+            for algorithm in ("MD5", "SHA-256")
         )
 
 
