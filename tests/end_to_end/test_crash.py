@@ -1,0 +1,86 @@
+"""What was promised survives: a node that is killed in a call, and a receiver that is away for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .baresip import Baresip
+from .conftest import ALL_MESSAGES
+from .node import Node, assistant, new_number
+from .peers import soon
+from .sink import WebhookSink
+from .sound import loud_seconds, read
+
+WORKER_DIED = "call.in-progress.error-vapifault-worker-died"
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    """A node that the test may break."""
+    own = Node(tmp_path)
+    yield own.start()
+    own.stop()
+
+
+def test_a_call_that_a_crash_cut_off_is_reported_once(node: Node, sink: WebhookSink, tmp_path: Path) -> None:
+    reports_to = {"server": {"url": sink.url}, "serverMessages": ALL_MESSAGES}
+    desk = new_number(node, answered_by=assistant(**reports_to))
+    with Baresip(tmp_path / "phone") as phone:
+        phone.dial(desk.uri())
+        sink.wait_for("speech-update", status="stopped", role="assistant")
+        during = desk.call(status="in-progress")
+        soon(lambda: sink.taken("conversation-update"))
+        node.crash()
+        node.start()
+        call = desk.call()
+        report = sink.wait_for("end-of-call-report")
+        node.stop()
+        node.start()
+    recording = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=10).content)
+    reports = sink.taken("end-of-call-report", answered=False)
+    ended = [one for one in sink.taken("status-update") if one.message["status"] == "ended"]
+
+    assert call["id"] == during["id"]
+    assert (call["status"], call["endedReason"]) == ("ended", WORKER_DIED)
+    assert call["startedAt"] == during["startedAt"]
+    assert (report["endedReason"], report["call"]["id"]) == (WORKER_DIED, call["id"])
+    assert "harbor shop" in report["artifact"]["transcript"].lower()
+    assert len(reports) == len(ended) == 1
+    assert reports[0].headers["webhook-id"]
+    assert loud_seconds(recording.track(1)) > 0.5
+    assert len({one.headers["webhook-id"] for one in sink.taken()}) == len(sink.taken())
+
+
+def test_a_receiver_that_was_away_gets_all_in_order_even_over_a_restart(
+    node: Node, sink: WebhookSink, tmp_path: Path
+) -> None:
+    plan = {"type": "fixed", "maxRetries": 10, "baseDelaySeconds": 1}
+    server = {"url": sink.url, "backoffPlan": plan}
+    desk = new_number(
+        node,
+        answered_by=assistant(server=server, serverMessages=["status-update", "end-of-call-report"]),
+    )
+    sink.down()
+    with Baresip(tmp_path / "phone") as phone:
+        phone.dial(desk.uri())
+        desk.call(status="in-progress")
+        phone.do("hangup")
+        phone.wait_for("CALL_CLOSED")
+    call = desk.call()
+    node.crash()
+    node.start()
+    sink.up()
+    sink.wait_for("end-of-call-report", 30)
+    told = [(one.type, one.message.get("status")) for one in sink.taken()]
+
+    assert call["endedReason"] == "customer-ended-call"
+    assert told == [
+        ("status-update", "in-progress"),
+        ("status-update", "ended"),
+        ("end-of-call-report", None),
+    ]
+    assert len({one.headers["webhook-id"] for one in sink.taken()}) == 3
