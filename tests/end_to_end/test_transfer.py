@@ -1,0 +1,118 @@
+"""Callers who are sent on to somebody else's telephone (SIPp), over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from offhook.sip.headers import NameAddr
+from offhook.sip.uri import Uri
+from tests.speech.clips import clip
+
+from .callers import Caller, exchange
+from .node import Node, Number, new_number
+from .peers import LOOPBACK, Peer, free_port, installed
+from .sound import loud_seconds, quiet, read, words
+from .test_sipp import SCENARIOS, SECONDS, TRANSPORTS, Run
+
+BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
+DIAL = {"mode": "blind-transfer", "sipVerb": "dial"}
+
+
+def operator(scenario: str, folder: Path, transport: str = "udp") -> tuple[Run, str]:
+    """SIPp at a telephone of its own, and the URI it is called by. It sends back the audio that it gets."""
+    port = free_port()
+    command = (
+        installed("sipp", "sip-tester"), "-sf", str(SCENARIOS / f"{scenario}.xml"),
+        "-t", TRANSPORTS[transport], "-i", LOOPBACK, "-p", str(port), "-mp", str(free_port()), "-rtp_echo",
+        "-m", "1", "-nostdin", "-timeout", f"{SECONDS}s", "-timeout_error", "-trace_err",
+    )  # fmt: skip
+    suffix = "" if transport == "udp" else f";transport={transport}"
+    run = Run(Peer(*command, folder=folder, name="operator"), SECONDS + 5)
+    return run, f"sip:operator@{LOOPBACK}:{port}{suffix}"
+
+
+def sent_on(service: Node, uri: str, plan: dict[str, Any], **more: Any) -> Number:
+    """A number whose callers are sent on at once."""
+    destination = {"type": "sip", "sipUri": uri, "transferPlan": plan, **more}
+    return new_number(service, answered_by=None, fallbackDestination=destination)
+
+
+async def place(number: Number, *, says: bytes = b"", after: float = 0.0, takes: int = 202) -> Caller:
+    """Call, wait so long, speak, and stay until hung up on or until the last word has come back."""
+    async with exchange(LOOPBACK, number.node.sip_port) as line:
+        own = NameAddr("Ann", Uri("sip", user="+15551230000", host=LOOPBACK))
+        line = replace(line, uri=Uri.parse(number.uri()), own=own)
+        caller = Caller(line, takes)
+        try:
+            await caller.dial(line)
+            if says:
+                await asyncio.sleep(after)
+                await caller.play(says)
+                await asyncio.sleep(1.0)
+            else:
+                async with asyncio.timeout(SECONDS):
+                    await caller.ended.wait()
+        finally:
+            await caller.hang_up()
+            await asyncio.sleep(0.3)
+    return caller
+
+
+@BOTH
+async def test_caller_and_operator_hear_each_other(transport: str, service: Node, tmp_path: Path) -> None:
+    answering, uri = operator("operator", tmp_path, transport)
+    number = await asyncio.to_thread(sent_on, service, uri, DIAL, message="", sipHeaders={"X-Ticket": "12"})
+    caller = await place(number, says=clip("hours") + quiet(0.2), after=2.5)
+    await asyncio.to_thread(answering.passes)
+    call = await asyncio.to_thread(number.call)
+
+    assert "opening hours" in words(bytes(caller.heard)[-16000 * 4 :])
+    (entry,) = call["artifact"]["transfers"]
+    assert (entry["status"], entry["mode"]) == ("completed", "blind-transfer")
+    assert call["destination"]["sipUri"] == uri
+    stereo = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=10).content)
+    assert "opening hours" in words(stereo.track(0))
+    assert "opening hours" in words(stereo.track(1)[-16000 * 4 :])
+
+
+async def test_an_operator_who_hangs_up_ends_the_call(service: Node, tmp_path: Path) -> None:
+    answering, uri = operator("operator_hangs_up", tmp_path)
+    number = await asyncio.to_thread(sent_on, service, uri, DIAL, message="")
+    caller = await place(number)
+    await asyncio.to_thread(answering.passes)
+    call = await asyncio.to_thread(number.call)
+
+    assert caller.end_reason == "the other side hung up"
+    assert loud_seconds(bytes(caller.heard)) == pytest.approx(1.5, abs=0.5)
+    assert call["artifact"]["transfers"][0]["status"] == "completed"
+
+
+async def test_a_busy_operator_is_told_to_the_caller(service: Node, tmp_path: Path) -> None:
+    answering, uri = operator("operator_is_busy", tmp_path)
+    plan = {**DIAL, "fallbackPlan": {"message": "Nobody can come to the telephone."}}
+    number = await asyncio.to_thread(sent_on, service, uri, plan, message="")
+    caller = await place(number)
+    await asyncio.to_thread(answering.passes)
+    call = await asyncio.to_thread(number.call)
+
+    assert "come to the telephone" in words(bytes(caller.heard))
+    assert caller.end_reason == "the other side hung up"
+    assert call["artifact"]["transfers"][0]["status"] == "busy"
+
+
+async def test_a_phone_without_refer_is_joined_by_a_second_leg(service: Node, tmp_path: Path) -> None:
+    answering, uri = operator("operator_hangs_up", tmp_path)
+    number = await asyncio.to_thread(sent_on, service, uri, {"mode": "blind-transfer"}, message="")
+    caller = await place(number, takes=405)
+    await asyncio.to_thread(answering.passes)
+    call = await asyncio.to_thread(number.call)
+
+    assert [str(refer.headers.get("Refer-To")) for refer in caller.refers] == [f"<{uri}>"]
+    assert caller.end_reason == "the other side hung up"
+    assert call["artifact"]["transfers"][0]["status"] == "completed"
