@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from offhook.conversation.events import ToolOutcome
+from offhook.conversation.events import Named, ToolOutcome
 from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolCall, ToolDefinition
 from offhook.speech.base import (
     FRAME_BYTES,
@@ -197,7 +197,8 @@ class ScriptedWorld:
 
     outcomes: dict[str, tuple[float, ToolOutcome]] = field(default_factory=dict)
     assistants: dict[str, Any] = field(default_factory=dict)
-    destination: Mapping[str, Any] | None = None
+    named: Named = Named()
+    asked: list[tuple[Mapping[str, Any], ToolCall]] = field(default_factory=list)
     ran: list[ToolCall] = field(default_factory=list)
     transfers: list[Mapping[str, Any]] = field(default_factory=list)
     ends: list[tuple[float, str]] = field(default_factory=list)
@@ -208,8 +209,14 @@ class ScriptedWorld:
         await asyncio.sleep(seconds)
         return outcome
 
-    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Mapping[str, Any] | None:
-        return self.destination
+    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Named:
+        return self.named
+
+    async def handoff_destination(
+        self, tool: Mapping[str, Any], destination: Mapping[str, Any], call: ToolCall
+    ) -> Named:
+        self.asked.append((destination, call))
+        return self.named
 
     def transfer(self, destination: Mapping[str, Any]) -> None:
         self.transfers.append(destination)

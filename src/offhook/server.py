@@ -168,6 +168,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         rng=rng,
         dialler=dialler,
         fetch=outside.fetch,
+        send=client.fetch,
     )
     nonces = Nonces(os.urandom(32), now, os.urandom)
     calls = Calls(

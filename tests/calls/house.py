@@ -156,6 +156,7 @@ class MemoryDirectory:
     squads: dict[str, Document] = field(default_factory=dict)
     orgs: dict[str, Document] = field(default_factory=dict)
     credentials: dict[str, Document] = field(default_factory=dict)
+    tools: dict[str, Document] = field(default_factory=dict)
     failure: Exception | None = None
 
     async def number(self, user: str) -> Mapping[str, Any] | None:
@@ -172,6 +173,9 @@ class MemoryDirectory:
 
     async def squad(self, org_id: str, squad_id: str) -> Mapping[str, Any] | None:
         return self.squads.get(squad_id) if org_id == ORG else None
+
+    async def tool(self, org_id: str, tool_id: str) -> Mapping[str, Any] | None:
+        return self.tools.get(tool_id) if org_id == ORG else None
 
     async def credential(self, org_id: str, credential_id: str) -> Mapping[str, Any] | None:
         return self.credentials.get(credential_id) if org_id == ORG else None

@@ -16,8 +16,6 @@ from offhook.calls.routing import (
     RequestFailed,
     Say,
     Transfer,
-    destination_of,
-    handoff_assistant,
     who_answers,
 )
 
@@ -39,6 +37,9 @@ class Stored:
 
     async def squad(self, org_id: str, squad_id: str) -> Mapping[str, Any] | None:
         return self.squads.get(squad_id) if org_id == ORG else None
+
+    async def tool(self, org_id: str, tool_id: str) -> Mapping[str, Any] | None:
+        return None
 
 
 def decide(
@@ -265,53 +266,3 @@ def test_a_long_error_is_not_read_out_to_its_end() -> None:
 
     assert isinstance(said, Say)
     assert len(said.text) == 1000
-
-
-@pytest.mark.parametrize(
-    ("answer", "destination"),
-    [
-        ({"destination": AGENT}, AGENT),
-        ({"destination": FALLBACK}, FALLBACK),
-        ({"destination": {"type": "sip"}}, None),
-        ({"destination": "sip:x"}, None),
-        ({}, None),
-    ],
-)
-def test_a_destination_that_a_server_names(answer: Mapping[str, Any], destination: object) -> None:
-    assert destination_of(answer) == destination
-
-
-def hand_over(destination: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> str | None:
-    squad = {
-        "members": [
-            {"assistantId": "a1"},
-            {"assistantId": "gone"},
-            {"assistantId": "a2", "assistantOverrides": {"firstMessage": "Two, member."}},
-            {"assistant": {"name": "Inline", "firstMessage": "Inline."}},
-            {"assistant": {"name": "Broken", "firstMessage": 5}},
-        ]
-    }
-    found = asyncio.run(handoff_assistant(ORG, squad, destination, overrides or {}, Stored()))
-    return None if found is None else found.settings.first_message
-
-
-@pytest.mark.parametrize(
-    ("destination", "first"),
-    [
-        ({"assistantId": "a2"}, "Two, member."),
-        ({"assistantName": "Two"}, "Two, member."),
-        ({"assistantName": "Inline"}, "Inline."),
-        ({"assistantName": "Two", "assistantOverrides": {"firstMessage": "Here."}}, "Here."),
-        ({"assistant": {"firstMessage": "Brought along."}}, "Brought along."),
-        ({"assistantName": "Nobody"}, None),
-        ({"assistantId": "gone"}, None),
-        ({"assistantName": "Broken"}, None),
-        ({}, None),
-    ],
-)
-def test_who_takes_over(destination: Mapping[str, Any], first: str | None) -> None:
-    assert hand_over(destination) == first
-
-
-def test_the_call_s_overrides_follow_the_caller() -> None:
-    assert hand_over({"assistantId": "a1"}, {"firstMessage": "Overridden."}) == "Overridden."

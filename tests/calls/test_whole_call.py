@@ -131,6 +131,7 @@ async def test_every_message_is_in_an_envelope_with_call_number_and_customer(tmp
 
     assert {one.type for one in house.sent} == {
         "status-update", "end-of-call-report", "conversation-update", "speech-update", "user-interrupted",
+        "assistant.started",
     }  # fmt: skip
     for one in house.sent:
         message = one.message

@@ -13,7 +13,9 @@ from offhook.conversation.events import (
     HandedOver,
     ModelOutput,
     ModelUsed,
+    Named,
     SpeechStarted,
+    SpeechWritten,
     ToolOutcome,
 )
 from offhook.conversation.session import APOLOGY
@@ -299,7 +301,7 @@ def test_a_transfer_is_announced_and_then_made(message: dict[str, Any], heard: l
 @pytest.mark.parametrize("destination", [DESK, None])
 def test_without_destinations_the_server_is_asked(destination: dict[str, Any] | None) -> None:
     async def story() -> None:
-        place = ScriptedWorld(destination=destination)
+        place = ScriptedWorld(named=Named(destination))
         answers: list[Script] = [[ToolCall("c1", "transferCall", {})], "Nobody is there."]
         async with on_stage(answers, assistant=with_tools({"type": "transferCall"}), world=place) as stage:
             await asks(stage, "The front desk, please.")
@@ -327,7 +329,10 @@ def sales(**document: Any) -> tuple[ScriptedWorld, Engines]:
     return ScriptedWorld(assistants={"Sales": other}), engines
 
 
-HANDOFF = {"type": "handoff", "destinations": [{"type": "assistant", "assistantName": "Sales"}]}
+HANDOFF: dict[str, Any] = {
+    "type": "handoff",
+    "destinations": [{"type": "assistant", "assistantName": "Sales"}],
+}
 TO_SALES = ToolCall("c1", "handoff_to_Sales", {})
 
 
@@ -343,7 +348,8 @@ async def test_another_assistant_goes_on() -> None:
     ) as stage:
         await asks(stage, "Sales, please.")
         await stage.caller.hears_the_end(pause=1)
-        assert stage.told(HandedOver) == [HandedOver("Desk", "Sales")]
+        coming = place.assistants["Sales"]
+        assert stage.told(HandedOver) == [HandedOver("Desk", "Sales", HANDOFF["destinations"][0], coming)]
         assert stage.transcriber.closed
         assert stage.voice.closed
         stage.caller.transcriber = engines.transcriber
@@ -369,6 +375,67 @@ async def test_an_assistant_without_a_first_message_speaks_by_its_model() -> Non
         await asks(stage, "Sales, please.")
         await settles(stage)
         assert said(stage) == ["We sell toothbrushes."]
+
+
+ASK_WHO = {
+    "type": "handoff",
+    "function": {"name": "handoff"},
+    "destinations": [{"type": "dynamic", "description": "whoever is free"}],
+}
+WHO = ToolCall("c1", "handoff", {"topic": "brushes"})
+
+
+@plays
+async def test_a_dynamic_destination_is_asked_of_the_server() -> None:
+    place, engines = sales()
+    assert isinstance(engines.model, ScriptedModel)
+    place.named = Named({"type": "assistant", "assistantName": "Sales"}, result="Sales is free.")
+    async with on_stage([[WHO]], assistant=with_tools(ASK_WHO), world=place, others=[engines]) as stage:
+        await asks(stage, "Who sells brushes?")
+        await settles(stage)
+        assert place.asked == [(ASK_WHO["destinations"][0], WHO)]
+        assert said(stage) == ["Sales here."]
+        assert stage.conversation.context.messages()[-2]["content"] == "Sales is free."
+
+
+@plays
+async def test_a_server_may_say_why_nobody_can_come() -> None:
+    for named, told in (
+        (Named(error="All are at lunch."), "All are at lunch."),
+        (Named(), "There is no such destination."),
+    ):
+        place = ScriptedWorld(named=named)
+        answers: list[Script] = [[WHO], "Please call again."]
+        async with on_stage(answers, assistant=with_tools(ASK_WHO), world=place) as stage:
+            await asks(stage, "Who sells brushes?")
+            await settles(stage)
+            assert said(stage) == ["Please call again."]
+            assert stage.model.requests[1][-1]["content"] == told
+            assert stage.told(HandedOver) == []
+
+
+@plays
+async def test_the_servers_words_announce_its_destination_unless_that_has_its_own() -> None:
+    for destination, words in ((DESK, "To the desk."), (DESK | {"message": "Gladly."}, "Gladly.")):
+        place = ScriptedWorld(named=Named(destination, message="To the desk."))
+        answers: list[Script] = [[ToolCall("c1", "transferCall", {})]]
+        async with on_stage(answers, assistant=with_tools({"type": "transferCall"}), world=place) as stage:
+            await asks(stage, "The front desk, please.")
+            await settles(stage)
+            assert said(stage) == [words]
+
+
+@plays
+async def test_what_is_said_is_told_piece_by_piece_as_it_is_played() -> None:
+    async with on_stage(["We open at eight every morning. Come by whenever you like to."]) as stage:
+        await asks(stage, "When do you open?")
+        await settles(stage)
+        assert stage.told(SpeechWritten) == [
+            SpeechWritten("Thanks for calling Riverside Dental.", 0, "force-say"),
+            SpeechWritten(FIRST, 0, "force-say"),
+            SpeechWritten("We open at eight every morning.", 1, "model"),
+            SpeechWritten("We open at eight every morning. Come by whenever you like to.", 1, "model"),
+        ]
 
 
 @plays
@@ -599,7 +666,7 @@ class FailingWorld(ScriptedWorld):
     ("call", "error"),
     [
         (LOOKUP, "The tool could not be run."),
-        (ToolCall("c1", "transferCall", {}), "There is no such destination."),
+        (ToolCall("c1", "transferCall", {}), "The destination could not be asked for."),
         (TO_SALES, "The assistant could not be reached."),
     ],
 )

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
-from offhook.calls import routing
+from offhook.calls import in_dialog, routing
 from offhook.calls.destination import FAILED, Peer
 from offhook.calls.leg import Leg, LegEnd
 from offhook.calls.owner import Owner
@@ -24,7 +24,9 @@ from offhook.calls.variables import built_in_variables
 from offhook.conversation.events import (
     EngineFailed,
     Event,
+    HandedOver,
     ModelUsed,
+    Named,
     ToolOutcome,
     TurnMeasured,
     UserInterrupted,
@@ -164,7 +166,8 @@ class Call:
         record.answered_by(action)
         await self._listen(action.settings)
         try:
-            return (await self._converse(action.settings)).begin
+            settings = await self._owner.equipped(action.settings)
+            return (await self._converse(settings)).begin
         except (EngineError, ModelError) as error:
             # The caller hears that nobody speaks, in the platform's own voice.
             _log.error("call=%s %s", record.id, error)
@@ -207,6 +210,7 @@ class Call:
             return
         self.record.started_at = self._services.now()
         self._move("answered")
+        self.reporter.assistant_started()
         _log.info("call=%s answered", self.record.id)
         if self._on_connected is not None:
             self._on_connected()
@@ -283,15 +287,35 @@ class Call:
             case EngineFailed(_, detail):
                 record.ended_message = detail
                 _log.error("call=%s %s", record.id, detail)
+            case HandedOver():
+                self._handed_over(event)
             case _:
                 pass
         self.reporter.told(event)
 
+    def _handed_over(self, event: HandedOver) -> None:
+        """Another assistant speaks: messages are about it, and go where it says."""
+        record = self.record
+        found, receiver = self._owner.taken_over(event.assistant)
+        left = record.assistant_resource()
+        record.taken_over_by(found.document, found.assistant_id)
+        self.reporter.handed_over(event.destination, left)
+        # One that has no server of its own is reported to who got the messages so far.
+        self.reporter.listen(receiver or self.reporter.receiver, effective.server_messages(event.assistant))
+        self.reporter.assistant_started()
+
     async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
+        if tool.get("type") in in_dialog.TYPES:
+            return await in_dialog.run(self.leg, tool, call, self._owner.render)
         return await self._owner.run_tool(tool, call)
 
-    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Mapping[str, Any] | None:
-        return await self._owner.transfer_destination()
+    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Named:
+        return await self._owner.transfer_destination(tool)
+
+    async def handoff_destination(
+        self, tool: Mapping[str, Any], destination: Mapping[str, Any], call: ToolCall
+    ) -> Named:
+        return await self._owner.handoff_destination(tool, destination, call)
 
     async def assistant_for(self, destination: Mapping[str, Any]) -> AssistantOverrides | None:
         return await self._owner.assistant_for(destination)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from offhook.calls.destination import TransferFailed
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.services import Services
-from offhook.conversation.events import Event, ModelUsed, ToolOutcome, VoiceUsed
+from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, VoiceUsed
 from offhook.conversation.session import Conversation
 from offhook.conversation.transcript import Transcript
 from offhook.language.base import ModelError, ToolCall
@@ -42,6 +42,8 @@ _ENDINGS: Final[Mapping[str, tuple[str, str, str]]] = {
         "call.in-progress.error-warm-transfer-silence-timeout",
     ),
 }
+
+_NO_OTHERS: Final = "There is nobody else to speak with here."
 
 BRIEFING: Final = (
     "You are on the telephone with the person that a caller is to be connected with; the caller waits and"
@@ -158,8 +160,13 @@ class Consultation:
             return ToolOutcome(result="The transfer is called off.")
         return await self._tools.run_tool(tool, call)
 
-    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Mapping[str, Any] | None:
-        return None
+    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Named:
+        return Named(error=_NO_OTHERS)
+
+    async def handoff_destination(
+        self, tool: Mapping[str, Any], destination: Mapping[str, Any], call: ToolCall
+    ) -> Named:
+        return Named(error=_NO_OTHERS)
 
     def transfer(self, destination: Mapping[str, Any]) -> None:
         _log.warning("call=%s a transferAssistant cannot transfer", self._record.id)

@@ -16,8 +16,9 @@ Document = Mapping[str, Any]
 
 
 class KnownDirectory:
-    """A directory that reads each document once after every change of numbers, assistants, squads, orgs and
-    credentials. Where other nodes write too it reads always. What does not exist is not remembered."""
+    """A directory that reads each document once after every change of numbers, assistants, squads, tools,
+    orgs and credentials. Where other nodes write too it reads always. What does not exist is not
+    remembered."""
 
     def __init__(self, stored: StoredDirectory, database: Database) -> None:
         self._stored = stored
@@ -37,6 +38,10 @@ class KnownDirectory:
 
     async def squad(self, org_id: str, squad_id: str) -> Document | None:
         return await self._find(("squad", org_id, squad_id), lambda: self._stored.squad(org_id, squad_id))
+
+    async def tool(self, org_id: str, tool_id: str) -> Document | None:
+        key = ("tool", org_id, tool_id)
+        return await self._find(key, lambda: self._stored.tool(org_id, tool_id))
 
     async def credential(self, org_id: str, credential_id: str) -> Document | None:
         key = ("credential", org_id, credential_id)

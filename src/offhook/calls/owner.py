@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from offhook.calls import messages, routing
+from offhook.calls.api_request import ApiRequest, deeply
+from offhook.calls.equipment import equipped
+from offhook.calls.handover import Successor, handoff_answer, successor, transfer_answer
 from offhook.calls.record import CallRecord
 from offhook.calls.services import Services
 from offhook.calls.tools import read_results, tool_calls
-from offhook.conversation.events import ToolOutcome
+from offhook.conversation.events import Named, ToolOutcome
+from offhook.conversation.tools import destination_name
 from offhook.language.base import ToolCall
-from offhook.schema.assistant import AssistantOverrides
-from offhook.schema.server_message import AssistantRequest, Body, TransferDestinationRequest
+from offhook.schema.assistant import Assistant, AssistantOverrides
+from offhook.schema.server_message import (
+    AssistantRequest,
+    Body,
+    HandoffDestinationRequest,
+    TransferDestinationRequest,
+)
 from offhook.webhooks.client import AskFailed
 from offhook.webhooks.receiver import Receiver, choose_server, credential_id, receiver_of
 
 ASSISTANT_REQUEST_SECONDS: Final = 7.5
 """For all of an assistant-request, whatever the server's timeoutSeconds says (wire-facts §3)."""
+
+ASKED_OF_SERVERS: Final = ("function", "bash", "computer", "textEditor")
+"""Tools that owners run themselves, at a tool-calls message."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,12 +43,17 @@ class Owner:
         self._services = services
         self._record = record
         self._org = org
+        self._squad: Mapping[str, Any] | None = None  # one that the call was handed to
+        self._coming: list[tuple[AssistantOverrides, Successor, Receiver | None]] = []
 
     async def receiver(self, tool: Mapping[str, Any] | None = None) -> Receiver | None:
         """The one server for a message, with the credential it names: the tool's, else the assistant's once
         there is one, else the number's, else the org's (wire-facts §4.1)."""
+        return await self._receiver({"tool": tool, "assistant": self._record.assistant})
+
+    async def _receiver(self, first: Mapping[str, Mapping[str, Any] | None]) -> Receiver | None:
         record = self._record
-        server = choose_server(tool=tool, assistant=record.assistant, number=record.number, org=self._org)
+        server = choose_server(**first, number=record.number, org=self._org)
         if server is None:
             return None
         named = credential_id(server)
@@ -55,39 +73,104 @@ class Owner:
 
     async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
         """Run a tool at its URL. Never raises."""
+        kind = str(tool.get("type"))
         try:
-            receiver = await self.receiver(tool)
-            if receiver is None:
-                return ToolOutcome(error=f"no server is set for the tool {call.name}")
-            answer = await self._ask(receiver, tool_calls(tool, call), receiver.timeout_seconds)
+            if kind == "apiRequest":
+                return await self._api_request(tool, call)
+            if kind not in ASKED_OF_SERVERS:
+                return ToolOutcome(error=f"tools of the type {kind} are not served here")
+            return await self._function(tool, call)
         except AskFailed as failed:
             _log.warning("call=%s tool %s failed: %s", self._record.id, call.name, failed)
             return ToolOutcome(error=f"the tool's server did not answer: {failed.kind}")
         except Exception:
             _log.exception("call=%s tool %s could not be run", self._record.id, call.name)
             return ToolOutcome(error="the tool could not be run")
-        return read_results(answer, call)
 
-    async def transfer_destination(self) -> Mapping[str, Any] | None:
-        """Where shall the caller go? None when the server names nothing valid."""
-        receiver = await self.receiver()
+    async def _function(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
+        receiver = await self.receiver(tool)
         if receiver is None:
-            return None
+            return ToolOutcome(error=f"no server is set for the tool {call.name}")
+        fixed = {
+            parameter["key"]: deeply(parameter["value"], call.arguments, self.render)
+            for parameter in tool.get("parameters") or ()
+        }
+        call = replace(call, arguments={**call.arguments, **fixed})
+        return read_results(await self._ask(receiver, tool_calls(tool, call)), call)
+
+    async def _api_request(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
+        if self._services.send is None:
+            return ToolOutcome(error="nothing can be reached from here")
+        named, authentication = tool.get("credentialId"), None
+        if named:
+            credential = await self._services.directory.credential(self._record.org_id, str(named))
+            if credential is None:
+                return ToolOutcome(error="the tool's credential does not exist")
+            authentication = credential.get("authenticationPlan")
+        request = ApiRequest(tool, authentication)
+        return await request.run(call, self.render, self._services.send, self._record.id)
+
+    def render(self, text: str, more: Mapping[str, Any]) -> str:
+        """A template with the call's variables and `more`."""
+        return self._services.render(text, {**self._record.variables, **more})
+
+    async def transfer_destination(self, tool: Mapping[str, Any]) -> Named:
+        """Where shall the caller go?"""
+        return await self._destination(tool, TransferDestinationRequest(), transfer_answer)
+
+    async def handoff_destination(
+        self, tool: Mapping[str, Any], destination: Mapping[str, Any], call: ToolCall
+    ) -> Named:
+        """Who shall take over? The `dynamic` destination's own server is asked, if it has one."""
+        asked = destination if destination.get("server") else tool
+        return await self._destination(asked, HandoffDestinationRequest(dict(call.arguments)), handoff_answer)
+
+    async def _destination(
+        self, asked: Mapping[str, Any], body: Body, read: Callable[[Mapping[str, Any]], Named]
+    ) -> Named:
+        receiver = await self.receiver(asked)
+        if receiver is None:
+            return Named(error="No server is set that could name a destination.")
         try:
-            answer = await self._ask(receiver, TransferDestinationRequest(), receiver.timeout_seconds)
+            return read(await self._ask(receiver, body))
         except AskFailed as failed:
-            _log.warning("call=%s no transfer destination: %s", self._record.id, failed)
-            return None
-        return routing.destination_of(answer)
+            _log.warning("call=%s %s failed: %s", self._record.id, body.type, failed)
+            return Named(error=f"The server did not name a destination: {failed.kind}.")
 
     async def assistant_for(self, destination: Mapping[str, Any]) -> AssistantOverrides | None:
-        """The squad's member, or the assistant, that takes over."""
+        """The squad's member, or the assistant, that may take over."""
         record = self._record
-        found = await routing.handoff_assistant(
-            record.org_id, record.squad, destination, record.overrides, self._services.directory
+        found = await successor(
+            record.org_id,
+            self._squad or record.squad,
+            destination,
+            record.overrides,
+            self._services.directory,
         )
-        return None if found is None else found.settings
+        if found is None:
+            _log.warning("call=%s nobody is there for %s", record.id, destination_name(destination))
+            return None
+        settings = await self.equipped(found.settings)
+        receiver = await self._receiver({"assistant": found.document})
+        self._coming.append((settings, found, receiver))
+        return settings
 
-    async def _ask(self, receiver: Receiver, body: Body, seconds: float) -> Mapping[str, Any]:
+    def taken_over(self, settings: Assistant) -> tuple[Successor, Receiver | None]:
+        """Who it is that `assistant_for` gave as `settings`, and the server that its messages go to."""
+        for index, (known, found, receiver) in enumerate(self._coming):
+            if known is settings:
+                del self._coming[: index + 1]
+                self._squad = found.squad
+                return found, receiver
+        raise LookupError("nobody has asked for this assistant")
+
+    async def equipped(self, settings: AssistantOverrides) -> AssistantOverrides:
+        """With the stored tools that it names."""
+        record = self._record
+        return await equipped(settings, record.org_id, self._services.directory, record.id)
+
+    async def _ask(self, receiver: Receiver, body: Body, seconds: float | None = None) -> Mapping[str, Any]:
+        """The answer within so many seconds, or those that the server is given."""
         question = messages.message(body, self._record, self._services.now())
-        return await self._services.ask(receiver, question, seconds)
+        limit = receiver.timeout_seconds if seconds is None else seconds
+        return await self._services.ask(receiver, question, limit)

@@ -48,6 +48,7 @@ class CallRecord:
     status: CallStatus = "ringing"
     assistant_id: str | None = None
     assistant: Mapping[str, Any] | None = None
+    speaking_id: str | None = None
     transient_assistant: Mapping[str, Any] | None = None
     overrides: Document = field(default_factory=dict)
     squad_id: str | None = None
@@ -78,6 +79,7 @@ class CallRecord:
         """This assistant answers. One that is not stored is kept with the call, as it was given: what belongs
         to the call alone stands in its overrides."""
         self.assistant, self.assistant_id = found.document, found.assistant_id
+        self.speaking_id = found.assistant_id
         self.kept = effective.artifact_plan(found.settings)
         self.overrides = dict(found.overrides)
         self.squad, self.squad_id = found.squad, found.squad_id
@@ -85,6 +87,10 @@ class CallRecord:
             self.transient_assistant = {
                 name: value for name, value in found.document.items() if name not in _OF_THE_CALL
             }
+
+    def taken_over_by(self, assistant: Mapping[str, Any], assistant_id: str | None) -> None:
+        """Another assistant goes on. The call still is the one that `assistant_id` or `squad_id` answered."""
+        self.assistant, self.speaking_id = assistant, assistant_id
 
     @property
     def duration(self) -> float:

@@ -13,6 +13,8 @@ from offhook.calls.record import CallRecord, Document
 from offhook.conversation import events
 from offhook.conversation.events import Event
 from offhook.schema.server_message import (
+    AssistantSpeechStarted,
+    AssistantStarted,
     Body,
     Hang,
     ModelOutput,
@@ -85,6 +87,25 @@ class Reporter:
         update = TransferUpdate(destination=destination)
         self._save([update] if wanted(update, self.chosen) else [])
 
+    def assistant_started(self) -> None:
+        """The call's assistant begins to speak, if there is one."""
+        assistant = self._record.assistant_resource()
+        if assistant is not None:
+            self._tell(AssistantStarted(assistant))
+
+    def handed_over(self, destination: Mapping[str, Any], left: Mapping[str, Any] | None) -> None:
+        """The record's assistant has taken over from `left`."""
+        record = self._record
+        self._tell(
+            TransferUpdate(
+                record.shown(destination), to_assistant=record.assistant_resource(), from_assistant=left
+            )
+        )
+
+    def _tell(self, body: Body) -> None:
+        if self.receiver is not None and not self._over and wanted(body, self.chosen):
+            self._save([body])
+
     def told(self, event: Event) -> None:
         """Something happened in the conversation."""
         if self._over:
@@ -108,7 +129,7 @@ class Reporter:
                 return SpeechUpdate("stopped", role, turn)
             case events.TranscriptHeard(role, text, final):
                 kind: Literal["partial", "final"] = "final" if final else "partial"
-                return Transcript(role, kind, text, assistant_id=self._record.assistant_id)
+                return Transcript(role, kind, text, assistant_id=self._record.speaking_id)
             case events.UserInterrupted(turn):
                 return UserInterrupted(str(turn))
             case events.ModelOutput(output, turn):
@@ -117,6 +138,8 @@ class Reporter:
                 return VoiceInput(text)
             case events.AssistantLate():
                 return Hang()
+            case events.SpeechWritten(text, turn, source):
+                return AssistantSpeechStarted(text, turn, source)
             case events.ConversationChanged() if "conversation-update" in self.chosen:
                 # The only one that costs something: built when it is sure to go out.
                 return messages.conversation_update(self._record)

@@ -8,13 +8,13 @@ the directory (what is stored) and `request_assistant` (the owner's webhook)."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from offhook.calls.equipment import ToolDirectory, with_destinations
 from offhook.schema import assistant as schema
 from offhook.schema.assistant import AssistantOverrides, merge
 from offhook.schema.base import document as given
@@ -23,8 +23,6 @@ from offhook.schema.errors import sentences
 from offhook.schema.squad import Squad
 
 Document = Mapping[str, Any]
-
-_log = logging.getLogger(__name__)
 
 SORRY: Final = "Sorry, this number cannot take your call right now. Please try again later. Goodbye."
 """What a caller hears when nobody can answer and nothing else was arranged."""
@@ -87,7 +85,7 @@ class Outcome:
     failure: Failure | None = None
 
 
-class Directory(Protocol):
+class Directory(ToolDirectory, Protocol):
     """What is stored, by org. Each returns the resource's document with its id, or None."""
 
     async def assistant(self, org_id: str, assistant_id: str) -> Document | None: ...
@@ -189,7 +187,7 @@ async def read_answer(
         document, problem = _validated(schema.Assistant, answer["assistant"])
         if problem:
             return _invalid(answer, problem)
-        return _assistant(merge(document, overrides), overrides=overrides, transient=True)
+        return prepared(merge(document, overrides), overrides=overrides, transient=True)
     overrides = merge(overrides, answer.get("squadOverrides") or {})
     if answer.get("squadId"):
         return await _saved_squad(org_id, str(answer["squadId"]), overrides, directory)
@@ -227,7 +225,7 @@ async def _saved_assistant(
     document = await directory.assistant(org_id, assistant_id)
     if document is None:
         return Failure("assistant-not-found", f"there is no assistant {assistant_id}")
-    return _assistant(merge(document, overrides), assistant_id=assistant_id, overrides=overrides)
+    return prepared(merge(document, overrides), assistant_id=assistant_id, overrides=overrides)
 
 
 async def _saved_squad(
@@ -245,11 +243,11 @@ async def _first_member(
     members: Sequence[Document] = squad.get("members") or ()
     if not members:
         return Failure("assistant-not-found", "the squad has no members")
-    member = await _member(org_id, squad, members[0], overrides, directory)
-    if member is None:
+    first = await member(org_id, squad, members[0], overrides, directory)
+    if first is None:
         return Failure("assistant-not-found", f"the squad's member {members[0].get('assistantId')} is gone")
-    document, assistant_id = member
-    return _assistant(
+    document, assistant_id = first
+    return prepared(
         document,
         assistant_id=assistant_id,
         overrides=overrides,
@@ -259,25 +257,25 @@ async def _first_member(
     )
 
 
-async def _member(
-    org_id: str, squad: Document, member: Document, overrides: Document, directory: Directory
+async def member(
+    org_id: str, squad: Document, listed: Document, overrides: Document, directory: Directory
 ) -> tuple[Document, str | None] | None:
     """One member's assistant and its id: with the member's own overrides, then the squad's
     `membersOverrides`, then the call's. None if it does not exist."""
-    if member.get("assistant") is not None:
-        document: Document | None = member["assistant"]
+    if listed.get("assistant") is not None:
+        document: Document | None = listed["assistant"]
         assistant_id = None
     else:
-        assistant_id = str(member.get("assistantId"))
+        assistant_id = str(listed.get("assistantId"))
         document = await directory.assistant(org_id, assistant_id)
     if document is None:
         return None
-    for layer in (member.get("assistantOverrides"), squad.get("membersOverrides"), overrides):
+    for layer in (listed.get("assistantOverrides"), squad.get("membersOverrides"), overrides):
         document = merge(document, layer or {})
-    return document, assistant_id
+    return with_destinations(document, listed.get("assistantDestinations")), assistant_id
 
 
-def _assistant(document: Document, **more: Any) -> Assistant | Failure:
+def prepared(document: Document, **more: Any) -> Assistant | Failure:
     """The assistant that a document describes, if it can be one: what is stored may be older than what is
     understood today."""
     try:
@@ -297,43 +295,6 @@ def after_failure(number: Document, failure: Failure) -> Outcome:
     if fallback:
         return Outcome(Transfer(fallback, failure.ended_reason), failure)
     return Outcome(Say(failure.spoken, failure.ended_reason), failure)
-
-
-def destination_of(answer: Document) -> Document | None:
-    """The destination that an answer to transfer-destination-request names, None if it names no valid one."""
-    destination, problem = _validated(CallDestination, answer.get("destination"))
-    return None if problem else destination
-
-
-async def handoff_assistant(
-    org_id: str, squad: Document | None, destination: Document, overrides: Document, directory: Directory
-) -> Assistant | None:
-    """The squad's member, or the assistant, that a hand-over destination names (wire-facts §7)."""
-    document = await _handoff_document(org_id, squad, destination, overrides, directory)
-    if document is None:
-        return None
-    found = _assistant(merge(document, destination.get("assistantOverrides") or {}))
-    if isinstance(found, Failure):
-        _log.warning("no hand-over: %s", found.error)
-        return None
-    return found
-
-
-async def _handoff_document(
-    org_id: str, squad: Document | None, destination: Document, overrides: Document, directory: Directory
-) -> Document | None:
-    wanted_id, wanted_name = destination.get("assistantId"), destination.get("assistantName")
-    for member in (squad or {}).get("members") or ():
-        found = await _member(org_id, squad or {}, member, overrides, directory)
-        if found is None:
-            continue
-        document, assistant_id = found
-        if (wanted_id and assistant_id == wanted_id) or (wanted_name and document.get("name") == wanted_name):
-            return document
-    if destination.get("assistant") is not None:
-        return merge(destination["assistant"], overrides)
-    saved = await directory.assistant(org_id, str(wanted_id)) if wanted_id else None
-    return None if saved is None else merge(saved, overrides)
 
 
 def ringing_action(hooks: Sequence[Document], caller: str | None) -> Document | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from offhook.calls.api_request import Send
 from offhook.calls.hold_audio import Fetch
 from offhook.calls.leg import Media
 from offhook.calls.outgoing import Dialler
@@ -61,3 +62,5 @@ class Services:
     """Calls other parties; the composition root gives it the user agent."""
     fetch: Fetch | None = None
     """Gets an owner's audio file; None: there are none."""
+    send: Send | None = None
+    """Makes an owner's API request; None: nothing is reached."""

@@ -237,6 +237,11 @@ class StoredDirectory:
             record = await tx.squads.get(org_id, squad_id)
         return None if record is None else record.document
 
+    async def tool(self, org_id: str, tool_id: str) -> Mapping[str, Any] | None:
+        async with self._database.reading() as tx:
+            record = await tx.tools.get(org_id, tool_id)
+        return None if record is None else record.document
+
     async def credential(self, org_id: str, credential_id: str) -> Mapping[str, Any] | None:
         async with self._database.reading() as tx:
             record = await tx.credentials.get(org_id, credential_id)

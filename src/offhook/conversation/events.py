@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from offhook.language.base import ToolCall
+from offhook.schema.assistant import Assistant
 
 Role = Literal["assistant", "user"]
 
@@ -28,6 +29,16 @@ class SpeechStopped:
     role: Role
     turn: int
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechWritten:
+    """A piece of what the assistant says begins to be played. `text` is all of the turn up to its end;
+    `source` says whose words they are."""
+
+    text: str
+    turn: int
+    source: Literal["model", "force-say"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +124,18 @@ class AssistantLate:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """The conversation went on with another assistant of the squad."""
+    """The conversation goes on with `assistant`, as `World.assistant_for` gave it for `destination`."""
 
     from_name: str | None
     to_name: str | None
+    destination: Mapping[str, Any]
+    assistant: Assistant
 
 
 Event = (
     SpeechStarted
     | SpeechStopped
+    | SpeechWritten
     | TranscriptHeard
     | UserInterrupted
     | ConversationChanged
@@ -149,6 +163,18 @@ class ToolOutcome:
     end_call_after: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A server's answer to where a call is to go. Without `destination`, `error` says why.
+
+    `message`: said before, when the destination has none of its own; `result`: what the model is told."""
+
+    destination: Mapping[str, Any] | None = None
+    message: str | None = None
+    result: str | None = None
+    error: str | None = None
+
+
 class World(Protocol):
     """What a conversation cannot do itself. `calls/` implements it."""
 
@@ -157,17 +183,22 @@ class World(Protocol):
         Never raises; failures and timeouts are a ToolOutcome with `error`."""
         ...
 
-    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Mapping[str, Any] | None:
-        """Ask the server for a destination (transfer-destination-request); None if it names none."""
+    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Named:
+        """Ask the server for a destination (transfer-destination-request)."""
+        ...
+
+    async def handoff_destination(
+        self, tool: Mapping[str, Any], destination: Mapping[str, Any], call: ToolCall
+    ) -> Named:
+        """Ask the server whom a `dynamic` destination means (handoff-destination-request)."""
         ...
 
     def transfer(self, destination: Mapping[str, Any]) -> None:
         """Hand the call to a number or SIP destination. The transfer message has been played."""
         ...
 
-    async def assistant_for(self, destination: Mapping[str, Any]) -> Any:
-        """The squad member (schema Assistant with overrides applied) that a handoff destination
-        names, or None."""
+    async def assistant_for(self, destination: Mapping[str, Any]) -> Assistant | None:
+        """The assistant that a destination names, with all overrides applied, or None."""
         ...
 
     def end(self, ended_reason: str) -> None:

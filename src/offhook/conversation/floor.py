@@ -14,6 +14,7 @@ from offhook.conversation.events import (
     ConversationChanged,
     SpeechStarted,
     SpeechStopped,
+    SpeechWritten,
     TranscriptHeard,
     UserInterrupted,
 )
@@ -108,6 +109,7 @@ class Floor:
         utterance.turn, self._turns = self._turns, self._turns + 1
         utterance.entry = self.transcript.add_bot(now)
         self._stage.tell(SpeechStarted("assistant", utterance.turn, now))
+        self._tell_text(utterance)
         self._cut = None
         self.on_time()
         if utterance.reply:
@@ -129,9 +131,16 @@ class Floor:
         self._stage.touch()
         self._stage.tell(TranscriptHeard("assistant", piece.text, True, now))
         self._stage.tell(ConversationChanged())
+        if utterance.playing < len(utterance.pieces):
+            self._tell_text(utterance)
         heard = utterance.heard().lower()
         if any(phrase in heard for phrase in self._stage.member.profile.end_call_phrases):
             self._stage.finish("assistant-said-end-call-phrase", "")
+
+    def _tell_text(self, utterance: Utterance) -> None:
+        text = " ".join(piece.text for piece in utterance.pieces[: utterance.playing + 1])
+        own = utterance.reply and utterance.said is not None
+        self._stage.tell(SpeechWritten(text, utterance.turn, "model" if own else "force-say"))
 
     def utterance_finished(self, utterance: Utterance) -> None:
         now = self._loop.time()

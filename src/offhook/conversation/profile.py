@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from offhook.conversation.chunks import SENTENCE_BOUNDARIES, ChunkPlan
 from offhook.conversation.endpointing import EndpointingRule, StartSpeakingPlan
 from offhook.conversation.interruption import StopSpeakingPlan, words_of
@@ -17,7 +19,7 @@ from offhook.conversation.speakable import FormatPlan, Replacement
 from offhook.conversation.wait_function import compile_wait, default_wait
 from offhook.language.base import Message
 from offhook.schema import chunk, effective
-from offhook.schema.assistant import Assistant, FirstMessageMode
+from offhook.schema.assistant import Assistant, AssistantOverrides, FirstMessageMode
 from offhook.schema.base import document
 from offhook.schema.speaking import (
     AssistantEndpointingRule,
@@ -68,7 +70,7 @@ def profile_of(assistant: Assistant) -> Profile:
         first_message_mode=mode,
         first_message_interruptible=effective.first_message_interruptions_enabled(assistant),
         system=tuple({"role": m.role, "content": m.content} for m in prompt if m.role in _PROMPT_ROLES),
-        tools=tuple(document(tool) for tool in (model.tools if model else None) or ()),
+        tools=tuple(document(tool) for tool in _tools(assistant)),
         end_call_message=assistant.end_call_message or "",
         end_call_phrases=tuple(phrase.lower() for phrase in effective.end_call_phrases(assistant)),
         silence_seconds=effective.silence_timeout_seconds(assistant),
@@ -81,6 +83,13 @@ def profile_of(assistant: Assistant) -> Profile:
         keypad=effective.keypad_input(assistant),
         idle=effective.idle_messages(assistant),
     )
+
+
+def _tools(assistant: Assistant) -> Sequence[BaseModel]:
+    """Those of the model; without one, those that overrides add to the default model's none."""
+    if assistant.model is not None:
+        return assistant.model.tools or ()
+    return (assistant.tools_append or ()) if isinstance(assistant, AssistantOverrides) else ()
 
 
 def _first_message(assistant: Assistant) -> tuple[str, FirstMessageMode]:

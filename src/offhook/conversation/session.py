@@ -351,7 +351,7 @@ class Conversation:
         if self._watch is not None:
             self._watch.adopt(profile)
         self.in_background(self._relay.see_off(left))
-        self.tell(HandedOver(left.profile.name, profile.name))
+        self.tell(HandedOver(left.profile.name, profile.name, destination, member.assistant))
         text = self.render(profile.first_message, {}).strip()
         if profile.first_message_mode == "assistant-speaks-first" and text:
             self.say(text, interruptible=profile.first_message_interruptible)

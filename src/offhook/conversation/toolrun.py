@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from offhook.conversation import tools as toolbox
 from offhook.conversation.context import Context, Said
-from offhook.conversation.events import ToolOutcome, World
+from offhook.conversation.events import Named, ToolOutcome, World
 from offhook.conversation.member import Member
 from offhook.conversation.rejection import rejected
 from offhook.conversation.speaking import Utterance
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 TOOL_PATIENCE = 320.0
 """Seconds; tools have their own, shorter timeouts (at most 300 s)."""
+NO_DESTINATION = "There is no such destination."
 SPEAKING_PATIENCE = 60.0
 """Seconds for a message to be spoken before something that waits for it goes on regardless."""
 
@@ -112,48 +113,52 @@ class ToolRun:
         self._stage.finish("assistant-ended-call", text)
 
     async def _transfer(self, tool: Tool, call: ToolCall) -> None:
-        destination = toolbox.choose_destination(tool, call.arguments)
-        if destination is None and not toolbox.destinations_of(tool):
-            destination = await self._asked_destination(tool, call)
+        named = Named(toolbox.choose_destination(tool, call.arguments))
+        if named.destination is None and not toolbox.destinations_of(tool):
+            named = await self._asked(self._stage.world.transfer_destination(tool, call))
+        destination = named.destination
         if destination is None:
-            self._refused(tool, call, "There is no such destination.")
+            self._refused(tool, call, named.error or NO_DESTINATION)
             return
         start = self._pick(tool, "request-start", call)
         message = toolbox.content_of(destination.get("message"))
         if message is None:
+            message = named.message
+        if message is None:
             message = start.text if start else toolbox.TRANSFER_MESSAGE
         await self._spoken(self._stage.render(message, call.arguments))
         if destination.get("type") == "assistant":
-            await self._go_over(tool, call, destination, by_transfer=True)
+            await self._go_over(tool, call, named, by_transfer=True)
             return
         self._result(call, "The call is being transferred.")
         self._stage.transfer(destination)
 
-    async def _asked_destination(self, tool: Tool, call: ToolCall) -> Mapping[str, Any] | None:
-        try:
-            async with asyncio.timeout(TOOL_PATIENCE):
-                return await self._stage.world.transfer_destination(tool, call)
-        except Exception:
-            log.exception("asking for a transfer destination failed")
-            return None
-
     async def _hand_off(self, tool: Tool, call: ToolCall) -> None:
-        destination = toolbox.choose_destination(tool, call.arguments)
-        if destination is None:
-            self._refused(tool, call, "There is no such destination.")
+        named = Named(toolbox.choose_destination(tool, call.arguments))
+        if named.destination is not None and named.destination.get("type") == "dynamic":
+            named = await self._asked(self._stage.world.handoff_destination(tool, named.destination, call))
+        if named.destination is None:
+            self._refused(tool, call, named.error or NO_DESTINATION)
             return
         start = self._pick(tool, "request-start", call)
         await self._spoken(start.text if start else "")
-        await self._go_over(tool, call, destination, by_transfer=False)
+        await self._go_over(tool, call, named, by_transfer=False)
 
-    async def _go_over(
-        self, tool: Tool, call: ToolCall, destination: Mapping[str, Any], by_transfer: bool
-    ) -> None:
-        member = await self._stage.hire(destination)
-        if member is None:
+    async def _asked(self, question: Coroutine[Any, Any, Named]) -> Named:
+        try:
+            async with asyncio.timeout(TOOL_PATIENCE):
+                return await question
+        except Exception:
+            log.exception("asking for a destination failed")
+            return Named(error="The destination could not be asked for.")
+
+    async def _go_over(self, tool: Tool, call: ToolCall, named: Named, by_transfer: bool) -> None:
+        destination = named.destination
+        member = None if destination is None else await self._stage.hire(destination)
+        if member is None or destination is None:
             self._refused(tool, call, "The assistant could not be reached.")
             return
-        self._result(call, str(tool.get("defaultResult") or "Handed over."))
+        self._result(call, named.result or str(tool.get("defaultResult") or "Handed over."))
         self._stage.hand_over(member, destination, by_transfer)
 
     def _refused(self, tool: Tool, call: ToolCall, error: str) -> None:

@@ -139,8 +139,21 @@ def _default_parameters(
             "required": ["destination"] if destinations else [],
         }
     if kind == "apiRequest" and isinstance(tool.get("body"), Mapping):
-        return dict(tool["body"])
+        return _open_parameters(tool["body"])
     return _PARAMETERS.get(kind, _NO_PARAMETERS)
+
+
+def _open_parameters(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is left for the model to choose: a property with a `value` has been chosen by the owner."""
+    properties = schema.get("properties") or {}
+    fixed = {name for name, one in properties.items() if isinstance(one, Mapping) and "value" in one}
+    if not fixed:
+        return schema
+    return {
+        **schema,
+        "properties": {name: one for name, one in properties.items() if name not in fixed},
+        "required": [name for name in schema.get("required") or () if name not in fixed],
+    }
 
 
 def _choice(destination: Mapping[str, Any]) -> str:

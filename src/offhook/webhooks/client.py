@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import httpx2
@@ -15,13 +15,16 @@ from offhook.network import read_bounded
 from .failures import AskFailed, FailureKind, failure_of
 from .receiver import OWN_HEADERS, Receiver, valid_header
 from .retry import parse_retry_after
-from .sign import CannotSign, message_headers
+from .sign import CannotSign, bearer_headers, message_headers
 from .tokens import TokenCache
 
-__all__ = ["Answer", "AskFailed", "Client", "FailureKind", "message_body"]
+__all__ = ["Answer", "AskFailed", "Client", "FailureKind", "OutsideRequest", "message_body"]
 
 MAX_ANSWER = 1024 * 1024
 """Bytes of an answer that are read at most."""
+
+UNTOUCHABLE = OWN_HEADERS - {"content-type"}
+"""Headers that an owner's request cannot have."""
 
 SHOWN_CHARACTERS = 2000
 """Of an answer that is no JSON, kept to show to the receiver's owner."""
@@ -34,6 +37,18 @@ class Answer:
     status: int
     headers: httpx2.Headers
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideRequest:
+    """A request that an owner's tool makes. A body is JSON unless `headers` say otherwise. `authentication`
+    is a credential's authenticationPlan: bearer or oauth2."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    authentication: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 def message_body(message: Mapping[str, Any]) -> str:
@@ -84,20 +99,38 @@ class Client:
     ) -> Answer:
         """POST `body` once within `timeout` seconds, all in all. Returns what came with a 2xx; raises
         AskFailed for everything else."""
-        try:
-            async with asyncio.timeout(timeout):
-                answer = await self._attempt(receiver, body, webhook_id, headers or {})
-        except AskFailed:
-            raise
-        except TimeoutError:
-            raise AskFailed("timeout", f"no whole answer within {timeout:g} s") from None
-        except CannotSign as error:
-            raise AskFailed("credential", str(error)) from None
-        except Exception as error:
-            raise failure_of(error) from error
-        if not 200 <= answer.status < 300:
-            _raise_status(answer)
-        return answer
+        return await _judged(self._attempt(receiver, body, webhook_id, headers or {}), timeout)
+
+    async def fetch(self, request: OutsideRequest, timeout: float) -> Answer:
+        """Send a request once, as it is, within `timeout` seconds, all in all. Returns what came with a 2xx;
+        raises AskFailed for everything else."""
+        return await _judged(self._fetch(request), timeout)
+
+    async def _fetch(self, request: OutsideRequest) -> Answer:
+        headers = {} if request.body is None else {"Content-Type": "application/json"}
+        headers |= await self._credential_headers(request.authentication)
+        given = {name.lower() for name in request.headers}
+        headers = {name: value for name, value in headers.items() if name.lower() not in given}
+        for name, value in {**headers, **request.headers}.items():
+            if not valid_header(name, value) or name.lower() in UNTOUCHABLE:
+                raise AskFailed("credential", f"the header {name[:80]!r} cannot be sent")
+            headers[name] = value
+        return await self._exchange(
+            self._http.build_request(
+                request.method, request.url, headers=headers, content=request.body, timeout=None
+            )
+        )
+
+    async def _credential_headers(self, plan: Mapping[str, Any] | None) -> dict[str, str]:
+        match None if plan is None else plan.get("type"):
+            case None:
+                return {}
+            case "bearer":
+                return bearer_headers(plan or {})
+            case "oauth2":
+                return {"Authorization": f"Bearer {await self._tokens.get(plan or {})}"}
+            case other:
+                raise AskFailed("credential", f"a credential of the type {other} cannot go with a request")
 
     async def _attempt(
         self, receiver: Receiver, body: bytes, webhook_id: str, extra: Mapping[str, str]
@@ -128,12 +161,34 @@ class Client:
         for name, value in extra.items():
             if name.lower() not in OWN_HEADERS and valid_header(name, value):
                 headers.setdefault(name, value)
-        request = self._http.build_request("POST", receiver.url, headers=headers, content=body, timeout=None)
+        return await self._exchange(
+            self._http.build_request("POST", receiver.url, headers=headers, content=body, timeout=None)
+        )
+
+    async def _exchange(self, request: httpx2.Request) -> Answer:
         response = await self._http.send(request, stream=True)
         try:
             return Answer(response.status_code, response.headers, await read_bounded(response, MAX_ANSWER))
         finally:
             await response.aclose()
+
+
+async def _judged(attempt: Coroutine[Any, Any, Answer], timeout: float) -> Answer:
+    """What came with a 2xx in time; all else is AskFailed."""
+    try:
+        async with asyncio.timeout(timeout):
+            answer = await attempt
+    except AskFailed:
+        raise
+    except TimeoutError:
+        raise AskFailed("timeout", f"no whole answer within {timeout:g} s") from None
+    except CannotSign as error:
+        raise AskFailed("credential", str(error)) from None
+    except Exception as error:
+        raise failure_of(error) from error
+    if not 200 <= answer.status < 300:
+        _raise_status(answer)
+    return answer
 
 
 def read_object(answer: Answer) -> dict[str, Any]:
