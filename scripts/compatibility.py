@@ -56,7 +56,8 @@ the table complete against the wire types, and those against Vapi's published AP
 
 Everything else the API does not know is refused too: `property x should not exist`.
 
-Requests are authorised by keys. JSON Web Tokens that are signed with an organisation's key are not served: 401.
+Requests are authorised by keys. JSON Web Tokens that are signed with an organisation's key \
+are not served: 401.
 """
 
 TITLES = {

@@ -21,6 +21,9 @@ FLOORS = (
     ("src/offhook/calls/state.py", "tests/calls/test_state.py", 100),
 )
 
+# Long, and it reaches nothing that the others do not; `make test` runs it.
+LEFT_OUT = "tests/sip/test_user_agent.py::test_ten_thousand_calls_leave_nothing_behind"
+
 
 def coverage(data: Path, *arguments: str) -> int:
     environment = {**os.environ, "COVERAGE_FILE": str(data)}
@@ -32,7 +35,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "coverage"
         tests = [tests for _, tests, _ in FLOORS]
-        if coverage(data, "run", "-m", "pytest", "-q", *tests):
+        if coverage(data, "run", "-m", "pytest", "-q", "--deselect", LEFT_OUT, *tests):
             return 1
         short = []
         for files, _, floor in FLOORS:

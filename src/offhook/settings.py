@@ -19,17 +19,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from offhook.network.addresses import Address
+from offhook.store.connecting import DRIVERS
 
 PREFIX = "OFFHOOK_"
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
-_DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "sqlite+aiosqlite": "sqlite+aiosqlite",
-    "postgres": "postgresql+asyncpg",
-    "postgresql": "postgresql+asyncpg",
-    "postgresql+asyncpg": "postgresql+asyncpg",
-}
 
 
 class SettingsError(Exception):
@@ -106,9 +100,9 @@ def _web_url(value: str) -> str:
 
 def _database_url(value: str) -> str:
     scheme, separator, rest = value.partition("://")
-    if not separator or scheme not in _DRIVERS:
+    if not separator or scheme not in DRIVERS:
         raise ValueError("write postgresql://USER:PASSWORD@HOST/NAME or sqlite:///FILE")
-    return f"{_DRIVERS[scheme]}://{rest}"
+    return f"{DRIVERS[scheme]}://{rest}"
 
 
 HostPort = Annotated[Address, NoDecode, BeforeValidator(_address)]

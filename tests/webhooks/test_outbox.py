@@ -66,6 +66,11 @@ class Hook:
             writer.write(reply(500))
 
 
+async def hang(heard: Heard, writer: asyncio.StreamWriter) -> None:
+    """A receiver that never answers."""
+    await asyncio.Event().wait()
+
+
 async def put(
     outbox: Outbox, database: Database, receiver: Receiver, *texts: str, org: str = ORG
 ) -> list[str]:
@@ -224,9 +229,6 @@ async def test_leases_of_a_process_that_died_are_taken_back(
 
 
 async def test_a_slow_receiver_keeps_no_other_org_waiting(make: MakeOutbox, database: Database) -> None:
-    async def hang(heard: Heard, writer: asyncio.StreamWriter) -> None:
-        await asyncio.Event().wait()
-
     hook = Hook()
     async with serving(hang) as slow, serving(hook) as quick:
         outbox = make(limits=Limits(total=4, per_host=2, per_failing_host=1, per_org=3))
@@ -242,10 +244,6 @@ async def test_a_slow_receiver_keeps_no_other_org_waiting(make: MakeOutbox, data
 
 async def test_a_host_that_is_busy_hides_nothing_behind_it(make: MakeOutbox, database: Database) -> None:
     """More messages to a slow host than one query gives must not cover those to others."""
-
-    async def hang(heard: Heard, writer: asyncio.StreamWriter) -> None:
-        await asyncio.Event().wait()
-
     hook = Hook()
     async with serving(hang) as slow, serving(hook) as quick:
         outbox = make(limits=Limits(total=256, per_host=2, per_failing_host=1, per_org=300))

@@ -16,13 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from .json_text import dump_json
 from .records import StoreError
 
-_DRIVERS = {
+DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
+"""The schemes that a database URL may have, and what SQLAlchemy calls each."""
 
 LOCKED_SECONDS = 10
 """How long a write waits for another process, such as `offhook keys`, that holds the file."""
@@ -42,7 +43,7 @@ def parse_url(text: str) -> URL:
         ) from None
     if url.port is not None and not 0 < url.port < 65536:
         raise StoreError(f"the database URL names port {url.port}: write one from 1 to 65535")
-    driver = _DRIVERS.get(url.drivername)
+    driver = DRIVERS.get(url.drivername)
     if driver is None:
         raise StoreError(f"databases of the kind {url.drivername} are not served: use postgresql or sqlite")
     if driver.startswith("sqlite") and url.database in (None, "", ":memory:"):
