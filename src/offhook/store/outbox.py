@@ -16,6 +16,7 @@ from .tables import outbox, pending
 if TYPE_CHECKING:
     from .database import Transaction
 
+_PUT = insert(outbox)
 _COLUMNS = tuple(outbox.c[field.name] for field in fields(OutboxRow))
 
 
@@ -45,7 +46,7 @@ class OutboxRows:
             "attempts": 0,
             "next_attempt_at": now,
         }
-        await self._tx.execute(insert(outbox).values(values))
+        await self._tx.changed(_PUT, values)
         return id
 
     async def due(
