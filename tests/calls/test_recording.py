@@ -2,7 +2,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import wave
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,14 @@ import pytest
 
 from offhook.calls.recording import (
     InlineWriter,
+    Job,
     Recorder,
+    Side,
     WriterThread,
+    erase,
     mono_path,
     stereo_path,
+    write_track,
 )
 
 
@@ -133,3 +139,120 @@ def test_kill_9_costs_the_last_second_at_most(tmp_path: Path) -> None:
         child.stdout.close()
     assert len(read(stereo_path(tmp_path, "killed"))) == 3 * 8000
     assert len(read(mono_path(tmp_path, "killed"))) == 3 * 8000
+
+
+def recorded(folder: Path, call_id: str, seconds: int = 3) -> None:
+    recorder = Recorder(folder, call_id, InlineWriter())
+    for number in range(50 * seconds):
+        recorder.exchanged(tone(number), tone(-number))
+    recorder.close()
+
+
+@pytest.mark.parametrize(("side", "channel"), [("customer", 0), ("assistant", 1)])
+def test_each_side_alone_is_drawn_from_the_stereo_file(tmp_path: Path, side: Side, channel: int) -> None:
+    # Longer than what is read at once.
+    recorded(tmp_path, "c1", 30)
+    track = write_track(tmp_path, "c1", side)
+
+    assert track == tmp_path / f"c1-{side}.wav"
+    assert (read(track)[:, 0] == read(stereo_path(tmp_path, "c1"))[:, channel]).all()
+    assert sorted(file.suffix for file in tmp_path.iterdir()) == [".wav"] * 3
+
+
+def test_a_side_is_drawn_once(tmp_path: Path) -> None:
+    recorded(tmp_path, "c1")
+    first = write_track(tmp_path, "c1", "customer")
+    assert first is not None
+    made = first.stat()
+    assert write_track(tmp_path, "c1", "customer") == first
+    assert (first.stat().st_ino, first.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
+
+
+def test_many_who_ask_at_once_get_the_same_whole_file(tmp_path: Path) -> None:
+    recorded(tmp_path, "c1", 20)
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(write_track, tmp_path, "c1", "assistant") for _ in range(16)]
+        sizes = {path.stat().st_size for future in asked if (path := future.result()) is not None}
+    assert sizes == {44 + 20 * 16000}
+
+
+def test_there_is_no_side_of_what_was_not_recorded(tmp_path: Path) -> None:
+    assert write_track(tmp_path, "none", "customer") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stereo_file_that_a_crash_cut_within_a_frame(tmp_path: Path) -> None:
+    recorded(tmp_path, "c1", 1)
+    stereo = stereo_path(tmp_path, "c1")
+    stereo.write_bytes(stereo.read_bytes()[:-3])
+    track = write_track(tmp_path, "c1", "customer")
+    assert track is not None
+    assert len(read(track)) == 7999
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_a_side(tmp_path: Path) -> None:
+    recorded(tmp_path, "c1")
+    (tmp_path / "c1-customer.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        write_track(tmp_path, "c1", "customer")
+    assert write_track(tmp_path, "c1", "customer") is not None
+
+
+def test_all_of_a_call_is_erased_and_nothing_of_another(tmp_path: Path) -> None:
+    for call_id in ("c1", "c2"):
+        recorded(tmp_path, call_id)
+        write_track(tmp_path, call_id, "customer")
+    erase(tmp_path, "c1")
+    erase(tmp_path, "c1")
+    assert {file.name[:2] for file in tmp_path.iterdir()} == {"c2"}
+
+
+class Busy:
+    """A writer that has no room for some jobs."""
+
+    def __init__(self) -> None:
+        self.full = False
+
+    def submit(self, job: Job, *, must: bool = False) -> bool:
+        if self.full and not must:
+            return False
+        job()
+        return True
+
+
+def test_what_a_slow_disk_loses_is_silent_and_the_rest_keeps_its_place(tmp_path: Path) -> None:
+    writer = Busy()
+    recorder = Recorder(tmp_path, "c1", writer)
+    for second in range(6):
+        writer.full = second in (2, 3)
+        for _ in range(50):
+            recorder.exchanged(tone(second + 1), tone(-second - 1))
+    writer.full = True
+    closed: list[bool] = []
+    recorder.close(lambda: closed.append(True))
+
+    customer = read(stereo_path(tmp_path, "c1"))[:, 0].reshape(6, 8000)
+    assert [set(second) for second in customer.tolist()] == [{1}, {2}, {0}, {0}, {5}, {6}]
+    assert closed == [True]
+
+
+def test_a_thread_with_no_room_still_finishes_files(tmp_path: Path) -> None:
+    writer = WriterThread(backlog=0)
+    recorder = Recorder(tmp_path, "c1", writer)
+    finished = threading.Event()
+    for _ in range(60):
+        recorder.exchanged(tone(1), tone(1))
+    recorder.close(finished.set)
+    assert finished.wait(10)
+    assert writer.refused == 2
+    writer.close()
+
+
+def test_one_job_that_breaks_does_not_end_the_writing(caplog: pytest.LogCaptureFixture) -> None:
+    writer = WriterThread()
+    done = threading.Event()
+    writer.submit(lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+    writer.submit(done.set)
+    assert done.wait(10)
+    writer.close()
+    assert "could not be written" in caplog.text
