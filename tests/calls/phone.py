@@ -153,7 +153,7 @@ class PhoneCall(ScriptedCall):
             # Over UDP the ACK of a refusal goes on the INVITE's branch (RFC 3261 §17.1.1.3).
             self.to, kept = str(response.to), self.to
             self.phone.send(self.make("ACK", response.cseq.number, self.invite_branch))
-            self.to = kept if self.is_up else self.to
+            self.to = kept
             if not self.is_up:
                 self.ended_by = f"{response.status}"
                 self._end()

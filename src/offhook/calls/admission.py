@@ -9,6 +9,7 @@ from typing import Any
 from offhook.sip.digest import Challenge, Credentials, Nonces, verify
 from offhook.sip.errors import SipError
 from offhook.sip.message import Request
+from offhook.sip.uri import Uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,10 @@ class Admission:
             credentials = _parse(text)
             if credentials is None or credentials.realm != realm:
                 continue
-            genuine = credentials.username == authentication["username"] and verify(
-                credentials, password=authentication["password"], method=request.method
+            genuine = (
+                credentials.username == authentication["username"]
+                and _is_for(credentials, request)
+                and verify(credentials, password=authentication["password"], method=request.method)
             )
             if genuine and self._nonces.check(credentials) is None:
                 return None
@@ -55,6 +58,16 @@ class Admission:
             ("WWW-Authenticate", str(Challenge(realm, nonce, algorithm=algorithm, stale=stale)))
             for algorithm in ("MD5", "SHA-256")
         )
+
+
+def _is_for(credentials: Credentials, request: Request) -> bool:
+    """Whether they were made for this number. Only the user part is compared: on the way to us a proxy may
+    have put another host into the request (RFC 7616 §3.4.6 leaves room for that)."""
+    try:
+        user = Uri.parse(credentials.uri).user
+    except SipError:
+        return False
+    return user is not None and user.lower() == (request.uri.user or "").lower()
 
 
 def _parse(text: str) -> Credentials | None:
