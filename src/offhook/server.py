@@ -23,6 +23,7 @@ from offhook.api.services import Services as ApiServices
 from offhook.bootstrap import FirstStart, first_start
 from offhook.calls.admission import Admission
 from offhook.calls.known import KnownDirectory
+from offhook.calls.hold_audio import sounds_by
 from offhook.calls.leg import Media
 from offhook.calls.outgoing import Dialler
 from offhook.calls.recording import WriterThread
@@ -31,12 +32,13 @@ from offhook.calls.registry import Calls, Limits
 from offhook.calls.services import Services
 from offhook.calls.stored import StoredDirectory, StoredLedger
 from offhook.conversation.member import EngineFactory, Engines
+from offhook.conversation.profile import profile_of
 from offhook.language.models import LanguageModels, ModelSettings
 from offhook.language.template import render
 from offhook.network import Address, AddressGuard, AddressRefused, Outside, open_datagrams
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
 from offhook.sip.digest import Nonces
 from offhook.sip.transport import WILDCARDS, Transports, source_towards
@@ -167,7 +169,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         new_id=new_id,
         rng=rng,
         dialler=dialler,
-        fetch=outside.fetch,
+        sounds=sounds_by(outside.fetch),
         send=client.fetch,
     )
     nonces = Nonces(os.urandom(32), now, os.urandom)
@@ -176,6 +178,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         Limits(settings.max_calls, settings.domain),
         Admission(nonces, lambda: settings.sip_realm),
     )
+    _build_before_the_first_call()
     agent, sip = await _sip(settings, calls, outside.guard, rng, stack)
     dialler.agent = agent
     api = ApiServices(
@@ -190,6 +193,13 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     await _http(listening, api, stack)
     stack.push_async_callback(calls.drain, DRAIN_SECONDS)
     return Node(settings, settings.http, sip, calls, clock, ports, agent, outbox, database, started)
+
+
+def _build_before_the_first_call() -> None:
+    """Validators, patterns and templates are built when they are first used, an assistant's for half a second:
+    no caller should wait for that, nor those who are already talking."""
+    profile_of(AssistantOverrides.model_validate({"name": "nobody"}))
+    render("{{ now }}", {}, 0.0)
 
 
 def check_folder(settings: Settings) -> None:

@@ -127,6 +127,16 @@ def test_what_a_refusal_means(status: int, kept: str, reason: str) -> None:
     assert (failed.status, failed.ended_reason) == (kept, reason)
 
 
+@pytest.mark.parametrize(("hops", "left"), [(None, 60), (255, 60), (70, 60), (20, 10), (11, 1)])
+def test_a_transfer_costs_ten_hops(hops: int | None, left: int) -> None:
+    assert Destination.hops_left(Peer(PEER.address, "udp", hops)) == left
+
+
+def test_callers_are_not_sent_round_in_circles() -> None:
+    with pytest.raises(TransferFailed, match="too often"):
+        Destination.hops_left(Peer(PEER.address, "udp", 10))
+
+
 def test_headers_are_bounded_and_ours_stay_ours() -> None:
     given_ = {"X-Good": "1", "contact": "<sip:evil@10.0.0.9>", "i": "x", "X Bad": "1", "": "1"}
     many = {f"X-{n}": "1" for n in range(100)}

@@ -8,7 +8,7 @@ import wave
 import numpy as np
 import pytest
 
-from offhook.calls.hold_audio import MOST_BYTES, NotPlayable, pcm_of, play_instead
+from offhook.calls.hold_audio import MOST_BYTES, NotPlayable, pcm_of, play_instead, sounds_by
 from offhook.calls.tones import Waiting, hold, ringback
 from offhook.network.guard import AddressRefused
 
@@ -52,20 +52,22 @@ async def test_the_file_takes_the_place_of_the_tone() -> None:
         return wav()
 
     waiting = Waiting(hold())
-    await play_instead(waiting, URL, fetch, "call-1")
+    await play_instead(waiting, URL, sounds_by(fetch), "call-1")
 
     frames = [waiting.next_frame() for _ in range(51)]
     assert frames[0] == pcm_of(wav())[:320]
     assert frames[50] == frames[0]
 
 
-@pytest.mark.parametrize("error", [AddressRefused("files.test", "private"), OSError("gone"), TimeoutError()])
+@pytest.mark.parametrize(
+    "error", [AddressRefused("files.test", "private"), OSError("gone"), NotPlayable("mp3")]
+)
 async def test_a_file_that_cannot_be_had_leaves_the_tone(error: Exception) -> None:
-    async def fetch(url: str, limit: int) -> bytes:
+    async def sounds(url: str) -> bytes:
         raise error
 
     waiting = Waiting(hold())
-    await play_instead(waiting, URL, fetch, "call-1")
+    await play_instead(waiting, URL, sounds, "call-1")
 
     assert waiting.next_frame() == hold()[0]
 

@@ -156,6 +156,7 @@ async def test_what_the_destination_sees(tmp_path: Path) -> None:
     assert len(invite.headers.get_all("Via")) == 1
     assert "Bad Name" not in invite.headers
     assert invite.from_.uri.user == "caller1"
+    assert invite.headers.get_all("Max-Forwards") == ["60"]
 
 
 @virtual
@@ -485,6 +486,22 @@ def test_the_summary_goes_along_in_one_line(tmp_path: Path, verb: str) -> None:
         assert f"User: {QUESTION}" in prompt[-1]["content"]
 
     run_virtual(story())
+
+
+@virtual
+async def test_numbers_that_send_their_callers_to_each_other_stop(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        house.services.dialler.agent = house.agent
+        destination = sip(dial(), sipUri="sip:desk@10.0.0.2")
+        house.number["hooks"] = [
+            {"on": "call.ringing", "do": [{"type": "transfer", "destination": destination}]}
+        ]
+        call = await (await house.phone()).dial().connect()
+        assert await call.ended(300) == "BYE from the node"
+        await asyncio.sleep(60)
+        calls = len(house.ledger.rows)
+
+    assert calls == 7
 
 
 # -- policy -----------------------------------------------------------------------------------------

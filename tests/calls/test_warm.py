@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from offhook.calls.hold_audio import pcm_of
 from offhook.calls.tones import hold
 from offhook.conversation.member import Engines
 from offhook.language.base import ModelError, ToolCall
 from offhook.speech.base import EngineError
 from tests.calls.house import House, open_house, virtual
 from tests.calls.operator import Operator, open_operator
+from tests.calls.test_hold_audio import wav
 from tests.calls.test_transfer import APOLOGY, check, on_the_line, send_on, sip, transferred
 from tests.calls.test_whole_call import QUESTION, ended
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
@@ -324,3 +326,50 @@ async def test_a_transfer_assistant_that_cannot_be_made(tmp_path: Path) -> None:
 
     assert "transferAssistant is not valid" in house.report["call"]["endedMessage"]
     check(house, "call.in-progress.error-transfer-failed", "failed")
+
+
+@virtual
+async def test_both_hear_that_the_transfer_is_complete(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        object.__setattr__(house.services, "sounds", chime)
+        plan = {
+            "mode": "warm-transfer-experimental",
+            "message": "",
+            "transferCompleteAudioUrl": "http://files.test/chime.wav",
+        }
+        send_on(house, sip(plan))
+        await operator.connected()
+        heard = len(call.heard_at)
+        await operator.until(lambda: len(operator.heard_at) > 20, 10)
+        await asyncio.sleep(2)
+        chimed = len(operator.heard_at), len(call.heard_at) - heard
+        operator.hang_up()
+        await ended(house)
+
+    assert chimed == (pytest.approx(50, abs=2), pytest.approx(50, abs=2))
+
+
+async def chime(url: str) -> bytes:
+    return pcm_of(wav())
+
+
+@virtual
+async def test_the_caller_waits_with_the_owners_music(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        object.__setattr__(house.services, "sounds", chime)
+        plan = {
+            "mode": "warm-transfer-experimental",
+            "message": MESSAGE,
+            "holdAudioUrl": "http://files.test/a",
+        }
+        send_on(house, sip(plan))
+        await operator.connected()
+        await asyncio.sleep(0.3)
+        before = len(call.heard_at)
+        await asyncio.sleep(1.0)
+        heard = len(call.heard_at) - before
+        call.hang_up()
+        await ended(house)
+
+    assert heard > 45
+    check(house, "customer-ended-call-before-warm-transfer", "cancelled")

@@ -324,11 +324,12 @@ class Call:
         if self._transfer is not None or self._finisher is not None:
             return
         self.record.destination = destination
+        invitation = self._invitation
         self._transfer = Transfer(
             self._services,
             self.leg,
             self.record,
-            Peer(self._invitation.source, self._invitation.transport),
+            Peer(invitation.source, invitation.transport, invitation.request.max_forwards),
             destination,
             self.conversation,
             self._context,

@@ -34,6 +34,11 @@ FAILED: Final = "call.in-progress.error-transfer-failed"
 DIAL_SECONDS: Final = 60.0
 """`dialTimeout` and `timeout` when the plan has none."""
 
+MOST_HOPS: Final = 70
+HOPS_A_TRANSFER: Final = 10
+"""What a call from here takes off the caller's Max-Forwards. Numbers whose callers are sent on to each other
+would otherwise call for ever (RFC 7332); so it ends at the sixth leg."""
+
 BLIND: Final = ("blind-transfer", "blind-transfer-add-summary-to-sip-header")
 SUMMARY_HEADER: Final = "X-Transfer-Summary"
 MAX_HEADERS: Final = 32
@@ -64,10 +69,11 @@ class TransferFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where the caller's signalling comes from."""
+    """Where the caller's signalling comes from, and how many hops its INVITE had left (Max-Forwards)."""
 
     address: Address
     transport: TransportName = "udp"
+    hops: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,14 @@ class Destination:
     def dialled_when_refused(self) -> bool:
         """Whether to call the destination from here if the phone does not take the REFER."""
         return self.plan.sip_verb is None and self.plan.fallback_plan is None
+
+    @staticmethod
+    def hops_left(peer: Peer) -> int:
+        """Max-Forwards of a call to the destination. Raises TransferFailed when there have been too many."""
+        given = MOST_HOPS if peer.hops is None else min(peer.hops, MOST_HOPS)
+        if given <= HOPS_A_TRANSFER:
+            raise TransferFailed("the call has been transferred too often")
+        return given - HOPS_A_TRANSFER
 
     @property
     def extension(self) -> str | None:

@@ -1,4 +1,5 @@
-"""What a caller on hold listens to: a WAV file of the owner's (`holdAudioUrl`), else a quiet tone."""
+"""Sounds of the owner's: what a caller on hold listens to (`holdAudioUrl`; else a quiet tone), and what both
+hear when they are connected (`transferCompleteAudioUrl`). WAV is played, MP3 is not."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ from offhook.network.guard import AddressRefused
 from offhook.speech.base import SAMPLE_RATE
 
 Fetch = Callable[[str, int], Awaitable[bytes]]
-"""The body at a URL, of so many bytes at most. Raises AddressRefused, OSError, ValueError."""
+"""The body at a URL, of so many bytes at most. Raises AddressRefused, OSError."""
+
+Sounds = Callable[[str], Awaitable[bytes]]
+"""The audio at a URL, mono at 8 kHz. Raises AddressRefused, OSError, NotPlayable."""
 
 MOST_BYTES: Final = 4_000_000
 FETCH_SECONDS: Final = 10.0
@@ -28,15 +32,30 @@ class NotPlayable(ValueError):
     """Not a WAV file of 16-bit PCM."""
 
 
-async def play_instead(waiting: Waiting, url: str, fetch: Fetch, call_id: str) -> None:
-    """Let a caller who waits hear the file as soon as it is here. A file that cannot be had or played leaves
-    the tone; MP3 is not played."""
+def sounds_by(fetch: Fetch) -> Sounds:
+    """Sounds out of files: those are read in a thread, since a long one would hold up the clock."""
+
+    async def sound(url: str) -> bytes:
+        return await asyncio.to_thread(pcm_of, await fetch(url, MOST_BYTES))
+
+    return sound
+
+
+async def load(url: str, sounds: Sounds, call_id: str) -> list[bytes | None]:
+    """The sound's frames; none of one that cannot be had or played."""
     try:
         async with asyncio.timeout(FETCH_SECONDS):
-            body = await fetch(url, MOST_BYTES)
-        waiting.change(frames_of(await asyncio.to_thread(pcm_of, body)))
+            return frames_of(await sounds(url))
     except (AddressRefused, OSError, ValueError) as error:
-        _log.warning("call=%s holdAudioUrl cannot be played: %s", call_id, error)
+        _log.warning("call=%s an audio file cannot be played: %s", call_id, error)
+        return []
+
+
+async def play_instead(waiting: Waiting, url: str, sounds: Sounds, call_id: str) -> None:
+    """Let a caller who waits hear the file as soon as it is here; without one the tone stays."""
+    frames = await load(url, sounds, call_id)
+    if frames:
+        waiting.change(frames)
 
 
 def pcm_of(body: bytes) -> bytes:

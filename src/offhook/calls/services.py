@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from offhook.calls.api_request import Send
-from offhook.calls.hold_audio import Fetch
+from offhook.calls.hold_audio import Sounds
 from offhook.calls.leg import Media
 from offhook.calls.outgoing import Dialler
 from offhook.calls.recording import Writer
@@ -60,7 +60,7 @@ class Services:
     rng: random.Random
     dialler: Dialler = field(default_factory=Dialler)
     """Calls other parties; the composition root gives it the user agent."""
-    fetch: Fetch | None = None
-    """Gets an owner's audio file; None: there are none."""
+    sounds: Sounds | None = None
+    """Gets an owner's audio file; None: none is played."""
     send: Send | None = None
     """Makes an owner's API request; None: nothing is reached."""

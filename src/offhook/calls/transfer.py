@@ -153,6 +153,7 @@ class Transfer:
 
     async def _dial(self, destination: Destination, target: Target, headers: Headers) -> str:
         services, plan = self._services, destination.plan
+        headers = [*headers, ("Max-Forwards", str(destination.hops_left(self._peer)))]
         party = Party(services.dialler, services.media, target, self._record.id)
         self.audio = Waiting(ringback())
         try:

@@ -12,18 +12,20 @@ import numpy as np
 from offhook.calls.announcement import Announcement, FirstWords
 from offhook.calls.consultation import Consultation, ToolRunner
 from offhook.calls.destination import DIAL_SECONDS, Destination, TransferFailed
-from offhook.calls.hold_audio import play_instead
+from offhook.calls.hold_audio import load, play_instead
 from offhook.calls.outgoing import Party
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.services import Services
 from offhook.calls.summary import summary_of
 from offhook.calls.tones import Audio, Waiting, hold
 from offhook.conversation.session import Conversation
-from offhook.speech.base import Voice
+from offhook.speech.base import FRAME_SECONDS, Voice
 from offhook.speech.remote import CallContext
 
 EXPERIMENTAL: Final = "warm-transfer-experimental"
 TWIML: Final = "warm-transfer-twiml"
+MOST_FRAMES: Final = 250
+"""Of a transferCompleteAudioUrl: five seconds, since both wait for its end."""
 
 
 class Overheard:
@@ -73,19 +75,14 @@ class Warm:
     async def run(self, entry: Document) -> None:
         """Speak with the party; `entry` (of `artifact.transfers`) gets what was said. Raises TransferFailed
         when the caller is not to be joined."""
-        mode, plan = self._destination.plan.mode, self._destination.plan
         fetching = self._fetch_hold_audio()
         try:
-            if mode == EXPERIMENTAL and plan.transfer_assistant:
-                await self._consult(entry)
-                return
-            if "wait-for-operator" in mode:
-                await self._until_spoken_to(plan.timeout or DIAL_SECONDS)
-            await self._announce(await self._text(), entry)
+            await self._speak(entry)
         finally:
             if fetching is not None:
                 fetching.cancel()
                 await asyncio.gather(fetching, return_exceptions=True)
+        await self._sound_complete()
 
     def recorded(self, said: bytes) -> bytes:
         """Instead of the tone that the caller hears: what the party and the assistant say to each other."""
@@ -95,11 +92,31 @@ class Warm:
         mixed = np.frombuffer(overheard.heard, "<i2").astype(np.int32) + np.frombuffer(overheard.said, "<i2")
         return bytes(np.clip(mixed, -32768, 32767).astype("<i2").tobytes())
 
+    async def _speak(self, entry: Document) -> None:
+        mode, plan = self._destination.plan.mode, self._destination.plan
+        if mode == EXPERIMENTAL and plan.transfer_assistant:
+            await self._consult(entry)
+            return
+        if "wait-for-operator" in mode:
+            await self._until_spoken_to(plan.timeout or DIAL_SECONDS)
+        await self._announce(await self._text(), entry)
+
+    async def _sound_complete(self) -> None:
+        """Both hear the owner's sound before they hear each other."""
+        url, sounds = self._destination.plan.transfer_complete_audio_url, self._services.sounds
+        if not url or sounds is None or self._destination.plan.mode != EXPERIMENTAL:
+            return
+        frames = (await load(url, sounds, self._record.id))[:MOST_FRAMES]
+        if frames:
+            self.waiting.change(frames)
+            self._put_on(Waiting(frames))
+            await asyncio.sleep(len(frames) * FRAME_SECONDS)
+
     def _fetch_hold_audio(self) -> asyncio.Task[None] | None:
-        url, fetch = self._destination.plan.hold_audio_url, self._services.fetch
-        if not url or fetch is None or self._destination.plan.mode != EXPERIMENTAL:
+        url, sounds = self._destination.plan.hold_audio_url, self._services.sounds
+        if not url or sounds is None or self._destination.plan.mode != EXPERIMENTAL:
             return None
-        return asyncio.create_task(play_instead(self.waiting, url, fetch, self._record.id))
+        return asyncio.create_task(play_instead(self.waiting, url, sounds, self._record.id))
 
     def _put_on(self, audio: Audio) -> None:
         self._overheard = Overheard(audio)

@@ -143,18 +143,20 @@ def builder(
     headers: tuple[tuple[str, str], ...],
     body: bytes,
 ) -> Build:
-    """Makes a request outside a dialog (§8.1.1), each time with the next sequence number."""
+    """Makes a request outside a dialog (§8.1.1), each time with the next sequence number. `headers` may
+    bring a Max-Forwards of their own."""
     call_id = f"{core.rng.getrandbits(128):032x}"
     caller = str(from_.with_tag(core.new_tag()))
     target = plain(uri)
     called = str(to or NameAddr(None, target))
+    hops = () if any(name == "Max-Forwards" for name, _ in headers) else (("Max-Forwards", "70"),)
     sequence = 0
 
     def build(authorization: tuple[tuple[str, str], ...]) -> Request:
         nonlocal sequence
         sequence += 1
         items = [
-            ("Max-Forwards", "70"),
+            *hops,
             ("From", caller),
             ("To", called),
             ("Call-ID", call_id),
