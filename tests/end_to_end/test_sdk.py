@@ -18,6 +18,10 @@ from .sink import WebhookSink
 from .sound import read, says
 
 
+# The SDK builds its models when they are first touched: half a minute of work on a busy core.
+pytestmark = pytest.mark.timeout(300)
+
+
 def test_numbers_and_assistants_from_their_making_to_their_end(service: Node) -> None:
     api = service.api
     uri = f"sip:sdk-life@{LOOPBACK}:{service.sip_port}"
