@@ -1,6 +1,7 @@
-"""Interruption: from the decision that the caller interrupts to the assistant's last packet with sound.
+"""Interruption: from the decision that the caller interrupts to the last packet with sound of the assistant
+(0: no such packet came after it).
 
-0 is: nothing was sent after the decision. The decision's time is the `timestamp` of the `user-interrupted` server message (to the millisecond), the
+The decision's time is the `timestamp` of the `user-interrupted` server message (to the millisecond), the
 packet's the kernel's; both are the same machine's clock. Also told: from the caller's first packet."""
 
 from __future__ import annotations

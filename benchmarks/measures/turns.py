@@ -48,7 +48,7 @@ def _load(on: Stage, load: int, seconds: float) -> list[Figure]:
             seen,
             "ms",
             cause=f"on the wire; whole wait p50 {1000 * percentile(wire, 0.5):.0f} ms,"
-            f" p95 {1000 * percentile(wire, 0.95):.0f} ms; with the jitter buffer and voice activity's idea of a word's end",
+            f" p95 {1000 * percentile(wire, 0.95):.0f} ms; with jitter buffer and voice activity",
         ),
     ]
 
