@@ -22,8 +22,8 @@ from offhook.api.links import RecordingLinks, signing_key
 from offhook.api.services import Services as ApiServices
 from offhook.bootstrap import FirstStart, first_start
 from offhook.calls.admission import Admission
-from offhook.calls.known import KnownDirectory
 from offhook.calls.hold_audio import sounds_by
+from offhook.calls.known import KnownDirectory
 from offhook.calls.leg import Media
 from offhook.calls.outgoing import Dialler
 from offhook.calls.recording import WriterThread
@@ -196,7 +196,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
 
 
 def _build_before_the_first_call() -> None:
-    """Validators, patterns and templates are built when they are first used, an assistant's for half a second:
+    """Validators, patterns and templates are built at their first use, an assistant's for half a second:
     no caller should wait for that, nor those who are already talking."""
     profile_of(AssistantOverrides.model_validate({"name": "nobody"}))
     render("{{ now }}", {}, 0.0)
