@@ -12,13 +12,14 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from offhook.schema.assistant import AssistantOverrides, StoredAssistant
 from offhook.schema.call import Call
 from offhook.schema.control import ControlMessage
+from offhook.schema.destination import TransferDestinationNumber, TransferDestinationSip, TransferMode
 from offhook.schema.error_path import plain, tagged, whole
 from offhook.schema.hook import Hook
 from offhook.schema.message_type import ALWAYS_SENT, SERVER_MESSAGE_TYPES
@@ -68,6 +69,8 @@ TITLES = {
     "model": "Models, by provider",
     "voice": "Voices, by provider",
     "tool": "Tools, by type",
+    "destination": "Destinations of a transfer: number and SIP",
+    "transfer-mode": "Transfers, by `transferPlan.mode`",
     "hook": "Hooks of an assistant, by event",
     "call": "Calls",
     "org": "Organisation",
@@ -118,6 +121,8 @@ def expected() -> dict[str, list[str]]:
         "model": list(tagged(AnyModel)[1]),
         "voice": list(tagged(AnyVoice)[1]),
         "tool": list(tagged(Tool)[1]),
+        "destination": paths(TransferDestinationNumber, TransferDestinationSip),
+        "transfer-mode": list(get_args(TransferMode)),
         "hook": list(tagged(Hook)[1]),
         "call": paths(Call),
         "org": paths(Org),
@@ -157,7 +162,13 @@ def page() -> str:
 
 
 def _heading(section: str) -> str:
-    named = {"endpoints": "endpoint", "tool": "type", "hook": "on", "server-message": "type: property"}
+    named = {
+        "endpoints": "endpoint",
+        "tool": "type",
+        "transfer-mode": "mode",
+        "hook": "on",
+        "server-message": "type: property",
+    }
     return named.get(section, "provider" if section in ("transcriber", "model", "voice") else "property")
 
 
