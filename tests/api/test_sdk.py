@@ -205,17 +205,18 @@ def test_a_recording_is_downloaded_through_the_sdks_own_redirect(sdk: Vapi, serv
             record = await tx.calls.begin(served.house.org_id, {"status": "ended"}, status="ended")
         return record.id
 
-    call_id = inside(served, store())
+    call_id, unrecorded = inside(served, store()), inside(served, store())
     folder = served.house.services.recordings
     folder.mkdir(parents=True)
-    (folder / f"{call_id}-mono.wav").write_bytes(b"RIFF mono")
+    for kind in ("mono", "stereo"):
+        (folder / f"{call_id}-{kind}.wav").write_bytes(f"RIFF {kind}".encode())
 
     sdk.calls.call_artifact_controller_mono_recording_download(call_id)
     url = served.house.services.links.lasting(call_id)["mono"]
 
     assert httpx2.get(url).content == b"RIFF mono"
     with pytest.raises(ApiError) as missing:
-        sdk.calls.call_artifact_controller_stereo_recording_download(call_id)
+        sdk.calls.call_artifact_controller_stereo_recording_download(unrecorded)
     assert missing.value.status_code == 404
 
 
