@@ -17,7 +17,6 @@ from .peers import LOOPBACK
 from .sink import WebhookSink
 from .sound import read, says
 
-
 # The SDK builds its models when they are first touched: half a minute of work on a busy core.
 pytestmark = pytest.mark.timeout(300)
 
