@@ -81,6 +81,26 @@ async def test_caller_and_operator_hear_each_other(transport: str, service: Node
     assert "opening hours" in words(stereo.track(1)[-16000 * 4 :])
 
 
+async def test_the_operator_is_told_who_is_waiting(service: Node, tmp_path: Path) -> None:
+    answering, uri = operator("operator", tmp_path)
+    plan = {
+        "mode": "warm-transfer-say-message",
+        "message": "A caller has a question about the opening hours.",
+    }
+    number = await asyncio.to_thread(sent_on, service, uri, plan, message="", sipHeaders={"X-Ticket": "12"})
+    caller = await place(number, says=clip("price") + quiet(0.2), after=7.0)
+    await asyncio.to_thread(answering.passes)
+    call = await asyncio.to_thread(number.call)
+
+    stereo = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=10).content)
+    assert "question about the opening hours" in words(stereo.track(1)[16000:])
+    assert "opening hours" not in words(bytes(caller.heard)[16000 * 4 :])
+    assert loud_seconds(bytes(caller.heard)[-16000 * 4 :]) > 0.5
+    (entry,) = call["artifact"]["transfers"]
+    assert entry["status"] == "completed"
+    assert entry["transcript"] == f"AI: {plan['message']}\n"
+
+
 async def test_an_operator_who_hangs_up_ends_the_call(service: Node, tmp_path: Path) -> None:
     answering, uri = operator("operator_hangs_up", tmp_path)
     number = await asyncio.to_thread(sent_on, service, uri, DIAL, message="")
