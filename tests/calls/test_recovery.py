@@ -197,3 +197,31 @@ async def test_nobody_to_tell(restarted: Restarted) -> None:
     assert await restarted.end() == 1
     assert await restarted.said(call_id) == []
     assert (await restarted.row(call_id))["status"] == "ended"
+
+
+async def test_a_call_cut_off_while_it_rang_is_reported_to_the_assistant_that_its_number_names(
+    restarted: Restarted,
+) -> None:
+    """Who answers is written down with the answer; until then only the number knows."""
+    async with restarted.database.transaction() as tx:
+        assistant = await tx.assistants.create(
+            restarted.org_id, {"name": "Desk", "server": {"url": "http://assistant.test"}}
+        )
+        squad = await tx.squads.create(restarted.org_id, {"members": [{"assistantId": assistant.id}]})
+        numbers = [
+            await tx.phone_numbers.create(
+                restarted.org_id, {"provider": "vapi", "sipUri": f"sip:{name}@offhook.test", name: bound}
+            )
+            for name, bound in (("assistantId", assistant.id), ("squadId", squad.id))
+        ]
+
+    ringing = {"status": "ringing", "startedAt": None, "messages": []}
+    calls = [await restarted.left(phoneNumberId=number.id, **ringing) for number in numbers]
+    await restarted.end()
+
+    for call_id in calls:
+        assert [(kind, receiver["url"]) for kind, _, receiver in await restarted.said(call_id)] == [
+            ("status-update", "http://assistant.test"),
+            ("end-of-call-report", "http://assistant.test"),
+        ]
+        assert (await restarted.row(call_id))["assistantId"] == assistant.id

@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from offhook.calls import messages
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.recording import stereo_path
+from offhook.calls.routing import Assistant, Directory, who_answers
+from offhook.calls.stored import StoredDirectory
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides, merge
 from offhook.schema.server_message import wanted
@@ -63,11 +65,16 @@ async def end_orphans(
     """End every call of `node` that is not ended; returns how many. To be run before the node takes calls."""
     async with database.reading() as tx:
         orphans = await tx.calls.unfinished(node)
+    directory = StoredDirectory(database)
     for row in orphans:
-        async with database.transaction() as tx:
+        async with database.reading() as tx:
             record = await _restore(tx, row)
-            if stereo_path(recordings, record.id).exists():
-                record.recording_urls = recording_urls(record.id)
+        if record.assistant is None and record.started_at is None:
+            await _find_who_would_have_answered(record, directory)
+        record.kept = effective.artifact_plan(_settings(record.assistant))
+        if stereo_path(recordings, record.id).exists():
+            record.recording_urls = recording_urls(record.id)
+        async with database.transaction() as tx:
             await _end(tx, outbox, record, now())
         _log.warning("call=%s had been cut off by the end of the process: ended and reported", row.id)
     return len(orphans)
@@ -93,7 +100,6 @@ async def _restore(tx: Transaction, row: Record) -> CallRecord:
         saved = await tx.assistants.get(row.org_id, record.assistant_id)
         assistant = None if saved is None else saved.document
     record.assistant = None if assistant is None else merge(assistant, record.overrides)
-    record.kept = effective.artifact_plan(_settings(record.assistant))
     record.squad, record.squad_id = kept.get("squad"), kept.get("squadId")
     record.destination = kept.get("destination")
     record.started_at = _epoch(kept.get("startedAt"))
@@ -103,6 +109,18 @@ async def _restore(tx: Transaction, row: Record) -> CallRecord:
     record.ended_message = "the process that held the call ended without warning"
     record.ended_at = row.updated_at.timestamp()
     return record
+
+
+async def _find_who_would_have_answered(record: CallRecord, directory: Directory) -> None:
+    """For a call that was cut off while it rang. Its row names no assistant yet, but its number may: that
+    one's server is owed the report."""
+    variables = record.overrides.get("variableValues") or {}
+    caller = record.customer.get("number")
+    outcome = await who_answers(record.number, caller, variables, directory, None)
+    if isinstance(outcome.action, Assistant):
+        record.assistant = outcome.action.document
+        record.assistant_id = outcome.action.assistant_id
+        record.squad, record.squad_id = outcome.action.squad, outcome.action.squad_id
 
 
 async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) -> None:
