@@ -26,6 +26,7 @@ class Taken:
     headers: Mapping[str, str]
     message: Mapping[str, Any]
     at: float
+    accepted: bool = True
 
     @property
     def type(self) -> str:
@@ -34,12 +35,15 @@ class Taken:
 
 @dataclass(slots=True)
 class Receiver:
-    """`acts`: path to what an assistant-request gets there. `gone`: path to when the asker hung up."""
+    """`acts`: path to what an assistant-request gets there. `gone`: path to when the asker hung up.
+    `refuses`:
+    whether a message that wants no answer gets a 503 all the same."""
 
     acts: dict[str, Act] = field(default_factory=dict)
     taken: list[Taken] = field(default_factory=list)
     gone: dict[str, float] = field(default_factory=dict)
     port: int = 0
+    refuses: Callable[[], bool] = lambda: False
 
     def url(self, path: str, scheme: str = "http") -> str:
         return f"{scheme}://{LOOPBACK}:{self.port}/{path}"
@@ -70,12 +74,14 @@ class Receiver:
         body = await reader.readexactly(int(headers["content-length"]))
         path = first.split(" ")[1]
         now = asyncio.get_running_loop().time
-        taken = Taken(path, headers, json.loads(body)["message"], now())
+        message = json.loads(body)["message"]
+        act = self.acts.get(path[1:]) if message["type"] == "assistant-request" else None
+        accepted = act is not None or not self.refuses()
+        taken = Taken(path, headers, message, now(), accepted)
         self.taken.append(taken)
-        act = self.acts.get(path[1:]) if taken.type == "assistant-request" else None
         if act is None:
-            await says({})(writer)
-            return True
+            await says({}, "200 OK" if accepted else "503 Busy")(writer)
+            return False
         acting = asyncio.ensure_future(act(writer))
         hanging_up = asyncio.ensure_future(reader.read(1))
         await asyncio.wait([acting, hanging_up], return_when=asyncio.FIRST_COMPLETED)
@@ -88,8 +94,10 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
-    receiver = Receiver()
+async def receiving(
+    tls: ssl.SSLContext | None = None, refuses: Callable[[], bool] = lambda: False
+) -> AsyncIterator[Receiver]:
+    receiver = Receiver(refuses=refuses)
     server = await asyncio.start_server(receiver.serve, LOOPBACK, 0, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     try:

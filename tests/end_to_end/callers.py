@@ -26,9 +26,11 @@ SIPFRAG = "message/sipfrag;version=2.0"
 
 @dataclass(slots=True)
 class Told:
-    """What a caller saw and heard. `ringing` and `talking` are in seconds."""
+    """What a caller saw and heard. `ringing` and `talking` are in seconds, `answered_at` of the loop."""
 
+    call_id: str = ""
     refused: int | None = None
+    answered_at: float | None = None
     progress: list[int] = field(default_factory=list)
     heard: bytes = b""
     refers: list[Request] = field(default_factory=list)
@@ -66,6 +68,11 @@ class Caller(PhoneCall):
         self._outcome = outcome
         self._notifying: asyncio.Task[None] | None = None
         self.refers: list[Request] = []
+
+    @property
+    def call_id(self) -> str:
+        """The SIP Call-ID of its INVITE."""
+        return "" if self._outgoing is None else self._outgoing.call_id
 
     def leg_requested(self, request: Request) -> Answer | None:
         if request.method != "REFER":
@@ -105,12 +112,13 @@ async def call(
     outcome: bytes = b"SIP/2.0 200 OK\r\n",
     hang_up_after: float | None = None,
     cancel_after: float | None = None,
+    told: Told | None = None,
 ) -> Told:
     """Dial and stay until the service hangs up, or hang up so many seconds after the answer (cancel, after
-    the INVITE)."""
+    the INVITE). A `told` of one's own is filled even if this is cancelled."""
     own = NameAddr(name, Uri("sip", user=user, host=LOOPBACK))
     line = replace(line, uri=Uri.parse(uri), own=own)
-    told, loop = Told(), asyncio.get_running_loop()
+    told, loop = told or Told(), asyncio.get_running_loop()
     phone = Caller(line, takes, outcome)
     phone.on_progress = lambda status, reason: told.progress.append(status)
     began = answered = loop.time()
@@ -119,6 +127,7 @@ async def call(
     try:
         async with asyncio.timeout(CALL_SECONDS):
             await phone.dial(line, headers=headers, login=login)
+        told.call_id, told.answered_at = phone.call_id, loop.time()
         answered = loop.time()
         async with asyncio.timeout(CALL_SECONDS if hang_up_after is None else hang_up_after):
             await phone.ended.wait()
@@ -129,5 +138,5 @@ async def call(
     finally:
         told.ringing, told.talking = answered - began, loop.time() - answered
         await phone.hang_up()
-    told.end, told.heard, told.refers = phone.end_reason, bytes(phone.heard), phone.refers
+        told.end, told.heard, told.refers = phone.end_reason, bytes(phone.heard), phone.refers
     return told
