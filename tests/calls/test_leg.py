@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from offhook.calls.recording import InlineWriter, Recorder
 from tests.calls.house import open_house, virtual
 from tests.calls.phone import PhoneCall, media_of
 from tests.calls.test_whole_call import ANSWER, QUESTION, ended
@@ -149,6 +150,11 @@ async def test_our_address_is_chosen_for_the_peer(tmp_path: Path) -> None:
         assert media_of(call.answer.body).port in range(20000, 21000, 2)
 
 
+class BrokenRecorder(Recorder):
+    def exchanged(self, heard: bytes, said: bytes) -> None:
+        raise RuntimeError("scripted")
+
+
 @virtual
 async def test_audio_that_fails_ends_the_call_and_no_other(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
@@ -156,11 +162,7 @@ async def test_audio_that_fails_ends_the_call_and_no_other(tmp_path: Path) -> No
         call = await phone.dial().connect()
         other = await phone.dial().connect()
         placed = next(one for one in house.calls._active.values() if one.record.sip_call_id == call.call_id)
-
-        def broken(heard: bytes, said: bytes) -> None:
-            raise RuntimeError("scripted")
-
-        placed.exchanged = broken  # type: ignore[method-assign]
+        placed._sound.recorder = BrokenRecorder(tmp_path, "broken", InlineWriter())
         assert await call.ended() == "BYE from the node"
         await asyncio.sleep(1)
         assert other.is_up

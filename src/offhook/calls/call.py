@@ -18,6 +18,7 @@ from offhook.calls.record import CallRecord
 from offhook.calls.recording import Recorder
 from offhook.calls.reporter import Reporter
 from offhook.calls.services import Services
+from offhook.calls.sound import Sound
 from offhook.calls.state import CallEvent, CallState
 from offhook.calls.transfer import Transfer, TransferFailed
 from offhook.calls.variables import built_in_variables
@@ -25,12 +26,8 @@ from offhook.conversation.events import (
     EngineFailed,
     Event,
     HandedOver,
-    ModelUsed,
     Named,
     ToolOutcome,
-    TurnMeasured,
-    UserInterrupted,
-    VoiceUsed,
 )
 from offhook.conversation.member import ended_reason
 from offhook.conversation.session import Conversation
@@ -80,19 +77,21 @@ class Call:
         self._state = CallState()
         self._task: asyncio.Task[None] | None = None
         self._finisher: asyncio.Task[None] | None = None
-        self._transfer: Transfer | None = None
         self._returned: Transfer | None = None
         self._on_connected: Callable[[], None] | None = None
-        self._recorder: Recorder | None = None
-        self._activity = services.activity.open(self._heard_activity)
+        self._sound = Sound(services.activity)
         self._owner = Owner(services, record, org)
         self.record = record
         self.reporter = Reporter(record, services.ledger, services.now)
-        self.conversation: Conversation | None = None
-        source = invitation.source.host
-        self.leg = Leg(services.media, self, self, self, peer=source, call_id=record.id)
+        sound, source = self._sound, invitation.source.host
+        self.leg = Leg(services.media, self, sound, sound, peer=source, call_id=record.id)
         self.finished = asyncio.Event()
         invitation.on_cancelled = self._cancelled
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """None until somebody is there to speak."""
+        return self._sound.conversation
 
     # -- the way up -----------------------------------------------------------------------------
 
@@ -194,9 +193,9 @@ class Call:
             await conversation.close()
             raise
         record.transcript = conversation.transcript
-        self.conversation = conversation
+        self._sound.conversation = conversation
         if effective.artifact_plan(assistant).recording:
-            self._recorder = Recorder(services.recordings, record.id, services.writer)
+            self._sound.recorder = Recorder(services.recordings, record.id, services.writer)
         return conversation
 
     async def _listen(self, assistant: AssistantOverrides) -> None:
@@ -218,46 +217,16 @@ class Call:
     def leg_ended(self, end: LegEnd, detail: str) -> None:
         _log.info("call=%s the caller's leg ended: %s (%s)", self.record.id, end, detail)
         reason = LEG_REASONS[end]
-        if self._transfer is not None and end == "hung-up":
-            reason = self._transfer.reason_when_caller_leaves()
+        if self._sound.transfer is not None and end == "hung-up":
+            reason = self._sound.transfer.reason_when_caller_leaves()
         elif self._returned is not None and end == "hung-up":
             reason = self._returned.reason_when_caller_leaves_later or reason
         self.end(reason)
 
     def leg_requested(self, request: Request) -> Answer | None:
-        if request.method == "NOTIFY" and self._transfer is not None:
-            return self._transfer.notified(request)
+        if request.method == "NOTIFY" and self._sound.transfer is not None:
+            return self._sound.transfer.notified(request)
         return None
-
-    # -- audio, on the 20 ms tick ---------------------------------------------------------------
-
-    def next_frame(self) -> bytes | None:
-        transfer, conversation = self._transfer, self.conversation
-        if transfer is not None and transfer.audio is not None:
-            return transfer.audio.next_frame()
-        return None if conversation is None else conversation.next_frame()
-
-    def exchanged(self, heard: bytes, said: bytes) -> None:
-        transfer, conversation = self._transfer, self.conversation
-        if transfer is not None and transfer.audio is not None:
-            transfer.audio.exchanged(heard, said)
-            said = transfer.recorded(said)
-        elif conversation is not None:
-            self._activity.push(heard)
-            conversation.hear(heard, said)
-        if self._recorder is not None:
-            self._recorder.exchanged(heard, said)
-
-    def digit(self, digit: str, milliseconds: int) -> None:
-        transfer = self._transfer
-        if transfer is not None and transfer.audio is not None:
-            transfer.audio.digit(digit, milliseconds)
-        elif self.conversation is not None:
-            self.conversation.keypad(digit)
-
-    def _heard_activity(self, probability: float) -> None:
-        if self.conversation is not None:
-            self.conversation.voice_activity(probability)
 
     # -- what the conversation tells and asks ---------------------------------------------------
 
@@ -273,24 +242,11 @@ class Call:
         }
 
     def _told(self, event: Event) -> None:
-        record = self.record
-        match event:
-            case TurnMeasured():
-                record.turns.append(event)
-            case UserInterrupted():
-                record.user_interruptions += 1
-            case ModelUsed(prompt, completion):
-                record.prompt_tokens += prompt
-                record.completion_tokens += completion
-            case VoiceUsed(characters):
-                record.voice_characters += characters
-            case EngineFailed(_, detail):
-                record.ended_message = detail
-                _log.error("call=%s %s", record.id, detail)
-            case HandedOver():
-                self._handed_over(event)
-            case _:
-                pass
+        self.record.note(event)
+        if isinstance(event, EngineFailed):
+            _log.error("call=%s %s", self.record.id, event.detail)
+        elif isinstance(event, HandedOver):
+            self._handed_over(event)
         self.reporter.told(event)
 
     def _handed_over(self, event: HandedOver) -> None:
@@ -321,11 +277,11 @@ class Call:
         return await self._owner.assistant_for(destination)
 
     def transfer(self, destination: Mapping[str, Any]) -> None:
-        if self._transfer is not None or self._finisher is not None:
+        if self._sound.transfer is not None or self._finisher is not None:
             return
         self.record.destination = destination
         invitation = self._invitation
-        self._transfer = Transfer(
+        self._sound.transfer = transfer = Transfer(
             self._services,
             self.leg,
             self.record,
@@ -338,7 +294,7 @@ class Call:
         self.reporter.transferring(destination)
         if self._state.allows("forwarded"):
             self._move("forwarded")
-        self._task = asyncio.create_task(self._forward(self._transfer), name=f"transfer {self.record.id}")
+        self._task = asyncio.create_task(self._forward(transfer), name=f"transfer {self.record.id}")
 
     async def _forward(self, transfer: Transfer) -> None:
         try:
@@ -346,12 +302,12 @@ class Call:
         except TransferFailed as failed:
             _log.warning("call=%s transfer failed: %s", self.record.id, failed)
             self.record.ended_message = str(failed)
-            self._transfer, self._returned = None, transfer
+            self._sound.transfer, self._returned = None, transfer
             self._after_failed_transfer(transfer, self.record.ended_reason or failed.ended_reason)
         except Exception as error:
             _log.exception("call=%s transfer broke", self.record.id)
             self.record.ended_message = repr(error)
-            self._transfer, self._returned = None, transfer
+            self._sound.transfer, self._returned = None, transfer
             self._after_failed_transfer(transfer, FAILED)
         else:
             self.end(reason)
@@ -397,14 +353,14 @@ class Call:
         self._invitation.reject(480)
         self.leg.hang_up()
         await self.leg.close()
-        self._activity.close()
+        self._sound.close()
         if task is not None:
             await self._within_limit("set-up", asyncio.wait([task]))
         conversation = self.conversation
         if conversation is not None:
             await self._within_limit("conversation", conversation.close())
-        if self._recorder is not None:
-            await self._within_limit("recording", self._close_recording(self._recorder))
+        if self._sound.recorder is not None:
+            await self._within_limit("recording", self._close_recording(self._sound.recorder))
         self._move("ended")
         await self.reporter.settled()
         _log.info("call=%s ended: %s after %.1f s", record.id, record.ended_reason, record.duration)
@@ -422,10 +378,12 @@ class Call:
     async def _close_recording(self, recorder: Recorder) -> None:
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
-        if recorder.frames:
-            self.record.recording_urls = self._services.recording_urls(self.record.id)
         recorder.close(lambda: _settle_from_thread(loop, written))
-        await written
+        try:
+            await written
+        finally:
+            if recorder.begun:
+                self.record.recording_urls = self._services.recording_urls(self.record.id)
 
 
 def _in_order(*steps: Callable[[], None]) -> Callable[[], None]:

@@ -10,7 +10,14 @@ from typing import Any, Final, Protocol
 from offhook.calls.routing import Assistant
 from offhook.calls.secrets import without_secrets
 from offhook.calls.state import CallStatus
-from offhook.conversation.events import TurnMeasured
+from offhook.conversation.events import (
+    EngineFailed,
+    Event,
+    ModelUsed,
+    TurnMeasured,
+    UserInterrupted,
+    VoiceUsed,
+)
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.base import timestamp
@@ -91,6 +98,23 @@ class CallRecord:
     def taken_over_by(self, assistant: Mapping[str, Any], assistant_id: str | None) -> None:
         """Another assistant goes on. The call still is the one that `assistant_id` or `squad_id` answered."""
         self.assistant, self.speaking_id = assistant, assistant_id
+
+    def note(self, event: Event) -> None:
+        """Keep what an event of the conversation adds up to."""
+        match event:
+            case TurnMeasured():
+                self.turns.append(event)
+            case UserInterrupted():
+                self.user_interruptions += 1
+            case ModelUsed(prompt, completion):
+                self.prompt_tokens += prompt
+                self.completion_tokens += completion
+            case VoiceUsed(characters):
+                self.voice_characters += characters
+            case EngineFailed(_, detail):
+                self.ended_message = detail
+            case _:
+                pass
 
     @property
     def duration(self) -> float:

@@ -216,6 +216,11 @@ class Recorder:
         self.failed = False
         self.frames = 0
 
+    @property
+    def begun(self) -> bool:
+        """Whether there are files."""
+        return self._files is not None
+
     def exchanged(self, heard: bytes, said: bytes) -> None:
         """One frame of each side, 320 bytes each."""
         if self._closed or self.failed:
