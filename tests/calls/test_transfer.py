@@ -341,7 +341,34 @@ async def test_the_node_ends_the_call_while_the_destination_rings(tmp_path: Path
         assert await call.ended() == "BYE from the node"
         await operator.until(lambda: operator.cancelled, 5)
 
-    assert house.report["endedReason"] == "manually-canceled"
+    check(house, "manually-canceled", "cancelled")
+
+
+@virtual
+async def test_a_caller_whose_line_dies_while_joined(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        send_on(house, sip(dial()))
+        await operator.connected()
+        call.muted = True
+        assert await operator.ended(40) == "hung-up"
+        await ended(house)
+
+    check(house, "call.in-progress.error-assistant-did-not-receive-customer-audio", "completed")
+
+
+@virtual
+async def test_an_operator_whose_line_dies_while_joined(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        send_on(house, sip(dial()))
+        await operator.connected()
+        assert operator.leg is not None
+        assert operator.leg.stream is not None
+        operator.clock.remove(operator.leg.stream)
+        assert await call.ended(40) == "BYE from the node"
+        await operator.ended()
+        await ended(house)
+
+    check(house, "assistant-forwarded-call", "completed")
 
 
 # -- REFER ------------------------------------------------------------------------------------------

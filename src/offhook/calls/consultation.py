@@ -27,8 +27,10 @@ CANCEL: Final = "transferCancel"
 MOST_SECONDS: Final = 120
 SILENCE_SECONDS: Final = 30
 
-CANCELLED: Final = TransferFailed(
-    "the transfer was called off", "cancelled", "call.in-progress.error-warm-transfer-assistant-cancelled"
+_CANCELLED: Final = (
+    "the transfer was called off",
+    "cancelled",
+    "call.in-progress.error-warm-transfer-assistant-cancelled",
 )
 _ENDINGS: Final[Mapping[str, tuple[str, str, str]]] = {
     "exceeded-max-duration": (
@@ -156,7 +158,7 @@ class Consultation:
             self._decide(None)
             return ToolOutcome(result="The caller is being connected.")
         if call.name == CANCEL:
-            self._decide(CANCELLED)
+            self._decide(TransferFailed(*_CANCELLED))
             return ToolOutcome(result="The transfer is called off.")
         return await self._tools.run_tool(tool, call)
 
@@ -170,7 +172,7 @@ class Consultation:
 
     def transfer(self, destination: Mapping[str, Any]) -> None:
         _log.warning("call=%s a transferAssistant cannot transfer", self._record.id)
-        self._decide(CANCELLED)
+        self._decide(TransferFailed(*_CANCELLED))
 
     async def assistant_for(self, destination: Mapping[str, Any]) -> AssistantOverrides | None:
         return None
@@ -181,7 +183,7 @@ class Consultation:
         if ending is not None:
             self._decide(TransferFailed(*ending))
         elif ended_reason.startswith("assistant-"):
-            self._decide(CANCELLED)
+            self._decide(TransferFailed(*_CANCELLED))
         else:
             self._decide(TransferFailed(f"the transferAssistant failed: {ended_reason}"))
 

@@ -99,8 +99,16 @@ class Transfer:
             self._entry["status"] = failed.status
             self._entry["failureReason"] = str(failed)
             raise
+        except asyncio.CancelledError:
+            self._entry["status"] = "completed" if self._went else "cancelled"
+            raise
         self._entry["status"] = "completed"
         return reason
+
+    @property
+    def _went(self) -> bool:
+        """Whether the caller is with the destination, or on the way there."""
+        return self._joined or (self._refer is not None and self._refer.accepted)
 
     @property
     def _forwarded(self) -> str:
@@ -226,10 +234,8 @@ class Transfer:
 
     def reason_when_caller_leaves(self) -> str:
         """A caller who says BYE after taking the REFER went where it was sent."""
-        if self._joined or (self._refer is not None and self._refer.accepted):
-            self._entry["status"] = "completed"
+        if self._went:
             return self._forwarded
-        self._entry["status"] = "cancelled"
         if self._is_warm:
             return "customer-ended-call-before-warm-transfer"
         return "customer-ended-call-during-transfer"
