@@ -263,7 +263,11 @@ async def test_the_call_goes_on_when_the_plan_says_so(tmp_path: Path) -> None:
         await call.hears_the_end()
         call.hang_up()
         await ended(house)
+        (engines,) = house.engines[call.call_id]
+        shown = engines.model.requests[-1]  # type: ignore[attr-defined]
 
+    told = {"role": "system", "content": "The transfer failed (busy): the caller is back with you."}
+    assert told in shown
     assert house.report["transcript"].splitlines() == [
         f"AI: {FIRST}",
         "AI: Nobody is there, Caller.",

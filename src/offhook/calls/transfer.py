@@ -98,6 +98,7 @@ class Transfer:
         except TransferFailed as failed:
             self._entry["status"] = failed.status
             self._entry["failureReason"] = str(failed)
+            self._tell_assistant(failed)
             raise
         except asyncio.CancelledError:
             self._entry["status"] = "completed" if self._went else "cancelled"
@@ -114,6 +115,12 @@ class Transfer:
     def _forwarded(self) -> str:
         """What led to the transfer, if that was decided before anybody answered."""
         return self._record.ended_reason or FORWARDED
+
+    def _tell_assistant(self, failed: TransferFailed) -> None:
+        """An assistant that goes on has to know that it still has the caller."""
+        if self._conversation is not None and not self.ends_call_on_failure:
+            content = f"The transfer failed ({failed.status}): the caller is back with you."
+            self._conversation.add_message({"role": "system", "content": content}, respond=False)
 
     async def _run(self, destination: Destination) -> str:
         if destination.plan.mode == TWIML:
