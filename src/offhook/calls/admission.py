@@ -62,12 +62,13 @@ class Admission:
 
 def _is_for(credentials: Credentials, request: Request) -> bool:
     """Whether they were made for this number. Only the user part is compared: on the way to us a proxy may
-    have put another host into the request (RFC 7616 §3.4.6 leaves room for that)."""
+    have put another host into the request (RFC 7616 §3.4.6 leaves room for that). SIPp, and phones that sign
+    for the server as a whole, name no user."""
     try:
         user = Uri.parse(credentials.uri).user
     except SipError:
         return False
-    return user is not None and user.lower() == (request.uri.user or "").lower()
+    return user is None or user.lower() == (request.uri.user or "").lower()
 
 
 def _parse(text: str) -> Credentials | None:
