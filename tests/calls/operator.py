@@ -76,8 +76,11 @@ class Operator:
         self.leg.hang_up()
 
     async def says(self, seconds: float) -> None:
-        self._speaks_until = self.loop.time() + seconds
+        self.start_speaking(seconds)
         await asyncio.sleep(seconds)
+
+    def start_speaking(self, seconds: float) -> None:
+        self._speaks_until = self.loop.time() + seconds
 
     def press(self, digits: str) -> None:
         assert self.leg is not None
