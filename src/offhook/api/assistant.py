@@ -13,6 +13,7 @@ from fastapi import APIRouter
 
 from offhook.api.resource import Document, Kind, crud
 from offhook.api.secrets import without_secrets
+from offhook.api.tool import check_tools
 from offhook.api.wire import Wire
 from offhook.api.work import Work
 from offhook.schema.assistant import Assistant, StoredAssistant, UpdateAssistant
@@ -42,8 +43,11 @@ def show(document: Mapping[str, Any]) -> Document:
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
     if stored is None:
-        return normalise_server(_CREATE.document(given))
-    return {**stored.document, **normalise_server(_UPDATE.document(given), stored.document)}
+        document = normalise_server(_CREATE.document(given))
+    else:
+        document = normalise_server(_UPDATE.document(given), stored.document)
+    await check_tools(work, document)
+    return document if stored is None else {**stored.document, **document}
 
 
 def router() -> APIRouter:

@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from offhook.api.resource import Document, Kind, check_reference, crud
+from offhook.api.tool import check_tools
 from offhook.api.wire import Wire
 from offhook.api.work import Work
 from offhook.schema.squad import Squad, StoredSquad
@@ -18,8 +19,9 @@ _WHOLE: Final = Wire("Squad", Squad)
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
     document = _WHOLE.document({**(stored.document if stored else {}), **given})
     if "members" in given:
-        for member in document["members"]:
+        for index, member in enumerate(document["members"]):
             await check_reference(work, member, "assistantId", work.tx.assistants)
+            await check_tools(work, member.get("assistant") or {}, f"members.{index}.assistant.")
     return document
 
 

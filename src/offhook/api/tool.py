@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Final, get_args
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Final, get_args
 from fastapi import APIRouter
 from pydantic import create_model
 
+from offhook.api.errors import BadRequest
 from offhook.api.resource import Document, Kind, crud
 from offhook.api.wire import Wire
 from offhook.api.work import Work
@@ -31,6 +33,17 @@ _SHOWN: Final = Wire("ShownTool", _shown())
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
     return _WHOLE.document({**(stored.document if stored else {}), **given})
+
+
+async def check_tools(work: Work, assistant: Mapping[str, Any], where: str = "") -> None:
+    """The stored tools that an assistant's model names are the org's own. Raises BadRequest, which the
+    original's own words for this are not known of. `where`: what stands before `model` in a complaint."""
+    model = assistant.get("model") or {}
+    named = [("toolIds", tool_id) for tool_id in model.get("toolIds") or ()]
+    named += [("toolRefs", reference["toolId"]) for reference in model.get("toolRefs") or ()]
+    for name, tool_id in named:
+        if await work.tx.tools.get(work.org_id, tool_id) is None:
+            raise BadRequest(f"{where}model.{name}: {tool_id[:100]} does not exist")
 
 
 def router() -> APIRouter:

@@ -1,0 +1,63 @@
+"""A caller who says nothing: dials, listens, takes what comes in the dialog, and waits for the end."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from offhook.phone import PhoneCall, open_line
+from offhook.sip.handler import Answer
+from offhook.sip.message import Request
+
+from .node import Number
+from .sound import words
+
+VISIT_SECONDS = 40.0
+"""No call of these tests lasts so long; one that does is hung up on, and fails its test by its end."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """What the caller heard and was sent."""
+
+    heard: bytes = b""
+    digits: str = ""
+    requests: list[Request] = field(default_factory=list)
+    end: str = ""
+
+    @property
+    def words(self) -> str:
+        return words(self.heard)
+
+    def of(self, method: str) -> list[Request]:
+        return [request for request in self.requests if request.method == method]
+
+
+class _Listener(PhoneCall):
+    visit: Visit
+
+    def digit(self, digit: str, milliseconds: int) -> None:
+        self.visit.digits += digit
+
+    def leg_requested(self, request: Request) -> Answer | None:
+        self.visit.requests.append(request)
+        return 202 if request.method == "REFER" else 200
+
+
+def visit(number: Number) -> Visit:
+    """One whole call to `number`, which has to hang up or send the caller on."""
+    return asyncio.run(_visit(number))
+
+
+async def _visit(number: Number) -> Visit:
+    visit = Visit()
+    async with open_line(number.uri()) as line:
+        phone = _Listener(line.media, line.remote.host)
+        phone.visit = visit
+        async with asyncio.timeout(VISIT_SECONDS):
+            await phone.dial(line)
+            while not phone.ended.is_set() and not visit.of("REFER"):
+                await asyncio.sleep(0.02)
+        await phone.hang_up()
+        visit.heard, visit.end = bytes(phone.heard), phone.end_reason
+    return visit
