@@ -38,7 +38,7 @@ format: install-dev ## Put the code into its one shape
 	$(BIN)/ruff format .
 
 docs: install-dev ## Write the generated pages again
-	@for page in settings compatibility; do $(BIN)/python scripts/$$page.py; done
+	@for page in settings compatibility reference; do $(BIN)/python scripts/$$page.py; done
 
 bench: install-dev ## Measure what docs and README quote
 	@exec $(BIN)/python -m benchmarks $(ARGS)

@@ -19,6 +19,33 @@ def test_the_settings_page_is_the_generated_one() -> None:
     assert (ROOT / "docs" / "settings.md").read_text() == generated, "run `make docs`"
 
 
+def test_the_reference_has_words_for_every_property_and_no_other() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "reference.py"))
+
+    assert script["problems"](script["words"]()) == [], "edit docs/reference.toml"
+
+
+def test_the_reference_is_the_generated_one() -> None:
+    generated = runpy.run_path(str(ROOT / "scripts" / "reference.py"))["pages"]()
+    found = {page.name: page.read_text("utf-8") for page in (ROOT / "docs" / "reference").iterdir()}
+
+    assert found == generated, "run `make docs`"
+
+
+def test_the_reference_tells_what_is_missing_and_what_is_too_much() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "reference.py"))
+    words = script["words"]()
+    del words["Server"]["url"]
+    words["VapiPhoneNumber"]["colour"] = "Its colour."
+    words["Moon"] = {"is": "A moon."}
+
+    assert script["problems"](words) == [
+        "Moon is not a page",
+        "VapiPhoneNumber.colour does not exist",
+        "Server.url has no words",
+    ]
+
+
 def test_every_dependency_has_its_line() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     named = [

@@ -1,0 +1,246 @@
+"""Write docs/reference/ from docs/reference.toml and the wire types: a page per resource in the form of the
+first published reference, name | type | description | notes, with the attribute names of Python clients.
+
+.venv/bin/python scripts/reference.py
+
+What each property is for stands in docs/reference.toml and is written by hand; types, limits, values, and
+what is optional are known from the wire types, what has no effect yet from docs/compatibility.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from offhook.schema import analysis, artifact_plan, call, destination, number, plan, server, speaking, spoken
+from offhook.schema.assistant import StoredAssistant
+from offhook.schema.error_path import plain, whole
+from offhook.schema.org import Org
+from offhook.schema.squad import SquadMember, StoredSquad
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+WORDS = DOCS / "reference.toml"
+FOLDER = DOCS / "reference"
+
+PAGES: dict[str, type[BaseModel]] = {
+    "VapiPhoneNumber": number.VapiPhoneNumber,
+    "SipAuthentication": number.SipAuthentication,
+    "CallRingingHook": number.CallRingingHook,
+    "CallRingingFilter": number.CallRingingFilter,
+    "CallEndingHook": number.CallEndingHook,
+    "CallEndingFilter": number.CallEndingFilter,
+    "SayAction": number.SayAction,
+    "TransferAction": number.TransferAction,
+    "Server": server.Server,
+    "BackoffPlan": server.BackoffPlan,
+    "TransferDestinationNumber": destination.TransferDestinationNumber,
+    "TransferDestinationSip": destination.TransferDestinationSip,
+    "TransferDestinationAssistant": destination.TransferDestinationAssistant,
+    "TransferPlan": destination.TransferPlan,
+    "TransferFallbackPlan": destination.TransferFallbackPlan,
+    "Assistant": StoredAssistant,
+    "StartSpeakingPlan": speaking.StartSpeakingPlan,
+    "TranscriptionEndpointingPlan": speaking.TranscriptionEndpointingPlan,
+    "StopSpeakingPlan": speaking.StopSpeakingPlan,
+    "ArtifactPlan": artifact_plan.ArtifactPlan,
+    "TranscriptPlan": artifact_plan.TranscriptPlan,
+    "AnalysisPlan": analysis.AnalysisPlan,
+    "SummaryPlan": analysis.SummaryPlan,
+    "MonitorPlan": plan.MonitorPlan,
+    "KeypadInputPlan": plan.KeypadInputPlan,
+    "MessagePlan": plan.MessagePlan,
+    "CompliancePlan": plan.CompliancePlan,
+    "Squad": StoredSquad,
+    "SquadMember": SquadMember,
+    "Call": call.Call,
+    "Customer": call.Customer,
+    "Org": Org,
+    "CustomMessage": spoken.CustomMessage,
+    "TextContent": spoken.TextContent,
+}
+NAMES = {model: name for name, model in PAGES.items()}
+
+STATES = {
+    "VapiPhoneNumber": ("phone-number", ""),
+    "SipAuthentication": ("phone-number", "authentication."),
+    "Server": ("phone-number", "server."),
+    "Assistant": ("assistant", ""),
+    "StartSpeakingPlan": ("assistant", "startSpeakingPlan."),
+    "StopSpeakingPlan": ("assistant", "stopSpeakingPlan."),
+    "ArtifactPlan": ("assistant", "artifactPlan."),
+    "AnalysisPlan": ("assistant", "analysisPlan."),
+    "MonitorPlan": ("assistant", "monitorPlan."),
+    "KeypadInputPlan": ("assistant", "keypadInputPlan."),
+    "MessagePlan": ("assistant", "messagePlan."),
+    "CompliancePlan": ("assistant", "compliancePlan."),
+    "Call": ("call", ""),
+    "Org": ("org", ""),
+}
+"""Where docs/compatibility.toml speaks of a page's properties: section, and what is before their names."""
+
+NO_EFFECT = {
+    "stored": "stored, no effect yet",
+    "refused": "refused",
+    "absent": "not sent yet",
+    "unserved": "not served",
+}
+PLAIN = {str: "str", bool: "bool", int: "int", float: "float", datetime: "datetime"}
+MOST_VALUES = 12
+
+Words = dict[str, dict[str, str]]
+
+
+def words() -> Words:
+    return tomllib.loads(WORDS.read_text("utf-8"))
+
+
+def attributes(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return dict(whole(model).model_fields)
+
+
+def problems(written: Words) -> list[str]:
+    """What docs/reference.toml lacks or has too much of."""
+    found = [f"{name} is not a page" for name in written if name not in PAGES and name != "every"]
+    used: set[str] = set()
+    for name, model in PAGES.items():
+        own = written.get(name, {})
+        fields = attributes(model)
+        found += [f"{name}.{field} does not exist" for field in own if field not in fields and field != "is"]
+        for field in ("is", *fields):
+            if field not in own and field in written["every"]:
+                used.add(field)
+            elif not own.get(field):
+                found.append(f"{name}.{field} has no words")
+    return found + [f"every.{field} is used nowhere" for field in written["every"] if field not in used]
+
+
+def pages() -> dict[str, str]:
+    """Every page by its file name, the list of them as README.md."""
+    written = words()
+    states = tomllib.loads((DOCS / "compatibility.toml").read_text("utf-8"))
+    made = {f"{name}.md": _page(name, model, written, states) for name, model in PAGES.items()}
+    lines = "".join(f"- [{name}]({name}.md): {_first(written[name]['is'])}\n" for name in PAGES)
+    made["README.md"] = f"# Reference\n\n{_BY}\n\n{lines}"
+    return made
+
+
+_BY = (
+    "Generated by `make docs` from the wire types and `docs/reference.toml`. Attribute names are those of"
+    " Python; on the wire the same names are in camelCase."
+)
+
+
+_HEADING = "Name | Type | Description | Notes\n------------ | ------------- | ------------- | -------------\n"
+_FOOT = "\n[[Back to the list]](README.md)\n"
+
+
+def _first(text: str) -> str:
+    head, dot, _ = text.partition(". ")
+    return head + "." if dot else head
+
+
+def _page(name: str, model: type[BaseModel], written: Words, states: dict[str, dict[str, str]]) -> str:
+    own = {**written["every"], **written[name]}
+    section, before = STATES.get(name, ("", ""))
+    rows = [
+        _row(field, info, own[field], states.get(section, {}).get(f"{before}{info.alias}", ""))
+        for field, info in attributes(model).items()
+    ]
+    return f"# {name}\n\n{own['is']}\n\n## Properties\n{_HEADING}{''.join(rows)}{_FOOT}"
+
+
+def _row(field: str, info: FieldInfo, description: str, state: str) -> str:
+    annotated = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
+    values = list(_values(annotated))
+    if 1 < len(values) <= MOST_VALUES:
+        description = f"{description} One of {', '.join(f'`{value}`' for value in values)}."
+    notes = [] if info.is_required() else ["[optional]"]
+    notes += [f"[{limit}]" for limit in _limits(annotated)]
+    if (word := state.partition(":")[0]) in NO_EFFECT:
+        notes.append(f"[{NO_EFFECT[word]}]")
+    kind = " or ".join(dict.fromkeys(_kinds(annotated)))
+    return f"**{field.rstrip('_')}** | {kind} | {description} | {' '.join(notes)}\n"
+
+
+def _kinds(kind: Any) -> Iterator[str]:
+    """The types that a property may have, those with a page of their own linked to it."""
+    kind = plain(kind)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        for member in arguments:
+            yield from _kinds(member)
+    elif origin is Annotated:
+        yield from _kinds(arguments[0])
+    elif origin is list:
+        inner = " or ".join(dict.fromkeys(_kinds(arguments[0])))
+        yield f"**list** of {inner}"
+    elif origin is dict:
+        yield "**dict**"
+    elif origin is Literal:
+        yield "**str**"
+    elif kind in NAMES:
+        yield f"[**{NAMES[kind]}**]({NAMES[kind]}.md)"
+    elif isinstance(kind, type) and issubclass(kind, BaseModel):
+        base = next((base for base in kind.__mro__ if base in NAMES), None)
+        yield f"[**{NAMES[base]}**]({NAMES[base]}.md)" if base else f"**{kind.__name__}**"
+    else:
+        yield f"**{PLAIN.get(kind, 'object')}**"
+
+
+def _values(kind: Any) -> Iterator[str]:
+    """What a property of fixed values may be; nothing for one that may be something else too."""
+    kind = plain(kind)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated or origin is list:
+        yield from _values(arguments[0])
+    elif origin is Literal:
+        yield from (f"{value}" if value else '""' for value in arguments)
+
+
+def _limits(kind: Any) -> Iterator[str]:
+    """`5 to 40 characters`, `0 to 10`, from wherever in the annotation they stand."""
+    found = {
+        name: value
+        for one in _metadata(kind)
+        for name in _BOUNDS
+        if (value := getattr(one, name, None)) is not None
+    }
+    for low, high, unit in (("ge", "le", ""), ("min_length", "max_length", " characters")):
+        least, most = found.get(low), found.get(high)
+        if least is not None and most is not None:
+            yield f"{most:g}{unit}" if least == most else f"{least:g} to {most:g}{unit}"
+        elif least is not None:
+            yield f"at least {least:g}{unit}"
+        elif most is not None:
+            yield f"at most {most:g}{unit}"
+
+
+_BOUNDS = ("ge", "le", "min_length", "max_length")
+
+
+def _metadata(kind: Any) -> Iterator[Any]:
+    if get_origin(kind) is Annotated:
+        inner, *metadata = get_args(kind)
+        for one in metadata:
+            yield from one.metadata if isinstance(one, FieldInfo) else (one,)
+        yield from _metadata(inner)
+    elif get_origin(kind) in (Union, UnionType):
+        for member in get_args(kind):
+            if member is not NoneType:
+                yield from _metadata(member)
+
+
+if __name__ == "__main__":
+    if wrong := problems(words()):
+        raise SystemExit("\n".join(wrong))
+    FOLDER.mkdir(exist_ok=True)
+    for stale in set(FOLDER.glob("*.md")) - {FOLDER / name for name in pages()}:
+        stale.unlink()
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, "utf-8")
