@@ -94,12 +94,13 @@ def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
     assert len(read(tmp_path / "kept.wav")) == 8000
     folder = tmp_path / "second"
     folder.mkdir()
-    stereo_path(folder, "full").symlink_to("/dev/full")
+    stereo_path(folder, "full").with_suffix(".begun").symlink_to("/dev/full")
     second = Recorder(folder, "full", InlineWriter())
     for _ in range(100):
         second.exchanged(tone(5), tone(5))
     second.close()
     assert second.failed
+    assert list(folder.iterdir()) == []
 
 
 def test_the_writer_thread_writes_all_that_was_handed_in(tmp_path: Path) -> None:

@@ -40,11 +40,15 @@ class _WavFile:
     def __init__(self, path: Path, channels: int) -> None:
         self._channels = channels
         self._bytes = 0
-        self._file: BinaryIO = path.open("wb", buffering=0)
+        # Under its name it is a WAV file from the first moment: a crash never leaves an empty one.
+        begun = path.with_suffix(".begun")
+        self._file: BinaryIO = begun.open("wb", buffering=0)
         try:
             self._file.write(wav_header(channels, 0))
+            begun.rename(path)
         except OSError:
             self._file.close()
+            begun.unlink(missing_ok=True)
             raise
 
     def append(self, data: bytes) -> None:
