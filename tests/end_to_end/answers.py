@@ -36,7 +36,7 @@ class Taken:
 @dataclass(slots=True)
 class Receiver:
     """`acts`: path to what an assistant-request gets there. `gone`: path to when the asker hung up.
-    `refuses`:
+    `pause`: seconds before a message that wants no answer gets one; `refuses`:
     whether a message that wants no answer gets a 503 all the same."""
 
     acts: dict[str, Act] = field(default_factory=dict)
@@ -44,6 +44,7 @@ class Receiver:
     gone: dict[str, float] = field(default_factory=dict)
     port: int = 0
     refuses: Callable[[], bool] = lambda: False
+    pause: float = 0.0
 
     def url(self, path: str, scheme: str = "http") -> str:
         return f"{scheme}://{LOOPBACK}:{self.port}/{path}"
@@ -80,6 +81,7 @@ class Receiver:
         taken = Taken(path, headers, message, now(), accepted)
         self.taken.append(taken)
         if act is None:
+            await asyncio.sleep(self.pause)
             await says({}, "200 OK" if accepted else "503 Busy")(writer)
             return False
         acting = asyncio.ensure_future(act(writer))
@@ -95,9 +97,9 @@ class Receiver:
 
 @asynccontextmanager
 async def receiving(
-    tls: ssl.SSLContext | None = None, refuses: Callable[[], bool] = lambda: False
+    tls: ssl.SSLContext | None = None, refuses: Callable[[], bool] = lambda: False, pause: float = 0.0
 ) -> AsyncIterator[Receiver]:
-    receiver = Receiver(refuses=refuses)
+    receiver = Receiver(refuses=refuses, pause=pause)
     server = await asyncio.start_server(receiver.serve, LOOPBACK, 0, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     try:

@@ -37,6 +37,8 @@ class Told:
     end: str = ""
     ringing: float = 0.0
     talking: float = 0.0
+    packets: int = 0
+    lost: int = 0
 
     @property
     def hung_up_on(self) -> bool:
@@ -73,6 +75,13 @@ class Caller(PhoneCall):
     def call_id(self) -> str:
         """The SIP Call-ID of its INVITE."""
         return "" if self._outgoing is None else self._outgoing.call_id
+
+    def received(self) -> tuple[int, int]:
+        """Packets of audio that came, and how many are missing between them."""
+        if self._leg.stream is None:
+            return 0, 0
+        statistics = self._leg.stream.statistics
+        return statistics.packets_received, statistics.lost
 
     def leg_requested(self, request: Request) -> Answer | None:
         if request.method != "REFER":
@@ -137,6 +146,7 @@ async def call(
         pass
     finally:
         told.ringing, told.talking = answered - began, loop.time() - answered
+        told.packets, told.lost = phone.received()
         await phone.hang_up()
         told.end, told.heard, told.refers = phone.end_reason, bytes(phone.heard), phone.refers
     return told

@@ -1,0 +1,198 @@
+"""kill -9, again and again, in the middle of calls: what was promised is still kept afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from .answers import Receiver, Taken, late, receiving, says
+from .callers import Told, call, exchange
+from .node import Number, new_number
+from .peers import LOOPBACK
+from .scripted_node import ScriptedNode
+from .sound import read
+
+ROUNDS = 8
+CALLS = 25
+SEED = 20261123
+MEANWHILE = 1.7
+"""Seconds that a recording may lack when the process is killed: one that is not handed over yet, and what a
+busy machine makes of the way to the disk."""
+
+ORDER = ["scheduled", "queued", "ringing", "in-progress", "forwarding", "ended"]
+GREETING = {
+    "firstMessage": "Hello, this is a receptionist who talks for a bit.",
+    "silenceTimeoutSeconds": 60,
+}
+
+
+@dataclass
+class Story:
+    """What happened in all rounds. `up`: by SIP Call-ID, how long a call had been up when it was cut off."""
+
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+    answered: set[str] = field(default_factory=set)
+    up: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float | None] = field(default_factory=dict)
+
+    def of_call(self, call_id: str, *types: str) -> list[Taken]:
+        return [one for one in self.taken if one.message["call"]["id"] == call_id and one.type in types]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    return asyncio.run(_tell(ScriptedNode(tmp_path_factory.mktemp("kill"))))
+
+
+async def _tell(node: ScriptedNode) -> Story:
+    rng, moods, story = random.Random(SEED), random.Random(SEED + 1), Story()
+    async with receiving(refuses=lambda: moods.random() < 0.05) as receiver:
+        await asyncio.to_thread(node.start)
+        try:
+            numbers = await asyncio.to_thread(_numbers, node, receiver)
+            for _ in range(ROUNDS):
+                await _cut_off(node, numbers, rng, story)
+                await asyncio.to_thread(node.start)
+            await _settled(node, receiver, story)
+        finally:
+            node.stop()
+        story.taken = list(receiver.taken)
+    return story
+
+
+def _numbers(node: ScriptedNode, receiver: Receiver) -> list[Number]:
+    """One with an assistant, one whose owner is asked and takes a while."""
+    server = {"url": receiver.url("calls")}
+    assistant = {**GREETING, "server": server}
+    receiver.acts["calls"] = late(0.4, says({"assistant": assistant}))
+    return [
+        new_number(node, answered_by=assistant),
+        new_number(node, answered_by=None, server=server),
+    ]
+
+
+async def _cut_off(node: ScriptedNode, numbers: list[Number], rng: random.Random, story: Story) -> None:
+    """Some calls at different points of their lives, and then none."""
+    callers = [Told() for _ in range(CALLS)]
+
+    async def one(told: Told, delay: float, number: Number, stays: float) -> None:
+        await asyncio.sleep(delay)
+        await call(line, number.uri(), hang_up_after=stays, told=told)
+
+    async with exchange(LOOPBACK, node.sip_port) as line:
+        placed = [
+            asyncio.create_task(one(told, rng.uniform(0, 1.5), rng.choice(numbers), rng.uniform(0.2, 3)))
+            for told in callers
+        ]
+        await asyncio.sleep(rng.uniform(0.4, 3))
+        node.crash()
+        killed = asyncio.get_running_loop().time()
+        for told, task in zip(callers, placed, strict=True):
+            if told.answered_at is not None and not task.done():
+                story.up[told.call_id] = killed - told.answered_at
+            task.cancel()
+        await asyncio.gather(*placed, return_exceptions=True)
+    story.answered |= {told.call_id for told in callers if told.answered_at is not None}
+
+
+async def _settled(node: ScriptedNode, receiver: Receiver, story: Story) -> None:
+    """Wait until every call has its report, read what the API says of them, and fetch the recordings."""
+    deadline = time.monotonic() + 40
+    while True:
+        story.calls = await asyncio.to_thread(node.get, "/call?limit=1000")
+        reported = {one.message["call"]["id"] for one in _reports(receiver.taken) if one.accepted}
+        if {one["id"] for one in story.calls} <= reported or time.monotonic() > deadline:
+            break
+        await asyncio.sleep(0.2)
+    for one in story.calls:
+        url = one["artifact"].get("stereoRecordingUrl")
+        if url:
+            answer = await asyncio.to_thread(httpx.get, url)
+            recorded = read(answer.content) if answer.status_code == 200 else None
+            story.seconds[one["id"]] = None if recorded is None else recorded.seconds
+
+
+def _reports(taken: Iterable[Taken]) -> list[Taken]:
+    return [one for one in taken if one.type == "end-of-call-report"]
+
+
+@pytest.mark.timeout(240)
+def test_the_kills_met_calls_of_every_age(story: Story) -> None:
+    """Without this the rest would prove nothing."""
+    reasons = {one["endedReason"] for one in story.calls}
+
+    assert len(story.calls) > ROUNDS * CALLS / 2
+    assert len(story.up) > ROUNDS
+    assert {"customer-ended-call", "call.in-progress.error-vapifault-worker-died"} <= reasons
+    assert any(not one.accepted for one in story.taken)
+
+
+def test_no_call_that_was_answered_is_forgotten(story: Story) -> None:
+    assert story.answered <= {one["transport"]["sbcCallSid"] for one in story.calls}
+
+
+def test_every_call_has_ended_with_a_reason(story: Story) -> None:
+    assert [one["id"] for one in story.calls if one["status"] != "ended" or not one["endedReason"]] == []
+
+
+def test_every_call_has_exactly_one_report(story: Story) -> None:
+    """Delivered at least once, and under one id however often."""
+    ids: dict[str, set[str]] = defaultdict(set)
+    accepted: set[str] = set()
+    for one in _reports(story.taken):
+        ids[one.message["call"]["id"]].add(one.headers["webhook-id"])
+        if one.accepted:
+            accepted.add(one.message["call"]["id"])
+
+    assert {call_id: len(found) for call_id, found in ids.items() if len(found) != 1} == {}
+    assert accepted == {one["id"] for one in story.calls}
+
+
+def test_the_report_says_what_the_call_says(story: Story) -> None:
+    reasons = {one.message["call"]["id"]: one.message["endedReason"] for one in _reports(story.taken)}
+
+    assert reasons == {one["id"]: one["endedReason"] for one in story.calls}
+
+
+def test_statuses_only_move_forward(story: Story) -> None:
+    for one in story.calls:
+        first: dict[str, str] = {}
+        for update in story.of_call(one["id"], "status-update"):
+            first.setdefault(update.headers["webhook-id"], update.message["status"])
+        ranks = [ORDER.index(status) for status in first.values()]
+
+        assert ranks == sorted(set(ranks)), (one["id"], list(first.values()))
+        assert list(first.values())[-1:] == ["ended"]
+
+
+def test_nothing_comes_after_the_report(story: Story) -> None:
+    """Repetitions apart: each message is counted where it was first accepted."""
+    for one in story.calls:
+        first: dict[str, str] = {}
+        for message in story.taken:
+            if message.message["call"]["id"] == one["id"] and message.accepted:
+                first.setdefault(message.headers.get("webhook-id", ""), message.type)
+
+        assert list(first.values())[-1] == "end-of-call-report"
+
+
+def test_recordings_open_and_lack_the_last_second_at_most(story: Story) -> None:
+    by_sip = {one["transport"]["sbcCallSid"]: one["id"] for one in story.calls}
+    lacking = {}
+    for sip_call_id, up in story.up.items():
+        recorded = story.seconds.get(by_sip[sip_call_id])
+        if up > MEANWHILE and (recorded is None or recorded < up - MEANWHILE):
+            lacking[sip_call_id] = (up, recorded)
+
+    assert lacking == {}
+    assert None not in story.seconds.values()
+    assert any(up > MEANWHILE for up in story.up.values())
