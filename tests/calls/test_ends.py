@@ -412,6 +412,26 @@ async def test_a_transcriber_that_fails_in_the_call(tmp_path: Path) -> None:
     check(house, "pipeline-error-custom-transcriber-failed", ["ringing", "in-progress", "ended"])
 
 
+@virtual
+async def test_an_ack_that_crosses_the_end_does_not_bring_the_call_back(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        phone = await house.phone()
+        call = phone.dial()
+        call.acknowledges = False
+        await call.place()
+        await call.until(lambda: call.is_up, 5)
+        placed = house.calls.get(house.call_id)
+        assert placed is not None
+        placed.end("manually-canceled")
+        call.ack()
+        placed.leg.acknowledged(b"")
+        assert await call.ended() == "BYE from the node"
+        await placed.finished.wait()
+
+    assert call.heard_at == []
+    check(house, "manually-canceled", ["ringing", "ended"])
+
+
 class Hanging(ScriptedTranscriber):
     async def close(self) -> None:
         await asyncio.sleep(10**6)

@@ -131,6 +131,20 @@ async def test_a_reinvite_that_cannot_be_met_leaves_the_call_as_it_was(tmp_path:
 
 
 @virtual
+async def test_each_new_description_has_a_higher_version_of_the_same_session(tmp_path: Path) -> None:
+    """RFC 3264 §8: else a phone may take it for the one that it knows."""
+    async with open_house(tmp_path) as house:
+        phone = await house.phone()
+        call = await phone.dial().connect()
+        assert call.answer is not None
+        bodies = [call.answer.body, (await call.reoffer("inactive")).body, (await call.reoffer()).body]
+        origins = [body.split(b"\r\n")[1].split() for body in bodies]
+
+    assert len({origin[1] for origin in origins}) == 1
+    assert [int(origin[2]) for origin in origins] == [1, 2, 3]
+
+
+@virtual
 async def test_the_other_law(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         phone = await house.phone()

@@ -14,7 +14,7 @@ import pytest
 from offhook.calls.recording import InlineWriter, Recorder, stereo_path
 from offhook.calls.recovery import WORKER_DIED, end_orphans
 from offhook.schema.call import Call
-from offhook.store import Database, IdMaker, upgrade
+from offhook.store import Calls, Database, IdMaker, Record, upgrade
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
 from tests.schema.reasons import is_ended_reason
@@ -108,6 +108,23 @@ async def test_every_unfinished_call_of_this_node_is_ended_and_reported_once(res
             "end-of-call-report",
         ]
     assert (await restarted.row(others))["status"] == "in-progress"
+
+
+async def test_a_call_that_ended_meanwhile_is_left_alone(
+    restarted: Restarted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_id = await restarted.left()
+    async with restarted.database.reading() as tx:
+        seen = await tx.calls.unfinished(NODE)
+    await restarted.end()
+
+    async def as_before(self: Calls, node: str) -> list[Record]:
+        return seen
+
+    monkeypatch.setattr(Calls, "unfinished", as_before)
+    await restarted.end()
+
+    assert [kind for kind, _, _ in await restarted.said(call_id)] == ["status-update", "end-of-call-report"]
 
 
 async def test_what_had_been_said_is_in_the_report(restarted: Restarted) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from offhook.conversation.events import ConversationChanged, SpeechStarted, UserInterrupted
 from offhook.language.base import ToolCall
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import House, open_house, virtual
@@ -117,6 +118,23 @@ def test_the_assistant_chooses_its_messages(tmp_path: Path, chosen: list[str], t
         assert house.row["transcript"].count("\n") == 3
 
     run_virtual(story())
+
+
+@virtual
+async def test_the_report_is_the_last_word(tmp_path: Path) -> None:
+    """An engine that hangs may leave a conversation behind that still talks."""
+    async with open_house(tmp_path) as house:
+        phone = await house.phone()
+        call = await phone.dial().connect()
+        placed = house.calls.get(house.call_id)
+        assert placed is not None
+        call.hang_up()
+        await placed.finished.wait()
+        count = len(house.sent)
+        for event in (SpeechStarted("user", 9, 1.0), UserInterrupted(9, "", 1.0), ConversationChanged()):
+            placed.reporter.told(event)
+        assert len(house.sent) == count
+        assert house.row["status"] == "ended"
 
 
 @virtual

@@ -11,6 +11,7 @@ import pytest
 
 from offhook.conversation.member import Engines
 from offhook.language.base import ModelError, ToolCall
+from offhook.schema.call import Call
 from offhook.speech.base import EngineError
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import House, open_house
@@ -158,5 +159,7 @@ def test_whatever_happens_every_call_ends_once_and_leaves_nothing(tmp_path: Path
         assert ranks == sorted(set(ranks))
         assert ranks[-1] == RANKS["ended"]
         assert (row["startedAt"] is None) == ("in-progress" not in house.ledger.statuses[call_id])
+        Call.model_validate(row)
+        Call.model_validate(sent[-1].message["call"])
         reasons.add(row["endedReason"])
     assert len(reasons) >= 6, reasons

@@ -172,6 +172,20 @@ async def test_one_step_that_cannot_be_written_takes_no_other_with_it(
     assert [line.split()[0] for line in blamed] == ["call=poison", "call=stranger"]
 
 
+async def test_calls_that_can_never_be_written_do_not_hold_up_those_behind_them(house: Written) -> None:
+    """Two in a row look like a store that refuses; whoever waits behind them comes first the next time."""
+    strangers = [house.record(f"stranger-{number}", org_id=f"gone-{number}") for number in range(2)]
+    for record in strangers:
+        house.ledger.begin(record)
+        house.end(record)
+    good = house.record("good")
+    house.ledger.begin(good)
+    house.end(good)
+    async with asyncio.timeout(5):
+        while (await house.statuses()).get("good") != "ended":
+            await asyncio.sleep(0.005)
+
+
 async def test_a_full_disk_delays_what_is_written_and_loses_nothing(
     house: Written, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -250,6 +264,17 @@ async def test_a_node_that_stops_while_the_disk_is_full_does_not_hang(
     assert "1 writes of calls are given up" in caplog.text
     # It is left to the next start, which ends every call that has not ended.
     assert await house.statuses() == {"c1": "ringing"}
+
+
+async def test_what_can_be_written_is_written_before_the_node_stops(house: Written) -> None:
+    for number in range(2):
+        house.ledger.begin(house.record(f"stranger-{number}", org_id=f"gone-{number}"))
+    good = house.record("good")
+    house.ledger.begin(good)
+    house.end(good)
+    await asyncio.wait_for(house.ledger.close(), 10)
+
+    assert await house.statuses() == {"good": "ended"}
 
 
 async def test_what_is_handed_in_is_written_before_the_node_stops(house: Written) -> None:

@@ -29,6 +29,9 @@ AGAIN_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 OWN_FAULT: Final = 5
 """Failures after which a step that fails while others succeed counts as impossible."""
 
+LAST_TRIES: Final = 3
+"""Rounds in which nothing could be written, after which a node that stops gives up."""
+
 Step = Callable[[Transaction], Awaitable[None]]
 _log = logging.getLogger(__name__)
 
@@ -113,42 +116,49 @@ class StoredLedger:
         return write.done
 
     async def _run(self) -> None:
+        fruitless = 0
         while self._waiting or not self._closing:
             if not self._waiting:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            refused = await self._write(batch)
+            before = self._written
+            refused, untried = await self._write(batch)
+            fruitless = fruitless + 1 if self._written == before else 0
             if not refused:
                 self._recovered()
-            elif self._closing:
-                lost = [*refused, *self._waiting]
+            elif self._closing and fruitless >= LAST_TRIES:
+                lost = [*refused, *untried, *self._waiting]
                 _log.error("%d writes of calls are given up: the store refuses them", len(lost))
                 for write in lost:
                     write.settle()
                 return
             else:
-                self._waiting = _behind(self._waiting, refused)
+                self._waiting = _behind([*untried, *self._waiting], refused)
                 await self._pause()
 
-    async def _write(self, batch: Sequence[_Write]) -> list[_Write]:
-        """Write the batch; returns what is to be tried again."""
+    async def _write(self, batch: Sequence[_Write]) -> tuple[list[_Write], list[_Write]]:
+        """Write the batch; returns what was refused and is to be tried again, and what was not even tried."""
         try:
             await self._commit(batch)
         except Exception:
             return await self._one_by_one(batch)
-        return []
+        return [], []
 
-    async def _one_by_one(self, batch: Sequence[_Write]) -> list[_Write]:
+    async def _one_by_one(self, batch: Sequence[_Write]) -> tuple[list[_Write], list[_Write]]:
         """Something of the batch cannot be written: it must not take the rest with it. When two calls in a
-        row are refused, the store is at fault and the rest is not even tried."""
+        row are refused, the store seems to be at fault and the rest is not tried now."""
         refused: list[_Write] = []
+        untried: list[_Write] = []
         suspects: set[str] = set()
         in_a_row = 0
         for write in batch:
-            if write.call_id in suspects or in_a_row == 2:
+            if write.call_id in suspects:
                 refused.append(write)
+                continue
+            if in_a_row == 2:
+                untried.append(write)
                 continue
             try:
                 await self._commit([write])
@@ -164,7 +174,7 @@ class StoredLedger:
             except Exception:
                 _log.exception("call=%s could not be written down", write.call_id)
             write.settle()
-        return refused
+        return refused, untried
 
     async def _commit(self, batch: Sequence[_Write]) -> None:
         async with self._database.transaction() as tx:
