@@ -59,19 +59,23 @@ def main() -> int:
     everything = [figure for found in figures.values() for figure in found]
     print(as_text(everything))
     print(f"\nLimits:\n{LIMITS}")
-    _keep(machine, figures)
+    kept = _keep(machine, figures)
     if chosen.write:
-        PAGE.write_text(_page(machine, everything))
+        PAGE.write_text(_page(machine, kept))
     return 0
 
 
-def _keep(machine: str, figures: dict[str, list[Figure]]) -> None:
+def _keep(machine: str, figures: dict[str, list[Figure]]) -> list[Figure]:
+    """Put the figures beside the latest ones of the other measures; returns all of them in order."""
     LATEST.parent.mkdir(exist_ok=True)
-    measures = {
-        name: [asdict(figure) | {"verdict": figure.verdict} for figure in found]
+    before = json.loads(LATEST.read_text())["measures"] if LATEST.exists() else {}
+    now = {
+        name: {"at": time.time(), "machine": machine, "figures": list(map(asdict, found))}
         for name, found in figures.items()
     }
-    LATEST.write_text(json.dumps({"at": time.time(), "machine": machine, "measures": measures}, indent=1))
+    measures = {name: (before | now)[name] for name in MEASURES if name in before or name in now}
+    LATEST.write_text(json.dumps({"measures": measures}, indent=1))
+    return [Figure(**figure) for measure in measures.values() for figure in measure["figures"]]
 
 
 def _page(machine: str, figures: list[Figure]) -> str:
