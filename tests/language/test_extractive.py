@@ -197,6 +197,24 @@ async def test_a_transfer_without_listed_destinations_names_none() -> None:
     assert (await called(SAID["person"], [bare])).arguments == {}
 
 
+async def test_of_several_ways_to_hand_on_it_takes_the_one_the_caller_means() -> None:
+    nothing = {"type": "object", "properties": {}}
+    desk = ToolDefinition(
+        "transferCall", "Transfer the caller. Destinations: +15550100 (front desk)", nothing
+    )
+    sales = ToolDefinition("handoff_to_Sales", "Hand the conversation over. Destinations: Sales", nothing)
+    garage = ToolDefinition(
+        "handoff_to_a2", "Hand the conversation over. Destinations: a2 (the garage, repairs)", nothing
+    )
+    for said, expected in (
+        ("Can you transfer me to sales please?", "handoff_to_Sales"),
+        ("I want to speak to somebody in the garage.", "handoff_to_a2"),
+        ("Connect me with the front desk.", "transferCall"),
+        (SAID["person"], "transferCall"),
+    ):
+        assert (await called(said, [sales, garage, desk])).name == expected, said
+
+
 async def test_without_the_tool_it_says_that_it_cannot_transfer() -> None:
     assert "cannot transfer" in await answer(DENTIST, SAID["person"], [END_CALL])
 

@@ -38,6 +38,9 @@ _FIXED: Mapping[Intent, str] = {
     Intent.YES: "All right. What would you like to know?",
     Intent.NO: "All right. How else can I help you?",
 }
+_HANDING_ON = frozenset(
+    stems("transfer connect forward redirect put through hand over handoff call speak talk")
+)
 _RECEPTION = stems("reception receptionist front desk operator main general")
 _FAREWELL = "Thank you for calling. Goodbye!"
 _MOST_OFFERED = 3
@@ -87,8 +90,8 @@ class _Turn:
         self._messages = messages
         system = "\n\n".join(_content(m) for m in messages if m.get("role") == "system")
         self._knowledge, self._index = _learned(system)
-        self._end_call = _tool(tools, "endcall", "hangup")
-        self._transfer = _tool(tools, "transfercall", "transfer")
+        self._end_call = next(iter(_tools(tools, "endcall", "hangup")), None)
+        self._transfers = _tools(tools, "transfercall", "transfer", "handoff")
         self._said = [_content(m) for m in messages if m.get("role") == "assistant" and _content(m)]
 
     def answer(self) -> str | ToolCall:
@@ -135,7 +138,7 @@ class _Turn:
         return f"Thank you, {name}. How can I help you?"
 
     def _offer(self) -> str:
-        if self._transfer:
+        if self._transfers:
             return OFFER
         topics = self._topics()
         return f"I can tell you about {topics}." if topics else MORE
@@ -153,15 +156,18 @@ class _Turn:
         return f"Hello! {who} How can I help you?" if who else "Hello! How can I help you?"
 
     def _put_through(self, text: str) -> str | ToolCall:
-        if self._transfer is None:
+        if not self._transfers:
             topics = self._topics()
             rest = f" I can tell you about {topics}." if topics else ""
             return f"I am sorry, I cannot transfer you to anybody.{rest}"
         arguments: dict[str, object] = {}
-        destination = _destination(self._transfer, text)
+        # The tool whose destinations sound most like what the caller wants; of equals the first.
+        wanted = [stem for stem in stems(text) if stem not in _HANDING_ON]
+        tool = max(self._transfers, key=lambda each: _likeness(wanted, _about(each)))
+        destination = _destination(tool, text)
         if destination is not None:
             arguments["destination"] = destination
-        return self._call(self._transfer, arguments)
+        return self._call(tool, arguments)
 
     def _call(self, tool: ToolDefinition, arguments: Mapping[str, object]) -> ToolCall:
         calls = sum(len(m.get("tool_calls") or ()) for m in self._messages)
@@ -177,12 +183,16 @@ def _content(message: Message) -> str:
     return content.strip() if isinstance(content, str) else ""
 
 
-def _tool(tools: Sequence[ToolDefinition], *names: str) -> ToolDefinition | None:
-    for name in names:
-        for tool in tools:
-            if tool.name.replace("_", "").replace("-", "").lower().startswith(name):
-                return tool
-    return None
+def _tools(tools: Sequence[ToolDefinition], *names: str) -> list[ToolDefinition]:
+    """Those whose names begin with one of these, in the order of these, each once."""
+    plain = [(tool.name.replace("_", "").replace("-", "").lower(), tool) for tool in tools]
+    found = {tool.name: tool for name in names for own, tool in plain if own.startswith(name)}
+    return list(found.values())
+
+
+def _about(tool: ToolDefinition) -> list[str]:
+    """Whom a tool leads to, in stems."""
+    return stems(f"{re.sub('[_-]', ' ', tool.name)} {tool.description}")
 
 
 def _destination(tool: ToolDefinition, text: str) -> str | None:
