@@ -171,3 +171,16 @@ def test_what_the_next_assistant_is_shown(
     destination: dict[str, Any], by_transfer: bool, system: list[Any], history: list[Any]
 ) -> None:
     assert arrange(destination, by_transfer, OLD, HISTORY, NEW) == (system, history)
+
+
+def test_what_the_owner_has_fixed_is_not_the_model_s_to_choose() -> None:
+    body = {
+        "type": "object",
+        "properties": {"guests": {"type": "number"}, "source": {"type": "string", "value": "phone"}},
+        "required": ["guests", "source"],
+    }
+    parameters = definition_of({"type": "apiRequest", "name": "book", "body": body}).parameters
+    assert parameters["properties"] == {"guests": {"type": "number"}}
+    assert parameters["required"] == ["guests"]
+    free = {"type": "object", "properties": {"guests": {"type": "number"}}}
+    assert definition_of({"type": "apiRequest", "name": "book", "body": free}).parameters == free

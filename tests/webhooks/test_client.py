@@ -4,6 +4,8 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from offhook.network import AddressGuard, AddressRefused, NameNotFound, Outside
 from offhook.store import IdMaker
 from offhook.webhooks import AskFailed, Client, Receiver
+from offhook.webhooks.client import OutsideRequest
 from tests.network.servers import Heard, Server, always, client_tls, reply, server_tls, serving
 
 NOW = 1_767_225_600.5
@@ -319,3 +322,48 @@ async def test_a_credential_that_cannot_be_sent_is_named(client: Client, token: 
             await client.ask(receiver, MESSAGE, 5)
     assert caught.value.kind == "credential"
     assert server.connections == 0
+
+
+async def test_a_request_goes_out_as_it_is(client: Client) -> None:
+    request = OutsideRequest("PATCH", "", {"X-A": "1"}, b'{"a": 1}', {"type": "bearer", "token": "t0ken"})
+    async with serving(always(reply(201, b"done"))) as server:
+        answer = await client.fetch(replace(request, url=server.url), 5)
+        own = replace(request, url=server.url, headers={"authorization": "own", "content-type": "text/plain"})
+        await client.fetch(own, 5)
+    first, second = server.heard
+    assert (answer.status, answer.body) == (201, b"done")
+    assert first.body == b'{"a": 1}'
+    assert first.headers["x-a"] == "1"
+    assert first.headers["content-type"] == "application/json"
+    assert first.headers["authorization"] == "Bearer t0ken"
+    assert second.headers["authorization"] == "own"
+    assert second.headers["content-type"] == "text/plain"
+    assert not any(name.startswith("webhook-") for name in first.headers)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"headers": {"X-A": "one\r\ntwo"}}, "credential"),
+        ({"headers": {"Host": "other"}}, "credential"),
+        ({"authentication": {"type": "hmac", "secretKey": "k"}}, "credential"),
+        ({"url": "ftp://example.org"}, "refused-by-policy"),
+        ({"url": "http://[::bad"}, "refused-by-policy"),
+    ],
+)
+async def test_a_request_that_cannot_be_made_is_named(
+    client: Client, changes: dict[str, Any], kind: str
+) -> None:
+    async with serving(always(reply(200))) as server:
+        request = replace(OutsideRequest("GET", server.url, {}), **changes)
+        with pytest.raises(AskFailed) as failed:
+            await client.fetch(request, 5)
+    assert failed.value.kind == kind
+    assert server.heard == []
+
+
+async def test_a_request_that_is_refused_says_what_came_back(client: Client) -> None:
+    async with serving(always(reply(409, b'{"reason": "full"}'))) as server:
+        with pytest.raises(AskFailed) as failed:
+            await client.fetch(OutsideRequest("GET", server.url, {}), 5)
+    assert (failed.value.status, failed.value.response) == (409, {"reason": "full"})
