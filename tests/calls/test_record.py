@@ -185,6 +185,14 @@ def test_an_assistant_for_this_call_alone_is_kept_without_what_is_the_call_s() -
     Call.model_validate({**record.resource(NOW), **kept})
 
 
+def test_the_extension_of_a_small_house_is_a_caller_too() -> None:
+    record = a_record(customer=customer(invite("<sip:7@pbx.test>")))
+
+    shown = Call.model_validate({**record.resource(NOW), **record.document()})
+    assert shown.customer is not None
+    assert shown.customer.number == "7"
+
+
 def test_a_saved_assistant_is_named_by_its_id_alone() -> None:
     kept = answered(a_record(), {"name": "Saved"}, assistant_id="a1").document()
 

@@ -44,6 +44,13 @@ class Customer(Model):
     squad_overrides: AssistantOverrides | None = None
 
 
+class Caller(Customer):
+    """Who called. The user part of From may be shorter than any number that can be dialled: a house's
+    extension."""
+
+    number: str | None = Field(default=None, max_length=40)
+
+
 class SchedulePlan(Model):
     earliest_at: Timestamp
     latest_at: Timestamp | None = None
@@ -115,6 +122,7 @@ class Call(_Call, Resource):
     """A call as shown. `phoneCallProviderDetails` and the four after it are no longer in the schema,
     but sent (wire-facts §8.2)."""
 
+    customer: Caller | None = None
     type: CallType | None = None
     status: CallStatus | None = None
     started_at: Timestamp | None = None
