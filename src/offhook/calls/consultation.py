@@ -80,8 +80,8 @@ class Consultation:
     def transcript(self) -> Transcript:
         return Transcript() if self._conversation is None else self._conversation.transcript
 
-    async def run(self, plan: TransferPlan) -> None:
-        """Speak until it is decided. Raises TransferFailed when the caller is not to be connected."""
+    async def prepare(self, plan: TransferPlan) -> None:
+        """Have the engines ready before anybody is called. Raises TransferFailed."""
         document = assistant_document(plan, self._record)
         try:
             settings = AssistantOverrides.model_validate(document)
@@ -108,7 +108,12 @@ class Consultation:
             await conversation.close()
             raise
         self._conversation = conversation
-        conversation.begin()
+
+    async def run(self) -> None:
+        """Speak until it is decided. Raises TransferFailed when the caller is not to be connected."""
+        if self._conversation is None:
+            raise TransferFailed("the transferAssistant is not ready")
+        self._conversation.begin()
         failed = await self._decided
         if failed is not None:
             raise failed

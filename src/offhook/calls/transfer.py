@@ -170,18 +170,24 @@ class Transfer:
         services, plan = self._services, destination.plan
         headers = [*headers, ("Max-Forwards", str(destination.hops_left(self._peer)))]
         party = Party(services.dialler, services.media, target, self._record.id)
+        warm = self._warm_up(destination, party) if destination.warm else None
         self.audio = Waiting(ringback())
         try:
+            if warm is not None:
+                await warm.prepare()
             name, user = self._caller(destination)
             await party.call(name, user, headers, plan.dial_timeout or DIAL_SECONDS)
             if destination.extension:
                 await party.while_up(party.dial_extension(destination.extension))
-            if destination.warm:
-                await self._speak_first(destination, party)
+            if warm is not None:
+                await self._speak_first(warm, party)
+                await warm.close()
             return await self._join(party)
         finally:
             self.audio = None
             await party.close()
+            if warm is not None:
+                await warm.close()
 
     def _caller(self, destination: Destination) -> tuple[str | None, str]:
         """Display name and user part that the party sees: the destination's callerId, else the caller's."""
@@ -191,8 +197,8 @@ class Transfer:
         customer = self._record.customer
         return customer.get("name"), customer.get("number") or ANONYMOUS
 
-    async def _speak_first(self, destination: Destination, party: Party) -> None:
-        warm = Warm(
+    def _warm_up(self, destination: Destination, party: Party) -> Warm:
+        return Warm(
             self._services,
             self._record,
             destination,
@@ -201,6 +207,8 @@ class Transfer:
             self._context,
             self._tools,
         )
+
+    async def _speak_first(self, warm: Warm, party: Party) -> None:
         self._warm, self.audio = warm, warm.waiting
         try:
             await party.while_up(warm.run(self._entry))

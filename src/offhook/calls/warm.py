@@ -50,7 +50,7 @@ class Overheard:
 
 class Warm:
     """What happens between the party's answer and its joining the caller. `waiting` is what the caller hears
-    meanwhile."""
+    meanwhile. Whoever makes one closes it."""
 
     def __init__(
         self,
@@ -71,6 +71,19 @@ class Warm:
         self._context = context
         self._tools = tools
         self._overheard: Overheard | None = None
+        self._consultation: Consultation | None = None
+
+    async def prepare(self) -> None:
+        """What takes time or can fail before the party is called. Raises TransferFailed."""
+        plan = self._destination.plan
+        if plan.mode == EXPERIMENTAL and plan.transfer_assistant:
+            consultation = Consultation(self._services, self._record, self._context, self._tools)
+            self._consultation = consultation
+            await consultation.prepare(plan)
+
+    async def close(self) -> None:
+        if self._consultation is not None:
+            await self._consultation.close()
 
     async def run(self, entry: Document) -> None:
         """Speak with the party; `entry` (of `artifact.transfers`) gets what was said. Raises TransferFailed
@@ -94,8 +107,8 @@ class Warm:
 
     async def _speak(self, entry: Document) -> None:
         mode, plan = self._destination.plan.mode, self._destination.plan
-        if mode == EXPERIMENTAL and plan.transfer_assistant:
-            await self._consult(entry)
+        if self._consultation is not None:
+            await self._consult(self._consultation, entry)
             return
         if "wait-for-operator" in mode:
             await self._until_spoken_to(plan.timeout or DIAL_SECONDS)
@@ -122,17 +135,15 @@ class Warm:
         self._overheard = Overheard(audio)
         self._party.audio = self._overheard
 
-    async def _consult(self, entry: Document) -> None:
-        consultation = Consultation(self._services, self._record, self._context, self._tools)
+    async def _consult(self, consultation: Consultation, entry: Document) -> None:
         self._put_on(consultation)
         try:
-            await consultation.run(self._destination.plan)
+            await consultation.run()
         finally:
             record, transcript = self._record, consultation.transcript
             began = record.created_at if record.started_at is None else record.started_at
             entry["transcript"] = transcript.to_text("Operator", "AI")
             entry["messages"] = transcript.to_messages(record.offset, began - record.offset)
-            await consultation.close()
 
     async def _until_spoken_to(self, seconds: float) -> None:
         words = FirstWords(self._services.activity)
