@@ -197,7 +197,7 @@ class ScriptedWorld:
 
     outcomes: dict[str, tuple[float, ToolOutcome]] = field(default_factory=dict)
     assistants: dict[str, Any] = field(default_factory=dict)
-    named: Named = Named()
+    named: Named = field(default_factory=Named)
     asked: list[tuple[Mapping[str, Any], ToolCall]] = field(default_factory=list)
     ran: list[ToolCall] = field(default_factory=list)
     transfers: list[Mapping[str, Any]] = field(default_factory=list)
