@@ -11,6 +11,7 @@ import pytest
 from .answers import drips, late, receiving, says
 from .callers import Told, call, exchange
 from .node import Node, assistant, new_number
+from .orgs import another_org
 from .peers import LOOPBACK
 
 DESK = {"type": "sip", "sipUri": f"sip:night@{LOOPBACK}:5096", "message": ""}
@@ -150,3 +151,74 @@ async def test_a_server_out_of_bounds_is_not_asked(strict: Node) -> None:
         assert told.hung_up_on
         assert shown["endedReason"] == "assistant-request-failed"
     assert receiver.taken == []
+
+
+async def test_a_number_with_nobody_behind_it_says_so(service: Node) -> None:
+    number = await asyncio.to_thread(new_number, service, answered_by=None)
+    async with exchange(LOOPBACK, service.sip_port) as line:
+        told = await call(line, number.uri())
+    shown = await asyncio.to_thread(number.call)
+
+    assert "cannot take your call" in told.words
+    assert told.hung_up_on
+    assert shown["endedReason"] == "call-start-error-neither-assistant-nor-server-set"
+
+
+async def test_a_number_is_found_in_any_case(service: Node) -> None:
+    number = await asyncio.to_thread(new_number, service, answered_by=assistant())
+    async with exchange(LOOPBACK, service.sip_port) as line:
+        told = await call(line, number.uri().replace(number.user, number.user.upper()), hang_up_after=1)
+
+    assert told.refused is None
+    assert (await asyncio.to_thread(number.call))["phoneNumberId"] == number.id
+
+
+async def test_a_deleted_number_cannot_be_called(service: Node) -> None:
+    number = await asyncio.to_thread(new_number, service, answered_by=assistant())
+    await asyncio.to_thread(service.api.phone_numbers.delete, number.id)
+    async with exchange(LOOPBACK, service.sip_port) as line:
+        told = await call(line, number.uri())
+
+    assert told.refused == 404
+
+
+async def test_the_caller_s_name_number_and_address_are_told(service: Node) -> None:
+    number = await asyncio.to_thread(new_number, service, answered_by=assistant())
+    async with exchange(LOOPBACK, service.sip_port) as line:
+        await call(line, number.uri(), user="+15559876543", name="Ann Caller", hang_up_after=1)
+    customer = (await asyncio.to_thread(number.call))["customer"]
+
+    assert (customer["number"], customer["name"]) == ("+15559876543", "Ann Caller")
+    assert customer["sipUri"].startswith(f"sip:+15559876543@{LOOPBACK}")
+
+
+async def test_templates_know_the_caller_the_number_and_the_time(service: Node) -> None:
+    names = "{{customer.number}} | {{phoneNumber.name}} | {{assistant.name}} | {{call.type}} | {{year}}"
+    number = await asyncio.to_thread(
+        new_number, service, answered_by=assistant(firstMessage=names), name="Front desk"
+    )
+    async with exchange(LOOPBACK, service.sip_port) as line:
+        await call(line, number.uri(), user="5559876", hang_up_after=10)
+    shown = await asyncio.to_thread(number.call)
+    (said, *_) = [one["message"] for one in shown["artifact"]["messages"] if one["role"] == "bot"]
+    year = shown["createdAt"][:4]
+
+    assert said.split(" | ") == ["5559876", "Front desk", "Harbor", "inboundPhoneCall", year]
+
+
+async def test_calls_beyond_the_orgs_limit_are_refused_and_reported(service: Node) -> None:
+    org = await asyncio.to_thread(another_org, service)
+    org_id = (await asyncio.to_thread(org.get, "/org"))[0]["id"]
+    await asyncio.to_thread(org.patch, f"/org/{org_id}", {"concurrencyLimit": 1})
+    async with receiving() as receiver, exchange(LOOPBACK, service.sip_port) as line:
+        number = await asyncio.to_thread(
+            new_number, org, answered_by=assistant(), server={"url": receiver.url("limit")}
+        )
+        first = asyncio.create_task(call(line, number.uri(), hang_up_after=4))
+        await receiver.wait_for("limit", "status-update", status="in-progress")
+        second = await call(line, number.uri())
+        ended = await receiver.wait_for("limit", "end-of-call-report")
+
+        assert second.refused is not None
+        assert ended.message["endedReason"] == "call.start.error-subscription-concurrency-limit-reached"
+        assert (await first).refused is None
