@@ -5,7 +5,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --all-extras --group build pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo install install-dev test check format docs bench lock clean
+.PHONY: help run demo install install-dev test check format docs rows bench lock clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -39,6 +39,10 @@ format: install-dev ## Put the code into its one shape
 
 docs: install-dev ## Write the generated pages again
 	@for page in settings compatibility reference; do $(BIN)/python scripts/$$page.py; done
+
+rows: install-dev ## Call a node for each row of docs/rows.toml, and write docs/rows.md
+	@scripts/test-packages
+	@$(BIN)/pytest --rows
 
 bench: install-dev ## Measure what docs and README quote
 	@exec $(BIN)/python -m benchmarks $(ARGS)

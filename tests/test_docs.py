@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import page, rows
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 
@@ -44,6 +46,23 @@ def test_the_reference_tells_what_is_missing_and_what_is_too_much() -> None:
         "VapiPhoneNumber.colour does not exist",
         "Server.url has no words",
     ]
+
+
+def test_the_page_of_rows_has_each_row_with_the_tests_that_show_it() -> None:
+    """Their states come from a run; what is claimed by whom does not."""
+    written = (ROOT / "docs" / "rows.md").read_text("utf-8")
+
+    def claims(text: str) -> list[str]:
+        return re.sub(r"^(\| \d+ \| .*?) \| .*? \|", r"\1 |", text, flags=re.MULTILINE).splitlines()
+
+    assert claims(written) == claims(page({})), "run `make rows`"
+
+
+@pytest.mark.parametrize("test", sorted({test for row in rows().values() for test in row["tests"]}))
+def test_a_test_that_shows_a_row_is_there(test: str) -> None:
+    path, _, name = test.partition("::")
+
+    assert re.search(rf"^(async )?def {name}\(", (ROOT / "tests" / path).read_text(), re.MULTILINE)
 
 
 def test_every_dependency_has_its_line() -> None:
