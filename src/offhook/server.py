@@ -22,15 +22,15 @@ from offhook.api.links import RecordingLinks, signing_key
 from offhook.api.services import Services as ApiServices
 from offhook.bootstrap import FirstStart, first_start
 from offhook.calls.admission import Admission
-from offhook.calls.hold_audio import sounds_by
 from offhook.calls.known import KnownDirectory
 from offhook.calls.leg import Media
-from offhook.calls.outgoing import Dialler
 from offhook.calls.recording import WriterThread
 from offhook.calls.recovery import end_orphans
 from offhook.calls.registry import Calls, Limits
 from offhook.calls.services import Services
 from offhook.calls.stored import StoredDirectory, StoredLedger
+from offhook.calls.transfers.hold_audio import sounds_by
+from offhook.calls.transfers.outgoing import Dialler
 from offhook.conversation.member import EngineFactory, Engines
 from offhook.conversation.profile import profile_of
 from offhook.language.models import LanguageModels, ModelSettings

@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from offhook.calls import in_dialog, routing
-from offhook.calls.destination import FAILED, Peer
 from offhook.calls.leg import Leg, LegEnd
 from offhook.calls.owner import Owner
 from offhook.calls.record import CallRecord
@@ -20,7 +19,8 @@ from offhook.calls.reporter import Reporter
 from offhook.calls.services import Services
 from offhook.calls.sound import Sound
 from offhook.calls.state import CallEvent, CallState
-from offhook.calls.transfer import Transfer, TransferFailed
+from offhook.calls.transfers.destination import FAILED, Peer
+from offhook.calls.transfers.transfer import Transfer, TransferFailed
 from offhook.calls.variables import built_in_variables
 from offhook.conversation.events import (
     EngineFailed,

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from offhook.calls.api_request import Send
-from offhook.calls.hold_audio import Sounds
 from offhook.calls.leg import Media
-from offhook.calls.outgoing import Dialler
 from offhook.calls.recording import Writer
 from offhook.calls.reporter import Ledger
 from offhook.calls.routing import Directory
+from offhook.calls.transfers.hold_audio import Sounds
+from offhook.calls.transfers.outgoing import Dialler
 from offhook.conversation.member import EngineFactory
 from offhook.network.guard import AddressGuard
 from offhook.speech.activity import VoiceActivity

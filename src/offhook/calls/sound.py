@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from offhook.calls.recording import Recorder
-from offhook.calls.transfer import Transfer
+from offhook.calls.transfers.transfer import Transfer
 from offhook.conversation.session import Conversation
 from offhook.speech.activity import VoiceActivity
 

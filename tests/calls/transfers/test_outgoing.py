@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from offhook.calls.destination import Target, TransferFailed
-from offhook.calls.outgoing import Dialler, Party
+from offhook.calls.transfers.destination import Target, TransferFailed
+from offhook.calls.transfers.outgoing import Dialler, Party
 from offhook.network import Address
 from offhook.sip.uri import Uri
 from tests.calls.house import House, open_house, virtual
-from tests.calls.operator import DESK, HOST, open_operator
+from tests.calls.transfers.operator import DESK, HOST, open_operator
 from tests.wire import ScriptedPhone
 
 TARGET = Target(Uri.parse(DESK), Address(HOST, 5060), "udp")

@@ -16,9 +16,9 @@ import pytest
 from offhook.network import Address, AddressGuard
 from offhook.sip.message import Request
 from tests.calls.house import FIRST, House, open_house, virtual
-from tests.calls.operator import DESK, HOST, Operator, open_operator
 from tests.calls.phone import PhoneCall
 from tests.calls.test_whole_call import QUESTION, ended
+from tests.calls.transfers.operator import DESK, HOST, Operator, open_operator
 from tests.virtual import run_virtual
 
 Document = dict[str, Any]

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.calls.house import open_house
-from tests.calls.operator import HOST, open_operator
-from tests.calls.test_transfer import FORWARDED, dial, send_on, sip
-from tests.calls.test_warm import MESSAGE, WAIT, consult, two_assistants
 from tests.calls.test_whole_call import ended
+from tests.calls.transfers.operator import HOST, open_operator
+from tests.calls.transfers.test_transfer import FORWARDED, dial, send_on, sip
+from tests.calls.transfers.test_warm import MESSAGE, WAIT, consult, two_assistants
 from tests.virtual import run_virtual
 from tests.wire import Datagram, MemoryWire
 

@@ -8,8 +8,8 @@ import wave
 import numpy as np
 import pytest
 
-from offhook.calls.hold_audio import MOST_BYTES, NotPlayable, pcm_of, play_instead, sounds_by
-from offhook.calls.tones import Waiting, hold, ringback
+from offhook.calls.transfers.hold_audio import MOST_BYTES, NotPlayable, pcm_of, play_instead, sounds_by
+from offhook.calls.transfers.tones import Waiting, hold, ringback
 from offhook.network.guard import AddressRefused
 
 URL = "http://files.test/hold.wav"

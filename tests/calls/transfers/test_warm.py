@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offhook.calls.hold_audio import pcm_of
-from offhook.calls.tones import hold
+from offhook.calls.transfers.hold_audio import pcm_of
+from offhook.calls.transfers.tones import hold
 from offhook.conversation.member import Engines
 from offhook.language.base import ModelError, ToolCall
 from offhook.speech.base import EngineError
 from tests.calls.house import House, open_house, virtual
-from tests.calls.operator import Operator, open_operator
-from tests.calls.test_hold_audio import wav
-from tests.calls.test_transfer import APOLOGY, check, on_the_line, send_on, sip, transferred
 from tests.calls.test_whole_call import QUESTION, ended
+from tests.calls.transfers.operator import Operator, open_operator
+from tests.calls.transfers.test_hold_audio import wav
+from tests.calls.transfers.test_transfer import APOLOGY, check, on_the_line, send_on, sip, transferred
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
 from tests.virtual import run_virtual
 

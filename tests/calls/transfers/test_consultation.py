@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.consultation import assistant_document, history
 from offhook.calls.record import CallRecord
+from offhook.calls.transfers.consultation import assistant_document, history
 from offhook.conversation.member import Engines
 from offhook.conversation.transcript import Transcript
 from offhook.language.base import ToolCall
 from offhook.schema.destination import TransferPlan
 from offhook.speech.base import EngineError
 from tests.calls.house import House, open_house
-from tests.calls.operator import open_operator
-from tests.calls.test_transfer import check, send_on, sip
-from tests.calls.test_warm import announced, consult
 from tests.calls.test_whole_call import ended
+from tests.calls.transfers.operator import open_operator
+from tests.calls.transfers.test_transfer import check, send_on, sip
+from tests.calls.transfers.test_warm import announced, consult
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
 from tests.virtual import run_virtual
 

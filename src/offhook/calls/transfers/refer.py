@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from offhook.calls.destination import Target, TransferFailed, failure_of
+from offhook.calls.transfers.destination import Target, TransferFailed, failure_of
 from offhook.sip.errors import SipError
 from offhook.sip.message import Request
 from offhook.sip.session import Session

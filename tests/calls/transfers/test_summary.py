@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.calls.summary import LONGEST, digest, summary_of
+from offhook.calls.transfers.summary import LONGEST, digest, summary_of
 from offhook.conversation.transcript import Transcript
 
 

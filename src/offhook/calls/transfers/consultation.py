@@ -10,9 +10,9 @@ from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
-from offhook.calls.destination import TransferFailed
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.services import Services
+from offhook.calls.transfers.destination import TransferFailed
 from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, VoiceUsed
 from offhook.conversation.session import Conversation
 from offhook.conversation.transcript import Transcript

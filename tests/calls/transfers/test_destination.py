@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.calls.destination import (
+from offhook.calls.transfers.destination import (
     MAX_HEADER_CHARACTERS,
     Destination,
     Peer,

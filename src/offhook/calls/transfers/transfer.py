@@ -12,9 +12,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from offhook.calls.bridge import join
-from offhook.calls.consultation import ToolRunner
-from offhook.calls.destination import (
+from offhook.calls.leg import Leg
+from offhook.calls.record import CallRecord, Document
+from offhook.calls.services import Services
+from offhook.calls.transfers.bridge import join
+from offhook.calls.transfers.consultation import ToolRunner
+from offhook.calls.transfers.destination import (
     DIAL_SECONDS,
     SUMMARY_HEADER,
     Destination,
@@ -25,14 +28,11 @@ from offhook.calls.destination import (
     fallback_of,
     one_line,
 )
-from offhook.calls.leg import Leg
-from offhook.calls.outgoing import Party, press_on
-from offhook.calls.record import CallRecord, Document
-from offhook.calls.refer import Refer, ReferRefused
-from offhook.calls.services import Services
-from offhook.calls.summary import summary_of
-from offhook.calls.tones import Audio, Waiting, ringback
-from offhook.calls.warm import TWIML, Warm
+from offhook.calls.transfers.outgoing import Party, press_on
+from offhook.calls.transfers.refer import Refer, ReferRefused
+from offhook.calls.transfers.summary import summary_of
+from offhook.calls.transfers.tones import Audio, Waiting, ringback
+from offhook.calls.transfers.warm import TWIML, Warm
 from offhook.conversation.session import Conversation
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides

@@ -8,9 +8,9 @@ import logging
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final, Protocol, TypeVar
 
-from offhook.calls.destination import Target, TransferFailed, failure_of
 from offhook.calls.leg import Leg, LegEnd, Media
-from offhook.calls.tones import Audio, Waiting
+from offhook.calls.transfers.destination import Target, TransferFailed, failure_of
+from offhook.calls.transfers.tones import Audio, Waiting
 from offhook.network import Address
 from offhook.rtp.dtmf import PAUSES
 from offhook.rtp.ports import PortsExhausted

@@ -9,15 +9,15 @@ from typing import Final
 
 import numpy as np
 
-from offhook.calls.announcement import Announcement, FirstWords
-from offhook.calls.consultation import Consultation, ToolRunner
-from offhook.calls.destination import DIAL_SECONDS, Destination, TransferFailed
-from offhook.calls.hold_audio import load, play_instead
-from offhook.calls.outgoing import Party
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.services import Services
-from offhook.calls.summary import summary_of
-from offhook.calls.tones import Audio, Waiting, hold
+from offhook.calls.transfers.announcement import Announcement, FirstWords
+from offhook.calls.transfers.consultation import Consultation, ToolRunner
+from offhook.calls.transfers.destination import DIAL_SECONDS, Destination, TransferFailed
+from offhook.calls.transfers.hold_audio import load, play_instead
+from offhook.calls.transfers.outgoing import Party
+from offhook.calls.transfers.summary import summary_of
+from offhook.calls.transfers.tones import Audio, Waiting, hold
 from offhook.conversation.session import Conversation
 from offhook.speech.base import FRAME_SECONDS, Voice
 from offhook.speech.remote import CallContext

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.calls.bridge import join
+from offhook.calls.transfers.bridge import join
 from offhook.rtp.codecs import SILENCE
 
 

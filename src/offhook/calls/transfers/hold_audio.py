@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from offhook.calls.tones import Waiting, frames_of
+from offhook.calls.transfers.tones import Waiting, frames_of
 from offhook.network.guard import AddressRefused
 from offhook.speech.base import SAMPLE_RATE
 
