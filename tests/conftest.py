@@ -1,4 +1,4 @@
-"""`pytest --rows`: run the tests that docs/rows.toml names, and write docs/rows.md from how they ended."""
+"""`pytest --rows`: run the tests that docs/rows.toml names; write docs/rows.md and the README's table from it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 TESTS = Path(__file__).parent
 ROWS = TESTS.parent / "docs" / "rows.toml"
 PAGE = TESTS.parent / "docs" / "rows.md"
+README = TESTS.parent / "README.md"
+BEGIN, END = "<!-- rows -->\n", "<!-- /rows -->\n"
 
 INTRODUCTION = """\
 # Row by row
@@ -28,17 +30,26 @@ def rows() -> dict[str, dict[str, Any]]:
     return found
 
 
-def page(ended: dict[str, str]) -> str:
+def state(row: dict[str, Any], ended: dict[str, str]) -> str:
     """`ended`: by the name of a test, without its parameters, `passed` or how else it ended."""
+    states = {ended.get(name, "not run") for name in row["tests"]}
+    return "no test yet" if not states else "works" if states == {"passed"} else ", ".join(sorted(states))
+
+
+def page(ended: dict[str, str]) -> str:
     lines = []
     for number, row in rows().items():
-        states = {ended.get(name, "not run") for name in row["tests"]}
-        state = (
-            "no test yet" if not states else "works" if states == {"passed"} else ", ".join(sorted(states))
-        )
         shown = ", ".join(f"`{name.rpartition('::')[2]}`" for name in row["tests"])
-        lines.append(f"| {number} | {row['feature']} | {state} | {shown} |\n")
+        lines.append(f"| {number} | {row['feature']} | {state(row, ended)} | {shown} |\n")
     return INTRODUCTION + "".join(lines)
+
+
+def readme(text: str, ended: dict[str, str]) -> str:
+    """The README with its table made anew."""
+    lines = [f"| {number} | {row['feature']} | {state(row, ended)} |\n" for number, row in rows().items()]
+    table = "| row | what | state |\n|---|---|---|\n" + "".join(lines)
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}"
 
 
 class RowByRow:
@@ -66,6 +77,7 @@ class RowByRow:
     def pytest_sessionfinish(self) -> None:
         if self.ended:
             PAGE.write_text(page(self.ended), "utf-8")
+            README.write_text(readme(README.read_text("utf-8"), self.ended), "utf-8")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -43,7 +43,7 @@ class Seen:
 def answers(saved: Saved) -> dict[str, dict[str, Any]]:
     library, squad = {"assistantId": saved.library}, {"squadId": saved.squad}
     kitchen = {"assistant": greets("kitchen", name="Only Once")}
-    members = [{"assistant": greets("bakery")}, {"assistantId": saved.library}]
+    members = [{"assistant": greets("hospital")}, {"assistantId": saved.library}]
     return {
         "saved": library,
         "saved with overrides": {**library, "assistantOverrides": greets("garden")},
@@ -80,7 +80,7 @@ def answers(saved: Saved) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def saved(service: Node) -> Saved:
     airport = service.post("/assistant", greets("airport"))["id"]
-    members = [{"assistantId": airport}, {"assistant": greets("bakery")}]
+    members = [{"assistantId": airport}, {"assistant": greets("hospital")}]
     return Saved(
         library=service.post("/assistant", greets("library"))["id"],
         airport=airport,
@@ -122,7 +122,7 @@ async def _walk(node: Node, cases: Mapping[str, Mapping[str, Any]]) -> dict[str,
         ("squad", "airport"),
         ("squad with overrides", "garden"),
         ("squad with the assistant's overrides", "garden"),
-        ("transient squad", "bakery"),
+        ("transient squad", "hospital"),
         ("transient squad with overrides", "museum"),
         ("saved before transient", "library"),
         ("transient before squad", "kitchen"),
@@ -146,7 +146,7 @@ def test_the_call_names_what_is_stored_and_holds_what_is_not(walked: dict[str, S
     assert named("squad") == [saved.airport, saved.squad]
     assert named("transient") == [None, None]
     assert walked["transient"].call["assistant"]["name"] == "Only Once"
-    assert walked["transient squad"].call["squad"]["members"][0]["assistant"] == greets("bakery")
+    assert walked["transient squad"].call["squad"]["members"][0]["assistant"] == greets("hospital")
 
 
 def test_a_transient_assistant_is_not_stored(service: Node, walked: dict[str, Seen]) -> None:
