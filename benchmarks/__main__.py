@@ -29,6 +29,8 @@ MEASURES: Final[dict[str, Callable[[bool], list[Figure]]]] = {
 FOLDER: Final = Path(__file__).parent
 LATEST: Final = FOLDER / "results" / "latest.json"
 PAGE: Final = FOLDER.parent / "docs" / "benchmarks.md"
+README: Final = FOLDER.parent / "README.md"
+BEGIN, END = "<!-- benchmarks -->\n", "<!-- /benchmarks -->\n"
 
 LIMITS: Final = """\
 - The service runs in one process pinned to one core, the callers in another pinned to a second core; the
@@ -48,7 +50,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what Offhook can do.")
     parser.add_argument("names", nargs="*", choices=[[], *MEASURES], metavar="NAME", help=", ".join(MEASURES))
     parser.add_argument("--quick", action="store_true", help="shorter and with fewer calls: a smoke test")
-    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
+    parser.add_argument(
+        "--write", action="store_true", help=f"write docs/{PAGE.name}, and quote it in the README"
+    )
     chosen = parser.parse_args()
     machine = described()
     print(machine, flush=True)
@@ -62,6 +66,7 @@ def main() -> int:
     kept = _keep(machine, figures)
     if chosen.write:
         PAGE.write_text(_page(machine, kept))
+        README.write_text(_quoted(README.read_text(), machine, kept))
     return 0
 
 
@@ -91,6 +96,13 @@ Machine: {machine}.
 
 {LIMITS}
 """
+
+
+def _quoted(readme: str, machine: str, figures: list[Figure]) -> str:
+    """The README with what has a budget, met or not."""
+    table = as_markdown([figure for figure in figures if figure.budget], notes=False)
+    before, _, rest = readme.partition(BEGIN)
+    return f"{before}{BEGIN}{machine}:\n\n{table}\n{END}{rest.partition(END)[2]}"
 
 
 if __name__ == "__main__":

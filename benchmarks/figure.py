@@ -53,9 +53,10 @@ def as_text(figures: Sequence[Figure]) -> str:
     )
 
 
-def as_markdown(figures: Sequence[Figure]) -> str:
-    lines = ["| " + " | ".join(HEAD) + " |", "|---|---:|---:|---|---|"]
-    lines += ["| " + " | ".join(figure.row()) + " |" for figure in figures]
+def as_markdown(figures: Sequence[Figure], *, notes: bool = True) -> str:
+    columns = 5 if notes else 4
+    lines = ["| " + " | ".join(HEAD[:columns]) + " |", "|---|---:|---:|---|" + "---|" * notes]
+    lines += ["| " + " | ".join(figure.row()[:columns]) + " |" for figure in figures]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""`pytest --rows`: run the tests that docs/rows.toml names; write docs/rows.md and the README's table from it."""
+"""`pytest --rows`: run the tests that docs/rows.toml names; write docs/rows.md and the README's table."""
 
 from __future__ import annotations
 
