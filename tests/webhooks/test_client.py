@@ -16,7 +16,7 @@ from offhook.network import AddressGuard, AddressRefused, NameNotFound, Outside
 from offhook.store import IdMaker
 from offhook.webhooks import AskFailed, Client, Receiver
 from offhook.webhooks.client import OutsideRequest
-from tests.network.servers import Heard, Server, always, client_tls, reply, server_tls, serving
+from tests.network.servers import Answer, Heard, Server, always, client_tls, reply, server_tls, serving
 
 NOW = 1_767_225_600.5
 MESSAGE = {"message": {"type": "assistant-request", "text": "\u00fc\u0000\ud800"}}
@@ -134,6 +134,69 @@ async def test_a_connection_that_was_closed_meanwhile_is_not_used_again(client: 
             assert await client.ask(Receiver(server.url), MESSAGE, 5) == {}
             await asyncio.sleep(0.01)
     assert server.connections == 5
+
+
+def once_then(last: bytes) -> Answer:
+    """Answers the first request of each connection; to the second it says `last` and hangs up."""
+    answered: set[asyncio.StreamWriter] = set()
+
+    async def answer(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        if writer in answered:
+            writer.write(last)
+            writer.close()
+        else:
+            answered.add(writer)
+            writer.write(reply(200, b"{}"))
+
+    return answer
+
+
+async def test_a_connection_that_is_closed_on_use_is_replaced_at_once(client: Client) -> None:
+    async with serving(once_then(b"")) as server:
+        for _ in range(3):
+            assert await client.ask(Receiver(server.url), MESSAGE, 5) == {}
+    ids = [heard.headers["webhook-id"] for heard in server.heard]
+    assert (server.connections, len(ids)) == (3, 4)
+    assert ids[1] == ids[2]
+
+
+async def test_an_answer_that_has_begun_is_not_asked_for_again(client: Client) -> None:
+    async with serving(once_then(b"HTTP/1.1 20")) as server:
+        assert await client.ask(Receiver(server.url), MESSAGE, 5) == {}
+        assert (await failure(client, server.url)).kind == "protocol"
+    assert (server.connections, len(server.heard)) == (1, 2)
+
+
+async def test_a_new_connection_that_is_closed_is_not_tried_again(client: Client) -> None:
+    async def hang_up(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with serving(hang_up) as server:
+        assert (await failure(client, server.url)).kind == "protocol"
+    assert len(server.heard) == 1
+
+
+async def test_the_second_try_has_what_is_left_of_the_time(client: Client) -> None:
+    answer = once_then(b"")
+
+    async def first_connection_only(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        if server.connections == 1:
+            await answer(heard, writer)
+
+    async with serving(first_connection_only) as server:
+        assert await client.ask(Receiver(server.url), MESSAGE, 5) == {}
+        assert (await failure(client, server.url, timeout=0.2)).kind == "timeout"
+    assert server.connections == 2
+
+
+async def test_an_owner_s_own_request_is_never_sent_twice(client: Client) -> None:
+    async with serving(once_then(b"")) as server:
+        request = OutsideRequest("POST", server.url, {}, b"{}")
+        await client.fetch(request, 5)
+        with pytest.raises(AskFailed) as caught:
+            await client.fetch(request, 5)
+    assert caught.value.kind == "protocol"
+    assert len(server.heard) == 2
 
 
 async def test_nobody_there_is_refused(client: Client) -> None:

@@ -3,10 +3,11 @@
 from .addresses import Address
 from .datagrams import DatagramOpener, Datagrams, Receive, open_datagrams
 from .guard import AddressGuard, AddressRefused, ConnectFailed, NameNotFound
-from .http import BodyRefused, BodyTooLarge, causes, guarded_client, read_bounded
+from .http import REPEATABLE, BodyRefused, BodyTooLarge, causes, guarded_client, read_bounded
 from .outside import Outside
 
 __all__ = [
+    "REPEATABLE",
     "Address",
     "AddressGuard",
     "AddressRefused",

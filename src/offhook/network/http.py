@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from typing import Any, Final
 
 import httpcore2
 import httpx2
@@ -28,6 +30,55 @@ class BodyTooLarge(BodyRefused):
     """It is longer than the limit."""
 
 
+REPEATABLE: Final = "offhook.repeatable"
+"""The extension of a request that may arrive twice: True sends it once more, on a new connection, where an
+idle connection breaks before any byte of the answer. A server may close one at any time (RFC 9112 §9.5)."""
+
+
+class _Attempt:
+    """What one sending of a request has met: a connection of its own, a byte of the answer."""
+
+    __slots__ = ("connected", "heard")
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.heard = False
+
+
+_attempt: ContextVar[_Attempt | None] = ContextVar("attempt", default=None)
+"""That of the request which the running task sends."""
+
+
+class _NotedStream(httpcore2.AsyncNetworkStream):
+    """A connection that notes in the running attempt that bytes have come."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        data = await self._stream.read(max_bytes, timeout)
+        attempt = _attempt.get()
+        if data and attempt is not None:
+            attempt.heard = True
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.AsyncNetworkStream:
+        return _NotedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
     """Opens connections to checked addresses. TLS still asks for the host by name, and verifies that name,
     since httpcore takes it from the URL."""
@@ -44,9 +95,12 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
+        attempt = _attempt.get()
+        if attempt is not None:
+            attempt.connected = True
         try:
             async with asyncio.timeout(timeout):
-                return await self._connect(host, port, local_address, socket_options)
+                return _NotedStream(await self._connect(host, port, local_address, socket_options))
         except NameNotFound as error:
             raise httpcore2.ConnectError(str(error)) from error
         except TimeoutError as error:
@@ -81,18 +135,43 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-class GuardedTransport(httpx2.AsyncHTTPTransport):
-    """httpx's own transport over a connection pool with a `GuardedBackend`."""
+class _PooledTransport(httpx2.AsyncHTTPTransport):
+    """httpx's own transport over a connection pool with a `GuardedBackend`, which keeps `idle` connections
+    for the next requests."""
 
-    def __init__(self, guard: AddressGuard, tls: ssl.SSLContext) -> None:
+    def __init__(self, guard: AddressGuard, tls: ssl.SSLContext, idle: int) -> None:
         super().__init__(verify=tls, trust_env=False)
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=tls,
             max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=MAX_IDLE_CONNECTIONS,
+            max_keepalive_connections=idle,
             keepalive_expiry=IDLE_SECONDS,
             network_backend=GuardedBackend(guard),
         )
+
+
+class GuardedTransport(_PooledTransport):
+    """Sends a REPEATABLE request again, once, if the connection it found idle was none any more."""
+
+    def __init__(self, guard: AddressGuard, tls: ssl.SSLContext) -> None:
+        super().__init__(guard, tls, MAX_IDLE_CONNECTIONS)
+        self._anew = _PooledTransport(guard, tls, 0)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        attempt = _Attempt()
+        token = _attempt.set(attempt)
+        try:
+            return await super().handle_async_request(request)
+        except (httpx2.RemoteProtocolError, httpx2.NetworkError):
+            if attempt.connected or attempt.heard or not request.extensions.get(REPEATABLE):
+                raise
+        finally:
+            _attempt.reset(token)
+        return await self._anew.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self._anew.aclose()
 
 
 def guarded_client(

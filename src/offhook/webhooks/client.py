@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import httpx2
 
-from offhook.network import read_bounded
+from offhook.network import REPEATABLE, read_bounded
 
 from .failures import AskFailed, FailureKind, failure_of
 from .receiver import OWN_HEADERS, Receiver, valid_header
@@ -162,7 +162,15 @@ class Client:
             if name.lower() not in OWN_HEADERS and valid_header(name, value):
                 headers.setdefault(name, value)
         return await self._exchange(
-            self._http.build_request("POST", receiver.url, headers=headers, content=body, timeout=None)
+            self._http.build_request(
+                "POST",
+                receiver.url,
+                headers=headers,
+                content=body,
+                timeout=None,
+                # A receiver that gets it twice knows that by its webhook-id.
+                extensions={REPEATABLE: True},
+            )
         )
 
     async def _exchange(self, request: httpx2.Request) -> Answer:
