@@ -14,7 +14,7 @@ import pytest
 from offhook.api.recording import recording_file
 from offhook.calls.recording import InlineWriter, Recorder, mono_path, stereo_path
 
-from .conftest import House, client_of
+from .conftest import KEY, PUBLIC_KEY, House, client_of
 from .test_phone_number import refused
 
 WAV = b"RIFF" + bytes(range(200)) * 4
@@ -262,3 +262,69 @@ async def test_a_call_that_does_not_end_is_not_erased(
 
     assert "nothing was erased" in str(await refused(answer, 503))
     assert (await client.get(f"/call/{call_id}")).status_code == 200
+
+
+async def number_of(client: httpx2.AsyncClient) -> str:
+    answer = await client.post("/phone-number", json={"provider": "vapi"})
+    identity: str = answer.json()["id"]
+    return identity
+
+
+@pytest.mark.parametrize("path", ["/call", "/call/phone"])
+async def test_a_sip_number_does_not_call_out_and_the_call_says_why(
+    client: httpx2.AsyncClient, path: str
+) -> None:
+    number = await number_of(client)
+    customer = {"number": "+15551230000", "assistantOverrides": {"firstMessage": "Hi"}}
+    body = {
+        "phoneNumberId": number,
+        "customer": customer,
+        "assistant": {"server": {"url": "https://example.org", "secret": "s3cret"}},
+        "name": "Try",
+    }
+
+    answer = await client.post(path, json=body)
+
+    assert await refused(answer) == "Vapi Numbers Can't Dial Outbound Yet."
+    (call,) = (await client.get("/call")).json()
+    assert (call["type"], call["status"], call["name"]) == ("outboundPhoneCall", "ended", "Try")
+    assert call["endedReason"] == "call.start.error-get-transport"
+    assert call["endedMessage"] == "Vapi Numbers Can't Dial Outbound Yet."
+    assert (call["phoneNumberId"], call["customer"]) == (number, {"number": "+15551230000"})
+    assert "s3cret" not in str(call)
+
+
+async def test_what_is_wrong_with_a_call_is_said_first_and_no_call_is_kept(
+    client: httpx2.AsyncClient, other_client: httpx2.AsyncClient
+) -> None:
+    own, foreign = await number_of(client), await number_of(other_client)
+
+    async def said(**body: Any) -> object:
+        return await refused(await client.post("/call", json=body))
+
+    needed = "Couldn't Get Phone Number. Need Either `phoneNumberId` Or `phoneNumber`."
+    assert await said() == needed
+    assert await said(phoneNumberId=None, assistantId="a") == needed
+    assert await said(phoneNumberId=own, colour="red") == ["property colour should not exist"]
+    assert await said(name="x" * 41, customer={"extension": "1" * 11}) == [
+        "customer.extension must be shorter than or equal to 10 characters",
+        "name must be shorter than or equal to 40 characters",
+    ]
+    assert await said(phoneNumberId=foreign) == f"phoneNumberId {foreign} does not exist"
+    assert await said(phoneNumberId=own, assistantId="none") == "assistantId none does not exist"
+    assert await said(phoneNumberId=own, squadId="none") == "squadId none does not exist"
+    assert "not served" in str(await said(phoneNumber={"twilioPhoneNumber": "+1", "twilioAccountSid": "s"}))
+    assert "vapi.websocket is not served" in str(await said(transport={"provider": "vapi.websocket"}))
+    assert (await client.get("/call")).json() == []
+
+
+@pytest.mark.parametrize(("key", "status"), [(KEY, 400), (PUBLIC_KEY, 400), ("another", 401)])
+async def test_there_are_no_web_calls(house: House, key: str, status: int) -> None:
+    async with client_of(house, key) as client:
+        answer = await client.post("/call/web", json={"assistantId": "a"})
+        assert "not served" in str(await refused(answer, status)) or status == 401
+
+
+async def test_a_public_key_cannot_call(house: House) -> None:
+    async with client_of(house, PUBLIC_KEY) as client:
+        assert (await client.post("/call", json={})).status_code == 401

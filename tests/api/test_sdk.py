@@ -239,3 +239,17 @@ def test_errors_reach_the_sdk_with_their_body(sdk: Vapi, served: Served) -> None
         "statusCode": 400,
     }
     assert foreign.value.status_code == 404
+
+
+def test_a_number_does_not_call_out(sdk: Vapi) -> None:
+    number = sdk.phone_numbers.create(request=vapi.CreatePhoneNumbersRequest_Vapi(name="Desk"))
+
+    with pytest.raises(ApiError) as refused:
+        sdk.calls.create(phone_number_id=number.id, customer={"number": "+15551230000"})
+    (call,) = sdk.calls.list()
+
+    assert refused.value.status_code == 400
+    assert refused.value.body["message"] == "Vapi Numbers Can't Dial Outbound Yet."
+    assert (call.type, call.status) == ("outboundPhoneCall", "ended")
+    assert call.ended_reason == "call.start.error-get-transport"
+    assert call.phone_number_id == number.id

@@ -1,4 +1,5 @@
-"""`/call`: what was said and how it went (wire-facts §8). Calls begin by dialling a number, not over HTTP."""
+"""`/call`: what was said and how it went (wire-facts §8). Calls begin by dialling a number: `outbound`
+says so to those who ask for one over HTTP."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from offhook.api import outbound
 from offhook.api.errors import BadRequest, NotFound, Unavailable
 from offhook.api.links import KINDS, RecordingKind
 from offhook.api.openapi import described, list_of, place, redirecting
@@ -44,6 +46,7 @@ async def _call(work: Work, identity: str) -> Record:
 def router() -> APIRouter:
     routes = APIRouter(tags=["call"])
     shown = place(_SHOWN)
+    outbound.add_to(routes)
 
     @routes.get("/call", **described("List calls", list_of(_SHOWN), parameters=described_list(FILTERS)))
     async def list_all(request: Request) -> Response:

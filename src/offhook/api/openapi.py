@@ -101,6 +101,13 @@ def redirecting(summary: str) -> Json:
     return arguments
 
 
+def refusing(summary: str, request: Json) -> Json:
+    """Arguments for a route whose every answer is a mistake's."""
+    arguments = described(summary, place(_ERROR), request=request, status=400)
+    arguments["responses"][400]["description"] = "Why not"
+    return arguments
+
+
 def open_to_all(summary: str, content_type: str, schema: Json) -> Json:
     """Arguments for a route that needs no key."""
     return {

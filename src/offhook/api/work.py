@@ -6,7 +6,7 @@ goes out after it closed, so that what a client is told is stored.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +37,13 @@ class Work:
 @asynccontextmanager
 async def private(request: Request) -> AsyncIterator[Work]:
     """The work of a request that needs an org's private key. Raises Unauthorized for every other key."""
+    async with keyed(request, ("private",)) as work:
+        yield work
+
+
+@asynccontextmanager
+async def keyed(request: Request, tags: Collection[str]) -> AsyncIterator[Work]:
+    """The work of a request that needs an org's key with one of `tags`. Raises Unauthorized for others."""
     services: Services = request.app.state.services
     key = bearer(request)
     if "\0" in request.url.path:  # PostgreSQL takes no U+0000, so no id has one
@@ -46,7 +53,7 @@ async def private(request: Request) -> AsyncIterator[Work]:
     only_reads = request.method in ("GET", "HEAD")
     async with database.reading() if only_reads else database.transaction() as tx:
         found = await tx.keys.find_by_hash(key_hash(key))
-        if found is None or found.tag != "private":
+        if found is None or found.tag not in tags:
             raise Unauthorized
         yield Work(services, tx, found.org_id, raw, request.headers.get("content-type", ""))
 

@@ -1,0 +1,88 @@
+"""POST `/call` and its older names. A SIP number is called and does not call out (wire-facts §1.3), so each
+of them ends in a 400 that says why.
+
+The sources name a message and an `endedReason` for this. The message reads like those that come with a 400
+(wire-facts §1.6), and only a call has an `endedReason`: so the answer is a 400 with the message, and the org
+finds a call that has ended with both.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from offhook.api.errors import BadRequest
+from offhook.api.openapi import place, refusing
+from offhook.api.resource import Document, check_reference
+from offhook.api.wire import Wire
+from offhook.api.work import Work, keyed, private
+from offhook.schema.base import timestamp
+from offhook.schema.call import CreateCall
+
+NO_NUMBER: Final = "Couldn't Get Phone Number. Need Either `phoneNumberId` Or `phoneNumber`."
+INBOUND_ONLY: Final = "Vapi Numbers Can't Dial Outbound Yet."
+ENDED_REASON: Final = "call.start.error-get-transport"
+
+_CREATE: Final = Wire("CreateCall", CreateCall)
+_KEPT: Final = ("assistantId", "squadId", "phoneNumberId", "customerId", "name")
+_KEPT_OF_CUSTOMER: Final = ("number", "sipUri", "extension", "name", "email", "externalId")
+
+
+def add_to(routes: APIRouter) -> None:
+    """The three routes that would begin a call."""
+
+    async def create(request: Request) -> Response:
+        async with private(request) as work:
+            given = _CREATE.document(work.object())
+            await _check(work, given)
+            await work.tx.calls.create(work.org_id, _failed(work, given))
+        raise BadRequest(INBOUND_ONLY)
+
+    async def create_web(request: Request) -> Response:
+        async with keyed(request, ("private", "public")):
+            raise BadRequest("web calls are not served by Offhook: call a SIP number")
+
+    described = refusing("Refuse to call out", place(_CREATE))
+    for path, name, refuse in (
+        ("/call", "create", create),
+        ("/call/phone", "create-phone", create),
+        ("/call/web", "create-web", create_web),
+    ):
+        routes.add_api_route(path, refuse, methods=["POST"], name=name, **described)
+
+
+async def _check(work: Work, given: Document) -> None:
+    """All that is wrong besides that nobody can be called. Raises BadRequest."""
+    provider = (given.get("transport") or {}).get("provider", "vapi.sip")
+    if provider != "vapi.sip":
+        raise BadRequest(f"transport {provider} is not served by Offhook: call a SIP number")
+    if given.get("phoneNumberId") is None:
+        if given.get("phoneNumber") is None:
+            raise BadRequest(NO_NUMBER)
+        raise BadRequest("phoneNumber, a carrier's number, is not served by Offhook")
+    await check_reference(work, given, "phoneNumberId", work.tx.phone_numbers)
+    await check_reference(work, given, "assistantId", work.tx.assistants)
+    await check_reference(work, given, "squadId", work.tx.squads)
+
+
+def _failed(work: Work, given: Document) -> Document:
+    """The call that ended before it began: who was to call whom, without what may hold secrets."""
+    call = {name: given[name] for name in _KEPT if given.get(name) is not None}
+    if given.get("customer"):
+        call["customer"] = {
+            key: given["customer"][key] for key in _KEPT_OF_CUSTOMER if key in given["customer"]
+        }
+    return {
+        **call,
+        "type": "outboundPhoneCall",
+        "status": "ended",
+        "endedAt": timestamp(work.services.now()),
+        "endedReason": ENDED_REASON,
+        "endedMessage": INBOUND_ONLY,
+        "phoneCallProvider": "vapi",
+        "phoneCallTransport": "sip",
+        "cost": 0,
+    }
