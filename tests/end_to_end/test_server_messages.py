@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -11,9 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
+from .callers import call, exchange
 from .model import Models
 from .node import KEY, Node, assistant, new_number
-from .peers import soon
+from .peers import LOOPBACK, soon
 from .requests import RequestSink
 from .sink import WebhookSink
 from .visits import visit
@@ -59,6 +61,25 @@ def test_without_a_choice_the_usual_messages_go_out(service: Node, models: Model
         "speech-update",
         "assistant.started",
     }
+
+
+async def test_what_the_caller_s_headers_say_is_in_every_message(
+    service: Node, models: Models, sink: WebhookSink
+) -> None:
+    transient = greeter(models)
+    sink.answer = lambda message: (
+        200,
+        {"assistant": transient} if message["type"] == "assistant-request" else {},
+    )
+    number = await asyncio.to_thread(new_number, service, answered_by=None, server={"url": sink.url})
+    async with exchange(LOOPBACK, service.sip_port) as line:
+        await call(line, number.uri(), headers=[("X-Guest-Name", "Ann"), ("x-ROOM", "12")])
+
+    expected = {"assistant-request", "status-update", "conversation-update", "end-of-call-report"}
+    assert expected <= await asyncio.to_thread(kinds, sink)
+    for one in sink.taken():
+        values = one.message["call"]["assistantOverrides"]["variableValues"]
+        assert values == {"guest-name": "Ann", "room": "12"}, one.type
 
 
 def test_only_the_chosen_messages_go_out(service: Node, models: Models, sink: WebhookSink) -> None:
@@ -222,6 +243,35 @@ def _all_of_a_call(raw: RequestSink) -> list[Any]:
     requests = list(raw.requests)
     assert len(requests) >= 5
     return requests
+
+
+@pytest.mark.parametrize(
+    ("plan", "tries"),
+    [
+        ({"maxRetries": 0}, 1),
+        ({"maxRetries": 2}, 3),
+        ({"maxRetries": 2, "excludedStatusCodes": [500]}, 1),
+    ],
+    ids=["none", "two more", "not for a 500"],
+)
+def test_a_message_that_fails_is_tried_as_often_as_its_plan_says(
+    plan: dict[str, Any], tries: int, service: Node, models: Models, sink: WebhookSink
+) -> None:
+    left = [500, 500]
+    sink.answer = lambda message: (left.pop() if left else 200, {})
+    server = {"url": sink.url, "backoffPlan": {"type": "fixed", "baseDelaySeconds": 0, **plan}}
+    number = new_number(
+        service, answered_by=greeter(models, server=server, serverMessages=["end-of-call-report"])
+    )
+
+    visit(number)
+
+    state = "delivered" if tries == 3 else "abandoned"
+    query = f"/webhook?callId={number.call()['id']}&state={state}"
+    assert len(soon(lambda: service.get(query))) == 1
+    deliveries = sink.taken(answered=False)
+    assert [one.status for one in deliveries] == [500, 500, 200][:tries]
+    assert len({one.headers["webhook-id"] for one in deliveries}) == 1
 
 
 def test_what_was_given_up_is_listed_and_sent_again(service: Node, models: Models) -> None:

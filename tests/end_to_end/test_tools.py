@@ -359,6 +359,25 @@ def test_a_transfer_tool_without_destinations_asks_where_to(desk: Desk, sink: We
     assert len(sink.taken("transfer-destination-request")) == 1
 
 
+def test_the_refer_of_a_transfer_sums_the_call_up(desk: Desk, models: Models) -> None:
+    plan = {
+        "mode": "blind-transfer-add-summary-to-sip-header",
+        "summaryPlan": {"messages": [{"role": "user", "content": "Sum this up for our agent."}]},
+    }
+    to = {"type": "sip", "sipUri": f"sip:agent@{LOOPBACK}:5099", "message": "", "transferPlan": plan}
+    answers = [
+        ["Good morning.", Use("transferCall", {"destination": to["sipUri"]})],
+        ["Nobody has asked\r\nfor anything."],
+    ]
+
+    heard = desk.visited(answers, {"type": "transferCall", "destinations": [to]})
+
+    (refer,) = heard.of("REFER")
+    assert refer.headers.get("X-Transfer-Summary") == "Nobody has asked for anything."
+    assert str(refer.headers.get("Refer-To")) == f"<{to['sipUri']}>"
+    assert models.said("desk") == [("user", "Sum this up for our agent.")]
+
+
 def test_a_server_that_names_nobody_is_news_to_the_model(
     desk: Desk, models: Models, sink: WebhookSink
 ) -> None:

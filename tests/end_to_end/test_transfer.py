@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,23 @@ async def test_caller_and_operator_hear_each_other(transport: str, service: Node
     stereo = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=10).content)
     assert "opening hours" in words(stereo.track(0))
     assert "opening hours" in words(stereo.track(1)[-16000 * 4 :])
+
+
+async def test_the_verb_bye_hangs_up_and_dials_nobody(service: Node) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as operator_socket:
+        operator_socket.bind((LOOPBACK, 0))
+        operator_socket.setblocking(False)
+        uri = f"sip:operator@{LOOPBACK}:{operator_socket.getsockname()[1]}"
+        plan = {"mode": "blind-transfer", "sipVerb": "bye"}
+        number = await asyncio.to_thread(sent_on, service, uri, plan, message="")
+        caller = await place(number)
+        call = await asyncio.to_thread(number.call)
+
+        assert caller.end_reason == "the other side hung up"
+        assert caller.refers == []
+        assert call["destination"]["sipUri"] == uri
+        with pytest.raises(BlockingIOError):
+            operator_socket.recv(1)
 
 
 async def test_the_operator_is_told_who_is_waiting(service: Node, tmp_path: Path) -> None:
