@@ -298,6 +298,20 @@ def test_a_transfer_is_announced_and_then_made(message: dict[str, Any], heard: l
     run_virtual(story())
 
 
+def test_a_silent_transfer_waits_for_what_the_model_said() -> None:
+    async def story() -> None:
+        tool = {"type": "transferCall", "destinations": [DESK | {"message": ""}]}
+        call = ToolCall("c1", "transferCall", {"destination": "+15551234567"})
+        goodbye = "I will put you through to somebody who knows all about it."
+        async with on_stage([[Text(goodbye), call]], assistant=with_tools(tool)) as stage:
+            await asks(stage, "The front desk, please.")
+            while not stage.world.transfers:
+                await asyncio.sleep(0.1)
+            assert said(stage) == [goodbye]
+
+    run_virtual(story())
+
+
 @pytest.mark.parametrize("destination", [DESK, None])
 def test_without_destinations_the_server_is_asked(destination: dict[str, Any] | None) -> None:
     async def story() -> None:

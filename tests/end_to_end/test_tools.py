@@ -362,7 +362,9 @@ def test_a_transfer_tool_without_destinations_asks_where_to(desk: Desk, sink: We
 def test_the_refer_of_a_transfer_sums_the_call_up(desk: Desk, models: Models) -> None:
     plan = {
         "mode": "blind-transfer-add-summary-to-sip-header",
-        "summaryPlan": {"messages": [{"role": "user", "content": "Sum this up for our agent."}]},
+        "summaryPlan": {
+            "messages": [{"role": "user", "content": "Sum this up for our agent: {{transcript}}"}]
+        },
     }
     to = {"type": "sip", "sipUri": f"sip:agent@{LOOPBACK}:5099", "message": "", "transferPlan": plan}
     answers = [
@@ -375,7 +377,10 @@ def test_the_refer_of_a_transfer_sums_the_call_up(desk: Desk, models: Models) ->
     (refer,) = heard.of("REFER")
     assert refer.headers.get("X-Transfer-Summary") == "Nobody has asked for anything."
     assert str(refer.headers.get("Refer-To")) == f"<{to['sipUri']}>"
-    assert models.said("desk") == [("user", "Sum this up for our agent.")]
+    ((role, prompt),) = models.said("desk")
+    assert role == "user"
+    assert prompt.startswith("Sum this up:")
+    assert "Good morning." in prompt
 
 
 def test_a_server_that_names_nobody_is_news_to_the_model(

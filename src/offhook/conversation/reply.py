@@ -123,6 +123,9 @@ class Reply:
         self.utterances.append(utterance)
         return utterance
 
+    def unheard(self) -> Utterance | None:
+        return next((one for one in reversed(self.utterances) if one.pieces), None)
+
     async def _run(self) -> None:
         try:
             if self.previous is not None:

@@ -64,6 +64,10 @@ class Speaker(Protocol):
 
     def utter(self, text: str, said: Said | None, interruptible: bool = True) -> Utterance: ...
 
+    def unheard(self) -> Utterance | None:
+        """The last that it has to say, if that was not yet heard to its end."""
+        ...
+
 
 class ToolRun:
     def __init__(self, stage: ToolStage, reply: Speaker, said: Said, calls: Sequence[ToolCall]) -> None:
@@ -231,11 +235,13 @@ class ToolRun:
             self._reply.utter(message.text, self._stage.context.say())
 
     async def _spoken(self, text: str, interruptible: bool = False) -> None:
-        """Say `text` after what the model said, and wait until all of it was heard or cut short."""
-        if not text.strip():
+        """Say `text` after what the model said, and wait until all of it was heard or cut short. Without a
+        text what the model said is still waited for."""
+        last = self._reply.utter(text, None, interruptible) if text.strip() else self._reply.unheard()
+        if last is None:
             return
         ended = asyncio.Event()
-        self._reply.utter(text, None, interruptible).on_end.append(lambda _: ended.set())
+        last.on_end.append(lambda _: ended.set())
         try:
             async with asyncio.timeout(SPEAKING_PATIENCE):
                 await ended.wait()
