@@ -28,7 +28,7 @@ def greets(place: str, **more: Any) -> dict[str, Any]:
 class Saved:
     """What is stored on the node; each assistant speaks for another place."""
 
-    library: str
+    museum: str
     airport: str
     squad: str
     other_org: str
@@ -41,14 +41,14 @@ class Seen:
 
 
 def answers(saved: Saved) -> dict[str, dict[str, Any]]:
-    library, squad = {"assistantId": saved.library}, {"squadId": saved.squad}
+    museum, squad = {"assistantId": saved.museum}, {"squadId": saved.squad}
     kitchen = {"assistant": greets("kitchen", name="Only Once")}
-    members = [{"assistant": greets("hospital")}, {"assistantId": saved.library}]
+    members = [{"assistant": greets("hospital")}, {"assistantId": saved.museum}]
     return {
-        "saved": library,
-        "saved with overrides": {**library, "assistantOverrides": greets("garden")},
+        "saved": museum,
+        "saved with overrides": {**museum, "assistantOverrides": greets("garden")},
         "variables": {
-            **library,
+            **museum,
             "assistantOverrides": {
                 "firstMessage": "This is the {{place}} for {{guest}} at {{hotel-name}}.",
                 "variableValues": {"place": "window", "guest": "nobody"},
@@ -68,8 +68,8 @@ def answers(saved: Saved) -> dict[str, dict[str, Any]]:
         },
         "sip destination": {"destination": SIP},
         "number destination": {"destination": NUMBER},
-        "destination first": {**library, **kitchen, **squad, "destination": SIP},
-        "saved before transient": {**library, **kitchen, **squad},
+        "destination first": {**museum, **kitchen, **squad, "destination": SIP},
+        "saved before transient": {**museum, **kitchen, **squad},
         "transient before squad": {**kitchen, **squad},
         "saved squad before transient squad": {**squad, "squad": {"members": members}},
         "null is nothing": {"error": None, "destination": None, "assistantId": None, **kitchen},
@@ -82,7 +82,7 @@ def saved(service: Node) -> Saved:
     airport = service.post("/assistant", greets("airport"))["id"]
     members = [{"assistantId": airport}, {"assistant": greets("hospital")}]
     return Saved(
-        library=service.post("/assistant", greets("library"))["id"],
+        museum=service.post("/assistant", greets("museum"))["id"],
         airport=airport,
         squad=service.post("/squad", {"members": members})["id"],
         other_org=another_org(service).post("/assistant", greets("harbor"))["id"],
@@ -115,7 +115,7 @@ async def _walk(node: Node, cases: Mapping[str, Mapping[str, Any]]) -> dict[str,
 @pytest.mark.parametrize(
     ("name", "place"),
     [
-        ("saved", "library"),
+        ("saved", "museum"),
         ("saved with overrides", "garden"),
         ("transient", "kitchen"),
         ("transient with overrides", "garden"),
@@ -124,7 +124,7 @@ async def _walk(node: Node, cases: Mapping[str, Mapping[str, Any]]) -> dict[str,
         ("squad with the assistant's overrides", "garden"),
         ("transient squad", "hospital"),
         ("transient squad with overrides", "museum"),
-        ("saved before transient", "library"),
+        ("saved before transient", "museum"),
         ("transient before squad", "kitchen"),
         ("saved squad before transient squad", "airport"),
         ("null is nothing", "kitchen"),
@@ -142,7 +142,7 @@ def test_the_call_names_what_is_stored_and_holds_what_is_not(walked: dict[str, S
     def named(name: str) -> list[Any]:
         return [walked[name].call.get(key) for key in ("assistantId", "squadId")]
 
-    assert named("saved with overrides") == [saved.library, None]
+    assert named("saved with overrides") == [saved.museum, None]
     assert named("squad") == [saved.airport, saved.squad]
     assert named("transient") == [None, None]
     assert walked["transient"].call["assistant"]["name"] == "Only Once"
