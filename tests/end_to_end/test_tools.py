@@ -379,7 +379,7 @@ def test_the_refer_of_a_transfer_sums_the_call_up(desk: Desk, models: Models) ->
     assert str(refer.headers.get("Refer-To")) == f"<{to['sipUri']}>"
     ((role, prompt),) = models.said("desk")
     assert role == "user"
-    assert prompt.startswith("Sum this up:")
+    assert prompt.startswith("Sum this up for our agent:")
     assert "Good morning." in prompt
 
 
