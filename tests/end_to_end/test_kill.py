@@ -26,6 +26,11 @@ SEED = 20261123
 MEANWHILE = 1.7
 """Seconds that a recording may lack when the process is killed: one that is not handed over yet, and what a
 busy machine makes of the way to the disk."""
+LONG = MEANWHILE + 1
+"""Seconds that a call has been up in each second round before the process is killed, so that there are
+recordings to be judged on a machine of any speed."""
+STAYS = 60
+"""Seconds after which the caller of a round who stays would hang up: the kill comes before."""
 
 ORDER = ["scheduled", "queued", "ringing", "in-progress", "forwarding", "ended"]
 GREETING = {
@@ -59,8 +64,8 @@ async def _tell(node: ScriptedNode) -> Story:
         await asyncio.to_thread(node.start)
         try:
             numbers = await asyncio.to_thread(_numbers, node, receiver)
-            for _ in range(ROUNDS):
-                await _cut_off(node, numbers, rng, story)
+            for turn in range(ROUNDS):
+                await _cut_off(node, numbers, rng, story, up=LONG if turn % 2 else 0)
                 await asyncio.to_thread(node.start)
             await _settled(node, receiver, story)
         finally:
@@ -80,9 +85,12 @@ def _numbers(node: ScriptedNode, receiver: Receiver) -> list[Number]:
     ]
 
 
-async def _cut_off(node: ScriptedNode, numbers: list[Number], rng: random.Random, story: Story) -> None:
-    """Some calls at different points of their lives, and then none."""
+async def _cut_off(
+    node: ScriptedNode, numbers: list[Number], rng: random.Random, story: Story, up: float
+) -> None:
+    """Some calls at different points of their lives, one of them up for `up` seconds, and then none."""
     callers = [Told() for _ in range(CALLS)]
+    stays = [rng.uniform(0.2, 3) for _ in callers[1:]]
 
     async def one(told: Told, delay: float, number: Number, stays: float) -> None:
         await asyncio.sleep(delay)
@@ -90,10 +98,11 @@ async def _cut_off(node: ScriptedNode, numbers: list[Number], rng: random.Random
 
     async with exchange(LOOPBACK, node.sip_port) as line:
         placed = [
-            asyncio.create_task(one(told, rng.uniform(0, 1.5), rng.choice(numbers), rng.uniform(0.2, 3)))
-            for told in callers
+            asyncio.create_task(one(told, rng.uniform(0, 1.5), rng.choice(numbers), for_))
+            for told, for_ in zip(callers, [STAYS, *stays], strict=True)
         ]
         await asyncio.sleep(rng.uniform(0.4, 3))
+        await _lasts(callers[0], up)
         node.crash()
         killed = asyncio.get_running_loop().time()
         for told, task in zip(callers, placed, strict=True):
@@ -119,6 +128,14 @@ async def _settled(node: ScriptedNode, receiver: Receiver, story: Story) -> None
             answer = await asyncio.to_thread(httpx.get, url)
             recorded = read(answer.content) if answer.status_code == 200 else None
             story.seconds[one["id"]] = None if recorded is None else recorded.seconds
+
+
+async def _lasts(told: Told, seconds: float) -> None:
+    """Until the call has been up for so long."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(STAYS / 2):
+        while seconds and (told.answered_at is None or loop.time() - told.answered_at < seconds):
+            await asyncio.sleep(0.05)
 
 
 def _reports(taken: Iterable[Taken]) -> list[Taken]:
