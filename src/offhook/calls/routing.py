@@ -188,7 +188,10 @@ async def read_answer(
         if problem:
             return _invalid(answer, problem)
         return prepared(merge(document, overrides), overrides=overrides, transient=True)
-    overrides = merge(overrides, answer.get("squadOverrides") or {})
+    squad_overrides, problem = _validated(AssistantOverrides, answer.get("squadOverrides") or {})
+    if problem:
+        return _invalid(answer, problem)
+    overrides = merge(overrides, squad_overrides)
     if answer.get("squadId"):
         return await _saved_squad(org_id, str(answer["squadId"]), overrides, directory)
     if answer.get("squad") is not None:
@@ -196,10 +199,11 @@ async def read_answer(
         if problem:
             return _invalid(answer, problem)
         return await _first_member(org_id, squad, None, overrides, directory)
+    missing = "No assistant, squad or destination in the answer"
+    if answer.get("workflowId") or answer.get("workflow"):
+        missing += "; workflows are not served"
     return Failure(
-        "assistant-request-returned-no-assistant",
-        "the answer names no assistant, squad or destination",
-        artifacts=_artifacts(answer, "No assistant, squad or destination in the answer."),
+        "assistant-request-returned-no-assistant", missing, artifacts=_artifacts(answer, f"{missing}.")
     )
 
 
