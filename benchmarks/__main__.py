@@ -8,10 +8,10 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.figure import Figure, as_markdown, as_text
 from benchmarks.machine import described
@@ -63,34 +63,43 @@ def main() -> int:
     everything = [figure for found in figures.values() for figure in found]
     print(as_text(everything))
     print(f"\nLimits:\n{LIMITS}")
-    kept = _keep(machine, figures)
+    measures = _keep(machine, figures, chosen.quick)
     if chosen.write:
-        PAGE.write_text(_page(machine, kept))
+        kept = [Figure(**figure) for measure in measures.values() for figure in measure["figures"]]
+        PAGE.write_text(_page(measures, kept))
         README.write_text(_quoted(README.read_text(), machine, kept))
     return 0
 
 
-def _keep(machine: str, figures: dict[str, list[Figure]]) -> list[Figure]:
+def _keep(machine: str, figures: dict[str, list[Figure]], quick: bool) -> dict[str, Any]:
     """Put the figures beside the latest ones of the other measures; returns all of them in order."""
     LATEST.parent.mkdir(exist_ok=True)
     before = json.loads(LATEST.read_text())["measures"] if LATEST.exists() else {}
     now = {
-        name: {"at": time.time(), "machine": machine, "figures": list(map(asdict, found))}
+        name: {"at": time.time(), "machine": machine, "quick": quick, "figures": list(map(asdict, found))}
         for name, found in figures.items()
     }
     measures = {name: (before | now)[name] for name in MEASURES if name in before or name in now}
     LATEST.write_text(json.dumps({"measures": measures}, indent=1))
-    return [Figure(**figure) for measure in measures.values() for figure in measure["figures"]]
+    return measures
 
 
-def _page(machine: str, figures: list[Figure]) -> str:
+def _page(measures: Mapping[str, Any], figures: list[Figure]) -> str:
+    """Each run with its own machine and length: they need not be of one sitting."""
+    runs = "\n".join(
+        f"| {name} | {time.strftime('%Y-%m-%d %H:%M', time.gmtime(run['at']))} UTC |"
+        f" {'short (`--quick`)' if run['quick'] else 'full'} | {run['machine']} |"
+        for name, run in measures.items()
+    )
     return f"""# Benchmarks
 
 Written by `make bench ARGS=--write`; do not edit.
 
-Machine: {machine}.
-
 {as_markdown(figures)}
+
+| run | when | length | machine |
+|---|---|---|---|
+{runs}
 
 ## Limits of these figures
 

@@ -1,5 +1,5 @@
-"""Interruption: from the decision that the caller interrupts to the last packet with sound of the assistant
-(0: no such packet came after it).
+"""Interruption: from the decision that the caller interrupts to the last packet with sound of the assistant.
+0: no such packet came after the millisecond that the decision's message is stamped with.
 
 The decision's time is the `timestamp` of the `user-interrupted` server message (to the millisecond), the
 packet's the kernel's; both are the same machine's clock. Also told: from the caller's first packet."""
@@ -40,7 +40,8 @@ def measure(quick: bool) -> list[Figure]:
             whole.append(max(0.0, last - began) * 1000)
     missed = len(cuts) - len(after)
     note = (
-        f"{len(after)} interruptions, p50 {percentile(after, 0.5):.1f} ms; {missed} were none to the service"
+        f"{len(after)} interruptions, p50 {percentile(after, 0.5):.1f} ms (0: none after the decision's"
+        f" millisecond); {missed} were none to the service"
     )
     return [
         Figure(

@@ -18,7 +18,7 @@ COUNTED = ("tasks", "fds", "ports", "dialogs", "transactions", "channels", "call
 
 
 def measure(quick: bool) -> list[Figure]:
-    calls = int(os.environ.get("BENCH_LEAK_CALLS", "300" if quick else "3000"))
+    calls = int(os.environ.get("BENCH_LEAK_CALLS", "300" if quick else "10000"))
     with stage() as on:
         user = on.service.number()
         for _ in range(3):
