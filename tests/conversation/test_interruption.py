@@ -7,6 +7,19 @@ from offhook.conversation.profile import profile_of
 from offhook.schema.assistant import Assistant
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("I'm here, Uh-huh.", ["im", "here", "uh", "huh"]),
+        ("我想取消。", ["我", "想", "取", "消"]),
+        ("Prenons un café", ["prenons", "un", "café"]),
+        ("?!", []),
+    ],
+)
+def test_words(text: str, words: list[str]) -> None:
+    assert words_of(text) == words
+
+
 def plan(**given: object) -> StopSpeakingPlan:
     return profile_of(Assistant.model_validate({"stopSpeakingPlan": given})).stop
 

@@ -127,6 +127,15 @@ def test_words_count_when_they_were_played_to_their_end() -> None:
     assert heard == ["", "", *["one"] * 4, *["one two"] * 6, "one two three"]
 
 
+def test_of_text_without_spaces_the_signs_that_were_played_count() -> None:
+    half = piece("我们九点开门。", 14)
+    playout = Playout(Log())
+    playout.put(utterance(half))
+    for _ in range(7):
+        playout.next_frame()
+    assert half.heard() == "我们九"
+
+
 def test_a_word_that_occurs_twice_is_found_where_it_stands() -> None:
     playout = Playout(Log())
     made = utterance(piece("no no no no", 11))

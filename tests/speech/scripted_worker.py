@@ -9,10 +9,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from offhook.speech.framing import Head, Value
-from offhook.speech.worker import Handler, serve
-
-Reply = tuple[Mapping[str, Value], bytes]
+from offhook.speech.framing import Handler, Head, Reply
+from offhook.speech.worker import serve
 
 
 def echo(head: Head, blob: bytes) -> Iterator[Reply]:

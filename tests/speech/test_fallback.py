@@ -207,6 +207,33 @@ async def test_the_kept_audio_is_bounded() -> None:
     assert second.events.count("frame") == 260
 
 
+async def test_speech_that_ends_beyond_what_is_kept_ends_for_the_next_one_too() -> None:
+    first, second = ScriptedTranscriber("a"), ScriptedTranscriber("b")
+    second.release.clear()
+    fallback, _ = await listening(first, second)
+    fallback.speech_started()
+    first.break_down()
+    for _ in range(1000):
+        fallback.push(FRAME, FRAME)
+    fallback.speech_stopped()
+    second.release.set()
+    await settle()
+    assert second.events[-1] == "stopped"
+
+
+@pytest.mark.parametrize("kinds", [(True, False), (False, True), (True, True)])
+async def test_nothing_is_promised_while_nobody_is_in_charge(kinds: tuple[bool, bool]) -> None:
+    first, second = ScriptedTranscriber("a", kinds[0]), ScriptedTranscriber("b", kinds[1])
+    second.release.clear()
+    fallback, _ = await listening(first, second)
+    promises = [fallback.segmented]
+    first.break_down()
+    promises.append(fallback.segmented)
+    second.release.set()
+    await settle()
+    assert [*promises, fallback.segmented] == [kinds[0], False, kinds[1]]
+
+
 async def test_close_while_switching_ends_it() -> None:
     first, second = ScriptedTranscriber("a"), ScriptedTranscriber("b")
     second.release.clear()

@@ -9,6 +9,7 @@ from typing import Any
 
 from offhook.conversation.transcript import call_to_wire
 from offhook.language.base import Message, ToolCall
+from offhook.speech.joined import joined
 
 
 @dataclass(slots=True, eq=False)
@@ -20,7 +21,7 @@ class Said:
     results: dict[str, str] = field(default_factory=dict)
 
     def add(self, text: str) -> None:
-        self.text = f"{self.text} {text}".strip()
+        self.text = joined(self.text, text)
 
     def messages(self) -> list[Message]:
         if not self.calls:

@@ -22,7 +22,9 @@ class Listener(Protocol):
         """`seconds` of voice so far in this speech."""
         ...
 
-    def caller_stopped(self, ended: float) -> None: ...
+    def caller_stopped(self, ended: float, owed: bool) -> None:
+        """`owed`: the transcriber will answer this speech with one final."""
+        ...
 
     def caller_said(self, heard: Heard, start: float, end: float, owed: bool) -> None:
         """`start`, `end`: when these words were spoken, in loop.time(). `owed`: they answer a speech."""
@@ -99,10 +101,11 @@ class Ears:
             self.listener.caller_went_on(self._gate.voiced)
             return
         self._speeches.append((self._began, change.at))
+        owed = self._transcriber is not None and self._transcriber.segmented
         if self._transcriber is not None:
             self._transcriber.speech_stopped()
         self._tell(SpeechStopped("user", self._turn, change.at))
-        self.listener.caller_stopped(change.at)
+        self.listener.caller_stopped(change.at, owed)
 
     def heard(self, heard: Heard) -> None:
         segmented = self._transcriber is not None and self._transcriber.segmented

@@ -26,6 +26,7 @@ from offhook.conversation.transcript import Transcript
 from offhook.conversation.turns import State, TurnMachine
 from offhook.conversation.voicing import Mouth
 from offhook.speech.base import EngineError
+from offhook.speech.joined import joined
 
 LATE_SECONDS = 5.0
 """After this long without a sound of the reply the assistant counts as late."""
@@ -62,7 +63,7 @@ class Floor:
         self.context = context
         self.transcript = transcript
         self.mouth = Mouth(engines.voice, profile.chunks, profile.form, self, stage.tell, stage.engine_failed)
-        self.machine = TurnMachine(self._wait_after, profile.stop, engines.transcriber.segmented)
+        self.machine = TurnMachine(self._wait_after, profile.stop)
         self.reply: Reply | None = None
         self.words_at: tuple[float, float] | None = None
         self.begun = False
@@ -78,7 +79,7 @@ class Floor:
         """Go on with another assistant's engines and plans."""
         profile, engines = member.profile, member.engines
         self.mouth.adopt(engines.voice, profile.chunks, profile.form)
-        self.machine.adopt(profile.stop, engines.transcriber.segmented)
+        self.machine.adopt(profile.stop)
 
     def start_afresh(self) -> None:
         """Listen again after a time in which the caller did not matter."""
@@ -138,7 +139,7 @@ class Floor:
             self._stage.finish("assistant-said-end-call-phrase", "")
 
     def _tell_text(self, utterance: Utterance) -> None:
-        text = " ".join(piece.text for piece in utterance.pieces[: utterance.playing + 1])
+        text = joined(*(piece.text for piece in utterance.pieces[: utterance.playing + 1]))
         own = utterance.reply and utterance.said is not None
         self._stage.tell(SpeechWritten(text, utterance.turn, "model" if own else "force-say"))
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from offhook.speech.joined import WORD
+
 # Sounds that transcribers spell in many ways; they mean no more than a nod. The local one writes "Mehamu."
 # for a hummed "mm hmm", so a word of these letters alone counts, with both an m and an h in it.
 _HUMMING = re.compile(r"u+h+|u+m+|h+m+|m+|a+h+|o+h+|e+h+|u+hu+h+|a+ha+|(?=.*m)(?=.*h)[mhuaeo]{3,}")
 _WORDS_OF_THOSE_LETTERS = frozenset({"home", "ham", "hem", "hum", "homo"})
 _LONGEST_PHRASE = 6
+_LETTERS = re.compile(r"\w+")
 
 
 def words_of(text: str) -> list[str]:
-    """Lower-case words without punctuation: `I'm here, Uh-huh.` -> im here uh huh."""
-    return re.findall(r"\w+", text.lower().replace("'", "").replace("’", ""))
+    """Lower-case words without punctuation: `I'm here, Uh-huh.` -> im here uh huh; a Chinese sign is one."""
+    plain = text.lower().replace("'", "").replace("’", "")
+    return [word for run in WORD.findall(plain) for word in _LETTERS.findall(run)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,9 +251,9 @@ class Conversation:
         if self._floor.machine.state is State.OVERLAPPED:
             self._floor.feed(turn.VoiceWentOn(seconds))
 
-    def caller_stopped(self, ended: float) -> None:
+    def caller_stopped(self, ended: float, owed: bool) -> None:
         self._touch_by_caller()
-        self._floor.feed(turn.VoiceStopped(ended))
+        self._floor.feed(turn.VoiceStopped(ended, owed))
 
     def caller_said(self, heard: Heard, start: float, end: float, owed: bool) -> None:
         now = self._loop.time()

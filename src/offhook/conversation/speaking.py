@@ -12,6 +12,7 @@ from typing import Protocol
 from offhook.conversation.context import Said
 from offhook.conversation.transcript import Entry
 from offhook.speech.base import FRAME_BYTES, SAMPLE_RATE
+from offhook.speech.joined import WORD, joined
 
 PREBUFFER_BYTES = 3 * FRAME_BYTES
 """A piece whose audio still streams begins with this much, so that a late packet of it is not a gap."""
@@ -47,11 +48,10 @@ class Piece:
         whole = self.size if self.complete else max(self.size, expected)
         reached = len(self.text) * self.played / whole
         end = 0
-        for word in self.text.split():
-            after = self.text.index(word, end) + len(word)
-            if after > reached:
+        for word in WORD.finditer(self.text):
+            if word.end() > reached:
                 break
-            end = after
+            end = word.end()
         return self.text[:end].strip()
 
     def seconds(self) -> float:
@@ -98,10 +98,10 @@ class Utterance:
             callback(played)
 
     def text(self) -> str:
-        return " ".join(piece.text for piece in self.pieces)
+        return joined(*(piece.text for piece in self.pieces))
 
     def heard(self) -> str:
-        return " ".join(heard for piece in self.pieces if (heard := piece.heard()))
+        return joined(*(piece.heard() for piece in self.pieces))
 
     def rest(self) -> list[str]:
         """The texts that were not heard, the first one from the word at which it was cut."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from offhook.language.base import Message, ToolCall
+from offhook.speech.joined import joined
 
 EntryRole = Literal["system", "user", "bot", "tool_calls", "tool_call_result"]
 
@@ -27,7 +28,7 @@ class Entry:
     name: str = ""
 
     def extend(self, text: str, end: float) -> None:
-        self.text = f"{self.text} {text.strip()}".strip()
+        self.text = joined(self.text, text)
         self.end = end
 
 

@@ -19,9 +19,11 @@ class VoiceWentOn:
 
 @dataclass(frozen=True, slots=True)
 class VoiceStopped:
-    """The caller stopped at `ended`, a little before this was decided."""
+    """The caller stopped at `ended`, a little before this was decided. `owed`: the transcriber owes one
+    final, empty if there were no words, to this speech."""
 
     ended: float
+    owed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ class Silenced:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitKnown:
+    """How long to wait after the last words was asked for elsewhere, and has just become known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deadline:
     """The moment that `deadline()` named has come."""
 
@@ -96,6 +103,7 @@ Input = (
     | ReplyEnded
     | CutShort
     | Silenced
+    | WaitKnown
     | Deadline
 )
 

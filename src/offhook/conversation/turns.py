@@ -30,8 +30,10 @@ from offhook.conversation.turn_signals import (
     VoiceStarted,
     VoiceStopped,
     VoiceWentOn,
+    WaitKnown,
     Words,
 )
+from offhook.conversation.turn_words import CallerWords
 
 FINAL_PATIENCE = 12.0
 """Seconds after the end of speech in which a transcriber of whole phrases has to answer."""
@@ -59,44 +61,31 @@ Handler = Callable[["TurnMachine", Input, float], list[Action]]
 class TurnMachine:
     """`feed` an input with its time (loop.time()), carry out the actions in their order.
 
-    `wait`: seconds between the end of the caller's speech and the earliest reply, for the words said.
-    `segmented`: the transcriber answers each speech with one final (speech/base.py)."""
+    `wait`: seconds between the end of the caller's speech and the earliest reply, for the words said."""
 
     __slots__ = (
-        "_asked",
-        "_assumed",
         "_backoff_until",
-        "_deferred",
         "_due",
         "_ended",
-        "_heard",
         "_held",
         "_interruptible",
-        "_owed",
-        "_partial",
-        "_partial_at",
         "_prepared",
         "_rest",
         "_resuming",
-        "_segmented",
         "_stop",
         "_wait",
+        "_whole",
+        "_words",
         "state",
     )
 
-    def __init__(self, wait: Callable[[str], float], stop: StopSpeakingPlan, segmented: bool) -> None:
+    def __init__(self, wait: Callable[[str], float], stop: StopSpeakingPlan) -> None:
         self.state = State.LISTENING
         self._wait = wait
         self._stop = stop
-        self._segmented = segmented
-        self._heard = ""  # words not yet answered
-        self._asked = ""  # what the reply that was heard last answers
-        self._assumed = ""  # the end of _heard that is only a partial so far
-        self._partial = ""
-        self._partial_at = 0.0
-        self._deferred = ""  # words said over the assistant, to be answered when it has finished
-        self._owed = 0
+        self._words = CallerWords()
         self._ended = 0.0
+        self._whole = False  # the last speech is answered as a whole, so that silence means no words
         self._due: float | None = None  # when the prepared reply, or the rest of the last, may be heard
         self._prepared = False
         self._held = False  # a reply under way that is not to be dropped was told to wait
@@ -111,24 +100,24 @@ class TurnMachine:
 
     def deadline(self) -> float | None:
         """When to feed `Deadline`, in loop.time(); None if there is nothing to wait for."""
-        if self._owed:
+        if self._words.owed:
             return None if self.state is State.HEARING else self._ended + FINAL_PATIENCE
         if self.state is not State.DECIDING:
             return None
         if self._due is not None:
             return self._due
-        return max(self._ended, self._partial_at) + STREAM_PATIENCE
+        return max(self._ended, self._words.partial_at) + STREAM_PATIENCE
 
-    def adopt(self, stop: StopSpeakingPlan, segmented: bool) -> None:
-        """Go on by another assistant's plan and transcriber; what the last one still owed is not awaited."""
-        self._stop, self._segmented = stop, segmented
-        self._owed, self._partial = 0, ""
+    def adopt(self, stop: StopSpeakingPlan) -> None:
+        """Go on by another assistant's plan; what the last one's transcriber still owed is not awaited."""
+        self._stop = stop
+        self._words.expect_nothing()
 
     def reset(self, speaking: bool) -> None:
         """Forget what was going on. `speaking`: the assistant is heard."""
         self.state = State.SPEAKING if speaking else State.LISTENING
-        self._heard = self._partial = self._deferred = self._assumed = ""
-        self._owed, self._due, self._rest = 0, None, None
+        self._words = CallerWords()
+        self._due, self._rest = None, None
         self._prepared = self._held = self._resuming = False
 
     # the caller's voice
@@ -164,24 +153,24 @@ class TurnMachine:
         return []
 
     def _note_end(self, given: VoiceStopped) -> None:
-        self._ended = given.ended
-        if self._segmented:
-            self._owed += 1
+        self._ended, self._whole = given.ended, given.owed
+        self._words.owed += given.owed
 
     # the caller's words
 
-    def _words(self, given: Input, at: float) -> list[Action]:
+    def _words_in_silence(self, given: Input, at: float) -> list[Action]:
         """Words while the assistant is silent."""
         assert isinstance(given, Words)
         if not given.final:
-            self._partial, self._partial_at = given.text, at
+            self._words.hear(given.text, at)
             self._due = None
             return []
-        actions = self._take(given)
+        self._words.arrived(given.owed)
+        actions = self._changed(self._words.take(given.text))
         if self.state is State.HEARING:
             return actions
         if self.state is not State.DECIDING:
-            if not self._heard or self._prepared:
+            if not self._words.unanswered or self._prepared:
                 return actions
             self._note_unheard_voice(at)
             self.state = State.DECIDING
@@ -190,23 +179,22 @@ class TurnMachine:
     def _words_over_assistant(self, given: Input, at: float) -> list[Action]:
         assert isinstance(given, Words)
         if given.final:
-            self._owed = max(self._owed - given.owed, 0)
-            if self._assumed and _same_words(given.text, self._assumed):
-                self._assumed = ""
+            self._words.arrived(given.owed)
+            if self._words.repeats(given.text):
                 return []
         if self._interruptible and self._stop.interrupts(given.text):
             return self._interrupt_by_words(given, at)
-        if given.final and given.text.strip() and not self._needs_no_answer(given.text):
-            self._deferred = f"{self._deferred} {given.text.strip()}".strip()
+        if given.final and not self._needs_no_answer(given.text):
+            self._words.defer(given.text)
         return []
 
     def _interrupt_by_words(self, given: Words, at: float) -> list[Action]:
         voiced = self.state is State.OVERLAPPED
         actions = self._interrupt(at)
         if given.final:
-            self._join(given.text)
+            self._words.take(given.text)
         else:
-            self._partial, self._partial_at = given.text, at
+            self._words.hear(given.text, at)
         if voiced:
             return actions
         self._note_unheard_voice(at)
@@ -240,13 +228,12 @@ class TurnMachine:
 
     def _playout_finished(self, given: Input, at: float) -> list[Action]:
         assert isinstance(given, PlayoutFinished)
-        self._heard = f"{self._heard} {self._deferred}".strip()
-        self._deferred = ""
+        self._words.take_deferred()
         self._held = given.more
         if self.state is State.OVERLAPPED:
             self.state = State.HEARING
             return [Hold()] if given.more else []
-        if self._heard or self._owed:
+        if self._words.unanswered or self._words.owed:
             self.state = State.DECIDING
             return self._settle(at)
         self.state = State.THINKING if given.more else State.LISTENING
@@ -276,36 +263,40 @@ class TurnMachine:
         self._rest = given.rest
         self._held = given.more
         if not given.heard:
-            self._heard = f"{self._asked} {self._heard}".strip()
+            self._words.retract_answer()
         return []
 
     def _silenced(self, _: Input, at: float) -> list[Action]:
         self.state = State.HEARING if self.state is State.OVERLAPPED else State.LISTENING
-        self._deferred, self._rest = "", None
+        self._words.drop_deferred()
+        self._rest = None
         return []
 
     # the moment itself
+
+    def _wait_known(self, _: Input, at: float) -> list[Action]:
+        if self._due is not None and not self._resuming:
+            self._due = self._due_after(at)
+        return []
 
     def _deadline(self, _: Input, at: float) -> list[Action]:
         due = self.deadline()
         if due is None or at + TOLERANCE < due:
             return []
-        if self._owed:
-            self._owed = 0
+        if self._words.owed:
+            self._words.owed = 0
             return [Deaf()]
         if self._due is not None:
             return self._now_due()
-        if self._partial:
-            partial = self._partial
-            actions = self._take(Words(partial, True))
-            self._assumed = partial.strip()
-            return actions + self._settle(at)
-        return self._settle(at) if self._heard else self._nothing_said(at)
+        if self._words.partial:
+            return self._changed(self._words.assume()) + self._settle(at)
+        return self._settle(at) if self._words.unanswered else self._nothing_said(at)
 
     def _now_due(self) -> list[Action]:
         self._due = None
         if self._resuming:
-            self._heard, self._rest, self._resuming = "", None, False
+            self._words.drop_unanswered()
+            self._rest, self._resuming = None, False
             self.state = State.LISTENING
             return [Resume()]
         self.state = State.THINKING
@@ -316,51 +307,36 @@ class TurnMachine:
     def _interrupt(self, at: float) -> list[Action]:
         self.state = State.HEARING
         self._backoff_until = at + self._stop.backoff_seconds
-        self._deferred = ""
+        self._words.drop_deferred()
         return [Interrupt()]
 
-    def _take(self, given: Words) -> list[Action]:
-        """A final: its words join those unanswered. The reply that did not know them is dropped."""
-        self._owed = max(self._owed - given.owed, 0)
-        self._partial = ""
-        text = given.text.strip()
-        if not text:
-            return []
-        if self._assumed and self._heard.endswith(self._assumed):
-            kept = self._heard.removesuffix(self._assumed).strip()
-            if _same_words(text, self._assumed):
-                self._assumed = ""
-                return []
-            self._heard = kept
-        self._join(text)
-        if not self._prepared:
+    def _changed(self, changed: bool) -> list[Action]:
+        """The reply that did not know these words is dropped."""
+        if not changed or not self._prepared:
             return []
         self._prepared = False
         return [Drop()]
 
-    def _join(self, text: str) -> None:
-        self._assumed = ""
-        self._heard = f"{self._heard} {text.strip()}".strip()
-
     def _settle(self, at: float) -> list[Action]:
         """The caller is silent: prepare what is to be said next, and set when it may be heard."""
         self._resuming = False
-        if self._owed or self._partial:
+        words = self._words
+        if words.owed or words.partial:
             return []
-        if not self._heard:
-            return self._nothing_said(at) if self._segmented else []
-        if (
-            self._rest is not None
-            and self._rest > ANSWERABLE_REST
-            and self._stop.only_acknowledges(self._heard)
-        ):
+        if not words.unanswered:
+            return self._nothing_said(at) if self._whole else []
+        to_go_on = self._rest is not None and self._rest > ANSWERABLE_REST
+        if to_go_on and self._stop.only_acknowledges(words.unanswered):
             return self._resume(at)
         self._rest = None
-        self._due = max(self._ended + self._wait(self._heard), self._backoff_until, at)
+        self._due = self._due_after(at)
         if self._prepared:
             return []
         self._prepared, self._held = True, False
-        return [Prepare(self._heard)]
+        return [Prepare(words.unanswered)]
+
+    def _due_after(self, at: float) -> float:
+        return max(self._ended + self._wait(self._words.unanswered), self._backoff_until, at)
 
     def _nothing_said(self, at: float) -> list[Action]:
         """It was noise, or too faint to understand."""
@@ -379,18 +355,9 @@ class TurnMachine:
         return []
 
     def _answered(self) -> None:
-        self._asked = self._heard
-        self._heard = ""
+        self._words.answer()
         self._prepared = self._held = False
         self._due = None
-
-
-def _same_words(one: str, other: str) -> bool:
-    return _bare(one) == _bare(other)
-
-
-def _bare(text: str) -> str:
-    return "".join(character for character in text.lower() if character.isalnum())
 
 
 _GREETINGS = frozenset({"hello", "hi", "hey", "hello hello", "hi there", "hello there", "good morning"})
@@ -404,7 +371,7 @@ TABLE: dict[tuple[State, type], Handler] = {
     (State.OVERLAPPED, VoiceWentOn): _M._voice_went_on,
     (State.HEARING, VoiceStopped): _M._voice_stopped,
     (State.OVERLAPPED, VoiceStopped): _M._overlap_stopped,
-    **{(s, Words): _M._words for s in _SILENT},
+    **{(s, Words): _M._words_in_silence for s in _SILENT},
     **{(s, Words): _M._words_over_assistant for s in _HEARD},
     **{(s, PlayoutStarted): _M._playout_started for s in State},
     **{(s, PlayoutFinished): _M._playout_finished for s in _HEARD},
@@ -413,6 +380,7 @@ TABLE: dict[tuple[State, type], Handler] = {
     (State.THINKING, ReplyEnded): _M._reply_ended,
     **{(s, CutShort): _M._cut_short for s in State},
     **{(s, Silenced): _M._silenced for s in _HEARD},
+    (State.DECIDING, WaitKnown): _M._wait_known,
     **{(s, Deadline): _M._deadline for s in State if s is not State.HEARING},
 }
 """What is not listed changes nothing."""

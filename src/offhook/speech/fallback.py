@@ -11,7 +11,7 @@ from offhook.speech.base import EngineError, FailureSink, Transcriber, Transcrip
 log = logging.getLogger(__name__)
 
 _MOST_KEPT = 260
-"""Frames and hints: five seconds and a little."""
+"""Frames: five seconds and a little. The hints among them are all kept, so that what began ends."""
 
 
 class FallbackVoice:
@@ -77,10 +77,11 @@ async def _end(pieces: AsyncIterator[bytes]) -> None:
 
 class FallbackTranscriber:
     """Transcribers in the order of preference; `provider` and `segmented` are those of the one in charge, so
-    they may change in the middle of a call.
+    they may change in the middle of a call. `segmented` says what holds for the speech that ends next.
 
-    While the next one connects, what is heard is kept for it, five seconds at most. Phrases that the failed
-    one owed an answer for end empty, so that nobody waits for them."""
+    While the next one connects, what is heard is kept for it, five seconds at most; nobody is in charge then,
+    and nothing is promised. Phrases that the failed one owed an answer for end empty, so that nobody waits
+    for them."""
 
     def __init__(self, transcribers: Sequence[Transcriber]) -> None:
         self._transcribers = list(transcribers)
@@ -102,15 +103,15 @@ class FallbackTranscriber:
     def push(self, heard: bytes, said: bytes) -> None:
         if self._switching is None:
             self._transcribers[self._at].push(heard, said)
-        else:
-            self._keep(lambda: self.push(heard, said))
+        elif len(self._kept) < _MOST_KEPT:
+            self._kept.append(lambda: self.push(heard, said))
 
     def speech_started(self) -> None:
         if self._switching is None:
             self._speaking = True
             self._transcribers[self._at].speech_started()
         else:
-            self._keep(self.speech_started)
+            self._kept.append(self.speech_started)
 
     def speech_stopped(self) -> None:
         if self._switching is None:
@@ -118,7 +119,7 @@ class FallbackTranscriber:
             self._owed += self.segmented
             self._transcribers[self._at].speech_stopped()
         else:
-            self._keep(self.speech_stopped)
+            self._kept.append(self.speech_stopped)
 
     async def close(self) -> None:
         switching, self._switching = self._switching, None
@@ -132,9 +133,9 @@ class FallbackTranscriber:
         while True:
             self._at = at
             self.provider = self._transcribers[at].provider
-            self.segmented = self._transcribers[at].segmented
             try:
                 await self._start_one(at)
+                self.segmented = self._transcribers[at].segmented
                 return
             except EngineError as error:
                 if at + 1 >= len(self._transcribers):
@@ -162,10 +163,11 @@ class FallbackTranscriber:
         log.warning("falling back to the next transcriber: %s", error)
         self._switching = asyncio.create_task(self._switch(at))
         if self._speaking:
-            self._keep(self.speech_started)
+            self._kept.append(self.speech_started)
         owed, self._owed = self._owed, 0
         for _ in range(owed):
             self._tell(Transcript("", final=True))
+        self.segmented = False
 
     async def _switch(self, failed: int) -> None:
         await self._transcribers[failed].close()
@@ -178,10 +180,6 @@ class FallbackTranscriber:
         kept, self._kept = self._kept, []
         for again in kept:
             again()
-
-    def _keep(self, again: Callable[[], None]) -> None:
-        if len(self._kept) < _MOST_KEPT:
-            self._kept.append(again)
 
     def _tell(self, transcript: Transcript) -> None:
         if self._on_transcript is not None:

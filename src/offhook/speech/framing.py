@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 MAX_FRAME = 16 * 1024 * 1024
@@ -20,6 +20,11 @@ _PREFIX = 4
 
 Value = str | int | float | bool | None
 Head = dict[str, Value]
+
+Reply = tuple[Mapping[str, Value], bytes]
+Handler = Callable[[Head, bytes], Iterator[Reply]]
+"""One kind of job: its head and bytes -> heads and bytes of the replies, as they come. What it raises
+is the job's failure."""
 
 
 class FramingError(Exception):

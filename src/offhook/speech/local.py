@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
 from offhook.speech.jobs import Job, WorkerFailed
+from offhook.speech.joined import joined
 from offhook.speech.phrase import Phrase, Piece
 from offhook.speech.workers import Workers
 
@@ -114,10 +115,10 @@ class LocalTranscriber:
                 texts.append(text)
             if asked.last:
                 seconds = asyncio.get_running_loop().time() - asked.at
-                self._on_transcript(Transcript(" ".join(texts), final=True, seconds=seconds))
+                self._on_transcript(Transcript(joined(*texts), final=True, seconds=seconds))
                 texts.clear()
             elif text:
-                self._on_transcript(Transcript(" ".join(texts), final=False))
+                self._on_transcript(Transcript(joined(*texts), final=False))
 
     async def _text(self, asked: _Asked) -> str:
         """A worker that died under the piece is no reason to lose it: it is asked for once more."""

@@ -19,11 +19,8 @@ from moonshine_voice.moonshine_api import ModelArch, TranscriptC
 from moonshine_voice.transcriber import Transcriber
 
 from offhook.speech.base import SAMPLE_RATE
-from offhook.speech.framing import Head, Value
+from offhook.speech.framing import Handler, Head, Reply
 from offhook.speech.resample import Samples, to_8k_from_24k, to_16k_from_8k
-from offhook.speech.worker import Handler
-
-Reply = tuple[Mapping[str, Value], bytes]
 
 # The model hears short phrases on the phone far better with quiet around them, at a steady level, cut by our
 # own voice activity instead of its own, and at 16 kHz from a clean filter: on the 26 phrases of

@@ -13,13 +13,9 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
-from offhook.speech.framing import Frame, Head, Unpacker, Value, pack
-
-Handler = Callable[[Head, bytes], Iterator[tuple[Mapping[str, Value], bytes]]]
-"""One kind of job: its head and bytes -> heads and bytes of the replies, as they come. What it raises
-is the job's failure."""
+from offhook.speech.framing import Frame, Handler, Unpacker, Value, pack
 
 _READ = 65536
 _NICENESS = 5
