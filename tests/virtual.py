@@ -6,11 +6,13 @@ does no real I/O: a thread or a socket that would wake the loop is not waited fo
 from __future__ import annotations
 
 import asyncio
+import functools
 import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Deadlock(RuntimeError):
@@ -51,3 +53,13 @@ def run_virtual(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` on a fresh VirtualLoop; raises Deadlock if it can never end."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
+
+
+def story(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """A test that runs on a fresh VirtualLoop."""
+
+    @functools.wraps(test)
+    def run(*arguments: P.args, **named: P.kwargs) -> None:
+        run_virtual(test(*arguments, **named))
+
+    return run

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+import pytest
 
 from offhook.network import Address
 from offhook.sip import (
@@ -22,7 +24,9 @@ from offhook.sip import (
     Uri,
     UserAgent,
 )
-from tests.wire import OFFER, MemoryWire, ScriptedPhone
+from tests.wire import OFFER, MemoryWire, ScriptedCall, ScriptedPhone
+
+T = TypeVar("T")
 
 ANSWER = OFFER.replace(b"10.0.0.1", b"10.0.0.2")
 SERVER = Address("10.0.0.2", 5060)
@@ -89,10 +93,6 @@ class Desk:
     def _on_cancelled(self) -> None:
         self.cancelled += 1
 
-    @property
-    def session(self) -> Session:
-        return self.sessions[-1]
-
 
 class House:
     """A wire with our user agent at `SERVER` and a scripted phone at 10.0.0.1."""
@@ -109,6 +109,30 @@ class House:
         uri = Uri.parse(f"sip:phone@{self.phone.socket.local}")
         call = self.agent.invite(uri, from_=ME, body=OFFER, handler=recorder, **arguments)
         return call, recorder
+
+    @property
+    def session(self) -> Session:
+        """The call that was answered last."""
+        return self.desk.sessions[-1]
+
+    @property
+    def events(self) -> list[Any]:
+        """What the handler of the answered calls has heard."""
+        return self.desk.recorder.events
+
+    async def asking(self, question: Coroutine[Any, Any, T], method: str) -> tuple[asyncio.Task[T], Request]:
+        """Our side asks something of the phone: who waits for the answer, and the request that came."""
+        waiting = asyncio.create_task(question)
+        return waiting, await self.phone.request(method)
+
+    async def hangs_up(self, session: Session | None = None) -> Request:
+        """Our side hangs up and the phone agrees; the BYE."""
+        ended = session or self.session
+        ended.bye()
+        bye = await self.phone.request("BYE")
+        self.phone.reply(bye, 200)
+        await ended.closed.wait()
+        return bye
 
     async def settle(self) -> None:
         """Wait until every timer has run out; nothing may be left then."""
@@ -127,12 +151,12 @@ def leftovers(agent: UserAgent) -> tuple[int, int, int]:
 async def house(
     answering: Callable[[Desk], Callable[[Invitation], None]] | None = None,
     *,
-    wire: MemoryWire | None = None,
+    desk: Desk | None = None,
     **options: Any,
 ) -> AsyncIterator[House]:
     """`answering(desk)` gives what the desk does with an invitation."""
-    wire = wire or MemoryWire(random.Random(7))
-    desk = Desk()
+    wire = MemoryWire(random.Random(7))
+    desk = desk or Desk()
     if answering is not None:
         desk._answering = answering(desk)
     transports = Transports(opener=wire.open)
@@ -145,3 +169,60 @@ async def house(
         await agent.close()
         phone.close()
         assert leftovers(agent) == (0, 0, 0)
+
+
+@asynccontextmanager
+async def inviting(
+    answering: Callable[[Desk], Callable[[Invitation], None]] | None = None, **options: Any
+) -> AsyncIterator[tuple[House, ScriptedCall]]:
+    """A house, and a call of the phone whose INVITE is on its way."""
+    async with house(answering, **options) as h:
+        call = h.phone.call()
+        call.invite()
+        yield h, call
+
+
+@asynccontextmanager
+async def answered(
+    body: bytes = OFFER, headers: Iterable[tuple[str, str]] = (), **options: Any
+) -> AsyncIterator[tuple[House, ScriptedCall]]:
+    """A house, and a call of the phone that got its 200 and has not sent the ACK."""
+    async with house(**options) as h:
+        call = h.phone.call()
+        call.invite(body, headers)
+        await call.answered()
+        yield h, call
+
+
+@asynccontextmanager
+async def talking(
+    headers: Iterable[tuple[str, str]] = (), **options: Any
+) -> AsyncIterator[tuple[House, ScriptedCall]]:
+    """A house, and a call of the phone that has been up for a second."""
+    async with answered(headers=headers, **options) as (h, call):
+        call.ack()
+        await asyncio.sleep(1)
+        yield h, call
+
+
+@asynccontextmanager
+async def calling(**arguments: Any) -> AsyncIterator[tuple[House, OutgoingCall, Request]]:
+    """A house, a call that it places with these `arguments`, and the INVITE that has come to the phone."""
+    async with house() as h:
+        call, _ = h.dial(**arguments)
+        yield h, call, await h.phone.request("INVITE")
+
+
+async def refusal(asked: Awaitable[object]) -> int:
+    """The status of the SipError that waiting for `asked` raises."""
+    with pytest.raises(SipError) as error:
+        await asked
+    return error.value.status
+
+
+def ringing(desk: Desk) -> Callable[[Invitation], None]:
+    return lambda invitation: invitation.provisional(180)
+
+
+def silent(desk: Desk) -> Callable[[Invitation], None]:
+    return desk.later

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -27,7 +28,7 @@ from offhook.sip.transaction import (
     Signal,
     State,
 )
-from tests.virtual import run_virtual
+from tests.virtual import run_virtual, story
 
 PEER = Address("10.0.0.1", 5060)
 MACHINES: tuple[type[Machine], ...] = (InviteClient, RequestClient, InviteServer, RequestServer)
@@ -171,33 +172,31 @@ def in_state(kind: type[Machine], state: State, reliable: bool = False) -> Bench
 
 
 @pytest.mark.parametrize(("kind", "state", "event"), ROWS)
-def test_every_row_does_what_it_says(kind: type[Machine], state: State, event: Event) -> None:
-    async def story() -> None:
-        bench = in_state(kind, state)
-        row = kind.table[state, event]
-        sent, heard = len(bench.wire.sent), len(bench.user.heard)
-        last = bench.wire.lines[-1:] if bench.wire.lines else []
+@story
+async def test_every_row_does_what_it_says(kind: type[Machine], state: State, event: Event) -> None:
+    bench = in_state(kind, state)
+    row = kind.table[state, event]
+    sent, heard = len(bench.wire.sent), len(bench.user.heard)
+    last = bench.wire.lines[-1:] if bench.wire.lines else []
 
-        bench.happen(event)
+    bench.happen(event)
 
-        assert bench.state is row.state
-        new = bench.wire.lines[sent:]
-        assert len(new) == sum(act in (Act.SEND, Act.RESEND, Act.ACK) for act in row.acts)
-        if Act.RESEND in row.acts:
-            assert new == last
-        if Act.ACK in row.acts:
-            assert new == ["ACK sip:a@10.0.0.2 SIP/2.0"]
-        passed = (len(bench.user.heard) - heard) + bench.acks
-        assert passed == row.acts.count(Act.PASS)
-        errors = len(bench.user.errors) + bench.failures
-        assert errors == row.acts.count(Act.TIMED_OUT) + row.acts.count(Act.FAILED)
-        assert len(bench.layer) == (0 if row.state is State.TERMINATED else 1)
-        running = set(bench.transaction._handles)
-        assert running.isdisjoint(row.stop)
-        assert running >= set(row.start)
-        bench.transaction.end()
-
-    run_virtual(story())
+    assert bench.state is row.state
+    new = bench.wire.lines[sent:]
+    assert len(new) == sum(act in (Act.SEND, Act.RESEND, Act.ACK) for act in row.acts)
+    if Act.RESEND in row.acts:
+        assert new == last
+    if Act.ACK in row.acts:
+        assert new == ["ACK sip:a@10.0.0.2 SIP/2.0"]
+    passed = (len(bench.user.heard) - heard) + bench.acks
+    assert passed == row.acts.count(Act.PASS)
+    errors = len(bench.user.errors) + bench.failures
+    assert errors == row.acts.count(Act.TIMED_OUT) + row.acts.count(Act.FAILED)
+    assert len(bench.layer) == (0 if row.state is State.TERMINATED else 1)
+    running = set(bench.transaction._handles)
+    assert running.isdisjoint(row.stop)
+    assert running >= set(row.start)
+    bench.transaction.end()
 
 
 @pytest.mark.parametrize("kind", MACHINES)
@@ -227,14 +226,14 @@ def test_every_state_can_be_reached_and_left_for_good(kind: type[Machine]) -> No
 def waiting(kind: type[Machine], path: tuple[Event, ...], reliable: bool = False) -> Bench:
     """Walk `path`, then wait until every timer has run out."""
 
-    async def story() -> Bench:
+    async def walk() -> Bench:
         bench = Bench(kind, reliable)
         for event in path:
             bench.happen(event)
         await asyncio.sleep(200)
         return bench
 
-    return run_virtual(story())
+    return run_virtual(walk())
 
 
 def test_an_invite_is_repeated_at_doubling_intervals_until_timer_b() -> None:
@@ -289,22 +288,18 @@ LIVES = [
 
 @pytest.mark.parametrize("reliable", [False, True], ids=["udp", "tcp"])
 @pytest.mark.parametrize(("kind", "path", "udp", "tcp"), LIVES)
-def test_a_finished_transaction_stays_as_long_as_copies_can_come(
+@story
+async def test_a_finished_transaction_stays_as_long_as_copies_can_come(
     kind: type[Machine], path: tuple[Event, ...], udp: float, tcp: float, reliable: bool
 ) -> None:
-    life = tcp if reliable else udp
-
-    async def story() -> None:
-        bench = Bench(kind, reliable)
-        for event in path:
-            bench.happen(event)
-        if life:
-            await asyncio.sleep(life - 0.1)
-            assert len(bench.layer) == 1
-        await asyncio.sleep(0.2)
-        assert len(bench.layer) == 0
-
-    run_virtual(story())
+    bench, life = Bench(kind, reliable), tcp if reliable else udp
+    for event in path:
+        bench.happen(event)
+    if life:
+        await asyncio.sleep(life - 0.1)
+        assert len(bench.layer) == 1
+    await asyncio.sleep(0.2)
+    assert len(bench.layer) == 0
 
 
 def test_the_ack_for_a_refusal_is_on_the_branch_of_its_invite() -> None:
@@ -332,18 +327,17 @@ def old(method: str, to_tag: str | None = None, cseq: int = 1, call_id: str = "c
     return message
 
 
-def with_layer(story: Callable[[TransactionLayer], Awaitable[None]]) -> None:
-    async def run() -> None:
-        layer = TransactionLayer(Wire(), Timings(), asyncio.get_running_loop())
-        await story(layer)
-        layer.close()
-        assert len(layer) == 0
-
-    run_virtual(run())
+@contextmanager
+def new_layer() -> Iterator[TransactionLayer]:
+    layer = TransactionLayer(Wire(), Timings(), asyncio.get_running_loop())
+    yield layer
+    layer.close()
+    assert len(layer) == 0
 
 
-def test_the_branch_finds_the_transaction() -> None:
-    async def story(layer: TransactionLayer) -> None:
+@story
+async def test_the_branch_finds_the_transaction() -> None:
+    with new_layer() as layer:
         served = layer.serve(request("INVITE"), Flow("udp", PEER))
         served.respond(respond(served.request, 486, to_tag="t"))
         assert layer.of_request(request("INVITE")) is served
@@ -352,11 +346,10 @@ def test_the_branch_finds_the_transaction() -> None:
         assert layer.of_request(request("CANCEL")) is None
         assert layer.of_request(request("INVITE", branch="z9hG4bK2")) is None
 
-    with_layer(story)
 
-
-def test_without_the_cookie_everything_else_finds_it() -> None:
-    async def story(layer: TransactionLayer) -> None:
+@story
+async def test_without_the_cookie_everything_else_finds_it() -> None:
+    with new_layer() as layer:
         served = layer.serve(old("INVITE"), Flow("udp", PEER))
         served.respond(respond(served.request, 486, to_tag="t"))
         assert layer.of_request(old("INVITE")) is served
@@ -366,21 +359,19 @@ def test_without_the_cookie_everything_else_finds_it() -> None:
         assert layer.of_request(old("INVITE", cseq=2)) is None
         assert layer.of_request(old("INVITE", call_id="d")) is None
 
-    with_layer(story)
 
-
-def test_a_response_is_matched_by_branch_and_method() -> None:
-    async def story(layer: TransactionLayer) -> None:
+@story
+async def test_a_response_is_matched_by_branch_and_method() -> None:
+    with new_layer() as layer:
         invite = layer.send(request("INVITE"), Flow("udp", PEER), User())
         assert layer.of_response(respond(request("INVITE"), 200)) is invite
         assert layer.of_response(respond(request("CANCEL"), 200)) is None
         assert layer.of_response(respond(request("INVITE", branch="z9hG4bK2"), 200)) is None
 
-    with_layer(story)
 
-
-def test_a_lost_connection_is_told_to_its_transactions_only() -> None:
-    async def story(layer: TransactionLayer) -> None:
+@story
+async def test_a_lost_connection_is_told_to_its_transactions_only() -> None:
+    with new_layer() as layer:
         users = [User(), User(), User()]
         other = Address("10.0.0.9", 5060)
         layer.send(request("OPTIONS", branch="z9hG4bK1"), Flow("tcp", PEER), users[0])
@@ -389,18 +380,15 @@ def test_a_lost_connection_is_told_to_its_transactions_only() -> None:
         layer.lost(Flow("tcp", PEER))
         assert [user.errors for user in users] == [[503], [], []]
 
-    with_layer(story)
 
-
-def test_a_response_whose_connection_is_gone_opens_one_to_the_sender() -> None:
-    async def story(layer: TransactionLayer) -> None:
+@story
+async def test_a_response_whose_connection_is_gone_opens_one_to_the_sender() -> None:
+    with new_layer() as layer:
         served = layer.serve(request("OPTIONS"), Flow("tcp", Address("10.0.0.1", 33333), PEER))
         assert isinstance(layer.wires, Wire)
         layer.wires.open = False
         served.respond(respond(served.request, 200, to_tag="t"))
         assert served.flow == Flow("tcp", Address("10.0.0.1", 5060))
-
-    with_layer(story)
 
 
 def test_rows_name_no_timer_of_another_machine() -> None:

@@ -138,7 +138,7 @@ async def test_a_call_over_tcp_is_answered_and_hung_up_on_its_connection() -> No
         line.send(line.request("ACK", 1, to=str(answered.to)))
         while not desk.recorder.events:
             await asyncio.sleep(0.01)
-        desk.session.bye()
+        desk.sessions[-1].bye()
         bye = await line.message()
         assert bye.method == "BYE"
         assert bye.via.protocol == "TCP"

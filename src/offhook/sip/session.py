@@ -287,9 +287,15 @@ class Session:
             elif error.status == 503:
                 self._lost("transport failed", bye=False)
             raise
+        self._weigh(response)
+        return response
+
+    def _weigh(self, response: Response) -> None:
+        """These two say of the dialog, not of the request, that it has failed (§12.2.1.2)."""
         if response.status == 481:
             self._lost("the peer does not know the dialog", bye=False)
-        return response
+        elif response.status == 408:
+            self._lost("no answer", bye=True)
 
     def _start(self, method: str, headers: HeaderItems, body: bytes, contact: str | None) -> Exchange:
         items = (*headers, ("User-Agent", self._core.product))
@@ -347,10 +353,7 @@ class Session:
         finally:
             self._inviting = None
             self._quieten()
-        if response.status == 481:
-            self._lost("the peer does not know the dialog", bye=False)
-        elif response.status == 408:
-            self._lost("no answer", bye=True)
+        self._weigh(response)
         return response
 
     def acknowledge(self, invite: Request) -> Sending:

@@ -1,0 +1,136 @@
+"""Which way responses and requests go (RFC 3261 §12.2, §18.2, RFC 3581)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from offhook.network import Address
+from offhook.sip import Uri
+from tests.sip.agents import ANSWER, ME, SERVER, Recorder, house, refusal, talking
+from tests.virtual import story
+from tests.wire import OFFER, ScriptedPhone
+
+ROUTED = [("Record-Route", "<sip:edge.example;lr>")]
+
+RESPONSES = [
+    ("source address, port of the Via", "192.168.1.5:7000", "", 7000, b"received=10.0.0.7"),
+    ("rport: source port", "192.168.1.5:7000", ";rport", 6000, b"rport=6000"),
+    ("maddr aims nothing at a third party", "10.0.0.7:6000", ";maddr=10.0.0.66", 6000, b"maddr=10.0.0.66"),
+]
+
+
+@pytest.mark.parametrize(
+    ("sent_by", "parameters", "port", "says"),
+    [row[1:] for row in RESPONSES],
+    ids=[row[0] for row in RESPONSES],
+)
+@story
+async def test_a_response_goes_back_to_where_its_request_came_from(
+    sent_by: str, parameters: str, port: int, says: bytes
+) -> None:
+    async with house() as h:
+        stranger = await ScriptedPhone.open(h.wire.open, "10.0.0.7", SERVER, 6000)
+        via = f"SIP/2.0/UDP {sent_by};branch=z9hG4bK1{parameters}"
+        stranger.call().request("OPTIONS", headers=[("Via", via)])
+        await asyncio.sleep(1)
+        stranger.close()
+        (sent,) = [one for one in h.wire.seen if one.source == SERVER]
+        assert sent.to == Address("10.0.0.7", port)
+        assert says in sent.data
+
+
+@story
+async def test_a_phone_behind_a_translation_is_reached_where_it_is_seen() -> None:
+    async with house() as h:
+        call = h.phone.call()
+        call.contact = "<sip:caller@192.168.1.5:5060>"
+        call.invite(headers=[("Via", "SIP/2.0/UDP 192.168.1.5:5060;branch=z9hG4bKnat;rport")])
+        await call.answered()
+        call.ack()
+        await asyncio.sleep(1)
+        assert str((await h.hangs_up()).uri) == "sip:caller@192.168.1.5:5060"
+
+
+@story
+async def test_a_route_is_followed_and_its_name_resolved() -> None:
+    asked: list[tuple[str, int, str]] = []
+
+    async def resolve(host: str, port: int, transport: str) -> Address:
+        asked.append((host, port, transport))
+        return Address("10.0.0.1", 5060)
+
+    async with talking(ROUTED, resolve=resolve) as (h, _):
+        bye = await h.hangs_up()
+        assert bye.headers.get("Route") == "<sip:edge.example;lr>"
+        assert asked == [("edge.example", 5060, "udp")]
+        await h.settle()
+
+
+async def nowhere(host: str, port: int, transport: str) -> Address:
+    raise OSError("no such host")
+
+
+@story
+async def test_a_next_hop_that_cannot_be_found_ends_the_session_quietly() -> None:
+    async with talking(ROUTED, resolve=nowhere) as (h, _):
+        h.session.bye()
+        await h.session.closed.wait()
+        await h.settle()
+
+
+@story
+async def test_a_session_whose_next_hop_is_lost_is_gone() -> None:
+    async with talking(ROUTED, resolve=nowhere) as (h, _):
+        assert await refusal(h.session.request("INFO")) == 503
+        assert h.events[-1] == ("gone", "transport failed")
+        assert h.session.closed.is_set()
+
+
+@story
+async def test_the_advertised_address_is_in_contact_and_via() -> None:
+    async with house(advertised=Address("203.0.113.5", 0)) as h:
+        response = await h.phone.call().connected()
+        assert str(response.contact) == "<sip:assistant@203.0.113.5:5060>"
+        await asyncio.sleep(1)
+        bye = await h.hangs_up()
+        assert (bye.via.host, bye.via.port) == ("203.0.113.5", 5060)
+
+
+@story
+async def test_a_call_goes_where_it_is_told_to_whatever_its_uri() -> None:
+    async with house() as h:
+        uri = Uri.parse("sip:ann@elsewhere.example")
+        call = h.agent.invite(
+            uri, from_=ME, body=OFFER, handler=Recorder(), via=Address("10.0.0.1", 5060), ring_limit=30
+        )
+        invite = await h.phone.request("INVITE")
+        assert str(invite.uri) == "sip:ann@elsewhere.example"
+        h.phone.reply(invite, 200, body=ANSWER, headers=[("Contact", "<sip:ann@10.9.9.9>")])
+        await h.hangs_up(await call.wait())
+
+
+@story
+async def test_a_call_whose_way_is_still_looked_for_can_be_taken_back() -> None:
+    async def resolve(host: str, port: int, transport: str) -> Address:
+        await asyncio.sleep(4)
+        return Address("10.0.0.1", 5060)
+
+    async with house(resolve=resolve) as h:
+        call = h.agent.invite(Uri.parse("sip:a@slow.example"), from_=ME, body=OFFER, handler=Recorder())
+        await asyncio.sleep(1)
+        call.cancel()
+        assert await refusal(call.wait()) == 487
+        await h.settle()
+        assert h.phone.heard == []
+
+
+@story
+async def test_a_name_that_takes_too_long_is_a_503() -> None:
+    async def resolve(host: str, port: int, transport: str) -> Address:
+        await asyncio.sleep(1000)
+        return Address("10.0.0.1", 5060)
+
+    async with house(resolve=resolve) as h:
+        assert await refusal(h.agent.request("OPTIONS", Uri.parse("sip:a@slow.example"), from_=ME)) == 503
