@@ -115,7 +115,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     stack.push_async_callback(outside.aclose)
     secret = settings.webhook_signing_secret
     client = Client(
-        outside.http,
+        outside,
         now=now,
         new_id=new_id,
         signing_secret=secret.get_secret_value() if secret else None,

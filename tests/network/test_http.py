@@ -81,6 +81,17 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
     assert (len(server.heard), proxy.connections) == (1, 0)
 
 
+async def test_cookies_are_not_taken() -> None:
+    """They would go to whoever else has a server at the same host: another org's."""
+    async with (
+        serving(always(reply(200, b"", "set-cookie: session=secret; path=/"))) as server,
+        guarded_client(AddressGuard(allow_private=True)) as client,
+    ):
+        for _ in range(2):
+            await client.get(server.url)
+    assert [heard.headers.get("cookie") for heard in server.heard] == [None, None]
+
+
 async def test_the_next_address_is_tried_when_one_refuses() -> None:
     async with serving(always(reply(200))) as server:
         guard = AddressGuard(allow_private=True, resolver=Names(["127.0.0.9", "127.0.0.1"]))

@@ -17,7 +17,7 @@ async def main(url: str, hook: str, run: str, what: str) -> None:
     new_id = IdMaker(time.time, random.SystemRandom())
     database = await Database.open(url, now=time.time, new_id=new_id)
     outside = Outside(AddressGuard(allow_private=True))
-    client = Client(outside.http, now=time.time, new_id=new_id)
+    client = Client(outside, now=time.time, new_id=new_id)
     outbox = Outbox(database, client, node="child", now=time.time, rng=random.Random(1))
     await outbox.start()
     receiver = Receiver(hook, backoff=BackoffPlan("fixed", 10, 0.01))

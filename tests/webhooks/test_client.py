@@ -37,7 +37,7 @@ async def outside() -> AsyncIterator[Outside]:
 
 @pytest.fixture
 def client(outside: Outside) -> Client:
-    return Client(outside.http, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))
+    return Client(outside, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))
 
 
 async def failure(client: Client, url: str, timeout: float = 5) -> AskFailed:
@@ -64,7 +64,7 @@ async def test_an_answer_comes_back(client: Client) -> None:
 
 
 async def test_a_signing_secret_signs_every_message(outside: Outside) -> None:
-    client = Client(outside.http, now=lambda: NOW, new_id=lambda: "id-1", signing_secret="0123456789abcdef")
+    client = Client(outside, now=lambda: NOW, new_id=lambda: "id-1", signing_secret="0123456789abcdef")
     async with serving(always(reply(200, b"{}"))) as server:
         await client.ask(Receiver(server.url), {"message": {}}, 5)
     assert server.heard[0].headers["webhook-signature"].startswith("v1,")
@@ -156,8 +156,9 @@ async def test_a_connection_that_is_closed_on_use_is_replaced_at_once(client: Cl
         for _ in range(3):
             assert await client.ask(Receiver(server.url), MESSAGE, 5) == {}
     ids = [heard.headers["webhook-id"] for heard in server.heard]
-    assert (server.connections, len(ids)) == (3, 4)
+    assert (server.connections, len(ids)) == (3, 5)
     assert ids[1] == ids[2]
+    assert ids[3] == ids[4]
 
 
 async def test_an_answer_that_has_begun_is_not_asked_for_again(client: Client) -> None:
@@ -199,6 +200,61 @@ async def test_an_owner_s_own_request_is_never_sent_twice(client: Client) -> Non
     assert len(server.heard) == 2
 
 
+async def deliver(client: Client, url: str, timeout: float = 5) -> list[int]:
+    taken: list[int] = []
+    await client.deliver(Receiver(url), b"{}", webhook_id="id", timeout=timeout, taken=taken.append)
+    return taken
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(204),
+        reply(200, b"thank you"),
+        reply(200, b"zip", "content-encoding: gzip"),
+        reply(200, b"x" * 1_000_000),
+        b"HTTP/1.1 202 x\r\ncontent-length: 100\r\n\r\nbroken o",
+        b"HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\nno chunk\r\n",
+    ],
+)
+async def test_a_message_is_taken_whatever_the_receiver_has_to_say(client: Client, answer: bytes) -> None:
+    async def once(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with serving(once) as server:
+        assert len(await deliver(client, server.url)) == 1
+    assert len(server.heard) == 1
+
+
+async def test_a_message_is_taken_before_the_receiver_has_said_all(client: Client) -> None:
+    taken: asyncio.Queue[int] = asyncio.Queue()
+    known = asyncio.Event()
+
+    async def hesitate(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(200, b"ok")[:-1])
+        await known.wait()
+        writer.write(b"k")
+
+    async with serving(hesitate) as server:
+        delivery = asyncio.create_task(
+            client.deliver(Receiver(server.url), b"{}", webhook_id="id", timeout=5, taken=taken.put_nowait)
+        )
+        assert await asyncio.wait_for(taken.get(), 5) == 200
+        known.set()
+        await delivery
+        assert await deliver(client, server.url) == [200]
+    assert server.connections == 1
+
+
+async def test_a_message_that_is_refused_was_not_taken(client: Client) -> None:
+    async with serving(always(reply(500, b"no"))) as server:
+        with pytest.raises(AskFailed) as caught:
+            await deliver(client, server.url)
+    assert (caught.value.kind, caught.value.status, caught.value.response) == ("status", 500, "no")
+
+
 async def test_nobody_there_is_refused(client: Client) -> None:
     async with serving(always(b"")) as server:
         url = server.url
@@ -221,7 +277,7 @@ async def test_a_url_that_may_not_be_reached_is_refused_by_policy(client: Client
 
 async def test_private_addresses_are_refused_by_policy() -> None:
     outside = Outside(AddressGuard())
-    client = Client(outside.http, now=lambda: NOW, new_id=lambda: "i")
+    client = Client(outside, now=lambda: NOW, new_id=lambda: "i")
     async with serving(always(reply(200, b"{}"))) as server:
         assert (await failure(client, server.url)).kind == "refused-by-policy"
     assert server.connections == 0
@@ -361,7 +417,7 @@ def test_any_text_for_a_url_is_refused_and_never_reached(url: str) -> None:
         outside = Outside(AddressGuard(resolver=no_such_name), tls=TLS)
         # A literal address that is public would be connected to: names only, in this test.
         outside.guard._check_address = refuse  # type: ignore[method-assign]
-        client = Client(outside.http, now=lambda: NOW, new_id=lambda: "i")
+        client = Client(outside, now=lambda: NOW, new_id=lambda: "i")
         try:
             return await failure(client, url)
         finally:

@@ -37,7 +37,7 @@ async def make(database: Database, outside: Outside, clock: Clock) -> AsyncItera
     made: list[Outbox] = []
 
     def outbox(node: str = "node", limits: Limits | None = None, on: Database | None = None) -> Outbox:
-        client = Client(outside.http, now=clock, new_id=IdMaker(clock, random.Random(2)))
+        client = Client(outside, now=clock, new_id=IdMaker(clock, random.Random(2)))
         made.append(Outbox(on or database, client, node=node, now=clock, rng=random.Random(3), limits=limits))
         return made[-1]
 

@@ -3,11 +3,10 @@
 from .addresses import Address
 from .datagrams import DatagramOpener, Datagrams, Receive, open_datagrams
 from .guard import AddressGuard, AddressRefused, ConnectFailed, NameNotFound
-from .http import REPEATABLE, BodyRefused, BodyTooLarge, causes, guarded_client, read_bounded
+from .http import BodyRefused, BodyTooLarge, Reply, causes, guarded_client, read_bounded
 from .outside import Outside
 
 __all__ = [
-    "REPEATABLE",
     "Address",
     "AddressGuard",
     "AddressRefused",
@@ -19,6 +18,7 @@ __all__ = [
     "NameNotFound",
     "Outside",
     "Receive",
+    "Reply",
     "causes",
     "guarded_client",
     "open_datagrams",

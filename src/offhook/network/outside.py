@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Mapping
 
 import httpx2
 
 from .guard import AddressGuard
-from .http import BodyRefused, guarded_client, read_bounded
+from .http import BodyRefused, Reply, guarded_client, post, read_bounded
+from .pool import GuardedPool
 
 
 class Outside:
-    """`http` is a client, `connect` opens a TCP connection; both reach only what the guard allows. Its owner
-    closes it."""
+    """`http` is a client, `post` a shorter way for what is sent all the time, `connect` opens a TCP
+    connection; all reach only what the guard allows. Its owner closes it."""
 
-    __slots__ = ("guard", "http")
+    __slots__ = ("_pool", "guard", "http")
 
     def __init__(self, guard: AddressGuard, *, tls: ssl.SSLContext | None = None) -> None:
         self.guard = guard
-        self.http: httpx2.AsyncClient = guarded_client(guard, tls=tls)
+        context = tls if tls is not None else httpx2.create_ssl_context()
+        self._pool = GuardedPool(guard, context)
+        self.http: httpx2.AsyncClient = guarded_client(guard, tls=context, pool=self._pool)
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """POST a request that may arrive twice. Raises AddressRefused, httpx2.InvalidURL and httpcore's
+        errors."""
+        return await post(self._pool, url, headers, body)
 
     async def connect(self, host: str, port: int) -> socket.socket:
         """A connected non-blocking socket, for example for `websockets.connect(sock=...)`. Raises

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+import httpcore2
 import httpx2
 
-from offhook.network import REPEATABLE, read_bounded
+from offhook.network import BodyRefused, Outside, Reply, read_bounded
 
 from .failures import AskFailed, FailureKind, failure_of
 from .receiver import OWN_HEADERS, Receiver, valid_header
@@ -23,11 +25,17 @@ __all__ = ["Answer", "AskFailed", "Client", "FailureKind", "OutsideRequest", "me
 MAX_ANSWER = 1024 * 1024
 """Bytes of an answer that are read at most."""
 
+MAX_UNUSED = 64 * 1024
+"""Bytes that nobody looks at which are read, so that their connection can be used again."""
+
 UNTOUCHABLE = OWN_HEADERS - {"content-type"}
 """Headers that an owner's request cannot have."""
 
 SHOWN_CHARACTERS = 2000
 """Of an answer that is no JSON, kept to show to the receiver's owner."""
+
+UNUSED_SECONDS = 2.0
+"""How long they are waited for."""
 
 _encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
@@ -58,22 +66,22 @@ def message_body(message: Mapping[str, Any]) -> str:
 
 
 class Client:
-    """`http` reaches only what its guard allows. `now` gives seconds since the epoch; `signing_secret` is
+    """`outside` reaches only what its guard allows. `now` gives seconds since the epoch; `signing_secret` is
     the node's own and adds `webhook-signature`."""
 
     def __init__(
         self,
-        http: httpx2.AsyncClient,
+        outside: Outside,
         *,
         now: Callable[[], float],
         new_id: Callable[[], str],
         signing_secret: str | None = None,
     ) -> None:
-        self._http = http
+        self._outside = outside
         self._now = now
         self._new_id = new_id
         self._signing_secret = signing_secret
-        self._tokens = TokenCache(http)
+        self._tokens = TokenCache(outside.http)
 
     async def ask(
         self,
@@ -85,26 +93,40 @@ class Client:
         """Send `{"message": ...}` and return the JSON object that comes back. `timeout` seconds hold for all
         of it: names, connection, TLS, token, the whole answer. Raises AskFailed."""
         body = message_body(message).encode()
-        answer = await self.send(receiver, body, webhook_id=self._new_id(), timeout=timeout, headers=headers)
-        return read_object(answer)
+        async with _judging(timeout):
+            reply = await self._attempt(receiver, body, self._new_id(), headers or {})
+            return read_object(_accepted(await _read(reply)))
 
-    async def send(
+    async def deliver(
         self,
         receiver: Receiver,
         body: bytes,
         *,
         webhook_id: str,
         timeout: float,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """POST `body` once within `timeout` seconds, all in all. Returns what came with a 2xx; raises
-        AskFailed for everything else."""
-        return await _judged(self._attempt(receiver, body, webhook_id, headers or {}), timeout)
+        taken: Callable[[int], None],
+    ) -> None:
+        """POST `body` once, and call `taken` with the 2xx that comes within `timeout` seconds: what the
+        server has to say besides interests nobody, and if it breaks off then the message has been taken all
+        the same. Raises AskFailed if it was not taken."""
+        async with _judging(timeout):
+            reply = await self._attempt(receiver, body, webhook_id, {})
+            if not 200 <= reply.status < 300:
+                _raise_status(await _read(reply))
+        taken(reply.status)
+        try:
+            async with asyncio.timeout(UNUSED_SECONDS):
+                await reply.read(MAX_UNUSED)
+        except (BodyRefused, TimeoutError, httpcore2.NetworkError, httpcore2.ProtocolError):
+            pass
+        finally:
+            await reply.aclose()
 
     async def fetch(self, request: OutsideRequest, timeout: float) -> Answer:
         """Send a request once, as it is, within `timeout` seconds, all in all. Returns what came with a 2xx;
         raises AskFailed for everything else."""
-        return await _judged(self._fetch(request), timeout)
+        async with _judging(timeout):
+            return _accepted(await self._fetch(request))
 
     async def _fetch(self, request: OutsideRequest) -> Answer:
         headers = {} if request.body is None else {"Content-Type": "application/json"}
@@ -115,11 +137,17 @@ class Client:
             if not valid_header(name, value) or name.lower() in UNTOUCHABLE:
                 raise AskFailed("credential", f"the header {name[:80]!r} cannot be sent")
             headers[name] = value
-        return await self._exchange(
-            self._http.build_request(
+        http = self._outside.http
+        response = await http.send(
+            http.build_request(
                 request.method, request.url, headers=headers, content=request.body, timeout=None
-            )
+            ),
+            stream=True,
         )
+        try:
+            return Answer(response.status_code, response.headers, await read_bounded(response, MAX_ANSWER))
+        finally:
+            await response.aclose()
 
     async def _credential_headers(self, plan: Mapping[str, Any] | None) -> dict[str, str]:
         match None if plan is None else plan.get("type"):
@@ -134,22 +162,23 @@ class Client:
 
     async def _attempt(
         self, receiver: Receiver, body: bytes, webhook_id: str, extra: Mapping[str, str]
-    ) -> Answer:
+    ) -> Reply:
         plan = receiver.authentication
         if plan is None or plan.get("type") != "oauth2":
             return await self._post(receiver, body, webhook_id, None, extra)
         token = await self._tokens.get(plan)
-        answer = await self._post(receiver, body, webhook_id, token, extra)
-        if answer.status == 401:
+        reply = await self._post(receiver, body, webhook_id, token, extra)
+        if reply.status == 401:
             # Revoked before its time: once more with a new one.
+            await reply.aclose()
             self._tokens.forget(plan, token)
             token = await self._tokens.get(plan)
-            answer = await self._post(receiver, body, webhook_id, token, extra)
-        return answer
+            reply = await self._post(receiver, body, webhook_id, token, extra)
+        return reply
 
     async def _post(
         self, receiver: Receiver, body: bytes, webhook_id: str, token: str | None, extra: Mapping[str, str]
-    ) -> Answer:
+    ) -> Reply:
         headers = message_headers(
             receiver,
             body,
@@ -161,31 +190,16 @@ class Client:
         for name, value in extra.items():
             if name.lower() not in OWN_HEADERS and valid_header(name, value):
                 headers.setdefault(name, value)
-        return await self._exchange(
-            self._http.build_request(
-                "POST",
-                receiver.url,
-                headers=headers,
-                content=body,
-                timeout=None,
-                # A receiver that gets it twice knows that by its webhook-id.
-                extensions={REPEATABLE: True},
-            )
-        )
-
-    async def _exchange(self, request: httpx2.Request) -> Answer:
-        response = await self._http.send(request, stream=True)
-        try:
-            return Answer(response.status_code, response.headers, await read_bounded(response, MAX_ANSWER))
-        finally:
-            await response.aclose()
+        # It may arrive twice: a receiver knows that by its webhook-id.
+        return await self._outside.post(receiver.url, headers, body)
 
 
-async def _judged(attempt: Coroutine[Any, Any, Answer], timeout: float) -> Answer:
-    """What came with a 2xx in time; all else is AskFailed."""
+@contextlib.asynccontextmanager
+async def _judging(timeout: float) -> AsyncIterator[None]:
+    """Whatever goes wrong inside, or takes longer than `timeout` seconds, is AskFailed."""
     try:
         async with asyncio.timeout(timeout):
-            answer = await attempt
+            yield
     except AskFailed:
         raise
     except TimeoutError:
@@ -194,6 +208,17 @@ async def _judged(attempt: Coroutine[Any, Any, Answer], timeout: float) -> Answe
         raise AskFailed("credential", str(error)) from None
     except Exception as error:
         raise failure_of(error) from error
+
+
+async def _read(reply: Reply) -> Answer:
+    try:
+        return Answer(reply.status, reply.headers, await reply.read(MAX_ANSWER))
+    finally:
+        await reply.aclose()
+
+
+def _accepted(answer: Answer) -> Answer:
+    """Raises AskFailed for all but a 2xx."""
     if not 200 <= answer.status < 300:
         _raise_status(answer)
     return answer

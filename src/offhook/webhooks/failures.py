@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Literal
 
+import httpcore2
 import httpx2
 
 from offhook.network import AddressRefused, BodyRefused, BodyTooLarge, NameNotFound, causes
@@ -27,6 +28,11 @@ FailureKind = Literal[
 """No address; no connection, or it broke; certificate or handshake; deadline; not HTTP, or compressed; not
 2xx; 3xx; no body; not JSON; JSON but no object; longer than the limit; not allowed by the guard; cannot be
 signed."""
+
+
+_NO_URL = (httpx2.UnsupportedProtocol, httpcore2.UnsupportedProtocol, httpx2.InvalidURL, UnicodeError)
+_LATE = (httpx2.TimeoutException, httpcore2.TimeoutException, TimeoutError)
+_NOT_HTTP = (httpx2.ProtocolError, httpcore2.ProtocolError, httpx2.StreamError, BodyRefused)
 
 
 class AskFailed(Exception):
@@ -63,13 +69,13 @@ def failure_of(error: Exception) -> AskFailed:
             return AskFailed("tls", _first_line(cause))
     if isinstance(error, BodyTooLarge):
         return AskFailed("too-large", str(error))
-    if isinstance(error, (httpx2.UnsupportedProtocol, httpx2.InvalidURL, UnicodeError)):
+    if isinstance(error, _NO_URL):
         return AskFailed("refused-by-policy", "the URL does not start with http:// or https:// and a host")
-    if isinstance(error, (httpx2.TimeoutException, TimeoutError)):
+    if isinstance(error, _LATE):
         return AskFailed("timeout", "no answer in time")
-    if isinstance(error, httpx2.NetworkError):
+    if isinstance(error, (httpx2.NetworkError, httpcore2.NetworkError)):
         return AskFailed("refused", _first_line(error) or "the connection could not be made or broke")
-    if isinstance(error, (httpx2.ProtocolError, httpx2.StreamError, BodyRefused)):
+    if isinstance(error, _NOT_HTTP):
         return AskFailed("protocol", _first_line(error))
     raise error
 

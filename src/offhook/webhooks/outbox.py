@@ -296,10 +296,16 @@ class Outbox:
         try:
             receiver = Receiver.from_json(row.receiver)
             plan = receiver.backoff
-            answer = await self._client.send(
-                receiver, row.body.encode(), webhook_id=row.id, timeout=receiver.timeout_seconds
+            status = 0
+
+            def taken(code: int) -> None:
+                nonlocal status
+                status = code
+
+            await self._client.deliver(
+                receiver, row.body.encode(), webhook_id=row.id, timeout=receiver.timeout_seconds, taken=taken
             )
-            outcome = _Outcome(row, status=answer.status)
+            outcome = _Outcome(row, status=status)
             self.counters.delivered += 1
         except AskFailed as failure:
             outcome = _Outcome(row, failure=failure, plan=plan)
