@@ -13,6 +13,7 @@ from offhook.calls.equipment import TO_MEMBER, equipped, with_destinations
 from offhook.conversation.profile import profile_of
 from offhook.conversation.tools import Toolbox
 from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.base import document
 
 STORED: dict[str, Mapping[str, Any]] = {
     "t1": {"type": "function", "function": {"name": "look_up"}},
@@ -46,6 +47,24 @@ def test_stored_tools_stand_behind_its_own_each_once() -> None:
     assert names(model(tools=[own], toolIds=["t1"], toolRefs=references)) == ["dtmf", "look_up", "endCall"]
     assert names(model(tools=[own])) == ["dtmf"]
     assert names({}) == []
+
+
+def test_stored_tools_that_hooks_name_are_put_in() -> None:
+    do = [
+        {"type": "tool", "toolId": "t2"},
+        {"type": "tool", "toolId": "gone"},
+        {"type": "say", "exact": "Bye."},
+    ]
+    settings = AssistantOverrides.model_validate(
+        {"hooks": [{"on": "customer.speech.timeout", "do": do}, {"on": "call.ending", "do": do[1:2]}]}
+    )
+
+    ready = asyncio.run(equipped(settings, "org", Tools(), "c1"))
+
+    first, second = ready.hooks or ()
+    assert [action.type for action in first.do] == ["tool", "say"]
+    assert document(first.do[0])["tool"] == {"type": "endCall"}
+    assert second.do == []
 
 
 def test_what_does_not_exist_or_is_not_valid_is_left_out_and_logged(caplog: pytest.LogCaptureFixture) -> None:

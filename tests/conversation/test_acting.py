@@ -18,7 +18,7 @@ from offhook.conversation.events import (
     SpeechWritten,
     ToolOutcome,
 )
-from offhook.conversation.session import APOLOGY
+from offhook.conversation.failures import APOLOGY
 from offhook.conversation.tools import FILLERS
 from offhook.language.base import ModelError, Text, ToolCall
 from offhook.speech.base import EngineError

@@ -145,12 +145,7 @@ class Call:
             case routing.Assistant():
                 return await self._prepare_assistant(action)
             case routing.Say(text, reason):
-                try:
-                    conversation = await self._converse(AssistantOverrides())
-                except (EngineError, ModelError) as error:
-                    # Nobody is there who could say it.
-                    raise Refusal(503, reason, str(error)) from error
-                return _in_order(conversation.begin, lambda: conversation.finish(reason, text))
+                return await self._prepare_last_words(text, reason, AssistantOverrides())
             case routing.Transfer(destination, reason):
                 self.record.ended_reason = reason
                 try:
@@ -164,14 +159,26 @@ class Call:
         record = self.record
         record.answered_by(action)
         await self._listen(action.settings)
+        settings = await self._owner.equipped(action.settings)
         try:
-            settings = await self._owner.equipped(action.settings)
             return (await self._converse(settings)).begin
         except (EngineError, ModelError) as error:
             # The caller hears that nobody speaks, in the platform's own voice.
             _log.error("call=%s %s", record.id, error)
             record.ended_message = str(error)
-            return await self._prepare(routing.Say(routing.SORRY, ended_reason(error)))
+            hooks = AssistantOverrides(hooks=settings.hooks)
+            return await self._prepare_last_words(routing.SORRY, ended_reason(error), hooks)
+
+    async def _prepare_last_words(
+        self, text: str, reason: str, settings: AssistantOverrides
+    ) -> Callable[[], None]:
+        """Say `text` and end the call for `reason`, unless a hook of the assistant's has it otherwise."""
+        try:
+            conversation = await self._converse(settings)
+        except (EngineError, ModelError) as error:
+            # Nobody is there who could say it.
+            raise Refusal(503, reason, str(error)) from error
+        return _in_order(conversation.begin, lambda: conversation.finish(reason, text))
 
     async def _converse(self, assistant: AssistantOverrides) -> Conversation:
         services, record = self._services, self.record
@@ -358,6 +365,7 @@ class Call:
             await self._within_limit("set-up", asyncio.wait([task]))
         conversation = self.conversation
         if conversation is not None:
+            await self._within_limit("hooks", conversation.conclude(record.ended_reason or ""))
             await self._within_limit("conversation", conversation.close())
         if self._sound.recorder is not None:
             await self._within_limit("recording", self._close_recording(self._sound.recorder))

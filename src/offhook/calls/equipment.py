@@ -4,13 +4,14 @@ those that hand the caller to other members of its squad (wire-facts §6, §7)."
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from offhook.schema.assistant import AssistantOverrides, merge
 from offhook.schema.errors import sentences
+from offhook.schema.hook import Hook, HookAction, ToolAction
 from offhook.schema.tool import Tool
 
 TO_MEMBER: Final = "transferToAssistant"
@@ -38,25 +39,45 @@ class ToolDirectory(Protocol):
 async def equipped(
     settings: AssistantOverrides, org_id: str, directory: ToolDirectory, call_id: str
 ) -> AssistantOverrides:
-    """The assistant with the tools of its `toolIds` and `toolRefs` behind its own. There are no versions of
-    tools, so that a reference means the tool as it is. What does not exist is left out, with a log line."""
-    model = settings.model
-    wanted = tool_ids(model)
-    if model is None or not wanted:
-        return settings
-    found: list[BaseModel] = []
-    for tool_id in wanted:
+    """The assistant with the tools of its `toolIds` and `toolRefs` behind its own, and with those that its
+    hooks name. There are no versions of tools, so that a reference means the tool as it is. What does not
+    exist is left out, with a log line."""
+
+    async def stored(tool_id: str) -> BaseModel | None:
         document = await directory.tool(org_id, tool_id)
         if document is None:
             _log.warning("call=%s the tool %.100s does not exist and is left out", call_id, tool_id)
-            continue
+            return None
         try:
-            found.append(_TOOL.validate_python(document))
+            tool: BaseModel = _TOOL.validate_python(document)
         except ValidationError as error:
             problem = ", ".join(sentences(error, Tool))
             _log.warning("call=%s the tool %s is not valid and is left out: %s", call_id, tool_id, problem)
-    whole = model.model_copy(update={"tools": [*(model.tools or ()), *found]})
-    return settings.model_copy(update={"model": whole})
+            return None
+        return tool
+
+    changes: dict[str, Any] = {}
+    if settings.model is not None and (wanted := tool_ids(settings.model)):
+        found = [tool for tool_id in wanted if (tool := await stored(tool_id)) is not None]
+        changes["model"] = settings.model.model_copy(
+            update={"tools": [*(settings.model.tools or ()), *found]}
+        )
+    if settings.hooks:
+        changes["hooks"] = [await _equipped_hook(hook, stored) for hook in settings.hooks]
+    return settings.model_copy(update=changes) if changes else settings
+
+
+async def _equipped_hook(hook: Hook, stored: Callable[[str], Awaitable[BaseModel | None]]) -> Hook:
+    actions: list[HookAction] = []
+    for action in hook.do:
+        if isinstance(action, ToolAction) and action.tool is None and action.tool_id is not None:
+            tool = await stored(action.tool_id)
+            if tool is None:
+                continue
+            actions.append(action.model_copy(update={"tool": tool}))
+        else:
+            actions.append(action)
+    return hook.model_copy(update={"do": actions})
 
 
 def tool_ids(model: BaseModel | None) -> list[str]:

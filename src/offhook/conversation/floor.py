@@ -5,6 +5,7 @@ All that the caller's voice, the playout and the replies report comes together h
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from offhook.conversation import turn_signals as turn
@@ -25,6 +26,7 @@ from offhook.conversation.speaking import Piece, Utterance
 from offhook.conversation.transcript import Transcript
 from offhook.conversation.turns import State, TurnMachine
 from offhook.conversation.voicing import Mouth
+from offhook.language.base import Message
 from offhook.speech.base import EngineError
 from offhook.speech.joined import joined
 
@@ -181,8 +183,9 @@ class Floor:
         self._set_turn_timer()
 
     def hold_back(self, suspicious: bool) -> None:
-        """Begin nothing while the caller speaks, or perhaps begins to."""
-        self.mouth.playout.hold = suspicious or self.machine.state is State.HEARING
+        """Begin nothing while the caller speaks or perhaps begins to, nor before it is known what was said:
+        those words would cut it short."""
+        self.mouth.playout.hold = suspicious or self.machine.hears
 
     def _act(self, action: turn.Action) -> None:
         if isinstance(action, turn.Prepare):
@@ -241,15 +244,17 @@ class Floor:
         reply.release()
         self._look_whether_over()
 
-    def answer_now(self) -> None:
-        """Let the model speak without waiting for the caller."""
+    def answer_now(self, besides: Sequence[Message] = ()) -> Reply:
+        """Let the model speak without waiting for the caller; `besides` as for `Reply`."""
         previous = self.reply
         if previous is not None and not previous.released:
             previous = self.drop_reply()
-        self.reply = Reply(self._stage, previous if previous is not None and not previous.done else None)
+        waited_for = previous if previous is not None and not previous.done else None
+        self.reply = reply = Reply(self._stage, waited_for, besides)
         self.feed(turn.Forced())
         if self.machine.state is not State.HEARING:
-            self.release(self.reply)
+            self.release(reply)
+        return reply
 
     def drop_reply(self) -> Reply | None:
         """Give up the reply that is being made; returns it if its tools still run."""

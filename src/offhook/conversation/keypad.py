@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 from offhook.schema.effective import KeypadInputPlan
 
 MOST_DIGITS = 64
@@ -37,3 +40,31 @@ class Keypad:
         """What has been gathered; None if nothing was."""
         digits, self._digits, self.deadline = self._digits, "", None
         return digits or None
+
+
+class KeypadEntries:
+    """The keypad on the loop: `entered` gets each entry as it becomes complete."""
+
+    def __init__(self, plan: KeypadInputPlan, entered: Callable[[str], None]) -> None:
+        self._keypad = Keypad(plan)
+        self._entered = entered
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def press(self, digit: str) -> None:
+        entry = self._keypad.press(digit, self._loop.time())
+        self.close()
+        if entry is not None:
+            self._entered(entry)
+        elif self._keypad.deadline is not None:
+            self._timer = self._loop.call_at(self._keypad.deadline, self._due)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _due(self) -> None:
+        entry = self._keypad.finish()
+        if entry is not None:
+            self._entered(entry)

@@ -21,6 +21,7 @@ from offhook.language.base import Message
 from offhook.schema import chunk, effective
 from offhook.schema.assistant import Assistant, AssistantOverrides, FirstMessageMode
 from offhook.schema.base import document
+from offhook.schema.hook import Hook
 from offhook.schema.speaking import (
     AssistantEndpointingRule,
     BothEndpointingRule,
@@ -57,6 +58,7 @@ class Profile:
     form: FormatPlan
     keypad: effective.KeypadInputPlan
     idle: effective.IdleMessages
+    hooks: tuple[Hook, ...]
 
 
 def profile_of(assistant: Assistant) -> Profile:
@@ -82,6 +84,7 @@ def profile_of(assistant: Assistant) -> Profile:
         form=_format_plan(chunks),
         keypad=effective.keypad_input(assistant),
         idle=effective.idle_messages(assistant),
+        hooks=tuple(assistant.hooks or ()),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from offhook.conversation.chunks import Chunker
@@ -16,7 +17,7 @@ from offhook.conversation.speaking import Utterance
 from offhook.conversation.toolrun import ToolRun, ToolStage
 from offhook.conversation.transcript import call_to_wire
 from offhook.conversation.voicing import Mouth, closing, next_within
-from offhook.language.base import Finished, ModelError, Text, ToolCall
+from offhook.language.base import Finished, Message, ModelError, Text, ToolCall
 from offhook.language.base import Reply as Output
 from offhook.speech.base import EngineError
 
@@ -57,8 +58,11 @@ class ReplyStage(ToolStage, Protocol):
 class Reply:
     """Made in advance: nothing is heard and no tool is run before `release`."""
 
-    def __init__(self, stage: ReplyStage, previous: Reply | None = None) -> None:
-        """`previous`: a reply that still acts; its tools are waited for."""
+    def __init__(
+        self, stage: ReplyStage, previous: Reply | None = None, besides: Sequence[Message] = ()
+    ) -> None:
+        """`previous`: a reply that still acts; its tools are waited for. `besides`: what the model is shown
+        behind the conversation, for this reply alone."""
         self.marks = Marks()
         self.measured = False
         self._writes_since: float | None = None
@@ -70,6 +74,7 @@ class Reply:
         self.previous = previous
         self._may_be_heard = asyncio.Event()
         self._untold: list[ModelOutput] = []
+        self._besides = besides
         self.task = asyncio.get_running_loop().create_task(self._run())
 
     @property
@@ -161,7 +166,7 @@ class Reply:
         """One request to the model: its words are on their way to the mouth when this returns."""
         stage, member = self._stage, self._stage.member
         model = member.engines.model
-        messages = stage.context.messages()
+        messages = [*stage.context.messages(), *self._besides]
         said = stage.context.say()
         first = not self.utterances and self.marks.asked is None
         utterance = stage.mouth.utter(

@@ -1,12 +1,11 @@
 """`Conversation`: one call's conversation from the first message to the last.
 
-It joins ears, floor, tools, watch and farewell on the asyncio loop. The tick calls `next_frame`, `hear` and
-`voice_activity`: they never block nor raise."""
+It joins ears, floor, tools, hooks, watch and farewell on the asyncio loop. The tick calls `next_frame`,
+`hear` and `voice_activity`: they never block nor raise."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
@@ -16,19 +15,22 @@ from offhook.conversation.context import Context
 from offhook.conversation.ears import Ears
 from offhook.conversation.events import (
     ConversationChanged,
-    EngineFailed,
     Event,
     HandedOver,
     TranscriptHeard,
     World,
 )
+from offhook.conversation.failures import Failures
 from offhook.conversation.farewell import Farewell
 from offhook.conversation.floor import Floor
 from offhook.conversation.handover import arrange
-from offhook.conversation.keypad import Keypad
-from offhook.conversation.member import EngineFactory, Member, ended_reason
+from offhook.conversation.hook_actions import conclude, perform
+from offhook.conversation.hooks import Hooks
+from offhook.conversation.keypad import KeypadEntries
+from offhook.conversation.member import EngineFactory, Member
 from offhook.conversation.relay import Relay
 from offhook.conversation.reply import Reply
+from offhook.conversation.speaking import Utterance
 from offhook.conversation.tools import TRANSFER_MESSAGE, content_of
 from offhook.conversation.transcript import Transcript
 from offhook.conversation.turns import State
@@ -39,10 +41,6 @@ from offhook.schema.assistant import Assistant
 from offhook.speech.base import EngineError, Voice
 from offhook.speech.base import Transcript as Heard
 
-log = logging.getLogger(__name__)
-
-APOLOGY = "I'm sorry, something went wrong on our side and I have to end the call. Goodbye."
-
 
 class Conversation:
     """One call's conversation. Lives on one event loop: make it there, `prepare`, `begin`, and in any case
@@ -52,7 +50,7 @@ class Conversation:
     member: Member
     context: Context
     _floor: Floor
-    _keypad: Keypad
+    _keypad: KeypadEntries
 
     def __init__(
         self,
@@ -75,20 +73,17 @@ class Conversation:
         self._engines = engines
         self._variables = dict(variables)
         self._render = render
-        self._emergency = emergency
-        self._call_id = call_id
         self._loop = asyncio.get_running_loop()
         self._ears = Ears(self, self.tell)
         self._relay = Relay(world, engines, self._ears, call_id)
         self._farewell = Farewell(world)
+        self._failures = Failures(self, self._farewell, emergency, call_id)
         self._watch: Watch | None = None
+        self._hooks: Hooks | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._keypad_timer: asyncio.TimerHandle | None = None
         self._prepared = False
         self._away = False
         self._closed = False
-        self._trouble: set[str] = set()
-        self._failure: EngineError | ModelError | None = None
 
     # the life of it
 
@@ -99,7 +94,7 @@ class Conversation:
         profile = self.member.profile
         self.context = Context(self._prompt(profile.system))
         self._floor = Floor(self, self.member, self.context, self.transcript)
-        self._keypad = Keypad(profile.keypad)
+        self._keypad = KeypadEntries(profile.keypad, self._keypad_entry)
         self._ears.adopt(self.member.engines.transcriber, self.member.ear)
         self._prepared = True
         if profile.first_message_mode == "assistant-speaks-first":
@@ -111,8 +106,8 @@ class Conversation:
                 await self.mouth.first_piece(opening)
         elif profile.first_message_mode == "assistant-speaks-first-with-model-generated-message":
             self._floor.reply = Reply(self)
-        if self._failure is not None:
-            raise self._failure
+        if self._failures.first is not None:
+            raise self._failures.first
 
     def begin(self) -> None:
         """Media flow: speak first, or listen."""
@@ -122,14 +117,20 @@ class Conversation:
             if message["role"] == "system":
                 self.transcript.add_system(message["content"], now)
         self._watch = Watch(self.member.profile, self, self.rng)
-        if self._failure is not None:
-            self._fail(self._failure)
+        self._hooks = Hooks(self.member.profile.hooks, self, now)
+        if self._failures.first is not None:
+            self._failures.apologise(self._failures.first)
         elif floor.reply is not None:
             floor.feed(turn.Forced())
             floor.release(floor.reply)
         else:
             for opening in self.mouth.playout.all():
                 opening.released = True
+
+    async def conclude(self, reason: str) -> None:
+        """The call has ended for `reason` and nobody hears anything any more: what hooks want done then."""
+        if self._hooks is not None and not self._closed:
+            await conclude(self._hooks.at_the_end(reason), reason, self)
 
     async def close(self) -> None:
         """End every task and engine. May be called at any time, and more than once."""
@@ -139,10 +140,11 @@ class Conversation:
         self._farewell.close()
         if self._watch is not None:
             self._watch.close()
-        if self._keypad_timer is not None:
-            self._keypad_timer.cancel()
+        if self._hooks is not None:
+            self._hooks.close()
         if not self._prepared:
             return
+        self._keypad.close()
         await self._floor.close()
         tasks = list(self._tasks)
         for task in tasks:
@@ -158,7 +160,7 @@ class Conversation:
         try:
             return self.mouth.playout.next_frame()
         except Exception:
-            self._broken("playing")
+            self._failures.broken("playing")
             return None
 
     def hear(self, heard: bytes, said: bytes) -> None:
@@ -166,7 +168,7 @@ class Conversation:
         try:
             self._ears.hear(heard, said)
         except Exception:
-            self._broken("hearing")
+            self._failures.broken("hearing")
 
     def voice_activity(self, probability: float) -> None:
         """How likely it is that the last 32 ms of the caller's sound are speech, 0 to 1."""
@@ -174,32 +176,24 @@ class Conversation:
             self._ears.voice_activity(probability)
             self._floor.hold_back(self._ears.suspicious)
         except Exception:
-            self._broken("voice activity")
+            self._failures.broken("voice activity")
 
     def keypad(self, digit: str) -> None:
         """A key that the caller pressed: 0-9, *, #, A-D."""
-        entry = self._keypad.press(digit, self._loop.time())
-        if self._keypad_timer is not None:
-            self._keypad_timer.cancel()
-        if entry is not None:
-            self._keypad_entry(entry)
-        elif self._keypad.deadline is not None:
-            self._keypad_timer = self._loop.call_at(self._keypad.deadline, self._keypad_entry, None)
+        self._keypad.press(digit)
 
     # from outside
 
     def say(self, text: str, *, then_end: str | None = None, interruptible: bool = True) -> None:
         """Say `text` after what is being said; `then_end`: then hang up for it, unless it was cut."""
-        if not text.strip() or self.over:
-            return
-        utterance = self.mouth.say(text, said=self.context.say(), interruptible=interruptible)
-        if then_end is not None:
+        utterance = self.speak(text, interruptible)
+        if utterance is not None and then_end is not None:
             reason = then_end
             utterance.on_end.append(lambda played: self._farewell.now(reason) if played else None)
 
     def add_message(self, message: Message, respond: bool) -> None:
         """Let the model know something; `respond`: and let it answer that, after what is being said."""
-        if self.over:
+        if self._closed:
             return
         now = self._loop.time()
         self.context.add(message)
@@ -209,7 +203,7 @@ class Conversation:
         elif isinstance(content, str) and message.get("role") == "system":
             self.transcript.add_system(content, now)
         self.tell(ConversationChanged())
-        if respond:
+        if respond and not self.over:
             self._floor.answer_now()
 
     def hang_up(self, reason: str) -> None:
@@ -272,8 +266,10 @@ class Conversation:
     def tell(self, event: Event) -> None:
         try:
             self._tell(event)
+            if self._hooks is not None:
+                self._hooks.told(event)
         except Exception:
-            self._broken(f"telling {type(event).__name__}")
+            self._failures.broken(f"telling {type(event).__name__}")
 
     @property
     def mouth(self) -> Mouth:
@@ -322,9 +318,18 @@ class Conversation:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def cut_off(self) -> None:
+        self._floor.cut_off()
+
     def finish(self, reason: str, message: str) -> None:
-        if not self._closed:
-            self._floor.wind_up()
+        if self._closed:
+            return
+        self._floor.wind_up()
+        instead = self._hooks.rescue(reason) if self._hooks is not None and not self.over else ()
+        if instead:
+            self._away = True
+            self.in_background(perform(instead, self))
+        else:
             self._farewell.say(reason, self.render(message, {}), self.mouth, self.context)
 
     def transfer(self, destination: Mapping[str, Any]) -> None:
@@ -347,9 +352,12 @@ class Conversation:
         self.context.rewrite(system, items)
         self._floor.adopt(member)
         self._ears.adopt(member.engines.transcriber, member.ear)
-        self._keypad = Keypad(profile.keypad)
+        self._keypad.close()
+        self._keypad = KeypadEntries(profile.keypad, self._keypad_entry)
         if self._watch is not None:
             self._watch.adopt(profile)
+        if self._hooks is not None:
+            self._hooks.adopt(profile.hooks)
         self.in_background(self._relay.see_off(left))
         self.tell(HandedOver(left.profile.name, profile.name, destination, member.assistant))
         text = self.render(profile.first_message, {}).strip()
@@ -358,7 +366,16 @@ class Conversation:
         elif profile.first_message_mode != "assistant-waits-for-user":
             self._floor.answer_now()
 
-    # what the watch asks
+    # what the hooks and the watch ask
+
+    def speak(self, text: str, interruptible: bool = True) -> Utterance | None:
+        if not text.strip() or self.over:
+            return None
+        heeded = interruptible and not self._away  # nobody heeds a caller who is on the way elsewhere
+        return self.mouth.say(text, said=self.context.say(), interruptible=heeded)
+
+    def prompt(self, messages: Sequence[Message]) -> Reply | None:
+        return None if self.over or self._away else self._floor.answer_now(messages)
 
     def busy(self) -> bool:
         return self._ears.speaking or not self._floor.quiet or self._away
@@ -374,10 +391,8 @@ class Conversation:
 
     # keypad and failure
 
-    def _keypad_entry(self, entry: str | None) -> None:
-        self._keypad_timer = None
-        digits = entry or self._keypad.finish()
-        if digits is None or self.over or self._away:
+    def _keypad_entry(self, digits: str) -> None:
+        if self.over or self._away:
             return
         current = self.mouth.playout.current
         if current is not None and current.interruptible:
@@ -385,39 +400,12 @@ class Conversation:
         self.add_message({"role": "user", "content": f"User's Keypad Entry: {digits}"}, respond=True)
 
     def engine_failed(self, error: EngineError | ModelError) -> None:
-        if self._closed or self._failure is not None:
+        if self._closed or self._failures.first is not None:
             return
         if self._prepared and self._floor.begun:
-            self._fail(error)
+            self._failures.apologise(error)
         else:
-            self._failure = error
-
-    def _fail(self, error: EngineError | ModelError) -> None:
-        """Apologise, with another voice if this one failed, and end the call."""
-        reason = ended_reason(error)
-        log.error("call=%s ends with %s: %s", self._call_id, reason, error)
-        self._failure = error
-        self.tell(EngineFailed(reason, error.detail))
-        speechless = isinstance(error, EngineError) and error.stage == "voice"
-        if self._farewell.reason is not None:
-            if speechless:
-                self._farewell.now(self._farewell.reason)
-            return
-        self._floor.cut_off()
-        if speechless:
-            if self._emergency is None:
-                self._farewell.now(reason)
-                return
-            profile = self.member.profile
-            self.mouth.adopt(self._emergency, profile.chunks, profile.form)
-        self._failure = None  # a second failure, of the apology, ends the call at once
-        self.finish(reason, APOLOGY)
-
-    def _broken(self, what: str) -> None:
-        """To be called from an except clause; each kind of trouble is logged once."""
-        if what not in self._trouble:
-            self._trouble.add(what)
-            log.exception("call=%s %s failed", self._call_id, what)
+            self._failures.first = error
 
     def _prompt(self, system: Sequence[Message]) -> list[Message]:
         return [{"role": m["role"], "content": self.render(m["content"], {})} for m in system]

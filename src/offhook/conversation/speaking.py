@@ -197,7 +197,7 @@ class Playout:
                 if not _has_sound(utterance.pieces[0]):
                     return None
             elif not utterance.closed:
-                return None
+                continue  # its words are still to come; what follows need not wait for them
             self._queue.remove(utterance)
             self.current = utterance
             if utterance.pieces:

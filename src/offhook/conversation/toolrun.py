@@ -70,7 +70,17 @@ class Speaker(Protocol):
 
 
 class ToolRun:
-    def __init__(self, stage: ToolStage, reply: Speaker, said: Said, calls: Sequence[ToolCall]) -> None:
+    def __init__(
+        self,
+        stage: ToolStage,
+        reply: Speaker,
+        said: Said,
+        calls: Sequence[ToolCall],
+        own: toolbox.Toolbox | None = None,
+    ) -> None:
+        """`own`: tools that are not the assistant's, as a hook has. Nobody waits for those, so that nothing
+        is said while they run but their own messages."""
+        self._own = own
         self._stage = stage
         self._reply = reply
         self._said = said
@@ -87,7 +97,7 @@ class ToolRun:
         return self._ask_model
 
     async def _run_one(self, call: ToolCall) -> None:
-        tool = self._stage.member.toolbox.find(call.name)
+        tool = (self._own or self._stage.member.toolbox).find(call.name)
         if tool is None:
             self._result(call, f"There is no tool named {call.name}.")
             self._ask_model = True
@@ -186,7 +196,7 @@ class ToolRun:
                 await self._spoken(start.text, interruptible=True)
             elif start.text:
                 self._reply.utter(start.text, None)
-        elif not self._said.text and tool.get("type") not in toolbox.SILENT_BY_DEFAULT:
+        elif not (self._own or self._said.text) and tool.get("type") not in toolbox.SILENT_BY_DEFAULT:
             self._reply.utter(self._stage.rng.choice(toolbox.FILLERS), None)
         delays = toolbox.delayed_messages(tool, call.arguments, self._stage.rng, self._stage.render)
         loop = asyncio.get_running_loop()

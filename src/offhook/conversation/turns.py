@@ -98,6 +98,13 @@ class TurnMachine:
         handler = TABLE.get((self.state, type(given)))
         return handler(self, given, at) if handler is not None else []
 
+    @property
+    def hears(self) -> bool:
+        """Does the caller speak, or are the words still on their way that were just spoken?"""
+        if self.state is State.DECIDING:
+            return self._words.owed > 0 or bool(self._words.partial)
+        return self.state is State.HEARING
+
     def deadline(self) -> float | None:
         """When to feed `Deadline`, in loop.time(); None if there is nothing to wait for."""
         if self._words.owed:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from offhook.schema.assistant import Assistant, FirstMessageMode
 from offhook.schema.base import Model
+from offhook.schema.hook import CustomerSpeechTimeoutHook
 from offhook.schema.message_type import DEFAULT_SERVER_MESSAGES
 from offhook.schema.server import Server
 from offhook.schema.speaking import CustomEndpointingRule
@@ -140,6 +141,15 @@ class IdleMessages:
     reset_on_user_speech: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechTimeout:
+    """When a hook on the caller's silence is due, and how often."""
+
+    timeout_seconds: float
+    trigger_max_count: int
+    reset_on_user_speech: bool
+
+
 def first_message_mode(assistant: Assistant) -> FirstMessageMode:
     return assistant.first_message_mode or "assistant-speaks-first"
 
@@ -153,7 +163,10 @@ def max_duration_seconds(assistant: Assistant) -> float:
 
 
 def silence_timeout_seconds(assistant: Assistant) -> float:
-    return _given(assistant.silence_timeout_seconds, default=30)
+    """Unless it is given, a hook on the caller's silence is due before the call ends for it."""
+    hooks = (hook for hook in assistant.hooks or () if isinstance(hook, CustomerSpeechTimeoutHook))
+    longest = max((speech_timeout(hook).timeout_seconds for hook in hooks), default=0)
+    return _given(assistant.silence_timeout_seconds, default=max(30, longest + 30 if longest >= 30 else 0))
 
 
 def start_speaking(assistant: Assistant) -> StartSpeakingPlan:
@@ -277,6 +290,40 @@ def idle_messages(assistant: Assistant) -> IdleMessages:
             plan and plan.idle_message_reset_count_on_user_speech_enabled, default=False
         ),
     )
+
+
+def speech_timeout(hook: CustomerSpeechTimeoutHook) -> SpeechTimeout:
+    """Options count as they stand in `options`, else in the brackets of `on` (`[timeoutSeconds=5]`), where
+    what is not understood is left out."""
+    written = _bracketed(hook.on)
+    options = hook.options
+    mode = (options and options.trigger_reset_mode) or written.get("triggerResetMode")
+    return SpeechTimeout(
+        timeout_seconds=_given(
+            options and options.timeout_seconds,
+            default=_within(written.get("timeoutSeconds"), 1, 1000, default=7.5),
+        ),
+        trigger_max_count=int(
+            _given(
+                options and options.trigger_max_count,
+                default=_within(written.get("triggerMaxCount"), 1, 10, default=3),
+            )
+        ),
+        reset_on_user_speech=mode == "onUserSpeech",
+    )
+
+
+def _bracketed(event: str) -> dict[str, str]:
+    pairs = event.partition("[")[2].rstrip("]").split(",")
+    return {name.strip(): value.strip() for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
+def _within(text: str | None, least: float, most: float, default: float) -> float:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return default
+    return number if least <= number <= most else default
 
 
 def _given(value: float | Model | None, default: float) -> float:

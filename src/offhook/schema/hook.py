@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag
 from offhook.schema.base import JsonObject, Model, Number
 from offhook.schema.destination import CallDestination
 from offhook.schema.plain_model import PromptMessage
-from offhook.schema.tool import Tool
+from offhook.schema.tool import FunctionTool, Tool
 
 Limited = Annotated[str, Field(max_length=1000)]
 
@@ -35,14 +35,15 @@ class MessageAddAction(Model):
 
 
 class TransferAction(Model):
-    """No longer in the schema, still in documents made earlier."""
+    """No longer among what hooks may do in the schema, as are functions (`FunctionTool`); still in documents
+    made earlier."""
 
     type: Literal["transfer"]
     destination: CallDestination | None = None
 
 
 HookAction = Annotated[
-    SayAction | ToolAction | MessageAddAction | TransferAction, Field(discriminator="type")
+    SayAction | ToolAction | MessageAddAction | TransferAction | FunctionTool, Field(discriminator="type")
 ]
 
 

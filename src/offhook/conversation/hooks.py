@@ -1,0 +1,220 @@
+"""An assistant's hooks: what its owner wants done when something happens in a call (wire-facts §5).
+
+`Hooks` knows when, by the events that the conversation tells; `hook_actions.py` does it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from offhook.conversation.events import (
+    AssistantLate,
+    Event,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptHeard,
+    UserInterrupted,
+)
+from offhook.conversation.hook_actions import ActionStage, perform
+from offhook.schema import effective
+from offhook.schema.hook import (
+    CallEndingHook,
+    CallTimeElapsedHook,
+    CustomerSpeechTimeoutHook,
+    Hook,
+    HookAction,
+    HookFilter,
+    ModelResponseTimeoutHook,
+    SpeechInterruptedHook,
+    TransferAction,
+)
+
+REACTION_SECONDS = 0.25
+"""Nobody reacts to a voice sooner: a caller who is heard within this time was about to speak anyway."""
+PIPELINE_ERROR = "pipeline-error"
+"""In a filter it stands for every reason that begins with it."""
+
+
+class HookStage(ActionStage, Protocol):
+    """What hooks need of the conversation."""
+
+    @property
+    def listening(self) -> bool: ...
+
+    def busy(self) -> bool:
+        """Is anybody speaking, or a reply being made?"""
+        ...
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None: ...
+
+
+class Hooks:
+    """`began`: when the call was answered, in loop.time()."""
+
+    def __init__(self, hooks: Sequence[Hook], stage: HookStage, began: float) -> None:
+        self._stage = stage
+        self._began = began
+        self._loop = asyncio.get_running_loop()
+        self._ended: set[int] = set()  # hooks on the call's ending that have run
+        self._timers: list[asyncio.TimerHandle] = []
+        self._silences: list[_Silence] = []
+        self._assistant_began: float | None = None
+        self._caller_began: float | None = None
+        self._spoken_over = False
+        self._words = 0  # how often the caller was understood
+        self.adopt(hooks)
+
+    def adopt(self, hooks: Sequence[Hook]) -> None:
+        """Go by those of another assistant."""
+        self.close()
+        self._hooks = tuple(hooks)
+        self._ended.clear()
+        self._silences = [
+            _Silence(hook, self._silent) for hook in hooks if isinstance(hook, CustomerSpeechTimeoutHook)
+        ]
+        for hook in hooks:
+            if isinstance(hook, CallTimeElapsedHook):
+                at = self._began + hook.options.seconds
+                if at >= self._loop.time():
+                    self._timers.append(self._loop.call_at(at, self._run, hook.do))
+
+    def close(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        for silence in self._silences:
+            silence.stop()
+
+    def told(self, event: Event) -> None:
+        """Follow what happens."""
+        match event:
+            case SpeechStarted("assistant", _, at):
+                self._assistant_speaks(at)
+            case SpeechStarted("user", _, at):
+                self._caller_speaks(at)
+            case SpeechStopped(role):
+                if role == "user":
+                    self._caller_began = None
+                else:
+                    self._assistant_began = None
+                self._count_silence()
+            case TranscriptHeard("user", _, final):
+                self._words += 1
+                for silence in self._silences:
+                    silence.caller_spoke(final)
+            case UserInterrupted():
+                whose = "customer" if self._spoken_over else "assistant"
+                self._run_interrupted(f"{whose}.speech.interrupted")
+            case AssistantLate():
+                self._run_all(ModelResponseTimeoutHook)
+            case _:
+                pass
+
+    # who speaks
+
+    def _assistant_speaks(self, at: float) -> None:
+        self._assistant_began, self._spoken_over = at, False
+        for silence in self._silences:
+            silence.stop()
+        if self._caller_began is not None:
+            self._run_interrupted("customer.speech.interrupted")
+
+    def _caller_speaks(self, at: float) -> None:
+        self._caller_began = at
+        began = self._assistant_began
+        self._spoken_over = began is not None and at - began < REACTION_SECONDS
+        for silence in self._silences:
+            silence.stop()
+
+    def _count_silence(self) -> None:
+        if self._assistant_began is None and self._caller_began is None:
+            for silence in self._silences:
+                silence.count()
+
+    def _silent(self, silence: _Silence) -> None:
+        if self._stage.busy() or not self._stage.listening:
+            silence.count()
+            return
+        silence.times += 1
+        silence.count()
+        known = self._words
+        self._run(silence.hook.do, lambda: self._words > known or self._caller_began is not None)
+
+    # what is done
+
+    def _run_interrupted(self, event: str) -> None:
+        for hook in self._hooks:
+            if isinstance(hook, SpeechInterruptedHook) and hook.on == event:
+                self._run(hook.do)
+
+    def _run_all(self, kind: type[ModelResponseTimeoutHook]) -> None:
+        for hook in self._hooks:
+            if isinstance(hook, kind):
+                self._run(hook.do)
+
+    def _run(self, actions: Sequence[HookAction], moot: Callable[[], bool] = lambda: False) -> None:
+        if self._stage.listening:
+            self._stage.in_background(perform(actions, self._stage, moot=moot))
+
+    # the end of the call
+
+    def rescue(self, reason: str) -> Sequence[HookAction]:
+        """What is to be done instead of ending the call for `reason`: the actions of hooks of which one hands
+        the caller on, up to that. Empty if none does. Each hook counts once."""
+        found: list[HookAction] = []
+        for index, hook in self._ending(reason):
+            for at, action in enumerate(hook.do):
+                if isinstance(action, TransferAction) and action.destination is not None:
+                    self._ended.add(index)
+                    return [*found, *hook.do[: at + 1]]
+        return found
+
+    def at_the_end(self, reason: str) -> Sequence[HookAction]:
+        """What is to be done when the call has ended for `reason`. Each hook counts once."""
+        due = list(self._ending(reason))
+        self._ended.update(index for index, _ in due)
+        return [action for _, hook in due for action in hook.do]
+
+    def _ending(self, reason: str) -> list[tuple[int, CallEndingHook]]:
+        return [
+            (index, hook)
+            for index, hook in enumerate(self._hooks)
+            if isinstance(hook, CallEndingHook)
+            and index not in self._ended
+            and all(_passes(each, reason) for each in hook.filters or ())
+        ]
+
+
+class _Silence:
+    """One hook on the caller's silence: it counts from when the last word was heard, its own included."""
+
+    def __init__(self, hook: CustomerSpeechTimeoutHook, due: Callable[[_Silence], None]) -> None:
+        self.hook = hook
+        self.times = 0
+        self._plan = effective.speech_timeout(hook)
+        self._due = due
+        self._timer: asyncio.TimerHandle | None = None
+
+    def count(self) -> None:
+        self.stop()
+        if self.times < self._plan.trigger_max_count:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._plan.timeout_seconds, self._due, self)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def caller_spoke(self, final: bool) -> None:
+        if final and self._plan.reset_on_user_speech:
+            self.times = 0
+
+
+def _passes(given: HookFilter, reason: str) -> bool:
+    """A filter on anything but the call's endedReason lets nothing through."""
+    return given.key == "call.endedReason" and any(
+        reason == wanted or (wanted == PIPELINE_ERROR and reason.startswith(PIPELINE_ERROR))
+        for wanted in given.one_of
+    )
