@@ -30,9 +30,10 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds = 1_790_000_000.0
+        self.step = 0.010
 
     def __call__(self) -> float:
-        self.seconds += 0.010
+        self.seconds += self.step
         return self.seconds
 
 

@@ -7,7 +7,7 @@ import logging
 import httpx2
 import pytest
 
-from offhook.api.body import MAX_BYTES, MAX_DEPTH
+from offhook.api.body import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 
 from .conftest import KEY, PUBLIC_KEY, House, client_of
 
@@ -79,6 +79,7 @@ async def test_an_unknown_path_and_method(client: httpx2.AsyncClient) -> None:
         (b'"text"', "the body must be a JSON object"),
         (b'{"name": "a\\u0000b"}', "the body holds a character that cannot be stored"),
         (b'{"name": "\\ud800"}', "the body holds a character that cannot be stored"),
+        (b'{"metadata":{"x":[' + b"0," * MAX_VALUES + b"0]}}", "the body holds more than 50000 names and"),
         (b'{"metadata":' + b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH + b"}", "nested deeper than 64"),
     ],
 )

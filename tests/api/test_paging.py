@@ -11,6 +11,10 @@ from starlette.datastructures import QueryParams
 
 from offhook.api.errors import BadRequest
 from offhook.api.paging import DATE_FILTERS, ListQuery, PageQuery, page_metadata, parse_list, parse_page
+from offhook.store import Record
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
+RECORD = Record("a-1", "org", MOMENT, MOMENT, {})
 
 
 def test_nothing_asked_means_the_first_hundred() -> None:
@@ -42,13 +46,16 @@ def test_an_unescaped_plus_sign_in_an_offset_is_understood() -> None:
     ("text", "sentence"),
     [
         ("limit=1001", "limit must not be greater than 1000"),
-        ("limit=-1", "limit must be a number conforming to the specified constraints"),
+        ("limit=-1", "limit must not be less than 0"),
         ("limit=ten", "limit must be a number conforming to the specified constraints"),
         ("page=0", "page must not be less than 1"),
         ("sortOrder=up", "sortOrder must be one of the following values: ASC, DESC"),
         ("createdAtGt=soon", "createdAtGt must be a valid ISO 8601 date string"),
         ("createdAtGt=0001-01-01T00:00:00%2B14:00", "createdAtGt must be a valid ISO 8601 date string"),
         ("lmit=1", "property lmit should not exist"),
+        ("cursor=%21", "cursor must be the nextCursor of a page"),
+        ("cursor=c29vbiB4", "cursor must be the nextCursor of a page"),
+        ("search=" + "x" * 101, "search must be shorter than or equal to 100 characters"),
     ],
 )
 def test_what_may_not_be_asked_is_said_in_a_sentence(text: str, sentence: str) -> None:
@@ -56,6 +63,14 @@ def test_what_may_not_be_asked_is_said_in_a_sentence(text: str, sentence: str) -
         parse_page(QueryParams(text))
 
     assert problem.value.message == [sentence]
+
+
+def test_several_ids_can_be_asked_for() -> None:
+    assert parse_list(QueryParams("idAny=a&limit=2&idAny=b"), ids="idAny").ids == ("a", "b")
+    assert parse_list(QueryParams("limit=2"), ids="idAny").ids is None
+    with pytest.raises(BadRequest) as problem:
+        parse_list(QueryParams("&".join(["idAny=a"] * 1001)), ids="idAny")
+    assert problem.value.message == ["idAny must contain no more than 1000 elements"]
 
 
 def test_all_mistakes_are_said_at_once() -> None:
@@ -70,17 +85,28 @@ def test_all_mistakes_are_said_at_once() -> None:
     [(0, 1, 0, False), (10, 1, 1, False), (11, 1, 2, True), (11, 2, 2, False), (11, 9, 2, False)],
 )
 def test_metadata_counts_pages(total: int, page: int, pages: int, more: bool) -> None:
-    metadata = page_metadata(PageQuery(limit=10, page=page), total)
+    shown = [RECORD] * max(0, min(10, total - 10 * (page - 1)))
+    metadata = page_metadata(PageQuery(limit=10, page=page), total, shown)
 
     assert metadata["totalPages"] == pages
     assert metadata["hasNextPage"] is more
     assert metadata["itemsPerPage"] == 10
     assert metadata["totalItems"] == total
     assert metadata["currentPage"] == page
+    assert ("nextCursor" in metadata) is more
+
+
+def test_a_cursor_leads_to_what_follows_the_last_record() -> None:
+    metadata = page_metadata(PageQuery(limit=1), 2, [RECORD])
+    query = parse_page(QueryParams({"cursor": metadata["nextCursor"], "limit": "1"}))
+
+    assert query.cursor == (RECORD.created_at, RECORD.id)
+    assert page_metadata(query, 2, [RECORD])["hasNextPage"] is True
+    assert page_metadata(query, 2, [])["hasNextPage"] is False
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(["limit", "page", "search", "sortBy", *DATE_FILTERS]), st.text(max_size=30))
+@given(st.sampled_from(["limit", "page", "search", "sortBy", "cursor", *DATE_FILTERS]), st.text(max_size=30))
 def test_no_text_does_more_than_be_refused(name: str, text: str) -> None:
     query = QueryParams([(name, text)])
 

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from .conftest import House
-from .test_phone_number import NEVER, created, refused
+from .test_phone_number import created, refused
 
 ASSISTANT = {
     "name": "Receptionist",
@@ -137,9 +137,22 @@ async def test_a_squad(client: httpx2.AsyncClient) -> None:
     assert made["members"] == members
     assert (renamed["name"], renamed["members"]) == ("Front desk", members)
     assert fewer["members"] == members[1:]
-    missing = await client.post("/squad", json={"members": [{"assistantId": NEVER}]})
-    assert await refused(missing) == f"assistantId {NEVER} does not exist"
     assert await refused(await client.post("/squad", json={})) == ["members should not be empty"]
+
+
+async def test_squads_are_asked_for_by_their_ids(
+    client: httpx2.AsyncClient, other_client: httpx2.AsyncClient
+) -> None:
+    members = [{"assistant": {"name": "Ann"}}]
+    first, second, third = [(await created(client, "/squad", members=members))["id"] for _ in range(3)]
+    foreign = (await created(other_client, "/squad", members=members))["id"]
+
+    async def ids(*wanted: str) -> list[str]:
+        return [squad["id"] for squad in (await client.get("/squad", params={"idAny": wanted})).json()]
+
+    assert await ids(first, third, foreign, "nothing") == [third, first]
+    assert await ids(second) == [second]
+    assert await ids(foreign) == []
 
 
 async def test_a_tool_is_changed_within_its_type(client: httpx2.AsyncClient) -> None:
@@ -196,3 +209,19 @@ async def test_the_own_org(client: httpx2.AsyncClient, house: House) -> None:
         "concurrencyLimit must not be less than 1",
         "property id should not exist",
     ]
+
+
+async def test_names_are_those_of_the_wire_alone(client: httpx2.AsyncClient) -> None:
+    """Inside, the same properties have Python's names."""
+    answer = await client.post("/assistant", json={"first_message": "Hello"})
+
+    assert await refused(answer) == ["property first_message should not exist"]
+
+
+async def test_of_a_name_that_is_there_twice_the_last_counts(client: httpx2.AsyncClient) -> None:
+    """As in every JavaScript server, the original's among them."""
+    headers = {"Content-Type": "application/json"}
+
+    answer = await client.post("/assistant", content=b'{"name": "a", "name": "b"}', headers=headers)
+
+    assert answer.json()["name"] == "b"

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 
+from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud
 from offhook.api.secrets import without_secrets
-from offhook.api.tool import check_tools
 from offhook.api.wire import Wire
 from offhook.api.work import Work
-from offhook.schema.assistant import Assistant, StoredAssistant, UpdateAssistant
-from offhook.schema.base import JsonObject
+from offhook.schema.assistant import Assistant, StoredAssistant
+from offhook.schema.base import JsonObject, document
 from offhook.schema.server import normalise_server, show_server
 from offhook.store import Record
 
@@ -28,13 +28,12 @@ class ShownAssistant(StoredAssistant):
     credentials: list[JsonObject] | None = None  # type: ignore[assignment]
 
 
-_CREATE: Final = Wire("Assistant", Assistant)
-_UPDATE: Final = Wire("UpdateAssistant", UpdateAssistant)
+_WHOLE: Final = Wire("Assistant", Assistant)
 
 
-def show(document: Mapping[str, Any]) -> Document:
+def show(stored: Mapping[str, Any]) -> Document:
     """The stored assistant with both spellings of its server, without the keys in its credentials."""
-    shown = show_server(document)
+    shown = show_server(stored)
     credentials = shown.get("credentials")
     if credentials:
         shown["credentials"] = [without_secrets(credential) for credential in credentials]
@@ -42,12 +41,10 @@ def show(document: Mapping[str, Any]) -> Document:
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
-    if stored is None:
-        document = normalise_server(_CREATE.document(given))
-    else:
-        document = normalise_server(_UPDATE.document(given), stored.document)
-    await check_tools(work, document)
-    return document if stored is None else {**stored.document, **document}
+    assistant = _WHOLE.parse(given)
+    await check_references(work, assistant, given)
+    before = stored.document if stored else {}
+    return {**before, **normalise_server(document(assistant), before)}
 
 
 def router() -> APIRouter:
@@ -55,8 +52,8 @@ def router() -> APIRouter:
         Kind(
             path="/assistant",
             noun="assistant",
-            created=_CREATE,
-            changed=_UPDATE,
+            created=_WHOLE,
+            changed=_WHOLE,
             shown=Wire("ShownAssistant", ShownAssistant),
             repository=lambda tx: tx.assistants,
             compose=compose,

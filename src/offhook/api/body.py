@@ -14,13 +14,16 @@ from offhook.api.errors import BadRequest, RequestTimeout, TooLarge, Unsupported
 
 MAX_BYTES: Final = 1_048_576
 MAX_DEPTH: Final = 64
+MAX_VALUES: Final = 50_000
+"""Names and values in all. Far beyond any assistant; what has more takes so long to be checked that those who
+are talking meanwhile would hear it."""
 READ_SECONDS: Final = 30.0
 
 
 async def read(request: Request) -> bytes:
     """The whole body. Raises TooLarge past 1 MiB, RequestTimeout past 30 seconds."""
     declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > MAX_BYTES:
+    if declared.isdecimal() and int(declared) > MAX_BYTES:
         raise _too_large()
     body = bytearray()
     try:
@@ -50,7 +53,7 @@ def parse_object(body: bytes, content_type: str) -> dict[str, Any]:
         raise BadRequest("the body is not valid JSON") from None
     if not isinstance(value, dict):
         raise BadRequest("the body must be a JSON object")
-    flaw = _flaw(value)
+    flaw = _flaw(value, escaped=b"\\u" in body)
     if flaw:
         raise BadRequest(f"the body {flaw}")
     return value
@@ -67,13 +70,18 @@ def _finite(text: str) -> float:
     return number
 
 
-def _flaw(value: object) -> str | None:
-    """What keeps a JSON value from being stored and shown again, or None."""
+def _flaw(value: object, *, escaped: bool) -> str | None:
+    """What keeps a JSON value from being stored and shown again, or None. Only in one that has an `escaped`
+    character somewhere the text is looked at: nothing else could make one that is not UTF-8."""
     level: list[object] = [value]
+    seen = 0
     for _ in range(MAX_DEPTH):
-        if any(isinstance(item, str) and not _storable(item) for item in level):
+        if escaped and not all(_storable(item) for item in level if isinstance(item, str)):
             return "holds a character that cannot be stored: U+0000 or half of a surrogate pair"
         level = [child for item in level for child in _children(item)]
+        seen += len(level)
+        if seen > MAX_VALUES:
+            return f"holds more than {MAX_VALUES} names and values"
         if not level:
             return None
     return f"is nested deeper than {MAX_DEPTH} levels"
@@ -86,5 +94,11 @@ def _children(item: object) -> Iterable[object]:
 
 
 def _storable(text: str) -> bool:
-    # PostgreSQL's JSON takes no U+0000; a lone surrogate, which a JSON escape can make, is not UTF-8.
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    # PostgreSQL's JSON takes no U+0000; a lone surrogate is not UTF-8.
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -18,7 +18,7 @@ from offhook.api.links import KINDS, RecordingKind
 from offhook.api.openapi import described, list_of, place, redirecting
 from offhook.api.paging import described_list, parse_list
 from offhook.api.recording import is_recorded
-from offhook.api.resource import found, listed, missing, resource
+from offhook.api.resource import found, json_response, listed, missing, resource
 from offhook.api.services import Services
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
@@ -52,8 +52,8 @@ def router() -> APIRouter:
     async def list_all(request: Request) -> Response:
         query = parse_list(request.query_params, FILTERS)
         async with private(request) as work:
-            records = await listed(work, work.tx.calls, query)
-        return JSONResponse([resource(record, record.document) for record in records])
+            content = await listed(work, work.tx.calls, query, dict)
+        return json_response(content)
 
     @routes.get("/call/{identity}", **described("Read call", shown))
     async def read(request: Request, identity: str) -> Response:
@@ -61,7 +61,7 @@ def router() -> APIRouter:
             record = await _call(work, identity)
         return answer(record)
 
-    @routes.patch("/call/{identity}", **described("Name call", shown, request=place(_UPDATE)))
+    @routes.patch("/call/{identity}", **described("Name call", shown, request=_UPDATE))
     async def change(request: Request, identity: str) -> Response:
         async with private(request) as work:
             stored = await _call(work, identity)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import Response
 
 from offhook.api.openapi import build
 
@@ -26,17 +28,36 @@ _REFERENCE: Final = "#/components/schemas/"
 
 def router() -> APIRouter:
     routes = APIRouter(include_in_schema=False)
+    made: list[_Written] = []
+
+    async def written(request: Request) -> _Written:
+        if not made:
+            made.append(await run_in_threadpool(_write, request.app))
+        return made[0]
 
     @routes.get("/openapi.json")
     async def document(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(build, request.app))
+        return Response((await written(request)).document, media_type="application/json")
 
     @routes.get("/docs")
     async def page(request: Request) -> Response:
-        document = await run_in_threadpool(build, request.app)
-        return HTMLResponse("".join(_page(document)), headers=_HEADERS)
+        return Response((await written(request)).page, media_type="text/html", headers=_HEADERS)
 
     return routes
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Both forms, written once: anybody may ask for them, and they are large."""
+
+    document: bytes
+    page: bytes
+
+
+def _write(app: FastAPI) -> _Written:
+    """Takes about a second."""
+    document = build(app)
+    return _Written(json.dumps(document, ensure_ascii=False).encode(), "".join(_page(document)).encode())
 
 
 def _page(document: Mapping[str, Any]) -> Iterator[str]:

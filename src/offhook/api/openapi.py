@@ -41,6 +41,7 @@ class PageMetadata(Model):
     current_page: int
     total_pages: int
     has_next_page: bool
+    next_cursor: str | None = None
     sort_order: str
     items_beyond_retention: bool
 
@@ -72,14 +73,17 @@ def described(
     summary: str,
     response: Json,
     *,
-    request: Json | None = None,
+    request: Wire | None = None,
     status: int = 200,
     parameters: Iterable[Json] = (),
 ) -> Json:
-    """Arguments for a route's decorator. `response` and `request` are JSON schemas with places in them."""
+    """Arguments for a route's decorator. `response` is a JSON schema with places in it, `request` the type of
+    the body, whose check is made now."""
     extra: Json = {"parameters": list(parameters), "security": [{"bearer": []}]}
     if request is not None:
-        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": request}}}
+        request.build()
+        content = {"application/json": {"schema": place(request)}}
+        extra["requestBody"] = {"required": True, "content": content}
     return {
         "summary": summary,
         "status_code": status,
@@ -101,7 +105,7 @@ def redirecting(summary: str) -> Json:
     return arguments
 
 
-def refusing(summary: str, request: Json) -> Json:
+def refusing(summary: str, request: Wire) -> Json:
     """Arguments for a route whose every answer is a mistake's."""
     arguments = described(summary, place(_ERROR), request=request, status=400)
     arguments["responses"][400]["description"] = "Why not"
@@ -130,25 +134,23 @@ def operation_id(route: APIRoute) -> str:
 
 
 def build(app: FastAPI) -> Json:
-    """The whole document. Takes about a second, so it is made once, when it is first asked for."""
-    if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=__version__, routes=app.routes)
-        schemas, definitions = TypeAdapter.json_schemas(
-            [(name, _MODE, wire.adapter) for name, wire in _known.items()],
-            ref_template="#/components/schemas/{model}",
-        )
-        components = dict(definitions.get("$defs", {}))
-        for name in _known:
-            schema = schemas[name, _MODE]
-            if schema != {"$ref": f"#/components/schemas/{name}"}:
-                components[name] = schema
-        document["paths"] = _filled(document["paths"])
-        document["components"] = {
-            "schemas": components,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-        }
-        app.openapi_schema = document
-    return app.openapi_schema
+    """The whole document. Takes about a second."""
+    document: Json = get_openapi(title=app.title, version=__version__, routes=app.routes)
+    schemas, definitions = TypeAdapter.json_schemas(
+        [(name, _MODE, wire.adapter) for name, wire in _known.items()],
+        ref_template="#/components/schemas/{model}",
+    )
+    components = dict(definitions.get("$defs", {}))
+    for name in _known:
+        schema = schemas[name, _MODE]
+        if schema != {"$ref": f"#/components/schemas/{name}"}:
+            components[name] = schema
+    document["paths"] = _filled(document["paths"])
+    document["components"] = {
+        "schemas": components,
+        "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+    }
+    return document
 
 
 def _filled(part: Any) -> Any:

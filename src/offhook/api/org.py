@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from offhook.api.openapi import described, list_of, place
+from offhook.api.references import check_references
 from offhook.api.resource import missing, resource
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
+from offhook.schema.base import document
 from offhook.schema.org import Org, UpdateOrg
 from offhook.schema.server import normalise_server, show_server
 from offhook.store import Record
@@ -34,8 +36,10 @@ async def _own(work: Work, identity: str) -> Record:
     return record
 
 
-def _changed(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    return {**stored, **normalise_server(_UPDATE.document(given), stored)}
+async def _changed(work: Work, stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    org = _UPDATE.parse(given)
+    await check_references(work, org, given)
+    return {**stored, **normalise_server(document(org), stored)}
 
 
 def router() -> APIRouter:
@@ -54,12 +58,12 @@ def router() -> APIRouter:
             record = await _own(work, identity)
         return JSONResponse(_answer(record))
 
-    @routes.patch("/org/{identity}", **described("Change own org", shown, request=place(_UPDATE)))
+    @routes.patch("/org/{identity}", **described("Change own org", shown, request=_UPDATE))
     async def change(request: Request, identity: str) -> Response:
         async with private(request) as work:
             stored = await _own(work, identity)
-            document = _changed(stored.document, work.object())
-            record = await work.tx.orgs.replace(identity, document)
+            changed = await _changed(work, stored.document, work.object())
+            record = await work.tx.orgs.replace(identity, changed)
             if record is None:
                 raise missing("org", identity)
         return JSONResponse(_answer(record))

@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from offhook.api.errors import BadRequest
-from offhook.api.openapi import place, refusing
-from offhook.api.resource import Document, check_reference
+from offhook.api.openapi import refusing
+from offhook.api.references import check_references
+from offhook.api.resource import Document
 from offhook.api.wire import Wire
 from offhook.api.work import Work, keyed, private
-from offhook.schema.base import timestamp
+from offhook.schema.base import document, timestamp
 from offhook.schema.call import CreateCall
 
 NO_NUMBER: Final = "Couldn't Get Phone Number. Need Either `phoneNumberId` Or `phoneNumber`."
@@ -36,8 +37,10 @@ def add_to(routes: APIRouter) -> None:
 
     async def create(request: Request) -> Response:
         async with private(request) as work:
-            given = _CREATE.document(work.object())
-            await _check(work, given)
+            wanted = _CREATE.parse(work.object())
+            given = document(wanted)
+            _check(given)
+            await check_references(work, wanted, given)
             await work.tx.calls.create(work.org_id, _failed(work, given))
         raise BadRequest(INBOUND_ONLY)
 
@@ -45,7 +48,7 @@ def add_to(routes: APIRouter) -> None:
         async with keyed(request, ("private", "public")):
             raise BadRequest("web calls are not served by Offhook: call a SIP number")
 
-    described = refusing("Refuse to call out", place(_CREATE))
+    described = refusing("Refuse to call out", _CREATE)
     for path, name, refuse in (
         ("/call", "create", create),
         ("/call/phone", "create-phone", create),
@@ -54,8 +57,8 @@ def add_to(routes: APIRouter) -> None:
         routes.add_api_route(path, refuse, methods=["POST"], name=name, **described)
 
 
-async def _check(work: Work, given: Document) -> None:
-    """All that is wrong besides that nobody can be called. Raises BadRequest."""
+def _check(given: Document) -> None:
+    """What is not served, besides that nobody can be called. Raises BadRequest."""
     provider = (given.get("transport") or {}).get("provider", "vapi.sip")
     if provider != "vapi.sip":
         raise BadRequest(f"transport {provider} is not served by Offhook: call a SIP number")
@@ -63,9 +66,6 @@ async def _check(work: Work, given: Document) -> None:
         if given.get("phoneNumber") is None:
             raise BadRequest(NO_NUMBER)
         raise BadRequest("phoneNumber, a carrier's number, is not served by Offhook")
-    await check_reference(work, given, "phoneNumberId", work.tx.phone_numbers)
-    await check_reference(work, given, "assistantId", work.tx.assistants)
-    await check_reference(work, given, "squadId", work.tx.squads)
 
 
 def _failed(work: Work, given: Document) -> Document:

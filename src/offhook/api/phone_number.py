@@ -14,10 +14,11 @@ from starlette.responses import JSONResponse, Response
 from offhook.api.errors import BadRequest
 from offhook.api.openapi import described, page_of
 from offhook.api.paging import described_page, page_metadata, parse_page
-from offhook.api.resource import Document, Kind, check_reference, crud, resource
+from offhook.api.references import check_references
+from offhook.api.resource import Document, Kind, crud, resource
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
-from offhook.schema.base import Model
+from offhook.schema.base import Model, document
 from offhook.schema.number import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, VapiPhoneNumber, unserved
 from offhook.schema.server import normalise_server, show_server
 from offhook.store import Record
@@ -44,9 +45,9 @@ _CREATE: Final = Wire("CreateVapiPhoneNumber", CreateVapiPhoneNumber)
 _UPDATE: Final = Wire("UpdateVapiPhoneNumber", UpdateVapiPhoneNumber)
 
 
-def show(document: Mapping[str, Any]) -> Document:
+def show(stored: Mapping[str, Any]) -> Document:
     """The stored number without its password, with both spellings of its server."""
-    shown = show_server(document)
+    shown = show_server(stored)
     authentication = shown.get("authentication")
     if authentication:
         shown["authentication"] = {key: authentication[key] for key in authentication if key != "password"}
@@ -57,20 +58,16 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
     refusal = unserved(given)
     if refusal:
         raise BadRequest(refusal)
-    if stored is None:
-        document = normalise_server(_CREATE.document(given))
-        document.setdefault("status", "active")
-        if document.get("sipUri") is None:
-            document["sipUri"] = made_up_uri(work)
-    else:
-        change = normalise_server(_UPDATE.document(given), stored.document)
-        document = {**stored.document, **change, "provider": "vapi"}
-        if document.get("sipUri") is None:
+    number = (_UPDATE if stored else _CREATE).parse(given)
+    before = stored.document if stored else {"status": "active"}
+    changed = {**before, **normalise_server(document(number), before), "provider": "vapi"}
+    if changed.get("sipUri") is None:
+        if stored:
             raise BadRequest("sipUri cannot be cleared: without it nobody could call the number")
-    _check_host(document["sipUri"], work.services.settings.domain)
-    await check_reference(work, given, "assistantId", work.tx.assistants)
-    await check_reference(work, given, "squadId", work.tx.squads)
-    return document
+        changed["sipUri"] = made_up_uri(work)
+    _check_host(changed["sipUri"], work.services.settings.domain)
+    await check_references(work, number, given)
+    return changed
 
 
 def made_up_uri(work: Work) -> str:
@@ -115,8 +112,9 @@ def router() -> APIRouter:
                 sort_order=query.sort_order,
                 search=query.search,
                 dates=query.dates,
+                after=query.cursor,
             )
         results = [resource(record, show(record.document)) for record in records]
-        return JSONResponse({"results": results, "metadata": page_metadata(query, total)})
+        return JSONResponse({"results": results, "metadata": page_metadata(query, total, records)})
 
     return routes

@@ -6,10 +6,11 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from offhook.api.resource import Document, Kind, check_reference, crud
-from offhook.api.tool import check_tools
+from offhook.api.references import check_references
+from offhook.api.resource import Document, Kind, crud
 from offhook.api.wire import Wire
 from offhook.api.work import Work
+from offhook.schema.base import document
 from offhook.schema.squad import Squad, StoredSquad
 from offhook.store import Record
 
@@ -17,12 +18,9 @@ _WHOLE: Final = Wire("Squad", Squad)
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
-    document = _WHOLE.document({**(stored.document if stored else {}), **given})
-    if "members" in given:
-        for index, member in enumerate(document["members"]):
-            await check_reference(work, member, "assistantId", work.tx.assistants)
-            await check_tools(work, member.get("assistant") or {}, f"members.{index}.assistant.")
-    return document
+    squad = _WHOLE.parse({**(stored.document if stored else {}), **given})
+    await check_references(work, squad, given)
+    return document(squad)
 
 
 def router() -> APIRouter:
@@ -35,5 +33,6 @@ def router() -> APIRouter:
             shown=Wire("StoredSquad", StoredSquad),
             repository=lambda tx: tx.squads,
             compose=compose,
+            ids="idAny",
         )
     )

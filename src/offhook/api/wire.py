@@ -1,4 +1,4 @@
-"""A wire type as the API uses it: named for the OpenAPI document, its check made when first used."""
+"""A wire type as the API uses it: named for the OpenAPI document, its check made once."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from offhook.api.errors import BadRequest
-from offhook.schema import sentences
+from offhook.schema import document, sentences
 
 
 class Wire:
@@ -21,13 +21,22 @@ class Wire:
 
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
+        if isinstance(self.kind, type) and issubclass(self.kind, BaseModel):
+            self.kind.model_rebuild()  # whole by itself, it is used as it is by every other type that has it
         return TypeAdapter(self.kind)
+
+    def build(self) -> None:
+        """Make the check now, which takes a while, and not while somebody waits."""
+        self.adapter.rebuild()
+
+    def parse(self, value: Mapping[str, Any]) -> BaseModel:
+        """The object as its wire type. Raises BadRequest with all mistakes."""
+        try:
+            model: BaseModel = self.adapter.validate_python(value, by_alias=True, by_name=False)
+        except ValidationError as problem:
+            raise BadRequest(sentences(problem, self.kind)) from None
+        return model
 
     def document(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """The object as its wire type holds it: what was given. Raises BadRequest with all mistakes."""
-        try:
-            model = self.adapter.validate_python(value)
-        except ValidationError as problem:
-            raise BadRequest(sentences(problem, self.kind)) from None
-        shown: dict[str, Any] = self.adapter.dump_python(model, by_alias=True, exclude_unset=True)
-        return shown
+        return document(self.parse(value))

@@ -15,6 +15,8 @@ from pydantic_core import ErrorDetails
 from offhook.schema.error_path import Place, locate
 
 MOST_SENTENCES = 50
+MOST_FINDINGS = 500
+"""So many are looked at: one sentence may stand for several, but a document can have tens of thousands."""
 LONGEST_PATH = 200
 """In characters, as far as a sentence shows it."""
 
@@ -33,7 +35,7 @@ Kind = TypeVar("Kind", bound=BaseModel)
 def parse(kind: type[Kind], value: object) -> Kind:
     """The value, JSON already read, as this kind of document. Raises `Invalid`."""
     try:
-        return kind.model_validate(value)
+        return kind.model_validate(value, by_alias=True, by_name=False)
     except ValidationError as error:
         raise Invalid(sentences(error, kind)) from error
 
@@ -41,7 +43,8 @@ def parse(kind: type[Kind], value: object) -> Kind:
 def sentences(error: ValidationError, kind: Any) -> list[str]:
     """The sentences for what pydantic found in a document of this kind: a model, or a union of models.
     At most 50."""
-    found = [_Finding(details, locate(kind, details["loc"])) for details in error.errors(include_url=False)]
+    details = error.errors(include_url=False, include_input=False)[:MOST_FINDINGS]
+    found = [_Finding(one, locate(kind, one["loc"])) for one in details]
     said = dict.fromkeys(_say_all(found))
     return list(said)[:MOST_SENTENCES]
 

@@ -7,7 +7,7 @@ from .keys import Keys, key_hash
 from .migrate import upgrade
 from .outbox import OutboxRows
 from .records import Document, Duplicate, Key, KeyTag, OutboxRow, OutboxState, Record, StoreError, moment
-from .repositories import Orgs, PhoneNumbers, Repository, SortOrder
+from .repositories import Orgs, PhoneNumbers, Position, Repository, SortOrder
 
 __all__ = [
     "Calls",
@@ -24,6 +24,7 @@ __all__ = [
     "OutboxRows",
     "OutboxState",
     "PhoneNumbers",
+    "Position",
     "Record",
     "Repository",
     "SortOrder",

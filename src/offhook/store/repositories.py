@@ -5,12 +5,25 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 
-from sqlalchemy import ColumnElement, Row, Select, Table, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from . import tables
@@ -22,6 +35,8 @@ if TYPE_CHECKING:
 SortOrder = Literal["ASC", "DESC"]
 Values = dict[str, Any]
 Page = tuple[list[Record], int]
+Position = tuple[datetime, str]
+"""Where in a list a row is: its `created_at` and its id."""
 Conditions = list[ColumnElement[bool]]
 
 # Rows have whole milliseconds: what a filter has beyond that is rounded to the side that changes nothing.
@@ -94,6 +109,12 @@ class Repository:
         """Of whichever org."""
         return await self._one(select(self._table).where(self._table.c.id == id))
 
+    async def existing(self, org_id: str, ids: Collection[str]) -> frozenset[str]:
+        """Those of up to a thousand ids that the org has."""
+        column = self._table.c.id
+        wanted = select(column).where(self._table.c.org_id == org_id, column.in_(sorted(ids)))
+        return frozenset(row.id for row in await self._tx.execute(wanted))
+
     async def list(
         self,
         org_id: str,
@@ -101,9 +122,13 @@ class Repository:
         limit: int = 100,
         dates: Mapping[str, datetime] | None = None,
         equal: Mapping[str, str] | None = None,
+        ids: Collection[str] | None = None,
+        after: Position | None = None,
     ) -> list[Record]:
-        """Newest first."""
-        wanted = self._of(org_id).where(*self._dates(dates), *self._equal(equal))
+        """Newest first: of all, or of those with one of `ids`, what comes `after` a place in the list."""
+        wanted = self._of(org_id).where(
+            *self._dates(dates), *self._equal(equal), *self._among(ids), *self._after(after, "DESC")
+        )
         newest = (self._table.c.created_at.desc(), self._table.c.id.desc())
         rows = await self._tx.execute(wanted.order_by(*newest).limit(limit))
         return [as_record(row) for row in rows]
@@ -119,17 +144,18 @@ class Repository:
         search: str | None = None,
         dates: Mapping[str, datetime] | None = None,
         equal: Mapping[str, str] | None = None,
+        after: Position | None = None,
     ) -> Page:
         """One page, counted from 1, and how many rows there are on all pages. Rows that a sort cannot tell
-        apart come newest first."""
+        apart come newest first. `after` makes it the page that follows a place in a list by `createdAt`."""
         wanted = self._of(org_id).where(*self._dates(dates), *self._equal(equal), *self._search(search))
         total = await self._tx.scalar(select(func.count()).select_from(wanted.subquery()))
         key = self._sort_key(sort_by)
         order = key.asc().nulls_last() if sort_order == "ASC" else key.desc().nulls_last()
         identity = self._table.c.id.asc() if sort_order == "ASC" else self._table.c.id.desc()
-        rows = await self._tx.execute(
-            wanted.order_by(order, identity).limit(limit).offset((page - 1) * limit)
-        )
+        skipped = 0 if after else (page - 1) * limit
+        ordered = wanted.where(*self._after(after, sort_order)).order_by(order, identity)
+        rows = await self._tx.execute(ordered.limit(limit).offset(skipped))
         return [as_record(row) for row in rows], int(total)
 
     async def replace(self, org_id: str, id: str, document: Mapping[str, Any]) -> Record | None:
@@ -182,6 +208,16 @@ class Repository:
 
     def _equal(self, equal: Mapping[str, str] | None) -> Conditions:
         return [self._property(name) == value for name, value in (equal or {}).items()]
+
+    def _among(self, ids: Collection[str] | None) -> Conditions:
+        return [] if ids is None else [self._table.c.id.in_(sorted(ids))]
+
+    def _after(self, position: Position | None, order: SortOrder) -> Conditions:
+        if position is None:
+            return []
+        row = tuple_(self._table.c.created_at, self._table.c.id)
+        place = tuple_(literal(milliseconds_of(position[0], up=False)), literal(position[1]))
+        return [row < place if order == "DESC" else row > place]
 
     def _dates(self, dates: Mapping[str, datetime] | None) -> Conditions:
         conditions: Conditions = []
@@ -261,4 +297,4 @@ class Orgs:
         return Record(row.id, row.id, moment(row.created_at), moment(row.updated_at), row.document)
 
 
-__all__ = ["Document", "Duplicate", "Orgs", "PhoneNumbers", "Repository", "SortOrder"]
+__all__ = ["Document", "Duplicate", "Orgs", "PhoneNumbers", "Position", "Repository", "SortOrder"]
