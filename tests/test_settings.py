@@ -58,6 +58,18 @@ def test_the_environment_is_read_and_flags_win_over_it(monkeypatch: pytest.Monke
     assert settings.data == Path("data")
 
 
+def test_a_trunk_with_the_numbers_it_may_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_TRUNK", "sip:me@sip.example.org:5070;transport=tcp")
+    monkeypatch.setenv("OFFHOOK_TRUNK_PASSWORD", "a-password")
+    monkeypatch.setenv("OFFHOOK_TRUNK_PREFIXES", "+1, +4420")
+
+    settings = load_settings()
+
+    assert settings.trunk == "sip:me@sip.example.org:5070;transport=tcp"
+    assert settings.trunk_prefixes == ("+1", "+4420")
+    assert "a-password" not in repr(settings)
+
+
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OFFHOOK_DOMAIN", "")
 
@@ -94,6 +106,10 @@ def test_made_up_sip_uris_name_a_host_that_can_be_dialled(flags: dict[str, objec
         ("DATABASE_URL", "mysql://db/phones", "postgresql://"),
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("DOMAIN", "sip:example.org", "host name"),
+        ("TRUNK", "sip.example.org", "sip:USER@HOST"),
+        ("TRUNK", "sips:me@sip.example.org", "sip:USER@HOST"),
+        ("TRUNK", "sip:me:pw@sip.example.org", "the password has a setting of its own"),
+        ("TRUNK_PREFIXES", "+1,abroad", "+4420"),
     ],
 )
 def test_a_wrong_value_gets_one_line_that_names_the_variable(

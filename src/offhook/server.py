@@ -31,6 +31,7 @@ from offhook.calls.services import Services
 from offhook.calls.stored import StoredDirectory, StoredLedger
 from offhook.calls.transfers.hold_audio import sounds_by
 from offhook.calls.transfers.outgoing import Dialler
+from offhook.calls.transfers.trunk import Trunk
 from offhook.conversation.member import EngineFactory, Engines
 from offhook.conversation.profile import profile_of
 from offhook.language.models import LanguageModels, ModelSettings
@@ -42,6 +43,7 @@ from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
 from offhook.sip.digest import Nonces
 from offhook.sip.transport import WILDCARDS, Transports, source_towards
+from offhook.sip.uri import Uri
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.activity import VoiceActivity
 from offhook.speech.base import EngineError
@@ -144,7 +146,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     clock = Clock(asyncio.get_running_loop())
     clock.after_tick.append(activity.run)
     ports = PortPool(settings.sip.host, *settings.rtp_ports, open_datagrams, rng)
-    dialler = Dialler()
+    dialler, trunk = Dialler(), _trunk(settings)
     services = Services(
         ledger=ledger,
         directory=KnownDirectory(StoredDirectory(database), database),
@@ -169,6 +171,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         new_id=new_id,
         rng=rng,
         dialler=dialler,
+        trunk=trunk,
         sounds=sounds_by(outside.fetch),
         send=client.fetch,
     )
@@ -179,7 +182,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         Admission(nonces, lambda: settings.sip_realm),
     )
     _build_before_the_first_call()
-    agent, sip = await _sip(settings, calls, outside.guard, rng, stack)
+    agent, sip = await _sip(settings, calls, outside.guard, trunk, rng, stack)
     dialler.agent = agent
     api = ApiServices(
         database=database,
@@ -280,13 +283,30 @@ def _address_for(settings: Settings) -> Callable[[str], str]:
     return source_towards
 
 
+def _trunk(settings: Settings) -> Trunk | None:
+    if settings.trunk is None:
+        return None
+    password = settings.trunk_password
+    return Trunk(
+        Uri.parse(settings.trunk),
+        None if password is None else password.get_secret_value(),
+        settings.trunk_prefixes or ("",),
+    )
+
+
 async def _sip(
-    settings: Settings, calls: Calls, guard: AddressGuard, rng: random.Random, stack: AsyncExitStack
+    settings: Settings,
+    calls: Calls,
+    guard: AddressGuard,
+    trunk: Trunk | None,
+    rng: random.Random,
+    stack: AsyncExitStack,
 ) -> tuple[UserAgent, Address]:
     async def resolve(host: str, port: int, transport: str) -> Address:
         """A peer's Contact or Record-Route must not lead us where it could not go itself."""
+        judge = trunk.guard if trunk is not None and host == trunk.uri.host else guard
         try:
-            return (await guard.resolve(host, port))[0]
+            return (await judge.resolve(host, port))[0]
         except AddressRefused as refused:
             raise OSError(str(refused)) from refused
 

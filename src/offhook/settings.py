@@ -19,11 +19,16 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from offhook.network.addresses import Address
+from offhook.sip.errors import SipError
+from offhook.sip.sender import transport_of
+from offhook.sip.uri import Uri
 from offhook.store.connecting import DRIVERS
 
 PREFIX = "OFFHOOK_"
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
+
+_PREFIX = re.compile(r"\+?[0-9]{1,15}")
 
 
 class SettingsError(Exception):
@@ -98,6 +103,30 @@ def _web_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _trunk(value: str) -> str:
+    try:
+        uri = Uri.parse(value)
+        transport_of(uri)
+    except SipError:
+        uri = Uri("")
+    if not uri.host or uri.password is not None or uri.headers:
+        raise ValueError(
+            "write sip:USER@HOST, sip:USER@HOST:PORT or sip:USER@HOST;transport=tcp; the password has a"
+            " setting of its own"
+        )
+    return value
+
+
+def _prefixes(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _checked_prefixes(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(_PREFIX.fullmatch(prefix) for prefix in value):
+        raise ValueError("write the first digits of numbers, such as +1,+4420")
+    return value
+
+
 def _database_url(value: str) -> str:
     scheme, separator, rest = value.partition("://")
     if not separator or scheme not in DRIVERS:
@@ -110,6 +139,8 @@ Ports = Annotated[PortRange, NoDecode, BeforeValidator(_port_range)]
 Host = Annotated[str, AfterValidator(_host)]
 Ip = Annotated[str, AfterValidator(_ip)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
+TrunkUri = Annotated[str, AfterValidator(_trunk)]
+Prefixes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_prefixes), AfterValidator(_checked_prefixes)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 # A short key could be guessed; so could a short signing secret.
 Secret = Annotated[SecretStr, Field(min_length=16, max_length=512)]
@@ -128,7 +159,9 @@ class Settings(BaseSettings):
         description="Where SIP listens, UDP and TCP, `HOST:PORT`.",
     )
     rtp_ports: Ports = Field(
-        PortRange(40000, 49999), description="UDP ports for audio, `LOW-HIGH`; each call takes two."
+        PortRange(40000, 49999),
+        description="UDP ports for audio, `LOW-HIGH`; each call takes two, and two more while it is"
+        " joined with whom it was transferred to.",
     )
     data: Path = Field(
         Path("data"), description="Folder for the database, the recordings and the node's own secret."
@@ -171,6 +204,17 @@ class Settings(BaseSettings):
         False,
         description="`1` lets webhooks, tools, engines and SIP destinations be on private and loopback"
         " addresses.",
+    )
+    trunk: TrunkUri | None = Field(
+        None,
+        description="SIP trunk that numbers are called through in a transfer, `sip:USER@HOST`, with"
+        " `:PORT` or `;transport=tcp` if need be. Unset: the peer that sent the call.",
+    )
+    trunk_password: SecretStr | None = Field(None, description="Password of the trunk's user.")
+    trunk_prefixes: Prefixes | None = Field(
+        None,
+        description="The trunk calls only numbers that begin with one of these, such as `+1,+4420`."
+        " Unset: all numbers.",
     )
     openai_base_url: WebUrl | None = Field(
         None, description="Base URL of an OpenAI-compatible API for models of provider `openai`."

@@ -8,8 +8,10 @@ import pytest
 
 from offhook.sip import Request, Uri, respond
 from offhook.sip.digest import Challenge, Credentials, verify
+from offhook.sip.outgoing import MAX_FORKS
 from tests.sip.agents import ANSWER, ME, House, calling, house, refusal
 from tests.virtual import story
+from tests.wire import OFFER, ScriptedCall
 
 
 @story
@@ -220,4 +222,77 @@ async def test_a_request_outside_a_dialog() -> None:
         assert (await waiting).status == 200
         for uri, status in (("sip:nobody@10.0.0.99", 408), ("sips:phone@10.0.0.1", 416)):
             assert await refusal(h.agent.request("OPTIONS", Uri.parse(uri), from_=ME)) == status
+        await h.settle()
+
+
+# -- early dialogs ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "status"),
+    [
+        ("UPDATE", b"", 200),
+        ("UPDATE", OFFER, 491),
+        ("INVITE", OFFER, 491),
+        ("INFO", b"", 200),
+        ("NOTIFY", b"", 481),
+        ("REFER", b"", 603),
+        ("BYE", b"", 481),
+    ],
+)
+@story
+async def test_a_request_of_the_called_side_before_its_answer(method: str, body: bytes, status: int) -> None:
+    async with calling() as (h, call, invite):
+        h.phone.reply(invite, 180)
+        callee = ScriptedCall.of(h.phone, invite)
+        callee.request(method, body)
+        assert (await h.phone.response(status)).cseq.method == method
+        if method == "INVITE":
+            callee.ack()
+        h.phone.reply(invite, 200, body=ANSWER)
+        await h.hangs_up(await call.wait())
+        await h.settle()
+
+
+@story
+async def test_an_old_request_before_the_answer_is_refused() -> None:
+    async with calling() as (h, call, invite):
+        h.phone.reply(invite, 180)
+        callee = ScriptedCall.of(h.phone, invite)
+        callee.request("INFO", cseq=7)
+        await h.phone.response(200)
+        callee.request("INFO", cseq=6)
+        await h.phone.response(500)
+        h.phone.reply(invite, 486)
+        assert await refusal(call.wait()) == 486
+        await h.settle()
+
+
+@story
+async def test_a_refused_call_leaves_no_early_dialog_and_a_flood_of_branches_is_bounded() -> None:
+    async with calling() as (h, call, invite):
+        told: list[str | None] = []
+        call.on_provisional = lambda response: told.append(response.to.tag)
+        for branch in range(3 * MAX_FORKS):
+            h.phone.reply(invite, 180, tag=f"fork-{branch}")
+        await asyncio.sleep(1)
+        assert h.agent.dialogs == len(told) == MAX_FORKS
+        h.phone.reply(invite, 486)
+        assert await refusal(call.wait()) == 486
+        await asyncio.sleep(0)
+        assert h.agent.dialogs == 0
+        await h.settle()
+
+
+@story
+async def test_a_flood_of_answers_is_bounded() -> None:
+    async with calling() as (h, call, invite):
+        for branch in range(3 * MAX_FORKS):
+            h.phone.reply(invite, 200, tag=f"fork-{branch}", body=ANSWER)
+        session = await call.wait()
+        for _ in range(MAX_FORKS - 1):
+            h.phone.reply(await h.phone.request("BYE"), 200, tag=None)
+        await asyncio.sleep(5)
+        assert h.agent.dialogs == 1
+        await h.hangs_up(session)
         await h.settle()

@@ -286,7 +286,7 @@ class Call:
     def transfer(self, destination: Mapping[str, Any]) -> None:
         if self._sound.transfer is not None or self._finisher is not None:
             return
-        self.record.destination = destination
+        self.record.destination = shown = self.record.shown(destination)
         invitation = self._invitation
         self._sound.transfer = transfer = Transfer(
             self._services,
@@ -298,14 +298,12 @@ class Call:
             self._context,
             self._owner,
         )
-        self.reporter.transferring(destination)
-        if self._state.allows("forwarded"):
-            self._move("forwarded")
+        self.reporter.transferring(shown)
         self._task = asyncio.create_task(self._forward(transfer), name=f"transfer {self.record.id}")
 
     async def _forward(self, transfer: Transfer) -> None:
         try:
-            reason = await transfer.run()
+            reason = await transfer.run(self._forwarding)
         except TransferFailed as failed:
             _log.warning("call=%s transfer failed: %s", self.record.id, failed)
             self.record.ended_message = str(failed)
@@ -318,6 +316,10 @@ class Call:
             self._after_failed_transfer(transfer, FAILED)
         else:
             self.end(reason)
+
+    def _forwarding(self) -> None:
+        if self._state.allows("forwarded"):
+            self._move("forwarded")
 
     def _after_failed_transfer(self, transfer: Transfer, reason: str) -> None:
         conversation = self.conversation

@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
@@ -16,7 +16,7 @@ from offhook.rtp.stream import AudioSink, AudioSource, RtpStream
 from offhook.sip.errors import SipError
 from offhook.sip.handler import Answer
 from offhook.sip.message import Request
-from offhook.sip.sdp import MediaAgreement, SessionDescription, accept_answer, answer, offer
+from offhook.sip.sdp import CODECS, MediaAgreement, SessionDescription, accept_answer, answer, offer
 from offhook.sip.session import Session
 
 LegEnd = Literal["hung-up", "unacknowledged", "gone", "no-audio"]
@@ -60,15 +60,25 @@ class Leg:
     """`open()` gives the SDP to answer (or offer) with; `session` is then set by the owner."""
 
     def __init__(
-        self, media: Media, owner: LegOwner, sink: AudioSink, source: AudioSource, *, peer: str, call_id: str
+        self,
+        media: Media,
+        owner: LegOwner,
+        sink: AudioSink,
+        source: AudioSource,
+        *,
+        peer: str,
+        call_id: str,
+        codecs: Sequence[str] = CODECS,
     ) -> None:
-        """`peer`: the host that signalling comes from or goes to."""
+        """`peer`: the host that signalling comes from or goes to. `codecs`: what an offer of ours names, the
+        one we like best first."""
         self._media = media
         self._owner = owner
         self._sink = sink
         self._source = source
         self._call_id = call_id
         self._peer = peer
+        self._codecs = codecs
         self._address = media.address_for(peer)
         self._session_id = media.rng.getrandbits(62)
         self._version = 1
@@ -76,6 +86,7 @@ class Leg:
         self._local: SessionDescription | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._connected = False
+        self._ticking = False
         self._offered = False
         self._over = False
         self.session: Session | None = None
@@ -166,6 +177,7 @@ class Leg:
             port=self._port.local.port,
             session_id=self._session_id,
             version=self._version,
+            codecs=self._codecs,
         )
 
     def _take_answer(self, body: bytes) -> bool:
@@ -216,6 +228,21 @@ class Leg:
         self.hang_up()
         self._end("gone", f"audio failed: {error!r}")
 
+    def early(self, body: bytes) -> bool:
+        """Audio before the answer, to this SDP of a provisional response (RFC 3261 §13.2.1, RFC 3960): from
+        now on the peer is heard. False if it cannot be met; the answer may still do better."""
+        if self._local is None or self._over:
+            return False
+        try:
+            self._agree(accept_answer(self._local, SessionDescription.parse(body)))
+        except SipError as error:
+            _log.info("call=%s early media cannot be met: %s", self._call_id, error)
+            return False
+        if self.stream is not None and not self._ticking:
+            self._ticking = True
+            self._media.clock.add(self.stream)
+        return True
+
     def answered(self, body: bytes) -> bool:
         """Our own INVITE was answered with this SDP; False if it cannot be met (the call is hung up then)."""
         if not self._take_answer(body):
@@ -230,7 +257,9 @@ class Leg:
         self._connected = True
         loop = asyncio.get_running_loop()
         self.stream.last_packet_at = loop.time()
-        self._media.clock.add(self.stream)
+        if not self._ticking:
+            self._ticking = True
+            self._media.clock.add(self.stream)
         self._watch = loop.call_later(MEDIA_CHECK_SECONDS, self._check_media, loop)
         self._owner.leg_connected()
 
@@ -244,7 +273,7 @@ class Leg:
             stream.last_packet_at = loop.time()
         silent = loop.time() - stream.last_packet_at
         if silent >= self._media.timeout:
-            self._end("no-audio", f"no packet from the caller for {silent:.0f} s")
+            self._end("no-audio", f"no packet for {silent:.0f} s")
             return
         self._watch = loop.call_later(MEDIA_CHECK_SECONDS, self._check_media, loop)
 

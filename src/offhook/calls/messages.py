@@ -33,6 +33,7 @@ def status_update(record: CallRecord) -> StatusUpdate:
             record.status,
             destination=record.destination,
             transcript=record.text(),
+            summary=record.summary,
             messages=record.messages(),
             messages_open_ai_formatted=record.messages_openai(),
             inbound_phone_call_debugging_artifacts=debugging,

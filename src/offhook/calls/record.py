@@ -65,6 +65,8 @@ class CallRecord:
     ended_reason: str | None = None
     ended_message: str | None = None
     destination: Mapping[str, Any] | None = None
+    summary: str | None = None
+    """What whoever the call is forwarded to is told of it, where the transfer's mode asks for that."""
     debugging: Mapping[str, Any] | None = None
     transcript: Messages | None = None
     turns: list[TurnMeasured] = field(default_factory=list)

@@ -15,6 +15,7 @@ from offhook.calls.reporter import Ledger
 from offhook.calls.routing import Directory
 from offhook.calls.transfers.hold_audio import Sounds
 from offhook.calls.transfers.outgoing import Dialler
+from offhook.calls.transfers.trunk import Trunk
 from offhook.conversation.member import EngineFactory
 from offhook.network.guard import AddressGuard
 from offhook.speech.activity import VoiceActivity
@@ -60,6 +61,8 @@ class Services:
     rng: random.Random
     dialler: Dialler = field(default_factory=Dialler)
     """Calls other parties; the composition root gives it the user agent."""
+    trunk: Trunk | None = None
+    """What numbers are called through; None: the peer that sent the call."""
     sounds: Sounds | None = None
     """Gets an owner's audio file; None: none is played."""
     send: Send | None = None

@@ -12,9 +12,11 @@ from offhook.sip.dialog import Dialog
 from offhook.sip.errors import SipError
 from offhook.sip.exchange import Build, InviteExchange
 from offhook.sip.flow import DEFAULT_PORT, Flow
-from offhook.sip.handler import SessionHandler
+from offhook.sip.handler import SessionHandler, usual_answer
 from offhook.sip.headers import Headers, NameAddr
+from offhook.sip.layer import ServerTransaction
 from offhook.sip.message import Request, Response
+from offhook.sip.screening import ALLOW
 from offhook.sip.sender import Sending, plain, replace_port
 from offhook.sip.session import Session
 from offhook.sip.uri import Uri
@@ -23,6 +25,47 @@ log = logging.getLogger(__name__)
 
 RING_LIMIT: Final = 180.0
 """Seconds that the called side may ring before the call is cancelled."""
+MAX_FORKS: Final = 16
+"""Dialogs, early or not, that one INVITE may make; what further branches say is not heard."""
+
+
+class EarlyDialog:
+    """What a provisional response with a To tag has begun (RFC 3261 §12.1): until the final response the
+    called side may send requests in it. An UPDATE that moves nothing but the Contact or the name of who is
+    called is usual; one with an offer has to wait (RFC 3311 §5.2)."""
+
+    __slots__ = ("_contact", "_core", "_dialog")
+
+    def __init__(self, core: Core, dialog: Dialog, contact: str) -> None:
+        self._core = core
+        self._dialog = dialog
+        self._contact = contact
+        core.enter(dialog.key, self)
+
+    def received(self, request: Request, transaction: ServerTransaction) -> None:
+        core = self._core
+        try:
+            self._dialog.accept(request)
+        except SipError as refusal:
+            core.answer(transaction, refusal.status, refusal.reason)
+            return
+        if request.method == "UPDATE" and not request.body:
+            contact = ("Contact", core.sender.contact(self._contact, transaction.flow))
+            core.answer(transaction, 200, headers=(contact, ("Allow", ALLOW)))
+        elif request.method in ("INVITE", "UPDATE"):
+            core.answer(transaction, 491)
+        elif request.method == "BYE":
+            core.answer(transaction, 481)  # only the caller ends an early dialog so (§15)
+        else:
+            answer = usual_answer(request)
+            status, headers, body = (answer, (), b"") if isinstance(answer, int) else answer
+            core.answer(transaction, status, headers=headers, body=body)
+
+    def acknowledged(self, request: Request) -> None:
+        """Nothing was accepted."""
+
+    def end(self) -> None:
+        self._core.leave(self._dialog.key, self)
 
 
 class OutgoingCall:
@@ -51,6 +94,7 @@ class OutgoingCall:
         self._login = login
         self._session: Session | None = None
         self._acks: dict[str | None, Sending] = {}
+        self._early: dict[str, EarlyDialog] = {}
         self._exchange = InviteExchange(
             core,
             build,
@@ -62,6 +106,7 @@ class OutgoingCall:
             contact=contact,
             login=login,
         )
+        self._exchange.outcome.add_done_callback(self._leave_early)
 
     @property
     def call_id(self) -> str:
@@ -88,6 +133,15 @@ class OutgoingCall:
         self._exchange.end()
 
     def _provisional(self, response: Response) -> None:
+        tag = response.to.tag
+        if tag is not None and tag not in self._early and response.contact is not None:
+            if len(self._early) >= MAX_FORKS:
+                return
+            try:
+                dialog = Dialog.accepted(self._exchange.request, response)
+            except SipError:
+                return
+            self._early[tag] = EarlyDialog(self._core, dialog, self._contact)
         if self.on_provisional is not None:
             self.on_provisional(response)
 
@@ -96,6 +150,8 @@ class OutgoingCall:
         tag = response.to.tag
         if tag in self._acks:
             self._acks[tag].repeat()
+            return
+        if len(self._acks) >= MAX_FORKS:
             return
         try:
             dialog = Dialog.accepted(exchange.request, response)
@@ -117,6 +173,10 @@ class OutgoingCall:
             self._session = session
         else:
             session.bye()  # from now on its handler hears nothing of it
+
+    def _leave_early(self, outcome: object) -> None:
+        for dialog in self._early.values():
+            dialog.end()
 
     def _way_of(self, exchange: InviteExchange, dialog: Dialog) -> Flow | None:
         """Where the INVITE went, if the Contact of the answer is there too."""

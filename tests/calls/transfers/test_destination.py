@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,12 +13,15 @@ from offhook.calls.transfers.destination import (
     MAX_HEADER_CHARACTERS,
     Destination,
     Peer,
+    Target,
     TransferFailed,
     failure_of,
     fallback_of,
     one_line,
 )
+from offhook.calls.transfers.trunk import Trunk
 from offhook.network import Address, AddressGuard
+from offhook.sip.uri import Uri
 
 PEER = Peer(Address("10.0.0.1", 5062))
 
@@ -30,22 +34,59 @@ def number(text: str = "+14155550123", **more: Any) -> Destination:
     return Destination({"type": "number", "number": text, **more})
 
 
+ELSEWHERE = Target(Uri.parse("sip:ann@10.0.0.3"), Address("10.0.0.3", 5060), "udp")
+AT_TRUNK = replace(ELSEWHERE, trunk=Trunk(Uri.parse("sip:us@10.0.0.3")))
+AT_PEER = replace(AT_TRUNK, address=PEER.address)
+"""The caller came through the trunk itself."""
+BY_REFER = {"mode": "blind-transfer", "sipVerb": "refer"}
+
+
 @pytest.mark.parametrize(
-    ("destination", "way"),
+    ("destination", "target", "refers"),
     [
-        (sip(), "refer"),
-        (sip(plan={"mode": "blind-transfer", "sipVerb": "refer"}), "refer"),
-        (sip(plan={"mode": "blind-transfer", "sipVerb": "dial"}), "dial"),
-        (sip(plan={"mode": "blind-transfer", "sipVerb": "bye"}), "bye"),
-        (sip(plan={"mode": "warm-transfer-say-message"}), "dial"),
-        (sip(plan={"mode": "warm-transfer-say-message", "sipVerb": "refer"}), "dial"),
-        (number(), "refer"),
-        (number(extension="12"), "dial"),
-        (number(extension="12", transferPlan={"mode": "blind-transfer", "sipVerb": "refer"}), "refer"),
+        (sip(), ELSEWHERE, True),
+        (sip(plan=BY_REFER), ELSEWHERE, True),
+        (sip(plan={"mode": "blind-transfer", "sipVerb": "dial"}), ELSEWHERE, False),
+        (sip(plan={"mode": "warm-transfer-say-message"}), ELSEWHERE, False),
+        (sip(plan={"mode": "warm-transfer-say-message", "sipVerb": "refer"}), ELSEWHERE, False),
+        (number(), ELSEWHERE, True),
+        (number(extension="12"), ELSEWHERE, False),
+        (number(extension="12", transferPlan=BY_REFER), ELSEWHERE, True),
+        (number(), AT_TRUNK, False),
+        (number(transferPlan=BY_REFER), AT_TRUNK, True),
+        (number(), AT_PEER, True),
+        (sip(), AT_TRUNK, False),
     ],
 )
-def test_which_way_a_caller_goes(destination: Destination, way: str) -> None:
-    assert destination.way == way
+def test_which_way_a_caller_goes(destination: Destination, target: Target, refers: bool) -> None:
+    assert destination.refers(target, PEER) is refers
+    assert not destination.hangs_up
+
+
+def test_bye_only_hangs_up() -> None:
+    assert sip(plan={"mode": "blind-transfer", "sipVerb": "bye"}).hangs_up
+
+
+SUMMARY = "warm-transfer-say-summary"
+
+
+@pytest.mark.parametrize(
+    ("plan", "summarised"),
+    [
+        ({"mode": "blind-transfer"}, False),
+        ({"mode": "blind-transfer-add-summary-to-sip-header"}, True),
+        ({"mode": SUMMARY}, True),
+        ({"mode": SUMMARY, "summaryPlan": {"enabled": True}}, True),
+        ({"mode": SUMMARY, "summaryPlan": {"enabled": False}}, False),
+        ({"mode": "warm-transfer-wait-for-operator-to-speak-first-and-then-say-summary"}, True),
+        ({"mode": "warm-transfer-say-message", "message": "Hello"}, False),
+        ({"mode": "warm-transfer-experimental"}, True),
+        ({"mode": "warm-transfer-experimental", "message": "Hello"}, False),
+        ({"mode": "warm-transfer-experimental", "transferAssistant": {"model": {}}}, False),
+    ],
+)
+def test_who_gets_a_summary(plan: dict[str, Any], summarised: bool) -> None:
+    assert sip(plan=plan).summarised is summarised
 
 
 @pytest.mark.parametrize(
@@ -83,6 +124,44 @@ async def test_a_name_leads_to_the_address_that_was_checked() -> None:
 async def test_private_addresses_are_refused(uri: str) -> None:
     with pytest.raises(TransferFailed, match="may not be reached"):
         await sip(uri).target(PEER, AddressGuard())
+
+
+@pytest.mark.parametrize(
+    "uri", ["sips:ann@10.0.0.3", "sip:ann@10.0.0.3;transport=tls", "sip:ann@10.0.0.3;transport=ws", "tel:+1"]
+)
+async def test_what_we_have_no_transport_for_is_not_called_over_another(uri: str) -> None:
+    with pytest.raises(TransferFailed, match="UDP and TCP"):
+        await sip(uri).target(PEER, AddressGuard(allow_private=True))
+
+
+TRUNK = Trunk(Uri.parse("sip:us@10.9.9.9:5080;transport=tcp"), "secret", ("+1", "+4420"))
+
+
+async def test_a_number_is_at_the_trunk_which_may_be_private() -> None:
+    target = await number().target(PEER, AddressGuard(), TRUNK)
+
+    assert str(target.uri) == "sip:+14155550123@10.9.9.9:5080;transport=tcp"
+    assert (target.address, target.transport) == (Address("10.9.9.9", 5080), "tcp")
+    assert target.trunk is TRUNK
+
+
+async def test_a_name_for_the_trunk_leads_to_the_trunk() -> None:
+    async def resolver(host: str) -> list[str]:
+        return {"pbx.test": ["198.41.0.4"], "alias.test": ["198.41.0.4"], "other.test": ["198.41.0.5"]}[host]
+
+    guard = AddressGuard(resolver=resolver)
+    trunk = Trunk(Uri.parse("sip:us@pbx.test"), "secret", ("+1",), guard)
+
+    assert (await sip("sip:+1415@alias.test").target(PEER, guard, trunk)).trunk is trunk
+    assert (await sip("sip:+33415@other.test").target(PEER, guard, trunk)).trunk is None
+    with pytest.raises(TransferFailed, match="may not call this number"):
+        await sip("sip:+33415@alias.test").target(PEER, guard, trunk)
+
+
+@pytest.mark.parametrize("text", ["+4930123456", "+44101234567"])
+async def test_the_trunk_calls_only_what_it_may(text: str) -> None:
+    with pytest.raises(TransferFailed, match="may not call this number"):
+        await number(text).target(PEER, AddressGuard(), TRUNK)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +247,11 @@ def test_what_the_fallback_plan_says(plan: Any, expected: tuple[str | None, bool
     document = {"transferPlan": {"mode": "blind-transfer", "fallbackPlan": plan}} if plan else {}
 
     assert fallback_of(document) == expected
+
+
+@pytest.mark.parametrize("plan", [None, 1, [1], "refer", {"fallbackPlan": [1]}])
+def test_a_plan_that_is_none_says_nothing(plan: Any) -> None:
+    assert fallback_of({"transferPlan": plan}) == (None, True)
 
 
 @pytest.mark.parametrize("document", [{}, {"type": "sip"}, {"type": "fax", "number": "1"}])

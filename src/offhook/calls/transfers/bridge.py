@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
+
+from offhook.calls.transfers.tones import Audio
+
 Press = Callable[[str, int], None]
 """Send a key (with its milliseconds) on a leg."""
 
@@ -44,3 +48,56 @@ def join(press_first: Press, press_second: Press) -> tuple[Side, Side]:
     first, second = Side(press_first), Side(press_second)
     first.other, second.other = second, first
     return first, second
+
+
+AUDIBLE: Final = 200
+"""Of 32768: above the line noise and the comfort noise that some send while nothing is said."""
+
+
+class Early:
+    """The called party's audio before it has answered. It hears nothing itself yet."""
+
+    __slots__ = ("_audible", "_heard")
+
+    def __init__(self) -> None:
+        self._heard: bytes | None = None
+        self._audible = False
+
+    def take(self) -> bytes | None:
+        """What was heard in the last tick; None until anything was to be heard."""
+        heard, self._heard = self._heard, None
+        return heard
+
+    def next_frame(self) -> bytes | None:
+        return None
+
+    def exchanged(self, heard: bytes, said: bytes) -> None:
+        if not self._audible:
+            self._audible = int(np.frombuffer(heard, "<i2").max()) > AUDIBLE
+        if self._audible:
+            self._heard = heard
+
+    def digit(self, digit: str, milliseconds: int) -> None:
+        """Nobody is there yet."""
+
+
+class Ringing:
+    """What the caller hears until there is an answer: what the called side sends, an announcement or a
+    ringing tone of its own, else ours (RFC 3960 §3.2). Their silence alone does not stop our ringing."""
+
+    __slots__ = ("_early", "_tone")
+
+    def __init__(self, tone: Audio, early: Callable[[], Early]) -> None:
+        self._tone = tone
+        self._early = early
+
+    def next_frame(self) -> bytes | None:
+        tone = self._tone.next_frame()
+        heard = self._early().take()
+        return tone if heard is None else heard
+
+    def exchanged(self, heard: bytes, said: bytes) -> None:
+        """Nobody listens."""
+
+    def digit(self, digit: str, milliseconds: int) -> None:
+        """Nobody listens."""

@@ -5,7 +5,7 @@ How the caller gets there:
   `refer`  sent there by a REFER inside the dialog: the default;
   `dial`   called from here and joined with the caller: when `sipVerb` says so, in every warm mode (there is
            somebody to speak to first), and, unless `sipVerb` asks for a REFER, for an `extension`, which
-           nobody could dial after one.
+           nobody could dial after one, and through the trunk, where the caller's phone has no login.
 A phone that refuses the REFER is served by `dial` when the owner asked for neither a REFER nor a
 fallbackPlan: whoever wrote one of those has said what is to happen."""
 
@@ -14,20 +14,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
-from urllib.parse import quote
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from offhook.calls.transfers.trunk import Trunk
 from offhook.conversation.tools import content_of
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
 from offhook.schema.destination import CallDestination, TransferDestinationNumber, TransferPlan
 from offhook.sip.errors import SipError
-from offhook.sip.flow import TransportName
+from offhook.sip.flow import DEFAULT_PORT, TransportName
+from offhook.sip.sender import transport_of
 from offhook.sip.uri import Uri
 
-Way = Literal["refer", "dial", "bye"]
 Headers = list[tuple[str, str]]
 
 FAILED: Final = "call.in-progress.error-transfer-failed"
@@ -39,7 +39,10 @@ HOPS_A_TRANSFER: Final = 10
 """What a call from here takes off the caller's Max-Forwards. Numbers whose callers are sent on to each other
 would otherwise call for ever (RFC 7332); so it ends at the sixth leg."""
 
-BLIND: Final = ("blind-transfer", "blind-transfer-add-summary-to-sip-header")
+ADD_SUMMARY: Final = "blind-transfer-add-summary-to-sip-header"
+BLIND: Final = ("blind-transfer", ADD_SUMMARY)
+EXPERIMENTAL: Final = "warm-transfer-experimental"
+TWIML: Final = "warm-transfer-twiml"
 SUMMARY_HEADER: Final = "X-Transfer-Summary"
 MAX_HEADERS: Final = 32
 MAX_HEADER_CHARACTERS: Final = 1000
@@ -78,11 +81,13 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`uri` is what a request or a Refer-To names, `address` where it is sent: both checked."""
+    """`uri` is what a request or a Refer-To names, `address` where it is sent: both checked. `trunk` if it is
+    there that it leads."""
 
     uri: Uri
     address: Address
     transport: TransportName
+    trunk: Trunk | None = None
 
 
 class Destination:
@@ -102,13 +107,16 @@ class Destination:
         return self.plan.mode not in BLIND
 
     @property
-    def way(self) -> Way:
+    def hangs_up(self) -> bool:
+        return self.plan.sip_verb == "bye"
+
+    def refers(self, target: Target, peer: Peer) -> bool:
+        """Whether the phone is asked to go there itself."""
         verb = self.plan.sip_verb
-        if verb == "bye":
-            return "bye"
-        if self.warm or verb == "dial" or (verb is None and self.extension):
-            return "dial"
-        return "refer"
+        if self.warm or verb == "dial":
+            return False
+        stranger = target.trunk is not None and target.address.host != peer.address.host
+        return verb == "refer" or not (self.extension or stranger)
 
     @property
     def dialled_when_refused(self) -> bool:
@@ -132,7 +140,17 @@ class Destination:
     @property
     def message(self) -> str | None:
         """`transferPlan.message`: for the one who is called, not for the caller."""
-        return content_of((self._document.get("transferPlan") or {}).get("message"))
+        return content_of(plan_of(self._document).get("message"))
+
+    @property
+    def summarised(self) -> bool:
+        """Whether whoever answers gets a summary of the call."""
+        mode, plan = self.plan.mode, self.plan
+        if plan.summary_plan is not None and plan.summary_plan.enabled is False:
+            return False
+        if mode == EXPERIMENTAL:
+            return self.message is None and not plan.transfer_assistant
+        return mode == ADD_SUMMARY or mode.endswith("say-summary")
 
     @property
     def headers(self) -> Headers:
@@ -144,38 +162,60 @@ class Destination:
             if _HEADER_NAME.fullmatch(name) and name.lower() not in _OURS
         ]
 
-    async def target(self, peer: Peer, guard: AddressGuard) -> Target:
-        """The SIP URI at an address that may be reached, or the number at `peer`, who sent us the call.
-        Raises TransferFailed."""
-        if isinstance(self._settings, TransferDestinationNumber):
-            return self._number_at(self._settings, peer)
-        try:
-            uri = Uri.parse(self._settings.sip_uri)
-        except SipError as error:
-            raise TransferFailed(f"not a SIP URI: {error}") from error
-        if uri.scheme != "sip" or not uri.host:
-            raise TransferFailed("only sip: URIs can be reached")
-        try:
-            addresses = await guard.resolve(uri.host, uri.port or 5060)
-        except (AddressRefused, OSError) as error:
-            raise TransferFailed(f"the destination may not be reached: {error}") from error
-        transport: TransportName = "tcp" if (uri.param("transport") or "").lower() == "tcp" else "udp"
-        return Target(replace(uri, headers=()), addresses[0], transport)
-
-    @staticmethod
-    def _number_at(settings: TransferDestinationNumber, peer: Peer) -> Target:
-        if settings.number_e164_check_enabled is not False and not _E164.fullmatch(settings.number):
+    async def target(self, peer: Peer, guard: AddressGuard, trunk: Trunk | None = None) -> Target:
+        """The SIP URI at an address that may be reached; or the number, at the trunk if there is one, else at
+        `peer`, who sent us the call. Raises TransferFailed."""
+        settings = self._settings
+        if not isinstance(settings, TransferDestinationNumber):
+            return await target_of(_parsed(settings.sip_uri), guard, trunk)
+        number = settings.number
+        if settings.number_e164_check_enabled is not False and not _E164.fullmatch(number):
             raise TransferFailed("the number is not in E.164 form (+14155550123)")
+        if trunk is not None:
+            return await target_of(trunk.uri_of(number), guard, trunk)
         address = peer.address
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        port = "" if address.port == 5060 or peer.transport != "udp" else f":{address.port}"
-        uri = Uri.parse(f"sip:{quote(settings.number, safe='+')}@{host}{port}")
-        return Target(uri, address, peer.transport)
+        port = None if address.port == DEFAULT_PORT or peer.transport != "udp" else address.port
+        return Target(Uri("sip", user=number, host=address.host, port=port), address, peer.transport)
+
+
+async def target_of(uri: Uri, guard: AddressGuard, trunk: Trunk | None) -> Target:
+    """Where a SIP URI leads, its address looked up and checked. Raises TransferFailed."""
+    try:
+        transport = transport_of(uri)
+    except SipError as error:
+        raise TransferFailed("only sip: URIs over UDP and TCP can be reached") from error
+    if not uri.host:
+        raise TransferFailed("the SIP URI names no host")
+    trusted = trunk.guard if trunk is not None and trunk.is_named_by(uri) else None
+    try:
+        address = (await (trusted or guard).resolve(uri.host, uri.port or DEFAULT_PORT))[0]
+    except (AddressRefused, OSError) as error:
+        raise TransferFailed(f"the destination may not be reached: {error}") from error
+    target = Target(replace(uri, headers=()), address, transport)
+    if trunk is None or not (trusted or await trunk.is_at(address)):
+        return target
+    if not trunk.allows(uri.user):
+        raise TransferFailed("the trunk may not call this number")
+    return replace(target, trunk=trunk)
+
+
+def _parsed(text: str) -> Uri:
+    try:
+        return Uri.parse(text)
+    except SipError as error:
+        raise TransferFailed(f"not a SIP URI: {error}") from error
+
+
+def plan_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The `transferPlan` of a document that may not be valid."""
+    plan = document.get("transferPlan")
+    return plan if isinstance(plan, Mapping) else {}
 
 
 def fallback_of(document: Mapping[str, Any]) -> tuple[str | None, bool]:
     """What the caller is told when the transfer fails (None: the usual), and whether the call ends then."""
-    fallback = (document.get("transferPlan") or {}).get("fallbackPlan") or {}
+    given = plan_of(document).get("fallbackPlan")
+    fallback: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
     return content_of(fallback.get("message")), fallback.get("endCallEnabled") is not False
 
 

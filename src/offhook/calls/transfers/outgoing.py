@@ -1,28 +1,39 @@
-"""A leg that we place: the party that a caller is transferred to, from the INVITE to the end of its
-dialog."""
+"""A leg that we place: the party that a caller is transferred to, from the INVITE to the end of its dialog.
+
+Redirections are followed, challenges of the trunk answered, and what the party sends before its answer can be
+heard (early media)."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from offhook.calls.leg import Leg, LegEnd, Media
-from offhook.calls.transfers.destination import Target, TransferFailed, failure_of
-from offhook.calls.transfers.tones import Audio, Waiting
+from offhook.calls.record import Document
+from offhook.calls.transfers.bridge import Early
+from offhook.calls.transfers.destination import Headers, Target, TransferFailed, failure_of
+from offhook.calls.transfers.redirect import MOST_TARGETS, contacts_of
+from offhook.calls.transfers.tones import Audio
 from offhook.network import Address
 from offhook.rtp.dtmf import PAUSES
 from offhook.rtp.ports import PortsExhausted
+from offhook.rtp.stream import StreamStatistics
+from offhook.sip.content import session_description
 from offhook.sip.errors import SipError
 from offhook.sip.flow import TransportName
 from offhook.sip.handler import Answer, SessionHandler
 from offhook.sip.headers import NameAddr
-from offhook.sip.message import Request
+from offhook.sip.message import Request, Response
 from offhook.sip.outgoing import OutgoingCall
+from offhook.sip.sdp import CODECS
 from offhook.sip.uri import Uri
 
 T = TypeVar("T")
+
+Follow = Callable[[Uri], Awaitable[Target]]
+"""Where a Contact of a redirection leads, by the same rules as a destination. Raises TransferFailed."""
 
 DIGIT_SECONDS: Final = 0.18
 """100 ms for a key and 80 ms after it, as the stream sends them."""
@@ -40,9 +51,11 @@ class Inviter(Protocol):
         from_: NameAddr,
         body: bytes,
         handler: SessionHandler,
+        to: NameAddr | None = None,
         headers: Iterable[tuple[str, str]] = (),
         via: Address | None = None,
         transport: TransportName = "udp",
+        credentials: tuple[str, str] | None = None,
         ring_limit: float = 180.0,
     ) -> OutgoingCall: ...
 
@@ -55,48 +68,142 @@ class Dialler:
 
 
 class Party:
-    """One called party. `audio` is who speaks to it and hears it, `ended` is set when it is gone.
+    """One called party. `audio` is who speaks to it and hears it, `early` what it sends before it answers,
+    `ended` is set when it is gone, and `statistics` are there once it is closed.
 
     Whoever makes one closes it; that ends it whatever state it is in."""
 
-    def __init__(self, dialler: Dialler, media: Media, target: Target, call_id: str) -> None:
+    def __init__(
+        self,
+        dialler: Dialler,
+        media: Media,
+        target: Target,
+        call_id: str,
+        *,
+        follow: Follow | None = None,
+        codec: str = CODECS[0],
+    ) -> None:
+        """`follow` None: redirections are refusals. `codec` is offered first: with that of the caller's leg
+        nothing is lost between the two."""
         self._dialler = dialler
         self._media = media
         self._target = target
         self._call_id = call_id
+        self._follow = follow
+        self._codecs: Sequence[str] = (codec, *(other for other in CODECS if other != codec))
         self._outgoing: OutgoingCall | None = None
-        self._leg = Leg(media, self, self, self, peer=target.address.host, call_id=call_id)
-        self.audio: Audio = Waiting((None,))
+        self._early_answer: tuple[str | None, bytes] = (None, b"")
+        self._leg = self._new_leg(target)
+        self.early = Early()
+        self.audio: Audio = self.early
         self.ended = asyncio.Event()
+        self.statistics: Document | None = None
 
-    async def call(
-        self, name: str | None, user: str, headers: Iterable[tuple[str, str]], seconds: float
+    async def call(self, name: str | None, user: str, headers: Headers, seconds: float) -> None:
+        """INVITE from `user` and wait up to so many seconds for the answer, wherever the destination sends
+        us. Raises TransferFailed."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        target, tried, waiting = self._target, {str(self._target.uri)}, list[Uri]()
+        while True:
+            try:
+                await self._invite(target, name, user, headers, deadline - loop.time())
+                return
+            except SipError as error:
+                failed = failure_of(error.status)
+                failed.__cause__ = error
+                last = error.status >= 600 or loop.time() >= deadline
+                waiting = contacts_of(error) + waiting
+            except (PortsExhausted, OSError) as error:
+                raise TransferFailed(f"the destination could not be called: {error}") from error
+            if last or self._follow is None:
+                raise failed
+            target = await self._next(self._follow, waiting, tried, failed)
+            await self._leg.close()
+            self._leg, self._early_answer = self._new_leg(target), (None, b"")
+            self.audio = self.early = Early()
+
+    async def _next(
+        self, follow: Follow, waiting: list[Uri], tried: set[str], failed: TransferFailed
+    ) -> Target:
+        """The next address to try. Raises what has failed last when there is none."""
+        while waiting and len(tried) < MOST_TARGETS:
+            uri = waiting.pop(0)
+            if str(uri) in tried:
+                continue
+            tried.add(str(uri))
+            try:
+                target = await follow(uri)
+            except TransferFailed as refused:
+                _log.warning("call=%s a redirection is not followed: %s", self._call_id, refused)
+                failed = refused
+                continue
+            _log.info("call=%s redirected to %s", self._call_id, target.address)
+            return target
+        raise failed
+
+    async def _invite(
+        self, target: Target, name: str | None, user: str, headers: Headers, seconds: float
     ) -> None:
-        """INVITE from `user` and wait up to so many seconds for the answer. Raises TransferFailed."""
+        """Raises SipError for what is not an answer, PortsExhausted, TransferFailed."""
         agent = self._dialler.agent
         if agent is None:
             raise TransferFailed("this node places no calls")
-        try:
-            offer = await self._leg.open(None)
-            own = Uri("sip", user=user, host=self._media.address_for(self._target.address.host))
-            self._outgoing = agent.invite(
-                self._target.uri,
-                from_=NameAddr(name, own),
-                body=offer,
-                handler=self._leg,
-                headers=headers,
-                via=self._target.address,
-                transport=self._target.transport,
-                ring_limit=seconds,
-            )
-            self._leg.session = await self._outgoing.wait()
-        except SipError as error:
-            raise failure_of(error.status) from error
-        except (PortsExhausted, OSError) as error:
-            raise TransferFailed(f"the destination could not be called: {error}") from error
+        offer = await self._leg.open(None)
+        from_, shown = self._caller(target, name, user)
+        given = {header.lower() for header, _ in headers}
+        self._outgoing = agent.invite(
+            target.uri,
+            from_=from_,
+            to=NameAddr(None, self._target.uri),
+            body=offer,
+            handler=self._leg,
+            headers=[*headers, *(item for item in shown if item[0].lower() not in given)],
+            via=target.address,
+            transport=target.transport,
+            credentials=None if target.trunk is None else target.trunk.credentials,
+            ring_limit=seconds,
+        )
+        self._outgoing.on_provisional = self._provisional
+        self._leg.session = await self._outgoing.wait()
         answer = self._outgoing.answer
-        if answer is None or not self._leg.answered(answer.body):
+        if answer is None or not self._leg.answered(self._sdp_of(answer)):
             raise TransferFailed("the destination's answer has no audio that we speak")
+
+    def _caller(self, target: Target, name: str | None, user: str) -> tuple[NameAddr, Headers]:
+        if target.trunk is not None:
+            return target.trunk.caller(name, user)
+        return NameAddr(name, Uri("sip", user=user, host=self._media.address_for(target.address.host))), []
+
+    def _new_leg(self, target: Target) -> Leg:
+        return Leg(
+            self._media,
+            self,
+            self,
+            self,
+            peer=target.address.host,
+            call_id=self._call_id,
+            codecs=self._codecs,
+        )
+
+    def _provisional(self, response: Response) -> None:
+        """Audio before the answer. Of several branches (forks) the last is heard."""
+        try:
+            body = session_description(response)
+        except SipError:
+            return
+        if body and self._leg.early(body):
+            self._early_answer = (response.to.tag, body)
+
+    def _sdp_of(self, answer: Response) -> bytes:
+        """The SDP of a 2xx. Who has given it in a provisional response already may leave it out, as
+        some do."""
+        try:
+            body = session_description(answer)
+        except SipError:
+            return b""
+        tag, early = self._early_answer
+        return body or (early if tag == answer.to.tag else b"")
 
     async def dial_extension(self, digits: str) -> None:
         """Press keys once answered, and wait until they are out. What cannot be sent is left out."""
@@ -137,9 +244,10 @@ class Party:
                 # It was answered while we were being given up: the outcome is there, nothing is waited for.
                 self._leg.session = await outgoing.wait()
         self._leg.hang_up()
-        stream = self._leg.stream
-        if stream is not None:
+        stream, agreement = self._leg.stream, self._leg.agreement
+        if stream is not None and agreement is not None:
             _log.info("call=%s the other party's audio: %s", self._call_id, stream.statistics)
+            self.statistics = _shown(agreement.codec, stream.statistics)
         await self._leg.close()
 
     # -- audio, on the 20 ms tick ---------------------------------------------------------------
@@ -166,6 +274,22 @@ class Party:
 
     def leg_requested(self, request: Request) -> Answer | None:
         return None
+
+
+def _shown(codec: str, counted: StreamStatistics) -> Document:
+    """For the record; times in milliseconds."""
+    trip = counted.round_trip
+    return {
+        "codec": codec,
+        "packetsSent": counted.packets_sent,
+        "packetsReceived": counted.packets_received,
+        "packetsLost": counted.lost,
+        "packetsLate": counted.late,
+        "framesConcealed": counted.concealed,
+        "jitter": round(counted.jitter * 1000, 1),
+        "roundTrip": None if trip is None else round(trip * 1000, 1),
+        "remotePacketsLost": counted.remote_lost,
+    }
 
 
 def press_on(leg: Leg, digit: str, milliseconds: int) -> None:

@@ -54,12 +54,19 @@ class Refer:
             self.accepted = False
             raise failure_of(status)
 
-    def notified(self, request: Request) -> int:
-        """A NOTIFY of the REFER's subscription (RFC 3515 §2.4.4); what is provisional only shows progress."""
+    def notified(self, request: Request) -> int | None:
+        """A NOTIFY of the REFER's subscription (RFC 3515 §2.4.4): the status to answer it with, None if it is
+        of another. What is provisional only shows progress, unless no more is to come."""
+        event = (request.headers.get("Event") or "refer").partition(";")[0].strip().lower()
+        if event != "refer":
+            return None
         found = _SIPFRAG.match(request.body)
         if found is None:
             return 400
         status = int(found.group(1))
-        if status >= 200 and not self._outcome.done():
+        over = (request.headers.get("Subscription-State") or "").strip().lower().startswith("terminated")
+        if (status >= 200 or over) and not self._outcome.done():
             self._outcome.set_result(status)
+        # It may come before the 202, and its sender may be gone before that.
+        self.accepted = self.accepted or status < 300
         return 200

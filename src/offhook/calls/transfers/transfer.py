@@ -9,17 +9,20 @@ Without a fallbackPlan a failed transfer is told to the caller, and the call end
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from offhook.calls.leg import Leg
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.services import Services
-from offhook.calls.transfers.bridge import join
+from offhook.calls.transfers.bridge import Ringing, join
 from offhook.calls.transfers.consultation import ToolRunner
 from offhook.calls.transfers.destination import (
+    ADD_SUMMARY,
+    BLIND,
     DIAL_SECONDS,
     SUMMARY_HEADER,
+    TWIML,
     Destination,
     Headers,
     Peer,
@@ -27,16 +30,19 @@ from offhook.calls.transfers.destination import (
     TransferFailed,
     fallback_of,
     one_line,
+    plan_of,
+    target_of,
 )
 from offhook.calls.transfers.outgoing import Party, press_on
 from offhook.calls.transfers.refer import Refer, ReferRefused
 from offhook.calls.transfers.summary import summary_of
 from offhook.calls.transfers.tones import Audio, Waiting, ringback
-from offhook.calls.transfers.warm import TWIML, Warm
+from offhook.calls.transfers.warm import Warm
 from offhook.conversation.session import Conversation
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
 from offhook.sip.message import Request
+from offhook.sip.sdp import CODECS
 from offhook.speech.remote import CallContext
 
 __all__ = ["APOLOGY", "Transfer", "TransferFailed"]
@@ -77,12 +83,12 @@ class Transfer:
         self._refer: Refer | None = None
         self._warm: Warm | None = None
         self._joined = False
-        mode = (document.get("transferPlan") or {}).get("mode", "blind-transfer")
+        mode = plan_of(document).get("mode", BLIND[0])
         self._is_warm = str(mode).startswith("warm-")
         self._entry: Document = {
-            "destination": dict(document),
+            "destination": record.shown(document),
             "mode": mode,
-            "status": "failed",
+            "status": "cancelled",
             "transcript": "",
             "messages": [],
         }
@@ -90,11 +96,12 @@ class Transfer:
         message, self.ends_call_on_failure = fallback_of(document)
         self.apology = APOLOGY if message is None else message
 
-    async def run(self) -> str:
-        """Transfer; returns the call's endedReason once the caller is in other hands, or was. Raises
-        TransferFailed when the caller is still here."""
+    async def run(self, began: Callable[[], None]) -> str:
+        """Transfer; returns the call's endedReason once the caller is in other hands, or was. `began` is told
+        when it is known what is to be reported of it (`CallRecord.summary`). Raises TransferFailed when the
+        caller is still here."""
         try:
-            reason = await self._run(Destination(self._document))
+            reason = await self._run(await self._begin(began))
         except TransferFailed as failed:
             self._entry["status"] = failed.status
             self._entry["failureReason"] = str(failed)
@@ -102,6 +109,9 @@ class Transfer:
             raise
         except asyncio.CancelledError:
             self._entry["status"] = "completed" if self._went else "cancelled"
+            raise
+        except Exception:
+            self._entry["status"] = "failed"
             raise
         self._entry["status"] = "completed"
         return reason
@@ -122,15 +132,27 @@ class Transfer:
             content = f"The transfer failed ({failed.status}): the caller is back with you."
             self._conversation.add_message({"role": "system", "content": content}, respond=False)
 
+    async def _begin(self, began: Callable[[], None]) -> Destination:
+        """The destination; with its summary made, if somebody is to get one."""
+        try:
+            destination = Destination(self._document)
+            if destination.summarised:
+                self.audio = Waiting(ringback())
+                plan = destination.plan.summary_plan
+                self._record.summary = await summary_of(self._conversation, plan, self._record.id)
+        finally:
+            self.audio = None
+            began()
+        return destination
+
     async def _run(self, destination: Destination) -> str:
         if destination.plan.mode == TWIML:
             raise TransferFailed("TwiML is not understood here: choose another transferPlan.mode")
-        way = destination.way
-        if way == "bye":
+        if destination.hangs_up:
             return self._forwarded
-        target = await destination.target(self._peer, self._services.guard)
-        headers = destination.headers + await self._summary_header(destination)
-        if way == "refer":
+        target = await destination.target(self._peer, self._services.guard, self._services.trunk)
+        headers = destination.headers + self._summary_header(destination)
+        if destination.refers(target, self._peer):
             try:
                 await self._send_refer(destination, target, headers)
             except ReferRefused:
@@ -140,14 +162,12 @@ class Transfer:
                 return self._forwarded
         return await self._dial(destination, target, headers)
 
-    async def _summary_header(self, destination: Destination) -> Headers:
-        plan = destination.plan
-        if plan.mode != "blind-transfer-add-summary-to-sip-header":
+    def _summary_header(self, destination: Destination) -> Headers:
+        if destination.plan.mode != ADD_SUMMARY:
             return []
-        if plan.summary_plan is not None and plan.summary_plan.enabled is False:
+        text = self._record.summary if destination.summarised else None
+        if text is None:
             text = self._services.render(destination.message or "", self._record.variables)
-        else:
-            text = await summary_of(self._conversation, plan.summary_plan, self._record.id)
         return [(SUMMARY_HEADER, one_line(text))] if text.strip() else []
 
     # -- REFER ----------------------------------------------------------------------------------
@@ -169,9 +189,17 @@ class Transfer:
     async def _dial(self, destination: Destination, target: Target, headers: Headers) -> str:
         services, plan = self._services, destination.plan
         headers = [*headers, ("Max-Forwards", str(destination.hops_left(self._peer)))]
-        party = Party(services.dialler, services.media, target, self._record.id)
+        agreement = self._leg.agreement
+        party = Party(
+            services.dialler,
+            services.media,
+            target,
+            self._record.id,
+            follow=lambda uri: target_of(uri, services.guard, services.trunk),
+            codec=CODECS[0] if agreement is None else agreement.codec,
+        )
         warm = self._warm_up(destination, party) if destination.warm else None
-        self.audio = Waiting(ringback())
+        self.audio = Ringing(Waiting(ringback()), lambda: party.early)
         try:
             if warm is not None:
                 await warm.prepare()
@@ -186,6 +214,8 @@ class Transfer:
         finally:
             self.audio = None
             await party.close()
+            if party.statistics is not None:
+                self._entry["statistics"] = party.statistics
             if warm is not None:
                 await warm.close()
 

@@ -13,17 +13,14 @@ from offhook.calls.record import CallRecord, Document
 from offhook.calls.services import Services
 from offhook.calls.transfers.announcement import Announcement, FirstWords
 from offhook.calls.transfers.consultation import Consultation, ToolRunner
-from offhook.calls.transfers.destination import DIAL_SECONDS, Destination, TransferFailed
+from offhook.calls.transfers.destination import DIAL_SECONDS, EXPERIMENTAL, Destination, TransferFailed
 from offhook.calls.transfers.hold_audio import load, play_instead
 from offhook.calls.transfers.outgoing import Party
-from offhook.calls.transfers.summary import summary_of
 from offhook.calls.transfers.tones import Audio, Waiting, hold
 from offhook.conversation.session import Conversation
 from offhook.speech.base import FRAME_SECONDS, Voice
 from offhook.speech.remote import CallContext
 
-EXPERIMENTAL: Final = "warm-transfer-experimental"
-TWIML: Final = "warm-transfer-twiml"
 MOST_FRAMES: Final = 250
 """Of a transferCompleteAudioUrl: five seconds, since both wait for its end."""
 
@@ -72,29 +69,38 @@ class Warm:
         self._tools = tools
         self._overheard: Overheard | None = None
         self._consultation: Consultation | None = None
+        self._on_hold: asyncio.Task[None] | None = None
+        self._complete: asyncio.Task[list[bytes | None]] | None = None
 
     async def prepare(self) -> None:
         """What takes time or can fail before the party is called. Raises TransferFailed."""
         plan = self._destination.plan
-        if plan.mode == EXPERIMENTAL and plan.transfer_assistant:
+        if plan.mode != EXPERIMENTAL:
+            return
+        self._fetch(plan.hold_audio_url, plan.transfer_complete_audio_url)
+        if plan.transfer_assistant:
             consultation = Consultation(self._services, self._record, self._context, self._tools)
             self._consultation = consultation
             await consultation.prepare(plan)
 
     async def close(self) -> None:
+        fetching = [task for task in (self._on_hold, self._complete) if task is not None]
+        for task in fetching:
+            task.cancel()
+        await asyncio.gather(*fetching, return_exceptions=True)
         if self._consultation is not None:
             await self._consultation.close()
 
     async def run(self, entry: Document) -> None:
         """Speak with the party; `entry` (of `artifact.transfers`) gets what was said. Raises TransferFailed
         when the caller is not to be joined."""
-        fetching = self._fetch_hold_audio()
-        try:
-            await self._speak(entry)
-        finally:
-            if fetching is not None:
-                fetching.cancel()
-                await asyncio.gather(fetching, return_exceptions=True)
+        mode, plan = self._destination.plan.mode, self._destination.plan
+        if self._consultation is not None:
+            await self._consult(self._consultation, entry)
+        else:
+            if "wait-for-operator" in mode:
+                await self._until_spoken_to(plan.timeout or DIAL_SECONDS)
+            await self._announce(self._text(), entry)
         await self._sound_complete()
 
     def recorded(self, said: bytes) -> bytes:
@@ -105,31 +111,27 @@ class Warm:
         mixed = np.frombuffer(overheard.heard, "<i2").astype(np.int32) + np.frombuffer(overheard.said, "<i2")
         return bytes(np.clip(mixed, -32768, 32767).astype("<i2").tobytes())
 
-    async def _speak(self, entry: Document) -> None:
-        mode, plan = self._destination.plan.mode, self._destination.plan
-        if self._consultation is not None:
-            await self._consult(self._consultation, entry)
+    def _fetch(self, on_hold: str | None, complete: str | None) -> None:
+        """The owner's sounds, while the party is called: nobody should wait for them later."""
+        sounds, call_id = self._services.sounds, self._record.id
+        if sounds is None:
             return
-        if "wait-for-operator" in mode:
-            await self._until_spoken_to(plan.timeout or DIAL_SECONDS)
-        await self._announce(await self._text(), entry)
+        if on_hold:
+            self._on_hold = asyncio.create_task(play_instead(self.waiting, on_hold, sounds, call_id))
+        if complete:
+            self._complete = asyncio.create_task(load(complete, sounds, call_id))
 
     async def _sound_complete(self) -> None:
-        """Both hear the owner's sound before they hear each other."""
-        url, sounds = self._destination.plan.transfer_complete_audio_url, self._services.sounds
-        if not url or sounds is None or self._destination.plan.mode != EXPERIMENTAL:
+        """Both hear the owner's sound before they hear each other, if it has come by now."""
+        if self._complete is None or not self._complete.done():
             return
-        frames = (await load(url, sounds, self._record.id))[:MOST_FRAMES]
+        frames = self._complete.result()[:MOST_FRAMES]
         if frames:
+            if self._on_hold is not None:
+                self._on_hold.cancel()
             self.waiting.change(frames)
             self._put_on(Waiting(frames))
             await asyncio.sleep(len(frames) * FRAME_SECONDS)
-
-    def _fetch_hold_audio(self) -> asyncio.Task[None] | None:
-        url, sounds = self._destination.plan.hold_audio_url, self._services.sounds
-        if not url or sounds is None or self._destination.plan.mode != EXPERIMENTAL:
-            return None
-        return asyncio.create_task(play_instead(self.waiting, url, sounds, self._record.id))
 
     def _put_on(self, audio: Audio) -> None:
         self._overheard = Overheard(audio)
@@ -155,15 +157,14 @@ class Warm:
                 "call.in-progress.error-warm-transfer-silence-timeout",
             )
 
-    async def _text(self) -> str:
-        """The plan's message where the mode wants one, else the summary."""
-        mode, message = self._destination.plan.mode, self._destination.message
-        if mode.endswith("say-message") or (mode == EXPERIMENTAL and message is not None):
-            return self._services.render(message or "", self._record.variables)
-        plan = self._destination.plan.summary_plan
-        if plan is not None and plan.enabled is False:
-            return ""
-        return await summary_of(self._conversation, plan, self._record.id)
+    def _text(self) -> str:
+        """The summary where the mode wants one, else the plan's message."""
+        destination = self._destination
+        if destination.summarised:
+            return self._record.summary or ""
+        if destination.plan.mode == EXPERIMENTAL or destination.plan.mode.endswith("say-message"):
+            return self._services.render(destination.message or "", self._record.variables)
+        return ""
 
     async def _announce(self, text: str, entry: Document) -> None:
         voice = self._voice()

@@ -1,0 +1,41 @@
+"""Where a redirection leads (RFC 3261 §8.1.3.4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from offhook.sip.errors import SipError
+from offhook.sip.headers import Headers, NameAddr
+from offhook.sip.uri import Uri
+
+FOLLOWED: Final = frozenset({300, 301, 302})
+"""305 names a proxy and 380 another service (§21.3.4, §21.3.5): neither is another address of the called."""
+MOST_TARGETS: Final = 5
+"""Addresses tried for one transfer, the first among them."""
+
+
+def contacts_of(error: SipError) -> list[Uri]:
+    """The SIP URIs in the Contacts of a redirection, the likeliest (`q`) first, at most MOST_TARGETS; none of
+    any other answer. Contacts that cannot be read, and other schemes, are left out."""
+    if error.status not in FOLLOWED:
+        return []
+    found: list[tuple[float, Uri]] = []
+    for text in Headers(error.headers).get_all("Contact")[: 4 * MOST_TARGETS]:
+        try:
+            contact = NameAddr.parse(text)
+        except SipError:
+            continue
+        if contact.uri.scheme == "sip":
+            found.append((_likelihood(contact.param("q")), replace(contact.uri, headers=())))
+    found.sort(key=lambda pair: -pair[0])
+    return [uri for _, uri in found[:MOST_TARGETS]]
+
+
+def _likelihood(q: str | None) -> float:
+    """0 to 1; without a `q`, or with one that is no such number, 1."""
+    try:
+        value = float(q or 1)
+    except ValueError:
+        return 1.0
+    return value if 0 <= value <= 1 else 1.0

@@ -1,0 +1,43 @@
+"""The trunk: who calls through it, as it sees them."""
+
+from __future__ import annotations
+
+import pytest
+
+from offhook.calls.transfers.trunk import Trunk
+from offhook.sip.uri import Uri
+
+TRUNK = Trunk(Uri.parse("sip:account@trunk.test:5080;transport=tcp"), "secret")
+OWN = "<sip:account@trunk.test>"
+
+
+@pytest.mark.parametrize(
+    ("name", "user", "from_", "asserted"),
+    [
+        ("Ann", "+15551230000", '"Ann" <sip:+15551230000@trunk.test>', "<sip:+15551230000@trunk.test>"),
+        (None, "15551230000", "<sip:15551230000@trunk.test>", "<sip:15551230000@trunk.test>"),
+        ("Ann", "ann", f'"Ann" {OWN}', OWN),
+        (None, "+1;evil=1", OWN, OWN),
+    ],
+)
+def test_the_number_is_shown_or_else_the_account(
+    name: str | None, user: str, from_: str, asserted: str
+) -> None:
+    caller, headers = TRUNK.caller(name, user)
+
+    assert str(caller) == from_
+    assert headers == [("P-Asserted-Identity", asserted)]
+
+
+def test_who_withheld_a_number_stays_unknown() -> None:
+    caller, headers = TRUNK.caller("Ann", "anonymous")
+
+    assert str(caller) == '"Anonymous" <sip:anonymous@anonymous.invalid>'
+    assert headers == [("P-Asserted-Identity", OWN), ("Privacy", "id")]
+
+
+def test_a_login_needs_user_and_password() -> None:
+    assert TRUNK.credentials == ("account", "secret")
+    assert Trunk(Uri.parse("sip:account@trunk.test")).credentials is None
+    assert Trunk(Uri.parse("sip:trunk.test"), "secret").credentials is None
+    assert "secret" not in repr(TRUNK)
