@@ -202,6 +202,8 @@ class ScriptedWorld:
     ran: list[ToolCall] = field(default_factory=list)
     transfers: list[Mapping[str, Any]] = field(default_factory=list)
     ends: list[tuple[float, str]] = field(default_factory=list)
+    judgement: tuple[float, float | Exception | None] = (0.0, None)
+    judged: list[Mapping[str, Any] | None] = field(default_factory=list)
 
     async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
         self.ran.append(call)
@@ -217,6 +219,14 @@ class ScriptedWorld:
     ) -> Named:
         self.asked.append((destination, call))
         return self.named
+
+    async def endpointing(self, server: Mapping[str, Any] | None) -> float | None:
+        self.judged.append(server)
+        seconds, answer = self.judgement
+        await asyncio.sleep(seconds)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def transfer(self, destination: Mapping[str, Any]) -> None:
         self.transfers.append(destination)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from offhook.conversation.endpointing import EndpointingRule, StartSpeakingPlan, ending_of, likelihood_of_more
 from offhook.conversation.patterns import compile_pattern
+from offhook.conversation.profile import profile_of
 from offhook.conversation.wait_function import default_wait
+from offhook.schema.assistant import Assistant
 
 PLAN = StartSpeakingPlan()
 
@@ -75,6 +79,52 @@ def test_smart_endpointing_waits_longer_for_an_unfinished_phrase(unfinished: str
     smart = StartSpeakingPlan(smart=default_wait)
     assert smart.wait(unfinished, "") >= 2 * smart.wait(finished, "")
     assert 0.0 <= likelihood_of_more(finished) < likelihood_of_more(unfinished) <= 1.0
+
+
+ASKED = "What is your account number?"
+RULES = [
+    {"type": "customer", "regex": "^(yes|no)[.!]?$", "timeoutSeconds": 0.2,
+     "regexOptions": [{"type": "ignore-case", "enabled": True}]},
+    {"type": "assistant", "regex": "account number", "timeoutSeconds": 4},
+    {"type": "both", "assistantRegex": "anything else", "customerRegex": "that", "timeoutSeconds": 0.6,
+     "customerRegexOptions": [{"type": "whole-word", "enabled": True}]},
+    {"type": "customer", "regex": "Maybe", "timeoutSeconds": 2,
+     "regexOptions": [{"type": "ignore-case", "enabled": False}]},
+]  # fmt: skip
+WORDS = {"onPunctuationSeconds": 0.3, "onNoPunctuationSeconds": 1.1, "onNumberSeconds": 0.8}
+ANYTHING = "Is there anything else?"
+
+
+@pytest.mark.parametrize(
+    ("plan", "customer", "assistant", "seconds"),
+    [
+        ({}, "Good morning.", "", 0.4),
+        ({}, "Good morning", "", 1.5),
+        ({}, "It is twelve", "", 0.5),
+        ({"waitSeconds": 0}, "Good morning.", "", 0.1),
+        ({"waitSeconds": 2}, "Good morning", "", 2),
+        ({"transcriptionEndpointingPlan": WORDS}, "Good morning.", "", 0.4),
+        ({"transcriptionEndpointingPlan": WORDS}, "Good morning", "", 1.1),
+        ({"transcriptionEndpointingPlan": WORDS}, "It is twelve.", "", 0.8),
+        ({"transcriptionEndpointingPlan": {"onPunctuationSeconds": 0}, "waitSeconds": 0}, "Hi.", "", 0),
+        ({"customEndpointingRules": RULES}, "YES!", ASKED, 0.4),
+        ({"customEndpointingRules": RULES, "waitSeconds": 0.1}, "YES!", ASKED, 0.2),
+        ({"customEndpointingRules": RULES}, "Yes, I have it here", ASKED, 4),
+        ({"customEndpointingRules": RULES}, "Not that", ANYTHING, 0.6),
+        ({"customEndpointingRules": RULES}, "Thatcher", ANYTHING, 1.5),
+        ({"customEndpointingRules": RULES}, "maybe", "", 1.5),
+        ({"customEndpointingRules": RULES}, "Maybe", "", 2),
+        ({"customEndpointingRules": RULES, "smartEndpointingPlan": {"provider": "vapi"}}, "Maybe", "", 2),
+        (
+            {"smartEndpointingPlan": {"provider": "livekit", "waitFunction": "700 + 0 * x"},
+             "transcriptionEndpointingPlan": WORDS},
+            "Good morning", "", 0.7,
+        ),
+    ],
+)  # fmt: skip
+def test_what_an_assistant_waits(plan: dict[str, Any], customer: str, assistant: str, seconds: float) -> None:
+    start = profile_of(Assistant.model_validate({"startSpeakingPlan": plan})).start
+    assert start.wait(customer, assistant) == pytest.approx(seconds)
 
 
 def test_a_plan_of_zeros_answers_at_once() -> None:

@@ -280,6 +280,9 @@ class Call:
     ) -> Named:
         return await self._owner.handoff_destination(tool, destination, call)
 
+    async def endpointing(self, server: Mapping[str, Any] | None) -> float | None:
+        return await self._owner.endpointing(server)
+
     async def assistant_for(self, destination: Mapping[str, Any]) -> AssistantOverrides | None:
         return await self._owner.assistant_for(destination)
 

@@ -21,6 +21,7 @@ from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.schema.server_message import (
     AssistantRequest,
     Body,
+    CallEndpointingRequest,
     HandoffDestinationRequest,
     TransferDestinationRequest,
 )
@@ -136,6 +137,23 @@ class Owner:
         except AskFailed as failed:
             _log.warning("call=%s %s failed: %s", self._record.id, body.type, failed)
             return Named(error=f"The server did not name a destination: {failed.kind}.")
+
+    async def endpointing(self, server: Mapping[str, Any] | None) -> float | None:
+        """How long to wait after what the caller said last, in seconds, 0 to 15; None if nobody says."""
+        receiver = await self.receiver({"server": server} if server else None)
+        if receiver is None:
+            return None
+        record = self._record
+        question = CallEndpointingRequest(record.messages_openai(), messages=record.messages())
+        try:
+            seconds = (await self._ask(receiver, question)).get("timeoutSeconds")
+        except AskFailed as failed:
+            _log.warning("call=%s %s failed: %s", record.id, question.type, failed)
+            return None
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 15:
+            _log.warning("call=%s %s was answered without timeoutSeconds", record.id, question.type)
+            return None
+        return seconds
 
     async def assistant_for(self, destination: Mapping[str, Any]) -> AssistantOverrides | None:
         """The squad's member, or the assistant, that may take over."""

@@ -5,15 +5,16 @@ Two waits count from the real end of speech and run beside each other, so the lo
 words. For the latter the first that applies is taken: a matching `customEndpointingRules` entry,
 `smartEndpointingPlan`, `transcriptionEndpointingPlan`.
 
-Smart endpointing asks for a model that judges whether a sentence is finished. None is built in: a likelihood
-from the text alone stands in for it (`likelihood_of_more`), put through the plan's waitFunction."""
+Smart endpointing asks for a model that judges whether a sentence is finished. With `custom-endpointing-model`
+the owner's server is asked (`judge.py`). No other model is built in: a likelihood from the text alone
+(`likelihood_of_more`) stands in for it, put through the plan's waitFunction."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from offhook.conversation.interruption import words_of
 from offhook.conversation.patterns import Pattern
@@ -64,7 +65,8 @@ class EndpointingRule:
 
 @dataclass(frozen=True, slots=True)
 class StartSpeakingPlan:
-    """`smart`: from the likelihood that the caller goes on to a wait, where smart endpointing is on."""
+    """`smart`: from the likelihood that the caller goes on to a wait, where smart endpointing is on. `asks`:
+    a server judges instead, `server` or the one that messages go to; `smart` stands in if it does not."""
 
     wait_seconds: float = 0.4
     on_punctuation: float = 0.1
@@ -72,17 +74,23 @@ class StartSpeakingPlan:
     on_number: float = 0.5
     rules: tuple[EndpointingRule, ...] = ()
     smart: Callable[[float], float] | None = None
+    asks: bool = False
+    server: Mapping[str, Any] | None = None
 
     def wait(self, customer: str, assistant: str) -> float:
         """Seconds from the end of the caller's speech to the earliest reply. `customer` is what was said,
         `assistant` the assistant's last message."""
         return max(self.wait_seconds, self.endpointing(customer, assistant))
 
+    def ruled(self, customer: str, assistant: str) -> float | None:
+        """What the first rule that matches says, None if none does."""
+        return next((rule.seconds for rule in self.rules if rule.matches(customer, assistant)), None)
+
     def endpointing(self, customer: str, assistant: str) -> float:
         """Seconds from the end of speech until it is taken for the end of the turn."""
-        for rule in self.rules:
-            if rule.matches(customer, assistant):
-                return rule.seconds
+        ruled = self.ruled(customer, assistant)
+        if ruled is not None:
+            return ruled
         if self.smart is not None:
             return self.smart(likelihood_of_more(customer))
         ending = ending_of(customer)

@@ -193,6 +193,11 @@ class World(Protocol):
         """Ask the server whom a `dynamic` destination means (handoff-destination-request)."""
         ...
 
+    async def endpointing(self, server: Mapping[str, Any] | None) -> float | None:
+        """Ask `server`, else the one that messages go to, for how many seconds to wait after what the caller
+        said last (call.endpointing.request). Never raises; None: it does not say."""
+        ...
+
     def transfer(self, destination: Mapping[str, Any]) -> None:
         """Hand the call to a number or SIP destination. The transfer message has been played."""
         ...

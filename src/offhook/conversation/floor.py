@@ -19,6 +19,7 @@ from offhook.conversation.events import (
     TranscriptHeard,
     UserInterrupted,
 )
+from offhook.conversation.judge import Judge
 from offhook.conversation.member import Member
 from offhook.conversation.metrics import measured
 from offhook.conversation.reply import Reply, ReplyStage
@@ -66,6 +67,7 @@ class Floor:
         self.transcript = transcript
         self.mouth = Mouth(engines.voice, profile.chunks, profile.form, self, stage.tell, stage.engine_failed)
         self.machine = TurnMachine(self._wait_after, profile.stop)
+        self._judge = Judge(stage.world, lambda: self.feed(turn.WaitKnown()))
         self.reply: Reply | None = None
         self.words_at: tuple[float, float] | None = None
         self.begun = False
@@ -97,6 +99,7 @@ class Floor:
     async def close(self) -> None:
         self.begun = False
         self.on_time()
+        self._judge.close()
         if self._turn_timer is not None:
             self._turn_timer.cancel()
         tasks = [*self._left, *([self.reply.task] if self.reply else [])]
@@ -222,7 +225,12 @@ class Floor:
         self.feed(turn.Deadline())
 
     def _wait_after(self, words: str) -> float:
-        return self._stage.member.profile.start.wait(words, self.transcript.last_bot_text())
+        plan, assistant = self._stage.member.profile.start, self.transcript.last_bot_text()
+        if plan.asks and plan.ruled(words, assistant) is None:
+            seconds = self._judge.wait_after(words, plan.server)
+            if seconds is not None:
+                return max(plan.wait_seconds, seconds)
+        return plan.wait(words, assistant)
 
     def _prepare_reply(self, text: str) -> None:
         previous = self.drop_reply()

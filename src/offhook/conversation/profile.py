@@ -113,6 +113,8 @@ def _start_plan(assistant: Assistant) -> StartSpeakingPlan:
         on_number=words.on_number_seconds,
         rules=tuple(rule for rule in map(_rule, plan.rules) if rule is not None),
         smart=_wait_function(plan),
+        asks=plan.smart == "custom-endpointing-model",
+        server=document(plan.endpointing_server) if plan.endpointing_server else None,
     )
 
 

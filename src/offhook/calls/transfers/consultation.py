@@ -175,6 +175,10 @@ class Consultation:
     ) -> Named:
         return Named(error=_NO_OTHERS)
 
+    async def endpointing(self, server: Mapping[str, Any] | None) -> float | None:
+        """Nobody is asked about the other party's words: the platform judges for itself."""
+        return None
+
     def transfer(self, destination: Mapping[str, Any]) -> None:
         _log.warning("call=%s a transferAssistant cannot transfer", self._record.id)
         self._decide(TransferFailed(*_CANCELLED))
