@@ -89,10 +89,12 @@ def test_what_templates_may_use() -> None:
     record = a_record(overrides={"variableValues": {"first-name": "Ada", "kept_as": "is"}})
     answered(record, {"name": "Desk", "variableValues": {"plan": "gold"}}, assistant_id="a1")
     record.overrides = {"variableValues": {"first-name": "Ada", "plan": "silver"}}
+    record.learned = {"order": {"id": 7}}
     variables = built_in_variables(record)
 
     assert variables["first-name"] == variables["first_name"] == "Ada"
-    assert variables["plan"] == "silver"
+    assert variables["plan"] == "gold"
+    assert variables["order"] == {"id": 7}
     assert variables["customer"]["number"] == "+15550100"
     assert variables["phoneNumber"]["sipUri"] == "sip:desk@10.0.0.2"
     assert variables["assistant"] == {"id": "a1", "name": "Desk"}

@@ -1,7 +1,27 @@
-from offhook.calls.tools import MAX_RESULT_CHARACTERS, read_results, tool_calls
+"""The tool-calls message, and all that a server may answer to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from offhook.calls.tools import (
+    MAX_RESULT_CHARACTERS,
+    MAX_SPOKEN_CHARACTERS,
+    NO_RESULT,
+    read_results,
+    tool_calls,
+)
+from offhook.conversation.events import ToolOutcome
 from offhook.language.base import ToolCall
 
 CALL = ToolCall("t1", "look_up", {"city": "Paris"})
+
+
+def outcome(**result: Any) -> ToolOutcome:
+    """Of an answer with one result for the call."""
+    return read_results({"results": [{"toolCallId": "t1", "name": "look_up", **result}]}, CALL).outcome
 
 
 def test_the_call_goes_out_in_every_shape_that_consumers_read() -> None:
@@ -16,42 +36,109 @@ def test_the_call_goes_out_in_every_shape_that_consumers_read() -> None:
     assert fields["toolWithToolCallList"] == [{"type": "function", "async": False, "toolCall": item}]
 
 
-def test_the_result_for_this_call_is_taken() -> None:
-    answer = {"results": [{"toolCallId": "t0", "result": "no"}, {"toolCallId": "t1", "result": {"a": 1}}]}
-    assert read_results(answer, CALL).result == '{"a": 1}'
+OURS, OTHER = {"toolCallId": "t1", "result": "yes"}, {"toolCallId": "t2", "result": "no"}
 
 
-def test_an_error_is_an_outcome() -> None:
-    assert read_results({"results": [{"toolCallId": "t1", "error": "closed"}]}, CALL).error == "closed"
-    assert read_results({"error": "all of it"}, CALL).error == "all of it"
+@pytest.mark.parametrize(
+    ("results", "result"),
+    [
+        ([OURS, OTHER], "yes"),
+        ([OTHER, OURS], "yes"),
+        ([5, None, OTHER, OURS], "yes"),
+        ([{"result": "nameless"}], "nameless"),
+        ([{"result": "nameless"}, OURS], "yes"),
+        ([OTHER], None),
+        ([], None),
+        ([5], None),
+    ],
+)
+def test_the_result_for_this_call_is_found_wherever_it_stands(results: list[Any], result: str | None) -> None:
+    found = read_results({"results": results}, CALL).outcome
+
+    assert found.result == result
+    assert (found.error is None) is (result is not None)
 
 
-def test_a_message_is_spoken_and_may_end_the_call() -> None:
-    message = {"type": "request-complete", "content": "Done.", "endCallAfterSpokenEnabled": True}
-    outcome = read_results({"results": [{"toolCallId": "t1", "result": "ok", "message": message}]}, CALL)
-    assert outcome.message == "Done."
-    assert outcome.end_call_after
+@pytest.mark.parametrize(
+    ("value", "text", "body"),
+    [
+        ("sunny", "sunny", None),
+        ({"a": 1}, '{"a": 1}', {"a": 1}),
+        ([1, 2], "[1, 2]", [1, 2]),
+        ('{"a": "ü"}', '{"a": "ü"}', {"a": "ü"}),
+        ("{not json", "{not json", None),
+        (42, "42", 42),
+        (False, "false", False),
+        ("", "", None),
+        (None, NO_RESULT, None),
+        ("half \ud83d", "half ?", None),
+        ("x" * 10**6, "x" * MAX_RESULT_CHARACTERS, None),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_a_result_is_text_for_the_model_and_json_for_variables(value: Any, text: str, body: object) -> None:
+    result = read_results({"results": [{"toolCallId": "t1", "result": value}]}, CALL)
+
+    assert result.outcome == ToolOutcome(result=text)
+    assert result.body == body
 
 
-def test_a_message_for_the_model_alone_is_not_spoken() -> None:
-    message = {"type": "request-complete", "content": "hint", "role": "system"}
-    assert read_results({"results": [{"result": "ok", "message": message}]}, CALL).message is None
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"results": [{"toolCallId": "t1", "error": "closed", "result": "ignored"}]}, "closed"),
+        ({"results": [{"toolCallId": "t1", "error": {"code": 5}}]}, '{"code": 5}'),
+        ({"error": "all of it"}, "all of it"),
+        ({}, "the tool's server did not answer with results"),
+        ({"results": "yes"}, "the tool's server did not answer with results"),
+        ({"results": {"toolCallId": "t1"}}, "the tool's server did not answer with results"),
+        ({"results": [OTHER]}, "the tool's server gave no result for look_up"),
+    ],
+)
+def test_an_error_is_an_outcome_and_brings_no_variables(answer: dict[str, Any], error: str) -> None:
+    result = read_results(answer, CALL)
+
+    assert result.outcome == ToolOutcome(error=error)
+    assert result.body is None
 
 
-def test_answers_of_another_shape_become_errors_the_model_hears() -> None:
-    for answer in (
-        {},
-        {"results": "yes"},
-        {"results": []},
-        {"results": [5]},
-        {"results": [{"toolCallId": "x"}]},
-    ):
-        outcome = read_results(answer, CALL)
-        assert outcome.result is None
-        assert outcome.error
+def test_an_empty_error_beside_a_result_is_none() -> None:
+    assert (
+        outcome(result="fine", error="") == outcome(result="fine", error=None) == ToolOutcome(result="fine")
+    )
 
 
-def test_a_result_is_bounded() -> None:
-    outcome = read_results({"results": [{"toolCallId": "t1", "result": "x" * 10**6}]}, CALL)
-    assert outcome.result is not None
-    assert len(outcome.result) == MAX_RESULT_CHARACTERS
+WORDS = {"type": "request-complete", "content": "Done."}
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (WORDS, {"message": "Done."}),
+        ("Done.", {"message": "Done."}),
+        (WORDS | {"endCallAfterSpokenEnabled": True}, {"message": "Done.", "end_call_after": True}),
+        (WORDS | {"contents": [{"type": "text", "text": "Ready.", "language": "en"}]}, {"message": "Ready."}),
+        (WORDS | {"role": "system", "endCallAfterSpokenEnabled": True}, {"hint": "Done."}),
+        (
+            WORDS | {"conditions": [{"param": "city", "operator": "eq", "value": "Paris"}]},
+            {"message": "Done."},
+        ),
+        (WORDS | {"conditions": [{"param": "city", "operator": "eq", "value": "Rome"}]}, {}),
+        (WORDS | {"content": "x" * 5000}, {"message": "x" * MAX_SPOKEN_CHARACTERS}),
+        (WORDS | {"type": "request-failed"}, {}),
+        (WORDS | {"content": ""}, {}),
+        (WORDS | {"content": 5}, {}),
+        (5, {}),
+        (None, {}),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_a_result_s_own_message(message: Any, told: dict[str, Any]) -> None:
+    assert outcome(result="ok", message=message) == ToolOutcome(result="ok", **told)
+
+
+def test_a_failure_has_its_own_kind_of_message() -> None:
+    failed = {"type": "request-failed", "content": "Sorry."}
+
+    assert outcome(error="no", message=failed) == ToolOutcome(error="no", message="Sorry.")
+    assert outcome(error="no", message=WORDS) == ToolOutcome(error="no")

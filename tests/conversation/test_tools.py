@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from offhook.conversation.context import Context
 from offhook.conversation.handover import arrange
 from offhook.conversation.tools import (
     Toolbox,
@@ -164,13 +165,26 @@ HISTORY: list[dict[str, Any]] = [
             NEW,
             [*HISTORY[:2], {"role": "assistant", "content": "Sure."}],
         ),
-        ({"contextEngineeringPlan": {"type": "previousAssistantMessages"}}, False, NEW, [*OLD, *HISTORY]),
+        ({"contextEngineeringPlan": {"type": "previousAssistantMessages"}}, False, NEW, HISTORY[:2]),
     ],
 )
 def test_what_the_next_assistant_is_shown(
     destination: dict[str, Any], by_transfer: bool, system: list[Any], history: list[Any]
 ) -> None:
-    assert arrange(destination, by_transfer, OLD, HISTORY, NEW) == (system, history)
+    context = Context([])
+    context.rewrite(OLD, HISTORY[:2])
+    for message in HISTORY[2:]:
+        context.add(message)
+
+    assert arrange(destination, by_transfer, context, NEW) == (system, history)
+
+
+def test_the_first_assistant_has_inherited_nothing() -> None:
+    context = Context(OLD)
+    context.add(HISTORY[0])
+
+    plan = {"contextEngineeringPlan": {"type": "previousAssistantMessages"}}
+    assert arrange(plan, False, context, NEW) == (NEW, [])
 
 
 def test_what_the_owner_has_fixed_is_not_the_model_s_to_choose() -> None:

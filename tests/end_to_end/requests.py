@@ -27,10 +27,11 @@ class TakenRequest:
 
 
 class RequestSink:
-    """`answer`: status and JSON for every request."""
+    """`answers`: status and JSON for the first requests; `answer`: for every other."""
 
     def __init__(self) -> None:
         self.requests: list[TakenRequest] = []
+        self.answers: list[tuple[int, Any]] = []
         self.answer: tuple[int, Any] = (200, {})
         self._server = ThreadingHTTPServer((LOOPBACK, 0), self._handler())
         self._server.daemon_threads = True
@@ -54,7 +55,7 @@ class RequestSink:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 sink.requests.append(TakenRequest(self.command, self.path, headers, body))
-                status, answer = sink.answer
+                status, answer = sink.answers.pop(0) if sink.answers else sink.answer
                 data = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")

@@ -98,12 +98,8 @@ HISTORY = {
     "all": ["You are in the garage.", "Welcome to the desk.", "Handed over."],
     "none": ["You are in the garage."],
     "userAndAssistantMessages": ["You are in the garage.", "Welcome to the desk."],
-    "previousAssistantMessages": [
-        "You are in the garage.",
-        "You are at the desk.",
-        "Welcome to the desk.",
-        "Handed over.",
-    ],
+    # Nobody spoke before the desk.
+    "previousAssistantMessages": ["You are in the garage."],
 }
 
 

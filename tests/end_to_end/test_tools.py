@@ -4,6 +4,7 @@ The model of each test is a server that says what the test has written down; the
 
 from __future__ import annotations
 
+import hmac
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -273,6 +274,38 @@ def test_an_api_request_is_filled_from_the_model_and_the_call(
         one["function"] for one in models.requests["desk"][0]["tools"] if one["function"]["name"] == "book"
     ]
     assert list(offered["parameters"]["properties"]) == ["guests"]
+
+
+def test_what_an_api_answers_after_a_retry_fills_the_next_request(
+    desk: Desk, models: Models, service: Node, outside: RequestSink
+) -> None:
+    plan = {"type": "hmac", "secretKey": "k", "algorithm": "sha256", "payloadFormat": "{body}"}
+    credential = service.post("/credential", {"provider": "webhook", "authenticationPlan": plan})
+    outside.answers = [(503, {}), (200, {"user": {"id": "u7"}}), (200, {})]
+    find = {
+        "type": "apiRequest",
+        "name": "find",
+        "method": "GET",
+        "url": f"{outside.url}/users?number={{{{customer.number}}}}",
+        "backoffPlan": {"type": "fixed", "maxRetries": 2, "baseDelaySeconds": 0},
+        "variableExtractionPlan": {"aliases": [{"key": "userId", "value": "{{ $.user.id }}"}]},
+    }
+    order = {
+        "type": "apiRequest",
+        "name": "order",
+        "method": "PUT",
+        "url": f"{outside.url}/users/{{{{userId}}}}/orders",
+        "parameters": [{"key": "user", "value": "{{userId}}"}],
+        "credentialId": credential["id"],
+    }
+
+    desk.visited([[Use("find", {})], [Use("order", {"item": "rose"})], ["It is ordered."]], find, order)
+
+    first, again, ordered = outside.requests
+    assert first.path == again.path == "/users?number=offhook"
+    assert (ordered.method, ordered.path) == ("PUT", "/users/u7/orders")
+    assert ordered.json == {"item": "rose", "user": "u7"}
+    assert ordered.headers["x-signature"] == hmac.new(b"k", ordered.body, "sha256").hexdigest()
 
 
 def test_an_api_request_that_is_refused_is_news_to_the_model(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 import random
 from collections.abc import AsyncIterator
@@ -460,12 +461,24 @@ async def test_a_request_goes_out_as_it_is(client: Client) -> None:
     assert not any(name.startswith("webhook-") for name in first.headers)
 
 
+@pytest.mark.parametrize(("method", "body"), [("PUT", b'{"a": 1}'), ("GET", None)])
+async def test_a_request_is_signed_as_a_message_is(client: Client, method: str, body: bytes | None) -> None:
+    plan = {"type": "hmac", "secretKey": "k", "payloadFormat": "{method} {url} {timestamp}.{body}"}
+    async with serving(always(reply(200, b"done"))) as server:
+        await client.fetch(OutsideRequest(method, server.url, {}, body, plan), 5)
+    (heard,) = server.heard
+    timestamp = heard.headers["x-timestamp"]
+    signed = f"{method} {server.url} {timestamp}.".encode() + (body or b"")
+    assert heard.headers["x-signature"] == hmac.new(b"k", signed, "sha256").hexdigest()
+
+
 @pytest.mark.parametrize(
     ("changes", "kind"),
     [
         ({"headers": {"X-A": "one\r\ntwo"}}, "credential"),
         ({"headers": {"Host": "other"}}, "credential"),
-        ({"authentication": {"type": "hmac", "secretKey": "k"}}, "credential"),
+        ({"authentication": {"type": "hmac", "secretKey": "k", "algorithm": "md5"}}, "credential"),
+        ({"authentication": {"type": "basic"}}, "credential"),
         ({"url": "ftp://example.org"}, "refused-by-policy"),
         ({"url": "http://[::bad"}, "refused-by-policy"),
     ],

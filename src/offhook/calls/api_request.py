@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from offhook.calls.tools import MAX_RESULT_CHARACTERS
+from offhook.calls.tools import MAX_RESULT_CHARACTERS, Result
+from offhook.calls.variables import filling
 from offhook.conversation.events import ToolOutcome
+from offhook.conversation.tools import definition_of
 from offhook.language.base import ToolCall
+from offhook.language.extraction import parsed
 from offhook.webhooks.client import Answer, AskFailed, OutsideRequest
+from offhook.webhooks.receiver import backoff_of
+from offhook.webhooks.retry import next_delay
 
 DEFAULT_SECONDS: Final = 20.0
+MOST_SECONDS: Final = 300.0
+"""For all attempts together; the caller waits."""
 SHOWN_CHARACTERS: Final = 500
 """Of a refusal's body, for the model."""
+WORTH_ANOTHER: Final = ("dns", "protocol", "refused", "status", "timeout", "tls")
+"""Kinds of failure that a `backoffPlan` is about; the others would be the same the next time."""
 
 _log = logging.getLogger(__name__)
 
@@ -27,55 +38,91 @@ Send = Callable[[OutsideRequest, float], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """`authentication`: the authenticationPlan of the credential that the tool names."""
+    """`authentication`: the authenticationPlan of the credential that the tool names. `variables` are the
+    call's, `render` fills a template with those that it is given."""
 
     tool: Document
+    variables: Document
+    render: Render
     authentication: Document | None = None
 
-    async def run(self, call: ToolCall, render: Render, send: Send, call_id: str) -> ToolOutcome:
-        """Send it, filled with what the model gave. The answer's text is the result, whatever it is."""
-        seconds = float(self.tool.get("timeoutSeconds") or DEFAULT_SECONDS)
+    async def run(self, call: ToolCall, send: Send, rng: random.Random, call_id: str) -> Result:
+        """Send it, filled with what the model gave, and again as its `backoffPlan` says while it fails. The
+        answer's text is the result, whatever it is."""
         try:
-            answer = await send(self.outgoing(call, render), seconds)
+            answer = await self._sent(self.outgoing(call), send, rng)
         except AskFailed as failed:
             _log.warning("call=%s API request %s failed: %s", call_id, call.name, failed)
-            return ToolOutcome(error=_explained(failed))
-        return ToolOutcome(result=answer.body.decode("utf-8", "replace")[:MAX_RESULT_CHARACTERS])
+            return Result(ToolOutcome(error=_explained(failed)))
+        text = answer.body.decode("utf-8", "replace")
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Result(ToolOutcome(result=text[:MAX_RESULT_CHARACTERS]), parsed(text), headers)
 
-    def outgoing(self, call: ToolCall, render: Render) -> OutsideRequest:
+    async def _sent(self, request: OutsideRequest, send: Send, rng: random.Random) -> Answer:
+        """All attempts together may take MOST_SECONDS."""
+        seconds = float(self.tool.get("timeoutSeconds") or DEFAULT_SECONDS)
+        plan = backoff_of(self.tool.get("backoffPlan"))
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + max(MOST_SECONDS, seconds)
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                return await send(request, min(seconds, deadline - loop.time()))
+            except AskFailed as failed:
+                if plan is None or failed.kind not in WORTH_ANOTHER:
+                    raise
+                delay = next_delay(
+                    attempts, plan=plan, status=failed.status, retry_after=failed.retry_after, rng=rng
+                )
+                if delay is None or loop.time() + delay >= deadline:
+                    raise
+                await asyncio.sleep(delay)
+
+    def outgoing(self, call: ToolCall) -> OutsideRequest:
         """URL, headers and body with their templates filled from the arguments and the call's variables. Only
-        a tool with a `body` or `parameters` sends one, as JSON; GET never does."""
+        a tool with a `body`, `parameters` or arguments sends a body, as JSON; GET never does."""
         tool, arguments = self.tool, call.arguments
-        content = filled(tool.get("body"), arguments, render)
-        if isinstance(tool.get("body"), Mapping):
-            content = {**arguments, **content}
-        for parameter in tool.get("parameters") or ():
-            content[parameter["key"]] = deeply(parameter["value"], arguments, render)
+        seen = filling(definition_of(tool).parameters.get("properties") or {}, arguments, self.variables)
+        content = filled(tool.get("body"), arguments, self.render, seen)
+        content = {**arguments, **content, **static_parameters(tool, self.variables, self.render)}
         method = str(tool.get("method") or "GET")
-        has_body = method != "GET" and (tool.get("body") is not None or bool(tool.get("parameters")))
-        headers = filled(tool.get("headers"), arguments, render)
+        has_body = method != "GET" and _has_body(tool)
+        headers = filled(tool.get("headers"), arguments, self.render, seen)
         return OutsideRequest(
             method=method,
-            url=render(str(tool.get("url") or ""), arguments).strip(),
+            url=self.render(str(tool.get("url") or ""), seen).strip(),
             headers={name: _line(value) for name, value in headers.items()},
             body=json.dumps(content).encode() if has_body else None,
             authentication=self.authentication,
         )
 
 
-def filled(schema: Any, arguments: Document, render: Render) -> dict[str, Any]:
+def _has_body(tool: Document) -> bool:
+    asked = (tool.get("function") or {}).get("parameters") or {}
+    return tool.get("body") is not None or bool(tool.get("parameters") or asked.get("properties"))
+
+
+def static_parameters(tool: Document, variables: Document, render: Render) -> dict[str, Any]:
+    """A tool's `parameters`: what the owner has fixed, filled from the call's variables and never from what
+    the model says."""
+    return {each["key"]: deeply(each["value"], variables, render) for each in tool.get("parameters") or ()}
+
+
+def filled(schema: Any, arguments: Document, render: Render, seen: Document | None = None) -> dict[str, Any]:
     """The object that a JSON schema of a tool stands for: each of its properties by its own `value` (or
-    `default`), with templates filled, else by the model's argument of that name."""
+    `default`), with templates filled from `seen`, else by the model's argument of that name."""
     properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    known = arguments if seen is None else seen
     result: dict[str, Any] = {}
     for name, described in (properties or {}).items():
         fixed = described if isinstance(described, Mapping) else {"value": described}
         if fixed.get("value") is not None:
-            result[name] = deeply(fixed["value"], arguments, render)
+            result[name] = deeply(fixed["value"], known, render)
         elif name in arguments:
             result[name] = arguments[name]
         elif fixed.get("default") is not None:
-            result[name] = deeply(fixed["default"], arguments, render)
+            result[name] = deeply(fixed["default"], known, render)
     return result
 
 

@@ -21,7 +21,7 @@ from offhook.calls.sound import Sound
 from offhook.calls.state import CallEvent, CallState
 from offhook.calls.transfers.destination import FAILED, Peer
 from offhook.calls.transfers.transfer import Transfer, TransferFailed
-from offhook.calls.variables import built_in_variables
+from offhook.calls.variables import learn, refresh
 from offhook.conversation.events import (
     EngineFailed,
     Event,
@@ -182,7 +182,7 @@ class Call:
 
     async def _converse(self, assistant: AssistantOverrides) -> Conversation:
         services, record = self._services, self.record
-        record.variables = built_in_variables(record)
+        refresh(record)
         conversation = Conversation(
             assistant=assistant,
             engines=services.engines(self._context),
@@ -216,6 +216,7 @@ class Call:
             return
         self.record.started_at = self._services.now()
         self._move("answered")
+        refresh(self.record)
         self.reporter.assistant_started()
         _log.info("call=%s answered", self.record.id)
         if self._on_connected is not None:
@@ -262,6 +263,8 @@ class Call:
         found, receiver = self._owner.taken_over(event.assistant)
         left = record.assistant_resource()
         record.taken_over_by(found.document, found.assistant_id)
+        own = (event.destination.get("assistantOverrides") or event.destination.get("squadOverrides")) or {}
+        learn(record, event.learned, instead_of=own.get("variableValues"))
         self.reporter.handed_over(event.destination, left)
         # One that has no server of its own is reported to who got the messages so far.
         self.reporter.listen(receiver or self.reporter.receiver, effective.server_messages(event.assistant))

@@ -8,15 +8,17 @@ from dataclasses import replace
 from typing import Any, Final
 
 from offhook.calls import messages, routing
-from offhook.calls.api_request import ApiRequest, deeply
+from offhook.calls.api_request import ApiRequest, static_parameters
 from offhook.calls.equipment import equipped
 from offhook.calls.handover import Successor, handoff_answer, successor, transfer_answer
 from offhook.calls.record import CallRecord
 from offhook.calls.services import Services
-from offhook.calls.tools import read_results, tool_calls
+from offhook.calls.tools import NO_RESULT, Result, read_results, tool_calls
+from offhook.calls.variables import learn
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.conversation.tools import destination_name
 from offhook.language.base import ToolCall
+from offhook.language.extraction import RESERVED, extracted
 from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.schema.server_message import (
     AssistantRequest,
@@ -45,6 +47,7 @@ class Owner:
         self._record = record
         self._org = org
         self._squad: Mapping[str, Any] | None = None  # one that the call was handed to
+        self._noted: set[str] = set()  # tools without a server, each complained of once
         self._coming: list[tuple[AssistantOverrides, Successor, Receiver | None]] = []
 
     async def receiver(self, tool: Mapping[str, Any] | None = None) -> Receiver | None:
@@ -73,14 +76,17 @@ class Owner:
             ) from failed
 
     async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
-        """Run a tool at its URL. Never raises."""
+        """Run a tool at its URL, and keep the variables that its plan takes from the result. Never raises."""
         kind = str(tool.get("type"))
         try:
             if kind == "apiRequest":
-                return await self._api_request(tool, call)
-            if kind not in ASKED_OF_SERVERS:
+                result = await self._api_request(tool, call)
+            elif kind in ASKED_OF_SERVERS:
+                result = await self._function(tool, call)
+            else:
                 return ToolOutcome(error=f"tools of the type {kind} are not served here")
-            return await self._function(tool, call)
+            self._learn(tool, result)
+            return result.outcome
         except AskFailed as failed:
             _log.warning("call=%s tool %s failed: %s", self._record.id, call.name, failed)
             return ToolOutcome(error=f"the tool's server did not answer: {failed.kind}")
@@ -88,32 +94,52 @@ class Owner:
             _log.exception("call=%s tool %s could not be run", self._record.id, call.name)
             return ToolOutcome(error="the tool could not be run")
 
-    async def _function(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
+    async def _function(self, tool: Mapping[str, Any], call: ToolCall) -> Result:
         receiver = await self.receiver(tool)
         if receiver is None:
-            return ToolOutcome(error=f"no server is set for the tool {call.name}")
-        fixed = {
-            parameter["key"]: deeply(parameter["value"], call.arguments, self.render)
-            for parameter in tool.get("parameters") or ()
-        }
+            return self._unheard(call)
+        fixed = static_parameters(tool, self._record.variables, self._services.render)
         call = replace(call, arguments={**call.arguments, **fixed})
         return read_results(await self._ask(receiver, tool_calls(tool, call)), call)
 
-    async def _api_request(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
-        if self._services.send is None:
-            return ToolOutcome(error="nothing can be reached from here")
-        named, authentication = tool.get("credentialId"), None
-        if named:
+    def _unheard(self, call: ToolCall) -> Result:
+        """With no server at any level a call is only noted in the conversation (wire-facts §6)."""
+        if call.name not in self._noted:
+            self._noted.add(call.name)
+            _log.warning("call=%s no server is set for the tool %s", self._record.id, call.name)
+        return Result(ToolOutcome(result=NO_RESULT))
+
+    async def _api_request(self, tool: Mapping[str, Any], call: ToolCall) -> Result:
+        send, credential = self._services.send, None
+        if send is None:
+            return Result(ToolOutcome(error="nothing can be reached from here"))
+        if named := tool.get("credentialId"):
             credential = await self._services.directory.credential(self._record.org_id, str(named))
             if credential is None:
-                return ToolOutcome(error="the tool's credential does not exist")
-            authentication = credential.get("authenticationPlan")
-        request = ApiRequest(tool, authentication)
-        return await request.run(call, self.render, self._services.send, self._record.id)
+                return Result(ToolOutcome(error="the tool's credential does not exist"))
+        if tool.get("encryptedPaths") and (credential or {}).get("encryptionPlan"):
+            # What its owner wants encrypted does not go out in plain text instead.
+            return Result(ToolOutcome(error="encryption of a tool's arguments is not served here"))
+        plan = None if credential is None else credential.get("authenticationPlan")
+        request = ApiRequest(tool, self._record.variables, self._services.render, plan)
+        return await request.run(call, send, self._services.rng, self._record.id)
+
+    def _learn(self, tool: Mapping[str, Any], result: Result) -> None:
+        plan = tool.get("variableExtractionPlan")
+        if not plan or result.body is None or result.outcome.error is not None:
+            return
+        learned = extracted(plan, result.body, result.headers, self._render_over)
+        learn(self._record, learned)
+
+    def _render_over(self, text: str, more: Mapping[str, Any]) -> str:
+        """A template with the call's variables, and `more` before them."""
+        return self._services.render(text, {**self._record.variables, **more})
 
     def render(self, text: str, more: Mapping[str, Any]) -> str:
-        """A template with the call's variables and `more`."""
-        return self._services.render(text, {**self._record.variables, **more})
+        """A template with the call's variables, and with `more`, which comes before all of them but what is
+        known of the call."""
+        own = {name: value for name, value in more.items() if name not in RESERVED}
+        return self._render_over(text, own)
 
     async def transfer_destination(self, tool: Mapping[str, Any]) -> Named:
         """Where shall the caller go?"""

@@ -77,6 +77,7 @@ class CallRecord:
     voice_characters: int = 0
     recording_urls: Mapping[str, str] | None = None
     variables: Document = field(default_factory=dict)
+    learned: Document = field(default_factory=dict)
     monitor: Document = field(default_factory=dict)
     kept: effective.ArtifactPlan = field(
         default_factory=lambda: effective.artifact_plan(AssistantOverrides())

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from offhook.conversation.events import ToolOutcome
+from offhook.conversation.tools import content_of, meets
 from offhook.language.base import ToolCall
+from offhook.language.extraction import parsed
 from offhook.schema.server_message import ToolCalls
 
 MAX_RESULT_CHARACTERS: Final = 16_000
 """Of one tool's result that reach the model; a page of text, not a database."""
+MAX_SPOKEN_CHARACTERS: Final = 1000
+"""Of a message that a server wants to be said."""
+NO_RESULT: Final = "No result returned."
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a tool gave back, and what variables can be taken from it: its JSON, None if it is none, and the
+    answer's headers, with names in lower case."""
+
+    outcome: ToolOutcome
+    body: object = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def tool_calls(tool: Mapping[str, Any], call: ToolCall) -> ToolCalls:
@@ -34,38 +50,57 @@ def tool_calls(tool: Mapping[str, Any], call: ToolCall) -> ToolCalls:
     )
 
 
-def read_results(answer: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
-    """The outcome for `call` in an answer to tool-calls; another shape is an error for the model."""
+def read_results(answer: Mapping[str, Any], call: ToolCall) -> Result:
+    """What an answer to tool-calls says about `call`; another shape is an error for the model."""
     results = answer.get("results")
     if not isinstance(results, Sequence) or isinstance(results, str):
         error = answer.get("error")
-        return ToolOutcome(error=str(error) if error else "the tool's server did not answer with results")
-    for result in results:
-        if isinstance(result, Mapping) and result.get("toolCallId") in (call.id, None):
-            return _outcome(result)
-    return ToolOutcome(error=f"the tool's server gave no result for {call.name}")
+        return _failed(text_of(error) if error else "the tool's server did not answer with results")
+    found = _result_for(results, call)
+    if found is None:
+        return _failed(f"the tool's server gave no result for {call.name}")
+    error, result = found.get("error"), found.get("result")
+    if error:
+        return Result(_with_message(ToolOutcome(error=text_of(error)), "request-failed", found, call))
+    text = NO_RESULT if result is None else text_of(result)
+    outcome = _with_message(ToolOutcome(result=text), "request-complete", found, call)
+    return Result(outcome, parsed(result) if isinstance(result, str) else result)
 
 
-def _outcome(result: Mapping[str, Any]) -> ToolOutcome:
-    message = result.get("message")
-    spoken = end_after = None
-    if isinstance(message, Mapping) and message.get("role", "assistant") == "assistant":
-        spoken = _content(message)
-        end_after = message.get("endCallAfterSpokenEnabled")
-    if result.get("error") is not None:
-        return ToolOutcome(error=_text(result["error"]), message=spoken, end_call_after=bool(end_after))
-    return ToolOutcome(result=_text(result.get("result", "")), message=spoken, end_call_after=bool(end_after))
+def text_of(value: object) -> str:
+    """A value as the model is told it: text as it is, all else as JSON, to the length that is allowed."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    # Half of a surrogate pair is valid in JSON, but in no request to a model.
+    return text[:MAX_RESULT_CHARACTERS].encode("utf-8", "replace").decode()
 
 
-def _content(message: Mapping[str, Any]) -> str | None:
-    if isinstance(message.get("content"), str):
-        return str(message["content"])
-    contents = message.get("contents")
-    if isinstance(contents, Sequence) and contents and isinstance(contents[0], Mapping):
-        return str(contents[0].get("text") or "") or None
+def _failed(error: str) -> Result:
+    return Result(ToolOutcome(error=error))
+
+
+def _result_for(results: Sequence[object], call: ToolCall) -> Mapping[str, Any] | None:
+    """The result with the call's id, wherever it stands; else the first that names no call."""
+    given = [result for result in results if isinstance(result, Mapping)]
+    for wanted in (call.id, None):
+        for result in given:
+            if result.get("toolCallId") == wanted:
+                return result
     return None
 
 
-def _text(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text[:MAX_RESULT_CHARACTERS]
+def _with_message(outcome: ToolOutcome, kind: str, result: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
+    """With the result's own message, if that is one for this kind of outcome: words for the caller, or with
+    the role `system` for the model."""
+    message = result.get("message")
+    if isinstance(message, str):
+        message = {"content": message}
+    if not isinstance(message, Mapping) or message.get("type", kind) != kind:
+        return outcome
+    content = content_of(message)
+    if not content or not meets(message, call.arguments):
+        return outcome
+    content = text_of(content[:MAX_SPOKEN_CHARACTERS])
+    if message.get("role", "assistant") != "assistant":
+        return ToolOutcome(outcome.result, outcome.error, hint=content)
+    ends = message.get("endCallAfterSpokenEnabled") is True
+    return ToolOutcome(outcome.result, outcome.error, message=content, end_call_after=ends)

@@ -2,32 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from offhook.calls.record import CallRecord, Document
+from offhook.language.extraction import RESERVED
 
 
 def built_in_variables(record: CallRecord) -> Document:
-    """`customer`, `phoneNumber`, `call`, `assistant`, `transport`, and over them the call's own
-    `variableValues`, each hyphenated name also with underscores (wire-facts §2.2)."""
+    """`customer`, `phoneNumber`, `call`, `transport`, `assistant` (the one that speaks); the `variableValues`
+    of the assistant and the call, and what tools and hand-overs have brought since. Each hyphenated name is
+    there also with underscores (wire-facts §2.2). What is known of the call is nobody's to change: neither
+    a caller's X- header nor a tool's answer."""
     document = record.document()
     assistant = record.assistant or {}
-    variables: Document = {
-        "customer": dict(record.customer),
-        "phoneNumber": {
-            key: record.number.get(key) for key in ("id", "number", "name", "provider", "sipUri")
-        },
-        "call": {
-            "id": record.id,
-            "type": document["type"],
-            "status": document["status"],
-            "startedAt": document["startedAt"],
-            "assistantId": record.assistant_id,
-        },
-        "assistant": {"id": record.assistant_id, "name": assistant.get("name")},
-        "transport": {**document["transport"], "conversationType": "voice"},
+    given: Document = {
+        **(record.overrides.get("variableValues") or {}),
+        # After a hand-over with what its destination has added.
+        **(assistant.get("variableValues") or {}),
+        **record.learned,
     }
-    for source in (assistant.get("variableValues"), record.overrides.get("variableValues")):
-        for name, value in (source or {}).items():
-            variables[name] = value
-            if "-" in name:
-                variables.setdefault(name.replace("-", "_"), value)
-    return variables
+    underscored = {name.replace("-", "_"): value for name, value in given.items() if "-" in name}
+    return (
+        underscored
+        | given
+        | {
+            "customer": dict(record.customer),
+            "phoneNumber": {
+                key: record.number.get(key) for key in ("id", "number", "name", "provider", "sipUri")
+            },
+            "call": {
+                "id": record.id,
+                "type": document["type"],
+                "status": document["status"],
+                "startedAt": document["startedAt"],
+                "assistantId": record.assistant_id,
+            },
+            "assistant": {"id": record.speaking_id, "name": assistant.get("name")},
+            "transport": {**document["transport"], "conversationType": "voice"},
+        }
+    )
+
+
+def refresh(record: CallRecord) -> None:
+    """Bring the variables up to date, in place: conversations look at them while they go on."""
+    fresh = built_in_variables(record)
+    record.variables.clear()
+    record.variables.update(fresh)
+
+
+def learn(
+    record: CallRecord, learned: Mapping[str, Any], instead_of: Mapping[str, Any] | None = None
+) -> None:
+    """Add what a tool or a hand-over has brought; what was known under the names of `instead_of`, which the
+    assistant that takes over brings along, is forgotten. An ended call learns nothing more."""
+    if record.status == "ended":
+        return
+    kept = {name: value for name, value in record.learned.items() if name not in (instead_of or {})}
+    record.learned = {**kept, **learned}
+    refresh(record)
+
+
+def filling(
+    offered: Mapping[str, Any], arguments: Mapping[str, Any], variables: Mapping[str, Any]
+) -> Document:
+    """What the templates of a tool see: the call's variables and the model's arguments. An argument that the
+    tool has offered comes before a variable; one that the model made up does not, and none before what is
+    known of the call: a caller can talk a model into anything."""
+    chosen = {name: value for name, value in arguments.items() if name in offered and name not in RESERVED}
+    return {**arguments, **variables, **chosen}

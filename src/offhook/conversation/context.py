@@ -48,11 +48,12 @@ Item = Message | Said
 class Context:
     """`system` are the assistant's own messages, `items` what came after."""
 
-    __slots__ = ("_pending", "items", "system")
+    __slots__ = ("_inherited", "_pending", "items", "system")
 
     def __init__(self, system: Sequence[Message]) -> None:
         self.system: list[Message] = [dict(message) for message in system]
         self.items: list[Item] = []
+        self._inherited: list[Message] = []
         self._pending: Message | None = None  # the caller's words that no reply has answered yet
 
     def hear(self, text: str) -> None:
@@ -96,8 +97,13 @@ class Context:
         """The messages without those that stand before the conversation."""
         return self.messages()[len(self.system) :]
 
+    def inherited(self) -> list[Message]:
+        """What of the history the assistant was shown when it took over; nothing for the first one."""
+        return list(self._inherited)
+
     def rewrite(self, system: Sequence[Message], items: Sequence[Message]) -> None:
         """For a hand-over: what the next assistant is shown."""
         self.system = [dict(message) for message in system]
+        self._inherited = [dict(message) for message in items]
         self.items = [dict(message) for message in items]
         self._pending = None

@@ -5,7 +5,7 @@ All times are `loop.time()` seconds; whoever needs wall-clock time adds an offse
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from offhook.language.base import ToolCall
@@ -124,12 +124,14 @@ class AssistantLate:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """The conversation goes on with `assistant`, as `World.assistant_for` gave it for `destination`."""
+    """The conversation goes on with `assistant`, as `World.assistant_for` gave it for `destination`. Told
+    before anything of that assistant's is rendered: `learned` are the variables that the hand-over brings."""
 
     from_name: str | None
     to_name: str | None
     destination: Mapping[str, Any]
     assistant: Assistant
+    learned: Mapping[str, Any] = field(default_factory=dict)
 
 
 Event = (
@@ -155,12 +157,13 @@ class ToolOutcome:
     """What a tool gave back. Exactly one of `result` and `error` is set.
 
     `message`: what to say instead of letting the model put the result into words
-    (wire-facts §6, result precedence). `silent`: nothing is to be said at all."""
+    (wire-facts §6, result precedence). `hint`: what the model is told beside the result."""
 
     result: str | None = None
     error: str | None = None
     message: str | None = None
     end_call_after: bool = False
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from offhook.conversation.context import Context
 from offhook.language.base import Message
 
 Messages = list[Message]
 
 
 def arrange(
-    destination: Mapping[str, Any],
-    by_transfer: bool,
-    previous: Sequence[Message],
-    history: Messages,
-    following: Sequence[Message],
+    destination: Mapping[str, Any], by_transfer: bool, context: Context, following: Sequence[Message]
 ) -> tuple[Messages, Messages]:
     """The messages that stand before the conversation, and the conversation, as the next assistant sees them.
 
     `by_transfer`: the destination is one of a transferCall tool, so its `transferMode` tells how; otherwise
-    its `contextEngineeringPlan` does. `previous`, `following`: the prompts of the assistant that leaves and
+    its `contextEngineeringPlan` does. `context` is that of the assistant that leaves, `following` the prompt
     of the one that comes."""
-    before, after = [dict(m) for m in previous], [dict(m) for m in following]
+    before, after = [dict(m) for m in context.system], [dict(m) for m in following]
+    history = context.history()
     if by_transfer:
         mode = destination.get("transferMode", "rolling-history")
         if mode == "delete-history":
@@ -40,7 +38,8 @@ def arrange(
         return after, _last(history, int(plan.get("maxMessages") or 0))
     if kind == "userAndAssistantMessages":
         return after, _spoken_only(history)
-    return after, [*before, *history] if kind == "previousAssistantMessages" else history
+    # What the assistant that leaves has said and heard itself may be nobody else's business.
+    return after, context.inherited() if kind == "previousAssistantMessages" else history
 
 
 def _last(history: Messages, most: int) -> Messages:

@@ -39,9 +39,11 @@ _PROMPT_ROLES = ("system", "user", "assistant")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Times in seconds. `silence_message`: said before a silent call is ended."""
+    """Times in seconds. `language`: the one that is spoken (BCP 47). `silence_message`: said before a silent
+    call is ended."""
 
     name: str | None
+    language: str
     first_message: str
     first_message_mode: FirstMessageMode
     first_message_interruptible: bool
@@ -68,6 +70,7 @@ def profile_of(assistant: Assistant) -> Profile:
     first_message, mode = _first_message(assistant)
     return Profile(
         name=assistant.name,
+        language=getattr(assistant.transcriber, "language", None) or "en",
         first_message=first_message,
         first_message_mode=mode,
         first_message_interruptible=effective.first_message_interruptions_enabled(assistant),

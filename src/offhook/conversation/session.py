@@ -28,7 +28,7 @@ from offhook.conversation.hook_actions import conclude, perform
 from offhook.conversation.hooks import Hooks
 from offhook.conversation.keypad import KeypadEntries
 from offhook.conversation.member import EngineFactory, Member
-from offhook.conversation.relay import Relay
+from offhook.conversation.relay import Relay, Succession
 from offhook.conversation.reply import Reply
 from offhook.conversation.speaking import Utterance
 from offhook.conversation.tools import TRANSFER_MESSAGE, content_of
@@ -44,8 +44,9 @@ from offhook.speech.base import Transcript as Heard
 
 class Conversation:
     """One call's conversation. Lives on one event loop: make it there, `prepare`, `begin`, and in any case
-    `close`. `variables` fill templates through `render(text, variables)`. `emergency`: a voice that speaks
-    the apology when the assistant's own voice has failed; whoever gives it starts and closes it."""
+    `close`. `variables` fill templates through `render(text, variables)`, as they are at the time.
+    `emergency`: a voice that speaks the apology when the assistant's own voice has failed; whoever gives it
+    starts and closes it."""
 
     member: Member
     context: Context
@@ -71,7 +72,7 @@ class Conversation:
         self.transcript = Transcript()
         self._assistant = assistant
         self._engines = engines
-        self._variables = dict(variables)
+        self._variables = variables
         self._render = render
         self._loop = asyncio.get_running_loop()
         self._ears = Ears(self, self.tell)
@@ -339,17 +340,22 @@ class Conversation:
     async def hire(self, destination: Mapping[str, Any]) -> Member | None:
         return await self._relay.hire(destination)
 
-    def hand_over(self, member: Member, destination: Mapping[str, Any], by_transfer: bool) -> None:
-        left, self.member = self.member, member
-        profile = member.profile
-        system, items = arrange(
-            destination,
-            by_transfer,
-            self.context.system,
-            self.context.history(),
-            self._prompt(profile.system),
-        )
-        self.context.rewrite(system, items)
+    async def dismiss(self, succession: Succession) -> None:
+        await self._relay.dismiss(succession)
+
+    def rehearse(self, succession: Succession) -> Succession:
+        return self._relay.rehearse(succession, self.render)
+
+    def hand_over(self, succession: Succession) -> None:
+        left, member = self.member, succession.member
+        self.member, profile, destination = member, member.profile, succession.destination
+        self._relay.joined(succession)
+        names = left.profile.name, profile.name
+        self.tell(HandedOver(*names, destination, member.assistant, succession.learned))
+        prompt = self._prompt(profile.system)
+        self.context.rewrite(*arrange(destination, succession.by_transfer, self.context, prompt))
+        if succession.hint:
+            self.context.add({"role": "system", "content": succession.hint})
         self._floor.adopt(member)
         self._ears.adopt(member.engines.transcriber, member.ear)
         self._keypad.close()
@@ -359,11 +365,24 @@ class Conversation:
         if self._hooks is not None:
             self._hooks.adopt(profile.hooks)
         self.in_background(self._relay.see_off(left))
-        self.tell(HandedOver(left.profile.name, profile.name, destination, member.assistant))
-        text = self.render(profile.first_message, {}).strip()
-        if profile.first_message_mode == "assistant-speaks-first" and text:
-            self.say(text, interruptible=profile.first_message_interruptible)
-        elif profile.first_message_mode != "assistant-waits-for-user":
+        self._open(succession)
+
+    def _open(self, succession: Succession) -> None:
+        """The first words of an assistant that has taken over."""
+        welcome, profile, ready = succession.welcome, self.member.profile, succession.ready
+        speaks_first = profile.first_message_mode == "assistant-speaks-first"
+        text = self.render(profile.first_message, {}).strip() if speaks_first else ""
+        for words in (welcome, text):
+            if words and not self.over:
+                interruptible = profile.first_message_interruptible
+                said = self.context.say()
+                utterance = self.mouth.say(words, said=said, interruptible=interruptible, ready=ready)
+                ready = None if ready in utterance.pieces else ready
+        if ready is not None and ready.maker is not None:
+            ready.maker.cancel()
+        if welcome and succession.ends:
+            self.finish("assistant-ended-call-after-message-spoken", "")
+        elif not welcome and not text and profile.first_message_mode != "assistant-waits-for-user":
             self._floor.answer_now()
 
     # what the hooks and the watch ask

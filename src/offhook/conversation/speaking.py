@@ -5,6 +5,7 @@ that is known of having spoken, to whole words, comes from here."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -21,9 +22,10 @@ CHARACTERS_PER_SECOND = 15.0
 
 
 class Piece:
-    """A sentence or so. `text` is as written, for transcript and context; `audio` grows as it is made."""
+    """A sentence or so. `text` is as written, for transcript and context; `audio` grows as it is made, by
+    `maker` if that was begun ahead."""
 
-    __slots__ = ("audio", "begun", "complete", "played", "size", "text")
+    __slots__ = ("audio", "begun", "complete", "maker", "played", "size", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -32,6 +34,7 @@ class Piece:
         self.played = 0
         self.begun = False
         self.complete = False
+        self.maker: asyncio.Task[None] | None = None
 
     def add(self, audio: bytes) -> None:
         self.audio += audio

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from offhook.conversation import tools as toolbox
 from offhook.conversation.context import Context, Said
 from offhook.conversation.events import Named, ToolOutcome, World
+from offhook.conversation.gathering import gathered
 from offhook.conversation.member import Member
 from offhook.conversation.rejection import rejected
+from offhook.conversation.relay import Succession
 from offhook.conversation.speaking import Utterance
 from offhook.conversation.tools import SpokenMessage, Tool
 from offhook.language.base import Message, ToolCall
@@ -50,7 +53,15 @@ class ToolStage(Protocol):
         """The assistant that a destination names, with its engines ready; None if there is none."""
         ...
 
-    def hand_over(self, member: Member, destination: Mapping[str, Any], by_transfer: bool) -> None:
+    def rehearse(self, succession: Succession) -> Succession:
+        """With the first words being made ready, if they are known already."""
+        ...
+
+    async def dismiss(self, succession: Succession) -> None:
+        """It does not come about."""
+        ...
+
+    def hand_over(self, succession: Succession) -> None:
         """Let that assistant go on with the conversation."""
         ...
 
@@ -85,8 +96,10 @@ class ToolRun:
         self._reply = reply
         self._said = said
         self._calls = calls
+        self._member = stage.member
         self._history: list[Message] = []  # what had been said before the model called
         self._ask_model = False
+        self._announced = {said.text.strip()} - {""}  # words before the tools run; each is said once
 
     async def run(self) -> bool:
         """Run all calls, those that can at the same time; True if the model is to be asked again."""
@@ -97,7 +110,7 @@ class ToolRun:
         return self._ask_model
 
     async def _run_one(self, call: ToolCall) -> None:
-        tool = (self._own or self._stage.member.toolbox).find(call.name)
+        tool = (self._own or self._member.toolbox).find(call.name)
         if tool is None:
             self._result(call, f"There is no tool named {call.name}.")
             self._ask_model = True
@@ -123,40 +136,46 @@ class ToolRun:
     def _end_call(self, tool: Tool, call: ToolCall) -> None:
         message = self._pick(tool, "request-start", call)
         self._result(call, "The call is being ended.")
-        text = message.text if message else self._stage.member.profile.end_call_message
+        text = message.text if message else self._member.profile.end_call_message
         self._stage.finish("assistant-ended-call", text)
 
     async def _transfer(self, tool: Tool, call: ToolCall) -> None:
         named = Named(toolbox.choose_destination(tool, call.arguments))
         if named.destination is None and not toolbox.destinations_of(tool):
-            named = await self._asked(self._stage.world.transfer_destination(tool, call))
+            with self._delays(tool, call):
+                named = await self._asked(self._stage.world.transfer_destination(tool, call))
         destination = named.destination
         if destination is None:
             self._refused(tool, call, named.error or NO_DESTINATION)
             return
         start = self._pick(tool, "request-start", call)
-        message = toolbox.content_of(destination.get("message"))
+        message = toolbox.content_of(destination.get("message"), self._member.profile.language)
         if message is None:
             message = named.message
         if message is None:
             message = start.text if start else toolbox.TRANSFER_MESSAGE
-        await self._spoken(self._stage.render(message, call.arguments))
+        self._announce(self._stage.render(message, call.arguments))
         if destination.get("type") == "assistant":
-            await self._go_over(tool, call, named, by_transfer=True)
+            succession = await self._succession(tool, call, named, by_transfer=True)
+            await self._give_way(tool, call, named, succession)
             return
+        await self._heard_out()
         self._result(call, "The call is being transferred.")
         self._stage.transfer(destination)
 
     async def _hand_off(self, tool: Tool, call: ToolCall) -> None:
         named = Named(toolbox.choose_destination(tool, call.arguments))
-        if named.destination is not None and named.destination.get("type") == "dynamic":
-            named = await self._asked(self._stage.world.handoff_destination(tool, named.destination, call))
         if named.destination is None:
-            self._refused(tool, call, named.error or NO_DESTINATION)
+            self._refused(tool, call, NO_DESTINATION)
             return
         start = self._pick(tool, "request-start", call)
-        await self._spoken(start.text if start else "")
-        await self._go_over(tool, call, named, by_transfer=False)
+        self._announce(start.text if start else "")
+        with self._delays(tool, call):
+            if named.destination.get("type") == "dynamic":
+                question = self._stage.world.handoff_destination(tool, named.destination, call)
+                named = await self._asked(question)
+            succession = await self._succession(tool, call, named, by_transfer=False)
+        await self._give_way(tool, call, named, succession)
 
     async def _asked(self, question: Coroutine[Any, Any, Named]) -> Named:
         try:
@@ -166,14 +185,34 @@ class ToolRun:
             log.exception("asking for a destination failed")
             return Named(error="The destination could not be asked for.")
 
-    async def _go_over(self, tool: Tool, call: ToolCall, named: Named, by_transfer: bool) -> None:
-        destination = named.destination
-        member = None if destination is None else await self._stage.hire(destination)
-        if member is None or destination is None:
-            self._refused(tool, call, "The assistant could not be reached.")
+    async def _succession(
+        self, tool: Tool, call: ToolCall, named: Named, by_transfer: bool
+    ) -> Succession | str:
+        """The next assistant with all that it needs, made ready while the words that announce it are spoken;
+        or why there is none."""
+        stage, destination = self._stage, named.destination
+        if destination is None:
+            return named.error or NO_DESTINATION
+        member, learned = await asyncio.gather(
+            stage.hire(destination),
+            gathered(tool, destination, call, self._member.engines.model, self._history, stage.render),
+        )
+        if member is None:
+            return "The assistant could not be reached."
+        message = self._pick(tool, "request-complete", call)
+        return stage.rehearse(Succession(member, destination, by_transfer, learned, message))
+
+    async def _give_way(self, tool: Tool, call: ToolCall, named: Named, succession: Succession | str) -> None:
+        if isinstance(succession, str):
+            self._refused(tool, call, succession)
+            return
+        await self._heard_out()
+        if self._stage.member is not self._member:
+            await self._stage.dismiss(succession)
+            self._result(call, "Another assistant has taken over already.")
             return
         self._result(call, named.result or str(tool.get("defaultResult") or "Handed over."))
-        self._stage.hand_over(member, destination, by_transfer)
+        self._stage.hand_over(succession)
 
     def _refused(self, tool: Tool, call: ToolCall, error: str) -> None:
         self._conclude(tool, call, ToolOutcome(error=error))
@@ -192,21 +231,27 @@ class ToolRun:
     async def _run_watched(self, tool: Tool, call: ToolCall) -> None:
         start = self._pick(tool, "request-start", call)
         if start is not None:
+            self._announce(start.text, interruptible=True)
             if start.blocking:
-                await self._spoken(start.text, interruptible=True)
-            elif start.text:
-                self._reply.utter(start.text, None)
-        elif not (self._own or self._said.text) and tool.get("type") not in toolbox.SILENT_BY_DEFAULT:
-            self._reply.utter(self._stage.rng.choice(toolbox.FILLERS), None)
-        delays = toolbox.delayed_messages(tool, call.arguments, self._stage.rng, self._stage.render)
-        loop = asyncio.get_running_loop()
+                await self._heard_out()
+        elif not (self._own or self._announced) and tool.get("type") not in toolbox.SILENT_BY_DEFAULT:
+            self._announce(self._stage.rng.choice(toolbox.FILLERS), interruptible=True)
+        with self._delays(tool, call):
+            outcome = await self._outcome(tool, call)
+        self._conclude(tool, call, outcome)
+
+    @contextmanager
+    def _delays(self, tool: Tool, call: ToolCall) -> Iterator[None]:
+        """Words for a caller who is kept waiting inside of this."""
+        loop, stage = asyncio.get_running_loop(), self._stage
+        language = self._member.profile.language
+        delays = toolbox.delayed_messages(tool, call.arguments, stage.rng, stage.render, language)
         timers = [loop.call_later(each.delay, self._say_delayed, each) for each in delays]
         try:
-            outcome = await self._outcome(tool, call)
+            yield
         finally:
             for timer in timers:
                 timer.cancel()
-        self._conclude(tool, call, outcome)
 
     def _say_delayed(self, message: SpokenMessage) -> None:
         if message.text and not self._reply.superseded:
@@ -227,27 +272,38 @@ class ToolRun:
         what the model makes of it."""
         failed = outcome.error is not None
         self._result(call, (outcome.error if failed else outcome.result) or "")
+        if outcome.hint is not None:
+            self._speak(SpokenMessage(outcome.hint, role="system"))
+            return
         if outcome.message is not None:
             self._speak(SpokenMessage(outcome.message, end_call_after=outcome.end_call_after))
             return
         message = self._pick(tool, "request-failed" if failed else "request-complete", call)
-        if message is not None and message.role == "assistant":
-            self._speak(message)
-            return
         if message is not None:
-            self._stage.context.add({"role": "system", "content": message.text})
-        self._ask_model = True
+            self._speak(message)
+        else:
+            self._ask_model = True
 
     def _speak(self, message: SpokenMessage) -> None:
-        if message.end_call_after:
+        """Say it, or tell the model, which then speaks."""
+        if message.role == "system":
+            self._stage.context.add({"role": "system", "content": message.text})
+            self._ask_model = True
+        elif message.end_call_after:
             self._stage.finish("assistant-ended-call-after-message-spoken", message.text)
         elif message.text and not self._reply.superseded:
             self._reply.utter(message.text, self._stage.context.say())
 
-    async def _spoken(self, text: str, interruptible: bool = False) -> None:
-        """Say `text` after what the model said, and wait until all of it was heard or cut short. Without a
-        text what the model said is still waited for."""
-        last = self._reply.utter(text, None, interruptible) if text.strip() else self._reply.unheard()
+    def _announce(self, text: str, interruptible: bool = False) -> None:
+        """Say that something is about to be done, unless just that has been said: calls of one answer often
+        have the same words."""
+        if text.strip() and text.strip() not in self._announced:
+            self._announced.add(text.strip())
+            self._reply.utter(text, None, interruptible)
+
+    async def _heard_out(self) -> None:
+        """Wait until all that the reply has to say so far was heard, or cut short."""
+        last = self._reply.unheard()
         if last is None:
             return
         ended = asyncio.Event()
@@ -263,4 +319,5 @@ class ToolRun:
         self._stage.note_result(call, result)
 
     def _pick(self, tool: Tool, kind: toolbox.MessageKind, call: ToolCall) -> SpokenMessage | None:
-        return toolbox.pick_message(tool, kind, call.arguments, self._stage.rng, self._stage.render)
+        stage, language = self._stage, self._member.profile.language
+        return toolbox.pick_message(tool, kind, call.arguments, stage.rng, stage.render, language)

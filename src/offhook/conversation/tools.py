@@ -172,12 +172,17 @@ def content_of(message: Any, language: str = "en") -> str | None:
         return None
     contents = [each for each in message.get("contents") or () if isinstance(each, Mapping)]
     for each in contents:
-        if str(each.get("language", "")).startswith(language):
+        if _primary(str(each.get("language", ""))) == _primary(language):
             return str(each.get("text", ""))
     if contents:
         return str(contents[0].get("text", ""))
     content = message.get("content")
     return content if isinstance(content, str) else None
+
+
+def _primary(language: str) -> str:
+    """`de` of `de-AT` (RFC 5646 §2.2.1)."""
+    return language.partition("-")[0].lower()
 
 
 def pick_message(
@@ -186,11 +191,12 @@ def pick_message(
     arguments: Mapping[str, Any],
     rng: random.Random,
     render: Callable[[str, Mapping[str, Any]], str],
+    language: str = "en",
 ) -> SpokenMessage | None:
     """One of the tool's messages of this kind whose conditions the arguments meet; None if there is none.
     `render` fills templates, with the arguments as variables."""
-    eligible = [each for each in _messages(tool, kind) if _meets(each, arguments)]
-    return _spoken(rng.choice(eligible), arguments, render) if eligible else None
+    eligible = [each for each in _messages(tool, kind) if meets(each, arguments)]
+    return _spoken(rng.choice(eligible), arguments, render, language) if eligible else None
 
 
 def delayed_messages(
@@ -198,13 +204,16 @@ def delayed_messages(
     arguments: Mapping[str, Any],
     rng: random.Random,
     render: Callable[[str, Mapping[str, Any]], str],
+    language: str = "en",
 ) -> list[SpokenMessage]:
     """What to say while the tool keeps the caller waiting: one message for each delay, shortest first."""
     by_delay: dict[float, list[Mapping[str, Any]]] = {}
     for each in _messages(tool, "request-response-delayed"):
-        if _meets(each, arguments):
+        if meets(each, arguments):
             by_delay.setdefault(float(each.get("timingMilliseconds") or 1000) / 1000, []).append(each)
-    return [_spoken(rng.choice(by_delay[delay]), arguments, render, delay) for delay in sorted(by_delay)]
+    return [
+        _spoken(rng.choice(by_delay[delay]), arguments, render, language, delay) for delay in sorted(by_delay)
+    ]
 
 
 def _messages(tool: Tool, kind: str) -> Iterable[Mapping[str, Any]]:
@@ -215,11 +224,12 @@ def _spoken(
     message: Mapping[str, Any],
     arguments: Mapping[str, Any],
     render: Callable[[str, Mapping[str, Any]], str],
+    language: str,
     delay: float = 0.0,
 ) -> SpokenMessage:
     system = message.get("role") == "system"
     return SpokenMessage(
-        text=render(content_of(message) or "", arguments).strip(),
+        text=render(content_of(message, language) or "", arguments).strip(),
         role="system" if system else "assistant",
         blocking=bool(message.get("blocking")),
         end_call_after=bool(message.get("endCallAfterSpokenEnabled")) and not system,
@@ -227,8 +237,10 @@ def _spoken(
     )
 
 
-def _meets(message: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
-    return all(_holds(condition, arguments) for condition in message.get("conditions") or ())
+def meets(message: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
+    """Do the arguments of a call fulfil all the conditions of a message?"""
+    conditions = message.get("conditions") or ()
+    return all(isinstance(each, Mapping) and _holds(each, arguments) for each in conditions)
 
 
 def _holds(condition: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:

@@ -66,8 +66,8 @@ class Mouth:
         task.add_done_callback(lambda _: self._made(utterance))
         return utterance
 
-    def add(self, utterance: Utterance, text: str) -> None:
-        utterance.pieces.append(Piece(text))
+    def add(self, utterance: Utterance, text: str, ready: Piece | None = None) -> None:
+        utterance.pieces.append(ready or Piece(text))
         if utterance.said is not None:
             utterance.said.add(text)
         utterance.changed()
@@ -84,11 +84,14 @@ class Mouth:
         interruptible: bool = True,
         reply: bool = False,
         released: bool = True,
+        ready: Piece | None = None,
     ) -> Utterance:
-        """A whole text, to be heard after what is queued."""
+        """A whole text, to be heard after what is queued. `ready`: its first piece, if that was made ahead;
+        one with another text is not used."""
         utterance = self.utter(said=said, interruptible=interruptible, reply=reply, released=released)
         for piece in cut_into_pieces(text, self.chunks):
-            self.add(utterance, piece)
+            self.add(utterance, piece, ready if ready is not None and ready.text == piece else None)
+            ready = None
         self.close_utterance(utterance)
         return utterance
 
@@ -148,27 +151,43 @@ class Mouth:
             self._failed(EngineError("voice", self.voice.provider, type(error).__name__))
 
     async def _make(self, piece: Piece, marks: Marks | None) -> None:
-        loop = asyncio.get_running_loop()
         spoken = speakable(piece.text, self.form)
         if spoken:
             if marks is not None:
-                marks.voice_asked = loop.time()
+                marks.voice_asked = asyncio.get_running_loop().time()
             self._tell(VoiceInput(spoken))
             self._tell(VoiceUsed(len(spoken)))
-            async with closing(self.voice.speak(spoken)) as audio:
-                while (part := await self._next_audio(audio)) is not None:
-                    if marks is not None and marks.first_audio is None:
-                        marks.first_audio = loop.time()
-                    piece.add(part)
+            await (piece.maker or _sound(piece, spoken, self.voice, marks))
         piece.complete = True
         self._progress.set()
 
-    async def _next_audio(self, audio: AsyncIterator[bytes]) -> bytes | None:
-        try:
-            return await next_within(audio, VOICE_PATIENCE)
-        except TimeoutError:
-            detail = f"no audio for {VOICE_PATIENCE:g} s"
-            raise EngineError("voice", self.voice.provider, detail) from None
+
+async def _sound(piece: Piece, spoken: str, voice: Voice, marks: Marks | None = None) -> None:
+    """Raises EngineError."""
+    async with closing(voice.speak(spoken)) as audio:
+        while (part := await _next_audio(audio, voice.provider)) is not None:
+            if marks is not None and marks.first_audio is None:
+                marks.first_audio = asyncio.get_running_loop().time()
+            piece.add(part)
+
+
+async def _next_audio(audio: AsyncIterator[bytes], provider: str) -> bytes | None:
+    try:
+        return await next_within(audio, VOICE_PATIENCE)
+    except TimeoutError:
+        raise EngineError("voice", provider, f"no audio for {VOICE_PATIENCE:g} s") from None
+
+
+def ahead(text: str, voice: Voice, chunks: ChunkPlan, form: FormatPlan) -> Piece | None:
+    """The first piece of a text, with a task that makes its sound from now on; None if there is nothing to be
+    heard of it. Whoever gets it cancels the task, or gives the piece to a mouth."""
+    first = next(iter(cut_into_pieces(text, chunks)), "")
+    spoken = speakable(first, form)
+    if not spoken:
+        return None
+    piece = Piece(first)
+    piece.maker = asyncio.get_running_loop().create_task(_sound(piece, spoken, voice))
+    return piece
 
 
 def _unplayed(utterance: Utterance) -> int:

@@ -17,7 +17,7 @@ from offhook.network import BodyRefused, Outside, Reply, read_bounded
 from .failures import AskFailed, FailureKind, failure_of
 from .receiver import OWN_HEADERS, Receiver, valid_header
 from .retry import parse_retry_after
-from .sign import CannotSign, bearer_headers, message_headers
+from .sign import CannotSign, bearer_headers, hmac_headers, message_headers
 from .tokens import TokenCache
 
 __all__ = ["Answer", "AskFailed", "Client", "FailureKind", "OutsideRequest", "message_body"]
@@ -50,7 +50,7 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class OutsideRequest:
     """A request that an owner's tool makes. A body is JSON unless `headers` say otherwise. `authentication`
-    is a credential's authenticationPlan: bearer or oauth2."""
+    is a credential's authenticationPlan: bearer, oauth2 or hmac."""
 
     method: str
     url: str
@@ -130,7 +130,7 @@ class Client:
 
     async def _fetch(self, request: OutsideRequest) -> Answer:
         headers = {} if request.body is None else {"Content-Type": "application/json"}
-        headers |= await self._credential_headers(request.authentication)
+        headers |= await self._credential_headers(request)
         given = {name.lower() for name in request.headers}
         headers = {name: value for name, value in headers.items() if name.lower() not in given}
         for name, value in {**headers, **request.headers}.items():
@@ -149,14 +149,24 @@ class Client:
         finally:
             await response.aclose()
 
-    async def _credential_headers(self, plan: Mapping[str, Any] | None) -> dict[str, str]:
-        match None if plan is None else plan.get("type"):
-            case None:
-                return {}
+    async def _credential_headers(self, request: OutsideRequest) -> dict[str, str]:
+        plan = request.authentication
+        if plan is None:
+            return {}
+        match plan.get("type"):
             case "bearer":
-                return bearer_headers(plan or {})
+                return bearer_headers(plan)
             case "oauth2":
-                return {"Authorization": f"Bearer {await self._tokens.get(plan or {})}"}
+                return {"Authorization": f"Bearer {await self._tokens.get(plan)}"}
+            case "hmac":
+                return hmac_headers(
+                    plan,
+                    request.body or b"",
+                    url=request.url,
+                    webhook_id=self._new_id(),
+                    now=self._now(),
+                    method=request.method,
+                )
             case other:
                 raise AskFailed("credential", f"a credential of the type {other} cannot go with a request")
 

@@ -156,7 +156,7 @@ def receiver_of(server: Document, credentials: Mapping[str, Document]) -> Receiv
         secret=secret if isinstance(secret, str) and secret and _VALUE.fullmatch(secret) else None,
         headers=_headers(server.get("headers")),
         timeout_seconds=_timeout(server.get("timeoutSeconds")),
-        backoff=_backoff(server.get("backoffPlan")),
+        backoff=backoff_of(server.get("backoffPlan")),
         authentication=_authentication(credential_id(server), credentials),
     )
 
@@ -184,7 +184,8 @@ def _timeout(given: object) -> float:
     return min(max(seconds, MIN_TIMEOUT_SECONDS), MAX_TIMEOUT_SECONDS)
 
 
-def _backoff(given: object) -> BackoffPlan | None:
+def backoff_of(given: object) -> BackoffPlan | None:
+    """The plan that a `backoffPlan` of the API describes, within its ranges; None for none."""
     if not isinstance(given, Mapping):
         return None
     codes = given.get("excludedStatusCodes") or ()

@@ -89,7 +89,7 @@ def bearer_headers(plan: Mapping[str, Any]) -> dict[str, str]:
 
 
 def hmac_headers(
-    plan: Mapping[str, Any], body: bytes, *, url: str, webhook_id: str, now: float
+    plan: Mapping[str, Any], body: bytes, *, url: str, webhook_id: str, now: float, method: str = "POST"
 ) -> dict[str, str]:
     """By default `x-signature` with bare hex over `{timestamp}.{body}`, and `x-timestamp` in milliseconds;
     with `includeTimestamp` false over the body alone. Raises CannotSign."""
@@ -98,7 +98,7 @@ def hmac_headers(
     timestamp = str(round(now * 1000))
     values = {
         b"timestamp": timestamp.encode(),
-        b"method": b"POST",
+        b"method": method.encode(),
         b"url": url.encode(),
         b"svix-id": webhook_id.encode(),
         b"body": body,
