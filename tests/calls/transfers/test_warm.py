@@ -19,7 +19,7 @@ from offhook.speech.base import EngineError
 from tests.calls.house import House, open_house, virtual
 from tests.calls.test_whole_call import QUESTION, ended
 from tests.calls.transfers.operator import Operator, open_operator
-from tests.calls.transfers.test_hold_audio import wav
+from tests.calls.transfers.test_hold_audio import sound
 from tests.calls.transfers.test_transfer import APOLOGY, check, on_the_line, send_on, sip, transferred
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
 from tests.virtual import run_virtual
@@ -350,7 +350,7 @@ async def test_both_hear_that_the_transfer_is_complete(tmp_path: Path) -> None:
 
 
 async def chime(url: str) -> bytes:
-    return pcm_of(wav())
+    return pcm_of(sound())
 
 
 @virtual

@@ -1,20 +1,20 @@
 """Sounds of the owner's: what a caller on hold listens to (`holdAudioUrl`; else a quiet tone), and what both
-hear when they are connected (`transferCompleteAudioUrl`). WAV is played, MP3 is not."""
+hear when they are connected (`transferCompleteAudioUrl`). MP3, WAV, FLAC, Ogg: whatever libsndfile reads, in
+a process of its own (`decoder.py`)."""
 
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
-import wave
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import numpy as np
-
 from offhook.calls.transfers.tones import Waiting, frames_of
 from offhook.network.guard import AddressRefused
-from offhook.speech.base import SAMPLE_RATE
 
 Fetch = Callable[[str, int], Awaitable[bytes]]
 """The body at a URL, of so many bytes at most. Raises AddressRefused, OSError."""
@@ -22,21 +22,32 @@ Fetch = Callable[[str, int], Awaitable[bytes]]
 Sounds = Callable[[str], Awaitable[bytes]]
 """The audio at a URL, mono at 8 kHz. Raises AddressRefused, OSError, NotPlayable."""
 
-MOST_BYTES: Final = 4_000_000
-FETCH_SECONDS: Final = 10.0
+MOST_BYTES: Final = 10_000_000
+FETCH_SECONDS: Final = 15.0
+"""For fetching and decoding together."""
+DECODE_SECONDS: Final = 10.0
+MOST_DECODERS: Final = 2
+"""Processes at once; further files wait."""
+MOST_PCM: Final = 4_800_000
+"""Five minutes; the decoder cuts there."""
+
+COMMAND: Final = (sys.executable, "-P", "-m", "offhook.calls.transfers.decoder")
 
 _log = logging.getLogger(__name__)
 
 
 class NotPlayable(ValueError):
-    """Not a WAV file of 16-bit PCM."""
+    """Not a sound file, or not one for a telephone call."""
 
 
 def sounds_by(fetch: Fetch) -> Sounds:
-    """Sounds out of files: those are read in a thread, since a long one would hold up the clock."""
+    """Sounds out of files at URLs."""
+    places = asyncio.Semaphore(MOST_DECODERS)
 
     async def sound(url: str) -> bytes:
-        return await asyncio.to_thread(pcm_of, await fetch(url, MOST_BYTES))
+        body = await fetch(url, MOST_BYTES)
+        async with places:
+            return await asyncio.to_thread(pcm_of, body)
 
     return sound
 
@@ -59,21 +70,36 @@ async def play_instead(waiting: Waiting, url: str, sounds: Sounds, call_id: str)
 
 
 def pcm_of(body: bytes) -> bytes:
-    """A WAV file of 16-bit PCM, of any rate from 8 kHz on and any number of channels, as mono at 8 kHz.
-    Raises NotPlayable."""
-    try:
-        with wave.open(io.BytesIO(body)) as source:
-            width, channels, rate = source.getsampwidth(), source.getnchannels(), source.getframerate()
-            data = source.readframes(source.getnframes())
-    except (wave.Error, EOFError) as error:
-        raise NotPlayable(f"no WAV file: {error}") from error
-    whole = len(data) // (2 * channels) * 2 * channels
-    if width != 2 or rate < SAMPLE_RATE or not whole:
-        raise NotPlayable("only 16-bit PCM from 8 kHz on is played")
-    samples = np.frombuffer(data[:whole], "<i2").astype(np.float64).reshape(-1, channels).mean(axis=1)
-    if rate != SAMPLE_RATE:
-        # A moving average takes off most of what would fold back; G.711 hides the rest.
-        spread = max(1, round(rate / SAMPLE_RATE))
-        smooth = np.convolve(samples, np.ones(spread) / spread, mode="same")
-        samples = np.interp(np.arange(0, len(samples), rate / SAMPLE_RATE), np.arange(len(smooth)), smooth)
-    return bytes(samples.astype("<i2").tobytes())
+    """A sound file as mono at 8 kHz, at most MOST_PCM bytes. Blocks for the time of a child process. Raises
+    NotPlayable."""
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as made:
+        given.write(body)
+        given.seek(0)
+        # Files, and no pipes: the child's limit on their size bounds what comes back, whatever happens to it.
+        with subprocess.Popen(  # noqa: S603 - our own command
+            COMMAND, stdin=given, stdout=made, stderr=subprocess.PIPE, env=_environment()
+        ) as child:
+            try:
+                status = child.wait(DECODE_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                raise NotPlayable(f"it was not decoded within {DECODE_SECONDS:g} s") from None
+            if status != 0:
+                raise NotPlayable(_reason(child, status))
+        made.seek(0)
+        pcm = made.read(MOST_PCM)
+    if not pcm:
+        raise NotPlayable("there is no sound in it")
+    return pcm
+
+
+def _reason(child: subprocess.Popen[bytes], status: int) -> str:
+    said = child.stderr.read(1000).decode(errors="replace") if child.stderr is not None else ""
+    lines = said.strip().splitlines()
+    return lines[-1][:200] if lines and status == 1 else f"the decoder ended with {status}"
+
+
+def _environment() -> dict[str, str]:
+    """Without our settings and anybody's keys; and one thread is enough for the arithmetic."""
+    kept = ("PATH", "PYTHONPATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"OPENBLAS_NUM_THREADS": "1"}
