@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, dataclass_transform
 
 from pydantic.alias_generators import to_camel
 
@@ -18,8 +18,12 @@ from offhook.schema.message_type import ALWAYS_SENT
 
 Role = Literal["assistant", "user"]
 Document = Mapping[str, Any]
+Documents = Sequence[Document]
 
 _FINAL_TRANSCRIPT = 'transcript[transcriptType="final"]'
+
+BODIES: list[type[Body]] = []
+"""Every kind below, in this order."""
 
 
 @cache
@@ -27,11 +31,16 @@ def wire_name(attribute: str) -> str:
     return to_camel(attribute).replace("OpenAi", "OpenAI")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass_transform(frozen_default=True)
+@dataclass(frozen=True)
 class Body:
     """What one kind of message has of its own. A property that is None is left out."""
 
     type: ClassVar[str]
+
+    def __init_subclass__(cls, type: str) -> None:  # noqa: A002 - as it is called on the wire
+        cls.type = type
+        BODIES.append(dataclass(frozen=True)(cls))
 
     def properties(self) -> dict[str, Any]:
         """The properties on the wire, `type` first."""
@@ -39,48 +48,41 @@ class Body:
         return {"type": self.type} | {name: value for name, value in own.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class AssistantRequest(Body):
+class AssistantRequest(Body, type="assistant-request"):
     """Who shall answer this call? Wants an answer."""
 
-    type: ClassVar[str] = "assistant-request"
 
-
-@dataclass(frozen=True, slots=True)
-class StatusUpdate(Body):
+class StatusUpdate(Body, type="status-update"):
     """`endedReason` goes with ended; destination, transcript, messages and summary with forwarding;
     `inboundPhoneCallDebuggingArtifacts` with a call that found no assistant."""
 
-    type: ClassVar[str] = "status-update"
     status: CallStatus
     ended_reason: str | None = None
     destination: Document | None = None
     transcript: str | None = None
     summary: str | None = None
-    messages: Sequence[Document] | None = None
-    messages_open_ai_formatted: Sequence[Document] | None = None
+    messages: Documents | None = None
+    messages_open_ai_formatted: Documents | None = None
     inbound_phone_call_debugging_artifacts: Document | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EndOfCallReport(Body):
+class EndOfCallReport(Body, type="end-of-call-report"):
     """Once per call, the last of its messages. From `transcript` on: no longer in the schema, but
     read by everyone's code."""
 
-    type: ClassVar[str] = "end-of-call-report"
     ended_reason: str
     artifact: Document
     analysis: Document
     started_at: str | None = None
     ended_at: str | None = None
     cost: float | None = None
-    costs: Sequence[Document] | None = None
+    costs: Documents | None = None
     destination: Document | None = None
     compliance: Document | None = None
     cost_breakdown: Document | None = None
     transcript: str | None = None
     summary: str | None = None
-    messages: Sequence[Document] | None = None
+    messages: Documents | None = None
     recording_url: str | None = None
     stereo_recording_url: str | None = None
     duration_seconds: float | None = None
@@ -88,19 +90,15 @@ class EndOfCallReport(Body):
     duration_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechUpdate(Body):
+class SpeechUpdate(Body, type="speech-update"):
     """`turn` counts from 0 for each role."""
 
-    type: ClassVar[str] = "speech-update"
     status: Literal["started", "stopped"]
     role: Role
     turn: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Transcript(Body):
-    type: ClassVar[str] = "transcript"
+class Transcript(Body, type="transcript"):
     role: Role
     transcript_type: Literal["partial", "final"]
     transcript: str
@@ -111,95 +109,65 @@ class Transcript(Body):
     original_transcript: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationUpdate(Body):
+class ConversationUpdate(Body, type="conversation-update"):
     """`conversation` repeats the OpenAI form under its older name."""
 
-    type: ClassVar[str] = "conversation-update"
-    messages_open_ai_formatted: Sequence[Document]
-    messages: Sequence[Document] | None = None
-    conversation: Sequence[Document] | None = None
+    messages_open_ai_formatted: Documents
+    messages: Documents | None = None
+    conversation: Documents | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UserInterrupted(Body):
-    type: ClassVar[str] = "user-interrupted"
+class UserInterrupted(Body, type="user-interrupted"):
     turn_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ModelOutput(Body):
+class ModelOutput(Body, type="model-output"):
     """`output` is a piece of text or a tool call."""
 
-    type: ClassVar[str] = "model-output"
     output: str | Document
     turn_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class VoiceInput(Body):
-    type: ClassVar[str] = "voice-input"
+class VoiceInput(Body, type="voice-input"):
     input: str
 
 
-@dataclass(frozen=True, slots=True)
-class AssistantStarted(Body):
-    type: ClassVar[str] = "assistant.started"
+class AssistantStarted(Body, type="assistant.started"):
     new_assistant: Document
 
 
-@dataclass(frozen=True, slots=True)
-class AssistantSpeechStarted(Body):
+class AssistantSpeechStarted(Body, type="assistant.speechStarted"):
     """`text` is the whole turn so far."""
 
-    type: ClassVar[str] = "assistant.speechStarted"
     text: str
     turn: int | None = None
     source: Literal["model", "force-say", "custom-voice"] | None = None
     timing: Document | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hang(Body):
+class Hang(Body, type="hang"):
     """The assistant is late with its answer."""
 
-    type: ClassVar[str] = "hang"
 
-
-@dataclass(frozen=True, slots=True)
-class LanguageChangeDetected(Body):
-    type: ClassVar[str] = "language-change-detected"
-    language: str
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCalls(Body):
+class ToolCalls(Body, type="tool-calls"):
     """Wants an answer. `toolCalls` repeats the list under its older name."""
 
-    type: ClassVar[str] = "tool-calls"
-    tool_call_list: Sequence[Document]
-    tool_with_tool_call_list: Sequence[Document]
-    tool_calls: Sequence[Document] | None = None
+    tool_call_list: Documents
+    tool_with_tool_call_list: Documents
+    tool_calls: Documents | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TransferDestinationRequest(Body):
+class TransferDestinationRequest(Body, type="transfer-destination-request"):
     """Wants an answer."""
 
-    type: ClassVar[str] = "transfer-destination-request"
 
-
-@dataclass(frozen=True, slots=True)
-class HandoffDestinationRequest(Body):
+class HandoffDestinationRequest(Body, type="handoff-destination-request"):
     """Wants an answer."""
 
-    type: ClassVar[str] = "handoff-destination-request"
     parameters: Document
 
 
-@dataclass(frozen=True, slots=True)
-class TransferUpdate(Body):
-    type: ClassVar[str] = "transfer-update"
+class TransferUpdate(Body, type="transfer-update"):
     destination: Document | None = None
     to_assistant: Document | None = None
     from_assistant: Document | None = None
@@ -207,86 +175,18 @@ class TransferUpdate(Body):
     from_step_record: Document | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PhoneCallControl(Body):
-    """Whoever chooses this message does the hanging up and the forwarding himself."""
-
-    type: ClassVar[str] = "phone-call-control"
-    request: Literal["forward", "hang-up"]
-    destination: Document | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KnowledgeBaseRequest(Body):
+class KnowledgeBaseRequest(Body, type="knowledge-base-request"):
     """Wants an answer."""
 
-    type: ClassVar[str] = "knowledge-base-request"
-    messages_open_ai_formatted: Sequence[Document]
-    messages: Sequence[Document] | None = None
+    messages_open_ai_formatted: Documents
+    messages: Documents | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallEndpointingRequest(Body):
+class CallEndpointingRequest(Body, type="call.endpointing.request"):
     """Wants an answer: how long to wait."""
 
-    type: ClassVar[str] = "call.endpointing.request"
-    messages_open_ai_formatted: Sequence[Document]
-    messages: Sequence[Document] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceRequest(Body):
-    """Wants mono 16-bit little-endian PCM at `sampleRate` as its answer."""
-
-    type: ClassVar[str] = "voice-request"
-    text: str
-    sample_rate: int
-
-
-@dataclass(frozen=True, slots=True)
-class CallDeleted(Body):
-    type: ClassVar[str] = "call.deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class CallDeleteFailed(Body):
-    type: ClassVar[str] = "call.delete.failed"
-
-
-@dataclass(frozen=True, slots=True)
-class CallArtifactUpload(Body):
-    """`artifacts` are pairs of type and success."""
-
-    type: ClassVar[str] = "call.artifact.upload"
-    artifacts: Sequence[Document]
-
-
-BODIES: tuple[type[Body], ...] = (
-    AssistantRequest,
-    StatusUpdate,
-    EndOfCallReport,
-    SpeechUpdate,
-    Transcript,
-    ConversationUpdate,
-    UserInterrupted,
-    ModelOutput,
-    VoiceInput,
-    AssistantStarted,
-    AssistantSpeechStarted,
-    Hang,
-    LanguageChangeDetected,
-    ToolCalls,
-    TransferDestinationRequest,
-    HandoffDestinationRequest,
-    TransferUpdate,
-    PhoneCallControl,
-    KnowledgeBaseRequest,
-    CallEndpointingRequest,
-    VoiceRequest,
-    CallDeleted,
-    CallDeleteFailed,
-    CallArtifactUpload,
-)
+    messages_open_ai_formatted: Documents
+    messages: Documents | None = None
 
 
 def server_message(
