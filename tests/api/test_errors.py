@@ -9,7 +9,7 @@ import pytest
 
 from offhook.api.body import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 
-from .conftest import KEY, PUBLIC_KEY, House, client_of
+from .conftest import KEY, PUBLIC_KEY, House, Served, client_of
 
 INVALID_KEY_BODY = (
     b'{"message":"Invalid Key. Hot tip, you may be using the private key instead of the public key, or vice'
@@ -62,7 +62,27 @@ async def test_an_unknown_path_and_method(client: httpx2.AsyncClient) -> None:
         "error": "Method Not Allowed",
         "statusCode": 405,
     }
-    assert method.headers["allow"]
+    assert method.headers["allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize("path", ["/assistant/", "/assistant///"])
+async def test_a_slash_at_the_end_makes_no_difference(client: httpx2.AsyncClient, path: str) -> None:
+    made = await client.post(path, json={"name": "Ann"})
+    wrong = await client.put(path, json={})
+
+    assert (made.status_code, wrong.status_code) == (201, 405)
+    assert (await client.get(path)).json() == [made.json()]
+    assert wrong.headers["allow"] == "GET, HEAD, POST"
+
+
+def test_head_answers_as_get_without_a_body(served: Served) -> None:
+    with httpx2.Client(base_url=served.url, headers={"Authorization": f"Bearer {KEY}"}) as client:
+        for path, status in (("/assistant", 200), ("/assistant/none", 404), ("/docs", 200)):
+            head, get = client.head(path), client.get(path)
+
+            assert (head.status_code, head.content) == (status, b"")
+            assert head.headers["content-type"] == get.headers["content-type"]
+            assert head.headers["content-length"] == get.headers["content-length"] == str(len(get.content))
 
 
 @pytest.mark.parametrize(

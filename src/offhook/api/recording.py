@@ -43,10 +43,10 @@ def is_recorded(folder: Path, call_id: str) -> bool:
 def router() -> APIRouter:
     routes = APIRouter(tags=["recording"])
 
-    path = "/recording/{call_id}/{kind}"
-
-    @routes.head(path, include_in_schema=False)
-    @routes.get(path, **open_to_all("The audio behind a signed link", "audio/wav", _AUDIO))
+    @routes.get(
+        "/recording/{call_id}/{kind}",
+        **open_to_all("The audio behind a signed link", "audio/wav", _AUDIO),
+    )
     async def play(
         request: Request,
         call_id: str,
