@@ -21,7 +21,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 async def put(house: House, call_id: str, kind: str = "status-update", org_id: str | None = None) -> str:
     body = f'{{"message":{{"type":"{kind}","call":{{"id":"{call_id}"}}}}}}'
     async with house.services.database.transaction() as tx:
-        return await tx.outbox.put(
+        row = await tx.outbox.put(
             org_id=org_id or house.org_id,
             call_id=call_id,
             type=kind,
@@ -29,6 +29,7 @@ async def put(house: House, call_id: str, kind: str = "status-update", org_id: s
             receiver=RECEIVER,
             body=body,
         )
+    return row.id
 
 
 async def settle(house: House, identity: str, *, delivered: bool) -> None:

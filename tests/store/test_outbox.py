@@ -6,9 +6,10 @@ from .databases import Clock
 
 
 async def put(tx: Transaction, call: str, text: str, *, org: str = "org", host: str = "h:80") -> str:
-    return await tx.outbox.put(
+    row = await tx.outbox.put(
         org_id=org, call_id=call, type="status-update", host=host, receiver={"url": "u"}, body=text
     )
+    return row.id
 
 
 async def due(tx: Transaction, now: float, **busy: list[str]) -> list[OutboxRow]:
@@ -42,12 +43,37 @@ async def test_a_leased_message_is_nobody_elses_until_the_lease_is_over(
         (row,) = await due(tx, clock())
         await tx.outbox.lease([row.position], "one", round(clock() * 1000) + 60_000)
         assert await due(tx, clock()) == []
-        assert await tx.outbox.next_after(round(clock() * 1000)) == round(clock() * 1000) + 60_000
         assert bodies(await due(tx, clock() + 60)) == ["a1"]
         await tx.outbox.release("another")
         assert await due(tx, clock()) == []
         await tx.outbox.release("one")
         assert bodies(await due(tx, clock())) == ["a1"]
+
+
+async def test_a_message_can_be_written_with_its_lease(database: Database, clock: Clock) -> None:
+    now = round(clock() * 1000)
+    async with database.transaction() as tx:
+        assert not await tx.outbox.waits("a")
+        for text in ("a1", "b1"):
+            row = await tx.outbox.put(
+                org_id="org",
+                call_id=text[0],
+                type="status-update",
+                host="h:80",
+                receiver={"url": "u"},
+                body=text,
+                lease=("one", now + 60_000),
+            )
+            assert row == await tx.outbox.find("org", row.id)
+        assert await tx.outbox.waits("a")
+        assert await due(tx, clock()) == []
+        await tx.outbox.free([row.position], "another")
+        assert await due(tx, clock()) == []
+        await tx.outbox.free([row.position], "one")
+        assert bodies(await due(tx, clock())) == ["b1"]
+        assert bodies(await due(tx, clock() + 60)) == ["a1", "b1"]
+        await tx.outbox.delivered([row.position], status=200)
+        assert not await tx.outbox.waits("b")
 
 
 async def test_a_failure_holds_back_what_waits_behind_it(database: Database, clock: Clock) -> None:

@@ -16,6 +16,7 @@ import pytest
 from offhook.network import AddressGuard, Outside
 from offhook.store import Database, IdMaker, StoreError, Transaction, upgrade
 from offhook.webhooks import BackoffPlan, Client, Limits, Outbox, Receiver
+from offhook.webhooks.lines import MAX_BEHIND
 from tests.network.servers import Heard, always, reply, serving
 from tests.store.databases import Clock
 
@@ -231,7 +232,7 @@ async def test_leases_of_a_process_that_died_are_taken_back(
 async def test_a_slow_receiver_keeps_no_other_org_waiting(make: MakeOutbox, database: Database) -> None:
     hook = Hook()
     async with serving(hang) as slow, serving(hook) as quick:
-        outbox = make(limits=Limits(total=4, per_host=2, per_failing_host=1, per_org=3))
+        outbox = make(limits=Limits(total=12, per_host=2, per_failing_host=1, per_org=3))
         await outbox.start()
         await put(outbox, database, Receiver(slow.url), *"abcdefghijklmnopqrstuvwxyz", org="slow")
         await put(outbox, database, Receiver(quick.url), *(f"{call}1" for call in "ABCDEFGHIJ"), org="quick")
@@ -258,6 +259,100 @@ async def test_a_host_that_is_busy_hides_nothing_behind_it(make: MakeOutbox, dat
             while not hook.taken:
                 await asyncio.sleep(0.01)
         assert len(slow.heard) <= 2
+        await outbox.close()
+
+
+async def test_more_messages_of_a_call_than_are_kept_in_memory_stay_in_order(
+    make: MakeOutbox, database: Database
+) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+    hook = Hook()
+
+    async def wait(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        begun.set()
+        await go.wait()
+        await hook(heard, writer)
+
+    async with serving(wait) as server:
+        outbox = make()
+        await outbox.start()
+        texts = [f"a{number:02}" for number in range(3 * MAX_BEHIND)]
+        await put(outbox, database, Receiver(server.url), *texts[:1])
+        await asyncio.wait_for(begun.wait(), 10)
+        for text in texts[1:]:
+            await put(outbox, database, Receiver(server.url), text)
+        go.set()
+        assert await outbox.drain(20)
+    assert hook.offered == texts
+
+
+async def test_a_message_goes_out_only_when_the_one_before_is_written_down(
+    make: MakeOutbox, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a crash makes only the last one of a call come again, and never turns its messages round."""
+    hook, broken = Hook(), True
+    real, refused = database.transaction, asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def failing() -> AsyncIterator[Transaction]:
+        async with real() as tx:
+            yield tx
+            if hook.taken and broken:
+                refused.set()
+                raise StoreError("the disk is full")
+
+    async with serving(hook) as server:
+        outbox = make()
+        await outbox.start()
+        await put(outbox, database, Receiver(server.url), "a1", "a2")
+        monkeypatch.setattr(database, "transaction", failing)
+        await asyncio.wait_for(refused.wait(), 10)
+        assert hook.offered == ["a1"]
+        broken = False
+        assert await outbox.drain(10)
+    assert hook.offered == ["a1", "a2"]
+
+
+async def test_a_message_that_waited_too_long_in_memory_is_leased_anew(
+    make: MakeOutbox, database: Database, clock: Clock
+) -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+    hook = Hook()
+
+    async def wait(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        begun.set()
+        await go.wait()
+        await hook(heard, writer)
+
+    async with serving(wait) as server:
+        outbox = make()
+        await outbox.start()
+        await put(outbox, database, Receiver(server.url), "a1", "a2", "a3")
+        await asyncio.wait_for(begun.wait(), 10)
+        clock.seconds += 1000  # the leases of a2 and a3 run out, though their process is well
+        outbox.nudge()
+        go.set()
+        assert await outbox.drain(10)
+    assert hook.offered == ["a1", "a2", "a3"]
+    assert [row.attempts for row in await outbox.list(ORG)] == [1, 1, 1]
+
+
+async def test_thousands_of_messages_to_a_dead_server_keep_no_other_org_waiting(
+    make: MakeOutbox, database: Database
+) -> None:
+    hook = Hook()
+    async with serving(hang) as dead, serving(hook) as quick:
+        outbox = make()
+        async with database.transaction() as tx:
+            for index in range(3000):
+                body = {"message": {"text": "x"}}
+                await outbox.put(tx, Receiver(dead.url), f"dead-{index}", "dead", "t", body)
+        await outbox.start()
+        await put(outbox, database, Receiver(quick.url), *"abcdefghij", org="quick")
+        async with asyncio.timeout(30):
+            while len(hook.taken) < 10:
+                await asyncio.sleep(0.01)
+        assert outbox.counters.delivered == 10
         await outbox.close()
 
 

@@ -110,9 +110,16 @@ class Transaction:
         result = await self._connection.execute(statement, values)
         return result.rowcount
 
-    async def scalar(self, statement: Executable) -> Any:
+    async def inserted(self, statement: Executable, values: Mapping[str, Any]) -> int:
+        """Like `changed`, for one new row; returns the primary key that it was given."""
+        result = await self._connection.execute(statement, values)
+        key = result.inserted_primary_key
+        assert key is not None  # SQLAlchemy gives it for every insert of one row
+        return int(key[0])
+
+    async def scalar(self, statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
         """The first column of the first row."""
-        return await self._connection.scalar(statement)
+        return await self._connection.scalar(statement, values)
 
     def committed(self) -> None:
         for callback in self._after_commit:

@@ -1,14 +1,14 @@
 """Messages on their way, in the same database and the same transactions as what they report."""
 
-# ruff: noqa: A001, A002 - an id is an id
+# ruff: noqa: A002 - an id is an id
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from .records import Document, OutboxRow, OutboxState
 from .tables import outbox, pending
@@ -16,7 +16,22 @@ from .tables import outbox, pending
 if TYPE_CHECKING:
     from .database import Transaction
 
+# Made once: to make a statement costs more than to run it.
 _PUT = insert(outbox)
+_WAITS = select(exists().where(outbox.c.call_id == bindparam("of_call"), pending))
+_DELIVERED = (
+    update(outbox)
+    .where(outbox.c.position.in_(bindparam("positions", expanding=True)))
+    .values(
+        attempts=outbox.c.attempts + 1,
+        last_status=bindparam("status"),
+        last_error=None,
+        leased_until=None,
+        lease_owner=None,
+        delivered_at=bindparam("now"),
+    )
+)
+_GIVEN = tuple(field.name for field in fields(OutboxRow) if field.name != "position")
 _COLUMNS = tuple(outbox.c[field.name] for field in fields(OutboxRow))
 
 
@@ -27,27 +42,45 @@ class OutboxRows:
         self._tx = tx
 
     async def put(
-        self, *, org_id: str, call_id: str, type: str, host: str, receiver: Document, body: str
-    ) -> str:
-        """Add a message behind all others of its call; returns its id. Transactions that put messages of
-        the same call must follow one another, or their order is anyone's guess."""
+        self,
+        *,
+        org_id: str,
+        call_id: str,
+        type: str,
+        host: str,
+        receiver: Document,
+        body: str,
+        lease: tuple[str, int] | None = None,
+    ) -> OutboxRow:
+        """Add a message behind all others of its call, with a `lease` (owner, until) for that owner to send
+        it at once. Transactions that put messages of the same call must follow one another, or their order
+        is anyone's guess."""
         now = self._tx.now_ms()
-        id = self._tx.new_id()
-        values = {
-            "id": id,
-            "org_id": org_id,
-            "call_id": call_id,
-            "type": type,
-            "host": host,
-            "receiver": receiver,
-            "body": body,
-            "created_at": now,
-            "queued_at": now,
-            "attempts": 0,
-            "next_attempt_at": now,
-        }
-        await self._tx.changed(_PUT, values)
-        return id
+        row = OutboxRow(
+            position=0,
+            id=self._tx.new_id(),
+            org_id=org_id,
+            call_id=call_id,
+            type=type,
+            host=host,
+            receiver=receiver,
+            body=body,
+            created_at=now,
+            queued_at=now,
+            attempts=0,
+            next_attempt_at=now,
+            delivered_at=None,
+            abandoned_at=None,
+            last_status=None,
+            last_error=None,
+        )
+        values = {name: getattr(row, name) for name in _GIVEN}
+        values["lease_owner"], values["leased_until"] = lease if lease is not None else (None, None)
+        return replace(row, position=await self._tx.inserted(_PUT, values))
+
+    async def waits(self, call_id: str) -> bool:
+        """Whether any message of the call is still on its way."""
+        return bool(await self._tx.scalar(_WAITS, {"of_call": call_id}))
 
     async def due(
         self, now: int, limit: int, *, busy_hosts: Collection[str], busy_orgs: Collection[str]
@@ -84,21 +117,15 @@ class OutboxRows:
         mine = and_(pending, outbox.c.lease_owner == owner)
         await self._change(mine, leased_until=None, lease_owner=None)
 
-    async def free(self, position: int) -> None:
-        """Give one lease back, as if there had been no attempt."""
-        await self._change(outbox.c.position == position, leased_until=None, lease_owner=None)
+    async def free(self, positions: Sequence[int], owner: str) -> None:
+        """Give leases of the owner back, as if there had been no attempt."""
+        mine = and_(outbox.c.position.in_(positions), outbox.c.lease_owner == owner)
+        await self._change(mine, leased_until=None, lease_owner=None)
 
     async def delivered(self, positions: Sequence[int], *, status: int) -> None:
         """One more attempt each, and all were answered with this HTTP status."""
-        await self._change(
-            outbox.c.position.in_(positions),
-            attempts=outbox.c.attempts + 1,
-            last_status=status,
-            last_error=None,
-            leased_until=None,
-            lease_owner=None,
-            delivered_at=self._tx.now_ms(),
-        )
+        now = self._tx.now_ms()
+        await self._tx.changed(_DELIVERED, {"positions": positions, "status": status, "now": now})
 
     async def abandoned(self, position: int, *, attempts: int, status: int | None, error: str) -> None:
         """The last attempt failed, and there will be no other."""
@@ -129,15 +156,11 @@ class OutboxRows:
         await self._change(behind, next_attempt_at=again_at)
 
     async def next_after(self, now: int) -> int | None:
-        """The earliest moment after `now` at which a message falls due or a lease runs out."""
+        """The earliest moment after `now` at which a message falls due."""
         due = await self._tx.scalar(
             select(func.min(outbox.c.next_attempt_at)).where(pending, outbox.c.next_attempt_at > now)
         )
-        leased = await self._tx.scalar(
-            select(func.min(outbox.c.leased_until)).where(pending, outbox.c.leased_until > now)
-        )
-        times = [int(value) for value in (due, leased) if value is not None]
-        return min(times, default=None)
+        return None if due is None else int(due)
 
     async def find(self, org_id: str, id: str) -> OutboxRow | None:
         wanted = select(*_COLUMNS).where(outbox.c.org_id == org_id, outbox.c.id == id)

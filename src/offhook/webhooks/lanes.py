@@ -13,8 +13,9 @@ MAX_REMEMBERED = 4096
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`per_host` and `per_org` are far below `total`: it takes many slow receivers of many orgs to fill all
-    lanes. A host whose last attempt failed gets `per_failing_host` until one succeeds."""
+    """No host and no org gets beyond its own limit, nor beyond half of what is free at the time: where orgs
+    with slow receivers have taken what they could get, there is still room for the next one. A host whose last attempt failed gets
+    `per_failing_host` until one succeeds."""
 
     total: int = 256
     per_host: int = 32
@@ -34,12 +35,15 @@ class Lanes:
 
     def enter(self, row: OutboxRow) -> bool:
         """False if its host or its org has no free lane."""
-        if self._host_is_busy(row.host) or self._orgs[row.org_id] >= self._limits.per_org or self.free <= 0:
+        if not self.admits(row.host, row.org_id):
             return False
         self._hosts[row.host] += 1
         self._orgs[row.org_id] += 1
         self.free -= 1
         return True
+
+    def admits(self, host: str, org_id: str) -> bool:
+        return self.free > 0 and not self._host_is_busy(host) and not self._org_is_busy(org_id)
 
     def leave(self, row: OutboxRow, failed: bool | None = None) -> None:
         """`failed` says how the attempt ended; None if it was not made."""
@@ -59,8 +63,14 @@ class Lanes:
         return [host for host in self._hosts if self._host_is_busy(host)]
 
     def busy_orgs(self) -> list[str]:
-        return [org for org, running in self._orgs.items() if running >= self._limits.per_org]
+        return [org for org in self._orgs if self._org_is_busy(org)]
 
     def _host_is_busy(self, host: str) -> bool:
-        failing = host in self._failing
-        return self._hosts[host] >= (self._limits.per_failing_host if failing else self._limits.per_host)
+        limit = self._limits.per_failing_host if host in self._failing else self._limits.per_host
+        return self._is_busy(self._hosts[host], limit)
+
+    def _org_is_busy(self, org_id: str) -> bool:
+        return self._is_busy(self._orgs[org_id], self._limits.per_org)
+
+    def _is_busy(self, running: int, limit: int) -> bool:
+        return running > 0 and running >= min(limit, self.free // 2)

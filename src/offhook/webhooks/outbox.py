@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from offhook.store import Database, OutboxRow, OutboxState, StoreError, Transaction
 
+from .attempts import Attempt, Counters, Records
 from .client import AskFailed, Client, message_body
 from .lanes import Lanes, Limits
-from .receiver import DEFAULT_TIMEOUT_SECONDS, BackoffPlan, Receiver
-from .retry import next_delay
+from .lines import MAX_BEHIND, MAX_KEPT, Lines, Message
+from .receiver import DEFAULT_TIMEOUT_SECONDS, Receiver
 
 log = logging.getLogger(__name__)
 
@@ -30,34 +32,15 @@ KEEP_SECONDS = 3 * 86400.0
 PURGE_SECONDS = 3600.0
 CLAIM_AT_ONCE = 64
 
+KEPT_SECONDS = 30.0
+"""Seconds that a message can wait in memory behind others of its call, besides its own attempt."""
+
 GATHER_SECONDS = 0.004
 """While messages are under way, the end of one waits so long for the end of others: what ends together is
 written down by one commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """How an attempt ended: `status` of a delivery, a `failure`, or neither if it was called off."""
-
-    row: OutboxRow
-    status: int | None = None
-    failure: AskFailed | None = None
-    plan: BackoffPlan | None = None
-
-
 Rows = list[OutboxRow]
-Outcomes = list[_Outcome]
-Positions = list[int]
-
-
-@dataclass(slots=True)
-class Counters:
-    """Since the start of the process."""
-
-    attempts: int = 0
-    delivered: int = 0
-    failed: int = 0
-    abandoned: int = 0
 
 
 class Outbox:
@@ -78,16 +61,19 @@ class Outbox:
         self._client = client
         self._node = node
         self._now = now
-        self._rng = rng
         self._lanes = Lanes(limits or Limits())
+        self._lines = Lines()
         self._attempts: set[asyncio.Task[None]] = set()
-        self._outcomes: Outcomes = []
+        self._ended: list[Attempt] = []
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._closing = False
         self._loop_task: asyncio.Task[None] | None = None
+        self._crowded = False
+        self._look_at = 0.0
         self._next_purge = 0.0
         self.counters = Counters()
+        self._records = Records(node, now, rng, self.counters)
 
     # -- giving messages ------------------------------------------------------------------------
 
@@ -103,20 +89,70 @@ class Outbox:
         """Write a message into the caller's transaction; it goes out once that is committed, after all
         earlier messages of the call. `body` is the whole `{"message": ...}`, or its text. Returns the
         message's `webhook-id`."""
-        text = body if isinstance(body, str) else message_body(body)
-        tx.after_commit(self.nudge)
-        return await tx.outbox.put(
+        host = receiver.host
+        until = 0
+        if await self._can_keep(tx, call_id, host, org_id):
+            seconds = receiver.timeout_seconds + LEASE_MARGIN + KEPT_SECONDS
+            until = self._milliseconds() + round(seconds * 1000)
+        row = await tx.outbox.put(
             org_id=org_id,
             call_id=call_id,
             type=type,
-            host=receiver.host,
+            host=host,
             receiver=receiver.to_json(),
-            body=text,
+            body=body if isinstance(body, str) else message_body(body),
+            lease=(self._node, until) if until else None,
         )
+        if until:
+            tx.after_commit(partial(self._take, Message(row, receiver, until)))
+        else:
+            self._lines.forget(call_id)
+            tx.after_commit(self.nudge)
+        return row.id
 
     def nudge(self) -> None:
-        """There is something to deliver."""
+        """There is something to deliver in the database."""
+        self._look_at = 0.0
         self._idle.clear()
+        self._wake.set()
+
+    async def _can_keep(self, tx: Transaction, call_id: str, host: str, org_id: str) -> bool:
+        """Whether the message that comes next can go out without another look into the database."""
+        lines = self._lines
+        if self._loop_task is None or self._closing or len(lines) >= MAX_KEPT:
+            return False
+        waiting = lines.waiting(call_id)
+        if waiting >= MAX_BEHIND or (waiting == 0 and not self._lanes.admits(host, org_id)):
+            return False
+        if not lines.is_clear(call_id):
+            if await tx.outbox.waits(call_id):
+                return False
+            lines.clear(call_id)
+        return True
+
+    def _take(self, message: Message) -> None:
+        """What was kept is committed now: it goes out at once, or behind those of its call."""
+        self._idle.clear()
+        if not self._lines.keep(message):
+            self._hand_back([message])
+        elif self._lines.waiting(message.row.call_id) == 1:
+            self._try(message)
+
+    def _try(self, message: Message) -> None:
+        """Begin the first of a line, unless its lease is too short by now or its host or org too busy."""
+        needed = (_timeout(message.row) + LEASE_MARGIN) * 1000
+        if (
+            self._closing
+            or message.kept_until - self._milliseconds() < needed
+            or not self._lanes.enter(message.row)
+        ):
+            self._hand_back(self._lines.give_up(message.row.call_id))
+        else:
+            self._begin(message)
+
+    def _hand_back(self, messages: Iterable[Message]) -> None:
+        """These go on by the database alone."""
+        self._ended += [Attempt(message) for message in messages]
         self._wake.set()
 
     # -- looking at them ------------------------------------------------------------------------
@@ -171,112 +207,98 @@ class Outbox:
         if self._loop_task is not None:
             try:
                 async with self._database.transaction() as tx:
-                    await self._record(tx, self._outcomes)
+                    await self._records.write(tx, self._ended)
                     await tx.outbox.release(self._node)
             except StoreError as error:
                 log.error("the last deliveries could not be written down and are made again: %s", error)
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         while not self._closing:
             self._wake.clear()
             try:
-                wait = await self._turn()
+                await self._turn(loop.time())
             except StoreError as error:
                 log.error("deliveries wait for the database: %s", error)
-                wait = POLL_SECONDS
+                await self._sleep(POLL_SECONDS)
             except Exception:
                 log.exception("the outbox stumbled")
-                wait = POLL_SECONDS
-            await self._sleep(wait)
+                await self._sleep(POLL_SECONDS)
+            await self._sleep(self._look_at - loop.time())
             if self._attempts and not self._closing:
                 await asyncio.sleep(GATHER_SECONDS)
 
     async def _sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
         except TimeoutError:
             pass
 
-    async def _turn(self) -> float:
-        """Write down how attempts ended and begin new ones; returns the seconds until there may be more."""
-        outcomes, self._outcomes = self._outcomes, []
+    async def _turn(self, now: float) -> None:
+        """Write down how attempts ended, and begin new ones: the next of their lines, and where these may
+        have made way for others what is found in the database."""
+        ended, self._ended = self._ended, []
+        look = now >= self._look_at or any(map(self._makes_way, ended))
         claimed: Rows = []
+        if look:
+            self._look_at = math.inf
         try:
-            async with self._database.transaction() as tx:
-                now = self._milliseconds()
-                await self._record(tx, outcomes)
-                await self._claim(tx, now, claimed)
-                await self._purge(tx)
-                later = await tx.outbox.next_after(now)
+            if ended or look:
+                async with self._database.transaction() as tx:
+                    await self._records.write(tx, ended)
+                    if look:
+                        self._look_at = min(now + await self._claim(tx, claimed), self._look_at)
         except BaseException:
-            self._outcomes[:0] = outcomes
+            self._ended[:0] = ended
+            self._look_at = 0.0
             for row in claimed:
                 self._lanes.leave(row)
             raise
         for row in claimed:
-            self._begin(row)
-        if not (self._attempts or self._outcomes or self._wake.is_set()):
+            self._begin(Message(row))
+        for attempt in ended:
+            self._follow(attempt)
+        if not (self._attempts or self._ended or self._wake.is_set()):
             self._idle.set()
-        return POLL_SECONDS if later is None else min(POLL_SECONDS, max(later / 1000 - self._now(), 0.0))
 
-    async def _claim(self, tx: Transaction, now: int, claimed: Rows) -> None:
-        """Lease what may go out now. A query that gives only messages to hosts or orgs which are busy makes
-        them known to the next one, so the loop ends."""
+    def _makes_way(self, attempt: Attempt) -> bool:
+        """Whether something in the database may go out because this has ended."""
+        message = attempt.message
+        stays_here = message.receiver is not None and self._lines.is_clear(message.row.call_id)
+        return self._crowded or attempt.status is None or not stays_here
+
+    def _follow(self, attempt: Attempt) -> None:
+        """The next of the call goes out only now that the one before is written down: whatever a crash makes
+        come again is the last that was sent."""
+        message = attempt.message
+        if message.row.position in self._lines:
+            following = self._lines.done(message.row.call_id)
+            if following is not None:
+                self._try(following)
+
+    async def _claim(self, tx: Transaction, claimed: Rows) -> float:
+        """Lease what may go out now; returns the seconds until there may be more. A query that gives only
+        messages to hosts or orgs which are busy makes them known to the next one, so the loop ends."""
+        now = self._milliseconds()
         while (limit := min(self._lanes.free, CLAIM_AT_ONCE)) > 0:
             rows = await tx.outbox.due(
                 now, limit, busy_hosts=self._lanes.busy_hosts(), busy_orgs=self._lanes.busy_orgs()
             )
-            admitted = [row for row in rows if self._lanes.enter(row)]
+            admitted = [row for row in rows if row.position not in self._lines and self._lanes.enter(row)]
             claimed += admitted
             if admitted:
-                longest = max(_timeout(row) for row in admitted)
+                longest = max(map(_timeout, admitted))
                 until = now + round((longest + LEASE_MARGIN) * 1000)
                 await tx.outbox.lease([row.position for row in admitted], self._node, until)
             if len(rows) < limit:
-                return
-
-    async def _record(self, tx: Transaction, outcomes: Outcomes) -> None:
-        delivered: dict[int, Positions] = {}
-        for outcome in outcomes:
-            row = outcome.row
-            if outcome.failure is not None:
-                await self._record_failure(tx, row, outcome.failure, outcome.plan)
-            elif outcome.status is not None:
-                delivered.setdefault(outcome.status, []).append(row.position)
-            else:
-                await tx.outbox.free(row.position)
-        for status, positions in delivered.items():
-            await tx.outbox.delivered(positions, status=status)
-
-    async def _record_failure(
-        self, tx: Transaction, row: OutboxRow, failure: AskFailed, plan: BackoffPlan | None
-    ) -> None:
-        attempts = row.attempts + 1
-        delay = next_delay(
-            attempts, plan=plan, status=failure.status, retry_after=failure.retry_after, rng=self._rng
-        )
-        error = str(failure)[:500].encode("ascii", "replace").decode().replace("\0", "?")
-        if delay is None:
-            self.counters.abandoned += 1
-            log.error(
-                "call=%s webhook=%s %s to %s abandoned after %d attempts: %s",
-                *(row.call_id, row.id, row.type, row.host, attempts, error),
-            )
-            await tx.outbox.abandoned(row.position, attempts=attempts, status=failure.status, error=error)
-            return
-        log.warning(
-            "call=%s webhook=%s %s to %s failed, attempt %d, again in %.1f s: %s",
-            *(row.call_id, row.id, row.type, row.host, attempts, delay, error),
-        )
-        await tx.outbox.failed(
-            row.position,
-            call_id=row.call_id,
-            attempts=attempts,
-            status=failure.status,
-            error=error,
-            again_at=self._milliseconds() + round(delay * 1000),
-        )
+                break
+        self._crowded = bool(self._lanes.free <= 0 or self._lanes.busy_hosts() or self._lanes.busy_orgs())
+        await self._purge(tx)
+        later = await tx.outbox.next_after(now)
+        return POLL_SECONDS if later is None else min(POLL_SECONDS, max(later / 1000 - self._now(), 0.0))
 
     async def _purge(self, tx: Transaction) -> None:
         loop_time = asyncio.get_running_loop().time()
@@ -284,40 +306,50 @@ class Outbox:
             self._next_purge = loop_time + PURGE_SECONDS
             await tx.outbox.purge(self._milliseconds() - round(KEEP_SECONDS * 1000))
 
-    def _begin(self, row: OutboxRow) -> None:
-        task = asyncio.create_task(self._attempt(row), name=f"webhook {row.id}")
+    def _begin(self, message: Message) -> None:
+        task = asyncio.create_task(self._attempt(message), name=f"webhook {message.row.id}")
         self._attempts.add(task)
-        task.add_done_callback(self._attempts.discard)
+        task.add_done_callback(self._attempt_ended)
 
-    async def _attempt(self, row: OutboxRow) -> None:
-        outcome = _Outcome(row)
-        plan: BackoffPlan | None = None
+    def _attempt_ended(self, task: asyncio.Task[None]) -> None:
+        self._attempts.discard(task)
+        if not self._attempts:
+            self._wake.set()
+
+    async def _attempt(self, message: Message) -> None:
+        row, attempt = message.row, Attempt(message)
+
+        def taken(status: int) -> None:
+            attempt.status = status
+            self.counters.delivered += 1
+            self._note(attempt)
+
         self.counters.attempts += 1
         try:
-            receiver = Receiver.from_json(row.receiver)
-            plan = receiver.backoff
-            status = 0
-
-            def taken(code: int) -> None:
-                nonlocal status
-                status = code
-
+            receiver = message.receiver or Receiver.from_json(row.receiver)
+            attempt.plan = receiver.backoff
             await self._client.deliver(
                 receiver, row.body.encode(), webhook_id=row.id, timeout=receiver.timeout_seconds, taken=taken
             )
-            outcome = _Outcome(row, status=status)
-            self.counters.delivered += 1
         except AskFailed as failure:
-            outcome = _Outcome(row, failure=failure, plan=plan)
+            attempt.failure = failure
             self.counters.failed += 1
         except Exception as error:
             log.exception("call=%s webhook=%s could not be sent", row.call_id, row.id)
-            outcome = _Outcome(row, failure=AskFailed("protocol", type(error).__name__), plan=plan)
+            attempt.failure = AskFailed("protocol", type(error).__name__)
             self.counters.failed += 1
         finally:
-            self._outcomes.append(outcome)
-            self._lanes.leave(row, failed=outcome.failure is not None)
-            self._wake.set()
+            if attempt.status is None:
+                self._note(attempt)
+            called_off = attempt.status is None and attempt.failure is None
+            self._lanes.leave(row, failed=None if called_off else attempt.failure is not None)
+
+    def _note(self, attempt: Attempt) -> None:
+        """It has ended: to be written down with whatever else ends now. A line stops with what fails."""
+        self._ended.append(attempt)
+        self._wake.set()
+        if attempt.status is None and attempt.message.row.position in self._lines:
+            self._hand_back(self._lines.give_up(attempt.message.row.call_id)[1:])
 
     def _milliseconds(self) -> int:
         return round(self._now() * 1000)

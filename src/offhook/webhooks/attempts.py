@@ -1,0 +1,92 @@
+"""How attempts to deliver ended, and writing that down."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from offhook.store import OutboxRow, Transaction
+
+from .failures import AskFailed
+from .lines import Message
+from .receiver import BackoffPlan
+from .retry import next_delay
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """How an attempt ended: the `status` of a delivery, a `failure`, or neither if it was called off."""
+
+    message: Message
+    status: int | None = None
+    failure: AskFailed | None = None
+    plan: BackoffPlan | None = None
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since the start of the process."""
+
+    attempts: int = 0
+    delivered: int = 0
+    failed: int = 0
+    abandoned: int = 0
+
+
+class Records:
+    """Writes attempts of the `node` down. `now` gives seconds since the epoch."""
+
+    def __init__(self, node: str, now: Callable[[], float], rng: random.Random, counters: Counters) -> None:
+        self._node = node
+        self._now = now
+        self._rng = rng
+        self._counters = counters
+
+    async def write(self, tx: Transaction, ended: Sequence[Attempt]) -> None:
+        delivered: dict[int, list[int]] = {}
+        called_off: list[int] = []
+        for attempt in ended:
+            position = attempt.message.row.position
+            if attempt.failure is not None:
+                await self._failed(tx, attempt.message.row, attempt.failure, attempt.plan)
+            elif attempt.status is not None:
+                delivered.setdefault(attempt.status, []).append(position)
+            else:
+                called_off.append(position)
+        for status, positions in delivered.items():
+            await tx.outbox.delivered(positions, status=status)
+        if called_off:
+            await tx.outbox.free(called_off, self._node)
+
+    async def _failed(
+        self, tx: Transaction, row: OutboxRow, failure: AskFailed, plan: BackoffPlan | None
+    ) -> None:
+        attempts = row.attempts + 1
+        delay = next_delay(
+            attempts, plan=plan, status=failure.status, retry_after=failure.retry_after, rng=self._rng
+        )
+        error = str(failure)[:500].encode("ascii", "replace").decode().replace("\0", "?")
+        if delay is None:
+            self._counters.abandoned += 1
+            log.error(
+                "call=%s webhook=%s %s to %s abandoned after %d attempts: %s",
+                *(row.call_id, row.id, row.type, row.host, attempts, error),
+            )
+            await tx.outbox.abandoned(row.position, attempts=attempts, status=failure.status, error=error)
+            return
+        log.warning(
+            "call=%s webhook=%s %s to %s failed, attempt %d, again in %.1f s: %s",
+            *(row.call_id, row.id, row.type, row.host, attempts, delay, error),
+        )
+        await tx.outbox.failed(
+            row.position,
+            call_id=row.call_id,
+            attempts=attempts,
+            status=failure.status,
+            error=error,
+            again_at=round((self._now() + delay) * 1000),
+        )
