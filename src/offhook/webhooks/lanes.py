@@ -14,8 +14,8 @@ MAX_REMEMBERED = 4096
 @dataclass(frozen=True, slots=True)
 class Limits:
     """No host and no org gets beyond its own limit, nor beyond half of what is free at the time: where orgs
-    with slow receivers have taken what they could get, there is still room for the next one. A host whose last attempt failed gets
-    `per_failing_host` until one succeeds."""
+    with slow receivers have taken what they could get, there is still room for the next one. A host whose
+    last attempt failed gets `per_failing_host` until one succeeds."""
 
     total: int = 256
     per_host: int = 32
