@@ -172,9 +172,9 @@ class PhoneCall(ScriptedCall):
             self.ended_by = "BYE from the node"
             self._end()
 
-    def notify(self, status: int, reason: str = "OK") -> None:
+    def notify(self, status: int, reason: str = "OK", *, state: str = "active", event: str = "refer") -> None:
         """How our REFER went (RFC 3515 §2.4.5)."""
-        headers = [("Event", "refer"), ("Subscription-State", "active"), ("Content-Type", "message/sipfrag")]
+        headers = [("Event", event), ("Subscription-State", state), ("Content-Type", "message/sipfrag")]
         self.request("NOTIFY", f"SIP/2.0 {status} {reason}\r\n".encode(), headers)
 
     async def ended(self, within: float = 120.0) -> str:

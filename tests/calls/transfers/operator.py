@@ -30,12 +30,14 @@ OTHER = b"\x00\x10\x00\xf0" * 80
 class Operator:
     """`refuses`: the status that the INVITE gets instead of an answer; None `answers_after` rings for ever.
 
-    `keys`: what was pressed; `heard_at`: when something loud was heard."""
+    `plays_early`: what is said can be heard while it still rings. `keys`: what was pressed; `heard_at`: when
+    something loud was heard."""
 
     def __init__(self, house: House, host: str) -> None:
         self.loop = asyncio.get_running_loop()
         self.answers_after: float | None = 2.0
         self.refuses: int | None = None
+        self.plays_early = False
         self.invites: list[Request] = []
         self.cancelled = 0
         self.connected_at: float | None = None
@@ -108,14 +110,21 @@ class Operator:
             task.cancel()
 
     async def _take(self, invitation: Invitation) -> None:
-        invitation.provisional(180)
+        leg = Leg(self.media, self, self, self, peer="10.0.0.2", call_id="operator")
+        sdp = b""
+        if self.plays_early:
+            self.leg, sdp = leg, await leg.open(invitation.offer)
+            assert leg.stream is not None
+            self.clock.add(leg.stream)
+            invitation.provisional(183, body=sdp)
+        else:
+            invitation.provisional(180)
         if self.refuses is not None:
             await asyncio.sleep(0.5)
             invitation.reject(self.refuses)
             return
         await asyncio.sleep(10_000 if self.answers_after is None else self.answers_after)
-        leg = Leg(self.media, self, self, self, peer="10.0.0.2", call_id="operator")
-        sdp = await leg.open(invitation.offer)
+        sdp = sdp or await leg.open(invitation.offer)
         try:
             leg.session = invitation.answer(sdp, leg)
         except SipError:

@@ -37,9 +37,9 @@ def dial(**plan: Any) -> Document:
 
 
 @asynccontextmanager
-async def on_the_line(folder: Path) -> AsyncIterator[tuple[House, PhoneCall, Operator]]:
+async def on_the_line(folder: Path, **house_options: Any) -> AsyncIterator[tuple[House, PhoneCall, Operator]]:
     """A caller who has heard the first message, and somebody at the desk."""
-    async with open_house(folder) as house, open_operator(house) as operator:
+    async with open_house(folder, **house_options) as house, open_operator(house) as operator:
         phone = await house.phone()
         call = await phone.dial().connect()
         await call.hears_the_end()
@@ -466,18 +466,6 @@ def test_a_plan_that_says_what_is_to_happen_is_not_dialled(tmp_path: Path, plan:
 
 
 @virtual
-async def test_a_caller_who_says_bye_after_the_refer_has_gone_where_he_was_sent(tmp_path: Path) -> None:
-    async with on_the_line(tmp_path) as (house, call, _operator):
-        send_on(house, sip())
-        await refer_to(call)
-        await asyncio.sleep(0.1)
-        call.hang_up()
-        await ended(house)
-
-    check(house, "assistant-forwarded-call", "completed")
-
-
-@virtual
 async def test_bye_is_only_a_bye(tmp_path: Path) -> None:
     async with on_the_line(tmp_path) as (house, call, operator):
         send_on(house, sip({"mode": "blind-transfer", "sipVerb": "bye"}))
@@ -514,6 +502,9 @@ def test_the_summary_goes_along_in_one_line(tmp_path: Path, verb: str) -> None:
             prompt = engines.model.requests[-1]  # type: ignore[attr-defined]
 
         assert headers.get("X-Transfer-Summary") == "Ann wants to know when."
+        (told,) = (one for one in house.messages("status-update") if one["status"] == "forwarding")
+        assert told["summary"] == "Ann wants\r\nto know when."
+        assert told["destination"]["sipUri"] == DESK
         assert f"User: {QUESTION}" in prompt[-1]["content"]
 
     run_virtual(story())
@@ -533,6 +524,21 @@ async def test_numbers_that_send_their_callers_to_each_other_stop(tmp_path: Path
         calls = len(house.ledger.rows)
 
     assert calls == 7
+
+
+@virtual
+async def test_secrets_of_a_destination_are_told_to_nobody(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, _call, operator):
+        server = {"url": "http://owner.test/", "secret": "hush-hush"}
+        plan = dial(transferAssistant={"model": {"tools": [{"type": "function", "server": server}]}})
+        send_on(house, sip(plan))
+        await operator.connected()
+        operator.hang_up()
+        await ended(house)
+
+    assert transferred(house)["destination"]["transferPlan"]["sipVerb"] == "dial"
+    assert "hush-hush" not in repr([one.body for one in house.sent])
+    assert "hush-hush" not in repr(house.row)
 
 
 # -- policy -----------------------------------------------------------------------------------------

@@ -114,7 +114,9 @@ class Party:
                 failed.__cause__ = error
                 last = error.status >= 600 or loop.time() >= deadline
                 waiting = contacts_of(error) + waiting
-            except (PortsExhausted, OSError) as error:
+            except PortsExhausted as error:
+                raise TransferFailed(f"there are no audio ports for a second leg: {error}") from error
+            except OSError as error:
                 raise TransferFailed(f"the destination could not be called: {error}") from error
             if last or self._follow is None:
                 raise failed
