@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from offhook.calls import in_dialog, routing
+from offhook.calls.knowledge import with_knowledge
 from offhook.calls.leg import Leg, LegEnd
 from offhook.calls.owner import Owner
 from offhook.calls.record import CallRecord
@@ -185,7 +186,7 @@ class Call:
         refresh(record)
         conversation = Conversation(
             assistant=assistant,
-            engines=services.engines(self._context),
+            engines=with_knowledge(services.engines(self._context), self._owner.knowledge),
             emergency=services.emergency,
             call_id=record.id,
             world=self,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from offhook.calls import messages, routing
+from offhook.calls import knowledge, messages, routing
 from offhook.calls.api_request import ApiRequest, static_parameters
 from offhook.calls.equipment import equipped
 from offhook.calls.handover import Successor, handoff_answer, successor, transfer_answer
@@ -25,6 +25,7 @@ from offhook.schema.server_message import (
     Body,
     CallEndpointingRequest,
     HandoffDestinationRequest,
+    KnowledgeBaseRequest,
     TransferDestinationRequest,
 )
 from offhook.webhooks.client import AskFailed
@@ -163,6 +164,20 @@ class Owner:
         except AskFailed as failed:
             _log.warning("call=%s %s failed: %s", self._record.id, body.type, failed)
             return Named(error=f"The server did not name a destination: {failed.kind}.")
+
+    async def knowledge(
+        self, server: Mapping[str, Any], question: KnowledgeBaseRequest
+    ) -> Mapping[str, Any] | None:
+        """What the server of a knowledge base answers; None if it does not."""
+        receiver = await self.receiver({"server": server})
+        if receiver is None:
+            return None
+        try:
+            seconds = min(receiver.timeout_seconds, knowledge.MOST_SECONDS)
+            return await self._ask(receiver, question, seconds)
+        except AskFailed as failed:
+            _log.warning("call=%s %s failed: %s", self._record.id, question.type, failed)
+            return None
 
     async def endpointing(self, server: Mapping[str, Any] | None) -> float | None:
         """How long to wait after what the caller said last, in seconds, 0 to 15; None if nobody says."""

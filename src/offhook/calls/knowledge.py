@@ -1,0 +1,125 @@
+"""`model.knowledgeBase`: before the model answers the caller, a server of the owner's is asked for what it
+should know, or for the answer itself (knowledge-base-request; wire-facts §4.4, §4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from offhook.calls.tools import text_of
+from offhook.conversation.member import EngineFactory, Engines
+from offhook.conversation.tools import content_of
+from offhook.conversation.voicing import closing
+from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
+from offhook.schema.assistant import Assistant
+from offhook.schema.base import document
+from offhook.schema.server_message import KnowledgeBaseRequest
+
+MOST_SECONDS: Final = 8.0
+"""For the server to answer, whatever its timeoutSeconds says: the caller waits, and the model is still to be
+asked."""
+MOST_DOCUMENTS: Final = 20
+MOST_CHARACTERS: Final = 16_000
+"""Of all documents together; of a message a quarter."""
+
+Ask = Callable[[Mapping[str, Any], KnowledgeBaseRequest], Awaitable[Mapping[str, Any] | None]]
+"""Ask a `server`; None, with a line in the log, when it does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`words`: to be said as they are; else `documents` for the model, the most fitting first."""
+
+    words: str = ""
+    documents: tuple[str, ...] = ()
+
+
+def with_knowledge(engines: EngineFactory, ask: Ask) -> EngineFactory:
+    """The factory, with models that ask the server of their assistant's `knowledgeBase` first."""
+
+    def build(assistant: Assistant) -> Engines:
+        built = engines(assistant)
+        base = assistant.model.knowledge_base if assistant.model is not None else None
+        if base is None or not base.server.url:
+            return built
+        return replace(built, model=Informed(built.model, document(base.server), ask))
+
+    return build
+
+
+class Informed:
+    """A model and the server that is asked before it, each time that the caller has said something."""
+
+    def __init__(self, model: LanguageModel, server: Mapping[str, Any], ask: Ask) -> None:
+        self.provider = model.provider
+        self.name = model.name
+        self._model = model
+        self._server = server
+        self._ask = ask
+
+    async def start(self) -> None:
+        await self._model.start()
+
+    async def close(self) -> None:
+        await self._model.close()
+
+    async def respond(
+        self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
+    ) -> AsyncIterator[Reply]:
+        if messages and messages[-1].get("role") == "user":
+            answer = await self._ask(self._server, question(messages))
+            found = Found() if answer is None else read_answer(answer)
+            if found.words:
+                yield Text(found.words)
+                yield Finished("stop")
+                return
+            messages = with_documents(messages, found.documents)
+        async with closing(self._model.respond(messages, tools)) as replies:
+            async for reply in replies:
+                yield reply
+
+
+def question(messages: Sequence[Message]) -> KnowledgeBaseRequest:
+    """The messages that the model is going to be sent. Servers read their text as `content` or as `message`,
+    as messages have it elsewhere."""
+    shown = [dict(message) for message in messages]
+    return KnowledgeBaseRequest(
+        shown, messages=[{**message, "message": message.get("content") or ""} for message in shown]
+    )
+
+
+def read_answer(answer: Mapping[str, Any]) -> Found:
+    """`message` beats `documents`; what is of another form is as if it were not there."""
+    words = content_of(answer.get("message"))
+    if words and words.strip():
+        return Found(text_of(words.strip()[: MOST_CHARACTERS // 4]))
+    given = answer.get("documents")
+    fitting = [
+        one
+        for one in (given if isinstance(given, list) else ())
+        if isinstance(one, Mapping) and isinstance(one.get("content"), str) and one["content"].strip()
+    ]
+    fitting.sort(key=_similarity, reverse=True)
+    documents, left = [], MOST_CHARACTERS
+    for one in fitting[:MOST_DOCUMENTS]:
+        text = text_of(one["content"].strip()[:left])
+        left -= len(text)
+        if text:
+            documents.append(text)
+    return Found(documents=tuple(documents))
+
+
+def with_documents(messages: Sequence[Message], documents: Sequence[str]) -> Sequence[Message]:
+    """With the documents before what the caller has said last."""
+    if not documents:
+        return messages
+    known = "\n\n".join(("What is known about this:", *documents))
+    return [*messages[:-1], {"role": "system", "content": known}, messages[-1]]
+
+
+def _similarity(found: Mapping[str, Any]) -> float:
+    similarity = found.get("similarity")
+    if isinstance(similarity, bool) or not isinstance(similarity, int | float):
+        return 0.0
+    return similarity
