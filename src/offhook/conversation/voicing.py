@@ -145,10 +145,16 @@ class Mouth:
                 else:
                     await changed.wait()
         except EngineError as error:
-            self._failed(error)
+            self._silenced(utterance, error)
         except Exception as error:
             log.exception("the voice broke its contract")
-            self._failed(EngineError("voice", self.voice.provider, type(error).__name__))
+            self._silenced(utterance, EngineError("voice", self.voice.provider, type(error).__name__))
+
+    def _silenced(self, utterance: Utterance, error: EngineError) -> None:
+        """There will be no sound of it: it must not stand before what another voice has to say."""
+        self.playout.remove(utterance)
+        utterance.end(played=False)
+        self._failed(error)
 
     async def _make(self, piece: Piece, marks: Marks | None) -> None:
         spoken = speakable(piece.text, self.form)
