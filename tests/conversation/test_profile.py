@@ -92,7 +92,7 @@ def test_the_chunk_plan_of_the_voice() -> None:
     plan = profile(**voice(minCharacters=5, punctuationBoundaries=["||", "!"]))
     assert plan.chunks == ChunkPlan(True, 5, frozenset("|!"))
     off = profile(**voice(enabled=False))
-    assert (off.chunks.enabled, off.form.enabled) == (False, False)
+    assert (off.chunks.enabled, off.form.steps) == (False, ())
 
 
 def test_the_format_plan_of_the_voice() -> None:
@@ -102,9 +102,9 @@ def test_the_format_plan_of_the_voice() -> None:
         {"type": "regex", "regex": "(b+)+", "value": "never"},
     ]
     form = profile(**voice(formatPlan={"numberToDigitsCutoff": 10, "replacements": replacements})).form
-    assert speakable("SQL SQL, 12 km, 42", form) == "sequel SQL, far, 42"
+    assert speakable("SQL SQL, 12 km, 9, 42", form) == "sequel S Q L, far, nine, 4 2"
     assert speakable("Room 404", form) == "Room 4 0 4"
-    assert not profile(**voice(formatPlan={"enabled": False})).form.enabled
+    assert profile(**voice(formatPlan={"enabled": False})).form.steps == ()
 
 
 def test_silence_and_idle_messages() -> None:

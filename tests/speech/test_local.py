@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from offhook.speech.base import EngineError, Transcript
-from offhook.speech.local import LONGEST_TEXT, LocalTranscriber, LocalVoice, SpeechCache
+from offhook.speech.local import LONGEST_TEXT, LocalTranscriber, LocalVoice, SpeechCache, plain
 from offhook.speech.workers import Workers
 from tests.speech.clips import SILENCE, clip, frames
 
@@ -124,6 +124,19 @@ async def test_silence_and_noise_have_no_words(workers: Workers) -> None:
             call.hear(pcm)
             call.transcriber.speech_stopped()
             assert (await call.final()).text == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Your code is <spell>AB 12</spell>.", "Your code is A B 1 2."),
+        ('Well <break time="1s"/> yes', "Well, yes"),
+        ("Now <<soft>> and <emphasis>here</emphasis>", "Now  and here"),
+        ("2 < 3 and 4 > 3", "2 < 3 and 4 > 3"),
+    ],
+)
+async def test_tags_are_followed_or_left_out(text: str, said: str) -> None:
+    assert plain(text) == said
 
 
 async def test_a_stop_without_a_start_is_answered_too(workers: Workers) -> None:

@@ -17,6 +17,8 @@ MAX_PATTERN = 500
 MAX_REPEATS = 4
 MAX_TEXT = 200
 
+_NAMED_GROUP = re.compile(r"\(\?<(?![=!])")
+_REFERENCE = re.compile(r"\$([$&]|[1-9]\d?)")
 _OPTIONS = {"ignore-case": re.IGNORECASE, "multi-line": re.MULTILINE}
 
 
@@ -32,14 +34,18 @@ class Pattern:
         return self._compiled.search(text[-MAX_TEXT:]) is not None
 
     def replace_in(self, text: str, value: str) -> str:
-        """`text` with every match replaced by `value`, taken literally; a longer text is left as it is."""
-        return self._compiled.sub(lambda _: value, text) if len(text) <= 2 * MAX_TEXT else text
+        """`text` with every match replaced by `value`, in which `$1` is what the first group matched, `$&`
+        all of it, and `$$` a dollar sign (ECMAScript, GetSubstitution). Too long a text is left as it is."""
+        if len(text) > 2 * MAX_TEXT:
+            return text
+        return self._compiled.sub(lambda found: _substitution(found, value), text)
 
 
 def compile_pattern(source: str, options: Sequence[str] = ()) -> Pattern | None:
     """`options` are names of the API's regexOptions. None, and a warning in the log, for a pattern that is
     broken or could run away."""
     flags = 0
+    source = _NAMED_GROUP.sub("(?P<", source)
     for name in options:
         flags |= _OPTIONS.get(name, 0)
     if len(source) > MAX_PATTERN or _could_run_away(source):
@@ -52,6 +58,17 @@ def compile_pattern(source: str, options: Sequence[str] = ()) -> Pattern | None:
     except (re.error, RecursionError, OverflowError):
         log.warning("a regular expression does not compile: %.80r", source)
         return None
+
+
+def _substitution(found: re.Match[str], value: str) -> str:
+    def of(reference: re.Match[str]) -> str:
+        name = reference[1]
+        if name == "$":
+            return "$"
+        number = 0 if name == "&" else int(name)
+        return (found[number] or "") if number <= len(found.groups()) else reference[0]
+
+    return _REFERENCE.sub(of, value)
 
 
 def _could_run_away(source: str) -> bool:

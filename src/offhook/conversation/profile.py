@@ -13,9 +13,10 @@ from pydantic import BaseModel
 
 from offhook.conversation.chunks import SENTENCE_BOUNDARIES, ChunkPlan
 from offhook.conversation.endpointing import EndpointingRule, StartSpeakingPlan
+from offhook.conversation.formatters import Format
 from offhook.conversation.interruption import StopSpeakingPlan, words_of
 from offhook.conversation.patterns import Pattern, compile_pattern
-from offhook.conversation.speakable import FormatPlan, Replacement
+from offhook.conversation.speakable import DIGITS_CUTOFF, FormatPlan, Replacement, steps_of
 from offhook.conversation.wait_function import compile_wait, default_wait
 from offhook.language.base import Message
 from offhook.schema import chunk, effective
@@ -84,7 +85,7 @@ def profile_of(assistant: Assistant) -> Profile:
         start=_start_plan(assistant),
         stop=_stop_plan(assistant),
         chunks=_chunk_plan(chunks),
-        form=_format_plan(chunks),
+        form=_format_plan(chunks, _speaks_english(assistant)),
         keypad=effective.keypad_input(assistant),
         idle=effective.idle_messages(assistant),
         hooks=tuple(assistant.hooks or ()),
@@ -172,18 +173,22 @@ def _chunk_plan(plan: chunk.ChunkPlan | None) -> ChunkPlan:
     )
 
 
-def _format_plan(chunks: chunk.ChunkPlan | None) -> FormatPlan:
-    plan = chunks.format_plan if chunks else None
-    wanted = chunks is None or chunks.enabled is not False
-    if plan is None:
-        return FormatPlan(enabled=wanted)
-    cutoff = plan.number_to_digits_cutoff
+def _format_plan(chunks: chunk.ChunkPlan | None, english: bool) -> FormatPlan:
+    plan = (chunks.format_plan if chunks else None) or chunk.FormatPlan()
+    if plan.enabled is False or (chunks is not None and chunks.enabled is False):
+        steps: tuple[Format, ...] = ()
+    else:
+        cutoff = plan.number_to_digits_cutoff
+        steps = steps_of(plan.formatters_enabled, DIGITS_CUTOFF if cutoff is None else cutoff, english)
     replacements = (_replacement(given) for given in plan.replacements or ())
-    return FormatPlan(
-        enabled=wanted and plan.enabled is not False,
-        digits_cutoff=2025 if cutoff is None else cutoff,
-        replacements=tuple(replacement for replacement in replacements if replacement is not None),
-    )
+    return FormatPlan(steps, tuple(each for each in replacements if each is not None))
+
+
+def _speaks_english(assistant: Assistant) -> bool:
+    """Unless the voice, or else the transcriber, is set to another language."""
+    given = (getattr(engine, "language", None) for engine in (assistant.voice, assistant.transcriber))
+    language = next((each for each in given if isinstance(each, str)), "en").lower()
+    return language.startswith("en") or language in ("multi", "auto")
 
 
 def _replacement(given: chunk.ExactReplacement | chunk.RegexReplacement) -> Replacement | None:

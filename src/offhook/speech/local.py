@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -25,6 +26,10 @@ LONGEST_TEXT = 5000
 
 _LEAD_FRAMES = 15  # 300 ms: what was said before the voice activity decision
 _MOST_WAITING = 64
+
+_SPELL = re.compile(r"<spell>([^<>]{0,200})</spell>")
+_BREAK = re.compile(r"\s*<break\b[^<>]{0,100}>\s*")
+_TAG = re.compile(r"<{1,2}[^<>\s][^<>]{0,100}>{1,2}")
 
 
 @dataclass(slots=True)
@@ -181,6 +186,13 @@ class SpeechCache:
             self._bytes -= len(oldest)
 
 
+def plain(text: str) -> str:
+    """Text without the tags that the API lets through to voices: `<spell>` is followed, a `<break>` becomes a
+    comma, others say nothing to this voice."""
+    text = _SPELL.sub(lambda found: " ".join(found[1].replace(" ", "")), text)
+    return _TAG.sub("", _BREAK.sub(", ", text))
+
+
 class LocalVoice:
     """Hibari in the workers. `speed` 0.25 to 2, 1 is the voice's own pace; `cache` None: nothing is kept."""
 
@@ -201,6 +213,7 @@ class LocalVoice:
         """One piece of audio per sentence. Text without anything to say gives no audio."""
         if len(text) > LONGEST_TEXT:
             raise EngineError("voice", PROVIDER, f"a text of {len(text)} characters")
+        text = plain(text)
         key = (text, self._name, self._speed)
         cached = self._cache.get(key) if self._cache is not None else None
         if cached is not None:
