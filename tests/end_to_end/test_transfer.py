@@ -154,3 +154,37 @@ async def test_a_phone_without_refer_is_joined_by_a_second_leg(service: Node, tm
     assert [str(refer.headers.get("Refer-To")) for refer in caller.refers] == [f"<{uri}>"]
     assert caller.end_reason == "the other side hung up"
     assert call["artifact"]["transfers"][0]["status"] == "completed"
+
+
+def trunk(folder: Path, transport: str) -> tuple[Run, str]:
+    """SIPp as a provider's trunk, and the setting that names it."""
+    run, uri = operator("trunk", folder, transport)
+    return run, uri.replace("sip:operator@", "sip:account@")
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_number_is_called_through_the_trunk_with_its_login(transport: str, tmp_path: Path) -> None:
+    """The trunk is at a private address, and nothing else of that kind may be called."""
+    answering, uri = trunk(tmp_path, transport)
+    settings = {
+        "OFFHOOK_TRUNK": uri,
+        "OFFHOOK_TRUNK_PASSWORD": "trunk-secret",
+        "OFFHOOK_TRUNK_PREFIXES": "+1,+4420",
+        "OFFHOOK_ALLOW_PRIVATE_URLS": "",
+    }
+    node = await asyncio.to_thread(Node(tmp_path, **settings).start)
+    try:
+        destination = {"type": "number", "number": "+14155550123", "message": "", "transferPlan": DIAL}
+        number = await asyncio.to_thread(new_number, node, answered_by=None, fallbackDestination=destination)
+        caller = await place(number)
+        call = await asyncio.to_thread(number.call)
+        await asyncio.to_thread(answering.passes)
+    finally:
+        await asyncio.to_thread(node.stop)
+
+    assert caller.refers == []
+    (entry,) = call["artifact"]["transfers"]
+    assert entry["status"] == "completed"
+    assert entry["statistics"]["codec"] == "PCMU"
+    assert "trunk-secret" not in node.log
+    assert "Traceback" not in node.log
