@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from offhook import __version__
+from offhook.cli import app
 from offhook.settings import PREFIX
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+COMMANDS = ("serve", "call", "demo", "doctor", "orgs", "keys", "webhooks", "db")
 COMMAND = [sys.executable, "-c", "from offhook.cli import main; main()"]
 
 
@@ -143,16 +147,68 @@ def test_a_table_for_people(prepared: Run) -> None:
     assert table[1].split()[1] == "Acme"
 
 
+def test_the_only_org_need_not_be_named(prepared: Run) -> None:
+    _assert_one_line(prepared("keys", "create"), "there is no org yet", "orgs create")
+    org = _json(prepared("orgs", "create", "Acme", "--json"))
+    key = _json(prepared("keys", "create", "--json"))
+
+    assert key["orgId"] == org["id"]
+    assert [one["id"] for one in _json(prepared("keys", "list", "--json"))] == [key["id"]]
+    assert prepared("keys", "revoke", key["id"]).returncode == 0
+
+    prepared("orgs", "create", "Other")
+    _assert_one_line(prepared("keys", "create"), "several orgs", "--org ID")
+
+
 def test_mistakes_get_one_line_and_exit_1(prepared: Run) -> None:
+    prepared("orgs", "create", "Acme")
     _assert_one_line(prepared("keys", "create", "--org", "nobody"), "there is no org nobody", "orgs list")
     _assert_one_line(prepared("keys", "list", "--org", "nobody"), "there is no org nobody")
     _assert_one_line(prepared("orgs", "create", "n" * 41), "1 to 40 characters")
-    _assert_one_line(prepared("orgs", "list", WORKERS="many"), "OFFHOOK_WORKERS", "valid integer")
+    _assert_one_line(prepared("orgs", "list", WORKERS="many"), "OFFHOOK_WORKERS", "whole number")
 
 
 @pytest.mark.parametrize("whom", ["reception", "tel:+15550100", "sip:a b@127.0.0.1"])
 def test_whom_nobody_can_call_is_said_before_anything_slow(run: Run, whom: str) -> None:
     _assert_one_line(run("call", whom), whom, "not a SIP URI such as sip:")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("--dtmf", "12x"), "'12x'"),
+        (("--record", "nowhere/heard.wav"), "nowhere/heard.wav: No such file"),
+        (("--play", "nowhere.wav"), "nowhere.wav: No such file"),
+        (("--play", "noise.wav"), "noise.wav is no WAV file"),
+        (("--header", "X-Name"), "X-Name: value"),
+        (("--auth", "ada"), "USER:PASSWORD"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_what_a_call_cannot_be_made_with_is_said_before_anything_slow(
+    run: Run, tmp_path: Path, given: tuple[str, str], says: str
+) -> None:
+    (tmp_path / "noise.wav").write_bytes(b"RIFF and no more")
+
+    _assert_one_line(run("call", "sip:demo@127.0.0.1:9", *given), says)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_an_example_that_is_one(command: str) -> None:
+    """Its words are a command, and its options are that command's."""
+    examples = re.findall(r"^ {4}(?:OFFHOOK_\S+ )*offhook (.+)$", _help(command), re.MULTILINE)
+    assert examples or command in ("demo", "db")
+
+    for example in examples:
+        words = [word for word in example.split() if re.fullmatch(r"[a-z]+|--[a-z]+", word)]
+        told = _help(*(words[:2] if words[0] in ("orgs", "keys", "webhooks", "db") else words[:1]))
+        assert [word for word in words if word.startswith("--") and word not in told] == []
+
+
+def _help(*command: str) -> str:
+    done = CliRunner().invoke(app, [*command, "--help"], prog_name="offhook")
+    assert done.exit_code == 0, done.output
+    return done.stdout
 
 
 def test_the_database_is_made_and_checked(run: Run) -> None:

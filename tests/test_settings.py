@@ -99,8 +99,13 @@ def test_made_up_sip_uris_name_a_host_that_can_be_dialled(flags: dict[str, objec
         ("SIP", "[127.0.0.1]:5060", "[::1]:8080"),
         ("RTP_PORTS", "50000-40000", "such as 40000-49999"),
         ("RTP_PORTS", "80-90", "from 1024"),
-        ("API_KEY", "short", "16"),
-        ("WORKERS", "none", "valid integer"),
+        ("API_KEY", "short", "at least 16 characters"),
+        ("WEBHOOK_SIGNING_SECRET", "whsec_no-base64-at-all", "not Base64"),
+        ("ALLOW_PRIVATE_URLS", "maybe", "write 1 or 0"),
+        ("MAX_CALLS", "0", "write at least 1"),
+        ("MEDIA_TIMEOUT_SECONDS", "soon", "write a number"),
+        ("WORKERS", "65", "write at most 64"),
+        ("WORKERS", "none", "write a whole number"),
         ("PUBLIC_ADDRESS", "phone.example.org", "is not an IP address"),
         ("PUBLIC_URL", "ftp://example.org", "http://"),
         ("DATABASE_URL", "mysql://db/phones", "postgresql://"),
@@ -138,6 +143,21 @@ def test_secrets_are_shown_by_neither_repr_nor_errors(monkeypatch: pytest.Monkey
     assert "a-key-nobody-must-see" not in shown
     assert "a-password" not in shown
     assert "too-short-key" not in str(problem.value)
+
+
+def test_a_signing_secret_may_be_any_text_or_base64(monkeypatch: pytest.MonkeyPatch) -> None:
+    for secret in ("sixteen characters", "whsec_c2l4dGVlbiBjaGFyYWN0ZXJz"):
+        monkeypatch.setenv("OFFHOOK_WEBHOOK_SIGNING_SECRET", secret)
+
+        kept = load_settings().webhook_signing_secret
+
+        assert kept is not None
+        assert kept.get_secret_value() == secret
+
+
+@pytest.mark.parametrize(("ports", "calls"), [("40000-49999", 5000), ("40000-40001", 1), ("40000-40002", 1)])
+def test_a_call_takes_two_ports(ports: str, calls: int) -> None:
+    assert parse_port_range(ports).calls == calls
 
 
 def test_a_slip_in_a_name_is_noticed() -> None:

@@ -39,10 +39,11 @@ DEMO_ASSISTANT: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class FirstStart:
-    """What a start found or made. `key` is the private key in clear, only if it was made just now."""
+    """What a start found or made. `key` is the private key in clear, only if it was made just now; `demo`:
+    whether the demo number is there to be dialled."""
 
     key: str | None
-    sip_uri: str | None
+    demo: bool
 
 
 def new_key() -> str:
@@ -61,7 +62,7 @@ async def first_start(database: Database, settings: Settings) -> FirstStart:
             if configured and await tx.keys.org_of(configured) is None:
                 await tx.keys.create(orgs[0].id, configured, tag="private", name="OFFHOOK_API_KEY")
             number = await tx.phone_numbers.by_sip_user(DEMO_USER)
-            return FirstStart(None, None if number is None else str(number.document.get("sipUri")))
+            return FirstStart(None, number is not None)
         document: dict[str, Any] = {"name": "Offhook"}
         if settings.org_server_url:
             document["server"] = {"url": settings.org_server_url}
@@ -69,15 +70,14 @@ async def first_start(database: Database, settings: Settings) -> FirstStart:
         key = configured or new_key()
         await tx.keys.create(org.id, key, tag="private", name="first key")
         assistant = await tx.assistants.create(org.id, DEMO_ASSISTANT)
-        sip_uri = f"sip:{DEMO_USER}@{settings.sip_host}"
         await tx.phone_numbers.create(
             org.id,
             {
                 "provider": "vapi",
                 "name": "Demo",
-                "sipUri": sip_uri,
+                "sipUri": f"sip:{DEMO_USER}@{settings.sip_host}",
                 "assistantId": assistant.id,
                 "status": "active",
             },
         )
-    return FirstStart(None if configured else key, sip_uri)
+    return FirstStart(None if configured else key, True)

@@ -11,8 +11,8 @@ from offhook.commands import call, db, demo, doctor, keys, orgs, serve, webhooks
 
 app = typer.Typer(
     name="offhook",
-    help="A self-hosted phone service for AI assistants.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # plain help reads the same in a terminal, a pipe and a page, and keeps examples
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -39,7 +39,17 @@ def _options(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version this is."),
     ] = False,
 ) -> None:
-    """Settings come from OFFHOOK_... variables; docs/settings.md has them all."""
+    """A self-hosted phone service for AI assistants.
+
+    Settings come from OFFHOOK_... variables; docs/settings.md has them all.
+
+    \b
+    Examples:
+      offhook demo                     listen in on a call, without a phone
+      offhook serve                    run the service
+      offhook call sip:demo@127.0.0.1  call it from this machine
+      offhook doctor                   what would keep it from working here
+    """
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import resource
 from typing import Final
 
@@ -10,12 +11,46 @@ THRESHOLDS: Final = (20_000, 20, 50)
 """Python's own (700, 10, 10) look through everything alive about once a second under load, and hold the audio
 clock for it. What calls leave behind is almost all freed at once, without the collector."""
 
+FILES_PER_CALL: Final = 6
+"""Two sockets and two files of the recording, and two sockets more for webhooks, engines or a transfer."""
+
+FILES_BESIDE: Final = 100
+"""For the database, the workers, and whoever uses the API."""
+
+RAISE_FILES: Final = "raise the limit (`ulimit -n`, LimitNOFILE= of systemd, --ulimit nofile= of Docker)"
+
+_log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The node cannot start. One line that says what to do."""
+
 
 def raise_file_limit() -> None:
-    """As many open files as the system lets us have: each call takes two sockets and the files of its
-    recording, and the usual 1024 end at some 200 calls."""
+    """As many open files as the system lets us have: the usual 1024 end at some 150 calls."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def file_limit() -> int:
+    """How many files this process may have open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def room_for_calls(files: int) -> int:
+    """How many calls at once so many open files are enough for."""
+    return max(0, files - FILES_BESIDE) // FILES_PER_CALL
+
+
+def calls_within(files: int, wanted: int) -> int:
+    """As many of the `wanted` calls at once as so many open files are enough for: a call without its files
+    would lose its recording. Says so when that is not all of them. Raises StartError for none."""
+    room = room_for_calls(files)
+    if room < 1:
+        raise StartError(f"only {files} files may be open at once, too few for a call: {RAISE_FILES}")
+    if room < wanted:
+        _log.warning("only %d files may be open, enough for %d calls at once: %s", files, room, RAISE_FILES)
+    return min(room, wanted)
 
 
 def settle_memory() -> None:

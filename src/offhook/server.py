@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import os
 import random
-import socket
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
-
-import uvicorn
 
 from offhook.api import create_app
 from offhook.api.links import RecordingLinks, signing_key
@@ -34,9 +28,12 @@ from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
 from offhook.conversation.member import EngineFactory, Engines
 from offhook.conversation.profile import profile_of
+from offhook.folder import DataFolder
 from offhook.language.models import LanguageModels, ModelSettings
 from offhook.language.template import render
+from offhook.listening import cannot_listen, check_sip, listen_http, serve_http
 from offhook.network import Address, AddressGuard, AddressRefused, Outside, open_datagrams
+from offhook.process import StartError, calls_within, file_limit
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
 from offhook.schema.assistant import Assistant, AssistantOverrides
@@ -58,16 +55,8 @@ from offhook.webhooks import Client, Outbox
 DRAIN_SECONDS: Final = 30.0
 """For calls to end by themselves after Ctrl-C or SIGTERM; then they are hung up on."""
 
-RTP_PORTS_PER_CALL: Final = 2
 SIP_GRACE_SECONDS: Final = 2.0
 WEBHOOK_GRACE_SECONDS: Final = 5.0
-
-_log = logging.getLogger(__name__)
-
-
-class StartError(Exception):
-    """The node cannot start. One line that says what to do."""
-
 
 EnginesOf = Callable[[CallContext], EngineFactory]
 
@@ -95,18 +84,23 @@ async def running_node(settings: Settings, engines: EnginesOf | None = None) -> 
     `engines` replaces the speech engines and models (benchmarks and tests). Raises StartError."""
     async with AsyncExitStack() as stack:
         try:
-            yield await _start(settings, engines, stack)
+            node = await _start(settings, engines, stack)
         except StoreError as error:
             raise StartError(str(error)) from error
+        yield node
 
 
 async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExitStack) -> Node:
     now, rng = time.time, random.SystemRandom()
     new_id = IdMaker(now, rng)
-    check_folder(settings)
-    # Before anything slow: a port that is taken should be said at once, and links need the real one.
-    listening = _bind(settings.http)
+    # Before anything slow: what the machine does not give should be said at once.
+    max_calls = calls_within(file_limit(), settings.max_calls)
+    folder = DataFolder.take(settings.data, new_id)
+    stack.callback(folder.close)
+    listening = listen_http(settings.http)
     stack.callback(listening.close)
+    check_sip(settings.sip)
+    # Links need the real port.
     settings = settings.model_copy(update={"http": Address(*listening.getsockname()[:2])})
     await upgrade(settings.database)
     database = await Database.open(settings.database, now=now, new_id=new_id)
@@ -122,10 +116,9 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         new_id=new_id,
         signing_secret=secret.get_secret_value() if secret else None,
     )
-    node_name = _node_name(settings)
-    outbox = Outbox(database, client, node=node_name, now=now, rng=rng)
+    outbox = Outbox(database, client, node=folder.node, now=now, rng=rng)
     links = RecordingLinks(_link_key(settings), settings.base_url)
-    await end_orphans(database, outbox, node_name, now, settings.recordings, links.lasting)
+    await end_orphans(database, outbox, folder.node, now, settings.recordings, links.lasting)
 
     activity = VoiceActivity()
     emergency = None
@@ -137,7 +130,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
 
     await outbox.start()
     stack.push_async_callback(_close_outbox, outbox)
-    ledger = StoredLedger(database, outbox, node_name)
+    ledger = StoredLedger(database, outbox, folder.node)
     ledger.start()
     stack.push_async_callback(ledger.close)
     writer = WriterThread()
@@ -178,7 +171,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     nonces = Nonces(os.urandom(32), now, os.urandom)
     calls = Calls(
         services,
-        Limits(settings.max_calls, settings.domain),
+        Limits(max_calls, settings.domain),
         Admission(nonces, lambda: settings.sip_realm),
     )
     _build_before_the_first_call()
@@ -193,7 +186,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         rng=rng,
         deliver=outbox.nudge,
     )
-    await _http(listening, api, stack)
+    await serve_http(listening, create_app(api), stack)
     stack.push_async_callback(calls.drain, DRAIN_SECONDS)
     return Node(settings, settings.http, sip, calls, clock, ports, agent, outbox, database, started)
 
@@ -205,32 +198,12 @@ def _build_before_the_first_call() -> None:
     render("{{ now }}", {}, 0.0)
 
 
-def check_folder(settings: Settings) -> None:
-    """The data folder can be made and written to. Raises StartError."""
-    folder = settings.data.absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(bytes(4096))
-            probe.flush()
-    except OSError as error:
-        raise StartError(
-            f"the data folder {folder} cannot be used ({error.strerror}): make it writable and leave it"
-            " some space, or choose another with --data or OFFHOOK_DATA"
-        ) from error
-
-
 def _link_key(settings: Settings) -> bytes:
     configured = settings.secret.get_secret_value() if settings.secret else None
     try:
         return signing_key(configured, settings.data.absolute())
     except OSError as error:
         raise StartError(f"the node's secret cannot be kept in {settings.data}: {error.strerror}") from error
-
-
-def _node_name(settings: Settings) -> str:
-    """The same after a restart, another for every node of one database."""
-    return f"{socket.gethostname()}:{settings.data.absolute()}"[:200]
 
 
 async def _speech(
@@ -317,58 +290,7 @@ async def _sip(
     try:
         return agent, await transports.listen(*settings.sip)
     except OSError as error:
-        raise StartError(_taken("SIP", "--sip or OFFHOOK_SIP", settings.sip, error)) from error
-
-
-def _bind(address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(tuple(address))
-    except OSError as error:
-        listening.close()
-        raise StartError(_taken("HTTP", "--http or OFFHOOK_HTTP", address, error)) from error
-    return listening
-
-
-async def _http(listening: socket.socket, services: ApiServices, stack: AsyncExitStack) -> None:
-    config = uvicorn.Config(
-        create_app(services), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listening]), name="http")
-
-    async def stop() -> None:
-        server.should_exit = True
-        await task
-
-    stack.push_async_callback(stop)
-    up = asyncio.create_task(server.up.wait())
-    await asyncio.wait([up, task], return_when=asyncio.FIRST_COMPLETED)
-    up.cancel()
-
-
-def _taken(what: str, how: str, address: Address, error: OSError) -> str:
-    return (
-        f"{what} cannot listen on {address.host}:{address.port} ({error.strerror}): choose another with {how}"
-    )
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers: the node decides when to stop. `up` is set once it serves."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+        raise cannot_listen("SIP", "--sip or OFFHOOK_SIP", settings.sip, error) from error
 
 
 class _Live:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
 import ipaddress
 import os
@@ -12,10 +13,11 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from offhook.network.addresses import Address
@@ -40,6 +42,11 @@ class PortRange(NamedTuple):
 
     low: int
     high: int
+
+    @property
+    def calls(self) -> int:
+        """How many calls they hold: RTP and RTCP take a port each."""
+        return (self.high - self.low + 1) // 2
 
     def __str__(self) -> str:
         return f"{self.low}-{self.high}"
@@ -127,6 +134,16 @@ def _checked_prefixes(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _signing_secret(value: SecretStr) -> SecretStr:
+    written = value.get_secret_value()
+    if written.startswith("whsec_"):
+        try:
+            base64.b64decode(written.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            raise ValueError("what follows whsec_ is not Base64; copy it again") from None
+    return value
+
+
 def _database_url(value: str) -> str:
     scheme, separator, rest = value.partition("://")
     if not separator or scheme not in DRIVERS:
@@ -144,6 +161,7 @@ Prefixes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_prefixes), Afte
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 # A short key could be guessed; so could a short signing secret.
 Secret = Annotated[SecretStr, Field(min_length=16, max_length=512)]
+SigningSecret = Annotated[Secret, AfterValidator(_signing_secret)]
 
 
 class Settings(BaseSettings):
@@ -190,7 +208,7 @@ class Settings(BaseSettings):
     org_server_url: WebUrl | None = Field(
         None, description="Webhook URL of the first org, used when neither assistant nor number has one."
     )
-    webhook_signing_secret: Secret | None = Field(
+    webhook_signing_secret: SigningSecret | None = Field(
         None,
         description="Signs every webhook by Standard Webhooks (`webhook-signature`)."
         " May start with `whsec_`, then base64.",
@@ -277,13 +295,28 @@ def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as problem:
-        lines = (_sentence(error["loc"], error["msg"]) for error in problem.errors(include_input=False))
+        lines = (_sentence(error) for error in problem.errors(include_input=False))
         raise SettingsError("\n".join(lines)) from None
 
 
-def _sentence(place: tuple[int | str, ...], message: str) -> str:
-    name = str(place[0]) if place else ""
-    return f"{PREFIX}{name.upper()}: {message.removeprefix('Value error, ')}"
+_WRITE: Final[Mapping[str, str]] = {
+    "too_short": "write at least {min_length} characters",
+    "too_long": "write at most {max_length} characters",
+    "bool_parsing": "write 1 or 0",
+    "int_parsing": "write a whole number",
+    "float_parsing": "write a number",
+    "greater_than_equal": "write at least {ge}",
+    "less_than_equal": "write at most {le}",
+    "literal_error": "write {expected}",
+}
+"""What to do about a mistake, by pydantic's name for it; ours bring their own sentence."""
+
+
+def _sentence(error: ErrorDetails) -> str:
+    name = str(error["loc"][0]) if error["loc"] else ""
+    said = _WRITE.get(error["type"])
+    message = said.format_map(error.get("ctx") or {}) if said else error["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{name.upper()}: {message}"
 
 
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
     from offhook.speech.workers import Workers
 
 NOT_ANSWERED = 2
+
+_KEYS = re.compile(r"[0-9*#A-Da-d]{1,64}")
+_ADVICE: Final = {
+    401: "this number asks who calls: give --auth USER:PASSWORD",
+    403: "the user name or password is wrong",
+    404: "there is no such number there",
+    407: "a proxy asks who calls: give --auth USER:PASSWORD",
+    408: "nothing answers at this address",
+    503: "nothing listens there, or it takes no more calls",
+}
+"""What a caller can do about a status, beside knowing it."""
 
 Kind = Literal["say", "play", "dtmf"]
 
@@ -78,11 +90,19 @@ def call(
 
     --say, --play and --dtmf may be given several times; they are done in the order given, each when the
     other side has finished speaking. Without any, it listens until the other side hangs up or Ctrl-C.
-    Exits with 0 after an answered call, 2 when nobody answered, 1 for everything else.
+
+    What is said and heard goes to stdout, how the call goes to stderr. Exits with 0 after an answered call, 2
+    when nobody answered, 1 for everything else.
+
+    \b
+    Examples:
+      offhook call sip:demo@127.0.0.1 --say "When are you open?" --say "Thanks, goodbye."
+      offhook call sip:frontdesk@127.0.0.1:5070 --name Ada --header "X-Account: 42" --record heard.wav
+      offhook call sip:locked@127.0.0.1 --auth ada:a-long-password-of-hers --dtmf 12#
     """
     plan = Plan(
         uri=uri,
-        steps=in_order(sys.argv, {"say": say, "play": play, "dtmf": dtmf}),
+        steps=in_order(sys.argv, {"say": say, "play": play, "dtmf": [_digits(one) for one in dtmf or ()]}),
         record=record,
         transport=transport.value,
         headers=[_header(one) for one in header or ()],
@@ -107,6 +127,12 @@ def in_order(arguments: Sequence[str], given: dict[Kind, Sequence[object] | None
     return steps
 
 
+def _digits(text: str) -> str:
+    if not _KEYS.fullmatch(text):
+        fail(f"--dtmf {text!r} is not made of the keys 0-9, *, # and A-D")
+    return text.upper()
+
+
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip() or not value.strip():
@@ -124,7 +150,7 @@ def _login(text: str | None) -> tuple[str, str] | None:
 
 
 async def _place(plan: Plan) -> None:
-    from offhook.phone import AudioFileError, destination, open_line
+    from offhook.phone import AudioFileError, destination, open_line, write_wav
     from offhook.sip.errors import SipError
     from offhook.speech.jobs import WorkerFailed
     from offhook.speech.workers import Workers
@@ -132,6 +158,8 @@ async def _place(plan: Plan) -> None:
     workers = Workers(1)
     try:
         destination(plan.uri)
+        if plan.record is not None:
+            write_wav(plan.record, b"")
         audio = {step.value: _read(step) for step in plan.steps if step.kind == "play"}
         typer.echo("Loading the speech models ...", err=True)
         await workers.start()
@@ -143,8 +171,11 @@ async def _place(plan: Plan) -> None:
     except AudioFileError as error:
         fail(str(error))
     except SipError as error:
-        fail(f"{plan.uri}: {error}", NOT_ANSWERED)
-    except (ValueError, OSError) as error:
+        advice = _ADVICE.get(error.status)
+        fail(f"{plan.uri}: {error}" + (f"; {advice}" if advice else ""), NOT_ANSWERED)
+    except OSError as error:
+        fail(f"{plan.uri} cannot be called: {error.strerror or error}")
+    except ValueError as error:
         fail(f"{plan.uri} cannot be called: {error}")
     except WorkerFailed as error:
         fail(f"the local speech engines do not start: {error}; `offhook doctor` says what is missing")
@@ -193,6 +224,8 @@ async def _talk(plan: Plan, line: Line, workers: Workers, audio: dict[str, bytes
         if plan.record is not None:
             write_wav(plan.record, bytes(phone.heard))
     typer.echo(phone.end_reason, err=True)
+    if not phone.answered.is_set():
+        fail(f"{plan.uri}: not answered within {plan.seconds:g} s", NOT_ANSWERED)
 
 
 async def _do(phone: PhoneCall, step: Step, audio: dict[str, bytes]) -> None:

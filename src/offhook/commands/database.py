@@ -1,9 +1,11 @@
-"""Running one piece of work against the configured database."""
+"""Running one piece of work against the configured database, for one of its orgs."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
 
 from offhook.commands.failure import fail
 
@@ -12,6 +14,13 @@ if TYPE_CHECKING:
     from offhook.store import Transaction
 
 T = TypeVar("T")
+
+Org = Annotated[
+    str | None,
+    typer.Option(
+        "--org", metavar="ID", help="The org (see: offhook orgs list); needed if there are several."
+    ),
+]
 
 
 def settings() -> Settings:
@@ -49,3 +58,17 @@ async def _in_transaction(url: str, work: Callable[[Transaction], Awaitable[T]])
             return await work(tx)
     finally:
         await database.close()
+
+
+async def org_meant(tx: Transaction, given: str | None) -> str:
+    """The org that is meant: the one named, or the only one."""
+    ids = [record.id for record in await tx.orgs.list()]
+    if given is None and len(ids) == 1:
+        return ids[0]
+    if not ids:
+        fail("there is no org yet: offhook serve makes the first, or: offhook orgs create NAME")
+    if given is None:
+        fail("there are several orgs: say which with --org ID (see: offhook orgs list)")
+    if given not in ids:
+        fail(f"there is no org {given} (see: offhook orgs list)")
+    return given

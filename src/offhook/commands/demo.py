@@ -10,16 +10,17 @@ from offhook.commands.failure import fail
 
 
 def demo() -> None:
-    """Place one real call to the demo number and print the conversation as it happens.
+    """Place one real call and print the conversation as it happens.
 
-    A recorded caller speaks; the local engines hear and answer. Behind each answer stands how long the
-    caller waited for it. Exits with 0 only if the caller was understood and answered.
+    A recorded caller dials the demo number and speaks; the local engines hear and answer. Behind each answer
+    stands how long the caller waited for it. Takes free ports and a data folder of its own when the usual
+    ones are taken. Exits with 0 only if the caller was understood and answered.
     """
     import uvloop
 
     from offhook.commands.logs import configure
     from offhook.demo.run import hold
-    from offhook.server import StartError
+    from offhook.process import StartError
     from offhook.settings import SettingsError
     from offhook.sip.errors import SipError
 

@@ -3,72 +3,111 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from offhook.commands.failure import fail
+from offhook.commands.show import Json
 
 if TYPE_CHECKING:
     from offhook.settings import Settings
 
+Check = Callable[[], list[str]]
 
-def doctor() -> None:
-    """Check settings, folder, database, ports and speech models; say what to do about each problem.
 
-    Exits with 0 if nothing is wrong. Ports count as taken while the service itself runs.
+def doctor(as_json: Json = False) -> None:
+    """Say what would keep the service from working here.
+
+    Settings, data folder, database, ports, open files and speech models are checked, and for each problem it
+    says what to do. Nothing is changed, but a data folder is made if there is none. While the service runs on
+    that folder its ports are not looked at. Exits with 0 if nothing is wrong, else with 1.
+
+    \b
+    Examples:
+      offhook doctor
+      OFFHOOK_DATA=/var/lib/offhook offhook doctor --json
     """
-    from offhook.settings import SettingsError, load_settings, unknown_variables
+    from offhook.process import raise_file_limit
+    from offhook.settings import SettingsError, load_settings
 
     try:
         settings = load_settings()
     except SettingsError as problem:
         fail(str(problem))
-    failed = False
+    raise_file_limit()
+    found: dict[str, list[str]] = {}
     for what, check in _checks(settings):
-        found = check()
-        failed = failed or bool(found)
-        typer.echo(f"{'WRONG' if found else 'ok':6}{what}")
-        for line in found:
-            typer.echo(f"      {line}")
-    for slip in unknown_variables():
-        typer.echo(f"note  {slip}")
-    if failed:
+        found[what] = check()
+        if not as_json:
+            _print("WRONG" if found[what] else "ok", what)
+            for line in found[what]:
+                _print("", line)
+    notes = list(_notes(settings))
+    if as_json:
+        checks = [
+            {"check": what, "ok": not problems, "problems": problems} for what, problems in found.items()
+        ]
+        typer.echo(json.dumps({"checks": checks, "notes": notes}, indent=2))
+    else:
+        for note in notes:
+            _print("note", note)
+    if any(found.values()):
         raise typer.Exit(1)
 
 
-def _checks(settings: Settings) -> list[tuple[str, Callable[[], list[str]]]]:
-    return [
-        (f"data folder {settings.data.absolute()}", lambda: _folder(settings)),
-        ("database", lambda: _database(settings)),
-        (f"HTTP port {settings.http.port}", lambda: _port(settings.http, socket.SOCK_STREAM, "--http")),
-        (f"SIP port {settings.sip.port} UDP", lambda: _port(settings.sip, socket.SOCK_DGRAM, "--sip")),
-        (f"SIP port {settings.sip.port} TCP", lambda: _port(settings.sip, socket.SOCK_STREAM, "--sip")),
-        (f"media ports {settings.rtp_ports}", lambda: _media_ports(settings)),
-        ("speech models", _speech),
-    ]
+def _print(mark: str, text: str) -> None:
+    colour = {"WRONG": "red", "ok": "green"}.get(mark)
+    typer.echo(f"{typer.style(f'{mark:6}', fg=colour)}{text}")
 
 
-def _folder(settings: Settings) -> list[str]:
-    from offhook.server import StartError, check_folder
+def _checks(settings: Settings) -> Iterator[tuple[str, Check]]:
+    from offhook.folder import holder
+    from offhook.listening import check_sip, listen_http
+
+    yield f"data folder {settings.data.absolute()}", lambda: _folder(settings)
+    yield "database", lambda: _database(settings)
+    running = holder(settings.data)
+    if running is not None:
+        yield f"the service runs as process {running}", list
+    else:
+        yield f"HTTP at {settings.http}", lambda: _starts(lambda: listen_http(settings.http).close())
+        yield f"SIP at {settings.sip}", lambda: _starts(lambda: check_sip(settings.sip))
+    yield f"media ports {settings.rtp_ports}", lambda: _media_ports(settings)
+    yield "open files", lambda: _files(settings)
+    yield "speech models", _speech
+
+
+def _starts(step: Callable[[], None]) -> list[str]:
+    """What a step of the start says against going on."""
+    from offhook.process import StartError
 
     try:
-        check_folder(settings)
+        step()
     except StartError as problem:
         return [str(problem)]
     return []
+
+
+def _folder(settings: Settings) -> list[str]:
+    from offhook.folder import check
+
+    return _starts(lambda: check(settings.data))
 
 
 def _database(settings: Settings) -> list[str]:
     import random
     import time
 
-    from offhook.store import Database, IdMaker, StoreError, upgrade
+    from offhook.store import Database, IdMaker, StoreError
+
+    if settings.database_url is None and not Path(settings.database.partition(":///")[2]).exists():
+        return []  # the first start makes it
 
     async def look() -> None:
-        await upgrade(settings.database)
         new_id = IdMaker(time.time, random.SystemRandom())
         database = await Database.open(settings.database, now=time.time, new_id=new_id)
         await database.close()
@@ -80,28 +119,21 @@ def _database(settings: Settings) -> list[str]:
     return []
 
 
-def _port(address: tuple[str, int], kind: socket.SocketKind, flag: str) -> list[str]:
-    host, port = address
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, kind) as probe:
-        if kind == socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return [f"{host}:{port} cannot be had ({error.strerror}): stop what uses it or give {flag}"]
+def _media_ports(settings: Settings) -> list[str]:
+    if settings.rtp_ports.calls < settings.max_calls:
+        return [
+            f"they hold {settings.rtp_ports.calls} calls, OFFHOOK_MAX_CALLS allows {settings.max_calls}:"
+            " widen OFFHOOK_RTP_PORTS or lower OFFHOOK_MAX_CALLS"
+        ]
     return []
 
 
-def _media_ports(settings: Settings) -> list[str]:
-    from offhook.server import RTP_PORTS_PER_CALL
+def _files(settings: Settings) -> list[str]:
+    from offhook.process import RAISE_FILES, file_limit, room_for_calls
 
-    room = (settings.rtp_ports.high - settings.rtp_ports.low + 1) // RTP_PORTS_PER_CALL
+    room = room_for_calls(file_limit())
     if room < settings.max_calls:
-        return [
-            f"they hold {room} calls, OFFHOOK_MAX_CALLS allows {settings.max_calls}:"
-            " widen OFFHOOK_RTP_PORTS or lower OFFHOOK_MAX_CALLS"
-        ]
+        return [f"enough for {room} calls, OFFHOOK_MAX_CALLS allows {settings.max_calls}: {RAISE_FILES}"]
     return []
 
 
@@ -109,3 +141,39 @@ def _speech() -> list[str]:
     from offhook.speech.engines import SpeechEngines
 
     return [problem.text for problem in asyncio.run(SpeechEngines.check())]
+
+
+def _notes(settings: Settings) -> Iterator[str]:
+    """What is not wrong, but may not be what was meant."""
+    from ipaddress import ip_address
+
+    from offhook.listening import outer_address
+    from offhook.settings import unknown_variables
+    from offhook.sip.transport import WILDCARDS
+
+    yield from unknown_variables()
+    told = settings.public_address
+    if told is None:
+        told = outer_address() if settings.sip.host in WILDCARDS else settings.sip.host
+        if told is None:
+            yield "this machine has no network: only phones on it can call"
+        elif not _is_global(told):
+            yield (
+                f"phones are told {told} for their audio: right within this network; for callers from"
+                " outside set OFFHOOK_PUBLIC_ADDRESS"
+            )
+    elif ip_address(told).is_loopback:
+        yield f"OFFHOOK_PUBLIC_ADDRESS is {told}: only phones on this machine will hear anything"
+    if settings.http.host in WILDCARDS or _is_global(settings.http.host):
+        yield f"the API listens on {settings.http} without TLS: put a proxy with TLS in front of it"
+    if settings.allow_private_urls:
+        yield "OFFHOOK_ALLOW_PRIVATE_URLS is on: whoever has a key can reach this machine's network"
+
+
+def _is_global(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return False

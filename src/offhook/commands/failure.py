@@ -1,4 +1,4 @@
-"""How a command fails: one line on stderr that says what to do, and a non-zero exit."""
+"""How a command fails: a line on stderr for each thing that is wrong and what to do, and a non-zero exit."""
 
 from __future__ import annotations
 
@@ -8,5 +8,6 @@ import typer
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
-    typer.echo(f"offhook: {message}", err=True)
+    for line in message.splitlines():
+        typer.echo(f"offhook: {line}", err=True)
     raise typer.Exit(code)

@@ -6,22 +6,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offhook.commands.database import in_transaction
+from offhook.commands.database import Org, in_transaction, org_meant
 from offhook.commands.failure import fail
 from offhook.commands.show import Json, show
 
 if TYPE_CHECKING:
     from offhook.store import Key, Transaction
 
-app = typer.Typer(help="API keys of an org. A key is shown once, when it is made.", no_args_is_help=True)
+HELP = """API keys of an org. A key is shown once, when it is made.
 
-Org = Annotated[str, typer.Option("--org", metavar="ID", help="The org (see: offhook orgs list).")]
+\b
+Examples:
+  offhook keys create --name laptop
+  offhook keys create --org ID --public --json
+  offhook keys list
+  offhook keys revoke ID
+"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True)
 MAX_NAME = 40
 
 
 @app.command()
 def create(
-    org: Org,
+    org: Org = None,
     public: Annotated[bool, typer.Option("--public", help="A key that may be shown in a browser.")] = False,
     name: Annotated[str, typer.Option("--name", help="What it is for, for you.")] = "",
     json: Json = False,
@@ -34,8 +42,9 @@ def create(
     value = new_key()
 
     async def work(tx: Transaction) -> Key:
-        await _require_org(tx, org)
-        return await tx.keys.create(org, value, tag="public" if public else "private", name=name)
+        return await tx.keys.create(
+            await org_meant(tx, org), value, tag="public" if public else "private", name=name
+        )
 
     made = in_transaction(work)
     show(
@@ -46,31 +55,28 @@ def create(
 
 
 @app.command("list")
-def list_all(org: Org, json: Json = False) -> None:
+def list_all(org: Org = None, json: Json = False) -> None:
     """The org's keys, by their last four characters."""
 
     async def work(tx: Transaction) -> list[Key]:
-        await _require_org(tx, org)
-        return await tx.keys.list(org)
+        return await tx.keys.list(await org_meant(tx, org))
 
     show([_key(key) for key in in_transaction(work)], json)
 
 
 @app.command()
-def revoke(org: Org, key_id: Annotated[str, typer.Argument(help="The id of the key, not the key.")]) -> None:
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the key, not the key.")],
+    org: Org = None,
+) -> None:
     """From now on, the key opens nothing."""
 
     async def work(tx: Transaction) -> Key | None:
-        return await tx.keys.revoke(org, key_id)
+        return await tx.keys.revoke(await org_meant(tx, org), key_id)
 
     if in_transaction(work) is None:
-        fail(f"org {org} has no key {key_id} in use (see: offhook keys list --org {org})")
+        fail(f"the org has no key {key_id} in use (see: offhook keys list)")
     typer.echo(f"revoked {key_id}")
-
-
-async def _require_org(tx: Transaction, org: str) -> None:
-    if await tx.orgs.get(org) is None:
-        fail(f"there is no org {org} (see: offhook orgs list)")
 
 
 def _key(key: Key) -> dict[str, str]:

@@ -13,9 +13,15 @@ from offhook.commands.show import Json, show
 if TYPE_CHECKING:
     from offhook.store import Record, Transaction
 
-app = typer.Typer(
-    help="Tenants: each org has its own keys, numbers, assistants and calls.", no_args_is_help=True
-)
+HELP = """Tenants, each with keys, numbers and calls of its own.
+
+\b
+Examples:
+  offhook orgs create "Harbor Dental"
+  offhook orgs list --json
+"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True)
 
 MAX_NAME = 40
 

@@ -8,25 +8,27 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from offhook.commands.database import in_transaction
+from offhook.commands.database import Org, in_transaction, org_meant
 from offhook.commands.failure import fail
 from offhook.commands.show import Json, show
 
 if TYPE_CHECKING:
     from offhook.store import OutboxRow, OutboxState, Transaction
 
-app = typer.Typer(
-    help="Messages to the servers of an org: look at them, send them again.", no_args_is_help=True
-)
+HELP = """Messages to an org's servers: see them, send them again.
+
+\b
+Examples:
+  offhook webhooks list --state abandoned
+  offhook webhooks list --call ID --json
+  offhook webhooks show ID
+  offhook webhooks replay ID
+"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True)
 
 MOST = 1000
 
-Org = Annotated[
-    str | None,
-    typer.Option(
-        "--org", metavar="ID", help="The org (see: offhook orgs list); needed if there are several."
-    ),
-]
 WebhookId = Annotated[str, typer.Argument(metavar="ID", help="The message's webhook-id.")]
 
 
@@ -48,7 +50,7 @@ def list_all(
 
     async def work(tx: Transaction) -> list[OutboxRow]:
         wanted: OutboxState | None = None if state is None else state.value
-        return await tx.outbox.list(await _org(tx, org), state=wanted, call_id=call, limit=limit)
+        return await tx.outbox.list(await org_meant(tx, org), state=wanted, call_id=call, limit=limit)
 
     documents = [_document(row) for row in in_transaction(work)]
     if as_json:
@@ -62,7 +64,7 @@ def show_one(webhook_id: WebhookId, org: Org = None, as_json: Json = False) -> N
     """One message with its body, and how its attempts went."""
 
     async def work(tx: Transaction) -> OutboxRow | None:
-        return await tx.outbox.find(await _org(tx, org), webhook_id)
+        return await tx.outbox.find(await org_meant(tx, org), webhook_id)
 
     row = in_transaction(work)
     if row is None:
@@ -75,7 +77,7 @@ def replay(webhook_id: WebhookId, org: Org = None, as_json: Json = False) -> Non
     """Send a message again that was delivered or given up, under its id. A running service does it."""
 
     async def work(tx: Transaction) -> tuple[bool, OutboxRow | None]:
-        org_id = await _org(tx, org)
+        org_id = await org_meant(tx, org)
         known = await tx.outbox.find(org_id, webhook_id) is not None
         return known, await tx.outbox.replay(org_id, webhook_id)
 
@@ -89,18 +91,6 @@ def replay(webhook_id: WebhookId, org: Org = None, as_json: Json = False) -> Non
 
 def _unknown(webhook_id: str) -> NoReturn:
     fail(f"there is no message {webhook_id} (see: offhook webhooks list)")
-
-
-async def _org(tx: Transaction, given: str | None) -> str:
-    """The org that is meant: the one named, or the only one."""
-    ids = [record.id for record in await tx.orgs.list()]
-    if given is None and len(ids) == 1:
-        return ids[0]
-    if given is None:
-        fail("there are several orgs: say which with --org ID (see: offhook orgs list)")
-    if given not in ids:
-        fail(f"there is no org {given} (see: offhook orgs list)")
-    return given
 
 
 def _document(row: OutboxRow, *, whole: bool = False) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from offhook.speech.base import FRAME_BYTES, SAMPLE_RATE
 
 
 class AudioFileError(Exception):
-    """A WAV file that cannot be played; the text says why."""
+    """A WAV file that cannot be read or written; the text says why."""
 
 
 def read_wav(path: Path) -> bytes:
@@ -24,8 +24,12 @@ def read_wav(path: Path) -> bytes:
             if width != 2 or channels not in (1, 2):
                 raise AudioFileError(f"{path}: only 16-bit mono or stereo PCM can be played")
             samples = np.frombuffer(source.readframes(source.getnframes()), "<i2").astype(np.float64)
-    except (OSError, EOFError, wave.Error) as error:
-        raise AudioFileError(f"{path}: {error}") from error
+    except OSError as error:
+        raise AudioFileError(f"{path}: {error.strerror}") from error
+    except (EOFError, wave.Error) as error:
+        raise AudioFileError(
+            f"{path} is no WAV file that can be read: {error or 'it ends too early'}"
+        ) from error
     if channels == 2:
         samples = samples.reshape(-1, 2).mean(axis=1)
     return _at_8_khz(samples, rate).astype("<i2").tobytes()
@@ -44,12 +48,15 @@ def _at_8_khz(samples: NDArray[np.float64], rate: int) -> NDArray[np.float64]:
 
 
 def write_wav(path: Path, pcm: bytes) -> None:
-    """16-bit mono PCM at 8 kHz as a WAV file."""
-    with wave.open(str(path), "wb") as target:
-        target.setnchannels(1)
-        target.setsampwidth(2)
-        target.setframerate(SAMPLE_RATE)
-        target.writeframes(pcm)
+    """16-bit mono PCM at 8 kHz as a WAV file. Raises AudioFileError."""
+    try:
+        with path.open("wb") as file, wave.open(file, "wb") as target:
+            target.setnchannels(1)
+            target.setsampwidth(2)
+            target.setframerate(SAMPLE_RATE)
+            target.writeframes(pcm)
+    except OSError as error:
+        raise AudioFileError(f"{path}: {error.strerror}") from error
 
 
 def frames(pcm: bytes) -> Iterator[bytes]:

@@ -32,15 +32,22 @@ def newest_revision() -> str:
 
 def check_revision(connection: Connection) -> None:
     """Raises StoreError unless the database has the newest revision."""
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found == newest_revision():
-        return
+    found = _known_revision(connection)
     if found is None:
         raise StoreError("the database is empty: run `offhook db upgrade`")
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found in known:
+    if found != newest_revision():
         raise StoreError("the database was made by an older Offhook: run `offhook db upgrade`")
-    raise StoreError(f"the database was made by a newer Offhook (revision {found}): install that one")
+
+
+def _known_revision(connection: Connection) -> str | None:
+    """None for an empty database. Raises StoreError for a revision that is not ours."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found in (None, newest_revision()):
+        return found
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found not in known:
+        raise StoreError(f"the database was made by a newer Offhook (revision {found}): install that one")
+    return found
 
 
 async def upgrade(url: str) -> None:
@@ -62,6 +69,7 @@ def _upgrade(connection: Connection, url: URL) -> None:
     if not is_sqlite(url):
         # One node at a time; the others find everything done. SQLite's BEGIN IMMEDIATE does the same.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7367)")
+    _known_revision(connection)
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

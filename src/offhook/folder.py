@@ -1,0 +1,126 @@
+"""The data folder: fit to be written to, held by one node at a time, and the name that node goes by."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Self
+
+from offhook.process import StartError
+
+LEAST_FREE: Final = 16 * 1024 * 1024
+"""Bytes. Less is a quarter of an hour of recordings: not worth starting with."""
+
+LOCK: Final = "lock"
+NODE: Final = "node"
+
+_NAME = re.compile(r"[\w.:-]{1,200}")
+
+
+class DataFolder:
+    """A folder that this node holds until `close`. Made by `take`."""
+
+    def __init__(self, path: Path, lock: int, node: str) -> None:
+        self.path = path
+        self.node = node
+        """The same after a restart, on whatever host; another for every folder."""
+        self._lock = lock
+
+    @classmethod
+    def take(cls, path: Path, new_name: Callable[[], str]) -> Self:
+        """Make the folder if need be, and hold it; `new_name` names the node if it has no name yet.
+
+        Raises StartError: it cannot be written to, the disk is full, or another node holds it. The kernel
+        lets go of it when the process dies, however it dies."""
+        path = path.absolute()
+        check(path)
+        lock = -1
+        try:
+            lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _write_pid(lock)
+            return cls(path, lock, _name(path / NODE, new_name))
+        except BlockingIOError as error:
+            process = _written_pid(lock)
+            os.close(lock)
+            raise StartError(
+                f"another offhook (process {process}) is using the data folder {path}: stop that one, or"
+                " choose another folder with --data or OFFHOOK_DATA"
+            ) from error
+        except OSError as error:
+            if lock >= 0:
+                os.close(lock)
+            raise StartError(_unusable(path, error)) from error
+
+    def close(self) -> None:
+        os.close(self._lock)
+
+
+def holder(path: Path) -> str | None:
+    """The process that holds the folder, as it wrote itself down; None if nobody does."""
+    try:
+        lock = os.open(path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _written_pid(lock)
+    except OSError:
+        return None
+    finally:
+        os.close(lock)
+    return None
+
+
+def check(path: Path) -> None:
+    """The folder can be made and written to, and so can that of the recordings. Raises StartError."""
+    path = path.absolute()
+    try:
+        for folder in (path, path / "recordings"):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(bytes(4096))
+                probe.flush()
+        disk = os.statvfs(path)
+    except OSError as error:
+        raise StartError(_unusable(path, error)) from error
+    free = disk.f_bavail * disk.f_frsize
+    if free < LEAST_FREE:
+        raise StartError(
+            f"the disk of the data folder {path} has only {free // 1_000_000} MB left: make room, or choose"
+            " another folder with --data or OFFHOOK_DATA"
+        )
+
+
+def _unusable(path: Path, error: OSError) -> str:
+    return (
+        f"the data folder {path} cannot be used ({error.strerror}): make it writable and leave it"
+        " some space, or choose another with --data or OFFHOOK_DATA"
+    )
+
+
+def _written_pid(lock: int) -> str:
+    return os.pread(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
+
+
+def _write_pid(lock: int) -> None:
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+
+
+def _name(file: Path, new_name: Callable[[], str]) -> str:
+    """The node's name as it was once written down. Nobody else writes meanwhile: the folder is held."""
+    if file.exists():
+        name = file.read_text("utf-8", "replace").strip()
+        if _NAME.fullmatch(name):
+            return name
+    name = new_name()
+    beside = file.with_suffix(".new")
+    beside.write_text(f"{name}\n", "utf-8")
+    beside.replace(file)
+    return name

@@ -1,0 +1,38 @@
+"""How many calls the open files of a process are enough for."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from offhook.process import FILES_BESIDE, FILES_PER_CALL, StartError, calls_within
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted", "calls", "warned"),
+    [
+        (524_288, 200, 200, False),
+        (FILES_BESIDE + 200 * FILES_PER_CALL, 200, 200, False),
+        (FILES_BESIDE + 200 * FILES_PER_CALL - 1, 200, 199, True),
+        (256, 200, 26, True),
+        (256, 20, 20, False),
+        (FILES_BESIDE + FILES_PER_CALL, 200, 1, True),
+    ],
+)
+def test_as_many_calls_as_there_are_files_for(
+    files: int, wanted: int, calls: int, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert calls_within(files, wanted) == calls
+
+    assert bool(caplog.records) == warned
+    if warned:
+        assert f"enough for {calls} calls" in caplog.text
+        assert "LimitNOFILE" in caplog.text
+
+
+@pytest.mark.parametrize("files", [0, 64, FILES_BESIDE + FILES_PER_CALL - 1])
+def test_too_few_for_any_call_is_no_start(files: int) -> None:
+    with pytest.raises(StartError, match=f"only {files} files .*ulimit -n"):
+        calls_within(files, 200)

@@ -1,0 +1,174 @@
+"""`offhook serve`: what keeps it from starting, what it prints, and how it is stopped while it starts.
+
+Nothing here waits for a model: all of it happens before."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from offhook import listening
+from offhook.bootstrap import FirstStart
+from offhook.commands import serve
+from offhook.network import Address
+from offhook.server import Node
+from offhook.settings import load_settings
+
+from .test_cli import COMMAND, Run, prepared, run
+
+__all__ = ["prepared", "run"]
+
+LOOPBACK = "127.0.0.1"
+ANY = {"HTTP": f"{LOOPBACK}:0", "SIP": f"{LOOPBACK}:0"}
+
+
+def refusal(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.startswith("offhook: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+@pytest.fixture
+def taken(request: pytest.FixtureRequest) -> Iterator[str]:
+    with socket.socket(socket.AF_INET, request.param) as other:
+        other.bind((LOOPBACK, 0))
+        if request.param is socket.SOCK_STREAM:
+            other.listen()
+        yield f"{LOOPBACK}:{other.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("taken", "what"),
+    [(socket.SOCK_DGRAM, "SIP over UDP"), (socket.SOCK_STREAM, "SIP over TCP")],
+    indirect=["taken"],
+)
+def test_a_taken_sip_port_is_said_with_its_transport(run: Run, taken: str, what: str) -> None:
+    said = refusal(run("serve", **{**ANY, "SIP": taken}))
+
+    assert f"{what} cannot listen on {taken}" in said
+    assert "OFFHOOK_SIP" in said
+
+
+@pytest.mark.parametrize("setting", ["HTTP", "SIP"])
+@pytest.mark.parametrize("address", ["192.0.2.1:15060", "nobody.invalid:15060"])
+def test_an_address_that_is_not_ours(run: Run, setting: str, address: str) -> None:
+    said = refusal(run("serve", **{**ANY, setting: address}))
+
+    assert address in said
+    assert f"OFFHOOK_{setting}" in said
+
+
+def test_a_database_from_a_newer_version(prepared: Run, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "data" / "offhook.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = 'f9999'")
+        database.commit()
+
+    for command in ("serve", "upgrade", "check"):
+        done = prepared("serve", **ANY) if command == "serve" else prepared("db", command)
+        assert "made by a newer Offhook (revision f9999)" in refusal(done)
+
+
+def test_a_damaged_database(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "offhook.db").write_bytes(b"no database at all" * 400)
+
+    assert "is no database, or is damaged" in refusal(run("serve", **ANY))
+
+
+def test_too_few_open_files(tmp_path: Path) -> None:
+    limited = ["/bin/sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *COMMAND]
+
+    done = subprocess.run(
+        [*limited, "serve", "--http", f"{LOOPBACK}:0", "--sip", f"{LOOPBACK}:0", "--data", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert "only 64 files may be open" in refusal(done)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda one: one.name)
+def test_asked_to_stop_while_it_starts_it_stops(number: signal.Signals, tmp_path: Path) -> None:
+    """As soon as the folder is made the handlers are there; the workers take longer than a signal."""
+    command = [
+        *COMMAND,
+        "serve",
+        "--http",
+        f"{LOOPBACK}:0",
+        "--sip",
+        f"{LOOPBACK}:0",
+        "--data",
+        str(tmp_path),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        asyncio.run(_until(tmp_path / "node"))
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 0, said
+    assert said.endswith("Stopped.\n")
+    assert "Traceback" not in said
+
+
+async def _until(file: Path) -> None:
+    async with asyncio.timeout(60):
+        while not file.exists():
+            await asyncio.sleep(0.02)
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[\d+m", "", text)
+
+
+def _node(**flags: object) -> Node:
+    """What `welcome` needs of a node."""
+    settings = load_settings({"http": f"{LOOPBACK}:8080", **flags})
+    sip = Address(settings.sip.host, settings.sip.port or 5071)
+    started = FirstStart(key="the-key", demo=True)
+    return cast(Node, SimpleNamespace(settings=settings, http=settings.http, sip=sip, started=started))
+
+
+@pytest.mark.parametrize(
+    ("flags", "dial"),
+    [
+        ({"sip": f"{LOOPBACK}:5060"}, f"sip:demo@{LOOPBACK}"),
+        ({"sip": f"{LOOPBACK}:5070"}, f"sip:demo@{LOOPBACK}:5070"),
+        ({"sip": f"{LOOPBACK}:0"}, f"sip:demo@{LOOPBACK}:5071"),
+        ({"domain": "sip.example.org"}, "sip:demo@sip.example.org"),
+        ({"public_address": "203.0.113.7"}, "sip:demo@203.0.113.7"),
+    ],
+)
+def test_the_number_to_dial_is_where_this_node_listens_now(flags: dict[str, object], dial: str) -> None:
+    said = plain(serve.welcome(_node(**flags)))
+
+    assert f"Dial      {dial}\n" in said
+    assert "the-key" in said
+    assert "from other machines" not in said
+
+
+@pytest.mark.parametrize(("port", "written"), [(5060, "192.168.1.5"), (5070, "192.168.1.5:5070")])
+def test_a_desk_phone_is_told_an_address_it_can_reach(
+    monkeypatch: pytest.MonkeyPatch, port: int, written: str
+) -> None:
+    monkeypatch.setattr(listening, "source_towards", lambda host: "192.168.1.5")
+
+    assert f"sip:demo@{written} from other machines" in plain(serve.welcome(_node(sip=f"0.0.0.0:{port}")))
+
+
+def test_without_a_network_nobody_else_is_told_to_dial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "source_towards", lambda host: LOOPBACK)
+
+    assert "from other machines" not in serve.welcome(_node(sip="0.0.0.0:5060"))
