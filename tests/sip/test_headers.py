@@ -248,7 +248,7 @@ def test_order_is_kept_through_changes() -> None:
 
 def test_the_first_element_is_replaced_within_its_line() -> None:
     headers = Headers([("Via", "SIP/2.0/UDP a, SIP/2.0/UDP b"), ("Via", "SIP/2.0/UDP c")])
-    headers.replace_first("Via", "SIP/2.0/UDP a;received=1.2.3.4")
+    headers.replace_first("Via", Via.parse("SIP/2.0/UDP a;received=1.2.3.4"))
     assert headers.lines("via") == ["SIP/2.0/UDP a;received=1.2.3.4, SIP/2.0/UDP b", "SIP/2.0/UDP c"]
 
 

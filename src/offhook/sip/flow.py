@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, NamedTuple, Protocol
 
 from offhook.network import Address
+from offhook.sip.grammar import with_param
 from offhook.sip.message import Request
 
 TransportName = Literal["udp", "tcp"]
@@ -55,10 +57,10 @@ def stamp(request: Request, source: Address) -> None:
     wants_rport = via.wants_rport
     if not wants_rport and via.host == source.host and via.received is None:
         return
-    stamped = via.with_param("received", source.host)
+    params = with_param(via.params, "received", source.host)
     if wants_rport:
-        stamped = stamped.with_param("rport", str(source.port))
-    request.headers.replace_first("Via", str(stamped))
+        params = with_param(params, "rport", str(source.port))
+    request.headers.replace_first("Via", replace(via, params=params))
 
 
 def response_flow(request: Request, flow: Flow) -> Flow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar, cast
 
 from offhook.sip.errors import BadSyntax
@@ -62,6 +62,7 @@ _USUAL: Final = """
     Supported Target-Dialog Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate
 """.split()  # noqa: SIM905 - a list of words reads better as words
 _CANONICAL: Final = {name.lower(): name for name in _USUAL} | COMPACT
+_LOWER: Final = {name: name.lower() for name in _USUAL}
 _BY_SPELLING: Final = (
     {name: name for name in _USUAL}
     | COMPACT
@@ -93,12 +94,13 @@ class Headers:
 
     What is parsed from it is remembered until it changes."""
 
-    __slots__ = ("_cache", "_index", "_items")
+    __slots__ = ("_all", "_first", "_index", "_items")
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._items: list[tuple[str, str]] = []
-        self._index: dict[str, list[str]] | None = None
-        self._cache: dict[str, object] = {}
+        self._index: dict[str, list[str]] | None = None  # by lower-case name
+        self._first: dict[str, object] = {}
+        self._all: dict[str, tuple[object, ...]] = {}
         for name, value in items:
             self.add(name, value)
 
@@ -108,7 +110,8 @@ class Headers:
         headers = cls.__new__(cls)
         headers._items = items
         headers._index = None
-        headers._cache = {}
+        headers._first = {}
+        headers._all = {}
         return headers
 
     def get(self, name: str) -> str | None:
@@ -118,12 +121,7 @@ class Headers:
 
     def get_all(self, name: str) -> list[str]:
         """All values, in order; those of list headers split at commas, empty elements left out."""
-        values = self._values(name)
-        if not values:
-            return []
-        if name.lower() not in LISTS and COMPACT.get(name.lower(), "").lower() not in LISTS:
-            return list(values)
-        return [element for value in values for element in split_list(value)]
+        return list(_elements(_lower(name), self._values(name)))
 
     def lines(self, name: str) -> list[str]:
         """The value of each header line of that name, unsplit."""
@@ -157,18 +155,20 @@ class Headers:
                 del self._items[place]
         self._changed()
 
-    def replace_first(self, name: str, value: str) -> None:
+    def replace_first(self, name: str, value: Via) -> None:
         """Put `value` in place of the first element of a list header (`received` on the top Via)."""
-        item = _checked(name, value)
+        item = _checked(name, str(value))
         place = self._places(item[0])[0]
         rest = split_list(self._items[place][1])[1:]
         self._items[place] = (item[0], ", ".join([item[1], *rest]))
         # Every request gets its top Via stamped: what else was parsed stays as it is.
-        key = item[0].lower()
+        key = _lower(item[0])
         if self._index is not None:
             self._index[key][0] = self._items[place][1]
-        self._cache.pop(key, None)
-        self._cache.pop(f"{key}?", None)
+        self._first.pop(key, None)
+        parsed = self._all.get(key)
+        if parsed:
+            self._all[key] = (value, *parsed[1:])
 
     def remove(self, name: str) -> None:
         """Take away all lines of that name, if there are any."""
@@ -186,25 +186,24 @@ class Headers:
 
     def first(self, name: str, parse: Callable[[str], T]) -> T | None:
         """The first element of that (lower-case) name, parsed once; None if there is none."""
-        key = f"{name}?"
         try:
-            return cast("T | None", self._cache[key])
+            return cast("T | None", self._first[name])
         except KeyError:
-            values = self.get_all(name)
+            values = _elements(name, self._values(name))
             parsed = parse(values[0]) if values else None
-            self._cache[key] = parsed
+            self._first[name] = parsed
             return parsed
 
     def all(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
         """All elements of that (lower-case) name, parsed once. BadSyntax for more than `MAX_ELEMENTS`."""
         try:
-            return cast("tuple[T, ...]", self._cache[name])
+            return cast("tuple[T, ...]", self._all[name])
         except KeyError:
-            values = self.get_all(name)
+            values = _elements(name, self._values(name))
             if len(values) > MAX_ELEMENTS:
                 raise BadSyntax(f"Too Many {_CANONICAL.get(name, 'Header')} Values") from None
             parsed = tuple([parse(value) for value in values])
-            self._cache[name] = parsed
+            self._all[name] = parsed
             return parsed
 
     def forget_parsed(self) -> None:
@@ -218,16 +217,13 @@ class Headers:
     def __len__(self) -> int:
         return len(self._items)
 
-    def _values(self, name: str) -> list[str]:
+    def _values(self, name: str) -> Sequence[str]:
         index = self._index
         if index is None:
             index = self._index = {}
             for key, value in self._items:
-                index.setdefault(key.lower(), []).append(value)
-        key = name.lower()
-        if len(key) == 1:
-            key = COMPACT.get(key, key).lower()
-        return index.get(key) or []
+                index.setdefault(_LOWER.get(key) or key.lower(), []).append(value)
+        return index.get(name) or index.get(_lower(name)) or ()
 
     def _places(self, name: str) -> list[int]:
         key = name.lower()
@@ -235,8 +231,23 @@ class Headers:
 
     def _changed(self) -> None:
         self._index = None
-        if self._cache:
-            self._cache = {}
+        if self._first:
+            self._first = {}
+        if self._all:
+            self._all = {}
+
+
+def _lower(name: str) -> str:
+    """The long form of a name in lower case."""
+    key = _LOWER.get(name) or name.lower()
+    return COMPACT[key].lower() if key in COMPACT else key
+
+
+def _elements(name: str, values: Sequence[str]) -> Sequence[str]:
+    """The values of a header, split at commas if its (lower-case) name is of a list."""
+    if values and name in LISTS:
+        return [element for value in values for element in split_list(value)]
+    return values
 
 
 def _checked(name: str, value: str) -> tuple[str, str]:

@@ -253,16 +253,17 @@ def _parse_response(start_line: str, headers: Headers, body: bytes, problem: Sip
 
 def _check(message: Message) -> None:
     """That what layers above read is there, once, and well formed. It stays parsed."""
-    headers = message.headers
+    count = message.headers.count
     for name in MANDATORY:
-        if name not in headers:
+        if not count(name):
             raise BadSyntax(f"Missing {name}")
     for name in SINGLE:
-        if headers.count(name) > 1:
+        if count(name) > 1:
             raise BadSyntax(f"More Than One {name}")
-    if not message.vias:
+    vias = message.vias
+    if not vias:
         raise BadSyntax("Malformed Via")
-    for via in message.vias:
+    for via in vias:
         _ = via.received
     _ = (message.from_, message.to, message.call_id, message.cseq, message.contacts)
     _ = (message.routes, message.record_routes, message.max_forwards, message.content_type)

@@ -21,6 +21,7 @@ __all__ = [
     "accept_answer",
     "answer",
     "intersect",
+    "must_serve",
     "offer",
     "reverse",
 ]
@@ -121,6 +122,15 @@ def answer(
         for other, line in enumerate(offered.media)
     )
     return SessionDescription(Origin(session_id, version, address), lines, address), agreement
+
+
+def must_serve(offered: SessionDescription, codecs: Sequence[str] = CODECS) -> None:
+    """Raises SdpError as `answer` would, for an offer that cannot be met."""
+    chosen = _first_served(offered, codecs)
+    if chosen is None:
+        raise SdpError(488)
+    if offered.address_of(chosen[1]) is None:
+        raise SdpError(400, "Missing SDP Connection")
 
 
 def accept_answer(offered: SessionDescription, answered: SessionDescription) -> MediaAgreement:
