@@ -370,7 +370,7 @@ class Call:
         self.leg.hang_up()
         await self.leg.close()
         self._sound.close()
-        if task is not None:
+        if task is not None and not task.done():
             await self._within_limit("set-up", asyncio.wait([task]))
         conversation = self.conversation
         if conversation is not None:

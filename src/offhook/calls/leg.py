@@ -16,7 +16,15 @@ from offhook.rtp.stream import AudioSink, AudioSource, RtpStream
 from offhook.sip.errors import SipError
 from offhook.sip.handler import Answer
 from offhook.sip.message import Request
-from offhook.sip.sdp import CODECS, MediaAgreement, SessionDescription, accept_answer, answer, offer
+from offhook.sip.sdp import (
+    CODECS,
+    MediaAgreement,
+    SessionDescription,
+    accept_answer,
+    answer,
+    must_serve,
+    offer,
+)
 from offhook.sip.session import Session
 
 LegEnd = Literal["hung-up", "unacknowledged", "gone", "no-audio"]
@@ -103,7 +111,7 @@ class Leg:
             return self._local.to_bytes()
         theirs = SessionDescription.parse(offered)
         # Before a port is taken: an offer that cannot be met must cost nothing.
-        answer(theirs, address=self._address, port=9, session_id=self._session_id, version=1)
+        must_serve(theirs)
         await self._take_port()
         return self._accept(theirs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, Protocol
 
 from offhook.calls.routing import Assistant
@@ -29,6 +30,11 @@ CARRIERS: Final = ("twilio", "vonage", "telnyx")
 
 
 _OF_THE_CALL: Final = ("variableValues", "tools:append")
+
+
+@cache
+def _usually_kept() -> effective.ArtifactPlan:
+    return effective.artifact_plan(AssistantOverrides())
 
 
 class Messages(Protocol):
@@ -79,9 +85,7 @@ class CallRecord:
     variables: Document = field(default_factory=dict)
     learned: Document = field(default_factory=dict)
     monitor: Document = field(default_factory=dict)
-    kept: effective.ArtifactPlan = field(
-        default_factory=lambda: effective.artifact_plan(AssistantOverrides())
-    )
+    kept: effective.ArtifactPlan = field(default_factory=_usually_kept)
     _shown: dict[int, tuple[Mapping[str, Any], Document]] = field(default_factory=dict, repr=False)
     _artifact: Document | None = field(default=None, repr=False)
 

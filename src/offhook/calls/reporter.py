@@ -76,12 +76,14 @@ class Reporter:
 
     def status(self) -> None:
         """The status changed: keep it, and tell it; the last one together with the report."""
-        record = self._record
-        bodies: list[Body] = [messages.status_update(record)]
-        if record.status == "ended":
-            bodies.append(messages.end_of_call_report(record))
+        record, bodies = self._record, list[Body]()
+        ended = record.status == "ended"
+        if self.receiver is not None:
+            bodies.append(messages.status_update(record))
+            if ended:
+                bodies.append(messages.end_of_call_report(record))
         self._save([body for body in bodies if wanted(body, self.chosen)])
-        self._over = record.status == "ended"
+        self._over = ended
 
     def transferring(self, destination: Mapping[str, Any]) -> None:
         update = TransferUpdate(destination=destination)

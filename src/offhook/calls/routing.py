@@ -20,6 +20,7 @@ from offhook.schema.assistant import AssistantOverrides, merge
 from offhook.schema.base import document as given
 from offhook.schema.destination import CallDestination
 from offhook.schema.errors import sentences
+from offhook.schema.kept import Kept
 from offhook.schema.squad import Squad
 
 Document = Mapping[str, Any]
@@ -229,7 +230,9 @@ async def _saved_assistant(
     document = await directory.assistant(org_id, assistant_id)
     if document is None:
         return Failure("assistant-not-found", f"there is no assistant {assistant_id}")
-    return prepared(merge(document, overrides), assistant_id=assistant_id, overrides=overrides)
+    if overrides or "tools:append" in document:
+        document = merge(document, overrides)
+    return prepared(document, assistant_id=assistant_id, overrides=overrides)
 
 
 async def _saved_squad(
@@ -283,11 +286,20 @@ def prepared(document: Document, **more: Any) -> Assistant | Failure:
     """The assistant that a document describes, if it can be one: what is stored may be older than what is
     understood today."""
     try:
-        settings: AssistantOverrides = _ADAPTERS[AssistantOverrides].validate_python(document)
+        settings = _settings_of(document)
     except ValidationError as error:
         problem = ", ".join(sentences(error, AssistantOverrides))
         return Failure("assistant-not-valid", f"the assistant is not valid: {problem}")
     return Assistant(document, settings, **more)
+
+
+def _understood(document: Document) -> AssistantOverrides:
+    settings: AssistantOverrides = _ADAPTERS[AssistantOverrides].validate_python(document)
+    return settings
+
+
+_settings_of: Final = Kept(_understood)
+"""Most calls are answered by an assistant just as it is stored."""
 
 
 def after_failure(number: Document, failure: Failure) -> Outcome:

@@ -13,6 +13,7 @@ from offhook.conversation.tools import Toolbox
 from offhook.language.base import LanguageModel, ModelError
 from offhook.schema.assistant import Assistant
 from offhook.schema.ended_reason import PipelineFailure, pipeline_error
+from offhook.schema.kept import Kept
 from offhook.speech.base import EngineError, Stage, Transcriber, Voice
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ class Engines:
 EngineFactory = Callable[[Assistant], Engines]
 """Raises EngineError or ModelError for settings that are not served."""
 
+
+_profile = Kept(profile_of)
 
 _FAILURES: dict[Stage, PipelineFailure] = {
     "transcriber": "transcriber-failed",
@@ -61,7 +64,7 @@ class Member:
         ear: Ear,
     ) -> Member:
         """With all engines ready. Raises EngineError or ModelError, with nothing left open."""
-        profile = profile_of(assistant)
+        profile = _profile(assistant)
         built = engines(assistant)
         member = Member(assistant, profile, Toolbox(profile.tools), built, ear)
         starting = [

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -159,7 +160,9 @@ def _stop_plan(assistant: Assistant) -> StopSpeakingPlan:
     )
 
 
-def _phrases(phrases: Sequence[str]) -> frozenset[tuple[str, ...]]:
+@lru_cache(maxsize=64)
+def _phrases(phrases: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
+    """Kept, since most assistants have the same ones."""
     return frozenset(words for phrase in phrases if (words := tuple(words_of(phrase))))
 
 
