@@ -34,7 +34,7 @@ class Messages:
             self._url, now=lambda: 1_790_000_000.0, new_id=IdMaker(lambda: 1_790_000_000.0, rng)
         )
         async with database.transaction() as tx:
-            row = await tx.outbox.put(
+            identity = await tx.outbox.put(
                 org_id=org,
                 call_id=call,
                 type="end-of-call-report",
@@ -45,9 +45,11 @@ class Messages:
                 ),
             )
             if given_up:
-                await tx.outbox.abandoned(row.position, attempts=13, status=None, error="connection refused")
+                row = await tx.outbox.find(org, identity)
+                assert row is not None
+                await tx.outbox.abandoned(row.id, attempts=13, status=None, error="connection refused")
         await database.close()
-        return row.id
+        return identity
 
 
 @pytest.fixture

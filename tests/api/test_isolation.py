@@ -37,7 +37,7 @@ async def _own_org(_: httpx2.AsyncClient, house: House) -> str:
 
 async def _make_webhook(_: httpx2.AsyncClient, house: House) -> str:
     async with house.services.database.transaction() as tx:
-        row = await tx.outbox.put(
+        return await tx.outbox.put(
             org_id=house.org_id,
             call_id="call",
             type="status-update",
@@ -45,7 +45,6 @@ async def _make_webhook(_: httpx2.AsyncClient, house: House) -> str:
             receiver={"url": "https://hooks.example.org"},
             body='{"message":{"type":"status-update"}}',
         )
-    return row.id
 
 
 MAKERS: dict[str, Make] = {

@@ -21,7 +21,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 async def put(house: House, call_id: str, kind: str = "status-update", org_id: str | None = None) -> str:
     body = f'{{"message":{{"type":"{kind}","call":{{"id":"{call_id}"}}}}}}'
     async with house.services.database.transaction() as tx:
-        row = await tx.outbox.put(
+        return await tx.outbox.put(
             org_id=org_id or house.org_id,
             call_id=call_id,
             type=kind,
@@ -29,7 +29,6 @@ async def put(house: House, call_id: str, kind: str = "status-update", org_id: s
             receiver=RECEIVER,
             body=body,
         )
-    return row.id
 
 
 async def settle(house: House, identity: str, *, delivered: bool) -> None:
@@ -37,9 +36,9 @@ async def settle(house: House, identity: str, *, delivered: bool) -> None:
         row = await tx.outbox.find(house.org_id, identity)
         assert row is not None
         if delivered:
-            await tx.outbox.delivered([row.position], status=204)
+            await tx.outbox.delivered([row.id], status=204)
         else:
-            await tx.outbox.abandoned(row.position, attempts=13, status=500, error="it answered 500")
+            await tx.outbox.abandoned(row.id, attempts=13, status=500, error="it answered 500")
 
 
 def ids(answer: httpx2.Response) -> list[str]:

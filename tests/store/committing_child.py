@@ -18,10 +18,10 @@ async def main(url: str) -> None:
     for _ in range(100_000):
         async with database.transaction() as tx:
             call = await tx.calls.begin("org", {"x": "y" * 500}, status="ringing", node="child")
-            row = await tx.outbox.put(
+            webhook_id = await tx.outbox.put(
                 org_id="org", call_id=call.id, type="status-update", host="h", receiver={}, body=call.id
             )
-        print(row.id, flush=True)
+        print(webhook_id, flush=True)
 
 
 asyncio.run(main(sys.argv[1]))

@@ -81,6 +81,7 @@ class StoredLedger:
     def begin(self, record: CallRecord) -> asyncio.Future[None]:
         document, status = record.document(), record.status
         number_id, call_id, org_id = record.number.get("id"), record.id, record.org_id
+        self._outbox.begun(call_id)
 
         async def step(tx: Transaction) -> None:
             await tx.calls.begin(

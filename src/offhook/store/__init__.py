@@ -6,7 +6,18 @@ from .ids import IdMaker, NewId
 from .keys import Keys, key_hash
 from .migrate import upgrade
 from .outbox import OutboxRows
-from .records import Document, Duplicate, Key, KeyTag, OutboxRow, OutboxState, Record, StoreError, moment
+from .records import (
+    Document,
+    Duplicate,
+    Key,
+    KeyTag,
+    NewMessage,
+    OutboxRow,
+    OutboxState,
+    Record,
+    StoreError,
+    moment,
+)
 from .repositories import Orgs, PhoneNumbers, Position, Repository, SortOrder
 
 __all__ = [
@@ -19,6 +30,7 @@ __all__ = [
     "KeyTag",
     "Keys",
     "NewId",
+    "NewMessage",
     "Orgs",
     "OutboxRow",
     "OutboxRows",

@@ -110,16 +110,9 @@ class Transaction:
         result = await self._connection.execute(statement, values)
         return result.rowcount
 
-    async def inserted(self, statement: Executable, values: Mapping[str, Any]) -> int:
-        """Like `changed`, for one new row; returns the primary key that it was given."""
-        result = await self._connection.execute(statement, values)
-        key = result.inserted_primary_key
-        assert key is not None  # SQLAlchemy gives it for every insert of one row
-        return int(key[0])
-
-    async def scalar(self, statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
+    async def scalar(self, statement: Executable) -> Any:
         """The first column of the first row."""
-        return await self._connection.scalar(statement, values)
+        return await self._connection.scalar(statement)
 
     def committed(self) -> None:
         for callback in self._after_commit:
@@ -132,7 +125,7 @@ class Database:
     def __init__(self, url: URL, now: Callable[[], float], new_id: NewId) -> None:
         self._url = url
         self._now = now
-        self._new_id = new_id
+        self.new_id = new_id
         self._writing: AsyncEngine = writing_engine(url)
         self._reading: AsyncEngine = reading_engine(url) if is_sqlite(url) else self._writing
         self.generation = 0
@@ -167,7 +160,7 @@ class Database:
         tx: Transaction | None = None
         try:
             async with self._turn, self._writing.begin() as connection:
-                tx = Transaction(connection, self._now, self._new_id)
+                tx = Transaction(connection, self._now, self.new_id)
                 yield tx
         except (DBAPIError, PoolTimeout, OSError) as error:
             if tx is not None and isinstance(error, OSError):
@@ -183,7 +176,7 @@ class Database:
         tx: Transaction | None = None
         try:
             async with self._reading.connect() as connection:
-                tx = Transaction(connection, self._now, self._new_id)
+                tx = Transaction(connection, self._now, self.new_id)
                 yield tx
         except (DBAPIError, PoolTimeout, OSError) as error:
             if tx is not None and isinstance(error, OSError):

@@ -5,34 +5,54 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, exists, func, insert, or_, select, update
 
-from .records import Document, OutboxRow, OutboxState
+from .records import Document, NewMessage, OutboxRow, OutboxState
 from .tables import outbox, pending
 
 if TYPE_CHECKING:
     from .database import Transaction
 
+PUT: Final = insert(outbox)
+"""Takes `message_values`."""
+
 # Made once: to make a statement costs more than to run it.
-_PUT = insert(outbox)
-_WAITS = select(exists().where(outbox.c.call_id == bindparam("of_call"), pending))
 _DELIVERED = (
     update(outbox)
-    .where(outbox.c.position.in_(bindparam("positions", expanding=True)))
+    .where(outbox.c.id.in_(bindparam("ids", expanding=True)))
     .values(
         attempts=outbox.c.attempts + 1,
-        last_status=bindparam("status"),
+        last_status=bindparam("answered"),
         last_error=None,
         leased_until=None,
         lease_owner=None,
         delivered_at=bindparam("now"),
     )
 )
-_GIVEN = tuple(field.name for field in fields(OutboxRow) if field.name != "position")
 _COLUMNS = tuple(outbox.c[field.name] for field in fields(OutboxRow))
+
+
+def message_values(message: NewMessage, org_id: str, call_id: str, now: int) -> dict[str, Any]:
+    """The columns of a message of a call that is due at once."""
+    owner, until = message.lease or (None, None)
+    return {
+        "id": message.id,
+        "org_id": org_id,
+        "call_id": call_id,
+        "type": message.type,
+        "host": message.host,
+        "receiver": message.receiver,
+        "body": message.body,
+        "created_at": now,
+        "queued_at": now,
+        "attempts": 0,
+        "next_attempt_at": now,
+        "leased_until": until,
+        "lease_owner": owner,
+    }
 
 
 class OutboxRows:
@@ -42,45 +62,17 @@ class OutboxRows:
         self._tx = tx
 
     async def put(
-        self,
-        *,
-        org_id: str,
-        call_id: str,
-        type: str,
-        host: str,
-        receiver: Document,
-        body: str,
-        lease: tuple[str, int] | None = None,
-    ) -> OutboxRow:
-        """Add a message behind all others of its call, with a `lease` (owner, until) for that owner to send
-        it at once. Transactions that put messages of the same call must follow one another, or their order
-        is anyone's guess."""
-        now = self._tx.now_ms()
-        row = OutboxRow(
-            position=0,
-            id=self._tx.new_id(),
-            org_id=org_id,
-            call_id=call_id,
-            type=type,
-            host=host,
-            receiver=receiver,
-            body=body,
-            created_at=now,
-            queued_at=now,
-            attempts=0,
-            next_attempt_at=now,
-            delivered_at=None,
-            abandoned_at=None,
-            last_status=None,
-            last_error=None,
-        )
-        values = {name: getattr(row, name) for name in _GIVEN}
-        values["lease_owner"], values["leased_until"] = lease if lease is not None else (None, None)
-        return replace(row, position=await self._tx.inserted(_PUT, values))
+        self, *, org_id: str, call_id: str, type: str, host: str, receiver: Document, body: str
+    ) -> str:
+        """Add a message behind all others of its call; returns its id. Transactions that put messages of
+        the same call must follow one another, or their order is anyone's guess."""
+        message = NewMessage(self._tx.new_id(), type, host, receiver, body)
+        await self.add(message, org_id, call_id)
+        return message.id
 
-    async def waits(self, call_id: str) -> bool:
-        """Whether any message of the call is still on its way."""
-        return bool(await self._tx.scalar(_WAITS, {"of_call": call_id}))
+    async def add(self, message: NewMessage, org_id: str, call_id: str) -> None:
+        """As `put`."""
+        await self._tx.changed(PUT, message_values(message, org_id, call_id, self._tx.now_ms()))
 
     async def due(
         self, now: int, limit: int, *, busy_hosts: Collection[str], busy_orgs: Collection[str]
@@ -108,29 +100,29 @@ class OutboxRows:
         )
         return [_row(row) for row in rows]
 
-    async def lease(self, positions: Sequence[int], owner: str, until: int) -> None:
+    async def lease(self, ids: Sequence[str], owner: str, until: int) -> None:
         """Only `owner` sends these, until then."""
-        await self._change(outbox.c.position.in_(positions), leased_until=until, lease_owner=owner)
+        await self._change(outbox.c.id.in_(ids), leased_until=until, lease_owner=owner)
 
     async def release(self, owner: str) -> None:
         """Free what the owner has leased: it sends nothing any more."""
         mine = and_(pending, outbox.c.lease_owner == owner)
         await self._change(mine, leased_until=None, lease_owner=None)
 
-    async def free(self, positions: Sequence[int], owner: str) -> None:
+    async def free(self, ids: Sequence[str], owner: str) -> None:
         """Give leases of the owner back, as if there had been no attempt."""
-        mine = and_(outbox.c.position.in_(positions), outbox.c.lease_owner == owner)
+        mine = and_(outbox.c.id.in_(ids), outbox.c.lease_owner == owner)
         await self._change(mine, leased_until=None, lease_owner=None)
 
-    async def delivered(self, positions: Sequence[int], *, status: int) -> None:
+    async def delivered(self, ids: Sequence[str], *, status: int) -> None:
         """One more attempt each, and all were answered with this HTTP status."""
         now = self._tx.now_ms()
-        await self._tx.changed(_DELIVERED, {"positions": positions, "status": status, "now": now})
+        await self._tx.changed(_DELIVERED, {"ids": ids, "answered": status, "now": now})
 
-    async def abandoned(self, position: int, *, attempts: int, status: int | None, error: str) -> None:
+    async def abandoned(self, id: str, *, attempts: int, status: int | None, error: str) -> None:
         """The last attempt failed, and there will be no other."""
         await self._change(
-            outbox.c.position == position,
+            outbox.c.id == id,
             attempts=attempts,
             last_status=status,
             last_error=error,
@@ -140,11 +132,11 @@ class OutboxRows:
         )
 
     async def failed(
-        self, position: int, *, call_id: str, attempts: int, status: int | None, error: str, again_at: int
+        self, id: str, *, call_id: str, attempts: int, status: int | None, error: str, again_at: int
     ) -> None:
         """Try again at that time, and those that wait behind it not before."""
         await self._change(
-            outbox.c.position == position,
+            outbox.c.id == id,
             attempts=attempts,
             next_attempt_at=again_at,
             last_status=status,
@@ -152,7 +144,8 @@ class OutboxRows:
             leased_until=None,
             lease_owner=None,
         )
-        behind = and_(outbox.c.call_id == call_id, outbox.c.position > position, pending)
+        own = select(outbox.c.position).where(outbox.c.id == id).scalar_subquery()
+        behind = and_(outbox.c.call_id == call_id, outbox.c.position > own, pending)
         await self._change(behind, next_attempt_at=again_at)
 
     async def next_after(self, now: int) -> int | None:

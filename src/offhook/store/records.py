@@ -64,6 +64,19 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to be sent: `receiver` as webhooks/ wants to read it again, `body` the text of it. With a
+    `lease` (owner, until) it is that owner who sends it, until then (milliseconds since the epoch)."""
+
+    id: str
+    type: str
+    host: str
+    receiver: Document
+    body: str
+    lease: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxRow:
     """A message on its way. Times are milliseconds since the epoch; `receiver` is as webhooks/ wrote it."""
 

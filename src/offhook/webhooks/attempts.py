@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from offhook.store import OutboxRow, Transaction
+from offhook.store import Transaction
 
 from .failures import AskFailed
 from .lines import Message
@@ -47,25 +47,24 @@ class Records:
         self._counters = counters
 
     async def write(self, tx: Transaction, ended: Sequence[Attempt]) -> None:
-        delivered: dict[int, list[int]] = {}
-        called_off: list[int] = []
+        delivered: dict[int, list[str]] = {}
+        called_off: list[str] = []
         for attempt in ended:
-            position = attempt.message.row.position
             if attempt.failure is not None:
-                await self._failed(tx, attempt.message.row, attempt.failure, attempt.plan)
+                await self._failed(tx, attempt.message, attempt.failure, attempt.plan)
             elif attempt.status is not None:
-                delivered.setdefault(attempt.status, []).append(position)
+                delivered.setdefault(attempt.status, []).append(attempt.message.id)
             else:
-                called_off.append(position)
-        for status, positions in delivered.items():
-            await tx.outbox.delivered(positions, status=status)
+                called_off.append(attempt.message.id)
+        for status, ids in delivered.items():
+            await tx.outbox.delivered(ids, status=status)
         if called_off:
             await tx.outbox.free(called_off, self._node)
 
     async def _failed(
-        self, tx: Transaction, row: OutboxRow, failure: AskFailed, plan: BackoffPlan | None
+        self, tx: Transaction, message: Message, failure: AskFailed, plan: BackoffPlan | None
     ) -> None:
-        attempts = row.attempts + 1
+        attempts = message.attempts + 1
         delay = next_delay(
             attempts, plan=plan, status=failure.status, retry_after=failure.retry_after, rng=self._rng
         )
@@ -74,17 +73,17 @@ class Records:
             self._counters.abandoned += 1
             log.error(
                 "call=%s webhook=%s %s to %s abandoned after %d attempts: %s",
-                *(row.call_id, row.id, row.type, row.host, attempts, error),
+                *(message.call_id, message.id, message.type, message.host, attempts, error),
             )
-            await tx.outbox.abandoned(row.position, attempts=attempts, status=failure.status, error=error)
+            await tx.outbox.abandoned(message.id, attempts=attempts, status=failure.status, error=error)
             return
         log.warning(
             "call=%s webhook=%s %s to %s failed, attempt %d, again in %.1f s: %s",
-            *(row.call_id, row.id, row.type, row.host, attempts, delay, error),
+            *(message.call_id, message.id, message.type, message.host, attempts, delay, error),
         )
         await tx.outbox.failed(
-            row.position,
-            call_id=row.call_id,
+            message.id,
+            call_id=message.call_id,
             attempts=attempts,
             status=failure.status,
             error=error,

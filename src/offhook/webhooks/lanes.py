@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
-from offhook.store import OutboxRow
-
 MAX_REMEMBERED = 4096
 """Failing hosts that are remembered as such."""
 
@@ -33,31 +31,31 @@ class Lanes:
         self._failing: OrderedDict[str, None] = OrderedDict()
         self.free = limits.total
 
-    def enter(self, row: OutboxRow) -> bool:
+    def enter(self, host: str, org_id: str) -> bool:
         """False if its host or its org has no free lane."""
-        if not self.admits(row.host, row.org_id):
+        if not self.admits(host, org_id):
             return False
-        self._hosts[row.host] += 1
-        self._orgs[row.org_id] += 1
+        self._hosts[host] += 1
+        self._orgs[org_id] += 1
         self.free -= 1
         return True
 
     def admits(self, host: str, org_id: str) -> bool:
         return self.free > 0 and not self._host_is_busy(host) and not self._org_is_busy(org_id)
 
-    def leave(self, row: OutboxRow, failed: bool | None = None) -> None:
+    def leave(self, host: str, org_id: str, failed: bool | None = None) -> None:
         """`failed` says how the attempt ended; None if it was not made."""
         self.free += 1
-        for counter, key in ((self._hosts, row.host), (self._orgs, row.org_id)):
+        for counter, key in ((self._hosts, host), (self._orgs, org_id)):
             counter[key] -= 1
             if counter[key] <= 0:
                 del counter[key]
         if failed:
-            self._failing[row.host] = None
+            self._failing[host] = None
             if len(self._failing) > MAX_REMEMBERED:
                 self._failing.popitem(last=False)
         elif failed is not None:
-            self._failing.pop(row.host, None)
+            self._failing.pop(host, None)
 
     def busy_hosts(self) -> list[str]:
         return [host for host in self._hosts if self._host_is_busy(host)]

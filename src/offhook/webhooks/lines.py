@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
-from offhook.store import OutboxRow
+from offhook.store import Document, OutboxRow
 
-from .receiver import Receiver
+from .receiver import DEFAULT_TIMEOUT_SECONDS, Receiver
 
 MAX_KEPT = 1000
 """Messages in memory. Those beyond wait in the database alone, where all of them are."""
@@ -16,35 +16,54 @@ MAX_BEHIND = 16
 """Messages of one call in memory."""
 
 MAX_CLEAR = 20_000
-"""Calls of which it is known that nothing of theirs waits in the database alone."""
+"""Calls that began here and whose messages have all come by here; the oldest are forgotten first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Message:
-    """A message on its way. One that this node wrote brings its `receiver`, and is leased to the node until
-    `kept_until` (milliseconds since the epoch); one that the database gave has neither."""
+    """A message on its way. `attempts` were made so far; `receiver` is as it was stored, or ready for use in
+    the node that wrote the message, to which it is leased until `kept_until` (milliseconds since the epoch;
+    0 for one that the database gave)."""
 
-    row: OutboxRow
-    receiver: Receiver | None = None
+    id: str
+    org_id: str
+    call_id: str
+    type: str
+    host: str
+    body: str
+    attempts: int
+    receiver: Receiver | Document
     kept_until: int = 0
+
+    @property
+    def timeout_seconds(self) -> float:
+        """Seconds that an attempt may take."""
+        if isinstance(self.receiver, Receiver):
+            return self.receiver.timeout_seconds
+        return float(self.receiver.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS))
+
+    @classmethod
+    def found(cls, row: OutboxRow) -> Message:
+        """One that the database gave."""
+        return cls(row.id, row.org_id, row.call_id, row.type, row.host, row.body, row.attempts, row.receiver)
 
 
 class Lines:
     """For each call the messages in memory, in the order in which they go out; the first is under way.
 
-    A message can be kept here if the call is clear: all that comes before it is here too, or done with. What
-    is known of a call may be forgotten at any time, which costs one look into the database."""
+    A message can be kept here if the call is clear: all that comes before it is here too, or done with. That
+    is so from its beginning until one fails or is kept in the database alone."""
 
     def __init__(self) -> None:
         self._clear: OrderedDict[str, None] = OrderedDict()
         self._lines: dict[str, deque[Message]] = {}
-        self._positions: set[int] = set()
+        self._ids: set[str] = set()
 
-    def __contains__(self, position: int) -> bool:
-        return position in self._positions
+    def __contains__(self, webhook_id: str) -> bool:
+        return webhook_id in self._ids
 
     def __len__(self) -> int:
-        return len(self._positions)
+        return len(self._ids)
 
     def waiting(self, call_id: str) -> int:
         """How many messages of the call are here."""
@@ -55,9 +74,8 @@ class Lines:
         return call_id in self._clear
 
     def clear(self, call_id: str) -> None:
-        """Nothing of the call waits in the database alone."""
+        """The call begins: nothing of it waits in the database."""
         self._clear[call_id] = None
-        self._clear.move_to_end(call_id)
         if len(self._clear) > MAX_CLEAR:
             self._clear.popitem(last=False)
 
@@ -67,17 +85,17 @@ class Lines:
 
     def keep(self, message: Message) -> bool:
         """Put it at the end of its call's line. False if its call is not clear any more."""
-        call_id = message.row.call_id
+        call_id = message.call_id
         if call_id not in self._clear:
             return False
         self._lines.setdefault(call_id, deque()).append(message)
-        self._positions.add(message.row.position)
+        self._ids.add(message.id)
         return True
 
     def done(self, call_id: str) -> Message | None:
         """The first of the line is delivered and written down; which is the next."""
         line = self._lines[call_id]
-        self._positions.discard(line.popleft().row.position)
+        self._ids.discard(line.popleft().id)
         if line:
             return line[0]
         del self._lines[call_id]
@@ -87,5 +105,5 @@ class Lines:
         """The whole line, which goes on by the database alone."""
         self.forget(call_id)
         line = self._lines.pop(call_id, deque())
-        self._positions.difference_update(message.row.position for message in line)
+        self._ids.difference_update(message.id for message in line)
         return list(line)

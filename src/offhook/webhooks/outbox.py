@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from offhook.store import Database, OutboxRow, OutboxState, StoreError, Transaction
+from offhook.store import Database, NewMessage, OutboxRow, OutboxState, StoreError, Transaction
 
 from .attempts import Attempt, Counters, Records
 from .client import AskFailed, Client, message_body
 from .lanes import Lanes, Limits
 from .lines import MAX_BEHIND, MAX_KEPT, Lines, Message
-from .receiver import DEFAULT_TIMEOUT_SECONDS, Receiver
+from .receiver import Receiver
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ GATHER_SECONDS = 0.004
 """While messages are under way, the end of one waits so long for the end of others: what ends together is
 written down by one commit."""
 
-
 Rows = list[OutboxRow]
+Messages = list[Message]
 
 
 class Outbox:
@@ -89,26 +89,49 @@ class Outbox:
         """Write a message into the caller's transaction; it goes out once that is committed, after all
         earlier messages of the call. `body` is the whole `{"message": ...}`, or its text. Returns the
         message's `webhook-id`."""
+        message = self.message(receiver, call_id, org_id, type, body)
+        await tx.outbox.add(message, org_id, call_id)
+        tx.after_commit(partial(self.written, message, receiver, call_id, org_id))
+        return message.id
+
+    def begun(self, call_id: str) -> None:
+        """A call begins: all of its messages will come by here."""
+        self._lines.clear(call_id)
+
+    def message(
+        self,
+        receiver: Receiver,
+        call_id: str,
+        org_id: str,
+        type: str,  # noqa: A002
+        body: Mapping[str, Any] | str,
+    ) -> NewMessage:
+        """What `put` writes, for those who write it themselves: in the order of its call, and `written` after
+        that. Raises ValueError for NaN."""
         host = receiver.host
-        until = 0
-        if await self._can_keep(tx, call_id, host, org_id):
+        lease: tuple[str, int] | None = None
+        if self._can_keep(call_id, org_id, host):
             seconds = receiver.timeout_seconds + LEASE_MARGIN + KEPT_SECONDS
-            until = self._milliseconds() + round(seconds * 1000)
-        row = await tx.outbox.put(
-            org_id=org_id,
-            call_id=call_id,
-            type=type,
-            host=host,
-            receiver=receiver.to_json(),
-            body=body if isinstance(body, str) else message_body(body),
-            lease=(self._node, until) if until else None,
-        )
-        if until:
-            tx.after_commit(partial(self._take, Message(row, receiver, until)))
+            lease = (self._node, self._milliseconds() + round(seconds * 1000))
         else:
             self._lines.forget(call_id)
-            tx.after_commit(self.nudge)
-        return row.id
+        text = body if isinstance(body, str) else message_body(body)
+        return NewMessage(self._database.new_id(), type, host, receiver.to_json(), text, lease)
+
+    def written(self, message: NewMessage, receiver: Receiver, call_id: str, org_id: str) -> None:
+        """It is committed: it goes out at once, or behind those of its call."""
+        self._idle.clear()
+        if message.lease is None:
+            self.nudge()
+            return
+        kept = Message(
+            *(message.id, org_id, call_id, message.type, message.host, message.body, 0, receiver),
+            message.lease[1],
+        )
+        if not self._lines.keep(kept):
+            self._hand_back([kept])
+        elif self._lines.waiting(call_id) == 1:
+            self._try(kept)
 
     def nudge(self) -> None:
         """There is something to deliver in the database."""
@@ -116,37 +139,25 @@ class Outbox:
         self._idle.clear()
         self._wake.set()
 
-    async def _can_keep(self, tx: Transaction, call_id: str, host: str, org_id: str) -> bool:
+    def _can_keep(self, call_id: str, org_id: str, host: str) -> bool:
         """Whether the message that comes next can go out without another look into the database."""
         lines = self._lines
         if self._loop_task is None or self._closing or len(lines) >= MAX_KEPT:
             return False
         waiting = lines.waiting(call_id)
-        if waiting >= MAX_BEHIND or (waiting == 0 and not self._lanes.admits(host, org_id)):
+        if not lines.is_clear(call_id) or waiting >= MAX_BEHIND:
             return False
-        if not lines.is_clear(call_id):
-            if await tx.outbox.waits(call_id):
-                return False
-            lines.clear(call_id)
-        return True
-
-    def _take(self, message: Message) -> None:
-        """What was kept is committed now: it goes out at once, or behind those of its call."""
-        self._idle.clear()
-        if not self._lines.keep(message):
-            self._hand_back([message])
-        elif self._lines.waiting(message.row.call_id) == 1:
-            self._try(message)
+        return waiting > 0 or self._lanes.admits(host, org_id)
 
     def _try(self, message: Message) -> None:
         """Begin the first of a line, unless its lease is too short by now or its host or org too busy."""
-        needed = (_timeout(message.row) + LEASE_MARGIN) * 1000
+        needed = (message.timeout_seconds + LEASE_MARGIN) * 1000
         if (
             self._closing
             or message.kept_until - self._milliseconds() < needed
-            or not self._lanes.enter(message.row)
+            or not self._lanes.enter(message.host, message.org_id)
         ):
-            self._hand_back(self._lines.give_up(message.row.call_id))
+            self._hand_back(self._lines.give_up(message.call_id))
         else:
             self._begin(message)
 
@@ -242,7 +253,7 @@ class Outbox:
         have made way for others what is found in the database."""
         ended, self._ended = self._ended, []
         look = now >= self._look_at or any(map(self._makes_way, ended))
-        claimed: Rows = []
+        claimed: Messages = []
         if look:
             self._look_at = math.inf
         try:
@@ -254,11 +265,11 @@ class Outbox:
         except BaseException:
             self._ended[:0] = ended
             self._look_at = 0.0
-            for row in claimed:
-                self._lanes.leave(row)
+            for message in claimed:
+                self._lanes.leave(message.host, message.org_id)
             raise
-        for row in claimed:
-            self._begin(Message(row))
+        for message in claimed:
+            self._begin(message)
         for attempt in ended:
             self._follow(attempt)
         if not (self._attempts or self._ended or self._wake.is_set()):
@@ -267,19 +278,19 @@ class Outbox:
     def _makes_way(self, attempt: Attempt) -> bool:
         """Whether something in the database may go out because this has ended."""
         message = attempt.message
-        stays_here = message.receiver is not None and self._lines.is_clear(message.row.call_id)
+        stays_here = message.kept_until > 0 and self._lines.is_clear(message.call_id)
         return self._crowded or attempt.status is None or not stays_here
 
     def _follow(self, attempt: Attempt) -> None:
         """The next of the call goes out only now that the one before is written down: whatever a crash makes
         come again is the last that was sent."""
         message = attempt.message
-        if message.row.position in self._lines:
-            following = self._lines.done(message.row.call_id)
+        if message.id in self._lines:
+            following = self._lines.done(message.call_id)
             if following is not None:
                 self._try(following)
 
-    async def _claim(self, tx: Transaction, claimed: Rows) -> float:
+    async def _claim(self, tx: Transaction, claimed: Messages) -> float:
         """Lease what may go out now; returns the seconds until there may be more. A query that gives only
         messages to hosts or orgs which are busy makes them known to the next one, so the loop ends."""
         now = self._milliseconds()
@@ -287,12 +298,16 @@ class Outbox:
             rows = await tx.outbox.due(
                 now, limit, busy_hosts=self._lanes.busy_hosts(), busy_orgs=self._lanes.busy_orgs()
             )
-            admitted = [row for row in rows if row.position not in self._lines and self._lanes.enter(row)]
+            admitted = [
+                Message.found(row)
+                for row in rows
+                if row.id not in self._lines and self._lanes.enter(row.host, row.org_id)
+            ]
             claimed += admitted
             if admitted:
-                longest = max(map(_timeout, admitted))
+                longest = max(message.timeout_seconds for message in admitted)
                 until = now + round((longest + LEASE_MARGIN) * 1000)
-                await tx.outbox.lease([row.position for row in admitted], self._node, until)
+                await tx.outbox.lease([message.id for message in admitted], self._node, until)
             if len(rows) < limit:
                 break
         self._crowded = bool(self._lanes.free <= 0 or self._lanes.busy_hosts() or self._lanes.busy_orgs())
@@ -307,7 +322,7 @@ class Outbox:
             await tx.outbox.purge(self._milliseconds() - round(KEEP_SECONDS * 1000))
 
     def _begin(self, message: Message) -> None:
-        task = asyncio.create_task(self._attempt(message), name=f"webhook {message.row.id}")
+        task = asyncio.create_task(self._attempt(message), name=f"webhook {message.id}")
         self._attempts.add(task)
         task.add_done_callback(self._attempt_ended)
 
@@ -317,7 +332,7 @@ class Outbox:
             self._wake.set()
 
     async def _attempt(self, message: Message) -> None:
-        row, attempt = message.row, Attempt(message)
+        attempt = Attempt(message)
 
         def taken(status: int) -> None:
             attempt.status = status
@@ -326,34 +341,36 @@ class Outbox:
 
         self.counters.attempts += 1
         try:
-            receiver = message.receiver or Receiver.from_json(row.receiver)
+            given = message.receiver
+            receiver = given if isinstance(given, Receiver) else Receiver.from_json(given)
             attempt.plan = receiver.backoff
             await self._client.deliver(
-                receiver, row.body.encode(), webhook_id=row.id, timeout=receiver.timeout_seconds, taken=taken
+                receiver,
+                message.body.encode(),
+                webhook_id=message.id,
+                timeout=receiver.timeout_seconds,
+                taken=taken,
             )
         except AskFailed as failure:
             attempt.failure = failure
             self.counters.failed += 1
         except Exception as error:
-            log.exception("call=%s webhook=%s could not be sent", row.call_id, row.id)
+            log.exception("call=%s webhook=%s could not be sent", message.call_id, message.id)
             attempt.failure = AskFailed("protocol", type(error).__name__)
             self.counters.failed += 1
         finally:
             if attempt.status is None:
                 self._note(attempt)
             called_off = attempt.status is None and attempt.failure is None
-            self._lanes.leave(row, failed=None if called_off else attempt.failure is not None)
+            failed = None if called_off else attempt.failure is not None
+            self._lanes.leave(message.host, message.org_id, failed)
 
     def _note(self, attempt: Attempt) -> None:
         """It has ended: to be written down with whatever else ends now. A line stops with what fails."""
         self._ended.append(attempt)
         self._wake.set()
-        if attempt.status is None and attempt.message.row.position in self._lines:
-            self._hand_back(self._lines.give_up(attempt.message.row.call_id)[1:])
+        if attempt.status is None and attempt.message.id in self._lines:
+            self._hand_back(self._lines.give_up(attempt.message.call_id)[1:])
 
     def _milliseconds(self) -> int:
         return round(self._now() * 1000)
-
-
-def _timeout(row: OutboxRow) -> float:
-    return float(row.receiver.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS))
