@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from offhook.calls.api_request import filled
+from offhook.calls.headers import one_line, owners_headers
 from offhook.calls.leg import Leg
 from offhook.conversation.events import ToolOutcome
 from offhook.language.base import ToolCall
@@ -21,32 +20,11 @@ MOST_DIGITS: Final = 64
 PRESS_SECONDS: Final = 0.18
 """100 ms for a key and 80 ms after it."""
 
+_ITS_OWN: Final = frozenset({"accept", "event"})
+"""Headers that belong to one request and not to the dialog: a NOTIFY has an Event."""
+
 MOST_BODY: Final = 8000
 """Bytes; a datagram has room for little more."""
-
-_OURS: Final = frozenset(
-    {
-        "via",
-        "from",
-        "to",
-        "call-id",
-        "cseq",
-        "contact",
-        "route",
-        "record-route",
-        "max-forwards",
-        "content-length",
-        "content-type",
-        "authorization",
-        "proxy-authorization",
-        "require",
-        "supported",
-    }
-)
-"""Headers that make the dialog; a tool may not touch them."""
-
-_NAME: Final = re.compile(r"[A-Za-z0-9!%*_+`'~.-]{1,64}")
-_log = logging.getLogger(__name__)
 
 Render = Callable[[str, Mapping[str, Any]], str]
 
@@ -59,6 +37,11 @@ async def run(leg: Leg, tool: Mapping[str, Any], call: ToolCall, render: Render)
         return await _request(leg, tool, call, render)
     except SipError as error:
         return ToolOutcome(error=f"the phone did not take it: {error}")
+
+
+def seconds_for(keys: str) -> float:
+    """How long it takes to press them, as the stream sends them."""
+    return sum(PAUSES.get(key, PRESS_SECONDS) for key in keys)
 
 
 async def _press(leg: Leg, tool: Mapping[str, Any], digits: str) -> ToolOutcome:
@@ -75,7 +58,7 @@ async def _press(leg: Leg, tool: Mapping[str, Any], digits: str) -> ToolOutcome:
         leg.stream.send_digits(keys)
     except ValueError as error:
         return ToolOutcome(error=str(error))
-    await asyncio.sleep(sum(PAUSES.get(key, PRESS_SECONDS) for key in keys))
+    await asyncio.sleep(seconds_for(keys))
     return ToolOutcome(result=f"Pressed {keys}.")
 
 
@@ -98,16 +81,12 @@ async def _request(leg: Leg, tool: Mapping[str, Any], call: ToolCall, render: Re
     if leg.session is None:
         return ToolOutcome(error="the call is not connected")
     given = filled(tool.get("headers"), call.arguments, render)
-    headers = [
-        (name, " ".join(str(value).split())[:1000])
-        for name, value in given.items()
-        if _NAME.fullmatch(name) and name.lower() not in _OURS
-    ]
+    headers = owners_headers(given, _ITS_OWN)
     body, kind = _body(tool.get("body"), call.arguments, render)
     if len(body) > MOST_BODY:
         return ToolOutcome(error=f"the body has more than {MOST_BODY} bytes")
     named = next((str(value) for name, value in given.items() if name.lower() == "content-type"), kind)
-    content_type = " ".join(named.split())[:200] if body else None
+    content_type = one_line(named) if body else None
     response = await leg.session.request(str(tool["verb"]), headers, body, content_type)
     answer = f"{response.status} {response.reason}".strip()
     return ToolOutcome(result=answer) if response.status < 300 else ToolOutcome(error=f"it answered {answer}")

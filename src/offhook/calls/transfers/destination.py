@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from offhook.calls.headers import Headers, owners_headers
 from offhook.calls.transfers.trunk import Trunk
 from offhook.conversation.tools import content_of
 from offhook.network import Address
@@ -27,8 +28,6 @@ from offhook.sip.errors import SipError
 from offhook.sip.flow import DEFAULT_PORT, TransportName
 from offhook.sip.sender import transport_of
 from offhook.sip.uri import Uri
-
-Headers = list[tuple[str, str]]
 
 FAILED: Final = "call.in-progress.error-transfer-failed"
 DIAL_SECONDS: Final = 60.0
@@ -44,20 +43,9 @@ BLIND: Final = ("blind-transfer", ADD_SUMMARY)
 EXPERIMENTAL: Final = "warm-transfer-experimental"
 TWIML: Final = "warm-transfer-twiml"
 SUMMARY_HEADER: Final = "X-Transfer-Summary"
-MAX_HEADERS: Final = 32
-MAX_HEADER_CHARACTERS: Final = 1000
 
 _ADAPTER: Final[TypeAdapter[Any]] = TypeAdapter(CallDestination)
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!%*_+`'~.-]{1,64}")
-_OURS: Final = frozenset(
-    """
-    accept allow authorization call-id contact content-encoding content-length content-type cseq event from
-    max-forwards proxy-authorization proxy-require record-route refer-to replaces require route
-    session-expires supported to via c e f i k l m o r s t u v x
-    """.split()  # noqa: SIM905 - a list of words reads better as words
-)
-"""Headers that make the message work; an owner's `sipHeaders` may not replace them."""
 
 
 class TransferFailed(Exception):
@@ -155,12 +143,7 @@ class Destination:
     @property
     def headers(self) -> Headers:
         """`sipHeaders`, each on one line, without those that are ours to set."""
-        given: Mapping[str, str] = getattr(self._settings, "sip_headers", None) or {}
-        return [
-            (name, one_line(value))
-            for name, value in list(given.items())[:MAX_HEADERS]
-            if _HEADER_NAME.fullmatch(name) and name.lower() not in _OURS
-        ]
+        return owners_headers(getattr(self._settings, "sip_headers", None) or {})
 
     async def target(self, peer: Peer, guard: AddressGuard, trunk: Trunk | None = None) -> Target:
         """The SIP URI at an address that may be reached; or the number, at the trunk if there is one, else at
@@ -227,9 +210,3 @@ def failure_of(status: int) -> TransferFailed:
     if status in (408, 480, 487):
         return TransferFailed(detail, "no-answer", "call.forwarding.no-answer")
     return TransferFailed(detail)
-
-
-def one_line(value: str) -> str:
-    """Fit for a header."""
-    text = "".join(character if character.isprintable() else " " for character in value)
-    return " ".join(text.split())[:MAX_HEADER_CHARACTERS]

@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from offhook.calls.headers import Headers
+from offhook.calls.in_dialog import seconds_for
 from offhook.calls.leg import Leg, LegEnd, Media
 from offhook.calls.record import Document
 from offhook.calls.transfers.bridge import Early
-from offhook.calls.transfers.destination import Headers, Target, TransferFailed, failure_of
+from offhook.calls.transfers.destination import Target, TransferFailed, failure_of
 from offhook.calls.transfers.redirect import MOST_TARGETS, contacts_of
 from offhook.calls.transfers.tones import Audio
 from offhook.network import Address
-from offhook.rtp.dtmf import PAUSES
 from offhook.rtp.ports import PortsExhausted
 from offhook.rtp.stream import StreamStatistics
 from offhook.sip.content import session_description
@@ -34,9 +35,6 @@ T = TypeVar("T")
 
 Follow = Callable[[Uri], Awaitable[Target]]
 """Where a Contact of a redirection leads, by the same rules as a destination. Raises TransferFailed."""
-
-DIGIT_SECONDS: Final = 0.18
-"""100 ms for a key and 80 ms after it, as the stream sends them."""
 
 _log = logging.getLogger(__name__)
 
@@ -217,7 +215,7 @@ class Party:
         except ValueError as error:
             _log.warning("call=%s the extension could not be dialled: %s", self._call_id, error)
             return
-        await asyncio.sleep(sum(PAUSES.get(digit, DIGIT_SECONDS) for digit in digits))
+        await asyncio.sleep(seconds_for(digits))
 
     def press(self, digit: str, milliseconds: int) -> None:
         """A key, passed on; nothing happens when the party takes none."""

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from offhook.calls.headers import Headers, one_line
 from offhook.calls.leg import Leg
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.services import Services
@@ -24,12 +25,10 @@ from offhook.calls.transfers.destination import (
     SUMMARY_HEADER,
     TWIML,
     Destination,
-    Headers,
     Peer,
     Target,
     TransferFailed,
     fallback_of,
-    one_line,
     plan_of,
     target_of,
 )
