@@ -82,7 +82,8 @@ class Session:
         if content_type is not None:
             items.append(("Content-Type", content_type))
         if method != "UPDATE":
-            return await self._exchange(method, items, body, None)
+            contact = self._contact if method in _WITH_CONTACT else None
+            return await self._exchange(method, items, body, contact)
         if body and (self._offering or self._inviting is not None):
             raise SipError(491)
         self._offering = bool(body)
@@ -402,4 +403,6 @@ class Session:
         return self._core.rng.randrange(0, 201) / 100
 
 
+_WITH_CONTACT: Final = ("REFER", "NOTIFY")
+"""Requests besides INVITE and UPDATE that must have one (RFC 3515 §2, RFC 6665 §8.2.1)."""
 _CREDENTIALS: Final = ("Authorization", "Proxy-Authorization")

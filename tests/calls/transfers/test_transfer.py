@@ -392,6 +392,8 @@ async def test_refer_is_followed_to_its_end(tmp_path: Path) -> None:
 
     assert refer.headers.get("Refer-To") == f"<{DESK}>"
     assert refer.headers.get("X-Ticket") == "12"
+    assert refer.headers.get("Referred-By") == "<sip:desk@10.0.0.2:5060>"
+    assert refer.contact is not None
     assert operator.invites == []
     check(house, "assistant-forwarded-call", "completed")
 

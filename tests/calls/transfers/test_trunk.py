@@ -16,6 +16,7 @@ OWN = "<sip:account@trunk.test>"
     [
         ("Ann", "+15551230000", '"Ann" <sip:+15551230000@trunk.test>', "<sip:+15551230000@trunk.test>"),
         (None, "15551230000", "<sip:15551230000@trunk.test>", "<sip:15551230000@trunk.test>"),
+        (None, "+1 (555) 123-0000", "<sip:+15551230000@trunk.test>", "<sip:+15551230000@trunk.test>"),
         ("Ann", "ann", f'"Ann" {OWN}', OWN),
         (None, "+1;evil=1", OWN, OWN),
     ],

@@ -36,10 +36,12 @@ class Refer:
         """Send it and wait for its end; `in_uri` puts the headers into the Refer-To for the INVITE that the
         phone will send. Raises ReferRefused, TransferFailed."""
         uri = replace(target.uri, headers=tuple(headers)) if in_uri else target.uri
+        items = [("Refer-To", f"<{uri}>"), *([] if in_uri else headers)]
+        if not any(name.lower() in ("referred-by", "b") for name, _ in headers):
+            # Whom it names may be known to the destination where the caller is not (RFC 3892).
+            items.append(("Referred-By", f"<{session.dialog.local.uri}>"))
         try:
-            response = await session.request(
-                "REFER", headers=[("Refer-To", f"<{uri}>"), *([] if in_uri else headers)]
-            )
+            response = await session.request("REFER", items)
         except SipError as error:
             raise TransferFailed(f"no answer to the REFER: {error}") from error
         if response.status >= 300:

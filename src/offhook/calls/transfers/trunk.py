@@ -16,6 +16,8 @@ from offhook.sip.headers import NameAddr
 from offhook.sip.uri import Uri
 
 _NUMBER: Final = re.compile(r"\+?[0-9]{2,20}")
+_WRITTEN: Final = str.maketrans("", "", " -.()")
+"""What people put between digits."""
 _WITHHELD: Final = NameAddr("Anonymous", Uri("sip", user="anonymous", host="anonymous.invalid"))
 """RFC 3323 §4.1.1.3."""
 
@@ -56,8 +58,8 @@ class Trunk:
         """From, and the headers beside it, of a call for `user`: the number to show. A provider believes
         P-Asserted-Identity (RFC 3325 §9.1). One who withheld his number stays unknown (RFC 3323), and one
         who has none calls under the trunk's own name."""
-        known = user if _NUMBER.fullmatch(user) else self.uri.user or ""
-        identity = Uri("sip", user=known or None, host=self.uri.host)
+        number = user.translate(_WRITTEN)
+        identity = Uri("sip", user=number if _NUMBER.fullmatch(number) else self.uri.user, host=self.uri.host)
         asserted = ("P-Asserted-Identity", f"<{identity}>")
         if user == "anonymous":
             return _WITHHELD, [asserted, ("Privacy", "id")]
