@@ -85,6 +85,37 @@ def test_a_squad_that_takes_over_is_the_one_to_go_on_with() -> None:
     assert found.settings.end_call_message == "Good night."
 
 
+def test_overrides_of_a_squad_stay_with_it() -> None:
+    found = hand_over({"type": "squad", "squadId": "night", "squadOverrides": {"firstMessage": "All."}})
+
+    assert found is not None
+    assert found.settings.first_message == "All."
+    next_one = hand_over({"assistantName": "Desk"}, squad=found.squad)
+    assert next_one is not None
+    assert (next_one.settings.first_message, next_one.settings.end_call_message) == ("All.", "Good night.")
+
+
+def test_overrides_of_member_squad_call_and_destination_come_in_this_order() -> None:
+    def layer(*names: str) -> dict[str, Any]:
+        return {"metadata": dict.fromkeys(names, names[0])}
+
+    member = {"name": "M", **layer("own", "member", "squad", "call", "destination")}
+    squad = {
+        "members": [
+            {"assistant": member, "assistantOverrides": layer("member", "squad", "call", "destination")}
+        ],
+        "membersOverrides": layer("squad", "call", "destination"),
+    }
+    to = {"assistantName": "M", "assistantOverrides": layer("destination")}
+
+    found = hand_over(to, layer("call", "destination"), squad)
+
+    assert found is not None
+    assert found.settings.metadata == {
+        name: name for name in ("own", "member", "squad", "call", "destination")
+    }
+
+
 def test_a_member_brings_the_tools_of_its_place_in_the_squad() -> None:
     found = hand_over({"assistantId": "a1"})
 

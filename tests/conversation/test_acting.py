@@ -655,7 +655,8 @@ async def test_a_transfer_to_an_assistant_is_announced_and_keeps_the_history() -
 def test_a_destination_that_is_not_there_is_news_to_the_model(tool: str) -> None:
     async def story() -> None:
         places = [{"type": "assistant", "assistantName": name} for name in ("Sales", "Desk")]
-        answers: list[Script] = [[ToolCall("c1", tool, {"destination": "Moon"})], "Not there."]
+        name = "handoff_to_Sales" if tool == "handoff" else tool
+        answers: list[Script] = [[ToolCall("c1", name, {"destination": "Moon"})], "Not there."]
         async with on_stage(answers, assistant=with_tools({"type": tool, "destinations": places})) as stage:
             await asks(stage, "The moon, please.")
             await settles(stage)

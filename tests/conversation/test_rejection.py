@@ -17,6 +17,17 @@ MESSAGES: list[dict[str, Any]] = [
     {"role": "user", "content": "Yes, please."},
     {"role": "assistant", "content": None},
 ]
+RECENTLY = (
+    """{% assign recent = messages | last: 3 | where: 'role', 'user' | reverse %}
+    {% assign mentioned = false %}
+    {% for each in recent %}
+      {% if each.content contains '%%s' %}{% assign mentioned = true %}{% break %}{% endif %}
+    {% endfor %}
+    {% if mentioned %}false{% else %}true{% endif %}""".replace("%%s", "%s")
+    .replace("{%", "{%%")
+    .replace("%}", "%%}")
+)
+"""Has the caller not said it in the last three messages? As in the API's own examples."""
 YES: dict[str, Any] = {"type": "regex", "regex": r"(?i)\byes\b", "target": {"role": "user"}}
 NEVER: dict[str, Any] = {"type": "regex", "regex": "never", "target": {"role": "user"}}
 
@@ -37,7 +48,10 @@ NEVER: dict[str, Any] = {"type": "regex", "regex": "never", "target": {"role": "
         ([{"type": "group", "operator": "OR", "conditions": [NEVER, YES]}], True),
         ([{"type": "group", "operator": "AND", "conditions": [NEVER, YES]}], False),
         ([{"type": "liquid", "liquid": "{% if messages.size > 3 %}true{% else %}false{% endif %}"}], True),
+        ([{"type": "regex", "regex": "(a+)+", "negate": True}], False),
         ([{"type": "liquid", "liquid": "yes"}], False),
+        ([{"type": "liquid", "liquid": RECENTLY % "transfer"}], True),
+        ([{"type": "liquid", "liquid": RECENTLY % "please"}], False),
     ],
 )
 def test_when_all_conditions_hold_the_call_is_rejected(

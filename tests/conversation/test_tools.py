@@ -41,7 +41,8 @@ def pick(tool: Mapping[str, Any], kind: Any, **arguments: Any) -> Any:
             {"type": "handoff", "destinations": [{**SALES, "assistantName": "Sales Team"}]},
             "handoff_to_Sales_Team",
         ),
-        ({"type": "handoff", "destinations": [SALES, SALES]}, "handoff"),
+        ({"type": "handoff", "destinations": [SALES, DESK]}, "handoff_to_Sales"),
+        ({"type": "handoff"}, "handoff"),
         ({"type": "slack.message.send"}, "slack_message_send"),
     ],
 )
@@ -71,6 +72,14 @@ def test_of_two_tools_with_one_name_the_first_counts() -> None:
     assert box.find("b") is None
 
 
+def test_tools_that_are_named_by_their_type_are_told_apart() -> None:
+    tools = [{"type": "apiRequest", "url": url} for url in "abc"]
+    box = Toolbox(tools)
+
+    assert [each.name for each in box.definitions] == ["apiRequest", "apiRequest_2", "apiRequest_3"]
+    assert box.find("apiRequest_2") is tools[1]
+
+
 @pytest.mark.parametrize(
     ("operator", "value", "given", "holds"),
     [
@@ -84,6 +93,13 @@ def test_of_two_tools_with_one_name_the_first_counts() -> None:
         ("lte", "4", 5, False),
         ("gt", "5", None, False),
         ("eq", "true", True, True),
+        ("eq", "1", True, False),
+        ("eq", "5", 5.0, True),
+        ("neq", "5", 5.0, False),
+        ("eq", "five", 5, False),
+        ("eq", "05", "5", False),
+        ("gt", "b", "c", True),
+        ("is", "5", 5, False),
     ],
 )
 def test_conditions(operator: str, value: str, given: Any, holds: bool) -> None:

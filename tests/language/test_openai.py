@@ -13,7 +13,7 @@ import pytest
 
 from offhook.language.base import Finished, LanguageModel, ModelError, Reply, Text, ToolCall, ToolDefinition
 from offhook.language.models import LanguageModels, ModelNotServed, ModelSettings
-from offhook.language.openai import LONGEST_REPLY, base_url
+from offhook.language.openai import LONGEST_REPLY, NOT_AN_OBJECT, base_url
 from tests.speech.servers import HttpServer, answer, http_server, in_pieces, never, outside
 
 CONTEXT: Mapping[str, object] = {
@@ -167,6 +167,15 @@ async def test_tool_calls_of_servers_that_leave_things_out() -> None:
     assert got == [ToolCall("call_0", "look_up", {"id": 7}), Finished("tool_calls")]
 
 
+@pytest.mark.parametrize("arguments", ["{oh", '{"cut": "of', "[1]", "5", '{"n": NaN}', "[" * 50_000])
+async def test_arguments_that_are_no_object_can_be_given_again(arguments: str) -> None:
+    call = {"index": 0, "id": "a", "function": {"name": "look_up", "arguments": arguments}}
+    async with http_server(stream(delta(content="One moment."), delta(tool_calls=[call]), DONE)) as server:
+        words, called, _ = await ask(custom(server))
+    assert words == Text("One moment.")
+    assert called == ToolCall("a", "look_up", {}, problem=NOT_AN_OBJECT)
+
+
 async def test_a_cut_reply_says_so() -> None:
     async with http_server(stream(delta(content="And"), delta("length"), DONE)) as server:
         assert (await ask(custom(server)))[-1] == Finished("length")
@@ -216,8 +225,6 @@ async def test_a_status_makes_the_reason(status: str, suffix: str) -> None:
         stream(event([1, 2])),
         stream(event({"choices": "none"})),
         stream(delta(content="Hel"), end=False),
-        stream(delta(tool_calls=[{"index": 0, "function": {"name": "x", "arguments": "{oh"}}]), DONE),
-        stream(delta(tool_calls=[{"index": 0, "function": {"name": "x", "arguments": "[1]"}}]), DONE),
         stream(delta(tool_calls=[{"index": 0, "function": {"arguments": "{}"}}]), DONE),
         stream(*[delta(tool_calls=[{"index": i, "function": {"name": "x"}}]) for i in range(40)], DONE),
         stream(*[delta(content="x" * 10000)] * (LONGEST_REPLY // 10000 + 2)),

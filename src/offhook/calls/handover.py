@@ -46,11 +46,11 @@ async def successor(
     directory: routing.Directory,
 ) -> Successor | None:
     """The member of the call's squad, the assistant, or the squad's first (or named) member that a
-    destination names. `overrides` are the call's; the destination's own come over them."""
+    destination names. `overrides` are the call's; the destination's `assistantOverrides` come over them."""
     own = destination.get("assistantOverrides") or {}
     if destination.get("type") == "squad":
         squad = destination.get("squad") or await directory.squad(org_id, str(destination.get("squadId")))
-        own = destination.get("squadOverrides") or {}
+        squad = _overridden(squad, destination.get("squadOverrides"))
         wanted = _Wanted(name=destination.get("entryAssistantName"))
         found = await _member(org_id, squad, wanted, overrides, directory)
     else:
@@ -64,6 +64,13 @@ async def successor(
     if isinstance(prepared, routing.Failure):
         return None
     return Successor(prepared.document, prepared.settings, assistant_id, squad)
+
+
+def _overridden(squad: Document | None, overrides: Document | None) -> Document | None:
+    """With `squadOverrides` over its `membersOverrides`, for as long as the call is with it."""
+    if not squad or not overrides:
+        return squad
+    return {**squad, "membersOverrides": merge(squad.get("membersOverrides") or {}, overrides)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,7 @@ async def conclude(actions: Sequence[HookAction], reason: str, stage: ActionStag
         if isinstance(action, MessageAddAction):
             stage.add_message(document(action.message), respond=False)
         elif isinstance(action, ToolAction | FunctionTool) and (tool := _tool(action)) is not None:
-            call = _call(tool, reason)
-            stage.note_calls([call])
+            (call,) = stage.note_calls([_call(tool, reason)])
             outcome = await stage.world.run_tool(tool, call)
             stage.note_result(call, outcome.result or outcome.error or "")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from offhook.conversation.patterns import compile_pattern
+from offhook.conversation.patterns import Pattern, compile_pattern
 from offhook.language.base import Message
 
 Render = Callable[[str, Mapping[str, Any]], str]
@@ -22,7 +22,11 @@ def rejected(tool: Mapping[str, Any], messages: Sequence[Message], render: Rende
 def _holds(condition: Mapping[str, Any], messages: Sequence[Message], render: Render, depth: int) -> bool:
     kind = condition.get("type")
     if kind == "regex":
-        return _found(condition, messages) is not bool(condition.get("negate"))
+        pattern = compile_pattern(str(condition.get("regex", "")))
+        # One that is refused holds nothing, negated or not: a tool must not be lost for a mistake in it.
+        return pattern is not None and _found(pattern, condition, messages) is not bool(
+            condition.get("negate")
+        )
     if kind == "liquid":
         return render(str(condition.get("liquid", "")), {"messages": list(messages)}).strip() == "true"
     parts = condition.get("conditions") or ()
@@ -32,9 +36,9 @@ def _holds(condition: Mapping[str, Any], messages: Sequence[Message], render: Re
     return any(results) if condition.get("operator") == "OR" else all(results)
 
 
-def _found(condition: Mapping[str, Any], messages: Sequence[Message]) -> bool:
-    """Is the pattern in the message that `target` names: the one at `position` (the last) of those of `role`
-    (any)? A message that is not there holds nothing."""
+def _found(pattern: Pattern, condition: Mapping[str, Any], messages: Sequence[Message]) -> bool:
+    """Is it in the message that `target` names: the one at `position` (the last) of those of `role` (any)? In
+    a message that is not there nothing is."""
     target = condition.get("target") or {}
     role = target.get("role")
     texts = [
@@ -43,5 +47,4 @@ def _found(condition: Mapping[str, Any], messages: Sequence[Message]) -> bool:
     position = int(target.get("position", -1))
     if not -len(texts) <= position < len(texts):
         return False
-    pattern = compile_pattern(str(condition.get("regex", "")))
-    return pattern is not None and pattern.found_in(str(texts[position]))
+    return pattern.found_in(str(texts[position]))

@@ -303,9 +303,10 @@ class Conversation:
     def render(self, text: str, more: Mapping[str, Any]) -> str:
         return self._render(text, {**self._variables, **more} if more else self._variables)
 
-    def note_calls(self, calls: Sequence[ToolCall]) -> None:
-        self.transcript.add_tool_calls(calls, self._loop.time())
+    def note_calls(self, calls: Sequence[ToolCall]) -> list[ToolCall]:
+        noted = self.transcript.add_tool_calls(calls, self._loop.time())
         self.tell(ConversationChanged())
+        return noted
 
     def note_result(self, call: ToolCall, result: str) -> None:
         self.transcript.add_tool_result(call, result, self._loop.time())

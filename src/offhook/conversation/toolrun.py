@@ -39,7 +39,9 @@ class ToolStage(Protocol):
 
     def render(self, text: str, more: Mapping[str, Any]) -> str: ...
 
-    def note_calls(self, calls: Sequence[ToolCall]) -> None: ...
+    def note_calls(self, calls: Sequence[ToolCall]) -> list[ToolCall]:
+        """The calls as they are known from now on: each with an id of its own."""
+        ...
 
     def note_result(self, call: ToolCall, result: str) -> None: ...
 
@@ -99,24 +101,21 @@ class ToolRun:
         self._member = stage.member
         self._history: list[Message] = []  # what had been said before the model called
         self._ask_model = False
+        self._leaves = False  # the call ends, or goes elsewhere: there is nobody to answer
         self._announced = {said.text.strip()} - {""}  # words before the tools run; each is said once
 
     async def run(self) -> bool:
         """Run all calls, those that can at the same time; True if the model is to be asked again."""
         self._history = self._stage.context.history()
-        self._said.calls = list(self._calls)
-        self._stage.note_calls(self._calls)
-        await asyncio.gather(*(self._run_one(call) for call in self._calls))
-        return self._ask_model
+        self._said.calls = self._stage.note_calls(self._calls)
+        await asyncio.gather(*(self._run_one(call) for call in self._said.calls))
+        return self._ask_model and not self._leaves
 
     async def _run_one(self, call: ToolCall) -> None:
         tool = (self._own or self._member.toolbox).find(call.name)
-        if tool is None:
-            self._result(call, f"There is no tool named {call.name}.")
-            self._ask_model = True
-            return
-        if rejected(tool, self._history, self._stage.render):
-            self._result(call, "This is not to be done at this point of the conversation.")
+        refusal = self._refusal(tool, call)
+        if tool is None or refusal:
+            self._result(call, refusal)
             self._ask_model = True
             return
         kind = tool.get("type")
@@ -131,9 +130,20 @@ class ToolRun:
         else:
             await self._run_watched(tool, call)
 
+    def _refusal(self, tool: Tool | None, call: ToolCall) -> str:
+        """Why the model is asked to do something else; empty if it may go ahead."""
+        if tool is None:
+            return f"There is no tool named {call.name}."
+        if call.problem:
+            return call.problem
+        if rejected(tool, self._history, self._stage.render):
+            return "This is not to be done at this point of the conversation."
+        return ""
+
     # the assistant's own tools
 
     def _end_call(self, tool: Tool, call: ToolCall) -> None:
+        self._leaves = True
         message = self._pick(tool, "request-start", call)
         self._result(call, "The call is being ended.")
         text = message.text if message else self._member.profile.end_call_message
@@ -160,6 +170,7 @@ class ToolRun:
             await self._give_way(tool, call, named, succession)
             return
         await self._heard_out()
+        self._leaves = True
         self._result(call, "The call is being transferred.")
         self._stage.transfer(destination)
 
@@ -212,6 +223,7 @@ class ToolRun:
             self._result(call, "Another assistant has taken over already.")
             return
         self._result(call, named.result or str(tool.get("defaultResult") or "Handed over."))
+        self._leaves = True
         self._stage.hand_over(succession)
 
     def _refused(self, tool: Tool, call: ToolCall, error: str) -> None:
@@ -290,6 +302,7 @@ class ToolRun:
             self._stage.context.add({"role": "system", "content": message.text})
             self._ask_model = True
         elif message.end_call_after:
+            self._leaves = True
             self._stage.finish("assistant-ended-call-after-message-spoken", message.text)
         elif message.text and not self._reply.superseded:
             self._reply.utter(message.text, self._stage.context.say())

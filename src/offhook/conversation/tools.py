@@ -4,10 +4,11 @@ Tools are documents as in the API (camelCase)."""
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from offhook.language.base import ToolDefinition
@@ -69,9 +70,16 @@ class Toolbox:
         self.definitions: list[ToolDefinition] = []
         for tool in tools:
             definition = definition_of(tool)
+            if definition.name in self._by_name and not _given_name(tool):
+                definition = replace(definition, name=self._free(definition.name))
             if definition.name not in self._by_name:
                 self._by_name[definition.name] = tool
                 self.definitions.append(definition)
+
+    def _free(self, name: str) -> str:
+        """Tools whose names come from their types are told apart."""
+        names = (f"{name[:60]}_{number}" for number in itertools.count(2))
+        return next(each for each in names if each not in self._by_name)
 
     def find(self, name: str) -> Tool | None:
         return self._by_name.get(name)
@@ -116,11 +124,14 @@ def choose_destination(tool: Tool, arguments: Mapping[str, Any]) -> Mapping[str,
     return destinations[0] if len(destinations) == 1 else None
 
 
+def _given_name(tool: Tool) -> str:
+    return str((tool.get("function") or {}).get("name") or tool.get("name") or "")
+
+
 def _name(kind: str, tool: Tool, destinations: Sequence[Mapping[str, Any]]) -> str:
-    given = (tool.get("function") or {}).get("name") or tool.get("name")
-    if given:
-        return str(given)
-    if kind == "handoff" and len(destinations) == 1:
+    if given := _given_name(tool):
+        return given
+    if kind == "handoff" and destinations:
         target = re.sub(r"[^a-zA-Z0-9_-]", "_", destination_name(destinations[0]))
         return f"handoff_to_{target}"[:64]
     return re.sub(r"[^a-zA-Z0-9_-]", "_", kind)[:64]
@@ -244,14 +255,12 @@ def meets(message: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
 
 
 def _holds(condition: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
-    """`eq` and `neq` compare as text, the others as numbers where both are numbers."""
+    """Numbers are compared as numbers, all else as text."""
     given, wanted = arguments.get(str(condition.get("param"))), str(condition.get("value", ""))
     operator = condition.get("operator")
     text = _as_text(given)
-    if operator == "eq":
-        return text == wanted
-    if operator == "neq":
-        return text != wanted
+    if operator in ("eq", "neq"):
+        return _equal(given, text, wanted) is (operator == "eq")
     if given is None:
         return False
     left: float | str
@@ -261,6 +270,16 @@ def _holds(condition: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
     except ValueError:
         left, right = text, wanted
     return _compare(str(operator), left, right)
+
+
+def _equal(given: object, text: str, wanted: str) -> bool:
+    """As text; a number also by its value, since models write 5 as 5.0."""
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return text == wanted
+    try:
+        return given == float(wanted)
+    except ValueError:
+        return False
 
 
 def _compare(operator: str, left: Any, right: Any) -> bool:

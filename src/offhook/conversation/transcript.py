@@ -4,9 +4,10 @@ Times are loop.time() seconds. Entries stand in the order of their beginning."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from offhook.language.base import Message, ToolCall
@@ -51,8 +52,17 @@ class Transcript:
         """The assistant begins to be heard; its words are added as they are played."""
         return self._insert(Entry("bot", "", start))
 
-    def add_tool_calls(self, calls: Sequence[ToolCall], at: float) -> Entry:
-        return self._insert(Entry("tool_calls", "", at, calls=tuple(calls)))
+    def add_tool_calls(self, calls: Sequence[ToolCall], at: float) -> list[ToolCall]:
+        """The calls as they are noted: models number theirs anew in each reply, so that one whose id has been
+        taken gets another."""
+        taken = {call.id for entry in self.entries for call in entry.calls}
+        noted: list[ToolCall] = []
+        for call in calls:
+            ids = (f"{call.id}_{number}" if number > 1 else call.id for number in itertools.count(1))
+            noted.append(replace(call, id=next(each for each in ids if each not in taken)))
+            taken.add(noted[-1].id)
+        self._insert(Entry("tool_calls", "", at, calls=tuple(noted)))
+        return noted
 
     def add_tool_result(self, call: ToolCall, result: str, at: float) -> Entry:
         return self._insert(Entry("tool_call_result", result, at, call_id=call.id, name=call.name))

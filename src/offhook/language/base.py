@@ -44,11 +44,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The model wants a tool run. `arguments` is parsed JSON; whole, never in pieces."""
+    """The model wants a tool run. `arguments` is parsed JSON; whole, never in pieces. `problem`: why they
+    are none, as the model is to be told; the tool is not run then."""
 
     id: str
     name: str
     arguments: Mapping[str, Any]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

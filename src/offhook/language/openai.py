@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, NoReturn, cast
 
 import httpx2
 import openai
@@ -25,6 +25,7 @@ LONGEST_REPLY = 100_000
 """Characters of text and tool arguments together."""
 
 MOST_TOOL_CALLS = 32
+NOT_AN_OBJECT = "The arguments were not a JSON object. Call it again with one."
 
 SUFFIXES: dict[int, PipelineFailure] = {
     400: "400-bad-request-validation-failed",
@@ -118,14 +119,7 @@ class OpenAiModel:
             raise self._error(f"HTTP {error.status_code}: {_line(error.message)}", suffix) from None
         except (TimeoutError, openai.APITimeoutError):
             raise self._error("the server took too long") from None
-        except (
-            openai.OpenAIError,
-            httpx2.HTTPError,
-            AddressRefused,
-            OSError,
-            ValueError,
-            TypeError,
-        ) as error:
+        except _FAILURES as error:
             cause = error.__cause__ or error
             raise self._error(f"{type(cause).__name__}: {_line(str(cause))}") from None
 
@@ -194,8 +188,8 @@ class _Call:
 
 
 class _Pieces:
-    """What a stream has brought so far. Raises ValueError for a reply that is longer than allowed, for tool
-    calls that are no JSON, and for a stream that ends before anything has come."""
+    """What a stream has brought so far. Raises ValueError for a reply that is longer than allowed, for a tool
+    call without a name, and for a stream that ends before anything has come."""
 
     def __init__(self) -> None:
         self._calls: dict[int, _Call] = {}
@@ -253,10 +247,9 @@ class _Pieces:
     def tool_calls(self) -> list[ToolCall]:
         calls = []
         for number, call in enumerate(self._calls[index] for index in sorted(self._calls)):
-            arguments = json.loads(call.arguments) if call.arguments.strip() else {}
-            if not call.name or not isinstance(arguments, dict):
-                raise ValueError("a tool call without a name, or whose arguments are no object")
-            calls.append(ToolCall(call.id or f"call_{number}", call.name, arguments))
+            if not call.name:
+                raise ValueError("a tool call without a name")
+            calls.append(_parsed(call.id or f"call_{number}", call.name, call.arguments))
         return calls
 
     def finished(self) -> Finished:
@@ -264,6 +257,21 @@ class _Pieces:
             raise ValueError("an empty reply")
         reason = "tool_calls" if self._calls else _REASONS.get(self._reason or "", "stop")
         return Finished(reason, *self._tokens)
+
+
+def _parsed(call_id: str, name: str, text: str) -> ToolCall:
+    """Models get JSON wrong, or run out of tokens in the middle of it: they may try again."""
+    try:
+        arguments = json.loads(text, parse_constant=_refuse) if text.strip() else {}
+    except (ValueError, RecursionError):
+        arguments = None
+    if isinstance(arguments, dict):
+        return ToolCall(call_id, name, arguments)
+    return ToolCall(call_id, name, {}, problem=NOT_AN_OBJECT)
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _count(tokens: object) -> int | None:

@@ -158,6 +158,15 @@ def _text(value: object) -> str:
     return "" if value is None or is_undefined(value) else str(value)
 
 
+def _last(items: Any = (), count: Any = None) -> Any:
+    """`{{ messages | last: 5 }}`: the last five, as the API's examples have it; without a number the last."""
+    if not isinstance(items, list | tuple) or not items:
+        return [] if count is not None else None
+    if count is None:
+        return items[-1]
+    return list(items[-count:]) if isinstance(count, int) and count > 0 else []
+
+
 def _replaced(text: str = "", old: str = "", new: str = "") -> int:
     return len(text) + text.count(old) * len(new)
 
@@ -245,6 +254,7 @@ def _environment(kind: type[Environment]) -> Environment:
         known = _growing(function, sizes[name]) if name in sizes else function
         environment.add_filter(name, _bounded(known))
     environment.add_filter("date", _bounded(_date))
+    environment.add_filter("last", _bounded(_last))
     for name in ("include", "render"):
         del environment.tags[name]
     return environment
