@@ -167,6 +167,9 @@ async def test_a_tool_is_changed_within_its_type(client: httpx2.AsyncClient) -> 
     renamed = await client.patch(f"/tool/{made['id']}", json={"function": {"name": "book_table"}})
     foreign = await client.patch(f"/tool/{made['id']}", json={"sipInfoDtmfEnabled": True})
 
+    other = await client.patch(f"/tool/{made['id']}", json={"type": "endCall"})
+
+    assert "cannot change" in str(await refused(other))
     assert made["type"] == "function"
     assert renamed.json()["function"] == {"name": "book_table"}
     assert renamed.json()["server"] == {"url": "https://example.org/tool"}

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx2
 import pytest
 import vapi
-from vapi import Vapi
+from vapi import AsyncVapi, Vapi
 from vapi.core.api_error import ApiError
 
 from .conftest import KEY, OTHER_KEY, Served
@@ -135,17 +135,135 @@ def test_the_life_of_an_assistant(sdk: Vapi) -> None:
     assert sdk.assistants.list() == []
 
 
-def test_tools_and_squads(sdk: Vapi) -> None:
-    tool = sdk.tools.create(
-        request={"type": "function", "function": {"name": "book", "description": "Book a table"}}
+def test_the_life_of_a_tool(sdk: Vapi) -> None:
+    made = sdk.tools.create(
+        request=vapi.CreateToolsRequest_Function(
+            function=vapi.OpenAiFunction(
+                name="book",
+                description="Book a table",
+                parameters=vapi.OpenAiFunctionParameters(
+                    type="object", properties={"people": vapi.JsonSchema(type="integer")}, required=["people"]
+                ),
+            ),
+            server=vapi.Server(url="https://example.org/book", timeout_seconds=7),
+            messages=[{"type": "request-start", "content": "One moment", "blocking": True}],
+        )
     )
-    assistant = sdk.assistants.create(name="Ann", model={"provider": "vapi", "toolIds": [tool.id]})
-    squad = sdk.squads.create(name="Desk", members=[{"assistantId": assistant.id}])
+    changed = sdk.tools.update(
+        made.id,
+        request=vapi.UpdateToolsRequestBody_Function(function=vapi.OpenAiFunction(name="book_table")),
+    )
 
-    assert (tool.type, tool.function.name) == ("function", "book")
-    assert plain(sdk.tools.get(tool.id)) == plain(tool)
-    assert squad.members[0].assistant_id == assistant.id
-    assert sdk.squads.list() == [squad]
+    assert (made.type, made.function.name, made.function.description) == ("function", "book", "Book a table")
+    assert made.function.parameters.properties["people"].type == "integer"
+    assert made.function.parameters.required == ["people"]
+    assert (made.server.url, made.server.timeout_seconds) == ("https://example.org/book", 7)
+    assert (made.messages[0].type, made.messages[0].content) == ("request-start", "One moment")
+    assert (changed.function.name, changed.server) == ("book_table", made.server)
+    assert plain(sdk.tools.get(made.id)) == plain(changed)
+    assert [plain(tool) for tool in sdk.tools.list(limit=5)] == [plain(changed)]
+    assert plain(sdk.tools.delete(made.id)) == plain(changed)
+    assert sdk.tools.list() == []
+
+
+def test_the_life_of_a_squad(sdk: Vapi) -> None:
+    ann = sdk.assistants.create(name="Ann")
+    made = sdk.squads.create(
+        name="Desk",
+        members=[
+            vapi.SquadMemberDto(
+                assistant_id=ann.id,
+                assistant_overrides=vapi.AssistantOverrides(first_message="Hi", variable_values={"a": 1}),
+                assistant_destinations=[
+                    {"type": "assistant", "assistantName": "Bob", "message": "I hand you over"}
+                ],
+            ),
+            vapi.SquadMemberDto(assistant=vapi.CreateAssistantDto(name="Bob", first_message="Bob here")),
+        ],
+        members_overrides=vapi.AssistantOverrides(max_duration_seconds=60),
+    )
+    other = sdk.squads.create(members=[])
+    changed = sdk.squads.update(made.id, name="Front desk", members=[made.members[1]])
+
+    first, second = made.members
+    assert (first.assistant_id, first.assistant_overrides.first_message) == (ann.id, "Hi")
+    assert first.assistant_overrides.variable_values == {"a": 1}
+    assert first.assistant_destinations[0].assistant_name == "Bob"
+    assert (second.assistant.name, second.assistant.first_message) == ("Bob", "Bob here")
+    assert made.members_overrides.max_duration_seconds == 60
+    assert (changed.name, changed.members) == ("Front desk", [second])
+    assert changed.members_overrides == made.members_overrides
+    assert sdk.squads.get(made.id) == changed
+    assert sdk.squads.list() == [other, changed]
+    assert sdk.squads.list(id_any=[made.id]) == sdk.squads.list(id_any=made.id) == [changed]
+    assert sdk.squads.delete(made.id) == changed
+    assert sdk.squads.list() == [other]
+
+
+def test_what_is_served_and_what_the_sdk_has_is_the_same(sdk: Vapi) -> None:
+    """A method that comes with a later SDK is to be looked at."""
+    unserved = {
+        "assistants": {"assistant_controller_validate_background_sound_url"},
+        "calls": {
+            "call_artifact_controller_call_logs_download",
+            "call_artifact_controller_pcap_download",
+            "call_artifact_controller_video_recording_download",
+        },
+    }
+    five = {"create", "delete", "get", "list", "update"}
+    served = {
+        "assistants": five,
+        "phone_numbers": five | {"phone_number_controller_find_all_paginated"},
+        "squads": five,
+        "tools": five,
+        "calls": five
+        | {
+            f"call_artifact_controller_{kind}_recording_download"
+            for kind in ("mono", "stereo", "customer", "assistant")
+        },
+    }
+
+    for name, methods in served.items():
+        client = getattr(sdk, name)
+        had = {method for method in dir(client) if not method.startswith("_")} - {"with_raw_response"}
+        assert had == methods | unserved.get(name, set()), name
+
+
+async def test_the_asynchronous_client(served: Served) -> None:
+    sdk = AsyncVapi(token=KEY, base_url=served.url)
+
+    made = await sdk.assistants.create(name="Ann", first_message="Hello")
+    number = await sdk.phone_numbers.create(
+        request=vapi.CreatePhoneNumbersRequest_Vapi(name="Desk", assistant_id=made.id)
+    )
+    with pytest.raises(ApiError) as missing:
+        await sdk.phone_numbers.get(made.id)
+
+    assert await sdk.assistants.get(made.id) == made
+    assert [plain(one) for one in await sdk.phone_numbers.list()] == [plain(number)]
+    assert (missing.value.status_code, missing.value.body["error"]) == (404, "Not Found")
+
+
+def test_the_raw_response_is_there_too(sdk: Vapi) -> None:
+    made = sdk.assistants.create(name="Ann")
+
+    raw = sdk.assistants.with_raw_response.get(made.id)
+
+    assert raw.data == made
+    assert raw.headers["content-type"] == "application/json"
+    assert len(raw.headers["x-request-id"]) == 16
+
+
+def test_pages_by_their_cursor(sdk: Vapi) -> None:
+    for name in ("a", "b", "c"):
+        sdk.phone_numbers.create(request=vapi.CreatePhoneNumbersRequest_Vapi(name=name))
+    first = sdk.phone_numbers.phone_number_controller_find_all_paginated(limit=2)
+    cursor = {"additional_query_parameters": {"cursor": first.metadata.next_cursor}}
+    second = sdk.phone_numbers.phone_number_controller_find_all_paginated(limit=2, request_options=cursor)
+
+    assert [number.name for number in first.results] == ["c", "b"]
+    assert [number.name for number in second.results] == ["a"]
+    assert (second.metadata.has_next_page, second.metadata.next_cursor) == (False, None)
 
 
 def test_calls_are_read_and_erased(sdk: Vapi, served: Served) -> None:

@@ -20,6 +20,9 @@ MAX_LIMIT: Final = 1000
 MAX_PAGE: Final = 1_000_000
 MAX_TEXT: Final = 200
 MAX_SEARCH: Final = 100
+MAX_IDS: Final = 500
+MAX_ID: Final = 64
+"""In characters. So many ids of this length are still a URL that the server reads."""
 
 DATE_FILTERS: Final = tuple(
     f"{moment}At{test}" for moment in ("created", "updated") for test in ("Gt", "Lt", "Ge", "Le")
@@ -61,8 +64,8 @@ def parse_list(query: QueryParams, equal: Iterable[str] = (), ids: str | None = 
     several = () if ids is None else (ids,)
     values = _parse(query, ("limit", *DATE_FILTERS, *equal, *several))
     chosen = tuple(query.getlist(ids)) if ids is not None and ids in values else None
-    if chosen and len(chosen) > MAX_LIMIT:
-        raise BadRequest([f"{ids} must contain no more than {MAX_LIMIT} elements"])
+    if chosen and len(chosen) > MAX_IDS:
+        raise BadRequest([f"{ids} must contain no more than {MAX_IDS} elements"])
     return ListQuery(
         limit=values.get("limit", DEFAULT_LIMIT),
         dates=_dates(values),
@@ -206,6 +209,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "page": _whole(1, MAX_PAGE),
     "search": _short(MAX_SEARCH),
     "cursor": _cursor,
+    "idAny": _short(MAX_ID),
     "sortOrder": _one_of(*SORT_ORDERS),
     "sortBy": _one_of(*SORT_KEYS),
     **dict.fromkeys(DATE_FILTERS, _date),
@@ -218,9 +222,13 @@ def described_list(equal: Iterable[str] = (), ids: str | None = None) -> list[di
     return [_described(name) for name in ("limit", *DATE_FILTERS, *equal)] + several
 
 
-def described_filters(equal: Iterable[str]) -> list[dict[str, Any]]:
-    """OpenAPI parameters of a list without dates."""
-    return [_described(name) for name in ("limit", *equal)]
+def described_filters(equal: Mapping[str, Iterable[str]]) -> list[dict[str, Any]]:
+    """OpenAPI parameters of a list without dates: by name, the values that a filter may have, if not any."""
+    filters = [
+        {**_described(name), **({"schema": {"type": "string", "enum": [*values]}} if values else {})}
+        for name, values in equal.items()
+    ]
+    return [_described("limit"), *filters]
 
 
 def described_page() -> list[dict[str, Any]]:
@@ -233,7 +241,7 @@ def _described(name: str) -> dict[str, Any]:
 
 
 _TEXT_SCHEMA: Final = {"type": "string", "maxLength": MAX_TEXT}
-_IDS_SCHEMA: Final = {"type": "array", "items": _TEXT_SCHEMA, "maxItems": MAX_LIMIT}
+_IDS_SCHEMA: Final = {"type": "array", "items": {"type": "string", "maxLength": MAX_ID}, "maxItems": MAX_IDS}
 _SCHEMAS: Final[Mapping[str, dict[str, Any]]] = {
     "limit": {"type": "integer", "minimum": 0, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
     "page": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 1},

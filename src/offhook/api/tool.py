@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, get_args
 from fastapi import APIRouter
 from pydantic import create_model
 
+from offhook.api.errors import BadRequest
 from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud
 from offhook.api.wire import Wire
@@ -31,6 +32,8 @@ _SHOWN: Final = Wire("ShownTool", _shown())
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
+    if stored and given.get("type", stored.document["type"]) != stored.document["type"]:
+        raise BadRequest("the type of a tool cannot change: create another one")
     tool = _WHOLE.parse({**(stored.document if stored else {}), **given})
     await check_references(work, tool, given)
     return document(tool)

@@ -4,6 +4,7 @@ Only messages that need no answer are here; the others were asked once, while a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, get_args
 
 from fastapi import APIRouter
@@ -23,7 +24,7 @@ from offhook.store import OutboxState
 from offhook.webhooks import shown
 
 STATES: Final[tuple[OutboxState, ...]] = get_args(OutboxState)
-FILTERS: Final = ("state", "callId")
+FILTERS: Final[Mapping[str, tuple[str, ...]]] = {"state": STATES, "callId": ()}
 
 
 class Webhook(Model):
