@@ -20,8 +20,10 @@ from pydantic.fields import FieldInfo
 
 from offhook.schema import analysis, artifact_plan, call, destination, number, plan, server, speaking, spoken
 from offhook.schema.assistant import StoredAssistant
+from offhook.schema.assistant import _LegacyAssistant as LegacyAssistant
 from offhook.schema.error_path import plain, whole
 from offhook.schema.org import Org
+from offhook.schema.server import LegacyServer
 from offhook.schema.squad import SquadMember, StoredSquad
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -64,6 +66,24 @@ PAGES: dict[str, type[BaseModel]] = {
     "CustomMessage": spoken.CustomMessage,
     "TextContent": spoken.TextContent,
 }
+FIRST = {
+    "VapiPhoneNumber": (
+        "fallback_destination",
+        "provider",
+        "id",
+        "org_id",
+        "created_at",
+        "updated_at",
+        "name",
+        "assistant_id",
+        "squad_id",
+        "server_url",
+        "server_url_secret",
+        "sip_uri",
+    ),
+}
+"""The properties of the first published page, in its order. Those that the API has got since follow."""
+
 NAMES = {model: name for name, model in PAGES.items()}
 
 STATES = {
@@ -101,7 +121,13 @@ def words() -> Words:
 
 
 def attributes(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    return dict(whole(model).model_fields)
+    """By name, in the order of the page: what came first in the API's history first, older spellings last."""
+    fields = dict(whole(model).model_fields)
+    first = FIRST.get(NAMES[model], ())
+    legacy = next((base for base in (LegacyAssistant, LegacyServer) if issubclass(model, base)), None)
+    older = [name for name in (legacy.model_fields if legacy else ()) if name not in first]
+    rest = [name for name in fields if name not in first and name not in older]
+    return {name: fields[name] for name in (*first, *rest, *older)}
 
 
 def problems(written: Words) -> list[str]:

@@ -48,6 +48,26 @@ def test_the_reference_tells_what_is_missing_and_what_is_too_much() -> None:
     ]
 
 
+def test_the_page_of_numbers_begins_with_the_properties_of_the_first_published_one() -> None:
+    text = (ROOT / "docs" / "reference" / "VapiPhoneNumber.md").read_text("utf-8")
+    table = re.findall(r"^\*\*(\w+)\*\* \| (.*?) \| .* \| (.*)$", text, re.MULTILINE)
+
+    assert [(name, kind, "[optional]" not in notes) for name, kind, notes in table[1:12]] == [
+        ("provider", "**str**", True),
+        ("id", "**str**", True),
+        ("org_id", "**str**", True),
+        ("created_at", "**datetime**", True),
+        ("updated_at", "**datetime**", True),
+        ("name", "**str**", False),
+        ("assistant_id", "**str**", False),
+        ("squad_id", "**str**", False),
+        ("server_url", "**str**", False),
+        ("server_url_secret", "**str**", False),
+        ("sip_uri", "**str**", True),
+    ]
+    assert (table[0][0], table[0][2]) == ("fallback_destination", "[optional]")
+
+
 def test_the_page_of_rows_has_each_row_with_the_tests_that_show_it() -> None:
     """Their states come from a run; what is claimed by whom does not."""
     written = (ROOT / "docs" / "rows.md").read_text("utf-8")

@@ -62,6 +62,8 @@ AS_IT_IS = {
     ("CustomEndpointingModelSmartEndpointingPlan", "provider"),
     # Published as optional, but nothing else tells this credential from the others.
     ("CreateByoSipTrunkCredentialDTO", "provider"),
+    # Published as optional since some numbers have digits instead; ours all have one.
+    ("VapiPhoneNumber", "sipUri"),
     # Published as required, but there is none before the first token.
     ("WebhookCredential", "authenticationSession"),
 }

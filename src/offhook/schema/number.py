@@ -124,9 +124,11 @@ class UpdateVapiPhoneNumber(_PhoneNumber):
 
 
 class VapiPhoneNumber(_PhoneNumber, Resource):
-    """A phone number as shown. `number` is null: a SIP number has no digits."""
+    """A phone number as shown: it always has a SIP URI, given or made up. `number` is null: a SIP number has
+    no digits."""
 
     provider: Literal["vapi"]
+    sip_uri: SipUri
     status: Literal["active", "activating", "blocked"] | None = None
     number: str | None = None
     number_desired_area_code: str | None = Field(default=None, min_length=3, max_length=3)
