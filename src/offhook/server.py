@@ -277,10 +277,11 @@ async def _sip(
 ) -> tuple[UserAgent, Address]:
     async def resolve(host: str, port: int, transport: str) -> Address:
         """A peer's Contact or Record-Route must not lead us where it could not go itself."""
-        judge = trunk.guard if trunk is not None and host == trunk.uri.host else guard
         try:
-            return (await judge.resolve(host, port))[0]
+            return (await guard.resolve(host, port))[0]
         except AddressRefused as refused:
+            if trunk is not None and await trunk.is_on(host):
+                return (await trunk.guard.resolve(host, port))[0]
             raise OSError(str(refused)) from refused
 
     transports = Transports()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+import soundfile
 
 from offhook.sip.headers import NameAddr
 from offhook.sip.uri import Uri
@@ -18,6 +22,7 @@ from tests.speech.clips import clip
 from .callers import Caller, exchange
 from .node import Node, Number, new_number
 from .peers import LOOPBACK, Peer, free_port, installed
+from .sink import serving
 from .sound import loud_seconds, quiet, read, words
 from .test_sipp import SCENARIOS, SECONDS, TRANSPORTS, Run
 
@@ -188,3 +193,35 @@ async def test_a_number_is_called_through_the_trunk_with_its_login(transport: st
     assert entry["statistics"]["codec"] == "PCMU"
     assert "trunk-secret" not in node.log
     assert "Traceback" not in node.log
+
+
+MUSIC_HERTZ = 300
+
+
+@pytest.fixture
+def music() -> Iterator[str]:
+    """The URL of an MP3, as people have it for their waiting callers: stereo, 44.1 kHz."""
+    times = np.arange(3 * 44100) / 44100
+    wave = np.repeat(0.3 * np.sin(2 * np.pi * MUSIC_HERTZ * times)[:, None], 2, axis=1)
+    file = io.BytesIO()
+    soundfile.write(file, wave, 44100, format="MP3", subtype="MPEG_LAYER_III")
+    with serving(file.getvalue(), "audio/mpeg") as url:
+        yield url
+
+
+async def test_who_waits_hears_the_owners_mp3(service: Node, tmp_path: Path, music: str) -> None:
+    answering, uri = operator("operator", tmp_path)
+    plan = {
+        "mode": "warm-transfer-experimental",
+        "message": "A caller has a question about the opening hours of the shop. Please be kind and patient.",
+        "holdAudioUrl": music,
+    }
+    number = await asyncio.to_thread(sent_on, service, uri, plan, message="", sipHeaders={"X-Ticket": "12"})
+    caller = await place(number, says=clip("price") + quiet(0.2), after=8.0)
+    await asyncio.to_thread(answering.passes)
+    call = await asyncio.to_thread(number.call)
+
+    seconds = np.frombuffer(bytes(caller.heard), "<i2")[: len(caller.heard) // 16000 * 8000].reshape(-1, 8000)
+    pitches = [int(np.abs(np.fft.rfft(second.astype(float))).argmax()) for second in seconds if second.any()]
+    assert pitches.count(MUSIC_HERTZ) >= 2
+    assert call["artifact"]["transfers"][0]["status"] == "completed"

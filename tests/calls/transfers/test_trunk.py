@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from offhook.calls.transfers.trunk import Trunk
+from offhook.network import Address, AddressGuard
+from offhook.network.guard import NameNotFound
 from offhook.sip.uri import Uri
 
 TRUNK = Trunk(Uri.parse("sip:account@trunk.test:5080;transport=tcp"), "secret")
@@ -42,3 +44,20 @@ def test_a_login_needs_user_and_password() -> None:
     assert Trunk(Uri.parse("sip:account@trunk.test")).credentials is None
     assert Trunk(Uri.parse("sip:trunk.test"), "secret").credentials is None
     assert "secret" not in repr(TRUNK)
+
+
+async def test_its_host_is_its_own_by_name_and_by_address() -> None:
+    async def resolver(host: str) -> list[str]:
+        if host != "trunk.test":
+            raise NameNotFound(host)
+        return ["10.0.0.9"]
+
+    trunk = Trunk(Uri.parse("sip:account@trunk.test"), guard=AddressGuard(True, resolver))
+    lost = Trunk(Uri.parse("sip:account@gone.test"), guard=AddressGuard(True, resolver))
+
+    assert await trunk.is_on("trunk.test")
+    assert await trunk.is_on("10.0.0.9")
+    assert not await trunk.is_on("10.0.0.8")
+    assert await trunk.is_at(Address("10.0.0.9", 5060))
+    assert not await trunk.is_at(Address("10.0.0.9", 5070))
+    assert not await lost.is_on("10.0.0.9")

@@ -49,10 +49,17 @@ class Trunk:
 
     async def is_at(self, address: Address) -> bool:
         """Whether it is there: a URI may name it otherwise than `uri` does, and it takes calls from us."""
+        return address in await self._addresses()
+
+    async def is_on(self, host: str) -> bool:
+        """Whether the host is its own: then a Contact or Record-Route may lead there, private or not."""
+        return host == self.uri.host or any(host == address.host for address in await self._addresses())
+
+    async def _addresses(self) -> list[Address]:
         try:
-            return address in await self.guard.resolve(*_place(self.uri))
+            return await self.guard.resolve(*_place(self.uri))
         except (AddressRefused, OSError):
-            return False
+            return []
 
     def caller(self, name: str | None, user: str) -> tuple[NameAddr, list[tuple[str, str]]]:
         """From, and the headers beside it, of a call for `user`: the number to show. A provider believes
