@@ -245,18 +245,37 @@ async def test_each_tool_call_has_an_id_of_its_own() -> None:
         (SAID["mhm"], MORE),
         (SAID["right"], MORE),
         (SAID["yes"], "All right."),
-        ("Know that is wrong.", "All right."),
+        ("Know that is wrong.", "I am sorry about that."),
+        (SAID["no"], "I am sorry about that."),
+        ("That's not what I said.", "I am sorry about that."),
+        ("No.", "All right."),
         (SAID["name"], "Thank you, Daniel Carter."),
         (SAID["order"], "Thank you, I have noted that."),
-        (SAID["unfinished"], "I am sorry, I did not catch that."),
+        (SAID["unfinished"], "I am listening."),
+        (SAID["and"] + ".", "I am listening."),
         ("", "I am sorry, I did not catch that."),
-        ("Mehamu.", "I am sorry, I did not catch that."),
+        ("Mehamu.", MORE),
         ("Are you a real person?", "I am an automated assistant."),
         ("What can you do?", "I can tell you about our opening hours, our address and prices."),
     ],
 )
 async def test_small_talk(text: str, start: str) -> None:
     assert (await answer(DENTIST, text)).startswith(start)
+
+
+async def test_an_unfinished_question_is_answered_all_the_same() -> None:
+    assert "ninety" in await answer(DENTIST, "How much does a cleaning cost and")
+
+
+async def test_who_is_wronged_is_not_hung_up_on() -> None:
+    before = [assistant(f"You are welcome. {MORE}")]
+    assert (await answer(DENTIST, SAID["no"], (), before)).startswith("I am sorry about that.")
+
+
+async def test_a_prompt_in_the_middle_is_not_the_last_question_again() -> None:
+    asked = [{"role": "user", "content": SAID["price"]}, assistant("A cleaning costs ninety dollars.")]
+    prompt = {"role": "system", "content": "Ask whether the caller is still there."}
+    assert await answer(DENTIST, None, (), [*asked, prompt]) == MORE
 
 
 async def test_a_name_and_a_question_get_both() -> None:

@@ -71,6 +71,27 @@ def test_a_key_with_a_sentence_is_said_as_the_sentence() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "spoken"),
+    [
+        (
+            "Opening hours: Monday to Friday from eight to six. A cleaning costs ninety dollars. "
+            "Address: 12 Pier.",
+            [
+                "Our opening hours are Monday to Friday from eight to six.",
+                "A cleaning costs ninety dollars.",
+                "Our address is 12 Pier.",
+            ],
+        ),
+        ("Prices: cleaning $90. Whitening costs $200.", ["Prices: cleaning $90. Whitening costs $200."]),
+        ("Parking: There is a lot behind us. It is free.", ["There is a lot behind us. It is free."]),
+        ("Style: Be friendly. Keep it short. Parking is free.", ["Parking is free."]),
+    ],
+)
+def test_a_key_goes_as_far_as_what_is_about_it(line: str, spoken: list[str]) -> None:
+    assert [fact.spoken for fact in read(line).facts] == spoken
+
+
 def test_a_label_alone_on_its_line_is_a_heading() -> None:
     (fact,) = read("Prices:\n- Whitening: $250").facts
     assert fact.spoken == "Whitening: $250."

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from offhook.conversation.interruption import words_of
 from offhook.conversation.patterns import Pattern
+from offhook.language.words import NEVER_LAST
 
 _SENTENCE_END = tuple(".!?。！？।॥۔")
 _TRAILING = " \t\r\n\"'”’)]}»"
@@ -36,7 +37,6 @@ _OPEN_ENDS = _set(
 )
 # Words that end a phrase as often as they open one: not enough alone.
 _OFTEN_CLOSED = _set("that this these those it you well in on so about is are was do does did can will")
-_NEVER_LAST = _set("um uh er erm and or but because the a an my")
 _OPEN_PHRASES = re.compile(
     r"(?:would like to|want to|going to|need to|have to|trying to|looking for|wondering if|such as|"
     r"for example|my number is|my name is|it is|that is|how about|what about)$"
@@ -46,6 +46,10 @@ _NUMBER_WORDS = _set(
     "sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred "
     "thousand double triple"
 )
+
+
+WHOLE = 0.35
+"""Likelihood of more up to which words without punctuation may well be all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +70,15 @@ class EndpointingRule:
 @dataclass(frozen=True, slots=True)
 class StartSpeakingPlan:
     """`smart`: from the likelihood that the caller goes on to a wait, where smart endpointing is on. `asks`:
-    a server judges instead, `server` or the one that messages go to; `smart` stands in if it does not."""
+    a server judges instead, `server` or the one that messages go to; `smart` stands in if it does not.
+    `on_whole_phrase`: after words without punctuation that may well be all, where a transcriber hears whole
+    phrases and now and then forgets the full stop; None: as after any without."""
 
     wait_seconds: float = 0.4
     on_punctuation: float = 0.1
     on_no_punctuation: float = 1.5
     on_number: float = 0.5
+    on_whole_phrase: float | None = None
     rules: tuple[EndpointingRule, ...] = ()
     smart: Callable[[float], float] | None = None
     asks: bool = False
@@ -96,7 +103,10 @@ class StartSpeakingPlan:
         ending = ending_of(customer)
         if ending == "number":
             return self.on_number
-        return self.on_punctuation if ending == "punctuation" else self.on_no_punctuation
+        if ending == "punctuation":
+            return self.on_punctuation
+        whole = self.on_whole_phrase is not None and likelihood_of_more(customer) <= WHOLE
+        return self.on_whole_phrase if whole and self.on_whole_phrase is not None else self.on_no_punctuation
 
 
 def ending_of(text: str) -> Literal["number", "punctuation", "open"]:
@@ -107,7 +117,7 @@ def ending_of(text: str) -> Literal["number", "punctuation", "open"]:
     words = words_of(stripped)
     if words and (words[-1].isdigit() or words[-1] in _NUMBER_WORDS):
         return "number"
-    if words and words[-1] in _NEVER_LAST and not stripped.endswith(("?", "!")):
+    if words and words[-1] in NEVER_LAST and not stripped.endswith(("?", "!")):
         return "open"
     return "punctuation" if stripped.endswith(_SENTENCE_END) and not stripped.endswith("...") else "open"
 

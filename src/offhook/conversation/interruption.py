@@ -9,12 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from offhook.language.words import hums
 from offhook.speech.joined import WORD
 
-# Sounds that transcribers spell in many ways; they mean no more than a nod. The local one writes "Mehamu."
-# for a hummed "mm hmm", so a word of these letters alone counts, with both an m and an h in it.
-_HUMMING = re.compile(r"u+h+|u+m+|h+m+|m+|a+h+|o+h+|e+h+|u+hu+h+|a+ha+|(?=.*m)(?=.*h)[mhuaeo]{3,}")
-_WORDS_OF_THOSE_LETTERS = frozenset({"home", "ham", "hem", "hum", "homo"})
 _LONGEST_PHRASE = 6
 _LETTERS = re.compile(r"\w+")
 
@@ -51,7 +48,7 @@ class StopSpeakingPlan:
         count = index = 0
         while index < len(words):
             length = self._phrase_at(self.acknowledgements, words, index)
-            if length == 0 and _hums(words[index]):
+            if length == 0 and hums(words[index]):
                 length = 1
             if length == 0:
                 count += 1
@@ -65,7 +62,3 @@ class StopSpeakingPlan:
             if tuple(words[index : index + length]) in phrases:
                 return length
         return 0
-
-
-def _hums(word: str) -> bool:
-    return word not in _WORDS_OF_THOSE_LETTERS and _HUMMING.fullmatch(word) is not None

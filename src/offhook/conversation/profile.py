@@ -36,6 +36,8 @@ Document = Mapping[str, Any]
 log = logging.getLogger(__name__)
 
 _AUDIO_ADDRESS = re.compile(r"https?://\S+")
+WHOLE_PHRASE_SECONDS = 0.8
+"""`onNoPunctuationSeconds` of the platform's own transcriber, after words that may well be all."""
 _PROMPT_ROLES = ("system", "user", "assistant")
 
 
@@ -116,11 +118,20 @@ def _start_plan(assistant: Assistant) -> StartSpeakingPlan:
         on_punctuation=words.on_punctuation_seconds,
         on_no_punctuation=words.on_no_punctuation_seconds,
         on_number=words.on_number_seconds,
+        on_whole_phrase=WHOLE_PHRASE_SECONDS if _hears_phrases(assistant) else None,
         rules=tuple(rule for rule in map(_rule, plan.rules) if rule is not None),
         smart=_wait_function(plan),
         asks=plan.smart == "custom-endpointing-model",
         server=document(plan.endpointing_server) if plan.endpointing_server else None,
     )
+
+
+def _hears_phrases(assistant: Assistant) -> bool:
+    """Does the platform's own transcriber listen, and has the owner not said how long to wait?"""
+    transcriber, plan = assistant.transcriber, assistant.start_speaking_plan
+    words = plan.transcription_endpointing_plan if plan else None
+    own = transcriber is None or transcriber.provider == "vapi"
+    return own and (words is None or words.on_no_punctuation_seconds is None)
 
 
 def _wait_function(plan: effective.StartSpeakingPlan) -> Callable[[float], float] | None:

@@ -15,7 +15,7 @@ from offhook.language.base import Finished, Message, Reply, Text, ToolCall, Tool
 from offhook.language.facts import Knowledge, read
 from offhook.language.intents import Intent, intent_of, name_in
 from offhook.language.search import Index
-from offhook.language.words import NAMES, alike, stems, words
+from offhook.language.words import NAMES, NEVER_LAST, alike, stems, words
 
 OFFER = "Would you like me to transfer you to a person?"
 MORE = "Is there anything else I can help you with?"
@@ -37,11 +37,13 @@ _FIXED: Mapping[Intent, str] = {
     Intent.ACKNOWLEDGE: MORE,
     Intent.YES: "All right. What would you like to know?",
     Intent.NO: "All right. How else can I help you?",
+    Intent.WRONG: "I am sorry about that. What would you like to know?",
 }
 _HANDING_ON = frozenset(
     stems("transfer connect forward redirect put through hand over handoff call speak talk")
 )
 _RECEPTION = stems("reception receptionist front desk operator main general")
+_GO_ON = "I am listening. Please go on."
 _FAREWELL = "Thank you for calling. Goodbye!"
 _MOST_OFFERED = 3
 _TOO_SHORT = 2
@@ -98,6 +100,9 @@ class _Turn:
         last = next((m for m in reversed(self._messages) if m.get("role") in ("user", "tool")), None)
         if last is None:
             return self._greeting()
+        if self._messages[-1].get("role") == "system":
+            # Another assistant's prompt behind a hand-over; or one in between, which is not to be followed.
+            return self._greeting() if last.get("role") == "tool" else MORE
         if last.get("role") == "tool":
             return _content(last)[:400] or MORE
         text = _content(last)[:_LONGEST_UTTERANCE]
@@ -125,6 +130,8 @@ class _Turn:
         facts = self._index.answer(text)
         if facts:
             return " ".join(dict.fromkeys(fact.spoken for fact in facts))
+        if words(text)[-1:] and words(text)[-1] in NEVER_LAST:
+            return _GO_ON
         if not self._index.asks(text) or len(words(text)) <= _TOO_SHORT:
             return _FIXED[Intent.NOTHING]
         unknown = sum(said.startswith(_UNKNOWN) for said in self._said)

@@ -215,19 +215,46 @@ def _facts(text: str, heading: str, knowledge: Knowledge) -> Iterator[Fact]:
         question, answer = text.split("\n", 1)
         yield _fact(answer, question, heading)
         return
-    pair = _KEY_VALUE.match(text)
-    if pair and len(pair["key"].split()) <= _LONGEST_KEY_WORDS:
-        key, value = pair["key"], pair["value"]
-        told = _INSTRUCTIVE_HEADING.search(key) or _ABOUT_THE_CALLER.search(key)
-        if not told and (concepts_of(stems(key)) or not _instructs(value)):
-            yield _fact(_said(key, value), key, heading, value)
-        return
-    for sentence in sentences(text):
-        asked = _IF_ASKED.match(sentence)
-        if asked:
+    for statement in _statements(text):
+        pair, asked = _keyed(statement), _IF_ASKED.match(statement)
+        if pair is not None:
+            key, value = pair
+            told = _INSTRUCTIVE_HEADING.search(key) or _ABOUT_THE_CALLER.search(key)
+            if not told and (concepts_of(stems(key)) or not _instructs(value)):
+                yield _fact(_said(key, value), key, heading, value)
+        elif asked:
             yield _fact(asked["value"].strip("\"'“”‘’ "), asked["key"], heading)
-        elif not _identify(sentence, knowledge) and not _instructs(sentence):
-            yield _fact(sentence, "", heading)
+        elif not _identify(statement, knowledge) and not _instructs(statement):
+            yield _fact(statement, "", heading)
+
+
+def _statements(text: str) -> list[str]:
+    """The sentences of a paragraph, those that belong to `Key: value` together with it: all that follow, up
+    to another key or to what is about something else."""
+    found: list[str] = []
+    concepts: set[str] | None = None  # of the key and value that may go on
+    for sentence in sentences(text):
+        if _keyed(sentence) is not None:
+            found.append(sentence)
+            concepts = _about(sentence)
+        elif concepts is not None and _about(sentence) <= concepts:
+            found[-1] = f"{found[-1]} {sentence}"
+        else:
+            found.append(sentence)
+            concepts = None
+    return found
+
+
+def _about(sentence: str) -> set[str]:
+    spoken = sentence[:_LONGEST_SPOKEN]
+    return concepts_of(stems(spoken)) | _concepts(spoken)
+
+
+def _keyed(sentence: str) -> tuple[str, str] | None:
+    pair = _KEY_VALUE.match(sentence)
+    if pair is None or len(pair["key"].split()) > _LONGEST_KEY_WORDS:
+        return None
+    return pair["key"], pair["value"]
 
 
 def sentences(text: str) -> list[str]:

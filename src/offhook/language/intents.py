@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-from offhook.language.words import alike, distance, word_set, words
+from offhook.language.words import alike, distance, hums, word_set, words
 
 
 class Intent(Enum):
@@ -26,6 +26,7 @@ class Intent(Enum):
     NO = auto()
     ACKNOWLEDGE = auto()
     TELLS = auto()
+    WRONG = auto()
     QUESTION = auto()
 
 
@@ -80,6 +81,10 @@ _GREETING = re.compile(
     r"^(?:hello|hi|hey|hallo|good (?:morning|afternoon|evening))(?: there| hello| again)?$"
 )
 _THANKS = re.compile(r"\bthank(?:s| you)\b")
+_WRONG = re.compile(
+    r"\b(?:(?:that|this|it|thats|its) ?(?:is )?(?:all )?(?:wrong|incorrect|not (?:right|correct|true|it))"
+    r"|not what i (?:said|asked|meant)|you (?:misunderstood|got me wrong))\b"
+)
 _TELLS = re.compile(
     r"\bmy (?:\w+ )?(?:number|email|e mail|mail|address|birthday|date of birth|birth date"
     r"|account|zip code) is\b"
@@ -119,6 +124,7 @@ _QUESTIONS_OF_THEIR_OWN = (
     (_WHO, Intent.WHO),
     (_HOW_ARE_YOU, Intent.HOW_ARE_YOU),
     (_HELP, Intent.HELP),
+    (_WRONG, Intent.WRONG),
     (_TELLS, Intent.TELLS),
     (_GREETING, Intent.GREETING),
 )
@@ -129,7 +135,7 @@ def _short(said: list[str], plain: str, asks: bool) -> Intent:
         return Intent.WAIT
     if _THANKS.search(plain) and not asks:
         return Intent.THANKS
-    if all(word in _ACKNOWLEDGEMENTS for word in said):
+    if all(word in _ACKNOWLEDGEMENTS or hums(word) for word in said):
         return Intent.ACKNOWLEDGE
     if len(said) <= 4 and not asks:
         if said[0] in _YES:

@@ -16,6 +16,20 @@ def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+# Sounds that transcribers spell in many ways; they mean no more than a nod. The local one writes "Mehamu."
+# for a hummed "mm hmm", so a word of these letters alone counts, with both an m and an h in it.
+_HUMMING = re.compile(r"u+h+|u+m+|h+m+|m+|a+h+|o+h+|e+h+|u+hu+h+|a+ha+|(?=.*m)(?=.*h)[mhuaeo]{3,}")
+_WORDS_OF_THOSE_LETTERS = word_set("home ham hem hum homo")
+
+NEVER_LAST = word_set("um uh er erm and or but because the a an my")
+"""No phrase ends with these."""
+
+
+def hums(word: str) -> bool:
+    """Is this lower-case word the spelling of a hum?"""
+    return word not in _WORDS_OF_THOSE_LETTERS and _HUMMING.fullmatch(word) is not None
+
+
 STOP = word_set(
     """a about accept ah all also always am an and any are as at back be been bring building business but
     by call can clinic come company could did do does doing done dont else example find for from get
