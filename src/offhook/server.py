@@ -280,9 +280,10 @@ async def _sip(
         try:
             return (await guard.resolve(host, port))[0]
         except AddressRefused as refused:
-            if trunk is not None and await trunk.is_on(host):
-                return (await trunk.guard.resolve(host, port))[0]
-            raise OSError(str(refused)) from refused
+            own = None if trunk is None else await trunk.own(host, port)
+            if own is None:
+                raise OSError(str(refused)) from refused
+            return own
 
     transports = Transports()
     advertised = None if settings.public_address is None else Address(settings.public_address, 0)

@@ -55,9 +55,9 @@ async def test_its_host_is_its_own_by_name_and_by_address() -> None:
     trunk = Trunk(Uri.parse("sip:account@trunk.test"), guard=AddressGuard(True, resolver))
     lost = Trunk(Uri.parse("sip:account@gone.test"), guard=AddressGuard(True, resolver))
 
-    assert await trunk.is_on("trunk.test")
-    assert await trunk.is_on("10.0.0.9")
-    assert not await trunk.is_on("10.0.0.8")
+    assert await trunk.own("trunk.test", 5070) == Address("10.0.0.9", 5070)
+    assert await trunk.own("10.0.0.9", 5070) == Address("10.0.0.9", 5070)
+    assert await trunk.own("10.0.0.8", 5070) is None
     assert await trunk.is_at(Address("10.0.0.9", 5060))
     assert not await trunk.is_at(Address("10.0.0.9", 5070))
-    assert not await lost.is_on("10.0.0.9")
+    assert await lost.own("gone.test", 5060) is None

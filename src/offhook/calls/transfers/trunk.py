@@ -51,9 +51,13 @@ class Trunk:
         """Whether it is there: a URI may name it otherwise than `uri` does, and it takes calls from us."""
         return address in await self._addresses()
 
-    async def is_on(self, host: str) -> bool:
-        """Whether the host is its own: then a Contact or Record-Route may lead there, private or not."""
-        return host == self.uri.host or any(host == address.host for address in await self._addresses())
+    async def own(self, host: str, port: int) -> Address | None:
+        """The address of a host of its own, None of any other: a Contact or Record-Route may lead there,
+        private or not."""
+        hosts = [address.host for address in await self._addresses()]
+        if host == self.uri.host and hosts:
+            return Address(hosts[0], port)
+        return Address(host, port) if host in hosts else None
 
     async def _addresses(self) -> list[Address]:
         try:
