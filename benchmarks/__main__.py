@@ -1,6 +1,6 @@
 """`make bench`: measure, hold against the budgets, print one table.
 
-python -m benchmarks [calls setups turns interruption leaks api outbox] [--quick] [--write]"""
+python -m benchmarks [calls setups turns interruption handover leaks api outbox] [--quick] [--write]"""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from typing import Any, Final
 
 from benchmarks.figure import Figure, as_markdown, as_text
 from benchmarks.machine import described
-from benchmarks.measures import api, calls, interruption, leaks, outbox, setups, turns
+from benchmarks.measures import api, calls, handover, interruption, leaks, outbox, setups, turns
 
 MEASURES: Final[dict[str, Callable[[bool], list[Figure]]]] = {
     "calls": calls.measure,
     "setups": setups.measure,
     "turns": turns.measure,
     "interruption": interruption.measure,
+    "handover": handover.measure,
     "leaks": leaks.measure,
     "api": api.measure,
     "outbox": outbox.measure,

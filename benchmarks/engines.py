@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from offhook.conversation.member import EngineFactory, Engines
-from offhook.language.base import Finished, Message, Reply, Text, ToolDefinition
+from offhook.language.base import Finished, Message, Reply, Text, ToolCall, ToolDefinition
 from offhook.schema.assistant import Assistant
 from offhook.speech.base import SAMPLE_RATE, FailureSink, Transcript, TranscriptSink
 from offhook.speech.remote import CallContext
@@ -16,6 +16,7 @@ from offhook.speech.remote import CallContext
 QUESTION: Final = "What are your opening hours?"
 ANSWER: Final = "We are open from nine to five on weekdays, and on Saturdays from ten to two."
 SECONDS_PER_CHARACTER: Final = 0.06
+VOICE_SECONDS: Final = "voiceSeconds"
 _BLOCK_SECONDS: Final = 30
 
 
@@ -54,7 +55,7 @@ class InstantTranscriber:
 
 
 class InstantModel:
-    """Knows one answer."""
+    """Knows one answer; with a tool to hand over it then does so."""
 
     provider = "scripted"
     name = "scripted"
@@ -65,29 +66,36 @@ class InstantModel:
         self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
     ) -> AsyncIterator[Reply]:
         yield Text(ANSWER)
-        yield Finished("stop", 10, 20)
+        handoffs = [tool.name for tool in tools if tool.name.startswith("handoff")]
+        if handoffs:
+            yield ToolCall("call_1", handoffs[0], {})
+        yield Finished("tool_calls" if handoffs else "stop", 10, 20)
 
     async def close(self) -> None: ...
 
 
 class InstantVoice:
-    """Has the sound of each text ready, as a voice whose cache is warm."""
+    """Has the sound of each text ready, as a voice whose cache is warm, or has it after `latency` seconds."""
 
     provider = "scripted"
 
-    def __init__(self, sound: bytes) -> None:
+    def __init__(self, sound: bytes, latency: float = 0.0) -> None:
         self._sound = sound
+        self._latency = latency
 
     async def start(self) -> None: ...
 
     async def speak(self, text: str) -> AsyncIterator[bytes]:
+        if self._latency:
+            await asyncio.sleep(self._latency)
         yield self._sound[: int(len(text) * SECONDS_PER_CHARACTER * SAMPLE_RATE) * 2]
 
     async def close(self) -> None: ...
 
 
 class ScriptedEngines:
-    """For `running_node(engines=...)`: the same three for every assistant."""
+    """For `running_node(engines=...)`: the same three for every assistant; its metadata may say how many
+    VOICE_SECONDS its voice takes."""
 
     def __init__(self) -> None:
         self._sound = _sound()
@@ -96,4 +104,6 @@ class ScriptedEngines:
         return self._of
 
     def _of(self, assistant: Assistant) -> Engines:
-        return Engines(InstantTranscriber(), InstantModel(), InstantVoice(self._sound))
+        latency = (assistant.metadata or {}).get(VOICE_SECONDS)
+        voice = InstantVoice(self._sound, latency if isinstance(latency, float) else 0.0)
+        return Engines(InstantTranscriber(), InstantModel(), voice)

@@ -42,8 +42,9 @@ CLIPS: Final = Path(__file__).parent.parent / "tests" / "caller"
 @dataclass(frozen=True, slots=True)
 class Order:
     """What the callers are to do. `rate` calls begin per second; each speaks `clip` when the assistant is
-    silent; with `interrupt_after` seconds of an answer it speaks `clip` right into it. `hold`: hang up after
-    so many seconds (None: when told); `media` False: neither speak nor measure audio."""
+    silent for `quiet` seconds; with `interrupt_after` seconds of an answer it speaks `clip` right into it.
+    `hold`: hang up after so many seconds (None: when told). `media` False: neither speak nor measure
+    audio."""
 
     user: str
     calls: int
@@ -52,13 +53,15 @@ class Order:
     media: bool = True
     clip: str = "hours"
     interrupt_after: float | None = None
+    quiet: float = QUIET_SECONDS
 
 
 @dataclass(slots=True)
 class Heard:
     """What the callers measured since they were told to. Times are seconds since the epoch, as the kernel
     stamped them; `answer_seconds` (INVITE sent to 200 received), `pacing` (ms off 20 between packets),
-    `turns` (end of speech, first sound of the reply), `cuts` (began to interrupt, last sound)."""
+    `turns` (end of speech, first sound of the reply), `gaps` (the longest time from one packet with sound to
+    the next within a reply), `cuts` (began to interrupt, last sound)."""
 
     answered: int = 0
     failed: list[int] = field(default_factory=list)
@@ -70,6 +73,7 @@ class Heard:
     lost: int = 0
     pacing: array[float] = field(default_factory=lambda: array("f"))
     turns: list[tuple[float, float]] = field(default_factory=list)
+    gaps: list[float] = field(default_factory=list)
     cuts: list[tuple[str, float, float]] = field(default_factory=list)
     silent_turns: int = 0
     behind: float = 0.0
@@ -145,8 +149,8 @@ class Caller:
     """One call's audio, and what the caller makes of the other side's."""
 
     __slots__ = (
-        "arrived", "at", "clip", "cutting", "dialled", "expected", "interrupt_after", "last_sound",
-        "port", "reply_began", "sequence", "speaking_since", "spoke_until", "up_since",
+        "arrived", "at", "clip", "cutting", "dialled", "expected", "gap", "interrupt_after", "last_sound",
+        "port", "quiet", "reply_began", "sequence", "speaking_since", "spoke_until", "up_since",
     )  # fmt: skip
 
     def __init__(self, dialled: Dialled, port: int, clip: list[bytes], order: Order, now: float) -> None:
@@ -154,6 +158,8 @@ class Caller:
         self.port = port
         self.clip = clip
         self.interrupt_after = order.interrupt_after
+        self.quiet = order.quiet
+        self.gap = 0.0  # the longest within the reply
         self.at = -1  # next packet of the clip; -1: listening
         self.sequence = 0
         self.arrived = 0.0
@@ -193,7 +199,9 @@ class Caller:
             if now - self.reply_began > self.interrupt_after:
                 self.cutting = now
                 self._speak(now)
-        elif quiet > QUIET_SECONDS:
+        elif quiet > self.quiet:
+            if self.reply_began:
+                heard.gaps.append(self.gap)
             self._speak(now)
 
     def _speak(self, now: float) -> None:
@@ -206,7 +214,9 @@ class Caller:
         if self.spoke_until and at > self.spoke_until and at - self.last_sound > 0.2:
             heard.turns.append((self.spoke_until, at))
             self.spoke_until = 0.0
-            self.reply_began = at
+            self.reply_began, self.gap = at, 0.0
+        elif self.reply_began:
+            self.gap = max(self.gap, at - self.last_sound)
         self.last_sound = at
 
 

@@ -17,16 +17,12 @@ MESSAGES: list[dict[str, Any]] = [
     {"role": "user", "content": "Yes, please."},
     {"role": "assistant", "content": None},
 ]
-RECENTLY = (
-    """{% assign recent = messages | last: 3 | where: 'role', 'user' | reverse %}
+RECENTLY = """{% assign recent = messages | last: 3 | where: 'role', 'user' | reverse %}
     {% assign mentioned = false %}
     {% for each in recent %}
-      {% if each.content contains '%%s' %}{% assign mentioned = true %}{% break %}{% endif %}
+      {% if each.content contains 'WORD' %}{% assign mentioned = true %}{% break %}{% endif %}
     {% endfor %}
-    {% if mentioned %}false{% else %}true{% endif %}""".replace("%%s", "%s")
-    .replace("{%", "{%%")
-    .replace("%}", "%%}")
-)
+    {% if mentioned %}false{% else %}true{% endif %}"""
 """Has the caller not said it in the last three messages? As in the API's own examples."""
 YES: dict[str, Any] = {"type": "regex", "regex": r"(?i)\byes\b", "target": {"role": "user"}}
 NEVER: dict[str, Any] = {"type": "regex", "regex": "never", "target": {"role": "user"}}
@@ -50,8 +46,8 @@ NEVER: dict[str, Any] = {"type": "regex", "regex": "never", "target": {"role": "
         ([{"type": "liquid", "liquid": "{% if messages.size > 3 %}true{% else %}false{% endif %}"}], True),
         ([{"type": "regex", "regex": "(a+)+", "negate": True}], False),
         ([{"type": "liquid", "liquid": "yes"}], False),
-        ([{"type": "liquid", "liquid": RECENTLY % "transfer"}], True),
-        ([{"type": "liquid", "liquid": RECENTLY % "please"}], False),
+        ([{"type": "liquid", "liquid": RECENTLY.replace("WORD", "transfer")}], True),
+        ([{"type": "liquid", "liquid": RECENTLY.replace("WORD", "please")}], False),
     ],
 )
 def test_when_all_conditions_hold_the_call_is_rejected(

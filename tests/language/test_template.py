@@ -25,6 +25,21 @@ def test_the_clocks_variables_are_in_utc() -> None:
     assert builtin_variables(evening + 13 * 3600)["time"] == "1:05 PM"
 
 
+@pytest.mark.parametrize(
+    ("filters", "text"),
+    [
+        ("last", "3"),
+        ("last: 2 | join: ','", "2,3"),
+        ("last: 9 | join: ','", "1,2,3"),
+        ("last: 0 | size", "0"),
+        ("last: 'x' | size", "0"),
+    ],
+)
+def test_the_last_filter_takes_a_number(filters: str, text: str) -> None:
+    assert fill(f"{{{{ items | {filters} }}}}", items=[1, 2, 3]) == text
+    assert fill("{{ nothing | last }}{{ nothing | last: 2 | size }}") == "0"
+
+
 def test_the_date_filter_takes_a_time_zone() -> None:
     form = '{{"now" | date: "%A, %B %d, %Y, %I:%M %p", "America/Los_Angeles"}}'
     assert fill(form) == "Monday, January 01, 2024, 04:00 AM"
