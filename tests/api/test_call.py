@@ -52,6 +52,18 @@ async def test_a_call_is_shown_as_it_is_stored(client: httpx2.AsyncClient, house
     assert (body["id"], body["orgId"], body["status"]) == (call_id, house.org_id, "ended")
 
 
+async def test_keys_that_an_assistant_brought_are_not_shown(client: httpx2.AsyncClient, house: House) -> None:
+    ann = {"name": "Ann", "credentials": [{"provider": "openai", "apiKey": "sk-hush"}]}
+    call_id = await stored_call(house, assistant=ann, squad={"members": [{"assistant": ann}]})
+
+    shown = [await client.get(f"/call/{call_id}"), await client.get("/call")]
+
+    for answer in (*shown, await client.patch(f"/call/{call_id}", json={"name": "x"})):
+        assert "hush" not in answer.text
+    assert shown[0].json()["assistant"] == {"name": "Ann", "credentials": [{"provider": "openai"}]}
+    assert shown[0].json()["squad"]["members"][0]["assistant"]["name"] == "Ann"
+
+
 async def test_a_list_is_whole_although_it_is_read_in_slices(
     client: httpx2.AsyncClient, house: House
 ) -> None:

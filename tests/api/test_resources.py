@@ -66,24 +66,48 @@ async def test_patching_an_assistant_replaces_objects_and_clears_with_null(
     assert body["model"] == ASSISTANT["model"]
 
 
+KEYS = [
+    {"provider": "openai", "apiKey": "sk-hush", "name": "mine"},
+    {"provider": "webhook", "authenticationPlan": {"type": "bearer", "token": "hush"}},
+]
+KEYLESS = [
+    {"provider": "openai", "name": "mine"},
+    {"provider": "webhook", "authenticationPlan": {"type": "bearer"}},
+]
+
+
+def bringing(credentials: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Every place where an assistant is written out, by the path of what has it."""
+    ann = {"credentials": credentials, "metadata": {"credentials": [{"token": "not ours to judge"}]}}
+    hands_over = {"type": "handoff", "destinations": [{"type": "assistant", "assistant": ann}]}
+    return {
+        "/assistant": {**ann, "model": {"provider": "vapi", "tools": [hands_over]}},
+        "/squad": {
+            "members": [{"assistant": ann, "assistantOverrides": ann}],
+            "membersOverrides": {"credentials": credentials},
+        },
+        "/tool": hands_over,
+    }
+
+
+@pytest.mark.parametrize("path", bringing([]))
 async def test_keys_in_an_assistants_credentials_never_come_out(
-    client: httpx2.AsyncClient, house: House
+    client: httpx2.AsyncClient, house: House, path: str
 ) -> None:
-    credentials = [
-        {"provider": "openai", "apiKey": "sk-secret", "name": "mine"},
-        {"provider": "webhook", "authenticationPlan": {"type": "bearer", "token": "t0ken"}},
-    ]
+    given, expected = bringing(KEYS)[path], bringing(KEYLESS)[path]
 
-    made = await created(client, "/assistant", credentials=credentials)
+    made = await client.post(path, json=given)
+    one = f"{path}/{made.json()['id']}"
+    answers = [made, await client.get(one), await client.patch(one, json={}), await client.get(path)]
 
-    assert made["credentials"] == [
-        {"provider": "openai", "name": "mine"},
-        {"provider": "webhook", "authenticationPlan": {"type": "bearer"}},
-    ]
+    for answer in answers:
+        assert "hush" not in answer.text
+    assert {name: made.json()[name] for name in expected} == expected
     async with house.services.database.reading() as tx:
-        stored = await tx.assistants.get(house.org_id, made["id"])
+        kind = {"/assistant": tx.assistants, "/squad": tx.squads, "/tool": tx.tools}[path]
+        stored = await kind.get(house.org_id, made.json()["id"])
     assert stored is not None
-    assert stored.document["credentials"] == credentials
+    assert stored.document == given
 
 
 @pytest.mark.parametrize(

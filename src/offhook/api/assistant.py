@@ -13,7 +13,7 @@ from fastapi import APIRouter
 
 from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud
-from offhook.api.secrets import without_secrets
+from offhook.api.secrets import without_keys
 from offhook.api.wire import Wire
 from offhook.api.work import Work
 from offhook.schema.assistant import Assistant, StoredAssistant
@@ -33,11 +33,7 @@ _WHOLE: Final = Wire("Assistant", Assistant)
 
 def show(stored: Mapping[str, Any]) -> Document:
     """The stored assistant with both spellings of its server, without the keys in its credentials."""
-    shown = show_server(stored)
-    credentials = shown.get("credentials")
-    if credentials:
-        shown["credentials"] = [without_secrets(credential) for credential in credentials]
-    return shown
+    return without_keys(show_server(stored))
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:

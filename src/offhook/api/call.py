@@ -19,6 +19,7 @@ from offhook.api.openapi import described, list_of, place, redirecting
 from offhook.api.paging import described_list, parse_list
 from offhook.api.recording import is_recorded
 from offhook.api.resource import found, json_response, listed, missing, resource
+from offhook.api.secrets import without_keys
 from offhook.api.services import Services
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
@@ -27,6 +28,7 @@ from offhook.schema.call import Call, DeleteCalls, UpdateCall
 from offhook.store import Record
 
 FILTERS: Final = ("id", "assistantId", "phoneNumberId")
+WRITTEN_OUT: Final = frozenset({"assistant", "assistantOverrides", "squad"})
 HANG_UP_SECONDS: Final = 20.0
 
 
@@ -35,8 +37,16 @@ _DELETE: Final = Wire("DeleteCalls", DeleteCalls)
 _SHOWN: Final = Wire("Call", Call)
 
 
+def show(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored call; the assistants in it that are nowhere else may have brought credentials."""
+    return {
+        name: without_keys(value) if value and name in WRITTEN_OUT else value
+        for name, value in stored.items()
+    }
+
+
 def answer(record: Record) -> Response:
-    return JSONResponse(resource(record, record.document))
+    return JSONResponse(resource(record, show(record.document)))
 
 
 async def _call(work: Work, identity: str) -> Record:
@@ -52,7 +62,7 @@ def router() -> APIRouter:
     async def list_all(request: Request) -> Response:
         query = parse_list(request.query_params, FILTERS)
         async with private(request) as work:
-            content = await listed(work, work.tx.calls, query, dict)
+            content = await listed(work, work.tx.calls, query, show)
         return json_response(content)
 
     @routes.get("/call/{identity}", **described("Read call", shown))

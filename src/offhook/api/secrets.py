@@ -10,6 +10,9 @@ from typing import Any, Final
 _SECRET: Final = re.compile(r"(key|secret|token|password|webhookUrl|sasUrl|connectionString)$", re.IGNORECASE)
 _PUBLIC: Final = "publicKey"
 
+_OWN_NAMES: Final = frozenset({"metadata", "parameters", "properties", "schema", "variableValues"})
+"""Below these the names are the owner's."""
+
 
 def is_secret(name: str) -> bool:
     return name != _PUBLIC and _SECRET.search(name) is not None
@@ -24,3 +27,19 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Mapping):
         return without_secrets(value)
     return [_shown(item) for item in value] if isinstance(value, list) else value
+
+
+def without_keys(document: Mapping[str, Any]) -> dict[str, Any]:
+    """An assistant, a squad or a tool, in which however deep an assistant may bring its own `credentials`:
+    those are shown without their secrets, and all else as it is."""
+    return {name: _without_keys(name, value) for name, value in document.items()}
+
+
+def _without_keys(name: str, value: Any) -> Any:
+    if name in _OWN_NAMES:
+        return value
+    if name == "credentials":
+        return _shown(value)
+    if isinstance(value, Mapping):
+        return without_keys(value)
+    return [_without_keys("", item) for item in value] if isinstance(value, list) else value

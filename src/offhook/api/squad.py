@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud
+from offhook.api.secrets import without_keys
 from offhook.api.wire import Wire
 from offhook.api.work import Work
 from offhook.schema.base import document
@@ -33,6 +34,7 @@ def router() -> APIRouter:
             shown=Wire("StoredSquad", StoredSquad),
             repository=lambda tx: tx.squads,
             compose=compose,
+            show=without_keys,
             ids="idAny",
         )
     )

@@ -12,6 +12,7 @@ from pydantic import create_model
 from offhook.api.errors import BadRequest
 from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud
+from offhook.api.secrets import without_keys
 from offhook.api.wire import Wire
 from offhook.api.work import Work
 from offhook.schema.base import Resource, document
@@ -49,5 +50,6 @@ def router() -> APIRouter:
             shown=_SHOWN,
             repository=lambda tx: tx.tools,
             compose=compose,
+            show=without_keys,
         )
     )
