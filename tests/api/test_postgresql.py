@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from tests.store.databases import cluster, postgres_url
@@ -10,6 +11,26 @@ from .conftest import OTHER_KEY, client_of, open_house
 from .test_phone_number import created, refused
 
 __all__ = ["cluster", "postgres_url"]
+
+
+async def test_two_who_change_one_resource_at_once_both_have_their_way(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    async with open_house(tmp_path, database_url=postgres_url) as house, client_of(house) as client:
+        number = f"/phone-number/{(await created(client))['id']}"
+        org = f"/org/{house.org_id}"
+
+        for turn in range(10):
+            name, server = {"name": f"n{turn}"}, {"url": f"https://a.example/{turn}"}
+            bodies = (name, {"server": server})
+            answers = await asyncio.gather(
+                *(client.patch(path, json=b) for path in (number, org) for b in bodies)
+            )
+
+            assert {answer.status_code for answer in answers} == {200}
+            for path in (number, org):
+                shown = (await client.get(path)).json()
+                assert (shown["name"], shown["server"]) == (name["name"], server)
 
 
 async def test_numbers_over_postgresql(tmp_path: Path, postgres_url: str) -> None:

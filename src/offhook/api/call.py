@@ -49,8 +49,8 @@ def answer(record: Record) -> Response:
     return JSONResponse(resource(record, show(record.document)))
 
 
-async def _call(work: Work, identity: str) -> Record:
-    return await found(work, work.tx.calls, "call", identity)
+async def _call(work: Work, identity: str, *, to_change: bool = False) -> Record:
+    return await found(work, work.tx.calls, "call", identity, to_change=to_change)
 
 
 def router() -> APIRouter:
@@ -74,7 +74,7 @@ def router() -> APIRouter:
     @routes.patch("/call/{identity}", **described("Name call", shown, request=_UPDATE))
     async def change(request: Request, identity: str) -> Response:
         async with private(request) as work:
-            stored = await _call(work, identity)
+            stored = await _call(work, identity, to_change=True)
             given = _UPDATE.document(work.object())
             if stored.document.get("status") != "ended":
                 raise BadRequest("a call can be named once it has ended")

@@ -29,8 +29,8 @@ def _answer(record: Record) -> dict[str, Any]:
     return shown
 
 
-async def _own(work: Work, identity: str) -> Record:
-    record = await work.tx.orgs.get(work.org_id)
+async def _own(work: Work, identity: str, *, to_change: bool = False) -> Record:
+    record = await work.tx.orgs.get(work.org_id, to_change=to_change)
     if identity != work.org_id or record is None:
         raise missing("org", identity)
     return record
@@ -61,7 +61,7 @@ def router() -> APIRouter:
     @routes.patch("/org/{identity}", **described("Change own org", shown, request=_UPDATE))
     async def change(request: Request, identity: str) -> Response:
         async with private(request) as work:
-            stored = await _own(work, identity)
+            stored = await _own(work, identity, to_change=True)
             changed = await _changed(work, stored.document, work.object())
             record = await work.tx.orgs.replace(identity, changed)
             if record is None:

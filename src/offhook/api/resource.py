@@ -61,9 +61,11 @@ def resource(record: Record, properties: Mapping[str, Any]) -> Document:
     }
 
 
-async def found(work: Work, repository: Repository, noun: str, identity: str) -> Record:
+async def found(
+    work: Work, repository: Repository, noun: str, identity: str, *, to_change: bool = False
+) -> Record:
     """The org's own record. Raises NotFound for one that is not there or is another org's."""
-    record = await repository.get(work.org_id, identity)
+    record = await repository.get(work.org_id, identity, to_change=to_change)
     if record is None:
         raise missing(noun, identity)
     return record
@@ -143,10 +145,11 @@ def crud(kind: Kind) -> APIRouter:
     @router.patch(f"{kind.path}/{{identity}}", **described(f"Change {kind.noun}", one, request=kind.changed))
     async def change(request: Request, identity: str) -> Response:
         async with private(request) as work:
-            stored = await found(work, kind.repository(work.tx), kind.noun, identity)
+            repository = kind.repository(work.tx)
+            stored = await found(work, repository, kind.noun, identity, to_change=True)
             document = await kind.compose(work, work.object(), stored)
             async with unique():
-                record = await kind.repository(work.tx).replace(work.org_id, identity, document)
+                record = await repository.replace(work.org_id, identity, document)
             if record is None:
                 raise missing(kind.noun, identity)
         return answer(record)

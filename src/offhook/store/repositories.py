@@ -101,9 +101,10 @@ class Repository:
         self._tx.reconfigured = True
         return await self._insert(org_id, document, id, self._columns(document))
 
-    async def get(self, org_id: str, id: str) -> Record | None:
-        """None too if it is another org's."""
-        return await self._one(self._of(org_id).where(self._table.c.id == id))
+    async def get(self, org_id: str, id: str, *, to_change: bool = False) -> Record | None:
+        """None too if it is another org's. `to_change`: nobody else changes it until the transaction ends."""
+        wanted = self._of(org_id).where(self._table.c.id == id)
+        return await self._one(wanted.with_for_update() if to_change else wanted)
 
     async def find(self, id: str) -> Record | None:
         """Of whichever org."""
@@ -271,8 +272,10 @@ class Orgs:
         await self._tx.execute(insert(tables.orgs).values(values), unique={"id": "id"})
         return Record(values["id"], values["id"], moment(now), moment(now), values["document"])
 
-    async def get(self, id: str) -> Record | None:
-        return self._first(await self._tx.execute(select(tables.orgs).where(tables.orgs.c.id == id)))
+    async def get(self, id: str, *, to_change: bool = False) -> Record | None:
+        """`to_change`: nobody else changes it until the transaction ends."""
+        wanted = select(tables.orgs).where(tables.orgs.c.id == id)
+        return self._first(await self._tx.execute(wanted.with_for_update() if to_change else wanted))
 
     async def list(self) -> list[Record]:
         """The oldest first."""
