@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +15,7 @@ from offhook.calls import stored
 from offhook.calls.record import CallRecord
 from offhook.calls.reporter import Outgoing
 from offhook.calls.stored import StoredDirectory, StoredLedger
-from offhook.store import Database, IdMaker, StoreError, Transaction, upgrade
+from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError, upgrade
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import Receiver
@@ -35,17 +34,13 @@ class Moody:
         self.commits = 0
         self.attempts = 0
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def write_calls(self, writes: Sequence[NewCall | CallChange]) -> Sequence[bool]:
         self.attempts += 1
-        async with self._database.transaction() as tx:
-            yield tx
-            if self.refuses:
-                raise StoreError("cannot write: disk full")
+        if self.refuses:
+            raise StoreError("cannot write: disk full")
+        written = await self._database.write_calls(writes)
         self.commits += 1
-
-    def reading(self) -> Any:
-        return self._database.reading()
+        return written
 
 
 class Written:

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from offhook.store import Database, Duplicate
+from offhook.store import CallChange, Database, Duplicate, NewCall, NewMessage, StoreError
 from offhook.store.calls import RANKS
 
 from .databases import Clock
@@ -110,3 +110,61 @@ async def test_a_call_is_kept_whatever_a_webhook_answered(
         assert await tx.calls.page(org, search="nothing") == ([], 0)
     assert found is not None
     assert found.document == {"assistantId": kept, "assistant": {"name": kept}}
+
+
+def a_message(id: str) -> NewMessage:
+    return NewMessage(id, "status-update", "h:80", {"url": "u"}, id)
+
+
+async def test_calls_and_their_messages_are_written_in_one_go_and_in_order(database: Database) -> None:
+    org = await an_org(database)
+    told = [a_message(f"m{number}") for number in range(3)]
+    written = await database.write_calls(
+        [
+            NewCall(org, "one", {"n": 1, "phoneNumberId": "p"}, "ringing", "here", "p"),
+            NewCall(org, "two", {"n": 1}, "ringing", "here"),
+            CallChange(org, "two", {"n": 2}, "in-progress", None, told[:1]),
+            CallChange(org, "one", {"n": 2, "assistantId": "a"}, "ended", "why", told[1:]),
+            CallChange(org, "one", {"n": 3}, "ended", "too late", [a_message("never")]),
+            CallChange(org, "nobody", {"n": 1}, "ended", "unknown", [a_message("never")]),
+        ]
+    )
+
+    async with database.reading() as tx:
+        one, two = await tx.calls.get(org, "one"), await tx.calls.get(org, "two")
+        ended = await tx.calls.list(org, equal={"endedReason": "why", "assistantId": "a"})
+        sent = sorted(await tx.outbox.list(org), key=lambda row: row.position)
+    assert list(written) == [True, True, True, True, False, False]
+    assert one is not None
+    assert two is not None
+    assert (one.document["n"], two.document["n"], ended) == (2, 2, [one])
+    assert [(row.id, row.call_id, row.body) for row in sent] == [
+        ("m0", "two", "m0"), ("m1", "one", "m1"), ("m2", "one", "m2")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("poison", "error"),
+    [
+        (NewCall("no-such-org", "two", {}, "ringing"), StoreError),
+        (NewCall("org", "one", {}, "ringing"), StoreError),
+        (CallChange("org", "one", {"cost": float("nan")}, "ended"), ValueError),
+    ],
+    ids=["foreign key", "taken id", "no JSON"],
+)
+async def test_of_what_cannot_be_written_nothing_is(
+    database: Database, poison: NewCall | CallChange, error: type[Exception]
+) -> None:
+    async with database.transaction() as tx:
+        await tx.orgs.create({}, id="org")
+    begun = NewCall("org", "one", {"n": 1}, "ringing", "here")
+    with pytest.raises(error):
+        await database.write_calls(
+            [begun, CallChange("org", "one", {}, "ended", "x", [a_message("m")]), poison]
+        )
+    async with database.reading() as tx:
+        assert await tx.calls.get("org", "one") is None
+        assert await tx.outbox.list("org") == []
+    await database.write_calls([begun])
+    async with database.reading() as tx:
+        assert await tx.calls.get("org", "one") is not None

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from offhook.calls.record import CallRecord
 from offhook.calls.reporter import Outgoing
-from offhook.store import Database, Record, StoreError, Transaction
+from offhook.store import CallChange, Database, NewCall, Record, StoreError
 from offhook.webhooks.outbox import Outbox
 
 MOST_AT_ONCE: Final = 200
 """Steps in one transaction: enough for 200 busy calls, few enough that none waits long."""
+
+GATHER_SECONDS: Final = 0.005
+"""Only the beginning of a call is waited for, by its caller. All else may lie so long for others to be
+committed with: one call's answer, the next one's end."""
 
 MOST_WAITING: Final = 5000
 """Steps that wait for a store that refuses. Beyond it only beginnings and ends of calls are taken in."""
@@ -32,7 +36,9 @@ OWN_FAULT: Final = 5
 LAST_TRIES: Final = 3
 """Rounds in which nothing could be written, after which a node that stops gives up."""
 
-Step = Callable[[Transaction], Awaitable[None]]
+Row = Callable[[], NewCall | CallChange]
+"""Makes what is to be written; a message is put into words only when it goes into the store."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -42,8 +48,9 @@ class _Write:
     first."""
 
     call_id: str
-    step: Step
-    done: asyncio.Future[None]
+    row: Row
+    outgoing: Sequence[Outgoing] = ()
+    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     failures: int = 0
     written_before: int = 0
 
@@ -61,6 +68,7 @@ class StoredLedger:
         self._node = node
         self._waiting: list[_Write] = []
         self._wake = asyncio.Event()
+        self._gathering: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._written = 0
@@ -79,16 +87,13 @@ class StoredLedger:
             await self._task
 
     def begin(self, record: CallRecord) -> asyncio.Future[None]:
-        document, status = record.document(), record.status
-        number_id, call_id, org_id = record.number.get("id"), record.id, record.org_id
-        self._outbox.begun(call_id)
-
-        async def step(tx: Transaction) -> None:
-            await tx.calls.begin(
-                org_id, document, id=call_id, status=status, node=self._node, phone_number_id=number_id
-            )
-
-        return self._hand_in(call_id, step, must=True)
+        call = NewCall(
+            record.org_id, record.id, record.document(), record.status, self._node, record.number.get("id")
+        )
+        self._outbox.begun(record.id)
+        done = self._hand_in(_Write(record.id, lambda: call), must=True)
+        self._wake.set()
+        return done
 
     def save(self, record: CallRecord, outgoing: Sequence[Outgoing]) -> asyncio.Future[None]:
         document, status, reason = record.document(), record.status, record.ended_reason
@@ -98,19 +103,20 @@ class StoredLedger:
             # A crash loses the transcript object; what was said so far is kept with the row.
             document["messages"] = record.messages()
 
-        async def step(tx: Transaction) -> None:
-            if not await tx.calls.save(org_id, call_id, document, status=status, ended_reason=reason):
-                return  # ended and reported, or erased
-            for one in outgoing:
-                await self._outbox.put(tx, one.receiver, call_id, org_id, one.type, one.body)
+        def change() -> CallChange:
+            told = [
+                self._outbox.message(one.receiver, call_id, org_id, one.type, one.body) for one in outgoing
+            ]
+            return CallChange(org_id, call_id, document, status, reason, told)
 
-        return self._hand_in(call_id, step, must=status == "ended")
+        return self._hand_in(_Write(call_id, change, outgoing), must=status == "ended")
 
-    def _hand_in(self, call_id: str, step: Step, *, must: bool) -> asyncio.Future[None]:
-        write = _Write(call_id, step, asyncio.get_running_loop().create_future())
+    def _hand_in(self, write: _Write, *, must: bool) -> asyncio.Future[None]:
         if must or len(self._waiting) < MOST_WAITING:
             self._waiting.append(write)
-            self._wake.set()
+            if self._gathering is None:
+                loop = asyncio.get_running_loop()
+                self._gathering = loop.call_later(GATHER_SECONDS, self._wake.set)
         else:
             self._dropped += 1
             write.settle()
@@ -119,11 +125,15 @@ class StoredLedger:
     async def _run(self) -> None:
         fruitless = 0
         while self._waiting or not self._closing:
-            if not self._waiting:
-                self._wake.clear()
+            if not self._closing:
                 await self._wake.wait()
-                continue
+            self._wake.clear()
+            if self._gathering is not None:
+                self._gathering.cancel()
+                self._gathering = None
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            if not batch:
+                continue
             before = self._written
             refused, untried = await self._write(batch)
             fruitless = fruitless + 1 if self._written == before else 0
@@ -138,6 +148,8 @@ class StoredLedger:
             else:
                 self._waiting = _behind([*untried, *self._waiting], refused)
                 await self._pause()
+            if refused or len(batch) == MOST_AT_ONCE:
+                self._wake.set()
 
     async def _write(self, batch: Sequence[_Write]) -> tuple[list[_Write], list[_Write]]:
         """Write the batch; returns what was refused and is to be tried again, and what was not even tried."""
@@ -178,11 +190,13 @@ class StoredLedger:
         return refused, untried
 
     async def _commit(self, batch: Sequence[_Write]) -> None:
-        async with self._database.transaction() as tx:
-            for write in batch:
-                await write.step(tx)
+        rows = [write.row() for write in batch]
+        written = await self._database.write_calls(rows)
         self._written += len(batch)
-        for write in batch:
+        for write, row, taken in zip(batch, rows, written, strict=True):
+            if taken and isinstance(row, CallChange):
+                for message, one in zip(row.messages, write.outgoing, strict=True):
+                    self._outbox.written(message, one.receiver, row.id, row.org_id)
             write.settle()
 
     def _hopeless(self, write: _Write) -> bool:

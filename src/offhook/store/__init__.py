@@ -1,6 +1,6 @@
 """What must not be forgotten: resources, calls, keys, and messages on their way."""
 
-from .calls import Calls
+from .calls import CallChange, Calls, NewCall
 from .database import Database, Transaction
 from .ids import IdMaker, NewId
 from .keys import Keys, key_hash
@@ -21,6 +21,7 @@ from .records import (
 from .repositories import Orgs, PhoneNumbers, Position, Repository, SortOrder
 
 __all__ = [
+    "CallChange",
     "Calls",
     "Database",
     "Document",
@@ -29,6 +30,7 @@ __all__ = [
     "Key",
     "KeyTag",
     "Keys",
+    "NewCall",
     "NewId",
     "NewMessage",
     "Orgs",

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
-from .records import Record
-from .repositories import Repository, as_record
+from .outbox import PUT, message_values
+from .records import NewMessage, Record, moment
+from .repositories import Repository, Values, as_record
 from .tables import calls
 
 RANKS: Final[Mapping[str, int]] = {
@@ -25,12 +27,98 @@ RANKS: Final[Mapping[str, int]] = {
 
 ENDED: Final = RANKS["ended"]
 
+_BEGUN: Final = insert(calls)
 _MOVED: Final = update(calls).where(
     calls.c.org_id == bindparam("of_org"),
     calls.c.id == bindparam("of_id"),
     calls.c.rank <= bindparam("up_to"),
     calls.c.rank < ENDED,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """A call that begins, held by `node`."""
+
+    org_id: str
+    id: str
+    document: Mapping[str, Any]
+    status: str
+    node: str | None = None
+    phone_number_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallChange:
+    """A call as it is now, and the messages that tell of it. Nothing of this is written, no message either,
+    when the call has ended or is further on than `status`: so a call is ended, and reported, only once."""
+
+    org_id: str
+    id: str
+    document: Mapping[str, Any]
+    status: str
+    ended_reason: str | None = None
+    messages: Sequence[NewMessage] = ()
+
+
+def write_calls(connection: Connection, writes: Sequence[NewCall | CallChange], now: int) -> Sequence[bool]:
+    """Write them in this order; which of them were written. `now`: milliseconds since the epoch. Blocks."""
+    return [_write(connection, write, now) for write in writes]
+
+
+def _write(connection: Connection, write: NewCall | CallChange, now: int) -> bool:
+    if isinstance(write, NewCall):
+        connection.execute(_BEGUN, _begun(write, now))
+        return True
+    if not connection.execute(_MOVED, _moved(write, now)).rowcount:
+        return False
+    rows = [message_values(one, write.org_id, write.id, now) for one in write.messages]
+    if rows:
+        connection.execute(PUT, rows)
+    return True
+
+
+def _begun(call: NewCall, now: int) -> Values:
+    values: Values = {
+        "id": call.id,
+        "org_id": call.org_id,
+        "created_at": now,
+        "updated_at": now,
+        "document": call.document,
+        **_found_by(call.document),
+        "status": call.status,
+        "rank": RANKS[call.status],
+        "node": call.node,
+    }
+    if call.phone_number_id is not None:
+        values["phone_number_id"] = call.phone_number_id
+    if call.status == "ended":
+        values |= {"ended_at": now, "ended_reason": call.document.get("endedReason")}
+    return values
+
+
+def _moved(call: CallChange, now: int) -> Values:
+    values: Values = {
+        "of_org": call.org_id,
+        "of_id": call.id,
+        "up_to": RANKS[call.status],
+        "document": call.document,
+        **_found_by(call.document),
+        "updated_at": now,
+        "status": call.status,
+        "rank": RANKS[call.status],
+    }
+    if call.status == "ended":
+        values |= {"ended_at": now, "ended_reason": call.ended_reason}
+    return values
+
+
+def _found_by(document: Mapping[str, Any]) -> Values:
+    """What is kept in columns besides the document."""
+    return {
+        "assistant_id": _id_or_none(document.get("assistantId")),
+        "phone_number_id": _id_or_none(document.get("phoneNumberId")),
+    }
 
 
 def _id_or_none(value: object) -> str | None:
@@ -52,11 +140,8 @@ class Calls(Repository):
         "assistantId": "assistant_id",
     }
 
-    def _columns(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "assistant_id": _id_or_none(document.get("assistantId")),
-            "phone_number_id": _id_or_none(document.get("phoneNumberId")),
-        }
+    def _columns(self, document: Mapping[str, Any]) -> Values:
+        return _found_by(document)
 
     async def create(self, org_id: str, document: Mapping[str, Any], *, id: str | None = None) -> Record:
         """A call that no node holds, for example a queued one; its status is the document's."""
@@ -73,12 +158,10 @@ class Calls(Repository):
         phone_number_id: str | None = None,
     ) -> Record:
         """Write down a new call, held by `node`. Raises Duplicate("id")."""
-        columns = self._columns(document) | {"status": status, "rank": RANKS[status], "node": node}
-        if phone_number_id is not None:
-            columns["phone_number_id"] = phone_number_id
-        if status == "ended":
-            columns |= {"ended_at": self._tx.now_ms(), "ended_reason": document.get("endedReason")}
-        return await self._insert(org_id, document, id, columns)
+        now = self._tx.now_ms()
+        call = NewCall(org_id, id or self._tx.new_id(), document, status, node, phone_number_id)
+        await self._tx.execute(insert(calls).values(_begun(call, now)), unique=self.UNIQUE)
+        return Record(call.id, org_id, moment(now), moment(now), dict(document))
 
     async def save(
         self,
@@ -91,17 +174,8 @@ class Calls(Repository):
     ) -> bool:
         """Write the call as it is now. False, and nothing is written, if it has ended or is further on than
         `status`: so a call can be ended, and reported, only once."""
-        now = self._tx.now_ms()
-        values = self._columns(document) | {
-            "document": dict(document),
-            "updated_at": now,
-            "status": status,
-            "rank": RANKS[status],
-        }
-        if status == "ended":
-            values |= {"ended_at": now, "ended_reason": ended_reason}
-        which = {"of_org": org_id, "of_id": id, "up_to": RANKS[status]}
-        return bool(await self._tx.changed(_MOVED, values | which))
+        change = CallChange(org_id, id, document, status, ended_reason)
+        return bool(await self._tx.changed(_MOVED, _moved(change, self._tx.now_ms())))
 
     async def unfinished(self, node: str) -> list[Record]:
         """Calls of the node that have not ended, the oldest first: after a crash, those it left behind."""

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import sqlalchemy.event
-from sqlalchemy import URL, Connection, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from .json_text import dump_json
 from .records import StoreError
+
+T = TypeVar("T")
 
 DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -67,18 +72,61 @@ def writing_engine(url: URL) -> AsyncEngine:
             connect_args={"timeout": CONNECT_SECONDS},
         )
     engine = create_async_engine(url, json_serializer=dump_json, pool_size=1, max_overflow=0)
-    _set_up_sqlite(engine, "BEGIN IMMEDIATE")
+    _set_up_sqlite(engine.sync_engine, "BEGIN IMMEDIATE")
     return engine
 
 
 def reading_engine(url: URL) -> AsyncEngine:
     """For SQLite connections that cannot write and do not wait for the writer."""
     engine = create_async_engine(url, json_serializer=dump_json, pool_size=SQLITE_READERS, max_overflow=0)
-    _set_up_sqlite(engine, "BEGIN", "PRAGMA query_only=ON")
+    _set_up_sqlite(engine.sync_engine, "BEGIN", "PRAGMA query_only=ON")
     return engine
 
 
-def _set_up_sqlite(engine: AsyncEngine, begin: str, *pragmas: str) -> None:
+class SqliteThread:
+    """A writing connection on a thread of its own. An asynchronous driver goes there and back for every step
+    of every statement; here a whole transaction goes once."""
+
+    def __init__(self, url: URL) -> None:
+        # Transactions are begun and ended below: through the engine that costs more than the statements.
+        self._engine = create_engine(
+            url.set(drivername="sqlite+pysqlite"),
+            json_serializer=dump_json,
+            isolation_level="AUTOCOMMIT",
+            poolclass=NullPool,
+            connect_args={"check_same_thread": False},
+        )
+        _set_up_sqlite(self._engine)
+        self._executor = ThreadPoolExecutor(1, "database")
+        self._connection: Connection | None = None
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """`work` in a transaction, committed when this returns. Raises sqlite3.Error, besides what the work
+        raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, work)
+
+    def close(self) -> None:
+        """When nothing runs any more."""
+        self._executor.shutdown()
+        if self._connection is not None:
+            self._connection.close()
+
+    def _run(self, work: Callable[[Connection], T]) -> T:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        driver = cast("sqlite3.Connection", self._connection.connection.dbapi_connection)
+        driver.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(self._connection)
+            driver.execute("COMMIT")
+        except BaseException:
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
+            raise
+        return result
+
+
+def _set_up_sqlite(engine: Engine, begin: str | None = None, *pragmas: str) -> None:
     def connected(connection: Any, _record: object) -> None:
         # The driver must not begin transactions of its own: it would begin them too late, and deferred.
         connection.isolation_level = None
@@ -95,11 +143,9 @@ def _set_up_sqlite(engine: AsyncEngine, begin: str, *pragmas: str) -> None:
             cursor.execute(pragma)
         cursor.close()
 
-    def begun(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    sqlalchemy.event.listen(engine.sync_engine, "connect", connected)
-    sqlalchemy.event.listen(engine.sync_engine, "begin", begun)
+    sqlalchemy.event.listen(engine, "connect", connected)
+    if begin is not None:
+        sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
 
 
 async def probe(url: URL) -> None:

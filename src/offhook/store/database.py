@@ -5,40 +5,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeVar
 
-from sqlalchemy import URL, Executable, Row
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy import URL, Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from . import tables
-from .calls import Calls
-from .connecting import explain, is_sqlite, parse_url, probe, reading_engine, writing_engine
+from .calls import CallChange, Calls, NewCall, write_calls
+from .connecting import SqliteThread, explain, is_sqlite, parse_url, probe, reading_engine, writing_engine
 from .ids import NewId
 from .keys import Keys
 from .migrate import check_revision
 from .outbox import OutboxRows
-from .records import Duplicate
-from .repositories import Orgs, PhoneNumbers, Repository, duplicate_field
+from .repositories import Orgs, PhoneNumbers, Repository
+from .statements import Statements
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 
-class Transaction:
-    """All or nothing. What is read in it belongs together. Await nothing but the transaction itself inside
-    of it: with SQLite every other writer waits meanwhile."""
 
-    __slots__ = ("_after_commit", "_connection", "_now", "new_id", "reconfigured")
+class Transaction(Statements):
+    """All resources, within one transaction. Await nothing but the transaction itself inside of it: with
+    SQLite every other writer waits meanwhile."""
 
-    def __init__(self, connection: AsyncConnection, now: Callable[[], float], new_id: NewId) -> None:
-        self._connection = connection
-        self._now = now
-        self._after_commit: list[Callable[[], None]] = []
-        self.new_id = new_id
-        self.reconfigured = False
-        """Whether something was written that decides how calls are answered."""
+    __slots__ = ()
 
     @property
     def orgs(self) -> Orgs:
@@ -76,48 +71,6 @@ class Transaction:
     def outbox(self) -> OutboxRows:
         return OutboxRows(self)
 
-    def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call it once what was written is durable; not at all if it is rolled back. It must not raise."""
-        if callback not in self._after_commit:
-            self._after_commit.append(callback)
-
-    def now_ms(self) -> int:
-        """Milliseconds since the epoch."""
-        return round(self._now() * 1000)
-
-    async def execute(
-        self, statement: Executable, *, unique: Mapping[str, str] | None = None
-    ) -> Sequence[Row[Any]]:
-        """The rows, if it gives any. `unique` maps columns to the API's properties: a value of theirs that is
-        taken raises Duplicate, after which the transaction can only be left."""
-        try:
-            result = await self._connection.execute(statement)
-        except IntegrityError as error:
-            field = duplicate_field(error, unique or {})
-            if field is None:
-                raise
-            raise Duplicate(field) from None
-        except StatementError as error:
-            # A document that is not JSON: the caller's mistake, not the database's.
-            if isinstance(error.orig, ValueError):
-                raise error.orig from None
-            raise
-        return result.all() if result.returns_rows else ()
-
-    async def changed(self, statement: Executable, values: Mapping[str, Any]) -> int:
-        """Run a statement that was made beforehand, which is cheaper than to make it for each row; `values`
-        are its parameters and the columns to be set. How many rows it wrote."""
-        result = await self._connection.execute(statement, values)
-        return result.rowcount
-
-    async def scalar(self, statement: Executable) -> Any:
-        """The first column of the first row."""
-        return await self._connection.scalar(statement)
-
-    def committed(self) -> None:
-        for callback in self._after_commit:
-            callback()
-
 
 class Database:
     """`now` gives seconds since the epoch, `new_id` the ids of new rows."""
@@ -132,6 +85,7 @@ class Database:
         """Grows with every write that decides how calls are answered (numbers, assistants, orgs ...)."""
         self.shared = not is_sqlite(url)
         """Whether other nodes may write too."""
+        self._thread = SqliteThread(url) if is_sqlite(url) else None
         # SQLite has one writer. Who waits, waits here in turn, instead of failing on a locked file.
         self._turn = asyncio.Lock() if is_sqlite(url) else contextlib.nullcontext()
 
@@ -170,6 +124,30 @@ class Database:
             self.generation += 1
         tx.committed()
 
+    async def at_once(self, work: Callable[[Connection], T]) -> T:
+        """Do `work` in a transaction of its own, and commit it, in one go: many statements that follow from
+        each other then cost little more than one of `transaction`. With SQLite it runs on a thread, so it
+        must touch nothing that the loop may change. Raises StoreError, and ValueError for a document that is
+        no JSON; then nothing was written."""
+        try:
+            async with self._turn:
+                if self._thread is not None:
+                    return await self._thread.run(work)
+                async with self._writing.begin() as connection:
+                    return await connection.run_sync(work)
+        except (DBAPIError, sqlite3.Error, PoolTimeout, OSError) as error:
+            raise explain(error, self._url) from error
+        except StatementError as error:
+            if isinstance(error.orig, ValueError):
+                raise error.orig from None
+            raise
+
+    async def write_calls(self, writes: Sequence[NewCall | CallChange]) -> Sequence[bool]:
+        """Write calls down, and their messages, in this order: all of it or, if it raises, nothing. As
+        `at_once`. False for each change that came too late, with its messages."""
+        now = round(self._now() * 1000)
+        return await self.at_once(lambda connection: write_calls(connection, writes, now))
+
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
         """Only read: with SQLite it does not wait for writers. It sees what was committed before."""
@@ -184,6 +162,8 @@ class Database:
             raise explain(error, self._url) from error
 
     async def close(self) -> None:
+        if self._thread is not None:
+            self._thread.close()
         await self._writing.dispose()
         if self._reading is not self._writing:
             await self._reading.dispose()

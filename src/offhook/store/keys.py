@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
 from .records import Key, KeyTag, moment
+from .statements import Statements
 from .tables import keys
-
-if TYPE_CHECKING:
-    from .database import Transaction
 
 
 def key_hash(value: str) -> str:
@@ -23,7 +21,7 @@ def key_hash(value: str) -> str:
 
 
 class Keys:
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: Statements) -> None:
         self._tx = tx
 
     async def create(self, org_id: str, value: str, *, tag: KeyTag, name: str) -> Key:

@@ -6,15 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from .records import Document, NewMessage, OutboxRow, OutboxState
+from .statements import Statements
 from .tables import outbox, pending
-
-if TYPE_CHECKING:
-    from .database import Transaction
 
 PUT: Final = insert(outbox)
 """Takes `message_values`."""
@@ -58,7 +56,7 @@ def message_values(message: NewMessage, org_id: str, call_id: str, now: int) -> 
 class OutboxRows:
     """All times are milliseconds since the epoch."""
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: Statements) -> None:
         self._tx = tx
 
     async def put(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import unquote
 
 from sqlalchemy import (
@@ -24,13 +24,10 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from . import tables
 from .records import Document, Duplicate, Record, milliseconds_of, moment
-
-if TYPE_CHECKING:
-    from .database import Transaction
+from .statements import Statements
 
 SortOrder = Literal["ASC", "DESC"]
 Values = dict[str, Any]
@@ -60,17 +57,6 @@ def fold_user(user: str) -> str:
     return unquote(user).casefold()
 
 
-def duplicate_field(error: IntegrityError, fields: Mapping[str, str]) -> str | None:
-    """Which property of the API a broken uniqueness is about; `fields` maps columns to properties."""
-    # SQLite names the column at the end, PostgreSQL the constraint in quotes.
-    text = str(error.orig)
-    for column, field in fields.items():
-        constraint = "_pkey" if column == "id" else f"_{column}_key"
-        if text.endswith(f".{column}") or f'{constraint}"' in text:
-            return field
-    return None
-
-
 def as_record(row: Row[Any]) -> Record:
     return Record(row.id, row.org_id, moment(row.created_at), moment(row.updated_at), row.document)
 
@@ -88,7 +74,7 @@ class Repository:
     SEARCHED: Sequence[str] = ("name",)
     """Properties in which `search` looks, besides the id."""
 
-    def __init__(self, tx: Transaction, table: Table) -> None:
+    def __init__(self, tx: Statements, table: Table) -> None:
         self._tx = tx
         self._table = table
 
@@ -256,7 +242,7 @@ class PhoneNumbers(Repository):
 class Orgs:
     """Tenants. An org's document has `name`, and if set `server`, `concurrencyLimit` and the like."""
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: Statements) -> None:
         self._tx = tx
 
     async def create(self, document: Mapping[str, Any], *, id: str | None = None) -> Record:
