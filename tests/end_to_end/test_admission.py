@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from offhook.sip.digest import Challenge
-from offhook.sip.message import Response, parse_message
+from offhook.sip.message import Response
+from offhook.sip.parser import parse_message
 from offhook.sip.uri import Uri
 
 from .answers import receiving

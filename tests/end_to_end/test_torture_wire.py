@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from offhook.sip.errors import MessageError
 from offhook.sip.framer import StreamFramer
+from offhook.sip.message import MessageError
 from tests.sip.rfc4475 import Torture
 from tests.sip.torture import MESSAGES
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.sip.framer import FramingError, StreamFramer
-from offhook.sip.message import MAX_HEAD, MAX_MESSAGE, parse_message
+from offhook.sip.parser import MAX_HEAD, MAX_MESSAGE, parse_message
 from tests.sip.rfc4475 import crlf
 from tests.sip.test_message import INVITE
 from tests.sip.torture import BY_NAME

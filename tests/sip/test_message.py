@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.sip.errors import MessageError, SipError, reason_for
+from offhook.sip.errors import SipError, reason_for
 from offhook.sip.headers import MAX_HEADERS, Headers
-from offhook.sip.message import MAX_HEAD, Request, Response, parse_message, respond
+from offhook.sip.message import MessageError, Request, Response, respond
+from offhook.sip.parser import MAX_HEAD, parse_message
 from offhook.sip.uri import MAX_URI, Uri
 from tests.sip.rfc4475 import crlf, sdp
 from tests.sip.torture import MESSAGES

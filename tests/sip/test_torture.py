@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.sip.errors import MessageError
-from offhook.sip.message import Request, Response, parse_message, respond
+from offhook.sip.message import MessageError, Request, Response, respond
+from offhook.sip.parser import parse_message
 from offhook.sip.uri import Uri
 from tests.sip.rfc4475 import Torture
 from tests.sip.torture import BY_NAME, MESSAGES

@@ -8,8 +8,8 @@ import ipaddress
 
 import pytest
 
-from offhook.sip.errors import MessageError
-from offhook.sip.message import Request, parse_message
+from offhook.sip.message import MessageError, Request
+from offhook.sip.parser import parse_message
 from offhook.sip.sdp import SessionDescription
 from offhook.sip.uri import Uri
 from tests.sip.rfc4475 import crlf

@@ -14,7 +14,8 @@ from offhook.network import Address
 from offhook.sip.errors import SipError
 from offhook.sip.flow import Flow
 from offhook.sip.layer import ClientTransaction, ServerTransaction, TransactionLayer, acknowledgement
-from offhook.sip.message import Request, Response, parse_message, respond
+from offhook.sip.message import Request, Response, respond
+from offhook.sip.parser import parse_message
 from offhook.sip.timers import Timer, Timings
 from offhook.sip.transaction import (
     Act,

@@ -14,7 +14,7 @@ import uvloop
 
 from offhook.network import Address, open_datagrams
 from offhook.sip import Flow, Limits, NameAddr, SipError, Transports, Uri, UserAgent
-from offhook.sip.message import parse_message
+from offhook.sip.parser import parse_message
 from tests.machine import has_ipv6, installed, needs_ipv6
 from tests.sip.agents import ANSWER, Desk, Recorder
 from tests.wire import OFFER, ScriptedPhone

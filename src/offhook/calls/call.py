@@ -11,11 +11,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from offhook.calls import in_dialog, routing
+from offhook.calls.conversing import converse
 from offhook.calls.knowledge import with_knowledge
 from offhook.calls.leg import Leg, LegEnd
 from offhook.calls.owner import Owner
 from offhook.calls.record import CallRecord
-from offhook.calls.recording import Recorder
+from offhook.calls.recording import Recorder, complete
 from offhook.calls.reporter import Reporter
 from offhook.calls.services import Services
 from offhook.calls.sound import Sound
@@ -184,22 +185,10 @@ class Call:
     async def _converse(self, assistant: AssistantOverrides) -> Conversation:
         services, record = self._services, self.record
         refresh(record)
-        conversation = Conversation(
-            assistant=assistant,
-            engines=with_knowledge(services.engines(self._context), self._owner.knowledge),
-            emergency=services.emergency,
-            call_id=record.id,
-            world=self,
-            variables=record.variables,
-            render=services.render,
-            tell=self._told,
-            rng=services.rng,
+        engines = with_knowledge(services.engines(self._context), self._owner.knowledge)
+        conversation = await converse(
+            services, record, assistant, engines=engines, world=self, tell=self._told
         )
-        try:
-            await conversation.prepare()
-        except BaseException:
-            await conversation.close()
-            raise
         record.transcript = conversation.transcript
         self._sound.conversation = conversation
         if effective.artifact_plan(assistant).recording:
@@ -393,11 +382,8 @@ class Call:
             _log.exception("call=%s its %s did not end cleanly", self.record.id, what)
 
     async def _close_recording(self, recorder: Recorder) -> None:
-        loop = asyncio.get_running_loop()
-        written: asyncio.Future[None] = loop.create_future()
-        recorder.close(lambda: _settle_from_thread(loop, written))
         try:
-            await written
+            await complete(recorder)
         finally:
             if recorder.begun:
                 self.record.recording_urls = self._services.recording_urls(self.record.id)
@@ -409,12 +395,3 @@ def _in_order(*steps: Callable[[], None]) -> Callable[[], None]:
             step()
 
     return run
-
-
-def _settle_from_thread(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
-    loop.call_soon_threadsafe(_settle, future)
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -1,12 +1,13 @@
 """SIP as a sans-IO core, the transports, and the user agent that joins them."""
 
-from offhook.sip.errors import MessageError, SipError
+from offhook.sip.errors import SipError
 from offhook.sip.flow import Flow, TransportName
 from offhook.sip.handler import Answer, SessionHandler, usual_answer
 from offhook.sip.headers import Headers, NameAddr, Via
 from offhook.sip.invitation import Invitation
-from offhook.sip.message import Request, Response, parse_message, respond
+from offhook.sip.message import MessageError, Request, Response, respond
 from offhook.sip.outgoing import OutgoingCall
+from offhook.sip.parser import parse_message
 from offhook.sip.session import Session
 from offhook.sip.tcp import Limits
 from offhook.sip.timers import Timings

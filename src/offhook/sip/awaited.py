@@ -1,4 +1,4 @@
-"""A 2xx of ours that waits for its ACK (RFC 3261 §13.3.1.4)."""
+"""2xx of ours that wait for their ACKs (RFC 3261 §13.3.1.4)."""
 
 from __future__ import annotations
 
@@ -42,3 +42,43 @@ class AwaitedAck:
     def _give_up(self) -> None:
         self.stop()
         self._missing(self)
+
+
+class AwaitedAcks:
+    """Those of one session, by the number of their INVITE. `missing` is called when one does not come; then
+    it is awaited no more."""
+
+    def __init__(self, core: Core, missing: Callable[[], None]) -> None:
+        self._core = core
+        self._missing = missing
+        self._awaited: dict[int, AwaitedAck] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._awaited)
+
+    @property
+    def late(self) -> bool:
+        """Whether the answer to an offer of ours is among what is awaited."""
+        return any(awaited.late for awaited in self._awaited.values())
+
+    def add(self, transaction: ServerTransaction, number: int, late: bool) -> None:
+        """The 2xx to INVITE `number` was sent on `transaction`; `late` when it made the offer."""
+        self._awaited[number] = AwaitedAck(self._core, transaction, late, self._gave_up)
+
+    def came(self, number: int) -> AwaitedAck | None:
+        """The 2xx that is acknowledged, None if none of that number was waiting; all earlier ones are
+        waited for no more."""
+        found = self._awaited.get(number)
+        if found is not None:
+            for earlier in [key for key in self._awaited if key <= number]:
+                self._awaited.pop(earlier).stop()
+        return found
+
+    def stop(self) -> None:
+        for awaited in self._awaited.values():
+            awaited.stop()
+        self._awaited.clear()
+
+    def _gave_up(self, awaited: AwaitedAck) -> None:
+        self._awaited = {number: other for number, other in self._awaited.items() if other is not awaited}
+        self._missing()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from offhook.sip.message import Request
+from typing import Final
 
 REASONS: Final[dict[int, str]] = {
     100: "Trying",
@@ -100,25 +97,3 @@ class BadSyntax(SipError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(400, reason)
-
-
-class MessageError(SipError):
-    """A message that cannot be accepted.
-
-    `request` is what could be read of a request (its Via above all), None for anything else."""
-
-    def __init__(
-        self,
-        status: int,
-        reason: str | None = None,
-        request: Request | None = None,
-        headers: Iterable[tuple[str, str]] = (),
-    ) -> None:
-        super().__init__(status, reason, headers)
-        self.request = request
-
-    @property
-    def answerable(self) -> bool:
-        """Whether `respond(error.request, error.status, error.reason)` may be sent:
-        the request has a Via to follow and is not an ACK, which is never answered (RFC 3261 §17.1.1.3)."""
-        return self.request is not None and self.request.method != "ACK"

@@ -1,7 +1,6 @@
-"""Requests and responses (RFC 3261 §7), from bytes and to bytes.
+"""Requests and responses (RFC 3261 §7), and the response to a request.
 
-`parse_message` checks everything that the transaction and dialog layers read, so that the properties
-of a parsed message never raise."""
+The properties of a message that `parser.parse_message` gave never raise."""
 
 from __future__ import annotations
 
@@ -9,39 +8,19 @@ import re
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
-from offhook.sip.errors import BadSyntax, MessageError, SipError, reason_for
+from offhook.sip.errors import BadSyntax, SipError, reason_for
 from offhook.sip.fields import CSeq, MediaType, NameAddr, Via
-from offhook.sip.grammar import TOKEN, parse_number
-from offhook.sip.headers import MAX_HEADERS, Headers, canonical_name
-from offhook.sip.uri import MAX_URI, Uri
-
-MAX_MESSAGE: Final = 65535
-"""Octets of one message: what a UDP datagram can carry, and more than any call needs on a stream."""
-MAX_HEAD: Final = 32768
-"""Octets before the body; RFC 4475 §3.1.1.7 has 3.4 kB, tokens of RFC 8224 add a few more."""
+from offhook.sip.grammar import parse_number
+from offhook.sip.headers import Headers
+from offhook.sip.uri import Uri
 
 METHODS: Final = frozenset(
     "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE".split()  # noqa: SIM905
 )
 """The methods of the IANA registry."""
 
-SINGLE: Final = ("From", "To", "Call-ID", "CSeq", "Content-Length", "Max-Forwards", "Content-Type")
-"""Headers of which a message has one at most (RFC 4475 §3.3.8, §3.3.9)."""
-MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
-"""RFC 3261 §8.1.1; Max-Forwards may be missing, as RFC 2543 did not know it (RFC 4475 §3.4.1)."""
-
-_REQUEST_LINE = re.compile(rf"({TOKEN}) ([^ ]++) SIP/([0-9]++\.[0-9]++)", re.IGNORECASE)
-_STATUS_LINE = re.compile(r"SIP/([0-9]++\.[0-9]++) ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
-_FOLD = re.compile(r"\r\n[ \t]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
-# An unbalanced quote runs to the end of its line, so that many of them still cost one pass.
-_QUOTED_STRING = re.compile(r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\r\n])*+"?')
 # The grammar has word["@"word]; peers put "=" and more into it, and it is only ever compared.
 _CALL_ID = re.compile(r"[!-~]{1,1024}")
-_SENT_BY = re.compile(
-    r"SIP[ \t]*+/[ \t]*+[0-9.]++[ \t]*+/[ \t]*+[A-Za-z]++[ \t]++[A-Za-z0-9.\-\[\]:]++", re.IGNORECASE
-)
 
 T = TypeVar("T")
 
@@ -154,156 +133,26 @@ class Response(Message):
         return f"<Response {self.status} {self.reason}>"
 
 
-def parse_message(data: bytes) -> Request | Response:
-    """One message from a datagram, or from a stream as `StreamFramer` cuts it.
+class MessageError(SipError):
+    """A message that cannot be accepted.
 
-    Octets after Content-Length are ignored, without Content-Length the body is the rest (RFC 3261 §18.3).
-    Text that is not UTF-8 is read as Latin-1. MessageError for what cannot be accepted."""
-    head, separator, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
-    start_line, headers, problem = _parse_head(head if separator else head.removesuffix(b"\r\n"))
-    if problem is None and not separator:
-        problem = BadSyntax("Missing Empty Line After Headers")
-    if start_line[:4].upper() == "SIP/":
-        return _parse_response(start_line, headers, body, problem)
-    return _parse_request(start_line, headers, body, problem)
+    `request` is what could be read of a request (its Via above all), None for anything else."""
 
+    def __init__(
+        self,
+        status: int,
+        reason: str | None = None,
+        request: Request | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(status, reason, headers)
+        self.request = request
 
-def _parse_head(head: bytes) -> tuple[str, Headers, SipError | None]:
-    """Start line and headers, and what is wrong with them (then without the broken lines)."""
-    problem: SipError | None = None
-    if len(head) > MAX_HEAD:
-        head = head[:MAX_HEAD]
-        problem = SipError(513)
-    try:
-        text = head.decode()
-    except UnicodeDecodeError:
-        text = head.decode("latin-1")
-    if _has_forbidden(text):
-        problem = problem or BadSyntax("Control Character in Headers")
-        text = _FORBIDDEN.sub("", text)
-    if "\r\n " in text or "\r\n\t" in text:
-        text = _FOLD.sub(" ", text)
-    start_line, *lines = text.split("\r\n")
-    if len(lines) > MAX_HEADERS:
-        del lines[MAX_HEADERS:]
-        problem = problem or SipError(513)
-    items = []
-    for line in lines:
-        name, colon, value = line.partition(":")
-        known = canonical_name(name.rstrip(" \t"))
-        if known is None or not colon:
-            problem = problem or BadSyntax("Malformed Header Line")
-        else:
-            items.append((known, value.strip(" \t")))
-    return start_line, Headers.trusted(items), problem
-
-
-def _has_forbidden(text: str) -> bool:
-    """Whether there is a line break that ends no line, or a control character outside a quoted-pair."""
-    breaks = text.count("\r\n")
-    if breaks == text.count("\n") == text.count("\r") and not _CONTROL.search(text):
-        return False
-    return _FORBIDDEN.search(_QUOTED_STRING.sub("", text)) is not None
-
-
-def _parse_request(start_line: str, headers: Headers, body: bytes, problem: SipError | None) -> Request:
-    try:
-        if problem is not None:
-            raise problem
-        match = _REQUEST_LINE.fullmatch(start_line)
-        if match is None:
-            raise BadSyntax("Malformed Request-Line")
-        method, uri_text, version = match.groups()
-        if version != "2.0":
-            raise SipError(505)
-        if len(uri_text) > MAX_URI:
-            raise SipError(414)
-        uri = Uri.parse(uri_text)
-        if uri.headers:
-            raise BadSyntax("Request-URI With Headers")
-        request = Request(method, uri, headers, body)
-        _check(request)
-        if request.cseq.method != method:
-            raise SipError(400 if method in METHODS else 501, "CSeq Method Does Not Match")
-        _cut_body(request)
-    except SipError as error:
-        raise MessageError(
-            error.status, error.reason, _answerable(start_line, headers), error.headers
-        ) from error
-    return request
-
-
-def _parse_response(start_line: str, headers: Headers, body: bytes, problem: SipError | None) -> Response:
-    try:
-        if problem is not None:
-            raise problem
-        match = _STATUS_LINE.fullmatch(start_line)
-        if match is None:
-            raise BadSyntax("Malformed Status-Line")
-        version, status, reason = match.groups()
-        if version != "2.0":
-            raise SipError(505)
-        response = Response(int(status), reason or "", headers, body)
-        _check(response)
-        _cut_body(response)
-    except SipError as error:
-        raise MessageError(error.status, error.reason) from error
-    return response
-
-
-def _check(message: Message) -> None:
-    """That what layers above read is there, once, and well formed. It stays parsed."""
-    count = message.headers.count
-    for name in MANDATORY:
-        if not count(name):
-            raise BadSyntax(f"Missing {name}")
-    for name in SINGLE:
-        if count(name) > 1:
-            raise BadSyntax(f"More Than One {name}")
-    vias = message.vias
-    if not vias:
-        raise BadSyntax("Malformed Via")
-    for via in vias:
-        _ = via.received
-    _ = (message.from_, message.to, message.call_id, message.cseq, message.contacts)
-    _ = (message.routes, message.record_routes, message.max_forwards, message.content_type)
-
-
-def _cut_body(message: Message) -> None:
-    length = message.content_length
-    if length is None:
-        return
-    if length > len(message.body):
-        raise BadSyntax("Content-Length Beyond End of Message")
-    message.body = message.body[:length]
-
-
-def _answerable(start_line: str, headers: Headers) -> Request | None:
-    """What an answer to a broken request needs: a Via, and what else there is (RFC 4475 §3.3.1)."""
-    try:
-        vias = headers.all("via", Via.parse)
-        for via in vias:
-            _ = via.received
-    except BadSyntax:
-        vias = ()
-    if not vias:
-        match = _SENT_BY.match(headers.get("via") or "")
-        if match is None:
-            return None
-        try:
-            via = Via.parse(match[0])
-        except BadSyntax:
-            return None
-        headers.set("Via", str(via))
-    method, _, rest = start_line.partition(" ")
-    return Request(method, Uri("", opaque=rest), headers)
-
-
-def broken_request(data: bytes, status: int, reason: str | None = None) -> MessageError:
-    """The error for a message that cannot be cut out of its stream; answerable if a request with a Via."""
-    start_line, headers, _ = _parse_head(data.partition(b"\r\n\r\n")[0])
-    is_response = start_line[:4].upper() == "SIP/"
-    return MessageError(status, reason, None if is_response else _answerable(start_line, headers))
+    @property
+    def answerable(self) -> bool:
+        """Whether `respond(error.request, error.status, error.reason)` may be sent:
+        the request has a Via to follow and is not an ACK, which is never answered (RFC 3261 §17.1.1.3)."""
+        return self.request is not None and self.request.method != "ACK"
 
 
 def respond(

@@ -7,7 +7,7 @@ import logging
 from typing import Final
 
 from offhook.sip.authentication import Login
-from offhook.sip.awaited import AwaitedAck
+from offhook.sip.awaited import AwaitedAcks
 from offhook.sip.content import SDP, session_description
 from offhook.sip.core import Core
 from offhook.sip.dialog import Dialog
@@ -49,7 +49,7 @@ class Session:
         self._contact = contact
         self._login = login
         self._over = False  # nothing more is told to the handler
-        self._awaited: dict[int, AwaitedAck] = {}
+        self._awaited = AwaitedAcks(core, self._unacknowledged)
         self._first_ack = dialog.caller
         self._bye_headers: tuple[tuple[str, str], ...] | None = None
         self._bye: Exchange | None = None
@@ -116,12 +116,9 @@ class Session:
 
     def acknowledged(self, request: Request) -> None:
         """An ACK: ends the repetition of its 2xx and of all earlier ones."""
-        number = request.cseq.number
-        found = self._awaited.get(number)
+        found = self._awaited.came(request.cseq.number)
         if found is None:
             return
-        for earlier in [key for key in self._awaited if key <= number]:
-            self._awaited.pop(earlier).stop()
         self._quieten()
         first, self._first_ack = not self._first_ack, True
         if self._over:
@@ -154,9 +151,7 @@ class Session:
     def end(self) -> None:
         """Forget everything at once; the peer and the handler hear nothing."""
         self._over = True
-        for awaited in self._awaited.values():
-            awaited.stop()
-        self._awaited.clear()
+        self._awaited.stop()
         for exchange in tuple(self._exchanges):
             exchange.end()
         self._bye = None
@@ -211,7 +206,7 @@ class Session:
     def _reinvited(self, request: Request, transaction: ServerTransaction) -> None:
         if self._inviting is not None or self._offering:
             raise SipError(491)
-        if any(awaited.late for awaited in self._awaited.values()):
+        if self._awaited.late:
             raise self._not_now()
         number, offer = request.cseq.number, session_description(request)
         body = self._handler.reoffered(offer)
@@ -229,7 +224,7 @@ class Session:
         # RFC 3311 §5.2: our offer is under way, or theirs waits for our answer.
         if self._inviting is not None or self._offering:
             raise SipError(491)
-        if any(awaited.late for awaited in self._awaited.values()):
+        if self._awaited.late:
             raise SipError(491)
         body = self._handler.reoffered(offer)
         self._refresh(request, transaction.flow)
@@ -246,14 +241,11 @@ class Session:
 
     def _await_ack(self, transaction: ServerTransaction, number: int, late: bool) -> None:
         self._quiet.clear()
-        self._awaited[number] = AwaitedAck(self._core, transaction, late, self._unacknowledged)
+        self._awaited.add(transaction, number, late)
         # An RFC 2543 peer, or a careless one, acknowledges on the branch of its INVITE.
         transaction.on_ack = self._core.acknowledged
 
-    def _unacknowledged(self, awaited: AwaitedAck) -> None:
-        for number, other in tuple(self._awaited.items()):
-            if other is awaited:
-                del self._awaited[number]
+    def _unacknowledged(self) -> None:
         self._quieten()
         first_missing, self._first_ack = not self._first_ack, True
         if self._over:

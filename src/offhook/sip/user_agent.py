@@ -17,15 +17,16 @@ from offhook.sip.authentication import Login
 from offhook.sip.content import SDP
 from offhook.sip.core import Core
 from offhook.sip.dialog import caller_target, key_of
-from offhook.sip.errors import MessageError, SipError
+from offhook.sip.errors import SipError
 from offhook.sip.exchange import Exchange
 from offhook.sip.flow import Flow, Lost, Received, TransportName, Wires, response_flow, stamp
 from offhook.sip.handler import Answer, SessionHandler
 from offhook.sip.headers import NameAddr
 from offhook.sip.invitation import Invitation
 from offhook.sip.matching import Key, merge_key
-from offhook.sip.message import Request, Response, parse_message, respond
+from offhook.sip.message import MessageError, Request, Response, respond
 from offhook.sip.outgoing import RING_LIMIT, OutgoingCall, builder
+from offhook.sip.parser import parse_message
 from offhook.sip.quiet import QuietLog
 from offhook.sip.screening import ALLOW, ALLOWED, allow_without, screen
 from offhook.sip.sender import Resolve, resolve_name

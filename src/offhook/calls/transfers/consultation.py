@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
+from offhook.calls.conversing import converse
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.services import Services
 from offhook.calls.transfers.destination import TransferFailed
@@ -87,27 +88,18 @@ class Consultation:
             settings = AssistantOverrides.model_validate(document)
         except ValidationError as error:
             raise TransferFailed(f"the transferAssistant is not valid: {error.errors()[0]['msg']}") from error
-        services, record = self._services, self._record
-        conversation = Conversation(
-            assistant=settings,
-            engines=services.engines(self._context),
-            emergency=services.emergency,
-            call_id=record.id,
-            world=self,
-            variables=record.variables,
-            render=services.render,
-            tell=self._told,
-            rng=services.rng,
-        )
+        services = self._services
         try:
-            await conversation.prepare()
+            self._conversation = await converse(
+                services,
+                self._record,
+                settings,
+                engines=services.engines(self._context),
+                world=self,
+                tell=self._told,
+            )
         except (EngineError, ModelError) as error:
-            await conversation.close()
             raise TransferFailed(f"the transferAssistant cannot speak: {error}") from error
-        except BaseException:
-            await conversation.close()
-            raise
-        self._conversation = conversation
 
     async def run(self) -> None:
         """Speak until it is decided. Raises TransferFailed when the caller is not to be connected."""

@@ -1,0 +1,42 @@
+"""A conversation that is ready to be held, with whoever it is held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from offhook.calls.record import CallRecord
+from offhook.calls.services import Services
+from offhook.conversation.events import Event, World
+from offhook.conversation.member import EngineFactory
+from offhook.conversation.session import Conversation
+from offhook.schema.assistant import Assistant
+
+
+async def converse(
+    services: Services,
+    record: CallRecord,
+    assistant: Assistant,
+    *,
+    engines: EngineFactory,
+    world: World,
+    tell: Callable[[Event], None],
+) -> Conversation:
+    """With its engines started and its first message made. Raises EngineError or ModelError, and then has
+    left nothing open."""
+    conversation = Conversation(
+        assistant=assistant,
+        engines=engines,
+        emergency=services.emergency,
+        call_id=record.id,
+        world=world,
+        variables=record.variables,
+        render=services.render,
+        tell=tell,
+        rng=services.rng,
+    )
+    try:
+        await conversation.prepare()
+    except BaseException:
+        await conversation.close()
+        raise
+    return conversation
