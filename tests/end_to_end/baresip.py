@@ -38,26 +38,31 @@ ctrl_tcp_listen 127.0.0.1:{control}
 
 
 class Baresip:
-    """One phone. It is silent until told what to play."""
+    """One phone. It is silent until told what to play. `answers`: `manual`, `auto`, or `early`: it describes
+    its audio while it rings (183)."""
 
-    def __init__(self, folder: Path, transport: str = "udp", codec: str = "PCMU") -> None:
+    def __init__(
+        self, folder: Path, transport: str = "udp", codec: str = "PCMU", answers: str = "manual"
+    ) -> None:
         program = installed("baresip", "baresip")
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self._control = free_port()
-        rtp = free_port()
+        rtp, sip = free_port(), free_port()
+        self.uri = f"sip:ann@{LOOPBACK}:{sip}"
         config = CONFIG.format(
-            sip=free_port(),
+            sip=sip,
             source=silence(folder),
             rtp=rtp,
-            rtp_end=rtp + 2,
+            rtp_end=rtp + 10,
             folder=folder,
             modules=MODULES,
             control=self._control,
         )
         (folder / "config").write_text(config)
         (folder / "accounts").write_text(
-            f'"Ann Caller" <sip:ann@{LOOPBACK};transport={transport}>;regint=0;audio_codecs={codec}\n'
+            f'"Ann Caller" <sip:ann@{LOOPBACK};transport={transport}>'
+            f";regint=0;audio_codecs={codec};answermode={answers}\n"
         )
         (folder / "contacts").write_text("")
         self.events: list[dict[str, Any]] = []

@@ -19,11 +19,12 @@ from offhook.sip.headers import NameAddr
 from offhook.sip.uri import Uri
 from tests.speech.clips import clip
 
+from .baresip import Baresip
 from .callers import Caller, exchange
 from .node import Node, Number, new_number
-from .peers import LOOPBACK, Peer, free_port, installed
+from .peers import LOOPBACK, Peer, free_port, installed, soon
 from .sink import serving
-from .sound import loud_seconds, quiet, read, words
+from .sound import loud_seconds, quiet, read, says, words
 from .test_sipp import SCENARIOS, SECONDS, TRANSPORTS, Run
 
 BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
@@ -225,3 +226,53 @@ async def test_who_waits_hears_the_owners_mp3(service: Node, tmp_path: Path, mus
     pitches = [int(np.abs(np.fft.rfft(second.astype(float))).argmax()) for second in seconds if second.any()]
     assert pitches.count(MUSIC_HERTZ) >= 2
     assert call["artifact"]["transfers"][0]["status"] == "completed"
+
+
+# -- phones that others wrote -----------------------------------------------------------------------
+
+
+def test_a_phone_takes_the_refer_and_tells_how_it_went(service: Node, tmp_path: Path) -> None:
+    with Baresip(tmp_path / "desk", answers="auto") as desk, Baresip(tmp_path / "phone") as phone:
+        number = sent_on(service, desk.uri, {"mode": "blind-transfer", "sipVerb": "refer"}, message="")
+        phone.dial(number.uri())
+        desk.wait_for("CALL_ESTABLISHED")
+        call = number.call()
+        desk.do("hangup")
+
+    (entry,) = call["artifact"]["transfers"]
+    assert entry["status"] == "completed"
+    assert "statistics" not in entry
+
+
+ENOUGH = 16000 * 4
+"""Octets of what a phone has heard, in which all was said."""
+
+
+def test_two_phones_with_codecs_of_their_own_hear_each_other(service: Node, tmp_path: Path) -> None:
+    with (
+        Baresip(tmp_path / "desk", codec="PCMA", answers="early") as desk,
+        Baresip(tmp_path / "phone") as phone,
+    ):
+        number = sent_on(service, desk.uri, DIAL, message="")
+        phone.dial(number.uri())
+        soon(lambda: "stream start (active=0)" in desk.peer.text, why="the desk does not ring")
+        desk.do("accept")
+        desk.wait_for("CALL_ESTABLISHED")
+        desk.play(says("price", tmp_path))
+        phone.play(says("hours", tmp_path))
+        before = desk.heard().stat().st_size, phone.heard().stat().st_size
+        soon(
+            lambda: all(
+                one.heard().stat().st_size - size > ENOUGH
+                for one, size in zip((desk, phone), before, strict=True)
+            ),
+            why="too little was heard",
+        )
+        desk.do("hangup")
+        phone.wait_for("CALL_CLOSED")
+        call = number.call()
+
+    assert "cleaning cost" in words(read(phone.heard()).track(0))
+    assert "opening hours" in words(read(desk.heard()).track(0))
+    (entry,) = call["artifact"]["transfers"]
+    assert (entry["status"], entry["statistics"]["codec"]) == ("completed", "PCMA")
