@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from .conftest import House
+from .conftest import PUBLIC_KEY, House, client_of
 
 Make = Callable[[httpx2.AsyncClient, House], Awaitable[str]]
 
@@ -92,6 +92,24 @@ async def test_every_route_with_an_id_is_tried_above(client: httpx2.AsyncClient)
 
     assert [path for _, path in routes if path.split("/{")[0] not in MAKERS] == []
     assert len(routes) >= 26
+
+
+OPEN = {"/health/live", "/health/ready", "/recording/{call_id}/{kind}"}
+
+
+@pytest.mark.parametrize("key", [None, PUBLIC_KEY, "no-such-key"])
+async def test_every_other_route_wants_a_private_key(
+    house: House, client: httpx2.AsyncClient, key: str | None
+) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    assert set(paths) >= OPEN
+
+    async with client_of(house, key) as stranger:
+        for path in set(paths) - OPEN:
+            for method in paths[path]:
+                answer = await stranger.request(method, path.format(identity=house.org_id), json={})
+                public = key == PUBLIC_KEY and path == "/call/web"
+                assert answer.status_code == (400 if public else 401), (method, path)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind != "/org"])
