@@ -5,12 +5,35 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from offhook.api.resource import SLICE
 from tests.store.databases import cluster, postgres_url
 
 from .conftest import OTHER_KEY, client_of, open_house
 from .test_phone_number import created, refused
 
 __all__ = ["cluster", "postgres_url"]
+
+
+async def test_lists_over_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    async with open_house(tmp_path, database_url=postgres_url) as house, client_of(house) as client:
+        house.clock.step = 0.0
+        squads = [
+            (await created(client, "/squad", members=[{"assistant": {}}]))["id"] for _ in range(SLICE + 2)
+        ]
+        numbers = [(await created(client))["id"] for _ in range(3)]
+
+        listed = [squad["id"] for squad in (await client.get("/squad")).json()]
+        chosen = (await client.get("/squad", params={"idAny": squads[:2]})).json()
+        met = []
+        query: dict[str, str] = {"limit": "2"}
+        for _ in range(2):
+            page = (await client.get("/v2/phone-number", params=query)).json()
+            met += [number["id"] for number in page["results"]]
+            query["cursor"] = page["metadata"].get("nextCursor", "")
+
+        assert listed == sorted(squads, reverse=True)
+        assert {squad["id"] for squad in chosen} == set(squads[:2])
+        assert met == sorted(numbers, reverse=True)
 
 
 async def test_two_who_change_one_resource_at_once_both_have_their_way(

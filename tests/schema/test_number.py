@@ -19,6 +19,8 @@ SIP = {"provider": "vapi", "sipUri": "sip:front@example.org"}
         "sip:1001@192.0.2.7",
         "sip:1001@[2001:db8::1]:5060",
         "sip:anna%20b@host",
+        "sip:%C3%BCn%C3%AF@host",
+        "sip:*97/(a)!~&=$,@host",
     ],
 )
 def test_a_sip_uri_is_user_host_and_maybe_port(uri: str) -> None:
@@ -33,6 +35,12 @@ def test_a_sip_uri_is_user_host_and_maybe_port(uri: str) -> None:
         "sip:example.org",
         "sip:@example.org",
         "sip:a b@example.org",
+        "sip:ünï@example.org",
+        "sip:a%00b@example.org",
+        "sip:a%7Fb@example.org",
+        "sip:100%@example.org",
+        "sip:user:password@example.org",
+        "sip:a@[::1::2]",
         "sip:a@example.org;transport=tcp",
         "sip:a@example.org?x=y",
         "sip:a@example.org:",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -16,16 +17,26 @@ UNSERVED_PROVIDERS = frozenset({"byo-phone-number", "twilio", "vonage", "telnyx"
 """Providers of the API whose numbers need a carrier's account, which Offhook does not speak to."""
 
 _SIP_URI = re.compile(
-    r"sip:[^@\s;?<>\"]{1,200}@(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))(?::([0-9]{1,5}))?",
+    # The user part has no parameters and no password, and no escaped control character (RFC 3261 §25.1).
+    r"sip:(?:[a-z0-9_.!~*'()&=+$,/-]|%(?![01]|7f)[0-9a-f]{2}){1,200}"
+    r"@(?:\[(?P<ipv6>[0-9a-f:.]{2,45})\]|[a-z0-9][a-z0-9.-]{0,252})(?::(?P<port>[0-9]{1,5}))?",
     re.ASCII | re.IGNORECASE,
 )
 
 
 def _sip_uri(value: str) -> str:
     match = _SIP_URI.fullmatch(value)
-    if match is None or not 0 < int(match[1] or 5060) < 65536:
+    if match is None or not 0 < int(match["port"] or 5060) < 65536 or not _is_ipv6(match["ipv6"] or "::"):
         raise ValueError("must be a SIP URI: sip:user@host or sip:user@host:port")
     return value
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 SipUri = Annotated[str, AfterValidator(_sip_uri)]
