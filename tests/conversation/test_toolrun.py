@@ -254,3 +254,27 @@ def test_the_model_is_not_asked_again_by_a_tool_beside_one_that_leaves(
             assert len(stage.model.requests) == 1
 
     run_virtual(story())
+
+
+@pytest.mark.parametrize(("seconds", "done"), [(2.0, True), (60.0, False)])
+def test_an_async_tool_outlives_the_call_a_little(seconds: float, done: bool) -> None:
+    class Slow(ScriptedWorld):
+        made = False
+
+        async def run_tool(self, tool: Any, call: ToolCall) -> ToolOutcome:
+            await asyncio.sleep(seconds)
+            self.made = True
+            return NINE
+
+    async def story() -> None:
+        world = Slow()
+        document = with_tools(tool("hours", **{"async": True}), {"type": "endCall"})
+        answers: list[Script] = [[HOURS, ToolCall("c2", "endCall", {})]]
+        async with on_stage(answers, assistant=document, world=world) as stage:
+            await asks(stage, "Bye.")
+            await asyncio.sleep(0.5)
+            assert stage.ended == ["assistant-ended-call"]
+            assert not world.made
+        assert world.made is done
+
+    run_virtual(story())

@@ -41,6 +41,9 @@ from offhook.schema.assistant import Assistant
 from offhook.speech.base import EngineError, Voice
 from offhook.speech.base import Transcript as Heard
 
+ERRAND_SECONDS = 3.0
+"""For requests that nobody waits for to be made when the call is over."""
+
 
 class Conversation:
     """One call's conversation. Lives on one event loop: make it there, `prepare`, `begin`, and in any case
@@ -82,6 +85,7 @@ class Conversation:
         self._watch: Watch | None = None
         self._hooks: Hooks | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._errands: set[asyncio.Task[None]] = set()
         self._prepared = False
         self._away = False
         self._closed = False
@@ -147,7 +151,9 @@ class Conversation:
             return
         self._keypad.close()
         await self._floor.close()
-        tasks = list(self._tasks)
+        if self._errands:
+            await asyncio.wait(self._errands, timeout=ERRAND_SECONDS)
+        tasks = [*self._tasks, *self._errands]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -313,12 +319,18 @@ class Conversation:
         self.tell(ConversationChanged())
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        self._begin_task(work, self._tasks)
+
+    def errand(self, work: Coroutine[Any, Any, None]) -> None:
+        self._begin_task(work, self._errands)
+
+    def _begin_task(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
         if self._closed:
             work.close()
             return
         task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
     def cut_off(self) -> None:
         self._floor.cut_off()

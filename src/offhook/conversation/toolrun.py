@@ -45,7 +45,9 @@ class ToolStage(Protocol):
 
     def note_result(self, call: ToolCall, result: str) -> None: ...
 
-    def in_background(self, work: Coroutine[Any, Any, None]) -> None: ...
+    def errand(self, work: Coroutine[Any, Any, None]) -> None:
+        """Nobody waits for it, but for a little while the end of the call."""
+        ...
 
     def finish(self, reason: str, message: str) -> None:
         """End the call when what is queued, and `message`, have been played."""
@@ -237,7 +239,7 @@ class ToolRun:
         async def run() -> None:
             await self._outcome(tool, call)
 
-        self._stage.in_background(run())
+        self._stage.errand(run())
         self._conclude(tool, call, ToolOutcome(result="The request was sent."))
 
     async def _run_watched(self, tool: Tool, call: ToolCall) -> None:
