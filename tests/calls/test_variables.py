@@ -11,6 +11,7 @@ import pytest
 from offhook.calls.variables import filling
 from offhook.conversation.member import Engines
 from offhook.language.base import ToolCall
+from offhook.webhooks.client import AskFailed
 from tests.calls.house import ASSISTANT, House, open_house, virtual
 from tests.calls.test_whole_call import ended
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice
@@ -132,6 +133,35 @@ async def test_a_tool_without_any_server_is_only_noted(
     assert noted[1]["result"] == "No result returned."
     assert house.row["artifact"]["transcript"].count("AI: Noted.") == 2
     assert caplog.text.count("no server is set for the tool look_up") == 1
+
+
+@pytest.mark.parametrize(
+    ("retries", "result"), [(2, "found"), (1, "the tool's server did not answer: status")]
+)
+def test_a_server_that_fails_is_asked_again_as_its_plan_says(
+    tmp_path: Path, retries: int, result: str
+) -> None:
+    @virtual
+    async def story() -> None:
+        async with open_house(tmp_path) as house:
+            plan = {"type": "fixed", "maxRetries": retries, "baseDelaySeconds": 1}
+            server = {"url": "http://tools.test", "backoffPlan": plan}
+            house.directory.assistants["assistant-1"] = with_tools(function("look_up", server=server))
+            speak(house, Frontdesk=([LOOK_UP], "Found."))
+
+            async def answering(message: Document) -> Document:
+                if len(house.asked) < 3:
+                    raise AskFailed("status", "it answered 503", status=503)
+                return {"results": [{"toolCallId": "c1", "result": "found"}]}
+
+            house.answering = answering
+            await asked(house, "Who am I?")
+
+        assert len(house.asked) == retries + 1
+        (noted,) = [one for one in house.row["artifact"]["messages"] if one["role"] == "tool_call_result"]
+        assert noted["result"] == result
+
+    story()
 
 
 WHO = "{{assistant.name}} {{call.assistantId}}: {{tier}}/{{own}}/{{sla}}/{{intent}}/{{weekday}}"

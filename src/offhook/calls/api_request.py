@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import random
@@ -10,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from offhook.calls.attempts import attempted
 from offhook.calls.tools import MAX_RESULT_CHARACTERS, Result
 from offhook.calls.variables import filling
 from offhook.conversation.events import ToolOutcome
@@ -18,15 +18,10 @@ from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
 from offhook.webhooks.client import Answer, AskFailed, OutsideRequest
 from offhook.webhooks.receiver import backoff_of
-from offhook.webhooks.retry import next_delay
 
 DEFAULT_SECONDS: Final = 20.0
-MOST_SECONDS: Final = 300.0
-"""For all attempts together; the caller waits."""
 SHOWN_CHARACTERS: Final = 500
 """Of a refusal's body, for the model."""
-WORTH_ANOTHER: Final = ("dns", "protocol", "refused", "status", "timeout", "tls")
-"""Kinds of failure that a `backoffPlan` is about; the others would be the same the next time."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,35 +44,17 @@ class ApiRequest:
     async def run(self, call: ToolCall, send: Send, rng: random.Random, call_id: str) -> Result:
         """Send it, filled with what the model gave, and again as its `backoffPlan` says while it fails. The
         answer's text is the result, whatever it is."""
+        request = self.outgoing(call)
+        seconds = float(self.tool.get("timeoutSeconds") or DEFAULT_SECONDS)
+        plan = backoff_of(self.tool.get("backoffPlan"))
         try:
-            answer = await self._sent(self.outgoing(call), send, rng)
+            answer = await attempted(lambda left: send(request, left), seconds, plan, rng)
         except AskFailed as failed:
             _log.warning("call=%s API request %s failed: %s", call_id, call.name, failed)
             return Result(ToolOutcome(error=_explained(failed)))
         text = answer.body.decode("utf-8", "replace")
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Result(ToolOutcome(result=text[:MAX_RESULT_CHARACTERS]), parsed(text), headers)
-
-    async def _sent(self, request: OutsideRequest, send: Send, rng: random.Random) -> Answer:
-        """All attempts together may take MOST_SECONDS."""
-        seconds = float(self.tool.get("timeoutSeconds") or DEFAULT_SECONDS)
-        plan = backoff_of(self.tool.get("backoffPlan"))
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + max(MOST_SECONDS, seconds)
-        attempts = 0
-        while True:
-            attempts += 1
-            try:
-                return await send(request, min(seconds, deadline - loop.time()))
-            except AskFailed as failed:
-                if plan is None or failed.kind not in WORTH_ANOTHER:
-                    raise
-                delay = next_delay(
-                    attempts, plan=plan, status=failed.status, retry_after=failed.retry_after, rng=rng
-                )
-                if delay is None or loop.time() + delay >= deadline:
-                    raise
-                await asyncio.sleep(delay)
 
     def outgoing(self, call: ToolCall) -> OutsideRequest:
         """URL, headers and body with their templates filled from the arguments and the call's variables. Only

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from offhook.calls import knowledge, messages, routing
 from offhook.calls.api_request import ApiRequest, static_parameters
+from offhook.calls.attempts import attempted
 from offhook.calls.equipment import equipped
 from offhook.calls.handover import Successor, handoff_answer, successor, transfer_answer
 from offhook.calls.record import CallRecord
@@ -229,7 +230,15 @@ class Owner:
         return await equipped(settings, record.org_id, self._services.directory, record.id)
 
     async def _ask(self, receiver: Receiver, body: Body, seconds: float | None = None) -> Mapping[str, Any]:
-        """The answer within so many seconds, or those that the server is given."""
-        question = messages.message(body, self._record, self._services.now())
-        limit = receiver.timeout_seconds if seconds is None else seconds
-        return await self._services.ask(receiver, question, limit)
+        """The answer within so many seconds; without them as the server's timeoutSeconds and backoffPlan
+        say."""
+        services = self._services
+        question = messages.message(body, self._record, services.now())
+        if seconds is not None:
+            return await services.ask(receiver, question, seconds)
+        return await attempted(
+            lambda left: services.ask(receiver, question, left),
+            receiver.timeout_seconds,
+            receiver.backoff,
+            services.rng,
+        )
