@@ -6,10 +6,12 @@ It never complains: what it cannot place silently becomes None. So values are co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
 
+import httpx
 import httpx2
 import pytest
 import vapi
@@ -21,9 +23,16 @@ from .conftest import KEY, OTHER_KEY, Served
 T = TypeVar("T")
 
 
+@contextlib.contextmanager
+def client(served: Served, key: str) -> Iterator[Vapi]:
+    with httpx.Client(timeout=60) as web:
+        yield Vapi(token=key, base_url=served.url, httpx_client=web)
+
+
 @pytest.fixture
-def sdk(served: Served) -> Vapi:
-    return Vapi(token=KEY, base_url=served.url)
+def sdk(served: Served) -> Iterator[Vapi]:
+    with client(served, KEY) as opened:
+        yield opened
 
 
 def plain(model: Any) -> dict[str, Any]:
@@ -341,12 +350,12 @@ def test_a_recording_is_downloaded_through_the_sdks_own_redirect(sdk: Vapi, serv
 def test_errors_reach_the_sdk_with_their_body(sdk: Vapi, served: Served) -> None:
     made = sdk.assistants.create(name="Ann")
 
-    with pytest.raises(ApiError) as key:
-        Vapi(token="wrong", base_url=served.url).assistants.list()
+    with client(served, "wrong") as unknown, pytest.raises(ApiError) as key:
+        unknown.assistants.list()
     with pytest.raises(ApiError) as name:
         sdk.assistants.create(name="n" * 41)
-    with pytest.raises(ApiError) as foreign:
-        Vapi(token=OTHER_KEY, base_url=served.url).assistants.get(made.id)
+    with client(served, OTHER_KEY) as other, pytest.raises(ApiError) as foreign:
+        other.assistants.get(made.id)
 
     assert key.value.status_code == 401
     assert key.value.body["message"].startswith("Invalid Key.")

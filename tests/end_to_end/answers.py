@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.listening import listening
+
 from .peers import LOOPBACK
 
 Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -63,12 +65,7 @@ class Receiver:
                 await asyncio.sleep(0.02)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            while await self._one(reader, writer):
-                pass
-        writer.close()
-
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request, then the connection is closed."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.strip().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -83,16 +80,17 @@ class Receiver:
         if act is None:
             await asyncio.sleep(self.pause)
             await says({}, "200 OK" if accepted else "503 Busy")(writer)
-            return False
+            return
         acting = asyncio.ensure_future(act(writer))
         hanging_up = asyncio.ensure_future(reader.read(1))
-        await asyncio.wait([acting, hanging_up], return_when=asyncio.FIRST_COMPLETED)
-        if not acting.done():
-            self.gone[path[1:]] = now()
-        for task in (acting, hanging_up):
-            task.cancel()
-        await asyncio.gather(acting, hanging_up, return_exceptions=True)
-        return False
+        try:
+            await asyncio.wait([acting, hanging_up], return_when=asyncio.FIRST_COMPLETED)
+            if not acting.done():
+                self.gone[path[1:]] = now()
+        finally:
+            for task in (acting, hanging_up):
+                task.cancel()
+            await asyncio.gather(acting, hanging_up, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -100,12 +98,8 @@ async def receiving(
     tls: ssl.SSLContext | None = None, refuses: Callable[[], bool] = lambda: False, pause: float = 0.0
 ) -> AsyncIterator[Receiver]:
     receiver = Receiver(refuses=refuses, pause=pause)
-    server = await asyncio.start_server(receiver.serve, LOOPBACK, 0, ssl=tls)
-    receiver.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(receiver.serve, tls=tls) as receiver.port:
         yield receiver
-    finally:
-        server.close()
 
 
 @asynccontextmanager
@@ -132,15 +126,10 @@ async def mute_port() -> AsyncIterator[int]:
     """A port that takes connections and never says a word: no TLS handshake ends there."""
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            await reader.read()
-        writer.close()
+        await reader.read()
 
-    server = await asyncio.start_server(listen, LOOPBACK, 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+    async with listening(listen) as port:
+        yield port
 
 
 # -- what a receiver can do -------------------------------------------------------------------------

@@ -9,7 +9,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from .peers import LOOPBACK, Peer, free_port, installed, soon
+from tests.machine import installed
+
+from .peers import LOOPBACK, Peer, free_port, soon
 from .sound import silence
 
 MODULES = Path("/usr/lib/baresip/modules")

@@ -7,18 +7,22 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from offhook.phone import Line, PhoneCall, open_line
+from offhook.phone import Line, open_line
 from offhook.sip.errors import SipError
 from offhook.sip.handler import Answer
 from offhook.sip.headers import NameAddr
 from offhook.sip.message import Request
 from offhook.sip.uri import Uri
 
+from .ear import ListeningPhone
 from .peers import LOOPBACK
 from .sound import loud_seconds, words
 
 CALL_SECONDS = 45.0
 """No call of these tests lasts so long; one that does is hung up on and fails its test by how it ended."""
+
+QUIET_SECONDS = 2.0
+"""Silence after which a caller who listens takes the other side to have said all."""
 
 TRYING = b"SIP/2.0 100 Trying\r\n"
 SIPFRAG = "message/sipfrag;version=2.0"
@@ -61,11 +65,11 @@ class Told:
         return str(request.headers.get("Refer-To"))
 
 
-class Caller(PhoneCall):
+class Caller(ListeningPhone):
     """A phone that takes a REFER with `takes`, and then tells by NOTIFY that it went with `outcome`."""
 
     def __init__(self, line: Line, takes: int = 202, outcome: bytes = b"SIP/2.0 200 OK\r\n") -> None:
-        super().__init__(line.media, line.remote.host)
+        super().__init__(line)
         self._takes = takes
         self._outcome = outcome
         self._notifying: asyncio.Task[None] | None = None
@@ -120,11 +124,13 @@ async def call(
     takes: int = 202,
     outcome: bytes = b"SIP/2.0 200 OK\r\n",
     hang_up_after: float | None = None,
+    listens: bool = False,
     cancel_after: float | None = None,
     told: Told | None = None,
 ) -> Told:
-    """Dial and stay until the service hangs up, or hang up so many seconds after the answer (cancel, after
-    the INVITE). A `told` of one's own is filled even if this is cancelled."""
+    """Dial and stay until the service hangs up. Or hang up: who `listens`, when somebody has spoken and is
+    silent; `hang_up_after` so many seconds since the answer (cancel, since the INVITE). A `told` of one's
+    own is filled even if this is cancelled."""
     own = NameAddr(name, Uri("sip", user=user, host=LOOPBACK))
     line = replace(line, uri=Uri.parse(uri), own=own)
     told, loop = told or Told(), asyncio.get_running_loop()
@@ -138,8 +144,11 @@ async def call(
             await phone.dial(line, headers=headers, login=login)
         told.call_id, told.answered_at = phone.call_id, loop.time()
         answered = loop.time()
-        async with asyncio.timeout(CALL_SECONDS if hang_up_after is None else hang_up_after):
-            await phone.ended.wait()
+        if listens:
+            await phone.quiet(CALL_SECONDS, QUIET_SECONDS)
+        else:
+            async with asyncio.timeout(CALL_SECONDS if hang_up_after is None else hang_up_after):
+                await phone.ended.wait()
     except SipError as refusal:
         told.refused, answered = refusal.status, loop.time()
     except TimeoutError:
@@ -148,5 +157,5 @@ async def call(
         told.ringing, told.talking = answered - began, loop.time() - answered
         told.packets, told.lost = phone.received()
         await phone.hang_up()
-        told.end, told.heard, told.refers = phone.end_reason, bytes(phone.heard), phone.refers
+        told.end, told.heard, told.refers = phone.end_reason, phone.ear.heard, phone.refers
     return told

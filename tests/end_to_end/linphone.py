@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .peers import LOOPBACK, Peer, free_port, installed, soon
+from tests.machine import installed
+
+from .peers import LOOPBACK, Peer, free_port, soon
 
 CONFIG = """\
 [sip]

@@ -27,7 +27,7 @@ class Node:
         self.http_port = free_port()
         self.sip_port = free_port("::" if sip_host == "::" else LOOPBACK)
         host = f"[{sip_host}]" if ":" in sip_host else sip_host
-        self._settings = {
+        self.settings = {
             "OFFHOOK_HTTP": f"{LOOPBACK}:{self.http_port}",
             "OFFHOOK_SIP": f"{host}:{self.sip_port}",
             "OFFHOOK_DATA": str(folder / "data"),
@@ -37,6 +37,7 @@ class Node:
             **environment,
         }
         self._peer: Peer | None = None
+        self._web: httpx.Client | None = None
 
     @property
     def peer(self) -> Peer:
@@ -50,7 +51,9 @@ class Node:
     @property
     def api(self) -> Vapi:
         """The official client."""
-        return Vapi(token=KEY, base_url=self.url, timeout=20)
+        if self._web is None:
+            self._web = httpx.Client(timeout=20)
+        return Vapi(token=KEY, base_url=self.url, httpx_client=self._web)
 
     @property
     def log(self) -> str:
@@ -63,7 +66,7 @@ class Node:
             "serve",
             folder=self.folder,
             name="offhook",
-            **self._settings,
+            **self.settings,
         )
         return self._peer
 
@@ -84,6 +87,9 @@ class Node:
         self.peer.kill()
 
     def stop(self) -> None:
+        if self._web is not None:
+            self._web.close()
+            self._web = None
         if self._peer is not None:
             self._peer.stop()
 

@@ -58,7 +58,7 @@ def another_org(node: Node) -> Org:
 def _command(node: Node, *words: str) -> dict[str, Any]:
     ran = subprocess.run(
         [str(Path(sys.executable).with_name("offhook")), *words, "--json"],
-        env={**os.environ, **node._settings},
+        env={**os.environ, **node.settings},
         capture_output=True,
         text=True,
         timeout=60,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,13 +19,6 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LOOPBACK = "127.0.0.1"
-
-
-def installed(program: str, package: str) -> str:
-    """The program's path. A test without it fails: skipping would call untested what is."""
-    found = shutil.which(program)
-    assert found, f"{program} is not there: install it with `apt-get install {package}`"
-    return found
 
 
 def free_port(host: str = LOOPBACK) -> int:
@@ -52,6 +47,36 @@ def soon(what: Callable[[], T | None], seconds: float = 15.0, why: str = "it did
         time.sleep(0.03)
 
 
+class Reaper:
+    """See reaper.py. A session of its own, so that what ends the run by its group does not end it too."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("reaper.py"))],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+        )
+        atexit.register(self._process.communicate)
+
+    def started(self, group: int) -> None:
+        self._tell(group)
+
+    def left(self, group: int) -> None:
+        self._tell(-group)
+
+    def _tell(self, group: int) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{group}\n")
+        self._process.stdin.flush()
+
+
+@functools.cache
+def reaper() -> Reaper:
+    """The one of this run."""
+    return Reaper()
+
+
 class Peer:
     """A child process with its output in a file. Ended, by its id, with the block."""
 
@@ -68,6 +93,7 @@ class Peer:
             env={**os.environ, **environment},
             start_new_session=True,
         )
+        reaper().started(self.process.pid)
 
     def __enter__(self) -> Peer:
         return self
@@ -98,6 +124,11 @@ class Peer:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
+        reaper().left(self.process.pid)
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+        self._log.close()
 
     def stop(self) -> None:
         """Politely first."""
@@ -106,7 +137,3 @@ class Peer:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(10)
         self.kill()
-        if self.process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self.process.stdin.close()
-        self._log.close()

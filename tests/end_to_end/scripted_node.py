@@ -30,7 +30,7 @@ class ScriptedNode(Node):
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         self._peer = Peer(
             sys.executable, "-m", __spec__.name if __spec__ else __name__,
-            folder=self.folder, name="offhook", **{**self._settings, "PYTHONPATH": path},
+            folder=self.folder, name="offhook", **{**self.settings, "PYTHONPATH": path},
         )  # fmt: skip
         return self._peer
 

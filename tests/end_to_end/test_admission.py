@@ -29,7 +29,7 @@ def guarded(node: Node, **authentication: Any) -> Number:
 
 async def dial(node: Node, number: Number, **how: Any) -> Told:
     async with exchange(LOOPBACK, node.sip_port) as line:
-        return await call(line, number.uri(), hang_up_after=3, **how)
+        return await call(line, number.uri(), listens=True, **how)
 
 
 class _Ear(asyncio.DatagramProtocol):

@@ -15,7 +15,6 @@ from .node import Node, new_number
 from .orgs import another_org
 from .peers import LOOPBACK
 
-LISTENS = 5.0
 SIP = {"type": "sip", "sipUri": f"sip:museum@{LOOPBACK}:5097", "message": "", "sipHeaders": {"X-Ticket": "7"}}
 NUMBER = {"type": "number", "number": "+15557654321", "message": ""}
 
@@ -105,7 +104,7 @@ async def _walk(node: Node, cases: Mapping[str, Mapping[str, Any]]) -> dict[str,
             server = {"url": receiver.url(path)}
             number = await asyncio.to_thread(new_number, node, answered_by=None, server=server)
             async with turn:
-                told = await call(line, number.uri(), headers=headers, hang_up_after=LISTENS)
+                told = await call(line, number.uri(), headers=headers, listens=True)
             return Seen(told, await asyncio.to_thread(number.call))
 
         seen = await asyncio.gather(*(one(name, answer) for name, answer in cases.items()))

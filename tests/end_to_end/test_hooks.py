@@ -34,7 +34,7 @@ async def ring(
         new_number, node, answered_by=assistant() if answered else None, hooks=hooks
     )
     async with exchange(LOOPBACK, node.sip_port) as line:
-        told = await call(line, number.uri(), user=user, hang_up_after=5.5)
+        told = await call(line, number.uri(), user=user, listens=True)
     return told, await asyncio.to_thread(number.call)
 
 

@@ -53,10 +53,10 @@ class World:
         made = await asyncio.to_thread(self.org.post, "/assistant", speaks_for(place, **more))
         return str(made["id"])
 
-    async def call(self, number: Number, seconds: float | None = 4.0) -> dict[str, Any]:
-        """Call and, unless the service hangs up before, stay so long; returns the call as the API has it."""
+    async def call(self, number: Number, **how: Any) -> dict[str, Any]:
+        """Call, and hear the other side out unless told otherwise; returns the call as the API has it."""
         async with exchange(LOOPBACK, self.node.sip_port) as line:
-            self.told = await call(line, number.uri(), hang_up_after=seconds)
+            self.told = await call(line, number.uri(), **{"listens": True, **how})
         return dict(await asyncio.to_thread(number.call))
 
 
@@ -117,7 +117,7 @@ async def test_fallback_destination_has_no_part_in_a_call_with(bound: str, world
 async def test_fallback_destination_not_set_the_call_is_hung_up_with_an_error_message(world: World) -> None:
     world.receiver.acts["down"] = sends(b"", "503 Unavailable")
 
-    shown = await world.call(await world.number(serverUrl=world.url("down")), None)
+    shown = await world.call(await world.number(serverUrl=world.url("down")), listens=False)
 
     assert "cannot take your call" in world.told.words
     assert world.told.hung_up_on
@@ -281,7 +281,7 @@ async def test_server_url_overrides_that_of_the_org(world: World) -> None:
 
     async def receivers(**fields: Any) -> set[str]:
         world.receiver.taken.clear()
-        await world.call(await world.number(**fields), 1.0)
+        await world.call(await world.number(**fields), listens=False, hang_up_after=1.0)
         async with asyncio.timeout(20):
             while "end-of-call-report" not in [one.type for one in world.receiver.taken]:
                 await asyncio.sleep(0.05)
@@ -307,7 +307,9 @@ async def test_server_url_of_a_tool_comes_first(world: World) -> None:
             "model": models.script("seed", [[Use("weather", {"city": "Bern"})]], tools=[tool]),
         }
         assistant_id = (await asyncio.to_thread(world.org.post, "/assistant", answered_by))["id"]
-        await world.call(await world.number(assistantId=assistant_id, serverUrl=world.url("number")), None)
+        await world.call(
+            await world.number(assistantId=assistant_id, serverUrl=world.url("number")), listens=False
+        )
         await world.receiver.wait_for("assistant", "end-of-call-report")
     finally:
         await asyncio.to_thread(models.close)
@@ -321,7 +323,11 @@ async def test_server_url_secret_is_sent_with_every_message_as_a_header_called_x
 ) -> None:
     world.receiver.acts["number"] = says({"assistant": speaks_for("museum")})
 
-    await world.call(await world.number(serverUrl=world.url("number"), serverUrlSecret="open sesame"), 1.0)
+    await world.call(
+        await world.number(serverUrl=world.url("number"), serverUrlSecret="open sesame"),
+        listens=False,
+        hang_up_after=1.0,
+    )
     await world.receiver.wait_for("number", "end-of-call-report")
 
     assert len(world.receiver.taken) > 3
@@ -334,9 +340,9 @@ async def test_server_url_secret_has_the_same_precedence_logic_as_server_url(wor
     unsigned = await world.assistant("library", server={"url": world.url("unsigned")})
     number = {"serverUrl": world.url("number"), "serverUrlSecret": "of the number"}
 
-    await world.call(await world.number(assistantId=known, **number), 1.0)
+    await world.call(await world.number(assistantId=known, **number), listens=False, hang_up_after=1.0)
     await world.receiver.wait_for("assistant", "end-of-call-report")
-    await world.call(await world.number(assistantId=unsigned, **number), 1.0)
+    await world.call(await world.number(assistantId=unsigned, **number), listens=False, hang_up_after=1.0)
     await world.receiver.wait_for("unsigned", "end-of-call-report")
 
     secrets = {(one.path, one.headers.get("x-vapi-secret")) for one in world.receiver.taken}

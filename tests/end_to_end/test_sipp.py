@@ -12,11 +12,12 @@ import httpx
 import pytest
 
 from offhook.rtp.codecs import PCMU
+from tests.machine import installed
 from tests.speech.clips import clip
 
 from .conftest import MakeNumber
 from .node import Node, Number, assistant, new_number
-from .peers import LOOPBACK, Peer, free_port, installed, soon
+from .peers import LOOPBACK, Peer, free_port, soon
 from .sink import WebhookSink
 from .sound import quiet, read, words
 

@@ -17,12 +17,13 @@ import soundfile
 
 from offhook.sip.headers import NameAddr
 from offhook.sip.uri import Uri
+from tests.machine import installed
 from tests.speech.clips import clip
 
 from .baresip import Baresip
 from .callers import Caller, exchange
 from .node import Node, Number, new_number
-from .peers import LOOPBACK, Peer, free_port, installed, soon
+from .peers import LOOPBACK, Peer, free_port, soon
 from .sink import serving
 from .sound import loud_seconds, quiet, read, says, words
 from .test_sipp import SCENARIOS, SECONDS, TRANSPORTS, Run
@@ -79,7 +80,7 @@ async def test_caller_and_operator_hear_each_other(transport: str, service: Node
     await asyncio.to_thread(answering.passes)
     call = await asyncio.to_thread(number.call)
 
-    assert "opening hours" in words(bytes(caller.heard)[-16000 * 4 :])
+    assert "opening hours" in words(caller.ear.heard[-16000 * 4 :])
     (entry,) = call["artifact"]["transfers"]
     assert (entry["status"], entry["mode"]) == ("completed", "blind-transfer")
     assert call["destination"]["sipUri"] == uri
@@ -118,8 +119,8 @@ async def test_the_operator_is_told_who_is_waiting(service: Node, tmp_path: Path
 
     stereo = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=10).content)
     assert "question about the opening hours" in words(stereo.track(1)[16000:])
-    assert "opening hours" not in words(bytes(caller.heard)[16000 * 4 :])
-    assert loud_seconds(bytes(caller.heard)[-16000 * 4 :]) > 0.5
+    assert "opening hours" not in words(caller.ear.heard[16000 * 4 :])
+    assert loud_seconds(caller.ear.heard[-16000 * 4 :]) > 0.5
     (entry,) = call["artifact"]["transfers"]
     assert entry["status"] == "completed"
     assert entry["transcript"] == f"AI: {plan['message']}\n"
@@ -133,7 +134,7 @@ async def test_an_operator_who_hangs_up_ends_the_call(service: Node, tmp_path: P
     call = await asyncio.to_thread(number.call)
 
     assert caller.end_reason == "the other side hung up"
-    assert loud_seconds(bytes(caller.heard)) == pytest.approx(1.5, abs=0.5)
+    assert loud_seconds(caller.ear.heard) == pytest.approx(1.5, abs=0.5)
     assert call["artifact"]["transfers"][0]["status"] == "completed"
 
 
@@ -145,7 +146,7 @@ async def test_a_busy_operator_is_told_to_the_caller(service: Node, tmp_path: Pa
     await asyncio.to_thread(answering.passes)
     call = await asyncio.to_thread(number.call)
 
-    assert "come to the telephone" in words(bytes(caller.heard))
+    assert "come to the telephone" in words(caller.ear.heard)
     assert caller.end_reason == "the other side hung up"
     assert call["artifact"]["transfers"][0]["status"] == "busy"
 

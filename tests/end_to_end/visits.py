@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from offhook.phone import PhoneCall, open_line
+from offhook.phone import open_line
 from offhook.sip.handler import Answer
 from offhook.sip.message import Request
 
+from .ear import ListeningPhone
 from .node import Number
 from .sound import words
 
@@ -33,7 +34,7 @@ class Visit:
         return [request for request in self.requests if request.method == method]
 
 
-class _Listener(PhoneCall):
+class _Listener(ListeningPhone):
     visit: Visit
 
     def digit(self, digit: str, milliseconds: int) -> None:
@@ -52,12 +53,12 @@ def visit(number: Number) -> Visit:
 async def _visit(number: Number) -> Visit:
     visit = Visit()
     async with open_line(number.uri()) as line:
-        phone = _Listener(line.media, line.remote.host)
+        phone = _Listener(line)
         phone.visit = visit
         async with asyncio.timeout(VISIT_SECONDS):
             await phone.dial(line)
             while not phone.ended.is_set() and not visit.of("REFER"):
                 await asyncio.sleep(0.02)
         await phone.hang_up()
-        visit.heard, visit.end = bytes(phone.heard), phone.end_reason
+        visit.heard, visit.end = phone.ear.heard, phone.end_reason
     return visit

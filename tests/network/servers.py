@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.listening import listening
+
 TLS = Path(__file__).parent / "tls"
 
 
@@ -63,34 +65,17 @@ async def serving(
     answer: Answer, *, port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Server]:
     server = Server()
-    tasks: set[asyncio.Task[None]] = set()
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            while True:
-                heard = await read_request(reader)
-                server.heard.append(heard)
-                await answer(heard, writer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            tasks.discard(task)
-            writer.close()
+        while True:
+            heard = await read_request(reader)
+            server.heard.append(heard)
+            await answer(heard, writer)
+            await writer.drain()
 
-    listening = await asyncio.start_server(converse, "127.0.0.1", port, ssl=tls)
-    server.port = listening.sockets[0].getsockname()[1]
-    try:
+    async with listening(converse, port=port, tls=tls) as server.port:
         yield server
-    finally:
-        listening.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def server_tls() -> ssl.SSLContext:

@@ -15,6 +15,7 @@ import uvloop
 from offhook.network import Address, open_datagrams
 from offhook.sip import Flow, Limits, NameAddr, SipError, Transports, Uri, UserAgent
 from offhook.sip.parser import parse_message
+from tests.listening import listening
 from tests.machine import has_ipv6, installed, needs_ipv6
 from tests.sip.agents import ANSWER, Desk, Recorder
 from tests.wire import OFFER, ScriptedPhone
@@ -274,15 +275,11 @@ async def test_a_refused_connection_is_a_503() -> None:
 async def test_a_connection_that_breaks_fails_the_request_at_once() -> None:
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.close()
 
-    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with agent_on() as (caller, _, _, _):
+    async with listening(hang_up) as port, agent_on() as (caller, _, _, _):
         with pytest.raises(SipError) as error:
             await caller.request("OPTIONS", Uri.parse(f"sip:a@127.0.0.1:{port};transport=tcp"), from_=ME)
         assert error.value.status == 503
-    server.close()
 
 
 async def test_a_caller_whose_connection_breaks_has_gone() -> None:
@@ -311,19 +308,16 @@ async def test_a_response_waits_for_the_connection_that_brings_it() -> None:
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.append(await reader.readuntil(b"\r\n\r\n"))
         heard.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.close()
 
     heard: list[bytes] = []
-    server = await asyncio.start_server(listen, "127.0.0.1", 0)
-    there = Address("127.0.0.1", server.sockets[0].getsockname()[1])
-    async with agent_on() as (_, _, _, transports):
+    async with listening(listen) as port, agent_on() as (_, _, _, transports):
+        there = Address("127.0.0.1", port)
         for number in (b"1", b"2"):
             transports.send(number + b"\r\n\r\n", Flow("tcp", there))
         while len(heard) < 2:
             await asyncio.sleep(0.01)
         assert heard == [b"1\r\n\r\n", b"2\r\n\r\n"]
         assert transports.connections <= 1
-    server.close()
 
 
 async def test_a_peer_that_does_not_read_is_dropped() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from offhook.network.guard import AddressGuard
 from offhook.network.outside import Outside
+from tests.listening import listening
 
 
 @asynccontextmanager
@@ -57,19 +58,13 @@ class HttpServer:
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             self.closed_by_peer.set()
-        finally:
-            writer.close()
 
 
 @asynccontextmanager
 async def http_server(reply: Reply) -> AsyncIterator[HttpServer]:
     server = HttpServer(reply)
-    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    server.port = listener.sockets[0].getsockname()[1]
-    try:
+    async with listening(server.serve) as server.port:
         yield server
-    finally:
-        listener.close()
 
 
 def answer(

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import OperationalError
 
 from offhook.store import Database, IdMaker, StoreError, upgrade
-from offhook.store.connecting import explain, parse_url, writing_engine
+from offhook.store.connecting import WAL_RETRY_SECONDS, explain, parse_url, write_ahead, writing_engine
 from offhook.store.tables import metadata
 
 from .databases import Clock
@@ -149,6 +150,25 @@ async def test_a_newer_database_is_refused(empty_url: str, clock: Clock) -> None
     await engine.dispose()
     with pytest.raises(StoreError, match="newer Offhook"):
         await opened(empty_url, clock)
+
+
+def test_a_new_file_that_somebody_writes_to_gets_its_write_ahead_log_afterwards(tmp_path: Path) -> None:
+    """Two processes that start at once on one new file; SQLite itself does not wait here."""
+    writer, waiting = (
+        sqlite3.connect(tmp_path / "new.db", isolation_level=None, check_same_thread=False) for _ in range(2)
+    )
+    with contextlib.closing(writer), contextlib.closing(waiting), ThreadPoolExecutor(1) as pool:
+        writer.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            waiting.execute("PRAGMA journal_mode=WAL")
+
+        switched = pool.submit(write_ahead, waiting)
+        with pytest.raises(TimeoutError):
+            switched.result(2 * WAL_RETRY_SECONDS)
+        writer.execute("ROLLBACK")
+        switched.result()
+
+        assert waiting.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 async def test_upgrading_gives_exactly_the_tables_of_the_code(empty_url: str) -> None:

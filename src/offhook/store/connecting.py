@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,6 +33,8 @@ DRIVERS = {
 
 LOCKED_SECONDS = 10
 """How long a write waits for another process, such as `offhook keys`, that holds the file."""
+
+WAL_RETRY_SECONDS = 0.05
 
 CONNECT_SECONDS = 10.0
 POSTGRES_CONNECTIONS = 16
@@ -163,6 +166,22 @@ def _probe_sqlite(file: str) -> None:
     with contextlib.closing(sqlite3.connect(file, LOCKED_SECONDS, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
+        write_ahead(connection)
+
+
+def write_ahead(connection: sqlite3.Connection) -> None:
+    """Give the file its write-ahead log, once. SQLite itself does not wait for another process that writes to
+    the new file, or does the same to it at this moment. Raises sqlite3.OperationalError."""
+    tries = round(LOCKED_SECONDS / WAL_RETRY_SECONDS)
+    for left in reversed(range(tries)):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if left == 0 or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(WAL_RETRY_SECONDS)
+        else:
+            return
 
 
 def explain(error: Exception, url: URL) -> StoreError:
