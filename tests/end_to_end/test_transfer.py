@@ -223,7 +223,8 @@ async def test_who_waits_hears_the_owners_mp3(service: Node, tmp_path: Path, mus
     await asyncio.to_thread(answering.passes)
     call = await asyncio.to_thread(number.call)
 
-    seconds = np.frombuffer(bytes(caller.heard), "<i2")[: len(caller.heard) // 16000 * 8000].reshape(-1, 8000)
+    heard = caller.ear.heard
+    seconds = np.frombuffer(heard, "<i2")[: len(heard) // 16000 * 8000].reshape(-1, 8000)
     pitches = [int(np.abs(np.fft.rfft(second.astype(float))).argmax()) for second in seconds if second.any()]
     assert pitches.count(MUSIC_HERTZ) >= 2
     assert call["artifact"]["transfers"][0]["status"] == "completed"
