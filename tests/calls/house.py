@@ -180,6 +180,10 @@ class MemoryDirectory:
     async def credential(self, org_id: str, credential_id: str) -> Mapping[str, Any] | None:
         return self.credentials.get(credential_id) if org_id == ORG else None
 
+    async def trunks(self, org_id: str) -> Sequence[Mapping[str, Any]]:
+        found = [one for one in self.credentials.values() if one["provider"] == "byo-sip-trunk"]
+        return found if org_id == ORG else []
+
 
 @dataclass
 class Asked:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from offhook.calls import stored
+from offhook.calls.known import KnownDirectory
 from offhook.calls.record import CallRecord
 from offhook.calls.reporter import Outgoing
 from offhook.calls.stored import StoredDirectory, StoredLedger
@@ -287,6 +288,8 @@ async def test_routing_reads_what_is_stored(house: Written) -> None:
         assistant = await tx.assistants.create(house.org_id, {"name": "Desk"})
         squad = await tx.squads.create(house.org_id, {"members": []})
         credential = await tx.credentials.create(house.org_id, {"provider": "webhook"})
+        trunk = {"provider": "byo-sip-trunk", "gateways": [{"ip": "198.41.0.4"}]}
+        await tx.credentials.create(house.org_id, trunk)
         other = await tx.orgs.create({"name": "Other"})
     directory = StoredDirectory(house.database)
 
@@ -303,3 +306,5 @@ async def test_routing_reads_what_is_stored(house: Written) -> None:
     ):
         assert await find(house.org_id, identity) is not None
         assert await find(other.id, identity) is None
+    assert await KnownDirectory(directory, house.database).trunks(house.org_id) == [trunk]
+    assert await directory.trunks(other.id) == []

@@ -163,24 +163,33 @@ async def test_a_phone_without_refer_is_joined_by_a_second_leg(service: Node, tm
     assert call["artifact"]["transfers"][0]["status"] == "completed"
 
 
-def trunk(folder: Path, transport: str) -> tuple[Run, str]:
-    """SIPp as a provider's trunk, and the setting that names it."""
-    run, uri = operator("trunk", folder, transport)
-    return run, uri.replace("sip:operator@", "sip:account@")
+LOGIN = {"authUsername": "account", "authPassword": "trunk-secret"}
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-async def test_a_number_is_called_through_the_trunk_with_its_login(transport: str, tmp_path: Path) -> None:
-    """The trunk is at a private address, and nothing else of that kind may be called."""
-    answering, uri = trunk(tmp_path, transport)
+@pytest.mark.parametrize(("whose", "transport"), [("the node's", "udp"), ("the org's", "tcp")])
+async def test_a_number_is_called_through_a_trunk_with_its_login(
+    whose: str, transport: str, tmp_path: Path
+) -> None:
+    """The node's is at a private address, and nothing else of that kind may be called."""
+    answering, uri = operator("trunk", tmp_path, transport)
     settings = {
-        "OFFHOOK_TRUNK": uri,
+        "OFFHOOK_TRUNK": uri.replace("sip:operator@", "sip:account@"),
         "OFFHOOK_TRUNK_PASSWORD": "trunk-secret",
         "OFFHOOK_TRUNK_PREFIXES": "+1,+4420",
         "OFFHOOK_ALLOW_PRIVATE_URLS": "",
     }
-    node = await asyncio.to_thread(Node(tmp_path, **settings).start)
+    node = await asyncio.to_thread(Node(tmp_path, **(settings if whose == "the node's" else {})).start)
     try:
+        if whose == "the org's":
+            port = int(uri.rpartition(":")[2].partition(";")[0])
+            gateway = {"ip": LOOPBACK, "port": port, "inboundEnabled": False, "outboundProtocol": transport}
+            credential = {
+                "provider": "byo-sip-trunk",
+                "gateways": [gateway],
+                "outboundAuthenticationPlan": LOGIN,
+                "outboundLeadingPlusEnabled": True,
+            }
+            await asyncio.to_thread(node.post, "/credential", credential)
         destination = {"type": "number", "number": "+14155550123", "message": "", "transferPlan": DIAL}
         number = await asyncio.to_thread(new_number, node, answered_by=None, fallbackDestination=destination)
         caller = await place(number)

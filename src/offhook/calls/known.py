@@ -3,7 +3,7 @@ costs more than all else that an INVITE asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from offhook.calls.stored import StoredDirectory
@@ -46,6 +46,10 @@ class KnownDirectory:
     async def credential(self, org_id: str, credential_id: str) -> Document | None:
         key = ("credential", org_id, credential_id)
         return await self._find(key, lambda: self._stored.credential(org_id, credential_id))
+
+    async def trunks(self, org_id: str) -> Sequence[Document]:
+        """Read anew each time: transfers are rare."""
+        return await self._stored.trunks(org_id)
 
     async def _find(
         self, key: tuple[str, ...], read: Callable[[], Awaitable[Document | None]]

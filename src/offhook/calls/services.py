@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,6 +38,10 @@ class NumberDirectory(Directory, Protocol):
 
     async def credential(self, org_id: str, credential_id: str) -> Mapping[str, Any] | None: ...
 
+    async def trunks(self, org_id: str) -> Sequence[Mapping[str, Any]]:
+        """The org's credentials of provider `byo-sip-trunk`, the newest first."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -62,7 +66,8 @@ class Services:
     dialler: Dialler = field(default_factory=Dialler)
     """Calls other parties; the composition root gives it the user agent."""
     trunk: Trunk | None = None
-    """What numbers are called through; None: the peer that sent the call."""
+    """What numbers of orgs without a trunk of their own are called through; None: the peer that sent the
+    call."""
     sounds: Sounds | None = None
     """Gets an owner's audio file; None: none is played."""
     send: Send | None = None

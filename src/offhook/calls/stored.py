@@ -237,6 +237,10 @@ def _behind(waiting: Sequence[_Write], refused: Sequence[_Write]) -> list[_Write
     return [*others, *refused, *(write for write in waiting if write.call_id in calls)]
 
 
+MOST_CREDENTIALS: Final = 1000
+"""Of an org that are looked through for its trunk."""
+
+
 class StoredDirectory:
     """Numbers, assistants, squads and orgs, as routing reads them."""
 
@@ -271,6 +275,11 @@ class StoredDirectory:
         async with self._database.reading() as tx:
             record = await tx.credentials.get(org_id, credential_id)
         return None if record is None else record.document
+
+    async def trunks(self, org_id: str) -> Sequence[Mapping[str, Any]]:
+        async with self._database.reading() as tx:
+            records = await tx.credentials.list(org_id, limit=MOST_CREDENTIALS)
+        return [one.document for one in records if one.document.get("provider") == "byo-sip-trunk"]
 
 
 def _resource(record: Record | None) -> Mapping[str, Any] | None:

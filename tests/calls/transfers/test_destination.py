@@ -15,7 +15,7 @@ from offhook.calls.transfers.destination import (
     failure_of,
     fallback_of,
 )
-from offhook.calls.transfers.trunk import Trunk
+from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.network import Address, AddressGuard
 from offhook.sip.uri import Uri
 
@@ -101,7 +101,7 @@ def test_who_gets_a_summary(plan: dict[str, Any], summarised: bool) -> None:
     ],
 )
 async def test_where_a_sip_uri_leads(uri: str, address: Address, transport: str, named: str) -> None:
-    target = await sip(uri).target(PEER, AddressGuard(allow_private=True))
+    target = await sip(uri).target(PEER, AddressGuard(allow_private=True), Trunks())
 
     assert (target.address, target.transport, str(target.uri)) == (address, transport, named)
 
@@ -110,7 +110,7 @@ async def test_a_name_leads_to_the_address_that_was_checked() -> None:
     async def resolver(host: str) -> list[str]:
         return ["198.41.0.4"]
 
-    target = await sip("sip:ann@pbx.test").target(PEER, AddressGuard(resolver=resolver))
+    target = await sip("sip:ann@pbx.test").target(PEER, AddressGuard(resolver=resolver), Trunks())
 
     assert str(target.uri) == "sip:ann@pbx.test"
     assert target.address == Address("198.41.0.4", 5060)
@@ -119,7 +119,7 @@ async def test_a_name_leads_to_the_address_that_was_checked() -> None:
 @pytest.mark.parametrize("uri", ["sip:ann@127.0.0.1", "sip:ann@10.0.0.3", "sip:ann@169.254.169.254"])
 async def test_private_addresses_are_refused(uri: str) -> None:
     with pytest.raises(TransferFailed, match="may not be reached"):
-        await sip(uri).target(PEER, AddressGuard())
+        await sip(uri).target(PEER, AddressGuard(), Trunks())
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ async def test_private_addresses_are_refused(uri: str) -> None:
 )
 async def test_what_we_have_no_transport_for_is_not_called_over_another(uri: str) -> None:
     with pytest.raises(TransferFailed, match="UDP and TCP"):
-        await sip(uri).target(PEER, AddressGuard(allow_private=True))
+        await sip(uri).target(PEER, AddressGuard(allow_private=True), Trunks())
 
 
 TRUNK = Trunk(Uri.parse("sip:us@10.9.9.9:5080;transport=tcp"), "secret", ("+1", "+4420"))
 
 
 async def test_a_number_is_at_the_trunk_which_may_be_private() -> None:
-    target = await number().target(PEER, AddressGuard(), TRUNK)
+    target = await number().target(PEER, AddressGuard(), Trunks(TRUNK))
 
     assert str(target.uri) == "sip:+14155550123@10.9.9.9:5080;transport=tcp"
     assert (target.address, target.transport) == (Address("10.9.9.9", 5080), "tcp")
@@ -148,16 +148,35 @@ async def test_a_name_for_the_trunk_leads_to_the_trunk() -> None:
     guard = AddressGuard(resolver=resolver)
     trunk = Trunk(Uri.parse("sip:us@pbx.test"), "secret", ("+1",), guard)
 
-    assert (await sip("sip:+1415@alias.test").target(PEER, guard, trunk)).trunk is trunk
-    assert (await sip("sip:+33415@other.test").target(PEER, guard, trunk)).trunk is None
+    assert (await sip("sip:+1415@alias.test").target(PEER, guard, Trunks(trunk))).trunk is trunk
+    assert (await sip("sip:+33415@other.test").target(PEER, guard, Trunks(trunk))).trunk is None
     with pytest.raises(TransferFailed, match="may not call this number"):
-        await sip("sip:+33415@alias.test").target(PEER, guard, trunk)
+        await sip("sip:+33415@alias.test").target(PEER, guard, Trunks(trunk))
 
 
 @pytest.mark.parametrize("text", ["+4930123456", "+44101234567"])
 async def test_the_trunk_calls_only_what_it_may(text: str) -> None:
     with pytest.raises(TransferFailed, match="may not call this number"):
-        await number(text).target(PEER, AddressGuard(), TRUNK)
+        await number(text).target(PEER, AddressGuard(), Trunks(TRUNK))
+
+
+async def test_an_orgs_own_trunk_is_preferred_and_is_no_way_round_the_rules_of_the_nodes() -> None:
+    guard = AddressGuard(allow_private=True)
+    own = Trunk(Uri.parse("sip:org@10.7.7.7"), "secret", guard=guard, plus=False, tech_prefix="99*")
+
+    target = await number("+4930123456").target(PEER, guard, Trunks(TRUNK, own))
+    assert (str(target.uri), target.trunk) == ("sip:99*4930123456@10.7.7.7", own)
+
+    disguised = replace(own, uri=TRUNK.uri)
+    with pytest.raises(TransferFailed, match="may not call this number"):
+        await number("+4930123456").target(PEER, guard, Trunks(TRUNK, disguised))
+
+
+async def test_an_orgs_own_trunk_is_not_private_unless_that_is_allowed() -> None:
+    own = Trunk(Uri.parse("sip:org@10.7.7.7"), guard=AddressGuard())
+
+    with pytest.raises(TransferFailed, match="may not be reached"):
+        await number().target(PEER, AddressGuard(), Trunks(None, own))
 
 
 @pytest.mark.parametrize(
@@ -170,13 +189,13 @@ async def test_the_trunk_calls_only_what_it_may(text: str) -> None:
     ],
 )
 async def test_a_number_is_at_the_peer_that_called(peer: Peer, uri: str) -> None:
-    target = await number().target(peer, AddressGuard())
+    target = await number().target(peer, AddressGuard(), Trunks())
 
     assert (str(target.uri), target.address) == (uri, peer.address)
 
 
 async def test_what_is_no_number_cannot_change_the_host() -> None:
-    target = await number("1@evil.test", numberE164CheckEnabled=False).target(PEER, AddressGuard())
+    target = await number("1@evil.test", numberE164CheckEnabled=False).target(PEER, AddressGuard(), Trunks())
 
     assert target.uri.host == "10.0.0.1"
     assert target.uri.user == "1@evil.test"

@@ -14,7 +14,7 @@ import pytest
 
 from offhook.calls.transfers.destination import Target, TransferFailed, target_of
 from offhook.calls.transfers.outgoing import Dialler, Party
-from offhook.calls.transfers.trunk import Trunk
+from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.network import Address, AddressGuard
 from offhook.rtp.codecs import PCMU
 from offhook.rtp.packet import build
@@ -60,7 +60,7 @@ async def refused_by(phone: ScriptedPhone, status: int, *contacts: str) -> None:
 
 
 async def follow(uri: Uri) -> Target:
-    return await target_of(uri, AddressGuard(allow_private=True), None)
+    return await target_of(uri, AddressGuard(allow_private=True), Trunks())
 
 
 @virtual

@@ -203,6 +203,26 @@ async def test_a_numbers_extension_is_dialled_after_the_answer(tmp_path: Path) -
 
 
 @virtual
+async def test_a_number_is_called_through_the_orgs_own_trunk(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        login = {"authUsername": "org", "authPassword": "hush-hush"}
+        house.directory.credentials["trunk"] = {
+            "provider": "byo-sip-trunk",
+            "gateways": [{"ip": HOST}],
+            "outboundAuthenticationPlan": login,
+        }
+        send_on(house, {"type": "number", "number": "+14155550123", "message": ""})
+        await operator.connected()
+        operator.hang_up()
+        await ended(house)
+
+    assert call.phone.count("REFER") == 0
+    assert str(operator.invite.uri) == f"sip:14155550123@{HOST}:5060"
+    assert operator.invite.headers.get("P-Asserted-Identity") == f"<sip:org@{HOST}>"
+    check(house, "assistant-forwarded-call", "completed")
+
+
+@virtual
 async def test_a_call_lasts_no_longer_for_being_joined(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house, open_operator(house) as operator:
         house.assistant["maxDurationSeconds"] = 30

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from offhook.calls.transfers.trunk import Trunk
+from offhook.calls.transfers.trunk import Trunk, trunk_of
 from offhook.network import Address, AddressGuard
 from offhook.network.guard import NameNotFound
 from offhook.sip.uri import Uri
 
+Document = dict[str, Any]
 TRUNK = Trunk(Uri.parse("sip:account@trunk.test:5080;transport=tcp"), "secret")
 OWN = "<sip:account@trunk.test>"
 
@@ -61,3 +64,49 @@ async def test_its_host_is_its_own_by_name_and_by_address() -> None:
     assert await trunk.is_at(Address("10.0.0.9", 5060))
     assert not await trunk.is_at(Address("10.0.0.9", 5070))
     assert await lost.own("gone.test", 5060) is None
+
+
+GUARD = AddressGuard()
+
+
+def credential(*gateways: Document, **more: Any) -> Document:
+    return {"provider": "byo-sip-trunk", "gateways": list(gateways), **more}
+
+
+@pytest.mark.parametrize(
+    ("gateways", "uri"),
+    [
+        ([{"ip": "198.41.0.4"}], "sip:org@198.41.0.4:5060"),
+        ([{"ip": "sip.carrier.test", "port": 5080}], "sip:org@sip.carrier.test:5080"),
+        ([{"ip": "198.41.0.4", "outboundProtocol": "tcp"}], "sip:org@198.41.0.4:5060;transport=tcp"),
+        (
+            [
+                {"ip": "198.41.0.4", "outboundEnabled": False},
+                {"ip": "198.41.0.5", "outboundProtocol": "tls"},
+                {"ip": "not a host"},
+                {"ip": "198.41.0.7"},
+            ],
+            "sip:org@198.41.0.7:5060",
+        ),
+        ([], None),
+    ],
+)
+def test_an_orgs_trunk_is_its_first_gateway_for_calls_out(gateways: list[Document], uri: str | None) -> None:
+    login = {"authUsername": "org", "authPassword": "hush-hush"}
+    found = trunk_of([{}, credential(*gateways, outboundAuthenticationPlan=login)], GUARD)
+
+    assert (None if found is None else str(found.uri)) == uri
+    assert found is None or found.credentials == ("org", "hush-hush")
+    assert found is None or found.guard is GUARD
+
+
+def test_how_an_org_writes_its_numbers() -> None:
+    gateway = {"ip": "198.41.0.4"}
+    plain = trunk_of([credential(gateway)], GUARD)
+    written = trunk_of([credential(gateway, outboundLeadingPlusEnabled=True, techPrefix="77")], GUARD)
+
+    assert plain is not None
+    assert written is not None
+    assert plain.credentials is None
+    assert plain.uri_of("+14155550123").user == "14155550123"
+    assert written.uri_of("+14155550123").user == "77+14155550123"

@@ -19,7 +19,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from offhook.calls.headers import Headers, owners_headers
-from offhook.calls.transfers.trunk import Trunk
+from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.conversation.tools import content_of
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
@@ -145,23 +145,23 @@ class Destination:
         """`sipHeaders`, each on one line, without those that are ours to set."""
         return owners_headers(getattr(self._settings, "sip_headers", None) or {})
 
-    async def target(self, peer: Peer, guard: AddressGuard, trunk: Trunk | None = None) -> Target:
-        """The SIP URI at an address that may be reached; or the number, at the trunk if there is one, else at
+    async def target(self, peer: Peer, guard: AddressGuard, trunks: Trunks) -> Target:
+        """The SIP URI at an address that may be reached; or the number, at a trunk if there is one, else at
         `peer`, who sent us the call. Raises TransferFailed."""
         settings = self._settings
         if not isinstance(settings, TransferDestinationNumber):
-            return await target_of(_parsed(settings.sip_uri), guard, trunk)
+            return await target_of(_parsed(settings.sip_uri), guard, trunks)
         number = settings.number
         if settings.number_e164_check_enabled is not False and not _E164.fullmatch(number):
             raise TransferFailed("the number is not in E.164 form (+14155550123)")
-        if trunk is not None:
-            return await target_of(trunk.uri_of(number), guard, trunk)
+        if trunks.for_numbers is not None:
+            return await target_of(trunks.for_numbers.uri_of(number), guard, trunks)
         address = peer.address
         port = None if address.port == DEFAULT_PORT or peer.transport != "udp" else address.port
         return Target(Uri("sip", user=number, host=address.host, port=port), address, peer.transport)
 
 
-async def target_of(uri: Uri, guard: AddressGuard, trunk: Trunk | None) -> Target:
+async def target_of(uri: Uri, guard: AddressGuard, trunks: Trunks) -> Target:
     """Where a SIP URI leads, its address looked up and checked. Raises TransferFailed."""
     try:
         transport = transport_of(uri)
@@ -169,17 +169,16 @@ async def target_of(uri: Uri, guard: AddressGuard, trunk: Trunk | None) -> Targe
         raise TransferFailed("only sip: URIs over UDP and TCP can be reached") from error
     if not uri.host:
         raise TransferFailed("the SIP URI names no host")
-    trusted = trunk.guard if trunk is not None and trunk.is_named_by(uri) else None
+    node = trunks.node
+    judge = node.guard if node is not None and node.is_named_by(uri) else guard
     try:
-        address = (await (trusted or guard).resolve(uri.host, uri.port or DEFAULT_PORT))[0]
+        address = (await judge.resolve(uri.host, uri.port or DEFAULT_PORT))[0]
     except (AddressRefused, OSError) as error:
         raise TransferFailed(f"the destination may not be reached: {error}") from error
-    target = Target(replace(uri, headers=()), address, transport)
-    if trunk is None or not (trusted or await trunk.is_at(address)):
-        return target
-    if not trunk.allows(uri.user):
+    trunk = await trunks.at(uri, address)
+    if trunk is not None and not trunk.allows(uri.user):
         raise TransferFailed("the trunk may not call this number")
-    return replace(target, trunk=trunk)
+    return Target(replace(uri, headers=()), address, transport, trunk)
 
 
 def _parsed(text: str) -> Uri:

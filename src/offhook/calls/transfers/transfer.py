@@ -36,6 +36,7 @@ from offhook.calls.transfers.outgoing import Party, press_on
 from offhook.calls.transfers.refer import Refer, ReferRefused
 from offhook.calls.transfers.summary import summary_of
 from offhook.calls.transfers.tones import Audio, Waiting, ringback
+from offhook.calls.transfers.trunk import Trunks, trunk_of
 from offhook.calls.transfers.warm import Warm
 from offhook.conversation.session import Conversation
 from offhook.schema import effective
@@ -82,6 +83,7 @@ class Transfer:
         self._refer: Refer | None = None
         self._warm: Warm | None = None
         self._joined = False
+        self._trunks = Trunks()
         mode = plan_of(document).get("mode", BLIND[0])
         self._is_warm = str(mode).startswith("warm-")
         self._entry: Document = {
@@ -149,7 +151,8 @@ class Transfer:
             raise TransferFailed("TwiML is not understood here: choose another transferPlan.mode")
         if destination.hangs_up:
             return self._forwarded
-        target = await destination.target(self._peer, self._services.guard, self._services.trunk)
+        self._trunks = await self._find_trunks()
+        target = await destination.target(self._peer, self._services.guard, self._trunks)
         headers = destination.headers + self._summary_header(destination)
         if destination.refers(target, self._peer):
             try:
@@ -160,6 +163,11 @@ class Transfer:
             else:
                 return self._forwarded
         return await self._dial(destination, target, headers)
+
+    async def _find_trunks(self) -> Trunks:
+        services = self._services
+        credentials = await services.directory.trunks(self._record.org_id)
+        return Trunks(services.trunk, trunk_of(credentials, services.guard))
 
     def _summary_header(self, destination: Destination) -> Headers:
         if destination.plan.mode != ADD_SUMMARY:
@@ -194,7 +202,7 @@ class Transfer:
             services.media,
             target,
             self._record.id,
-            follow=lambda uri: target_of(uri, services.guard, services.trunk),
+            follow=lambda uri: target_of(uri, services.guard, self._trunks),
             codec=CODECS[0] if agreement is None else agreement.codec,
         )
         warm = self._warm_up(destination, party) if destination.warm else None

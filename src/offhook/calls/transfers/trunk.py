@@ -1,16 +1,22 @@
 """The trunk that numbers are called through: a provider's or PBX's SIP address with our login there.
 
-Whoever runs the node has named it, so it may be at a private address; numbers it may not call are kept out by
-prefix, since calls through it cost money."""
+That of the settings serves all orgs. Whoever runs the node has named it, so it may be at a private address;
+numbers it may not call are kept out by prefix, since calls through it cost money. An org's own, a credential
+of provider `byo-sip-trunk` (wire-facts §2.3), has to be where any destination of the org may be."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final, NamedTuple
+
+from pydantic import ValidationError
 
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
+from offhook.schema.credential import SipTrunkCredential, SipTrunkGateway
+from offhook.sip.errors import SipError
 from offhook.sip.flow import DEFAULT_PORT
 from offhook.sip.headers import NameAddr
 from offhook.sip.uri import Uri
@@ -25,12 +31,14 @@ _WITHHELD: Final = NameAddr("Anonymous", Uri("sip", user="anonymous", host="anon
 @dataclass(frozen=True, slots=True)
 class Trunk:
     """`uri`: sip:USER@HOST[:PORT][;transport=tcp]; `prefixes`: one of them begins each number that may be
-    called."""
+    called. `plus`: numbers keep theirs; `tech_prefix`: stands before them."""
 
     uri: Uri
     password: str | None = field(default=None, repr=False)
     prefixes: tuple[str, ...] = ("",)
     guard: AddressGuard = field(default_factory=lambda: AddressGuard(allow_private=True), repr=False)
+    plus: bool = True
+    tech_prefix: str = ""
 
     @property
     def credentials(self) -> tuple[str, str] | None:
@@ -39,7 +47,8 @@ class Trunk:
 
     def uri_of(self, number: str) -> Uri:
         """Where a number is called."""
-        return replace(self.uri, user=number, password=None)
+        dialled = number if self.plus else number.removeprefix("+")
+        return replace(self.uri, user=self.tech_prefix + dialled, password=None)
 
     def allows(self, user: str | None) -> bool:
         return user is not None and user.startswith(self.prefixes)
@@ -75,6 +84,57 @@ class Trunk:
         if user == "anonymous":
             return _WITHHELD, [asserted, ("Privacy", "id")]
         return NameAddr(name, identity), [asserted]
+
+
+class Trunks(NamedTuple):
+    """What a call may go through: the node's trunk, and the org's own, which its numbers prefer."""
+
+    node: Trunk | None = None
+    own: Trunk | None = None
+
+    @property
+    def for_numbers(self) -> Trunk | None:
+        return self.own or self.node
+
+    async def at(self, uri: Uri, address: Address) -> Trunk | None:
+        """The one that `uri`, which led to `address`, leads to. The node's first: its rules hold whatever
+        name an org has for it."""
+        for trunk in self:
+            if trunk is not None and (trunk.is_named_by(uri) or await trunk.is_at(address)):
+                return trunk
+        return None
+
+
+def trunk_of(credentials: Iterable[Mapping[str, Any]], guard: AddressGuard) -> Trunk | None:
+    """The first of an org's `byo-sip-trunk` credentials with a gateway for calls out that we can speak to."""
+    for credential in credentials:
+        try:
+            settings = SipTrunkCredential.model_validate(credential)
+        except ValidationError:
+            continue
+        login = settings.outbound_authentication_plan
+        for gateway in settings.gateways:
+            uri = _uri_of(gateway, None if login is None else login.auth_username)
+            if uri is not None:
+                return Trunk(
+                    uri,
+                    None if login is None else login.auth_password,
+                    guard=guard,
+                    plus=settings.outbound_leading_plus_enabled is True,
+                    tech_prefix=settings.tech_prefix or "",
+                )
+    return None
+
+
+def _uri_of(gateway: SipTrunkGateway, user: str | None) -> Uri | None:
+    if gateway.outbound_enabled is False or gateway.outbound_protocol not in (None, "udp", "tcp"):
+        return None
+    try:
+        uri = Uri.parse(f"sip:{gateway.ip}:{int(gateway.port or DEFAULT_PORT)}")
+    except SipError:
+        return None
+    params = (("transport", "tcp"),) if gateway.outbound_protocol == "tcp" else ()
+    return Uri("sip", user=user, host=uri.host, port=uri.port, params=params)
 
 
 def _place(uri: Uri) -> Address:
