@@ -10,6 +10,8 @@ import httpx2
 import jsonschema_rs
 import pytest
 
+from tests.schema.samples import sample
+
 from .conftest import House, client_of
 from .test_resources import ASSISTANT
 
@@ -111,6 +113,38 @@ async def test_what_is_sent_and_shown_is_as_documented(
     _assert_fits(document, listed.json(), operations[path]["get"]["responses"]["200"])
     _assert_fits(document, mistake.json(), operations[path]["post"]["responses"]["default"])
     assert (changed.status_code, mistake.status_code) == (200, 400)
+
+
+IDS = {"toolId", "toolIds", "toolRefs", "declineToolId", "credentialId", "credentialIds"}
+IDS |= {"assistantId", "squadId", "workflowId", "numberDesiredAreaCode"}
+
+
+def without_ids(value: Any) -> Any:
+    """A document that names nothing which would have to be there."""
+    if isinstance(value, dict):
+        return {name: without_ids(inner) for name, inner in value.items() if name not in IDS}
+    return [without_ids(inner) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    ("path", "published"),
+    [
+        ("/assistant", "CreateAssistantDTO"),
+        ("/squad", "CreateSquadDTO"),
+        ("/phone-number", "CreateVapiPhoneNumberDTO"),
+    ],
+)
+async def test_every_published_property_is_taken_shown_and_documented(
+    client: httpx2.AsyncClient, document: dict[str, Any], path: str, published: str
+) -> None:
+    body = without_ids(sample(published))
+
+    made = await client.post(path, json=body)
+
+    assert made.status_code == 201, made.text
+    assert made.json().keys() >= body.keys()
+    _assert_fits(document, body, document["paths"][path]["post"]["requestBody"])
+    _assert_fits(document, made.json(), document["paths"][path]["post"]["responses"]["201"])
 
 
 async def test_pages_orgs_and_calls_are_as_documented(

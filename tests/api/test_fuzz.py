@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is an answer: in the envelope when refused, and never a 500."""
+"""Whatever is sent, the answer is an answer: as documented, in the envelope when refused, and never a 500."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
+import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -79,15 +80,32 @@ class Running:
     runner: asyncio.Runner
     house: House
     client: httpx2.AsyncClient
+    document: dict[str, Any]
+    validators: dict[str, jsonschema_rs.Validator] = field(default_factory=dict)
+
+    def assert_documented(self, answer: httpx2.Response, template: str) -> None:
+        """A success has the type that `/openapi.json` promises."""
+        _assert_answered(answer)
+        if answer.status_code >= 400:
+            return
+        method = answer.request.method.lower()
+        content = self.document["paths"][template][method]["responses"][str(answer.status_code)]["content"]
+        reference = json.dumps(content["application/json"]["schema"])
+        if reference not in self.validators:
+            schema = {**json.loads(reference), "components": self.document["components"]}
+            self.validators[reference] = jsonschema_rs.validator_for(schema)
+        problems = [problem.message for problem in self.validators[reference].iter_errors(answer.json())]
+        assert problems == []
 
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     stack = contextlib.AsyncExitStack()
 
-    async def enter() -> tuple[House, httpx2.AsyncClient]:
+    async def enter() -> tuple[House, httpx2.AsyncClient, dict[str, Any]]:
         house = await stack.enter_async_context(open_house(tmp_path))
-        return house, await stack.enter_async_context(client_of(house))
+        client = await stack.enter_async_context(client_of(house))
+        return house, client, (await client.get("/openapi.json")).json()
 
     with asyncio.Runner() as runner:
         yield Running(runner, *runner.run(enter()))
@@ -106,12 +124,16 @@ def test_bodies(running: Running, path: str, content: bytes, change: dict[str, A
 
     async def send() -> None:
         made = await client.post(path, content=content, headers=headers)
-        _assert_answered(made)
+        running.assert_documented(made, path)
         identity = made.json()["id"] if made.status_code == 201 else running.house.org_id
         patch = json.dumps(change).encode()
-        _assert_answered(await client.patch(f"{path}/{identity}", content=patch, headers=headers))
-        _assert_answered(await client.get(f"{path}/{identity}"))
-        _assert_answered(await client.get("/v2/phone-number", params={"search": json.dumps(change)[:200]}))
+        one = f"{path}/{{identity}}"
+        changed = await client.patch(f"{path}/{identity}", content=patch, headers=headers)
+        running.assert_documented(changed, one)
+        running.assert_documented(await client.get(f"{path}/{identity}"), one)
+        running.assert_documented(await client.get(path, params={"limit": 3}), path)
+        found = await client.get("/v2/phone-number", params={"search": json.dumps(change)[:200]})
+        running.assert_documented(found, "/v2/phone-number")
 
     running.runner.run(send())
 

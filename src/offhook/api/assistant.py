@@ -17,16 +17,9 @@ from offhook.api.secrets import without_keys
 from offhook.api.wire import Wire
 from offhook.api.work import Work
 from offhook.schema.assistant import Assistant, StoredAssistant
-from offhook.schema.base import JsonObject, document
+from offhook.schema.base import document
 from offhook.schema.server import normalise_server, show_server
 from offhook.store import Record
-
-
-class ShownAssistant(StoredAssistant):
-    """An assistant as its org sees it: credentials without their keys."""
-
-    credentials: list[JsonObject] | None = None  # type: ignore[assignment]
-
 
 _WHOLE: Final = Wire("Assistant", Assistant)
 
@@ -50,7 +43,7 @@ def router() -> APIRouter:
             noun="assistant",
             created=_WHOLE,
             changed=_WHOLE,
-            shown=Wire("ShownAssistant", ShownAssistant),
+            shown=Wire("StoredAssistant", StoredAssistant),
             repository=lambda tx: tx.assistants,
             compose=compose,
             show=show,

@@ -7,15 +7,15 @@ from typing import Final
 from fastapi import APIRouter
 
 from offhook.api.errors import BadRequest
-from offhook.api.resource import Document, Kind, crud
+from offhook.api.resource import Document, Kind, crud, with_resource
 from offhook.api.secrets import without_secrets
 from offhook.api.wire import Wire
 from offhook.api.work import Work
-from offhook.schema.base import JsonObject
 from offhook.schema.credential import AnyCredential
 from offhook.store import Record
 
 _WHOLE: Final = Wire("Credential", AnyCredential)
+_SHOWN: Final = Wire("ShownCredential", with_resource(AnyCredential))
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
@@ -31,7 +31,7 @@ def router() -> APIRouter:
             noun="credential",
             created=_WHOLE,
             changed=_WHOLE,
-            shown=Wire("ShownCredential", JsonObject),
+            shown=_SHOWN,
             repository=lambda tx: tx.credentials,
             compose=compose,
             show=without_secrets,

@@ -16,7 +16,9 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from offhook import __version__
+from offhook.api.secrets import is_secret
 from offhook.api.wire import Wire
+from offhook.schema import credential
 from offhook.schema.base import Model
 
 Json = dict[str, Any]
@@ -145,12 +147,30 @@ def build(app: FastAPI) -> Json:
         schema = schemas[name, _MODE]
         if schema != {"$ref": f"#/components/schemas/{name}"}:
             components[name] = schema
+    for name in _of_credentials() & components.keys():
+        _let_secrets_in_only(components[name])
     document["paths"] = _filled(document["paths"])
     document["components"] = {
         "schemas": components,
         "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
     }
     return document
+
+
+def _of_credentials() -> set[str]:
+    """The names of the types that credentials are made of."""
+    kinds = [kind for kind in vars(credential).values() if isinstance(kind, type)]
+    names = {kind.__name__ for kind in kinds if issubclass(kind, Model)}
+    return names | {f"Shown{name}" for name in names}
+
+
+def _let_secrets_in_only(schema: Json) -> None:
+    """Secrets are given and never shown: an answer does not have what a request must."""
+    for name, kind in schema.get("properties", {}).items():
+        if is_secret(name):
+            kind["writeOnly"] = True
+    if "required" in schema:
+        schema["required"] = [name for name in schema["required"] if not is_secret(name)]
 
 
 def _filled(part: Any) -> Any:

@@ -10,9 +10,12 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Final, get_args
 
 from fastapi import APIRouter
+from pydantic import create_model
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -21,7 +24,7 @@ from offhook.api.openapi import described, list_of, place
 from offhook.api.paging import ListQuery, described_list, parse_list
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
-from offhook.schema.base import format_timestamp
+from offhook.schema.base import Resource, format_timestamp
 from offhook.store import Duplicate, Position, Record, Repository, Transaction
 
 Document = dict[str, Any]
@@ -48,6 +51,13 @@ class Kind:
     compose: Callable[[Work, Document, Record | None], Awaitable[Document]]
     show: Callable[[Mapping[str, Any]], Document] = dict
     ids: str | None = None
+
+
+def with_resource(union: Any) -> Any:
+    """The type of a stored resource that is a union: each of its members with what every resource has."""
+    members, discriminator = get_args(union)
+    shown = (create_model(f"Shown{kind.__name__}", __base__=(kind, Resource)) for kind in get_args(members))
+    return Annotated[reduce(or_, shown), discriminator]
 
 
 def resource(record: Record, properties: Mapping[str, Any]) -> Document:

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
-from typing import Annotated, Any, Final, get_args
+from typing import Final
 
 from fastapi import APIRouter
-from pydantic import create_model
 
 from offhook.api.errors import BadRequest
 from offhook.api.references import check_references
-from offhook.api.resource import Document, Kind, crud
+from offhook.api.resource import Document, Kind, crud, with_resource
 from offhook.api.secrets import without_keys
 from offhook.api.wire import Wire
 from offhook.api.work import Work
-from offhook.schema.base import Resource, document
+from offhook.schema.base import document
 from offhook.schema.tool import Tool
 from offhook.store import Record
 
 _WHOLE: Final = Wire("Tool", Tool)
 
 
-def _shown() -> Any:
-    """The same union, each type with what every resource has."""
-    union, discriminator = get_args(Tool)
-    shown = (create_model(f"Shown{tool.__name__}", __base__=(tool, Resource)) for tool in get_args(union))
-    return Annotated[reduce(or_, shown), discriminator]
-
-
-_SHOWN: Final = Wire("ShownTool", _shown())
+_SHOWN: Final = Wire("ShownTool", with_resource(Tool))
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
