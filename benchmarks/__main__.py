@@ -1,6 +1,6 @@
 """`make bench`: measure, hold against the budgets, print one table.
 
-python -m benchmarks [calls setups turns interruption handover leaks api outbox] [--quick] [--write]"""
+python -m benchmarks [calls setups turns interruption handover leaks api outbox ringing] [--quick] [--write]"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from benchmarks.figure import Figure, as_markdown, as_text
 from benchmarks.machine import described
-from benchmarks.measures import api, calls, handover, interruption, leaks, outbox, setups, turns
+from benchmarks.measures import api, calls, handover, interruption, leaks, outbox, ringing, setups, turns
 
 MEASURES: Final[dict[str, Callable[[bool], list[Figure]]]] = {
     "calls": calls.measure,
@@ -26,6 +26,7 @@ MEASURES: Final[dict[str, Callable[[bool], list[Figure]]]] = {
     "leaks": leaks.measure,
     "api": api.measure,
     "outbox": outbox.measure,
+    "ringing": ringing.measure,
 }
 FOLDER: Final = Path(__file__).parent
 LATEST: Final = FOLDER / "results" / "latest.json"

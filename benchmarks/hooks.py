@@ -1,4 +1,6 @@
-"""An owner's server in a process of its own: takes every message, answers 200, and keeps what it got."""
+"""An owner's server in a process of its own: takes every message, answers 200, and keeps what it got.
+
+It can take its time for an answer to who shall answer a call."""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ from typing import Any
 
 from benchmarks.service import HOST, LOAD_CORE
 
-_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+def _answer(body: bytes) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
+_TAKEN = _answer(b"{}")
+_CLOSED = _answer(b'{"error":"We are closed."}')
+_QUESTION = b'"type":"assistant-request"'
 
 
 class Hooks:
@@ -42,10 +52,11 @@ class Hooks:
 
 
 @contextmanager
-def running_hooks() -> Iterator[Hooks]:
+def running_hooks(thinks: float = 0.0) -> Iterator[Hooks]:
+    """`thinks`: seconds that an assistant-request waits for its answer, which is a refusal."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=_run, args=(theirs,), name="offhook benchmark webhooks"
+        target=_run, args=(theirs, thinks), name="offhook benchmark webhooks"
     )
     process.start()
     try:
@@ -58,13 +69,13 @@ def running_hooks() -> Iterator[Hooks]:
             process.join()
 
 
-def _run(pipe: Connection) -> None:
+def _run(pipe: Connection, thinks: float) -> None:
     if (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {LOAD_CORE})
-    asyncio.run(_serve(pipe))
+    asyncio.run(_serve(pipe, thinks))
 
 
-async def _serve(pipe: Connection) -> None:
+async def _serve(pipe: Connection, thinks: float) -> None:
     got: list[tuple[float, bytes]] = []
     connections: set[asyncio.StreamWriter] = set()
     stop = asyncio.Event()
@@ -75,8 +86,13 @@ async def _serve(pipe: Connection) -> None:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
-                got.append((time.time(), await reader.readexactly(length)))
-                writer.write(_ANSWER)
+                body = await reader.readexactly(length)
+                got.append((time.time(), body))
+                if _QUESTION in body:
+                    await asyncio.sleep(thinks)
+                    writer.write(_CLOSED)
+                else:
+                    writer.write(_TAKEN)
         connections.discard(writer)
         writer.close()
 

@@ -94,6 +94,14 @@ class Service:
             api.post("/phone-number", json=number).raise_for_status()
         return user
 
+    def asking_number(self, webhook: str) -> str:
+        """Make a number whose owner is asked who answers; returns the user part to dial."""
+        user = f"bench{time.monotonic_ns()}"
+        number = {"provider": "vapi", "sipUri": f"sip:{user}@{HOST}", "server": {"url": webhook}}
+        with self.api() as api:
+            api.post("/phone-number", json=number).raise_for_status()
+        return user
+
 
 @contextmanager
 def running_service(data: Path, **settings: Any) -> Iterator[Service]:
