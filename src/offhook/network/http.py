@@ -80,7 +80,13 @@ class Reply:
 
     async def read(self, limit: int) -> bytes:
         """The body, at most `limit` bytes of it. Raises BodyRefused, BodyTooLarge and httpcore's errors."""
-        return await _bounded(self.headers, self._response.aiter_stream(), limit)
+        encoding = self._header(b"content-encoding")
+        length = self._header(b"content-length")
+        return await _bounded(encoding, length, self._response.aiter_stream(), limit)
+
+    def _header(self, name: bytes) -> str:
+        values = [value for given, value in self._response.headers if given.lower() == name]
+        return b", ".join(values).decode("latin-1")
 
     async def aclose(self) -> None:
         """Where the body has been read the connection is kept, else it is closed."""
@@ -134,14 +140,13 @@ def _pair(name: str, value: str) -> tuple[bytes, bytes]:
 async def read_bounded(response: httpx2.Response, limit: int) -> bytes:
     """The body of a streamed answer, at most `limit` bytes of it. Raises BodyTooLarge, or BodyRefused for
     a compressed one, which was not asked for."""
-    return await _bounded(response.headers, response.aiter_raw(), limit)
+    encoding, length = (response.headers.get(name, "") for name in ("content-encoding", "content-length"))
+    return await _bounded(encoding, length, response.aiter_raw(), limit)
 
 
-async def _bounded(headers: httpx2.Headers, parts: AsyncIterable[bytes], limit: int) -> bytes:
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
+async def _bounded(encoding: str, length: str, parts: AsyncIterable[bytes], limit: int) -> bytes:
+    if encoding.strip().lower() not in ("", "identity"):
         raise BodyRefused(f"the answer is compressed ({encoding[:40]}), which was not asked for")
-    length = headers.get("content-length", "")
     if length.isdecimal() and int(length[:20]) > limit:
         raise BodyTooLarge(f"the answer is longer than {limit} bytes")
     body = bytearray()

@@ -121,8 +121,11 @@ class GuardedPool(httpcore2.AsyncConnectionPool):
             await self._drop_oldest()
 
     async def _enter(self, timeout: float | None) -> None:
+        if not self._room.locked():
+            await self._room.acquire()
+            return
         try:
-            async with asyncio.timeout(timeout if self._room.locked() else None):
+            async with asyncio.timeout(timeout):
                 await self._room.acquire()
         except TimeoutError:
             raise httpcore2.PoolTimeout("all connections are in use") from None

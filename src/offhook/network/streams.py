@@ -45,10 +45,9 @@ class TcpStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         """What came, at least one byte of it; nothing at the end. Raises ReadError or ReadTimeout."""
         await self._flush(timeout)
         if not self._buffer and not self._ended:
+            self._reader = self._loop.create_future()
             try:
-                async with asyncio.timeout(timeout):
-                    self._reader = self._loop.create_future()
-                    await self._reader
+                await _within(self._reader, timeout)
             except TimeoutError:
                 raise httpcore2.ReadTimeout(f"nothing came for {timeout:g} s") from None
             finally:
@@ -143,10 +142,18 @@ class TcpStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
             self._held = bytearray()
         if self._writer is not None and not self._ended:
             try:
-                async with asyncio.timeout(timeout):
-                    await self._writer
+                await _within(self._writer, timeout)
             except TimeoutError:
                 raise httpcore2.WriteTimeout(f"nothing was taken for {timeout:g} s") from None
+
+
+async def _within(waiting: asyncio.Future[None], seconds: float | None) -> None:
+    """Raises TimeoutError."""
+    if seconds is None:
+        await waiting
+        return
+    async with asyncio.timeout(seconds):
+        await waiting
 
 
 def _wake(waiting: asyncio.Future[None] | None) -> None:
