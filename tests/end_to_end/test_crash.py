@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def test_a_call_that_a_crash_cut_off_is_reported_once(node: Node, sink: WebhookS
         sink.wait_for("speech-update", status="stopped", role="assistant")
         during = desk.call(status="in-progress")
         soon(lambda: sink.taken("conversation-update"))
+        soon(lambda: node.get("/webhook?state=pending") == [])
+        noted = {one["id"] for one in node.get("/webhook?state=delivered&limit=1000")}
         node.crash()
         node.start()
         call = desk.call()
@@ -52,7 +55,11 @@ def test_a_call_that_a_crash_cut_off_is_reported_once(node: Node, sink: WebhookS
     assert len(reports) == len(ended) == 1
     assert reports[0].headers["webhook-id"]
     assert loud_seconds(recording.track(1)) > 0.5
-    # What was taken when the node died before it could note so comes again: the same message, by its id.
+    # What the node had written down as delivered does not come again, not for the crash nor for any restart.
+    came = Counter(one.headers["webhook-id"] for one in sink.taken(answered=False))
+    assert noted
+    assert [came[webhook_id] for webhook_id in noted] == [1] * len(noted)
+    # What was taken in the last moment might: the same message, by its id.
     told = {one.headers["webhook-id"]: one.message for one in sink.taken()}
     assert all(told[one.headers["webhook-id"]] == one.message for one in sink.taken())
 

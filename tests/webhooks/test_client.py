@@ -114,6 +114,30 @@ async def test_a_refusal_says_what_the_server_said(client: Client) -> None:
     assert len(failed.response) == 2000
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(404, b"zip", "content-encoding: gzip"),
+        reply(404, b"x" * 1_100_000),
+        b"HTTP/1.1 404 x\r\ncontent-length: 100\r\n\r\nbroken o",
+    ],
+)
+async def test_a_refusal_is_one_whatever_its_body(client: Client, answer: bytes) -> None:
+    async def once(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with serving(once) as server:
+        failed = await failure(client, server.url)
+        assert (failed.kind, failed.status, failed.response) == ("status", 404, None)
+        with pytest.raises(AskFailed) as caught:
+            await client.deliver(
+                Receiver(server.url), b"{}", webhook_id="id", timeout=5, taken=lambda status: None
+            )
+    assert (caught.value.kind, caught.value.status) == ("status", 404)
+
+
 async def test_a_connection_that_breaks_is_named(client: Client) -> None:
     async def hang_up(heard: Heard, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 x\r\ncontent-length: 100\r\n\r\n{")
@@ -374,6 +398,21 @@ async def test_a_token_that_is_no_longer_taken_is_renewed(client: Client) -> Non
             await client.ask(behind(tokens, hook), MESSAGE, 5)
     assert caught.value.status == 401
     assert oauth.given == 3
+
+
+@pytest.mark.parametrize("life", ["nan", float("nan"), "inf", 1e300])
+async def test_a_token_of_an_endless_life_is_kept_for_a_while(
+    client: Client, life: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oauth = OAuth(expires_in=life)
+    loop = asyncio.get_running_loop()
+    async with serving(oauth.token) as tokens, serving(oauth.hook) as hook:
+        await client.ask(behind(tokens, hook), MESSAGE, 5)
+        oauth.good = "token-2"
+        real = loop.time
+        with monkeypatch.context() as later:
+            later.setattr(loop, "time", lambda: real() + 90_000)
+            assert await client._tokens.get(behind(tokens, hook).authentication or {}) == "token-2"
 
 
 async def test_a_token_without_a_life_is_not_kept(client: Client) -> None:

@@ -71,7 +71,7 @@ def test_all_of_a_server_is_taken() -> None:
             "type": "exponential",
             "maxRetries": 3,
             "baseDelaySeconds": 2,
-            "excludedStatusCodes": [400, "404"],
+            "excludedStatusCodes": [400, "404", 410.0, True, None, {"code": 500}, "9" * 5000],
         },
         "credentialId": "c1",
     }
@@ -83,7 +83,7 @@ def test_all_of_a_server_is_taken() -> None:
         "https://hooks.example.com/x",
         headers={"X-Tenant": "7", "Authorization": "Basic abc"},
         timeout_seconds=45,
-        backoff=BackoffPlan("exponential", 3, 2, (400, 404)),
+        backoff=BackoffPlan("exponential", 3, 2, (400, 404, 410)),
         authentication=plan,
     )
     assert chosen.host == "hooks.example.com:443"

@@ -56,14 +56,20 @@ def test_excluded_codes_are_not_retried() -> None:
     assert delays(plan, None) == [1, 1, 1]
 
 
+def wait(plan: BackoffPlan | None, attempts: int, retry_after: float) -> float | None:
+    return next_delay(attempts, plan=plan, status=503, retry_after=retry_after, rng=random.Random(1))
+
+
 def test_a_receiver_may_ask_for_more_time_but_not_for_ever() -> None:
-    plan = BackoffPlan("fixed", 3, 1)
+    soon = wait(None, 1, 0)
+    assert soon is not None
+    assert soon < 5
+    assert (wait(None, 1, 60), wait(None, 1, 1e9)) == (60, 3600)
+    assert wait(None, len(DEFAULT_DELAYS) + 1, 60) is None
 
-    def wait(retry_after: float) -> float | None:
-        return next_delay(1, plan=plan, status=503, retry_after=retry_after, rng=random.Random(1))
 
-    assert (wait(0), wait(60), wait(1e9)) == (1, 60, 3600)
-    assert next_delay(4, plan=plan, status=503, retry_after=60, rng=random.Random(1)) is None
+def test_a_plan_knows_better_than_the_receiver() -> None:
+    assert [wait(BackoffPlan("fixed", 1, 1), attempts, 60) for attempts in (1, 2)] == [1, None]
 
 
 @pytest.mark.parametrize(

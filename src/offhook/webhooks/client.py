@@ -37,6 +37,8 @@ SHOWN_CHARACTERS = 2000
 UNUSED_SECONDS = 2.0
 """How long they are waited for."""
 
+_UNREADABLE = (BodyRefused, httpcore2.NetworkError, httpcore2.ProtocolError)
+
 _encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
@@ -117,7 +119,7 @@ class Client:
         try:
             async with asyncio.timeout(UNUSED_SECONDS):
                 await reply.read(MAX_UNUSED)
-        except (BodyRefused, TimeoutError, httpcore2.NetworkError, httpcore2.ProtocolError):
+        except (*_UNREADABLE, TimeoutError):
             pass
         finally:
             await reply.aclose()
@@ -221,10 +223,16 @@ async def _judging(timeout: float) -> AsyncIterator[None]:
 
 
 async def _read(reply: Reply) -> Answer:
+    """The whole answer. Of a refusal only the status matters: its body is left out if it cannot be read."""
     try:
-        return Answer(reply.status, reply.headers, await reply.read(MAX_ANSWER))
+        body = await reply.read(MAX_ANSWER)
+    except _UNREADABLE:
+        if 200 <= reply.status < 300:
+            raise
+        body = b""
     finally:
         await reply.aclose()
+    return Answer(reply.status, reply.headers, body)
 
 
 def _accepted(answer: Answer) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -188,13 +188,20 @@ def backoff_of(given: object) -> BackoffPlan | None:
     """The plan that a `backoffPlan` of the API describes, within its ranges; None for none."""
     if not isinstance(given, Mapping):
         return None
-    codes = given.get("excludedStatusCodes") or ()
     return BackoffPlan(
         type="exponential" if given.get("type") == "exponential" else "fixed",
         max_retries=int(min(max(_number(given.get("maxRetries"), 0), 0), 10)),
         base_delay_seconds=min(max(_number(given.get("baseDelaySeconds"), 1), 0), 10),
-        excluded_status_codes=tuple(int(code) for code in codes if str(code).isdecimal()),
+        excluded_status_codes=tuple(_codes(given.get("excludedStatusCodes"))),
     )
+
+
+def _codes(given: object) -> Iterator[int]:
+    """HTTP statuses: 404, 404.0 and "404" are the same."""
+    for code in given if isinstance(given, (list, tuple)) else ():
+        text = str(code).removesuffix(".0")
+        if len(text) == 3 and text.isascii() and text.isdecimal():
+            yield int(text)
 
 
 def _authentication(named: str | None, credentials: Mapping[str, Document]) -> dict[str, Any] | None:

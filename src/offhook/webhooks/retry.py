@@ -28,10 +28,12 @@ def next_delay(
     """Seconds until the next attempt after `attempts` of them have failed, the last one with the HTTP
     `status` (None: no answer came); None to give up.
 
-    A `plan` is obeyed to the letter (wire-facts §1.5), though never faster than `Retry-After`. Without one
-    whatever fails is retried for a day: also a 404 or 401, since receivers are deployed wrongly and then put
-    right."""
-    delay = _planned(attempts, plan, status) if plan is not None else _default(attempts, rng)
+    A `plan` is obeyed to the letter (wire-facts §1.5). Without one whatever fails is retried for a day,
+    though never faster than `Retry-After`: also a 404 or 401, since receivers are deployed wrongly and then
+    put right."""
+    if plan is not None:
+        return _planned(attempts, plan, status)
+    delay = _default(attempts, rng)
     if delay is None or retry_after is None:
         return delay
     return max(delay, min(retry_after, MAX_RETRY_AFTER))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ EARLY_SECONDS = 30.0
 
 DEFAULT_LIFE = 300.0
 """Seconds that a token without `expires_in` is used for."""
+
+MAX_LIFE = 86400.0
+"""Seconds that a token is used for at most, whatever its server says."""
 
 TokenKey = tuple[str, str, str, str]
 
@@ -106,4 +110,6 @@ def _read_token(body: bytes) -> tuple[str, float]:
         seconds = float(life) if isinstance(life, (int, float, str)) else DEFAULT_LIFE
     except ValueError:
         seconds = DEFAULT_LIFE
-    return token, max(seconds, 0.0)
+    if math.isnan(seconds):
+        seconds = DEFAULT_LIFE
+    return token, min(max(seconds, 0.0), MAX_LIFE)
