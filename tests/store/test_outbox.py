@@ -119,16 +119,19 @@ async def test_a_replay_begins_anew_with_the_same_id(database: Database, clock: 
         assert again.created_at < again.queued_at
 
 
-async def test_only_delivered_messages_are_forgotten(database: Database, clock: Clock) -> None:
+async def test_what_is_done_with_is_forgotten_after_a_while(database: Database, clock: Clock) -> None:
     async with database.transaction() as tx:
         for call in ("a", "b", "c"):
             await put(tx, call, call)
         rows = await due(tx, clock())
         await tx.outbox.delivered([rows[0].id], status=200)
         await tx.outbox.abandoned(rows[1].id, attempts=1, status=500, error="x")
-        assert await tx.outbox.purge(round(clock() * 1000)) == 0
-        assert await tx.outbox.purge(round(clock() * 1000) + 1) == 1
+        now = round(clock() * 1000)
+        assert await tx.outbox.purge(now, now) == 0
+        assert await tx.outbox.purge(now + 1, now) == 1
         assert bodies(await tx.outbox.list("org")) == ["c", "b"]
+        assert await tx.outbox.purge(now + 1, now + 1) == 1
+        assert bodies(await tx.outbox.list("org")) == ["c"]
 
 
 async def test_a_position_is_never_used_twice(database: Database, clock: Clock) -> None:
@@ -136,7 +139,7 @@ async def test_a_position_is_never_used_twice(database: Database, clock: Clock) 
         await put(tx, "a", "a1")
         (row,) = await due(tx, clock())
         await tx.outbox.delivered([row.id], status=200)
-        await tx.outbox.purge(round(clock() * 1000) + 1)
+        await tx.outbox.purge(round(clock() * 1000) + 1, 0)
         await put(tx, "a", "a2")
         (second,) = await due(tx, clock())
     assert second.position > row.position

@@ -183,10 +183,10 @@ class OutboxRows:
         rows = await self._tx.execute(changed)
         return _row(rows[0]) if rows else None
 
-    async def purge(self, before: int) -> int:
-        """Forget what was delivered before that time; returns how many there were."""
-        gone = delete(outbox).where(outbox.c.delivered_at < before).returning(outbox.c.position)
-        return len(await self._tx.execute(gone))
+    async def purge(self, delivered_before: int, abandoned_before: int) -> int:
+        """Forget what was delivered or given up before these times; returns how many there were."""
+        old = or_(outbox.c.delivered_at < delivered_before, outbox.c.abandoned_at < abandoned_before)
+        return len(await self._tx.execute(delete(outbox).where(old).returning(outbox.c.position)))
 
     async def _change(self, condition: ColumnElement[bool], **values: Any) -> None:
         await self._tx.execute(update(outbox).where(condition).values(**values))

@@ -29,6 +29,9 @@ LEASE_MARGIN = 30.0
 KEEP_SECONDS = 3 * 86400.0
 """Delivered messages can be looked at and replayed for so long."""
 
+KEEP_ABANDONED_SECONDS = 30 * 86400.0
+"""And those that were given up for so long."""
+
 PURGE_SECONDS = 3600.0
 CLAIM_AT_ONCE = 64
 
@@ -319,7 +322,10 @@ class Outbox:
         loop_time = asyncio.get_running_loop().time()
         if loop_time >= self._next_purge:
             self._next_purge = loop_time + PURGE_SECONDS
-            await tx.outbox.purge(self._milliseconds() - round(KEEP_SECONDS * 1000))
+            now = self._milliseconds()
+            await tx.outbox.purge(
+                now - round(KEEP_SECONDS * 1000), now - round(KEEP_ABANDONED_SECONDS * 1000)
+            )
 
     def _begin(self, message: Message) -> None:
         task = asyncio.create_task(self._attempt(message), name=f"webhook {message.id}")
