@@ -1,6 +1,7 @@
 """`make bench`: measure, hold against the budgets, print one table.
 
-python -m benchmarks [calls setups turns interruption handover leaks api outbox ringing] [--quick] [--write]"""
+python -m benchmarks [calls setups turns interruption handover leaks api outbox ringing]
+                     [--quick] [--write]"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from sqlalchemy import URL, Connection
@@ -20,7 +20,7 @@ from .connecting import SqliteThread, explain, is_sqlite, parse_url, probe, read
 from .ids import NewId
 from .keys import Keys
 from .migrate import check_revision
-from .outbox import OutboxRows
+from .outbox import OutboxRows, note_delivered
 from .repositories import Orgs, PhoneNumbers, Repository
 from .statements import Statements
 
@@ -147,6 +147,11 @@ class Database:
         `at_once`. False for each change that came too late, with its messages."""
         now = round(self._now() * 1000)
         return await self.at_once(lambda connection: write_calls(connection, writes, now))
+
+    async def note_delivered(self, answered: Mapping[int, Sequence[str]]) -> None:
+        """Write down the ids of messages that were answered with an HTTP status. As `at_once`."""
+        now = round(self._now() * 1000)
+        await self.at_once(lambda connection: note_delivered(connection, answered, now))
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:

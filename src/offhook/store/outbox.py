@@ -4,11 +4,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from .records import Document, NewMessage, OutboxRow, OutboxState
 from .statements import Statements
@@ -51,6 +64,12 @@ def message_values(message: NewMessage, org_id: str, call_id: str, now: int) -> 
         "leased_until": until,
         "lease_owner": owner,
     }
+
+
+def note_delivered(connection: Connection, answered: Mapping[int, Sequence[str]], now: int) -> None:
+    """One more attempt each, answered with this HTTP status. Blocks."""
+    for status, ids in answered.items():
+        connection.execute(_DELIVERED, {"ids": ids, "answered": status, "now": now})
 
 
 class OutboxRows:

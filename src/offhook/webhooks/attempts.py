@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from offhook.store import Transaction
@@ -37,6 +37,15 @@ class Counters:
     abandoned: int = 0
 
 
+def answered(ended: Iterable[Attempt]) -> dict[int, list[str]]:
+    """The ids of what was delivered, by HTTP status."""
+    found: dict[int, list[str]] = {}
+    for attempt in ended:
+        if attempt.status is not None:
+            found.setdefault(attempt.status, []).append(attempt.message.id)
+    return found
+
+
 class Records:
     """Writes attempts of the `node` down. `now` gives seconds since the epoch."""
 
@@ -47,16 +56,13 @@ class Records:
         self._counters = counters
 
     async def write(self, tx: Transaction, ended: Sequence[Attempt]) -> None:
-        delivered: dict[int, list[str]] = {}
         called_off: list[str] = []
         for attempt in ended:
             if attempt.failure is not None:
                 await self._failed(tx, attempt.message, attempt.failure, attempt.plan)
-            elif attempt.status is not None:
-                delivered.setdefault(attempt.status, []).append(attempt.message.id)
-            else:
+            elif attempt.status is None:
                 called_off.append(attempt.message.id)
-        for status, ids in delivered.items():
+        for status, ids in answered(ended).items():
             await tx.outbox.delivered(ids, status=status)
         if called_off:
             await tx.outbox.free(called_off, self._node)

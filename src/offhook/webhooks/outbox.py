@@ -12,7 +12,7 @@ from typing import Any
 
 from offhook.store import Database, NewMessage, OutboxRow, OutboxState, StoreError, Transaction
 
-from .attempts import Attempt, Counters, Records
+from .attempts import Attempt, Counters, Records, answered
 from .client import AskFailed, Client, message_body
 from .lanes import Lanes, Limits
 from .lines import MAX_BEHIND, MAX_KEPT, Lines, Message
@@ -260,11 +260,12 @@ class Outbox:
         if look:
             self._look_at = math.inf
         try:
-            if ended or look:
+            if look:
                 async with self._database.transaction() as tx:
                     await self._records.write(tx, ended)
-                    if look:
-                        self._look_at = min(now + await self._claim(tx, claimed), self._look_at)
+                    self._look_at = min(now + await self._claim(tx, claimed), self._look_at)
+            elif ended:  # all of them deliveries: what does not end well makes way for something
+                await self._database.note_delivered(answered(ended))
         except BaseException:
             self._ended[:0] = ended
             self._look_at = 0.0
