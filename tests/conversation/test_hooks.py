@@ -298,6 +298,23 @@ async def test_a_hook_without_its_tool_does_the_rest() -> None:
         assert said(stage) == ["Hm?"]
 
 
+class Confused(ScriptedWorld):
+    def transfer(self, destination: Any) -> None:
+        raise RuntimeError("which way?")
+
+
+def test_what_breaks_in_a_hook_is_logged_with_the_call(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        hook = silence({"type": "transfer", "destination": DESK}, triggerMaxCount=1)
+        async with on_stage(assistant=hook, world=Confused()) as stage:
+            await greeted(stage)
+            await silent(8)
+
+    run_virtual(story())
+    assert "call=test something in the background failed" in caplog.text
+    assert "which way?" in caplog.text
+
+
 # the end
 
 FAILS: list[Script] = [ModelError("scripted", "down")]
@@ -348,6 +365,27 @@ async def test_a_hand_over_that_fails_is_not_tried_for_ever() -> None:
         await stage.caller.hears_the_end()
         assert len(stage.world.transfers) == 1
         assert stage.ended == ["pipeline-error-scripted-llm-failed"]
+
+
+@plays
+async def test_who_is_hung_up_on_by_the_owner_is_not_handed_on() -> None:
+    async with on_stage(assistant=ending({"type": "transfer", "destination": DESK})) as stage:
+        await greeted(stage)
+        stage.conversation.hang_up("manually-canceled")
+        await silent(1)
+        assert (stage.ended, stage.world.transfers) == (["manually-canceled"], [])
+
+
+@plays
+async def test_the_model_ends_the_call_only_if_no_hook_hands_it_on() -> None:
+    plan = ending({"type": "transfer", "destination": DESK})
+    plan["model"] = {"provider": "vapi", "tools": [{"type": "endCall"}]}
+    calls: list[Script] = [[ToolCall("c1", "endCall", {})]]
+    async with on_stage(calls, assistant=plan) as stage:
+        await greeted(stage)
+        await stage.caller.says("Goodbye.")
+        await silent(2)
+        assert (stage.ended, stage.world.transfers) == ([], [DESK])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ anything else is logged and lived with."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Protocol
 
@@ -75,3 +76,8 @@ class Failures:
         if what not in self._known:
             self._known.add(what)
             log.exception("call=%s %s failed", self._call_id, what)
+
+    def unnoticed(self, task: asyncio.Task[None]) -> None:
+        """To be called with a task that nobody waits for, when it has ended."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("call=%s something in the background failed", self._call_id, exc_info=error)
