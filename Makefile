@@ -1,6 +1,9 @@
 # What there is to do here; `make` alone prints it. Needs Python 3.11 or newer, and make.
 
-PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3,$(if $(shell command -v $(name) 2>/dev/null),$(name))) python3)
+# The first that runs and is new enough: a name alone may be an old Python's, or a version manager's for none.
+FITS := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(or $(shell for name in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done),python3)
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --all-extras --group build pyproject.toml
 

@@ -48,7 +48,8 @@ def install(kind: str) -> None:
         return
     if not PYTHON.exists():
         make_venv()
-    print(f"Installing {lock.name} into .venv ...", flush=True)
+    packages = sum("==" in line for line in lock.read_text().splitlines())
+    print(f"Installing {packages} packages into .venv; this takes a minute or two, once ...", flush=True)
     pip("--require-hashes", "--requirement", str(lock))
     pip("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     stamp.write_text(current)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from offhook import __version__
 from offhook.cli import app
+from offhook.folder import DataFolder
 from offhook.settings import PREFIX
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -209,6 +211,42 @@ def _help(*command: str) -> str:
     done = CliRunner().invoke(app, [*command, "--help"], prog_name="offhook")
     assert done.exit_code == 0, done.output
     return done.stdout
+
+
+def test_doctor_tells_what_is_wrong_and_changes_no_database(run: Run, tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        done = run("doctor", "--json", HTTP=taken, SIP="127.0.0.1:0", MAX_CALLS="50", RTP_PORTS="40000-40009")
+    found = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
+
+    assert done.returncode == 1
+    assert [name for name, check in found.items() if not check["ok"]] == [
+        f"HTTP at {taken}",
+        "media ports 40000-40009",
+    ]
+    assert "OFFHOOK_HTTP" in found[f"HTTP at {taken}"]["problems"][0]
+    assert "they hold 5 calls" in found["media ports 40000-40009"]["problems"][0]
+    assert found["speech models"]["ok"]
+    assert not (tmp_path / "data" / "offhook.db").exists()
+
+
+def test_doctor_knows_the_service_that_runs(prepared: Run, tmp_path: Path) -> None:
+    """The ports are then its own. A setting that is none, and an address that nobody can reach, are noted."""
+    folder = DataFolder.take(tmp_path / "data", lambda: "node")
+    done = prepared("doctor", HTTP="0.0.0.0:1", SIP="127.0.0.1:1", WORKRES="3", ALLOW_PRIVATE_URLS="1")
+    folder.close()
+
+    assert done.returncode == 0, done.stdout
+    assert f"ok    the service runs as process {os.getpid()}\n" in done.stdout
+    assert "HTTP at" not in done.stdout
+    notes = [line.removeprefix("note  ") for line in done.stdout.splitlines() if line.startswith("note")]
+    for note, says in zip(
+        notes,
+        ("OFFHOOK_WORKERS?", "loopback address", "without TLS", "OFFHOOK_ALLOW_PRIVATE_URLS"),
+        strict=True,
+    ):
+        assert says in note
 
 
 def test_the_database_is_made_and_checked(run: Run) -> None:

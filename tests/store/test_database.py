@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import random
 import signal
 import sqlite3
@@ -203,6 +204,15 @@ async def test_what_cannot_be_opened_says_why_in_one_line(url: str, says: str, c
         assert says in str(caught.value)
         assert "\n" not in str(caught.value)
         assert "hunter2" not in str(caught.value)
+
+
+async def test_postgresql_without_its_driver_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+    with pytest.raises(StoreError, match=r"pip install 'offhook\[postgresql\]'"):
+        await upgrade("postgresql://me@127.0.0.1:1/phones")
 
 
 async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, clock: Clock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,35 +146,31 @@ def _speech() -> list[str]:
 
 def _notes(settings: Settings) -> Iterator[str]:
     """What is not wrong, but may not be what was meant."""
-    from ipaddress import ip_address
-
     from offhook.listening import outer_address
     from offhook.settings import unknown_variables
     from offhook.sip.transport import WILDCARDS
 
     yield from unknown_variables()
-    told = settings.public_address
-    if told is None:
-        told = outer_address() if settings.sip.host in WILDCARDS else settings.sip.host
-        if told is None:
-            yield "this machine has no network: only phones on it can call"
-        elif not _is_global(told):
-            yield (
-                f"phones are told {told} for their audio: right within this network; for callers from"
-                " outside set OFFHOOK_PUBLIC_ADDRESS"
-            )
-    elif ip_address(told).is_loopback:
-        yield f"OFFHOOK_PUBLIC_ADDRESS is {told}: only phones on this machine will hear anything"
-    if settings.http.host in WILDCARDS or _is_global(settings.http.host):
+    own = outer_address() if settings.sip.host in WILDCARDS else settings.sip.host
+    told = settings.public_address or own
+    ip = None if told is None else _ip(told)
+    if told is None or (ip is not None and ip.is_loopback):
+        yield "phones are told a loopback address for their audio: only those on this machine can call"
+    elif settings.public_address is None and ip is not None and not ip.is_global:
+        yield (
+            f"phones are told {told} for their audio: right within this network; for callers from outside"
+            " set OFFHOOK_PUBLIC_ADDRESS"
+        )
+    api = _ip(settings.http.host)
+    if api is not None and not api.is_loopback:
         yield f"the API listens on {settings.http} without TLS: put a proxy with TLS in front of it"
     if settings.allow_private_urls:
         yield "OFFHOOK_ALLOW_PRIVATE_URLS is on: whoever has a key can reach this machine's network"
 
 
-def _is_global(host: str) -> bool:
-    from ipaddress import ip_address
-
+def _ip(host: str) -> IPv4Address | IPv6Address | None:
+    """None for a name."""
     try:
-        return ip_address(host).is_global
+        return ip_address(host)
     except ValueError:
-        return False
+        return None

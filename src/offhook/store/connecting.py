@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import sqlite3
 import time
 from collections.abc import Callable
@@ -54,6 +55,8 @@ def parse_url(text: str) -> URL:
     driver = DRIVERS.get(url.drivername)
     if driver is None:
         raise StoreError(f"databases of the kind {url.drivername} are not served: use postgresql or sqlite")
+    if driver.endswith("asyncpg") and importlib.util.find_spec("asyncpg") is None:
+        raise StoreError("PostgreSQL needs its driver: pip install 'offhook[postgresql]'")
     if driver.startswith("sqlite") and url.database in (None, "", ":memory:"):
         raise StoreError("the database URL names no file: write sqlite:////FOLDER/offhook.db")
     return url.set(drivername=driver)
