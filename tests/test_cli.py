@@ -123,8 +123,9 @@ def test_a_key_is_printed_once_and_stored_nowhere(prepared: Run, tmp_path: Path)
     listed = prepared("keys", "list", "--org", org["id"])
 
     assert key not in listed.stdout
-    for file in (tmp_path / "data").iterdir():
-        assert key.encode() not in file.read_bytes()
+    files = [file for file in (tmp_path / "data").rglob("*") if file.is_file()]
+    assert files
+    assert [file for file in files if key.encode() in file.read_bytes()] == []
 
 
 def test_a_revoked_key_is_said_to_be(prepared: Run) -> None:

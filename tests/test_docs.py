@@ -85,6 +85,25 @@ def test_a_test_that_shows_a_row_is_there(test: str) -> None:
     assert re.search(rf"^(async )?def {name}\(", (ROOT / "tests" / path).read_text(), re.MULTILINE)
 
 
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    written = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`([\w/]+(?:\.py|/))`", written))
+
+    assert len(named) > 50
+    assert {
+        name for name in named if not any((ROOT / base / name).exists() for base in ("src/offhook", "."))
+    } == set()
+
+
+def test_every_room_is_in_the_architecture() -> None:
+    written = (ROOT / "docs" / "architecture.md").read_text()
+    source = ROOT / "src" / "offhook"
+    rooms = {f"{folder.parent.name}/" for folder in source.glob("*/__init__.py")}
+    files = {file.name for file in source.glob("*.py") if file.name != "__init__.py"}
+
+    assert {name for name in rooms | files if f"`{name}`" not in written} == set()
+
+
 def test_every_dependency_has_its_line() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     named = [

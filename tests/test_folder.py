@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +25,7 @@ def test_a_folder_is_made_and_named_once(tmp_path: Path) -> None:
     again.close()
 
     assert (first.node, again.node) == ("node-1", "node-1")
-    assert first.path.is_dir()
+    assert stat.S_IMODE(first.path.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("damaged", [b"", b"\xff\xfe", b"two words\n", b"x" * 201])

@@ -78,11 +78,13 @@ def holder(path: Path) -> str | None:
 
 
 def check(path: Path) -> None:
-    """The folder can be made and written to, and so can that of the recordings. Raises StartError."""
+    """The folder can be made and written to, and so can that of the recordings. Raises StartError.
+
+    Only its owner may read a folder that is made here: it holds what was said, and servers' secrets."""
     path = path.absolute()
     try:
         for folder in (path, path / "recordings"):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder) as probe:
                 probe.write(bytes(4096))
                 probe.flush()

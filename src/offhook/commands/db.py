@@ -20,17 +20,17 @@ def upgrade() -> None:
     """Make the tables, or change them to what this version needs. Safe to run again."""
     import asyncio
 
+    from offhook.folder import check as check_folder
+    from offhook.process import StartError
     from offhook.store import StoreError
     from offhook.store import upgrade as upgrade_tables
 
     chosen = settings()
     try:
         if chosen.database_url is None:
-            chosen.data.mkdir(parents=True, exist_ok=True)
+            check_folder(chosen.data)
         asyncio.run(upgrade_tables(chosen.database))
-    except OSError as problem:
-        fail(f"the data folder {chosen.data} cannot be made: {problem.strerror}; set OFFHOOK_DATA")
-    except StoreError as problem:
+    except (StartError, StoreError) as problem:
         fail(str(problem))
     typer.echo("the database is up to date")
 
