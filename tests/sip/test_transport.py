@@ -14,7 +14,9 @@ import uvloop
 
 from offhook.network import Address, open_datagrams
 from offhook.sip import Flow, Limits, NameAddr, SipError, Transports, Uri, UserAgent
+from offhook.sip.message import respond
 from offhook.sip.parser import parse_message
+from offhook.sip.tcp import TcpPool
 from tests.listening import listening
 from tests.machine import has_ipv6, installed, needs_ipv6
 from tests.sip.agents import ANSWER, Desk, Recorder
@@ -77,6 +79,12 @@ class Line:
             await self.writer.drain()
             await asyncio.sleep(0.01)
         await self.reader.readexactly(1)
+
+    async def ping_for_ever(self) -> None:
+        while True:
+            self.send(b"\r\n\r\n")
+            await self.reader.readexactly(2)
+            await asyncio.sleep(0.01)
 
     async def ended(self) -> bool:
         return await self.reader.read() == b""
@@ -183,6 +191,41 @@ async def test_who_brings_no_whole_message_in_time_is_cut_off(sent: bytes) -> No
         line.send(sent)
         assert await line.ended()
         line.close()
+
+
+async def test_pings_alone_keep_no_connection() -> None:
+    async with agent_on(limits=Limits(first=0.3)) as (_, _, address, _):
+        line = await Line.to(address)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await line.ping_for_ever()
+        line.close()
+
+
+async def test_whom_we_call_may_think_longer_than_a_stranger() -> None:
+    async def answer_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = Line(reader, writer)
+        request = await line.message()
+        await asyncio.sleep(0.5)
+        line.send(respond(request, 200, to_tag="late").to_bytes())
+
+    server = await asyncio.start_server(answer_late, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with agent_on(limits=Limits(first=0.1)) as (caller, _, _, _):
+        uri = Uri.parse(f"sip:a@127.0.0.1:{port};transport=tcp")
+        assert (await caller.request("OPTIONS", uri, from_=ME)).status == 200
+    server.close()
+
+
+async def test_a_connection_that_is_closed_as_soon_as_it_is_made_loses_what_waited_for_it() -> None:
+    there, lost = Address("127.0.0.1", 5060), list[Flow]()
+    pool = TcpPool(Limits())
+    pool.lost = lost.append
+    made = asyncio.create_task(asyncio.sleep(0, Flow("tcp", there)))
+    pool._pending[there], pool._waiting[there] = made, [b"a response"]
+    await made
+    pool._connected(there, made)
+    assert lost == [Flow("tcp", there)]
+    assert not pool._pending
 
 
 async def test_a_trickle_does_not_prolong_a_message() -> None:

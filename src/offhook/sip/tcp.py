@@ -22,13 +22,15 @@ Broken = Callable[[FramingError, Flow], None]
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Seconds and counts. `idle` is long, since a phone behind a translation is only reachable by the
-    connection of its call; a stranger has `first` seconds for a whole message, and each message
-    `message` seconds from its first octet. `unsent` is in octets, for a peer that does not read."""
+    connection of its call; a stranger has `first` seconds for a whole message, whom we called `answer`
+    seconds (more than 64*T1), and each message `message` seconds from its first octet. `unsent` is in
+    octets, for a peer that does not read."""
 
     connections: int = 2048
     per_source: int = 256
     connect: float = 4.0
     first: float = 10.0
+    answer: float = 40.0
     message: float = 10.0
     idle: float = 3600.0
     unsent: int = 1 << 20
@@ -36,17 +38,18 @@ class Limits:
 
 
 class Connection(asyncio.Protocol):
-    """One TCP connection, made by either side."""
+    """One TCP connection, made by either side. `patience`: seconds for the peer's first message."""
 
-    __slots__ = ("_deadline", "_framer", "_pool", "_quiet_for", "_timer", "_transport", "flow")
+    __slots__ = ("_deadline", "_framer", "_patience", "_pool", "_spoke", "_timer", "_transport", "flow")
 
     flow: Flow
     _transport: asyncio.Transport
 
-    def __init__(self, pool: TcpPool) -> None:
+    def __init__(self, pool: TcpPool, patience: float) -> None:
         self._pool = pool
         self._framer = StreamFramer()
-        self._quiet_for = pool.limits.first
+        self._patience = patience
+        self._spoke = False
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -74,7 +77,7 @@ class Connection(asyncio.Protocol):
         if not self._pool.admit(self):
             self._transport.abort()
             return
-        self._deadline = self._pool.loop.time() + self._quiet_for
+        self._deadline = self._pool.loop.time() + self._patience
         self._rearm()
 
     def data_received(self, data: bytes) -> None:
@@ -89,10 +92,11 @@ class Connection(asyncio.Protocol):
             return
         for _ in range(self._framer.take_pings()):
             self.send(b"\r\n")
-        if messages:
-            self._quiet_for = self._pool.limits.idle
+        self._spoke = self._spoke or bool(messages)
         if not self._framer.inside_message:
-            self._deadline = self._pool.loop.time() + self._quiet_for
+            # Pings alone do not keep a stranger's connection.
+            if self._spoke:
+                self._deadline = self._pool.loop.time() + self._pool.limits.idle
         elif messages or not began_inside:
             self._deadline = self._pool.loop.time() + self._pool.limits.message
             self._rearm()
@@ -142,7 +146,9 @@ class TcpPool:
 
     async def listen(self, host: str, port: int) -> asyncio.Server:
         """Accept connections; raises OSError when the port cannot be had."""
-        server = await self.loop.create_server(lambda: Connection(self), host, port, backlog=512)
+        server = await self.loop.create_server(
+            lambda: Connection(self, self.limits.first), host, port, backlog=512
+        )
         self._servers.append(server)
         return server
 
@@ -224,7 +230,7 @@ class TcpPool:
     async def _connect(self, remote: Address) -> Flow:
         async with asyncio.timeout(self.limits.connect):
             _, connection = await self.loop.create_connection(
-                lambda: Connection(self), remote.host, remote.port
+                lambda: Connection(self, self.limits.answer), remote.host, remote.port
             )
         if self._connections.get(remote) is not connection:
             raise ConnectionError("too many connections")
@@ -235,9 +241,11 @@ class TcpPool:
         waiting = self._waiting.pop(remote, [])
         if task.cancelled():
             return
-        if task.exception() is not None:
+        # It may have been closed again before this was called.
+        connection = self._connections.get(remote)
+        if task.exception() is not None or connection is None:
             if waiting:
                 self.lost(Flow("tcp", remote))
             return
         for data in waiting:
-            self._connections[remote].send(data)
+            connection.send(data)
