@@ -106,14 +106,15 @@ async def test_where_a_sip_uri_leads(uri: str, address: Address, transport: str,
     assert (target.address, target.transport, str(target.uri)) == (address, transport, named)
 
 
-async def test_a_name_leads_to_the_address_that_was_checked() -> None:
+async def test_a_name_leads_to_the_addresses_that_were_checked() -> None:
     async def resolver(host: str) -> list[str]:
-        return ["198.41.0.4"]
+        return ["198.41.0.4", "198.41.0.5"]
 
     target = await sip("sip:ann@pbx.test").target(PEER, AddressGuard(resolver=resolver), Trunks())
 
     assert str(target.uri) == "sip:ann@pbx.test"
     assert target.address == Address("198.41.0.4", 5060)
+    assert target.others == (Address("198.41.0.5", 5060),)
 
 
 @pytest.mark.parametrize("uri", ["sip:ann@127.0.0.1", "sip:ann@10.0.0.3", "sip:ann@169.254.169.254"])
@@ -143,7 +144,11 @@ async def test_a_number_is_at_the_trunk_which_may_be_private() -> None:
 
 async def test_a_name_for_the_trunk_leads_to_the_trunk() -> None:
     async def resolver(host: str) -> list[str]:
-        return {"pbx.test": ["198.41.0.4"], "alias.test": ["198.41.0.4"], "other.test": ["198.41.0.5"]}[host]
+        return {
+            "pbx.test": ["198.41.0.4"],
+            "alias.test": ["198.41.0.9", "198.41.0.4"],
+            "other.test": ["198.41.0.5"],
+        }[host]
 
     guard = AddressGuard(resolver=resolver)
     trunk = Trunk(Uri.parse("sip:us@pbx.test"), "secret", ("+1",), guard)

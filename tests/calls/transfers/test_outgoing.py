@@ -194,6 +194,34 @@ async def test_the_next_contact_is_tried_when_one_is_busy_but_none_after_a_decli
     assert failure.value.status == "busy"
 
 
+@pytest.mark.parametrize(("status", "tries"), [(503, 2), (None, 2), (408, 1), (486, 1)])
+def test_another_address_is_tried_when_nobody_is_at_the_first(
+    tmp_path: Path, status: int | None, tries: int
+) -> None:
+    @virtual
+    async def story() -> None:
+        target = replace(TARGET, others=(Address("10.0.0.4", 5060),))
+        async with desks(tmp_path, HOST, "10.0.0.4") as (house, (desk, other)):
+            called = Party(house.services.dialler, house.services.media, target, "call-1")
+            calling = asyncio.create_task(called.call(None, "ann", [], 60))
+            if status is not None:
+                await refused_by(desk, status)
+            if tries == 2:
+                invite = await other.request("INVITE")
+                assert str(invite.uri) == DESK
+                other.reply(invite, 200, body=sdp("10.0.0.4"))
+                await calling
+                await called.close()
+                other.reply(await other.request("BYE"), 200, tag=None)
+            else:
+                with pytest.raises(TransferFailed, match=str(status)):
+                    await calling
+                await called.close()
+                assert other.heard == []
+
+    story()
+
+
 @virtual
 async def test_redirections_do_not_make_more_time(tmp_path: Path) -> None:
     async with desks(tmp_path, HOST) as (house, (desk,)):

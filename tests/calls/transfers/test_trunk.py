@@ -61,8 +61,8 @@ async def test_its_host_is_its_own_by_name_and_by_address() -> None:
     assert await trunk.own("trunk.test", 5070) == Address("10.0.0.9", 5070)
     assert await trunk.own("10.0.0.9", 5070) == Address("10.0.0.9", 5070)
     assert await trunk.own("10.0.0.8", 5070) is None
-    assert await trunk.is_at(Address("10.0.0.9", 5060))
-    assert not await trunk.is_at(Address("10.0.0.9", 5070))
+    assert await trunk.is_among([Address("10.0.0.8", 5060), Address("10.0.0.9", 5060)])
+    assert not await trunk.is_among([Address("10.0.0.9", 5070)])
     assert await lost.own("gone.test", 5060) is None
 
 

@@ -69,13 +69,14 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`uri` is what a request or a Refer-To names, `address` where it is sent: both checked. `trunk` if it is
-    there that it leads."""
+    """`uri` is what a request or a Refer-To names, `address` where it is sent, `others` where to try if
+    nobody is there: all checked. `trunk` if it is there that it leads."""
 
     uri: Uri
     address: Address
     transport: TransportName
     trunk: Trunk | None = None
+    others: tuple[Address, ...] = ()
 
 
 class Destination:
@@ -172,13 +173,13 @@ async def target_of(uri: Uri, guard: AddressGuard, trunks: Trunks) -> Target:
     node = trunks.node
     judge = node.guard if node is not None and node.is_named_by(uri) else guard
     try:
-        address = (await judge.resolve(uri.host, uri.port or DEFAULT_PORT))[0]
+        addresses = await judge.resolve(uri.host, uri.port or DEFAULT_PORT)
     except (AddressRefused, OSError) as error:
         raise TransferFailed(f"the destination may not be reached: {error}") from error
-    trunk = await trunks.at(uri, address)
+    trunk = await trunks.at(uri, addresses)
     if trunk is not None and not trunk.allows(uri.user):
         raise TransferFailed("the trunk may not call this number")
-    return Target(replace(uri, headers=()), address, transport, trunk)
+    return Target(replace(uri, headers=()), addresses[0], transport, trunk, tuple(addresses[1:]))
 
 
 def _parsed(text: str) -> Uri:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from offhook.calls.headers import Headers
@@ -16,7 +17,7 @@ from offhook.calls.leg import Leg, LegEnd, Media
 from offhook.calls.record import Document
 from offhook.calls.transfers.bridge import Early
 from offhook.calls.transfers.destination import Target, TransferFailed, failure_of
-from offhook.calls.transfers.redirect import MOST_TARGETS, contacts_of
+from offhook.calls.transfers.redirect import MOST_TARGETS, contacts_of, nobody_there
 from offhook.calls.transfers.tones import Audio
 from offhook.network import Address
 from offhook.rtp.ports import PortsExhausted
@@ -108,26 +109,23 @@ class Party:
                 await self._invite(target, name, user, headers, deadline - loop.time())
                 return
             except SipError as error:
-                failed = failure_of(error.status)
-                failed.__cause__ = error
-                last = error.status >= 600 or loop.time() >= deadline
+                refusal, failed = error, failure_of(error.status)
                 waiting = contacts_of(error) + waiting
             except PortsExhausted as error:
                 raise TransferFailed(f"there are no audio ports for a second leg: {error}") from error
             except OSError as error:
                 raise TransferFailed(f"the destination could not be called: {error}") from error
-            if last or self._follow is None:
-                raise failed
-            target = await self._next(self._follow, waiting, tried, failed)
+            if refusal.status >= 600 or loop.time() >= deadline:
+                raise failed from refusal
+            target = _elsewhere(target, refusal) or await self._next(waiting, tried, failed)
             await self._leg.close()
             self._leg, self._early_answer = self._new_leg(target), (None, b"")
             self.audio = self.early = Early()
 
-    async def _next(
-        self, follow: Follow, waiting: list[Uri], tried: set[str], failed: TransferFailed
-    ) -> Target:
-        """The next address to try. Raises what has failed last when there is none."""
-        while waiting and len(tried) < MOST_TARGETS:
+    async def _next(self, waiting: list[Uri], tried: set[str], failed: TransferFailed) -> Target:
+        """The next destination to try. Raises what has failed last when there is none."""
+        follow = self._follow
+        while follow is not None and waiting and len(tried) < MOST_TARGETS:
             uri = waiting.pop(0)
             if str(uri) in tried:
                 continue
@@ -290,6 +288,13 @@ def _shown(codec: str, counted: StreamStatistics) -> Document:
         "roundTrip": None if trip is None else round(trip * 1000, 1),
         "remotePacketsLost": counted.remote_lost,
     }
+
+
+def _elsewhere(target: Target, error: SipError) -> Target | None:
+    """The same destination at its next address, if that is what failed."""
+    if not target.others or not nobody_there(error):
+        return None
+    return replace(target, address=target.others[0], others=target.others[1:])
 
 
 def press_on(leg: Leg, digit: str, milliseconds: int) -> None:

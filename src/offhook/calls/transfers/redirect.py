@@ -1,4 +1,5 @@
-"""Where a redirection leads (RFC 3261 §8.1.3.4)."""
+"""Where to call next: where a redirection leads (RFC 3261 §8.1.3.4), and whether another address of the same
+host may do better (RFC 3263 §4.3)."""
 
 from __future__ import annotations
 
@@ -30,6 +31,12 @@ def contacts_of(error: SipError) -> list[Uri]:
             found.append((_likelihood(contact.param("q")), replace(contact.uri, headers=())))
     found.sort(key=lambda pair: -pair[0])
     return [uri for _, uri in found[:MOST_TARGETS]]
+
+
+def nobody_there(error: SipError) -> bool:
+    """Whether it is the address that failed, and not the called: 503, or no answer at all, which unlike a 408
+    of the called brings no headers."""
+    return error.status == 503 or (error.status == 408 and not error.headers)
 
 
 def _likelihood(q: str | None) -> float:

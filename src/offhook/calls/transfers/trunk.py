@@ -7,7 +7,7 @@ of provider `byo-sip-trunk` (wire-facts §2.3), has to be where any destination 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
@@ -56,9 +56,9 @@ class Trunk:
     def is_named_by(self, uri: Uri) -> bool:
         return _place(uri) == _place(self.uri)
 
-    async def is_at(self, address: Address) -> bool:
+    async def is_among(self, addresses: Collection[Address]) -> bool:
         """Whether it is there: a URI may name it otherwise than `uri` does, and it takes calls from us."""
-        return address in await self._addresses()
+        return any(address in addresses for address in await self._addresses())
 
     async def own(self, host: str, port: int) -> Address | None:
         """The address of a host of its own, None of any other: a Contact or Record-Route may lead there,
@@ -96,11 +96,11 @@ class Trunks(NamedTuple):
     def for_numbers(self) -> Trunk | None:
         return self.own or self.node
 
-    async def at(self, uri: Uri, address: Address) -> Trunk | None:
-        """The one that `uri`, which led to `address`, leads to. The node's first: its rules hold whatever
+    async def at(self, uri: Uri, addresses: Collection[Address]) -> Trunk | None:
+        """The one that `uri`, which led to `addresses`, leads to. The node's first: its rules hold whatever
         name an org has for it."""
         for trunk in self:
-            if trunk is not None and (trunk.is_named_by(uri) or await trunk.is_at(address)):
+            if trunk is not None and (trunk.is_named_by(uri) or await trunk.is_among(addresses)):
                 return trunk
         return None
 
