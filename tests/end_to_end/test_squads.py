@@ -34,7 +34,7 @@ class Squad:
         self.service = service
         self.models = models
         self.sink = sink
-        self.garage_says: list[Any] = [["Wheels and brakes, what can I do?"]]
+        self.garage_says: list[Any] = [["Good morning. Wheels and brakes, what can I do?"]]
 
     def member(self, name: str, **changes: Any) -> dict[str, Any]:
         return assistant(
