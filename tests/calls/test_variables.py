@@ -164,6 +164,20 @@ def test_a_server_that_fails_is_asked_again_as_its_plan_says(
     story()
 
 
+@virtual
+async def test_what_was_said_can_be_sent_along(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        templates = {"said": "{{transcript}}", "first": "{{messages.first.content}}"}
+        fixed = [{"key": key, "value": value} for key, value in templates.items()]
+        house.directory.assistants["assistant-1"] = with_tools(function("order", parameters=fixed))
+        speak(house, Frontdesk=([ORDER], "Ordered."))
+        seen = serve(house, {"order": "ok"})
+        await asked(house, "A rose, please.")
+
+    assert seen[0]["said"].startswith("AI: Thanks for calling.\nUser: A rose, please.\n")
+    assert seen[0]["first"] == "Thanks for calling."
+
+
 WHO = "{{assistant.name}} {{call.assistantId}}: {{tier}}/{{own}}/{{sla}}/{{intent}}/{{weekday}}"
 SCHEMA = {"type": "object", "properties": {"weekday": {"type": "string"}}}
 

@@ -182,6 +182,33 @@ def test_the_server_is_asked_whom_a_dynamic_destination_means(squad: Squad, sink
     assert sink.wait_for("end-of-call-report")["assistant"]["name"] == "Garage"
 
 
+def test_what_a_hand_over_brings_is_known_to_the_next_one(
+    squad: Squad, models: Models, sink: WebhookSink
+) -> None:
+    plan = {
+        "schema": {"type": "object", "properties": {"vehicle": {"type": "string"}}},
+        "aliases": [{"key": "both", "value": "{{vehicle}} for {{intent}}"}],
+    }
+    asked = {"destination": {"type": "string"}, "intent": {"type": "string"}}
+    tool = {
+        "type": "handoff",
+        "function": {"name": "repair", "parameters": {"type": "object", "properties": asked}},
+        "destinations": [{"type": "assistant", "assistantName": "Garage", "variableExtractionPlan": plan}],
+    }
+    script = [["Welcome.", Use("repair", {"intent": "repair"})], [Use("note_facts", {"vehicle": "bicycle"})]]
+    model = models.script("desk", script, tools=[tool])
+    desk = squad.member("Desk", firstMessage="", firstMessageMode=GENERATED, model=model)
+    garage = squad.garage(firstMessage="Good morning, I see your {{both}}.", firstMessageMode=None)
+
+    visit(squad.number(desk, garage))
+
+    report = sink.wait_for("end-of-call-report")
+    assert "Good morning, I see your bicycle for repair." in report["transcript"]
+    assert report["artifact"]["variableValues"]["vehicle"] == "bicycle"
+    asked_for = models.requests["desk"][1]["tools"]
+    assert [one["function"]["name"] for one in asked_for] == ["note_facts"]
+
+
 def test_a_server_that_refuses_a_handoff_says_why(squad: Squad, models: Models, sink: WebhookSink) -> None:
     sink.answer = lambda message: (200, {"error": "The garage is closed."})
     tool = {"type": "handoff", "function": {"name": "who"}, "destinations": [{"type": "dynamic"}]}

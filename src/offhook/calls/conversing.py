@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from offhook.calls.record import CallRecord
 from offhook.calls.services import Services
+from offhook.calls.variables import knowing_what_was_said
 from offhook.conversation.events import Event, World
 from offhook.conversation.member import EngineFactory
 from offhook.conversation.session import Conversation
@@ -30,7 +31,7 @@ async def converse(
         call_id=record.id,
         world=world,
         variables=record.variables,
-        render=services.render,
+        render=knowing_what_was_said(record, services.render),
         tell=tell,
         rng=services.rng,
     )

@@ -15,7 +15,7 @@ from offhook.calls.handover import Successor, handoff_answer, successor, transfe
 from offhook.calls.record import CallRecord
 from offhook.calls.services import Services
 from offhook.calls.tools import NO_RESULT, Result, read_results, tool_calls
-from offhook.calls.variables import learn
+from offhook.calls.variables import knowing_what_was_said, learn
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.conversation.tools import destination_name
 from offhook.language.base import ToolCall
@@ -47,6 +47,7 @@ class Owner:
     def __init__(self, services: Services, record: CallRecord, org: Mapping[str, Any]) -> None:
         self._services = services
         self._record = record
+        self._fill = knowing_what_was_said(record, services.render)
         self._org = org
         self._squad: Mapping[str, Any] | None = None  # one that the call was handed to
         self._noted: set[str] = set()  # tools without a server, each complained of once
@@ -100,7 +101,7 @@ class Owner:
         receiver = await self.receiver(tool)
         if receiver is None:
             return self._unheard(call)
-        fixed = static_parameters(tool, self._record.variables, self._services.render)
+        fixed = static_parameters(tool, self._record.variables, self._fill)
         call = replace(call, arguments={**call.arguments, **fixed})
         return read_results(await self._ask(receiver, tool_calls(tool, call)), call)
 
@@ -123,7 +124,7 @@ class Owner:
             # What its owner wants encrypted does not go out in plain text instead.
             return Result(ToolOutcome(error="encryption of a tool's arguments is not served here"))
         plan = None if credential is None else credential.get("authenticationPlan")
-        request = ApiRequest(tool, self._record.variables, self._services.render, plan)
+        request = ApiRequest(tool, self._record.variables, self._fill, plan)
         return await request.run(call, send, self._services.rng, self._record.id)
 
     def _learn(self, tool: Mapping[str, Any], result: Result) -> None:
@@ -135,7 +136,7 @@ class Owner:
 
     def _render_over(self, text: str, more: Mapping[str, Any]) -> str:
         """A template with the call's variables, and `more` before them."""
-        return self._services.render(text, {**self._record.variables, **more})
+        return self._fill(text, {**self._record.variables, **more})
 
     def render(self, text: str, more: Mapping[str, Any]) -> str:
         """A template with the call's variables, and with `more`, which comes before all of them but what is

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offhook.calls.record import CallRecord, Document
-from offhook.language.extraction import RESERVED
+from offhook.language.extraction import RESERVED, Render
 
 
 def built_in_variables(record: CallRecord) -> Document:
@@ -61,6 +61,21 @@ def learn(
     kept = {name: value for name, value in record.learned.items() if name not in (instead_of or {})}
     record.learned = {**kept, **learned}
     refresh(record)
+
+
+def knowing_what_was_said(record: CallRecord, render: Render) -> Render:
+    """`render` with the conversation so far as `transcript` and `messages`, made only for templates that name
+    them."""
+
+    def fill(text: str, variables: Mapping[str, Any]) -> str:
+        said: Document = {}
+        if "transcript" in text:
+            said["transcript"] = record.text()
+        if "messages" in text:
+            said["messages"] = record.messages_openai()
+        return render(text, {**said, **variables})
+
+    return fill
 
 
 def filling(
