@@ -17,6 +17,7 @@ from offhook.conversation.events import (
     SpeechStarted,
     SpeechWritten,
     ToolOutcome,
+    TurnMeasured,
 )
 from offhook.conversation.failures import APOLOGY
 from offhook.conversation.tools import FILLERS
@@ -255,6 +256,17 @@ async def test_the_goodbye_is_heard_before_the_call_ends() -> None:
         assert said(stage) == ["It was a pleasure. Goodbye.", "Thanks for calling."]
         assert stage.ended == ["assistant-ended-call"]
         assert stage.world.ends[0][0] > stage.caller.played[-1]
+
+
+@plays
+async def test_last_words_are_measured_as_any_answer() -> None:
+    document = with_tools({"type": "endCall"}, endCallMessage="Thanks for calling.")
+    async with on_stage([[ToolCall("c1", "endCall", {})]], assistant=document) as stage:
+        await asks(stage, "That is all, bye.")
+        await settles(stage)
+        (turn,) = stage.told(TurnMeasured)
+        assert turn.total >= 400
+        assert turn.turn == 1
 
 
 @plays

@@ -81,6 +81,19 @@ def test_speech_may_let_it_count_anew(mode: str, times: int) -> None:
 
 
 @plays
+async def test_a_caller_who_never_speaks_first_is_spoken_to() -> None:
+    plan = {
+        **silence(say("Are you there?"), triggerMaxCount=1),
+        "firstMessageMode": "assistant-waits-for-user",
+    }
+    async with on_stage(assistant=plan) as stage:
+        await silent(4.5)
+        assert stage.lines == []
+        await silent(2)
+        assert stage.lines == ["AI: Are you there?"]
+
+
+@plays
 async def test_whoever_is_busy_is_not_silent() -> None:
     model = ScriptedModel(["It is noon."], latency=4.0)
     async with on_stage(model=model, assistant=silence(say("Are you there?"), seconds=2)) as stage:

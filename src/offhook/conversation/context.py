@@ -68,10 +68,15 @@ class Context:
         self._pending = None
 
     def unanswered(self) -> None:
-        """Not a word of the reply was heard after all: what the caller says now goes on from before."""
-        last = self.items[-1] if self.items else None
-        if isinstance(last, dict) and last.get("role") == "user":
-            self._pending = last
+        """Not a word of the reply was heard after all: what the caller says now goes on from before. Tools
+        may have been run since, and messages added."""
+        for item in reversed(self.items):
+            if isinstance(item, Said):
+                if item.text:
+                    return
+            elif item.get("role") in ("user", "assistant"):
+                self._pending = item if item["role"] == "user" else None
+                return
 
     def add(self, message: Mapping[str, Any]) -> None:
         self.items.append(dict(message))

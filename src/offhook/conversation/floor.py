@@ -120,6 +120,7 @@ class Floor:
         self.on_time()
         if utterance.reply:
             self.context.answered()
+        if utterance.reply or self._stage.over:  # the last words are an answer, too
             self._measure(utterance.turn, now)
         self.feed(turn.PlayoutStarted(utterance.interruptible, utterance.reply))
 

@@ -78,6 +78,7 @@ class Hooks:
                 at = self._began + hook.options.seconds
                 if at >= self._loop.time():
                     self._timers.append(self._loop.call_at(at, self._run, hook.do))
+        self._count_silence()
 
     def close(self) -> None:
         for timer in self._timers:
