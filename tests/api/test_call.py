@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from offhook.api.recording import recording_file
-from offhook.api.resource import SLICE
+from offhook.api.resource import FIRST_SLICE, SLICE_BYTES
 from offhook.calls.recording import InlineWriter, Recorder, mono_path, stereo_path
 
 from .conftest import KEY, PUBLIC_KEY, House, client_of
@@ -67,13 +67,14 @@ async def test_keys_that_an_assistant_brought_are_not_shown(client: httpx2.Async
 async def test_a_list_is_whole_although_it_is_read_in_slices(
     client: httpx2.AsyncClient, house: House
 ) -> None:
-    made = [await stored_call(house) for _ in range(2 * SLICE + 3)][::-1]
+    # So much in each that slices become as small as one, and the list is of several.
+    made = [await stored_call(house, transcript="x" * SLICE_BYTES * 2) for _ in range(FIRST_SLICE + 3)][::-1]
 
     async def ids(limit: int) -> list[str]:
         return [call["id"] for call in (await client.get(f"/call?limit={limit}")).json()]
 
     assert await ids(1000) == made
-    for limit in (SLICE - 1, SLICE, SLICE + 1, 2 * SLICE + 3):
+    for limit in (FIRST_SLICE - 1, FIRST_SLICE, FIRST_SLICE + 1, FIRST_SLICE + 3):
         assert await ids(limit) == made[:limit]
 
 

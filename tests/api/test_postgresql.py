@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from offhook.api.resource import SLICE
+from offhook.api.resource import FIRST_SLICE
 from tests.store.databases import cluster, postgres_url
 
 from .conftest import OTHER_KEY, client_of, open_house
@@ -18,7 +18,8 @@ async def test_lists_over_postgresql(tmp_path: Path, postgres_url: str) -> None:
     async with open_house(tmp_path, database_url=postgres_url) as house, client_of(house) as client:
         house.clock.step = 0.0
         squads = [
-            (await created(client, "/squad", members=[{"assistant": {}}]))["id"] for _ in range(SLICE + 2)
+            (await created(client, "/squad", members=[{"assistant": {}}]))["id"]
+            for _ in range(FIRST_SLICE + 2)
         ]
         numbers = [(await created(client))["id"] for _ in range(3)]
 

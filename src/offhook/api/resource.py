@@ -29,8 +29,10 @@ from offhook.store import Duplicate, Position, Record, Repository, Transaction
 
 Document = dict[str, Any]
 
-SLICE: Final = 20
-"""So many records of a list are read from the database at a time."""
+FIRST_SLICE: Final = 5
+LARGEST_SLICE: Final = 100
+SLICE_BYTES: Final = 500_000
+"""Of a list that much is read from the database and written as JSON at a time, some milliseconds of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ async def listed(
     said are megabytes, and those who are talking should not hear that somebody looks at them."""
     shown: list[bytes] = []
     after: Position | None = None
-    while (wanted := min(SLICE, query.limit - len(shown))) > 0:
+    size = FIRST_SLICE
+    while (wanted := min(size, query.limit - len(shown))) > 0:
         records = await repository.list(
             work.org_id, limit=wanted, dates=query.dates, equal=query.equal, ids=query.ids, after=after
         )
@@ -100,6 +103,7 @@ async def listed(
         if len(records) < wanted:
             break
         after = records[-1].created_at, records[-1].id
+        size = max(1, min(LARGEST_SLICE, SLICE_BYTES * len(records) // sum(map(len, shown[-wanted:]))))
     return b"[" + b",".join(shown) + b"]"
 
 
