@@ -18,12 +18,14 @@ from typing import cast
 
 import pytest
 
-from offhook import listening
+from offhook import listening, server
 from offhook.bootstrap import FirstStart
 from offhook.commands import serve
 from offhook.network import Address
+from offhook.process import StartError
 from offhook.server import Node
 from offhook.settings import load_settings
+from offhook.speech.activity import VoiceActivity
 
 from .test_cli import COMMAND, Run, prepared, run
 
@@ -172,3 +174,27 @@ def test_without_a_network_nobody_else_is_told_to_dial(monkeypatch: pytest.Monke
     monkeypatch.setattr(listening, "source_towards", lambda host: LOOPBACK)
 
     assert "from other machines" not in serve.welcome(_node(sip="0.0.0.0:5060"))
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"no model"], ids=["missing", "empty", "damaged"])
+def test_a_voice_activity_model_that_cannot_be_loaded(
+    damage: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the first start, which makes a key that is shown once, has not happened."""
+    model = tmp_path / "silero.onnx"
+    if damage is not None:
+        model.write_bytes(damage)
+    monkeypatch.setattr(server, "VoiceActivity", lambda: VoiceActivity(model))
+    settings = load_settings(
+        {"http": f"{LOOPBACK}:0", "sip": f"{LOOPBACK}:0", "data": tmp_path / "data", "database_url": None}
+    )
+
+    async def start() -> None:
+        async with server.running_node(settings):
+            pytest.fail("it started")
+
+    with pytest.raises(StartError, match=r"voice activity model cannot be loaded .*reinstall") as refused:
+        asyncio.run(start())
+
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "data" / "offhook.db").exists()

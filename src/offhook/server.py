@@ -44,7 +44,7 @@ from offhook.sip.uri import Uri
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.activity import VoiceActivity
 from offhook.speech.base import EngineError
-from offhook.speech.engines import SpeechEngines
+from offhook.speech.engines import SpeechEngines, missing
 from offhook.speech.jobs import WorkerFailed
 from offhook.speech.local import LocalVoice
 from offhook.speech.remote import CallContext
@@ -100,12 +100,14 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     listening = listen_http(settings.http)
     stack.callback(listening.close)
     check_sip(settings.sip)
+    activity = _voice_activity()
+    if engines is None and (problems := missing()):
+        raise StartError(problems[0].text)
     # Links need the real port.
     settings = settings.model_copy(update={"http": Address(*listening.getsockname()[:2])})
     await upgrade(settings.database)
     database = await Database.open(settings.database, now=now, new_id=new_id)
     stack.push_async_callback(database.close)
-    started = await first_start(database, settings)
 
     outside = Outside(AddressGuard(settings.allow_private_urls))
     stack.push_async_callback(outside.aclose)
@@ -120,7 +122,6 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     links = RecordingLinks(_link_key(settings), settings.base_url)
     await end_orphans(database, outbox, folder.node, now, settings.recordings, links.lasting)
 
-    activity = VoiceActivity()
     emergency = None
     if engines is None:
         speech = await _speech(settings, activity, outside, now, stack)
@@ -177,6 +178,8 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     _build_before_the_first_call()
     agent, sip = await _sip(settings, calls, outside.guard, trunk, rng, stack)
     dialler.agent = agent
+    # Not before all that can fail: a key is made and told once.
+    started = await first_start(database, settings)
     api = ApiServices(
         database=database,
         settings=settings,
@@ -189,6 +192,16 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     await serve_http(listening, create_app(api), stack)
     stack.push_async_callback(calls.drain, DRAIN_SECONDS)
     return Node(settings, settings.http, sip, calls, clock, ports, agent, outbox, database, started)
+
+
+def _voice_activity() -> VoiceActivity:
+    try:
+        return VoiceActivity()
+    except Exception as error:  # whatever the native library makes of a damaged file
+        raise StartError(
+            f"the voice activity model cannot be loaded ({' '.join(str(error).split())}): reinstall offhook"
+            " (pip install --force-reinstall offhook)"
+        ) from error
 
 
 def _build_before_the_first_call() -> None:

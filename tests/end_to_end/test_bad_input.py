@@ -95,7 +95,8 @@ def test_a_model_that_is_missing(tmp_path: Path) -> None:
 
     said = refusal(Node(tmp_path, PYTHONPATH=str(tmp_path)))
 
-    assert "offhook doctor" in said
+    assert "moonshine_voice/assets" in said
+    assert "pip install --force-reinstall moonshine-voice" in said
 
 
 def hostile(rng: random.Random) -> list[bytes]:
