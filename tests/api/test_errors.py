@@ -131,7 +131,7 @@ async def test_a_charset_is_no_other_content_type(client: httpx2.AsyncClient) ->
 async def test_a_body_that_is_too_large(client: httpx2.AsyncClient, says_its_length: bool) -> None:
     content = b'{"name":"' + b"x" * MAX_BYTES + b'"}'
 
-    async def pieces():  # type: ignore[no-untyped-def]
+    async def pieces():
         for start in range(0, len(content), 65536):
             yield content[start : start + 65536]
 

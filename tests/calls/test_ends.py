@@ -506,6 +506,6 @@ def test_the_first_message_is_what_the_caller_hears_first(tmp_path: Path) -> Non
             phone = await house.phone()
             call = await phone.dial().connect()
             await call.hears_the_end()
-            assert house.calls.get(house.call_id).record.text() == f"AI: {FIRST}\n"  # type: ignore[union-attr]
+            assert house.calls.get(house.call_id).record.text() == f"AI: {FIRST}\n"
 
     run_virtual(story())

@@ -84,7 +84,7 @@ async def test_a_reinvite_without_an_offer_gets_one(tmp_path: Path) -> None:
         await call.until(lambda: call.is_up, 5)
         await call.hears_the_end()
         call.answer_body = None
-        before = media_of(call.answer.body)  # type: ignore[union-attr]
+        before = media_of(call.answer.body)
         call.invite(b"")
         offered = await phone.response(200)
         offered = await phone.response(200)
@@ -103,7 +103,7 @@ async def test_the_caller_s_media_move(tmp_path: Path) -> None:
         assert call._media is not None
         call._media.close()
         call._media = await house.wire.open("10.0.0.77", 0, call._hear)
-        call._sending.cancel()  # type: ignore[union-attr]
+        call._sending.cancel()
         call._sending = asyncio.create_task(call._send_on(call._media))
         assert (await call.reoffer()).status == 200
         await call.says(QUESTION)

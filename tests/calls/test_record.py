@@ -139,7 +139,7 @@ def test_secrets_are_left_out_however_deep_and_the_owner_s_own_names_are_kept() 
     assert tool["server"] == {"url": "t"}
     assert tool["function"]["parameters"]["properties"]["secret"] == {"type": "string"}
     assert (shown["metadata"], shown["variableValues"]) == ({"secret": "mine"}, {"authentication": "mine"})
-    assert SECRETS["server"] == {  # type: ignore[comparison-overlap]
+    assert SECRETS["server"] == {
         "url": "u", "secret": "hush", "headers": {"Authorization": "hush"}, "timeoutSeconds": 5,
     }  # fmt: skip
 

@@ -22,12 +22,12 @@ def test_every_status_can_end_but_the_end() -> None:
 )
 def test_the_table_is_the_only_way(status: str, event: str) -> None:
     state = CallState()
-    state.status = status  # type: ignore[assignment]
+    state.status = status
     if (status, event) in TRANSITIONS:
-        assert state.allows(event)  # type: ignore[arg-type]
-        assert state.on(event) == TRANSITIONS[status, event]  # type: ignore[arg-type, index]
+        assert state.allows(event)
+        assert state.on(event) == TRANSITIONS[status, event]
     else:
-        assert not state.allows(event)  # type: ignore[arg-type]
+        assert not state.allows(event)
         with pytest.raises(WrongTransition):
-            state.on(event)  # type: ignore[arg-type]
+            state.on(event)
         assert state.status == status

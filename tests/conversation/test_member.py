@@ -36,7 +36,7 @@ class Nobody:
 
 
 async def start(engines: Engines) -> Member:
-    ears = Ears(Nobody(), lambda event: None)  # type: ignore[arg-type]
+    ears = Ears(Nobody(), lambda event: None)
     return await Member.start(Assistant(), lambda _: engines, Ear(ears))
 
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from offhook.conversation.member import EngineFactory, Engines
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistant import Assistant
 from offhook.server import running_node
 from offhook.settings import load_settings
 from offhook.speech.remote import CallContext
@@ -38,7 +38,7 @@ class ScriptedNode(Node):
 def engines(context: CallContext) -> EngineFactory:
     """A voice whose sound is plain noise, a transcriber that hears nothing, a model with one answer."""
 
-    def of_assistant(assistant: AssistantOverrides) -> Engines:
+    def of_assistant(assistant: Assistant) -> Engines:
         return Engines(ScriptedTranscriber(), ScriptedModel(["Certainly."]), ScriptedVoice())
 
     return of_assistant

@@ -27,10 +27,10 @@ class Recording:
 
     @property
     def seconds(self) -> float:
-        return self.tracks.shape[1] / RATE
+        return int(self.tracks.shape[1]) / RATE
 
     def track(self, channel: int) -> bytes:
-        return self.tracks[channel].tobytes()
+        return bytes(self.tracks[channel].tobytes())
 
 
 def read(source: Path | bytes) -> Recording:

@@ -58,7 +58,7 @@ def test_a_call_as_the_sdk_reads_it(service: Node, sink: WebhookSink, tmp_path: 
     assistant = api.assistants.create(
         name="Harbor",
         first_message="Welcome to the Harbor shop.",
-        model={"provider": "vapi", "messages": [{"role": "system", "content": SHOP}]},  # type: ignore[arg-type]
+        model={"provider": "vapi", "messages": [{"role": "system", "content": SHOP}]},
         server=vapi.Server(url=sink.url),
         server_messages=["speech-update"],
     )

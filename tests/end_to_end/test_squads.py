@@ -105,7 +105,7 @@ HISTORY = {
 
 @pytest.mark.parametrize("plan", HISTORY)
 def test_how_much_the_next_one_knows(squad: Squad, models: Models, plan: str) -> None:
-    destination = {**HANDOFF["destinations"][0], "contextEngineeringPlan": {"type": plan}}  # type: ignore[dict-item]
+    destination = {**HANDOFF["destinations"][0], "contextEngineeringPlan": {"type": plan}}
     desk = squad.desk({"type": "handoff", "destinations": [destination]})
 
     visit(squad.number(desk, squad.garage()))
@@ -137,7 +137,7 @@ def test_overrides_of_members_squad_and_destination_come_in_this_order(
     squad: Squad, sink: WebhookSink
 ) -> None:
     destination = {
-        **HANDOFF["destinations"][0],  # type: ignore[dict-item]
+        **HANDOFF["destinations"][0],
         "assistantOverrides": {"metadata": {"destination": "1"}},
     }
     number = squad.number(

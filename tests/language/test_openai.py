@@ -186,7 +186,7 @@ async def test_text_is_given_as_it_comes_and_closing_ends_the_request() -> None:
     async with http_server(endless) as server, model(custom(server)) as made:
         replies = made.respond(MESSAGES, ())
         assert await anext(replies) == Text("word ")
-        await replies.aclose()  # type: ignore[attr-defined]
+        await replies.aclose()
         await server.closed_by_peer.wait()
 
 

@@ -15,7 +15,7 @@ LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
 def on(loop_factory: Callable[[], asyncio.AbstractEventLoop], story: Callable[[], object]) -> None:
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(asyncio.wait_for(story(), 10))  # type: ignore[arg-type]
+        runner.run(asyncio.wait_for(story(), 10))
 
 
 class Inbox:

@@ -99,9 +99,9 @@ def test_an_opening_that_is_cancelled_leaks_nothing() -> None:
         async def slow(host: str, port: int, receive: object) -> object:
             if port % 2:
                 await asyncio.sleep(10)
-            return await wire.open(host, port, receive)  # type: ignore[arg-type]
+            return await wire.open(host, port, receive)
 
-        pool = PortPool(HOST, 40000, 40001, slow, random.Random(1))  # type: ignore[arg-type]
+        pool = PortPool(HOST, 40000, 40001, slow, random.Random(1))
         opening = asyncio.create_task(pool.open())
         await asyncio.sleep(1)
         opening.cancel()

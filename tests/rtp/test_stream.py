@@ -81,7 +81,7 @@ class Leg:
             now=lambda: 1_700_000_000.0 + self.loop.time(),
             failed=self.errors.append,
             call="a-call",
-            **settings,  # type: ignore[arg-type]
+            **settings,
         )
         self.clock.add(self.stream)
         return self
@@ -91,7 +91,7 @@ class Leg:
             "payload_type": 0, "codec": "PCMU", "remote": PEER, "telephone_event": EVENT,
             "direction": "sendrecv",
         } | changes  # fmt: skip
-        self.stream.update(**settings)  # type: ignore[arg-type]
+        self.stream.update(**settings)
 
     def receive(
         self,

@@ -82,8 +82,7 @@ def choose(reference: str, kind: Any) -> type[BaseModel] | None:
     if tagged(kind)[0]:
         key, members = tagged(kind)
         values = PUBLISHED[reference].get(key, {}).get("enum") or members
-        found = [members[value] for value in values if value in members]
-        return best(reference, found)
+        return best(reference, [members[value] for value in values if value in members])
     kind = plain(kind)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind
@@ -105,15 +104,15 @@ def best(reference: str, members: list[type[BaseModel]]) -> type[BaseModel] | No
 
 def misjudged(ours: type[BaseModel], prop: str, spec: dict[str, Any]) -> Iterator[str]:
     """Values at and beyond every limit, put to our class: what it takes and should not, or the reverse."""
-    wrap = lambda value: value  # noqa: E731
+    listed = False
     if spec.get("type") == "array" and "ref" not in spec["items"] and "oneOf" not in spec["items"]:
         yield from () if refuses(ours, prop, "text") else ["takes text for a list"]
-        spec, wrap = spec["items"], lambda value: [value]
+        spec, listed = spec["items"], True
     for value in good_values(spec):
-        if refuses(ours, prop, wrap(value)):
+        if refuses(ours, prop, [value] if listed else value):
             yield f"refuses {value!r:.60}"
     for value in bad_values(spec):
-        if not refuses(ours, prop, wrap(value)):
+        if not refuses(ours, prop, [value] if listed else value):
             yield f"takes {value!r:.60}"
 
 

@@ -354,7 +354,7 @@ def test_the_torture_messages_offer_can_be_answered() -> None:
 
 def our_offer(**changes: object) -> SessionDescription:
     values: dict[str, object] = {"address": "203.0.113.5", "port": 40000, "session_id": 7, "version": 1}
-    return offer(**{**values, **changes})  # type: ignore[arg-type]
+    return offer(**{**values, **changes})
 
 
 def test_an_offer_and_its_answer_agree() -> None:

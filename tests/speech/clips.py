@@ -15,7 +15,8 @@ def clip(name: str) -> bytes:
     """s16le mono 8 kHz."""
     with wave.open(str(CALLER / f"{name}.wav")) as recorded:
         assert (recorded.getframerate(), recorded.getnchannels(), recorded.getsampwidth()) == (8000, 1, 2)
-        return recorded.readframes(recorded.getnframes())
+        pcm: bytes = recorded.readframes(recorded.getnframes())
+    return pcm
 
 
 def frames(pcm: bytes) -> list[bytes]:

@@ -211,7 +211,7 @@ async def test_closing_the_iterator_ends_the_request() -> None:
     async with http_server(endless) as server, outside() as reach, asyncio.timeout(20):
         pieces = CustomVoice(Remote(server.url), reach).speak("Hi.")
         await anext(pieces)
-        await pieces.aclose()  # type: ignore[attr-defined]
+        await pieces.aclose()
         await server.closed_by_peer.wait()
 
 

@@ -293,7 +293,7 @@ async def test_a_sentence_survives_the_death_of_the_worker(workers: Workers) -> 
 async def test_an_interrupted_sentence_leaves_the_worker_free(workers: Workers) -> None:
     pieces = LocalVoice(workers).speak("One. Two. Three. Four. Five. Six. Seven. Eight.")
     await anext(pieces)
-    await pieces.aclose()  # type: ignore[attr-defined]
+    await pieces.aclose()
     assert len(await said(LocalVoice(workers), "Next.")) == 1
 
 
@@ -312,7 +312,7 @@ async def test_an_interrupted_sentence_is_not_kept(workers: Workers) -> None:
     cache = SpeechCache()
     pieces = LocalVoice(workers, cache=cache).speak("Hello. How are you?")
     await anext(pieces)
-    await pieces.aclose()  # type: ignore[attr-defined]
+    await pieces.aclose()
     assert cache.size == 0
 
 

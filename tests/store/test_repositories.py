@@ -94,7 +94,7 @@ async def test_pages_are_counted_sorted_and_searched(database: Database, clock: 
         await tx.phone_numbers.create(org, {"name": "100% _sure_"})
 
         async def names(**query: object) -> list[str]:
-            found, _ = await tx.phone_numbers.page(org, **query)  # type: ignore[arg-type]
+            found, _ = await tx.phone_numbers.page(org, **query)
             return [row.document["name"] for row in found]
 
         rows, total = await tx.phone_numbers.page(org, page=2, limit=3, sort_order="ASC")

@@ -340,7 +340,7 @@ async def drip(heard: Heard, writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize("answer", [never, drip])
 async def test_the_deadline_holds_for_the_whole_answer(client: Client, answer: object) -> None:
-    async with serving(answer) as server:  # type: ignore[arg-type]
+    async with serving(answer) as server:
         failed = await failure(client, server.url, timeout=0.1)
     assert failed.kind == "timeout"
     assert "0.1 s" in failed.detail
@@ -456,7 +456,7 @@ def test_any_text_for_a_url_is_refused_and_never_reached(url: str) -> None:
     async def story() -> AskFailed:
         outside = Outside(AddressGuard(resolver=no_such_name), tls=TLS)
         # A literal address that is public would be connected to: names only, in this test.
-        outside.guard._check_address = refuse  # type: ignore[method-assign]
+        outside.guard._check_address = refuse
         client = Client(outside, now=lambda: NOW, new_id=lambda: "i")
         try:
             return await failure(client, url)

@@ -118,7 +118,7 @@ def test_how_it_ends_without_a_decision(
             await operator.connected()
             await announced(operator)
             (engines,) = house.engines.values()
-            engines[1].transcriber.words.append("Hello?")  # type: ignore[attr-defined]
+            engines[1].transcriber.words.append("Hello?")
             await operator.says(1.0)
             assert await call.ended() == "BYE from the node"
             await ended(house)
@@ -171,7 +171,7 @@ def test_its_own_tools_are_run_for_it(tmp_path: Path) -> None:
             await operator.connected()
             await announced(operator)
             (engines,) = house.engines.values()
-            engines[1].transcriber.words.append("Who is it?")  # type: ignore[attr-defined]
+            engines[1].transcriber.words.append("Who is it?")
             await operator.says(1.0)
             await asyncio.sleep(4)
             operator.hang_up()

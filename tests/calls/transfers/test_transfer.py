@@ -284,7 +284,7 @@ async def test_the_call_goes_on_when_the_plan_says_so(tmp_path: Path) -> None:
         call.hang_up()
         await ended(house)
         (engines,) = house.engines[call.call_id]
-        shown = engines.model.requests[-1]  # type: ignore[attr-defined]
+        shown = engines.model.requests[-1]
 
     told = {"role": "system", "content": "The transfer failed (busy): the caller is back with you."}
     assert told in shown
@@ -521,7 +521,7 @@ def test_the_summary_goes_along_in_one_line(tmp_path: Path, verb: str) -> None:
                 call.notify(200)
             await ended(house)
             (engines,) = house.engines[call.call_id]
-            prompt = engines.model.requests[-1]  # type: ignore[attr-defined]
+            prompt = engines.model.requests[-1]
 
         assert headers.get("X-Transfer-Summary") == "Ann wants to know when."
         (told,) = (one for one in house.messages("status-update") if one["status"] == "forwarding")

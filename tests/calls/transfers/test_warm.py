@@ -158,7 +158,7 @@ async def test_a_summary_by_the_owners_own_prompt(tmp_path: Path) -> None:
         operator.hang_up()
         await ended(house)
         (engines,) = house.engines[call.call_id]
-        prompts = engines.model.requests  # type: ignore[attr-defined]
+        prompts = engines.model.requests
 
     assert prompts == [[{"role": "user", "content": "In brief: AI: Thanks for calling.\n"}]]
 
@@ -251,7 +251,7 @@ async def test_the_operator_takes_the_call(tmp_path: Path) -> None:
         await operator.connected()
         await announced(operator)
         (engines,) = house.engines.values()
-        engines[1].transcriber.words.append("Put him through.")  # type: ignore[attr-defined]
+        engines[1].transcriber.words.append("Put him through.")
         await operator.says(1.0)
         await asyncio.sleep(2)
         assert call.is_up
@@ -284,7 +284,7 @@ async def test_the_operator_does_not_take_the_call(tmp_path: Path) -> None:
         await operator.connected()
         await announced(operator)
         (engines,) = house.engines.values()
-        engines[1].transcriber.words.append("Not now.")  # type: ignore[attr-defined]
+        engines[1].transcriber.words.append("Not now.")
         await operator.says(1.0)
         assert await operator.ended() == "hung-up"
         await call.hears_the_end()
