@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from offhook.calls.transfers.bridge import join
+from offhook.calls.transfers.bridge import AUDIBLE, Early, Ringing, join
+from offhook.calls.transfers.tones import Waiting
 from offhook.rtp.codecs import SILENCE
 
 
@@ -47,3 +48,32 @@ def test_keys_are_pressed_on_the_other_leg() -> None:
     first.digit("1", 60_000)
 
     assert pressed == [("second", "5", 120), ("first", "#", 40), ("second", "1", 6000)]
+
+
+TONE = b"\x07\x00" * 160
+
+
+def level(value: int) -> bytes:
+    return value.to_bytes(2, "little", signed=True) * 160
+
+
+def test_our_ringing_stops_at_the_first_sound_and_not_at_silence() -> None:
+    early = Early()
+    ringing = Ringing(Waiting((TONE,)), lambda: early)
+    heard = []
+    for frame_heard in (SILENCE, level(8), level(AUDIBLE), level(AUDIBLE + 1), SILENCE):
+        early.exchanged(frame_heard, SILENCE)
+        heard.append(ringing.next_frame())
+
+    assert heard == [TONE, TONE, TONE, level(AUDIBLE + 1), SILENCE]
+    assert early.next_frame() is None
+
+
+def test_it_goes_on_when_somebody_else_is_called() -> None:
+    parties = [Early(), Early()]
+    ringing = Ringing(Waiting((TONE,)), lambda: parties[0])
+    parties[0].exchanged(level(9000), SILENCE)
+    first = ringing.next_frame()
+    del parties[0]
+
+    assert [first, ringing.next_frame()] == [level(9000), TONE]

@@ -17,8 +17,8 @@ from offhook.schema.destination import TransferPlan
 from offhook.speech.base import EngineError
 from tests.calls.house import House, open_house
 from tests.calls.test_whole_call import ended
+from tests.calls.transfers.line import check, send_on, sip
 from tests.calls.transfers.operator import open_operator
-from tests.calls.transfers.test_transfer import check, send_on, sip
 from tests.calls.transfers.test_warm import announced, consult
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
 from tests.virtual import run_virtual

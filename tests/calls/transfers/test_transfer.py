@@ -5,71 +5,28 @@ from __future__ import annotations
 
 import asyncio
 import wave
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from offhook.network import Address, AddressGuard
-from offhook.sip.message import Request
-from tests.calls.house import FIRST, House, open_house, virtual
-from tests.calls.phone import PhoneCall
+from tests.calls.house import FIRST, open_house, virtual
 from tests.calls.test_whole_call import QUESTION, ended
-from tests.calls.transfers.operator import DESK, HOST, Operator, open_operator
+from tests.calls.transfers.line import (
+    APOLOGY,
+    STATUSES,
+    Document,
+    check,
+    dial,
+    on_the_line,
+    refer_to,
+    send_on,
+    sip,
+    transferred,
+)
+from tests.calls.transfers.operator import DESK, HOST, open_operator
 from tests.virtual import run_virtual
-
-Document = dict[str, Any]
-APOLOGY = "Sorry, I could not transfer your call. Goodbye."
-FORWARDED = ["ringing", "in-progress", "forwarding", "ended"]
-
-
-def sip(plan: Document | None = None, **more: Any) -> Document:
-    """A SIP destination that is said nothing about."""
-    destination: Document = {"type": "sip", "sipUri": DESK, "message": "", **more}
-    return destination if plan is None else {**destination, "transferPlan": plan}
-
-
-def dial(**plan: Any) -> Document:
-    return {"mode": "blind-transfer", "sipVerb": "dial", **plan}
-
-
-@asynccontextmanager
-async def on_the_line(folder: Path, **house_options: Any) -> AsyncIterator[tuple[House, PhoneCall, Operator]]:
-    """A caller who has heard the first message, and somebody at the desk."""
-    async with open_house(folder, **house_options) as house, open_operator(house) as operator:
-        phone = await house.phone()
-        call = await phone.dial().connect()
-        await call.hears_the_end()
-        yield house, call, operator
-
-
-def send_on(house: House, destination: Document) -> None:
-    call = house.calls.get(house.call_id)
-    assert call is not None
-    assert call.conversation is not None
-    call.conversation.send_on(destination)
-
-
-def transferred(house: House) -> Document:
-    """The only entry of artifact.transfers."""
-    entries: list[Document] = house.report["artifact"]["transfers"]
-    (entry,) = entries
-    return entry
-
-
-def check(house: House, reason: str, status: str) -> None:
-    assert house.report["endedReason"] == reason
-    assert house.row["endedReason"] == reason
-    assert transferred(house)["status"] == status
-    assert house.ledger.statuses[house.call_id] == FORWARDED
-
-
-async def refer_to(call: PhoneCall) -> Request:
-    return await call.phone.request("REFER")
-
 
 # -- a second leg -----------------------------------------------------------------------------------
 
@@ -315,176 +272,7 @@ async def test_a_second_transfer_after_one_that_failed(tmp_path: Path) -> None:
     statuses = [entry["status"] for entry in house.report["artifact"]["transfers"]]
     assert statuses == ["busy", "completed"]
     assert house.report["endedReason"] == "assistant-forwarded-call"
-    assert house.ledger.statuses[house.call_id] == FORWARDED
-
-
-MOMENTS = [0.0, 0.004, 0.006, 0.01, 0.012, 0.02, 0.5, 1.9, 2.0, 2.005, 2.01, 2.015, 2.02, 2.03, 2.1, 3.0]
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_the_caller_leaves_at_any_moment_of_a_dial(tmp_path: Path, moment: float) -> None:
-    async def story() -> None:
-        async with on_the_line(tmp_path) as (house, call, _operator):
-            send_on(house, sip(dial()))
-            await asyncio.sleep(moment)
-            call.hang_up()
-            await ended(house)
-            assert house.ports.in_use == 0
-            reason = house.report["endedReason"]
-            assert reason in ("customer-ended-call-during-transfer", "assistant-forwarded-call")
-            expected = "cancelled" if reason.startswith("customer") else "completed"
-            check(house, reason, expected)
-            if moment < 1.9:
-                assert expected == "cancelled"
-
-    run_virtual(story())
-
-
-@pytest.mark.parametrize("moment", [0.0, 0.01, 0.02, 0.04, 0.3])
-def test_the_destination_leaves_as_soon_as_it_has_answered(tmp_path: Path, moment: float) -> None:
-    async def story() -> None:
-        async with on_the_line(tmp_path) as (house, call, operator):
-            send_on(house, sip(dial()))
-            await operator.until(lambda: operator.leg is not None, 10)
-            await asyncio.sleep(moment)
-            operator.hang_up()
-            assert await call.ended() == "BYE from the node"
-            await ended(house)
-        assert house.report["endedReason"] == "assistant-forwarded-call"
-
-    run_virtual(story())
-
-
-@virtual
-async def test_the_node_ends_the_call_while_the_destination_rings(tmp_path: Path) -> None:
-    async with on_the_line(tmp_path) as (house, call, operator):
-        operator.answers_after = None
-        send_on(house, sip(dial()))
-        await operator.until(lambda: operator.invites, 5)
-        await house.calls.end_call(house.call_id)
-        assert await call.ended() == "BYE from the node"
-        await operator.until(lambda: operator.cancelled, 5)
-
-    check(house, "manually-canceled", "cancelled")
-
-
-@virtual
-async def test_a_caller_whose_line_dies_while_joined(tmp_path: Path) -> None:
-    async with on_the_line(tmp_path) as (house, call, operator):
-        send_on(house, sip(dial()))
-        await operator.connected()
-        call.muted = True
-        assert await operator.ended(40) == "hung-up"
-        await ended(house)
-
-    check(house, "call.in-progress.error-assistant-did-not-receive-customer-audio", "completed")
-
-
-@virtual
-async def test_an_operator_whose_line_dies_while_joined(tmp_path: Path) -> None:
-    async with on_the_line(tmp_path) as (house, call, operator):
-        send_on(house, sip(dial()))
-        await operator.connected()
-        assert operator.leg is not None
-        assert operator.leg.stream is not None
-        operator.clock.remove(operator.leg.stream)
-        assert await call.ended(40) == "BYE from the node"
-        await operator.ended()
-        await ended(house)
-
-    check(house, "assistant-forwarded-call", "completed")
-
-
-# -- REFER ------------------------------------------------------------------------------------------
-
-
-@virtual
-async def test_refer_is_followed_to_its_end(tmp_path: Path) -> None:
-    async with on_the_line(tmp_path) as (house, call, operator):
-        send_on(house, sip(sipHeaders={"X-Ticket": "12"}))
-        refer = await refer_to(call)
-        call.notify(180, "Ringing")
-        await asyncio.sleep(0.5)
-        assert call.is_up
-        call.notify(200)
-        assert await call.ended() == "BYE from the node"
-        await ended(house)
-
-    assert refer.headers.get("Refer-To") == f"<{DESK}>"
-    assert refer.headers.get("X-Ticket") == "12"
-    assert refer.headers.get("Referred-By") == "<sip:desk@10.0.0.2:5060>"
-    assert refer.contact is not None
-    assert operator.invites == []
-    check(house, "assistant-forwarded-call", "completed")
-
-
-@virtual
-async def test_headers_may_go_into_the_refer_to(tmp_path: Path) -> None:
-    async with on_the_line(tmp_path) as (house, call, _operator):
-        plan = {"mode": "blind-transfer", "sipHeadersInReferToEnabled": True}
-        send_on(house, sip(plan, sipHeaders={"X-Ticket": "a b"}))
-        refer = await refer_to(call)
-        call.notify(200)
-        await ended(house)
-
-    assert refer.headers.get("Refer-To") == f"<{DESK}?X-Ticket=a%20b>"
-    assert "X-Ticket" not in refer.headers
-
-
-@pytest.mark.parametrize(
-    ("status", "kept", "reason"),
-    [
-        (486, "busy", "call.forwarding.operator-busy"),
-        (408, "no-answer", "call.forwarding.no-answer"),
-        (404, "failed", "call.in-progress.error-transfer-failed"),
-    ],
-)
-def test_a_refer_that_leads_nowhere(tmp_path: Path, status: int, kept: str, reason: str) -> None:
-    async def story() -> None:
-        async with on_the_line(tmp_path) as (house, call, operator):
-            send_on(house, sip())
-            await refer_to(call)
-            call.notify(status, "No")
-            assert await call.ended() == "BYE from the node"
-            await ended(house)
-        check(house, reason, kept)
-        assert APOLOGY in house.report["transcript"]
-        assert operator.invites == []
-
-    run_virtual(story())
-
-
-@virtual
-async def test_a_phone_without_refer_is_dialled_for(tmp_path: Path) -> None:
-    async with on_the_line(tmp_path) as (house, call, operator):
-        call.phone.answers["REFER"] = 405
-        send_on(house, sip())
-        await operator.connected()
-        operator.hang_up()
-        await ended(house)
-
-    check(house, "assistant-forwarded-call", "completed")
-
-
-@pytest.mark.parametrize(
-    "plan",
-    [
-        {"mode": "blind-transfer", "sipVerb": "refer"},
-        {"mode": "blind-transfer", "fallbackPlan": {"message": APOLOGY}},
-    ],
-)
-def test_a_plan_that_says_what_is_to_happen_is_not_dialled(tmp_path: Path, plan: Document) -> None:
-    async def story() -> None:
-        async with on_the_line(tmp_path) as (house, call, operator):
-            call.phone.answers["REFER"] = 603
-            send_on(house, sip(plan))
-            assert await call.ended() == "BYE from the node"
-            await ended(house)
-        assert operator.invites == []
-        assert house.report["transcript"].endswith(f"AI: {APOLOGY}\n")
-        check(house, "call.in-progress.error-transfer-failed", "failed")
-
-    run_virtual(story())
+    assert house.ledger.statuses[house.call_id] == STATUSES
 
 
 @virtual

@@ -12,8 +12,8 @@ import pytest
 
 from tests.calls.house import open_house
 from tests.calls.test_whole_call import ended
+from tests.calls.transfers.line import STATUSES, dial, send_on, sip
 from tests.calls.transfers.operator import HOST, open_operator
-from tests.calls.transfers.test_transfer import FORWARDED, dial, send_on, sip
 from tests.calls.transfers.test_warm import MESSAGE, WAIT, consult, two_assistants
 from tests.virtual import run_virtual
 from tests.wire import Datagram, MemoryWire
@@ -64,7 +64,7 @@ def test_whatever_happens(tmp_path: Path, seed: int) -> None:
             await ended(house)
 
         assert house.row["status"] == "ended"
-        assert house.ledger.statuses[house.call_id] == FORWARDED
+        assert house.ledger.statuses[house.call_id] == STATUSES
         (entry,) = house.report["artifact"]["transfers"]
         assert entry["status"] in ("completed", "busy", "no-answer", "failed", "cancelled")
 

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from offhook.sip.message import Response
 from tests.calls.house import House, virtual
 from tests.calls.phone import PhoneCall
 from tests.calls.test_whole_call import ended
-from tests.calls.transfers.operator import Operator
-from tests.calls.transfers.test_transfer import (
+from tests.calls.transfers.line import (
     Document,
     check,
     dial,
@@ -24,6 +22,7 @@ from tests.calls.transfers.test_transfer import (
     sip,
     transferred,
 )
+from tests.calls.transfers.operator import Operator
 from tests.virtual import run_virtual
 
 Stage = Callable[[House, PhoneCall, Operator], Awaitable[None]]
@@ -154,6 +153,83 @@ async def test_the_caller_hangs_up_while_it_is_told_of_the_transfer(tmp_path: Pa
     assert operator.invites == []
 
 
+MOMENTS = [0.0, 0.004, 0.006, 0.01, 0.012, 0.02, 0.5, 1.9, 2.0, 2.005, 2.01, 2.015, 2.02, 2.03, 2.1, 3.0]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_caller_leaves_at_any_moment_of_a_dial(tmp_path: Path, moment: float) -> None:
+    async def story() -> None:
+        async with on_the_line(tmp_path) as (house, call, _operator):
+            send_on(house, sip(dial()))
+            await asyncio.sleep(moment)
+            call.hang_up()
+            await ended(house)
+            assert house.ports.in_use == 0
+            reason = house.report["endedReason"]
+            assert reason in ("customer-ended-call-during-transfer", "assistant-forwarded-call")
+            expected = "cancelled" if reason.startswith("customer") else "completed"
+            check(house, reason, expected)
+            if moment < 1.9:
+                assert expected == "cancelled"
+
+    run_virtual(story())
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.01, 0.02, 0.04, 0.3])
+def test_the_destination_leaves_as_soon_as_it_has_answered(tmp_path: Path, moment: float) -> None:
+    async def story() -> None:
+        async with on_the_line(tmp_path) as (house, call, operator):
+            send_on(house, sip(dial()))
+            await operator.until(lambda: operator.leg is not None, 10)
+            await asyncio.sleep(moment)
+            operator.hang_up()
+            assert await call.ended() == "BYE from the node"
+            await ended(house)
+        assert house.report["endedReason"] == "assistant-forwarded-call"
+
+    run_virtual(story())
+
+
+@virtual
+async def test_the_node_ends_the_call_while_the_destination_rings(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        operator.answers_after = None
+        send_on(house, sip(dial()))
+        await operator.until(lambda: operator.invites, 5)
+        await house.calls.end_call(house.call_id)
+        assert await call.ended() == "BYE from the node"
+        await operator.until(lambda: operator.cancelled, 5)
+
+    check(house, "manually-canceled", "cancelled")
+
+
+@virtual
+async def test_a_caller_whose_line_dies_while_joined(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        send_on(house, sip(dial()))
+        await operator.connected()
+        call.muted = True
+        assert await operator.ended(40) == "hung-up"
+        await ended(house)
+
+    check(house, "call.in-progress.error-assistant-did-not-receive-customer-audio", "completed")
+
+
+@virtual
+async def test_an_operator_whose_line_dies_while_joined(tmp_path: Path) -> None:
+    async with on_the_line(tmp_path) as (house, call, operator):
+        send_on(house, sip(dial()))
+        await operator.connected()
+        assert operator.leg is not None
+        assert operator.leg.stream is not None
+        operator.clock.remove(operator.leg.stream)
+        assert await call.ended(40) == "BYE from the node"
+        await operator.ended()
+        await ended(house)
+
+    check(house, "assistant-forwarded-call", "completed")
+
+
 # -- what crosses -----------------------------------------------------------------------------------
 
 
@@ -187,86 +263,6 @@ async def test_the_caller_holds_and_resumes_while_joined(tmp_path: Path) -> None
         await ended(house)
 
     assert heard > 45
-    check(house, FORWARDED, "completed")
-
-
-@pytest.mark.parametrize("answered", [202, 481])
-def test_a_refer_that_crosses_the_callers_bye(tmp_path: Path, answered: int) -> None:
-    async def story() -> None:
-        async with on_the_line(tmp_path) as (house, call, _operator):
-            call.phone.answers["REFER"] = answered
-            send_on(house, sip(REFER))
-            call.hang_up()
-            await ended(house)
-        check(house, DURING, "cancelled")
-
-    run_virtual(story())
-
-
-# -- NOTIFY -----------------------------------------------------------------------------------------
-
-
-@virtual
-async def test_a_phone_that_never_tells_is_believed_after_a_minute(tmp_path: Path) -> None:
-    async with on_the_line(tmp_path) as (house, call, _operator):
-        send_on(house, sip(REFER))
-        await refer_to(call)
-        since = house.loop.time()
-        assert await call.ended() == "BYE from the node"
-        took = house.loop.time() - since
-        await ended(house)
-
-    assert took == pytest.approx(60, abs=1)
-    check(house, FORWARDED, "completed")
-
-
-@virtual
-async def test_a_phone_that_will_tell_no_more_is_believed_at_once(tmp_path: Path) -> None:
-    async with on_the_line(tmp_path) as (house, call, _operator):
-        send_on(house, sip(REFER))
-        await refer_to(call)
-        since = house.loop.time()
-        call.notify(100, "Trying", state="terminated;reason=noresource")
-        assert await call.ended() == "BYE from the node"
-        took = house.loop.time() - since
-        await ended(house)
-
-    assert took < 1
-    check(house, FORWARDED, "completed")
-
-
-def answers_to(call: PhoneCall, method: str) -> list[int]:
-    return [one.status for one in call.phone.heard if isinstance(one, Response) and one.cseq.method == method]
-
-
-@virtual
-async def test_a_notify_of_something_else_decides_nothing(tmp_path: Path) -> None:
-    async with on_the_line(tmp_path) as (house, call, _operator):
-        send_on(house, sip(REFER))
-        await refer_to(call)
-        await asyncio.sleep(0.1)
-        call.notify(486, "Busy", event="message-summary")
-        call.notify(486, "Busy", event="refer;id=2")
-        await asyncio.sleep(0.1)
-        await call.ended()
-        await ended(house)
-
-    assert answers_to(call, "NOTIFY") == [481, 200]
-    check(house, "call.forwarding.operator-busy", "busy")
-
-
-@virtual
-async def test_a_notify_after_the_end_is_refused(tmp_path: Path) -> None:
-    async with on_the_line(tmp_path) as (house, call, _operator):
-        send_on(house, sip(REFER))
-        await refer_to(call)
-        call.notify(200)
-        assert await call.ended() == "BYE from the node"
-        await ended(house)
-        call.notify(486, "Busy")
-        await asyncio.sleep(0.1)
-
-    assert answers_to(call, "NOTIFY") == [200, 481]
     check(house, FORWARDED, "completed")
 
 

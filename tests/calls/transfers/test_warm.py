@@ -18,9 +18,9 @@ from offhook.language.base import ModelError, ToolCall
 from offhook.speech.base import EngineError
 from tests.calls.house import House, open_house, virtual
 from tests.calls.test_whole_call import QUESTION, ended
+from tests.calls.transfers.line import APOLOGY, check, on_the_line, send_on, sip, transferred
 from tests.calls.transfers.operator import Operator, open_operator
 from tests.calls.transfers.test_hold_audio import sound
-from tests.calls.transfers.test_transfer import APOLOGY, check, on_the_line, send_on, sip, transferred
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
 from tests.virtual import run_virtual
 
