@@ -280,10 +280,14 @@ def test_latencies_per_turn_and_on_average() -> None:
         TurnMeasured(0, 300, 70, 200, 90, 15.04, 675.04),
         TurnMeasured(1, 100, 30, 100, 10, 5, 245),
     ]
-    metrics = performance(turns, 3)
+    metrics = performance(turns, 2, 3)
 
-    assert metrics["numUserInterrupted"] == 3
+    assert (metrics["numUserInterrupted"], metrics["numAssistantInterrupted"]) == (2, 3)
     assert metrics["turnLatencies"][0]["platformLatency"] == 15.0
     assert metrics["modelLatencyAverage"] == 150
     assert metrics["turnLatencyAverage"] == 460
-    assert performance([], 0) == {"turnLatencies": [], "numUserInterrupted": 0}
+    assert performance([]) == {
+        "turnLatencies": [],
+        "numUserInterrupted": 0,
+        "numAssistantInterrupted": 0,
+    }

@@ -12,6 +12,7 @@ from offhook.calls.routing import Assistant
 from offhook.calls.secrets import without_secrets
 from offhook.calls.state import CallStatus
 from offhook.conversation.events import (
+    CallerSpokenOver,
     EngineFailed,
     Event,
     ModelUsed,
@@ -77,7 +78,8 @@ class CallRecord:
     transcript: Messages | None = None
     turns: list[TurnMeasured] = field(default_factory=list)
     transfers: list[Document] = field(default_factory=list)
-    user_interruptions: int = 0
+    user_interrupted: int = 0
+    assistant_interrupted: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     voice_characters: int = 0
@@ -112,7 +114,9 @@ class CallRecord:
             case TurnMeasured():
                 self.turns.append(event)
             case UserInterrupted():
-                self.user_interruptions += 1
+                self.assistant_interrupted += 1
+            case CallerSpokenOver():
+                self.user_interrupted += 1
             case ModelUsed(prompt, completion):
                 self.prompt_tokens += prompt
                 self.completion_tokens += completion
@@ -237,7 +241,7 @@ class CallRecord:
             "nodes": [],
             "variableValues": self.variables,
             "variables": self.variables,
-            "performanceMetrics": performance(self.turns, self.user_interruptions),
+            "performanceMetrics": performance(self.turns, self.user_interrupted, self.assistant_interrupted),
         }
         if self.recording_urls:
             mono, stereo = self.recording_urls["mono"], self.recording_urls["stereo"]
@@ -292,8 +296,9 @@ class CallRecord:
 _STAGES: Final = ("model", "voice", "transcriber", "endpointing", "platform", "turn")
 
 
-def performance(turns: Sequence[TurnMeasured], user_interruptions: int) -> Document:
-    """`performanceMetrics` in milliseconds, with the platform's own share beside the API's stages."""
+def performance(turns: Sequence[TurnMeasured], user: int = 0, assistant: int = 0) -> Document:
+    """`performanceMetrics` in milliseconds, with the platform's own share beside the API's stages. `user` and
+    `assistant`: how often they were interrupted."""
     latencies = [
         {
             "modelLatency": round(turn.model, 1),
@@ -305,7 +310,11 @@ def performance(turns: Sequence[TurnMeasured], user_interruptions: int) -> Docum
         }
         for turn in turns
     ]
-    metrics: Document = {"turnLatencies": latencies, "numUserInterrupted": user_interruptions}
+    metrics: Document = {
+        "turnLatencies": latencies,
+        "numUserInterrupted": user,
+        "numAssistantInterrupted": assistant,
+    }
     for stage in _STAGES:
         values = [latency[f"{stage}Latency"] for latency in latencies]
         if values:

@@ -61,6 +61,14 @@ class UserInterrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerSpokenOver:
+    """The assistant interrupted the caller with `turn`. If the caller cuts that short at once, this comes
+    before the UserInterrupted."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationChanged:
     """A message was added to, or shortened in, the transcript."""
 
@@ -140,6 +148,7 @@ Event = (
     | SpeechWritten
     | TranscriptHeard
     | UserInterrupted
+    | CallerSpokenOver
     | ConversationChanged
     | ModelOutput
     | VoiceInput

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 
 from offhook.conversation.events import (
     AssistantLate,
+    CallerSpokenOver,
     Event,
+    Role,
     SpeechStarted,
     SpeechStopped,
     TranscriptHeard,
@@ -30,8 +32,6 @@ from offhook.schema.hook import (
     TransferAction,
 )
 
-REACTION_SECONDS = 0.25
-"""Nobody reacts to a voice sooner: a caller who is heard within this time was about to speak anyway."""
 PIPELINE_ERROR = "pipeline-error"
 """In a filter it stands for every reason that begins with it."""
 
@@ -59,9 +59,8 @@ class Hooks:
         self._ended: set[int] = set()  # hooks on the call's ending that have run
         self._timers: list[asyncio.TimerHandle] = []
         self._silences: list[_Silence] = []
-        self._assistant_began: float | None = None
-        self._caller_began: float | None = None
-        self._spoken_over = False
+        self._speaking: set[Role] = set()
+        self._over = -1  # the assistant's turn that interrupted the caller last
         self._words = 0  # how often the caller was understood
         self.adopt(hooks)
 
@@ -90,46 +89,31 @@ class Hooks:
     def told(self, event: Event) -> None:
         """Follow what happens."""
         match event:
-            case SpeechStarted("assistant", _, at):
-                self._assistant_speaks(at)
-            case SpeechStarted("user", _, at):
-                self._caller_speaks(at)
+            case SpeechStarted(role):
+                self._speaking.add(role)
+                for silence in self._silences:
+                    silence.stop()
             case SpeechStopped(role):
-                if role == "user":
-                    self._caller_began = None
-                else:
-                    self._assistant_began = None
+                self._speaking.discard(role)
                 self._count_silence()
             case TranscriptHeard("user", _, final):
                 self._words += 1
                 for silence in self._silences:
                     silence.caller_spoke(final)
-            case UserInterrupted():
-                whose = "customer" if self._spoken_over else "assistant"
-                self._run_interrupted(f"{whose}.speech.interrupted")
+            case CallerSpokenOver(turn):
+                self._over = turn
+                self._run_interrupted("customer.speech.interrupted")
+            case UserInterrupted(turn) if turn != self._over:
+                self._run_interrupted("assistant.speech.interrupted")
             case AssistantLate():
                 self._run_all(ModelResponseTimeoutHook)
             case _:
                 pass
 
-    # who speaks
-
-    def _assistant_speaks(self, at: float) -> None:
-        self._assistant_began, self._spoken_over = at, False
-        for silence in self._silences:
-            silence.stop()
-        if self._caller_began is not None:
-            self._run_interrupted("customer.speech.interrupted")
-
-    def _caller_speaks(self, at: float) -> None:
-        self._caller_began = at
-        began = self._assistant_began
-        self._spoken_over = began is not None and at - began < REACTION_SECONDS
-        for silence in self._silences:
-            silence.stop()
+    # the caller's silence
 
     def _count_silence(self) -> None:
-        if self._assistant_began is None and self._caller_began is None:
+        if not self._speaking:
             for silence in self._silences:
                 silence.count()
 
@@ -140,7 +124,7 @@ class Hooks:
         silence.times += 1
         silence.count()
         known = self._words
-        self._run(silence.hook.do, lambda: self._words > known or self._caller_began is not None)
+        self._run(silence.hook.do, lambda: self._words > known or "user" in self._speaking)
 
     # what is done
 

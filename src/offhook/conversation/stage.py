@@ -26,6 +26,7 @@ from offhook.conversation.hook_actions import perform
 from offhook.conversation.hooks import Hooks
 from offhook.conversation.keypad import KeypadEntries
 from offhook.conversation.member import EngineFactory, Member
+from offhook.conversation.overlap import Overlap
 from offhook.conversation.relay import Relay, Succession
 from offhook.conversation.reply import Reply
 from offhook.conversation.speaking import Utterance
@@ -74,6 +75,7 @@ class ConversationStage:
         self._relay = Relay(world, engines, self._ears, call_id)
         self._farewell = Farewell(world)
         self._failures = Failures(self, self._farewell, emergency, call_id)
+        self._overlap = Overlap()
         self._watch: Watch | None = None
         self._hooks: Hooks | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,6 +118,9 @@ class ConversationStage:
 
     def tell(self, event: Event) -> None:
         try:
+            over = self._overlap.follow(event)
+            if over is not None:
+                self.tell(over)
             self._tell(event)
             if self._hooks is not None:
                 self._hooks.told(event)
