@@ -12,7 +12,7 @@ from offhook.calls.caller import MAX_VARIABLES, customer, header_variables
 from offhook.calls.record import CallRecord, performance
 from offhook.calls.routing import Assistant
 from offhook.calls.secrets import without_secrets
-from offhook.calls.variables import built_in_variables
+from offhook.calls.variables import built_in_variables, learn
 from offhook.conversation.events import TurnMeasured
 from offhook.conversation.transcript import Transcript
 from offhook.schema.assistant import AssistantOverrides
@@ -101,6 +101,16 @@ def test_what_templates_may_use() -> None:
     assert variables["assistant"] == {"id": "a1", "name": "Desk"}
     assert variables["call"]["id"] == "c1"
     assert variables["transport"]["conversationType"] == "voice"
+
+
+def test_an_ended_call_learns_nothing_more() -> None:
+    record = a_record()
+    answered(record, {"name": "Desk"})
+    learn(record, {"order": 7})
+    assert record.variables["order"] == 7
+    record.status = "ended"
+    learn(record, {"order": 8})
+    assert record.variables["order"] == record.learned["order"] == 7
 
 
 def test_an_underscore_form_does_not_hide_a_variable_of_that_name() -> None:

@@ -308,6 +308,38 @@ def test_what_an_api_answers_after_a_retry_fills_the_next_request(
     assert ordered.headers["x-signature"] == hmac.new(b"k", ordered.body, "sha256").hexdigest()
 
 
+def test_what_is_to_be_encrypted_does_not_go_out_in_the_clear(
+    desk: Desk, models: Models, service: Node, outside: RequestSink
+) -> None:
+    plan = {
+        "type": "public-key",
+        "algorithm": "RSA-OAEP-256",
+        "publicKey": {"format": "spki-pem", "pem": "-----BEGIN PUBLIC KEY-----"},
+    }
+    credential = service.post(
+        "/credential",
+        {
+            "provider": "custom-credential",
+            "authenticationPlan": {"type": "bearer", "token": "t0ken"},
+            "encryptionPlan": plan,
+        },
+    )
+    tool = {
+        "type": "apiRequest",
+        "name": "pay",
+        "method": "POST",
+        "url": outside.url,
+        "body": {"type": "object", "properties": {"card": {"type": "string"}}},
+        "encryptedPaths": ["card"],
+        "credentialId": credential["id"],
+    }
+
+    desk.visited([[Use("pay", {"card": "4111"})], ["I cannot do that."]], tool)
+
+    assert outside.requests == []
+    assert models.results("desk") == ["encryption of a tool's arguments is not served here"]
+
+
 def test_an_api_request_that_is_refused_is_news_to_the_model(
     desk: Desk, models: Models, outside: RequestSink
 ) -> None:
