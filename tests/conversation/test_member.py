@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from offhook.conversation.ears import Ear, Ears
-from offhook.conversation.member import START_PATIENCE, Engines, Member, ended_reason
+from offhook.conversation.member import CLOSE_PATIENCE, START_PATIENCE, Engines, Member, ended_reason
 from offhook.language.base import ModelError
 from offhook.schema.assistant import Assistant
 from offhook.speech.base import EngineError
@@ -73,6 +73,20 @@ def test_engines_that_do_not_close_keep_nobody_from_closing() -> None:
         member = await start(Engines(Broken(), Stuck(["x"]), voice))
         await member.close()
         assert voice.closed
+
+    run_virtual(story())
+
+
+def test_engines_that_hang_are_waited_for_together() -> None:
+    class StuckVoice(ScriptedVoice):
+        async def close(self) -> None:
+            await asyncio.Event().wait()
+
+    async def story() -> None:
+        member = await start(Engines(ScriptedTranscriber(), Stuck(["x"]), StuckVoice()))
+        began = asyncio.get_running_loop().time()
+        await member.close()
+        assert asyncio.get_running_loop().time() - began < 1.5 * CLOSE_PATIENCE
 
     run_virtual(story())
 

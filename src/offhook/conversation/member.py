@@ -92,12 +92,15 @@ class Member:
     async def close(self) -> None:
         """Never raises; an engine that will not close is left behind with a line in the log."""
         engines = self.engines
-        for engine in (engines.transcriber, engines.model, engines.voice):
-            try:
-                async with asyncio.timeout(CLOSE_PATIENCE):
-                    await engine.close()
-            except Exception:
-                log.exception("the %s engine of %s did not close", type(engine).__name__, engine.provider)
+        await asyncio.gather(_close(engines.transcriber), _close(engines.model), _close(engines.voice))
+
+
+async def _close(engine: Transcriber | LanguageModel | Voice) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_PATIENCE):
+            await engine.close()
+    except Exception:
+        log.exception("the %s engine of %s did not close", type(engine).__name__, engine.provider)
 
 
 def _slowest(engines: Engines, starting: Sequence[asyncio.Future[None]]) -> EngineError | ModelError:

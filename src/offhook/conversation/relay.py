@@ -124,5 +124,4 @@ class Relay:
             maker.cancel()
         await asyncio.gather(*self._rehearsing, return_exceptions=True)
         others, self._coming, self._leaving = [*self._coming, *self._leaving], [], []
-        for member in others:
-            await member.close()
+        await asyncio.gather(*(member.close() for member in others))
