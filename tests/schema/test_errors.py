@@ -45,6 +45,7 @@ def refusal(kind: type[BaseModel], value: object) -> list[str]:
     ("value", "said"),
     [
         ({"x": 1}, ["property x should not exist"]),
+        ({"first_message": "Hello"}, ["property first_message should not exist"]),
         ({"server": {"uri": "x"}}, ["server.property uri should not exist"]),
         ({"name": "a" * 41}, ["name must be shorter than or equal to 40 characters"]),
         ({"name": 5}, ["name must be a string"]),

@@ -11,13 +11,12 @@ from offhook.schema.assistant import (
     Assistant,
     AssistantOverrides,
     StoredAssistant,
-    UpdateAssistant,
     merge,
 )
 from offhook.schema.base import Model, Resource, document, format_timestamp, parse_timestamp, timestamp
 from offhook.schema.call import Call, CallStatus, CreateCall, Customer, Monitor, UpdateCall
 from offhook.schema.control import ControlMessage
-from offhook.schema.credential import StoredWebhookCredential, UpdateWebhookCredential, WebhookCredential
+from offhook.schema.credential import WebhookCredential
 from offhook.schema.ended_reason import EndedReason, PipelineFailure, pipeline_error
 from offhook.schema.errors import Invalid, parse, sentences
 from offhook.schema.message import BotMessage, Message, SystemMessage, UserMessage
@@ -25,7 +24,7 @@ from offhook.schema.number import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, 
 from offhook.schema.org import Org, UpdateOrg
 from offhook.schema.server import Server, normalise_server, show_server
 from offhook.schema.server_message import server_message, wanted
-from offhook.schema.squad import Squad, StoredSquad, UpdateSquad
+from offhook.schema.squad import Squad, StoredSquad
 
 __all__ = [
     "Analysis",
@@ -53,15 +52,11 @@ __all__ = [
     "Squad",
     "StoredAssistant",
     "StoredSquad",
-    "StoredWebhookCredential",
     "SystemMessage",
     "TurnLatency",
-    "UpdateAssistant",
     "UpdateCall",
     "UpdateOrg",
-    "UpdateSquad",
     "UpdateVapiPhoneNumber",
-    "UpdateWebhookCredential",
     "UserMessage",
     "VapiPhoneNumber",
     "WebhookCredential",

@@ -90,10 +90,6 @@ class Assistant(_LegacyAssistant):
     metadata: JsonObject | None = None
 
 
-class UpdateAssistant(Assistant):
-    """PATCH /assistant/{id}: what is left out stays, null clears, objects and lists are replaced."""
-
-
 class AssistantOverrides(Assistant):
     """Changes to an assistant for one call. `variableValues` fills templates; `tools:append` adds
     to the model's tools."""

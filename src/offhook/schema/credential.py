@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from offhook.schema.base import Model, Number, Resource
+from offhook.schema.base import Model, Number
 from offhook.schema.bucket import (
     AzureBucketPlan,
     CloudflareBucketPlan,
@@ -370,16 +370,3 @@ AnyCredential = Annotated[
     | SlackWebhookCredential,
     Field(discriminator="provider"),
 ]
-
-
-class UpdateWebhookCredential(_Credential):
-    """PATCH /credential/{id}."""
-
-    provider: Literal["webhook"] | None = None
-    authentication_plan: AuthenticationPlan | None = None
-
-
-class StoredWebhookCredential(WebhookCredential, Resource):
-    """A webhook credential as shown."""
-
-    authentication_session: OAuth2Session | None = None

@@ -27,10 +27,6 @@ class Squad(Model):
     members_overrides: AssistantOverrides | None = None
 
 
-class UpdateSquad(Squad):
-    """PATCH /squad/{id}."""
-
-
 class StoredSquad(Squad, Resource):
     """A squad as shown."""
 
