@@ -60,9 +60,12 @@ def test_every_operation_says_what_it_takes_and_gives(document: dict[str, Any]) 
 
 async def test_the_page_lists_every_path_and_loads_nothing(house: House, document: dict[str, Any]) -> None:
     async with client_of(house, None) as anyone:
-        answer = await anyone.get("/docs")
+        start = await anyone.get("/")
+        answer = await anyone.get(start.headers["location"])
 
-    assert answer.status_code == 200
+    assert (start.status_code, answer.status_code) == (302, 200)
+    for heading in ("Phone number", "Assistant", "Call", "Types"):
+        assert answer.text.count(f"<h2>{heading}</h2>") == 1
     for path in document["paths"]:
         assert path in answer.text
     assert not re.search(r"<script|<link|<img|\bsrc=|@import|url\(", answer.text)

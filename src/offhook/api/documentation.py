@@ -1,4 +1,5 @@
-"""`/openapi.json`, and `/docs`: the same as a page. Neither has a script or needs anything from elsewhere."""
+"""`/openapi.json`, and `/docs`, where `/` leads to: the same as a page. Neither has a script or needs
+anything from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from offhook.api.openapi import build
 
@@ -34,6 +35,10 @@ def router() -> APIRouter:
         if not made:
             made.append(await run_in_threadpool(_write, request.app))
         return made[0]
+
+    @routes.get("/")
+    async def start(_: Request) -> Response:
+        return RedirectResponse("docs", 302)
 
     @routes.get("/openapi.json")
     async def document(request: Request) -> Response:
@@ -66,13 +71,23 @@ def _page(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"<style>{_STYLE}</style><h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>"
     yield "<p>Send your private key as <code>Authorization: Bearer KEY</code>. The same for programs: "
     yield "<a href=openapi.json>openapi.json</a>.</p>"
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
+    for tag, operations in _by_tag(document["paths"]).items():
+        yield f"<h2>{escape(tag.capitalize())}</h2>"
+        for path, method, operation in operations:
             yield from _operation(path, method, operation)
     yield "<h2>Types</h2>"
     for name, schema in sorted(document["components"]["schemas"].items()):
         yield from _type(name, schema)
     yield "</html>"
+
+
+def _by_tag(paths: Mapping[str, Any]) -> dict[str, list[tuple[str, str, Mapping[str, Any]]]]:
+    """Path, method and operation of each, by the resource that they are about."""
+    found: dict[str, list[tuple[str, str, Mapping[str, Any]]]] = {}
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            found.setdefault(operation["tags"][0], []).append((path, method, operation))
+    return found
 
 
 def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[str]:
