@@ -105,6 +105,21 @@ def test_an_answer_without_audio_that_we_speak(tmp_path: Path, body: bytes) -> N
 
 
 @virtual
+async def test_bodies_that_are_no_sdp(tmp_path: Path) -> None:
+    async with desks(tmp_path, HOST) as (house, (desk,)):
+        called = party(house)
+        calling = asyncio.create_task(called.call(None, "ann", [], 5))
+        invite = await desk.request("INVITE")
+        headers = [("Contact", f"<{DESK}>"), ("Content-Type", "text/plain")]
+        for status in (183, 200):
+            desk.send(respond(invite, status, to_tag="x", headers=headers, body=b"hello").to_bytes())
+        with pytest.raises(TransferFailed, match="no audio"):
+            await calling
+        await called.close()
+        desk.reply(await desk.request("BYE"), 200, tag=None)
+
+
+@virtual
 async def test_keys_for_somebody_who_takes_none(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house, open_operator(house) as operator:
         called = party(house)

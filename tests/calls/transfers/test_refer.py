@@ -173,12 +173,13 @@ async def test_a_notify_of_something_else_decides_nothing(tmp_path: Path) -> Non
         await refer_to(call)
         await asyncio.sleep(0.1)
         call.notify(486, "Busy", event="message-summary")
+        call.request("NOTIFY", b"", [("Event", "refer"), ("Subscription-State", "active")])
         call.notify(486, "Busy", event="refer;id=2")
         await asyncio.sleep(0.1)
         await call.ended()
         await ended(house)
 
-    assert answers_to(call, "NOTIFY") == [481, 200]
+    assert answers_to(call, "NOTIFY") == [481, 400, 200]
     check(house, "call.forwarding.operator-busy", "busy")
 
 
