@@ -18,7 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import OperationalError
 
-from offhook.store import Database, IdMaker, StoreError, upgrade
+from offhook.store import Database, IdMaker, NewCall, StoreError, connecting, upgrade
 from offhook.store.connecting import WAL_RETRY_SECONDS, explain, parse_url, write_ahead, writing_engine
 from offhook.store.tables import metadata
 
@@ -133,6 +133,45 @@ async def test_a_full_disk_loses_nothing_and_is_over_when_there_is_room(database
         await tx.execute(sa.text("PRAGMA max_page_count=1000000"))
     async with database.transaction() as tx:
         await tx.orgs.create({"name": "x" * 1_000_000})
+
+
+def _page_limit(pages: int) -> Callable[[sa.Connection], None]:
+    return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages}").close()
+
+
+@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+async def test_a_full_disk_refuses_what_is_written_at_once_and_takes_it_later(database: Database) -> None:
+    async with database.transaction() as tx:
+        org = await tx.orgs.create({"name": "kept"})
+    call = NewCall(org.id, "call", {"x": "y" * 1_000_000}, "ringing")
+    await database.at_once(_page_limit(60))
+    with pytest.raises(StoreError, match="make room on the disk"):
+        await database.write_calls([call])
+    await database.at_once(_page_limit(1_000_000))
+    assert await database.write_calls([call]) == [True]
+
+
+async def test_what_is_written_at_once_waits_for_its_turn_and_says_who_holds_the_file(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "LOCKED_SECONDS", 0)
+    url = f"sqlite:///{tmp_path / 'held.db'}"
+    await upgrade(url)
+    database = await opened(url, clock)
+    async with database.transaction() as tx:
+        org = await tx.orgs.create({})
+    call = NewCall(org.id, "call", {}, "ringing")
+    with contextlib.closing(sqlite3.connect(tmp_path / "held.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="held by another process"):
+            await database.write_calls([call])
+        other.execute("ROLLBACK")
+    async with database.transaction() as tx:
+        writing = asyncio.create_task(database.write_calls([call]))
+        await asyncio.sleep(0)
+        await tx.orgs.create({})
+    assert await writing == [True]
+    await database.close()
 
 
 # -- opening ----------------------------------------------------------------------------------
