@@ -80,6 +80,20 @@ def test_a_new_address_in_the_sdp_is_learned_anew_and_the_same_one_is_not() -> N
     assert lock.admit(Address("198.51.100.2", 4000), 9, 5.1)
 
 
+def test_a_new_sdp_lets_the_same_source_change_its_ssrc_at_once_and_once() -> None:
+    """A server between us and the peer has connected somebody else: his first word must not be cut off."""
+    lock = SourceLock(ANNOUNCED)
+    lock.admit(ANNOUNCED, 7, 0.0)
+
+    lock.expect(ANNOUNCED)
+
+    assert lock.admit(ANNOUNCED, 7, 0.02)
+    assert not lock.admit(STRANGER, 8, 0.03)
+    assert lock.admit(ANNOUNCED, 8, 0.04)
+    assert not lock.admit(ANNOUNCED, 7, 0.05)
+    assert not lock.admit(ANNOUNCED, 9, 0.06)
+
+
 def test_a_hold_by_the_unspecified_address_opens_nothing() -> None:
     lock = SourceLock(ANNOUNCED)
     lock.admit(BEHIND_NAT, 7, 0.0)

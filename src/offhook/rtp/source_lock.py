@@ -24,7 +24,10 @@ class SourceLock:
     very address of the SDP over all others, and the host of the SDP or of the signalling over a foreign one.
     Other changes come only with a new SDP, through `expect`."""
 
-    __slots__ = ("_announced", "_heard_at", "_learned_at", "_signalling_host", "locked", "refused", "ssrc")
+    __slots__ = (
+        "_announced", "_expecting", "_heard_at", "_learned_at", "_signalling_host", "locked", "refused",
+        "ssrc",
+    )  # fmt: skip
 
     def __init__(self, announced: Address, signalling_host: str | None = None) -> None:
         """`announced` is the SDP's address; `signalling_host` where the SIP messages come from, which
@@ -33,13 +36,16 @@ class SourceLock:
         self._signalling_host = signalling_host
         self._learned_at = 0.0
         self._heard_at = 0.0
+        self._expecting = False
         self.locked: Address | None = None
         self.ssrc = -1
         self.refused = 0
 
     def expect(self, announced: Address) -> None:
         """A new SDP. If it names another address than the last one, learning starts anew; not so for the
-        unspecified address, the old way to hold a call (RFC 2543), which names nobody."""
+        unspecified address, the old way to hold a call (RFC 2543), which names nobody. The source that is
+        locked may go on with another SSRC, once: a server in between connects somebody else that way."""
+        self._expecting = True
         if announced != self._announced and announced.host not in UNSPECIFIED:
             self._announced = announced
             self.locked = None
@@ -53,7 +59,8 @@ class SourceLock:
     def admit(self, source: Address, ssrc: int, now: float) -> bool:
         """Whether a valid packet from `source` is the peer's; counts it as refused if not."""
         if source == self.locked:
-            if ssrc == self.ssrc or now - self._heard_at >= SILENT:
+            if ssrc == self.ssrc or self._expecting or now - self._heard_at >= SILENT:
+                self._expecting = self._expecting and ssrc == self.ssrc
                 self.ssrc = ssrc
                 self._heard_at = now
                 return True
