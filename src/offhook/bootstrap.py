@@ -6,8 +6,9 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, Final
 
+from offhook.process import StartError
 from offhook.settings import Settings
-from offhook.store import Database
+from offhook.store import Database, Duplicate, Record, Transaction
 
 DEMO_USER: Final = "demo"
 
@@ -54,30 +55,56 @@ def new_key() -> str:
 async def first_start(database: Database, settings: Settings) -> FirstStart:
     """Make the first org, its key and the demo number unless there are orgs already.
 
-    A configured OFFHOOK_API_KEY is made to work for the first org at every start."""
-    configured = settings.api_key.get_secret_value() if settings.api_key else None
+    At every start OFFHOOK_API_KEY is made to work for the first org, and OFFHOOK_ORG_SERVER_URL is its server
+    as long as it has no other. Raises StartError for a key that was revoked."""
+    try:
+        return await _found_or_made(database, settings)
+    except Duplicate:
+        pass  # another node of the same database was quicker, and has made what there is to find now
+    try:
+        return await _found_or_made(database, settings)
+    except Duplicate as taken:
+        raise StartError(
+            f"OFFHOOK_API_KEY cannot be used, it was revoked ({taken}): choose another, or unset it"
+        ) from taken
+
+
+async def _found_or_made(database: Database, settings: Settings) -> FirstStart:
     async with database.transaction() as tx:
         orgs = await tx.orgs.list()
-        if orgs:
-            if configured and await tx.keys.org_of(configured) is None:
-                await tx.keys.create(orgs[0].id, configured, tag="private", name="OFFHOOK_API_KEY")
-            number = await tx.phone_numbers.by_sip_user(DEMO_USER)
-            return FirstStart(None, number is not None)
-        document: dict[str, Any] = {"name": "Offhook"}
-        if settings.org_server_url:
-            document["server"] = {"url": settings.org_server_url}
-        org = await tx.orgs.create(document)
-        key = configured or new_key()
-        await tx.keys.create(org.id, key, tag="private", name="first key")
-        assistant = await tx.assistants.create(org.id, DEMO_ASSISTANT)
-        await tx.phone_numbers.create(
-            org.id,
-            {
-                "provider": "vapi",
-                "name": "Demo",
-                "sipUri": f"sip:{DEMO_USER}@{settings.sip_host}",
-                "assistantId": assistant.id,
-                "status": "active",
-            },
-        )
+        if not orgs:
+            return await _make(tx, settings)
+        await _keep_to_settings(tx, settings, orgs[0])
+        return FirstStart(None, await tx.phone_numbers.by_sip_user(DEMO_USER) is not None)
+
+
+async def _make(tx: Transaction, settings: Settings) -> FirstStart:
+    document: dict[str, Any] = {"name": "Offhook"}
+    if settings.org_server_url:
+        document["server"] = {"url": settings.org_server_url}
+    org = await tx.orgs.create(document)
+    configured = _configured_key(settings)
+    key = configured or new_key()
+    await tx.keys.create(org.id, key, tag="private", name="first key")
+    assistant = await tx.assistants.create(org.id, DEMO_ASSISTANT)
+    number = {
+        "provider": "vapi",
+        "name": "Demo",
+        "sipUri": f"sip:{DEMO_USER}@{settings.sip_host}",
+        "assistantId": assistant.id,
+        "status": "active",
+    }
+    await tx.phone_numbers.create(org.id, number)
     return FirstStart(None if configured else key, True)
+
+
+async def _keep_to_settings(tx: Transaction, settings: Settings, org: Record) -> None:
+    configured = _configured_key(settings)
+    if configured and await tx.keys.org_of(configured) is None:
+        await tx.keys.create(org.id, configured, tag="private", name="OFFHOOK_API_KEY")
+    if settings.org_server_url and not org.document.get("server"):
+        await tx.orgs.replace(org.id, {**org.document, "server": {"url": settings.org_server_url}})
+
+
+def _configured_key(settings: Settings) -> str | None:
+    return settings.api_key.get_secret_value() if settings.api_key else None

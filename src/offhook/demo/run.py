@@ -4,7 +4,6 @@ webhook, the recording."""
 from __future__ import annotations
 
 import asyncio
-import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +13,10 @@ from offhook import demo
 from offhook.bootstrap import DEMO_USER
 from offhook.demo.conversation import Told, problems
 from offhook.demo.sink import receiving
+from offhook.listening import check_sip, listen_http
 from offhook.network import Address
 from offhook.phone import PhoneCall, open_line, read_wav
+from offhook.process import StartError
 from offhook.server import running_node
 from offhook.settings import Settings, load_settings
 
@@ -65,31 +66,26 @@ async def _converse(phone: PhoneCall, replies: dict[int, float | None]) -> None:
 
 
 def _settings(folder: Path, url: str) -> Settings:
-    """The usual ports if they are free, else any; always a data folder of the demo's own."""
-    http = _free(Address("127.0.0.1", 8080), socket.SOCK_STREAM)
-    sip = _free(Address("127.0.0.1", 5060), socket.SOCK_DGRAM)
-    return load_settings(
+    """The usual ports if they are free, else any; always a data folder and a database of the demo's own, and
+    its own idea of where it is: what is set for the service must not be touched, nor lead the caller away."""
+    chosen = load_settings(
         {
-            "http": http,
-            "sip": sip,
+            "http": _free(Address("127.0.0.1", 8080), lambda address: listen_http(address).close()),
+            "sip": _free(Address("127.0.0.1", 5060), check_sip),
             "data": folder,
-            "database_url": None,
-            "domain": None,
             "public_address": "127.0.0.1",
             "org_server_url": url,
             "allow_private_urls": True,
         }
     )
+    return chosen.model_copy(update={"database_url": None, "domain": None, "public_url": None})
 
 
-def _free(address: Address, kind: socket.SocketKind) -> Address:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        if kind == socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(tuple(address))
-        except OSError:
-            return Address(address.host, 0)
+def _free(address: Address, check: Callable[[Address], None]) -> Address:
+    try:
+        check(address)
+    except StartError:
+        return Address(address.host, 0)
     return address
 
 

@@ -89,7 +89,7 @@ class PhoneCall:
         """BYE (or CANCEL before an answer) and release everything."""
         if not self.ended.is_set():
             self.end_reason = self.end_reason or "hung up"
-            if self.answered.is_set():
+            if self._leg.session is not None:
                 self._leg.hang_up()
             elif self._outgoing is not None:
                 self._outgoing.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from offhook.conversation.activity import SpeechBegan, SpeechGate
@@ -10,6 +11,8 @@ from offhook.phone.handset import PhoneCall
 from offhook.speech.base import EngineError, Transcript
 from offhook.speech.local import LocalTranscriber
 from offhook.speech.workers import Workers
+
+_log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 3.0
 """For the words of the last phrase."""
@@ -73,5 +76,6 @@ class Listening:
             self._on_words(transcript.text.strip())
 
     def _failed(self, error: EngineError) -> None:
+        _log.warning("what was heard is not written down any more: %s", error)
         self._owed = 0
         self._settled.set()
