@@ -130,7 +130,19 @@ outbox = Table(
 pending = and_(outbox.c.delivered_at.is_(None), outbox.c.abandoned_at.is_(None))
 """Messages that are still to be delivered."""
 
-Index("outbox_due", outbox.c.next_attempt_at, sqlite_where=pending, postgresql_where=pending)
+# With host and org, so that what waits for busy ones is passed over without a look at the rows.
+Index(
+    "outbox_due",
+    *(outbox.c.next_attempt_at, outbox.c.host, outbox.c.org_id),
+    sqlite_where=pending,
+    postgresql_where=pending,
+)
 Index("outbox_head", outbox.c.call_id, outbox.c.position, sqlite_where=pending, postgresql_where=pending)
 Index("outbox_of_org", outbox.c.org_id, outbox.c.position)
-Index("outbox_delivered", outbox.c.delivered_at)
+for _done in (outbox.c.delivered_at, outbox.c.abandoned_at):
+    Index(
+        f"outbox_{_done.name.removesuffix('_at')}",
+        _done,
+        sqlite_where=_done.is_not(None),
+        postgresql_where=_done.is_not(None),
+    )

@@ -312,7 +312,7 @@ class Outbox:
                 longest = max(message.timeout_seconds for message in admitted)
                 until = now + round((longest + LEASE_MARGIN) * 1000)
                 await tx.outbox.lease([message.id for message in admitted], self._node, until)
-            if len(rows) < limit:
+            if len(rows) < limit or all(row.id in self._lines for row in rows):
                 break
         self._crowded = bool(self._lanes.free <= 0 or self._lanes.busy_hosts() or self._lanes.busy_orgs())
         await self._purge(tx)
@@ -360,17 +360,17 @@ class Outbox:
             )
         except AskFailed as failure:
             attempt.failure = failure
-            self.counters.failed += 1
         except Exception as error:
             log.exception("call=%s webhook=%s could not be sent", message.call_id, message.id)
-            attempt.failure = AskFailed("protocol", type(error).__name__)
-            self.counters.failed += 1
+            if attempt.status is None:
+                attempt.failure = AskFailed("protocol", type(error).__name__)
         finally:
+            failed = attempt.failure is not None
+            self.counters.failed += failed
             if attempt.status is None:
                 self._note(attempt)
-            called_off = attempt.status is None and attempt.failure is None
-            failed = None if called_off else attempt.failure is not None
-            self._lanes.leave(message.host, message.org_id, failed)
+            called_off = attempt.status is None and not failed
+            self._lanes.leave(message.host, message.org_id, None if called_off else failed)
 
     def _note(self, attempt: Attempt) -> None:
         """It has ended: to be written down with whatever else ends now. A line stops with what fails."""
