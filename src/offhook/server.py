@@ -112,22 +112,15 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     outside = Outside(AddressGuard(settings.allow_private_urls))
     stack.push_async_callback(outside.aclose)
     secret = settings.webhook_signing_secret
-    client = Client(
-        outside,
-        now=now,
-        new_id=new_id,
-        signing_secret=secret.get_secret_value() if secret else None,
-    )
+    signing_secret = secret.get_secret_value() if secret else None
+    client = Client(outside, now=now, new_id=new_id, signing_secret=signing_secret)
     outbox = Outbox(database, client, node=folder.node, now=now, rng=rng)
     links = RecordingLinks(_link_key(settings), settings.base_url)
     await end_orphans(database, outbox, folder.node, now, settings.recordings, links.lasting)
 
     emergency = None
     if engines is None:
-        speech = await _speech(settings, activity, outside, now, stack)
-        engines = _engines(speech, LanguageModels(outside, _model_settings(settings)))
-        emergency = LocalVoice(speech.workers, "", 1.0, None)
-        await emergency.start()
+        engines, emergency = await _engines(settings, activity, outside, now, stack)
 
     await outbox.start()
     stack.push_async_callback(_close_outbox, outbox)
@@ -137,21 +130,12 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     writer = WriterThread()
     stack.push_async_callback(asyncio.to_thread, writer.close)
 
-    clock = Clock(asyncio.get_running_loop())
-    clock.after_tick.append(activity.run)
-    ports = PortPool(settings.sip.host, *settings.rtp_ports, open_datagrams, rng)
+    media = _media(settings, activity, now, rng)
     dialler, trunk = Dialler(), _trunk(settings)
     services = Services(
         ledger=ledger,
         directory=KnownDirectory(StoredDirectory(database), database),
-        media=Media(
-            clock=clock,
-            ports=ports,
-            address_for=_address_for(settings),
-            now=now,
-            rng=rng,
-            timeout=settings.media_timeout_seconds,
-        ),
+        media=media,
         activity=activity,
         engines=engines,
         emergency=emergency,
@@ -169,12 +153,8 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         sounds=sounds_by(outside.fetch),
         send=client.fetch,
     )
-    nonces = Nonces(os.urandom(32), now, os.urandom)
-    calls = Calls(
-        services,
-        Limits(max_calls, settings.domain),
-        Admission(nonces, lambda: settings.sip_realm),
-    )
+    admission = Admission(Nonces(os.urandom(32), now, os.urandom), lambda: settings.sip_realm)
+    calls = Calls(services, Limits(max_calls, settings.domain), admission)
     _build_before_the_first_call()
     agent, sip = await _sip(settings, calls, outside.guard, trunk, rng, stack)
     dialler.agent = agent
@@ -191,7 +171,9 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     )
     await serve_http(listening, create_app(api), stack)
     stack.push_async_callback(calls.drain, DRAIN_SECONDS)
-    return Node(settings, settings.http, sip, calls, clock, ports, agent, outbox, database, started)
+    return Node(
+        settings, settings.http, sip, calls, media.clock, media.ports, agent, outbox, database, started
+    )
 
 
 def _voice_activity() -> VoiceActivity:
@@ -219,22 +201,26 @@ def _link_key(settings: Settings) -> bytes:
         raise StartError(f"the node's secret cannot be kept in {settings.data}: {error.strerror}") from error
 
 
-async def _speech(
+async def _engines(
     settings: Settings,
     activity: VoiceActivity,
     outside: Outside,
     now: Callable[[], float],
     stack: AsyncExitStack,
-) -> SpeechEngines:
+) -> tuple[EnginesOf, LocalVoice]:
+    """What assistants hear, think and speak with, and the voice that apologises when theirs fails."""
     workers = Workers(settings.workers)
+    emergency = LocalVoice(workers, "", 1.0, None)
     try:
         await workers.start()
+        stack.push_async_callback(workers.close)
+        await emergency.start()
     except (WorkerFailed, EngineError) as error:
         raise StartError(
             f"the local speech engines do not start ({error}): `offhook doctor` says what is missing"
         ) from error
-    stack.push_async_callback(workers.close)
-    return SpeechEngines(workers, activity, outside, now=now)
+    speech = SpeechEngines(workers, activity, outside, now=now)
+    return _engines_of(speech, LanguageModels(outside, _model_settings(settings))), emergency
 
 
 def _model_settings(settings: Settings) -> ModelSettings:
@@ -244,7 +230,7 @@ def _model_settings(settings: Settings) -> ModelSettings:
     )
 
 
-def _engines(speech: SpeechEngines, models: LanguageModels) -> EnginesOf:
+def _engines_of(speech: SpeechEngines, models: LanguageModels) -> EnginesOf:
     def of_call(context: CallContext) -> EngineFactory:
         def of_assistant(assistant: Assistant) -> Engines:
             return Engines(
@@ -256,6 +242,21 @@ def _engines(speech: SpeechEngines, models: LanguageModels) -> EnginesOf:
         return of_assistant
 
     return of_call
+
+
+def _media(
+    settings: Settings, activity: VoiceActivity, now: Callable[[], float], rng: random.Random
+) -> Media:
+    clock = Clock(asyncio.get_running_loop())
+    clock.after_tick.append(activity.run)
+    return Media(
+        clock=clock,
+        ports=PortPool(settings.sip.host, *settings.rtp_ports, open_datagrams, rng),
+        address_for=_address_for(settings),
+        now=now,
+        rng=rng,
+        timeout=settings.media_timeout_seconds,
+    )
 
 
 def _address_for(settings: Settings) -> Callable[[str], str]:
