@@ -261,12 +261,30 @@ async def test_the_goodbye_is_heard_before_the_call_ends() -> None:
 @plays
 async def test_last_words_are_measured_as_any_answer() -> None:
     document = with_tools({"type": "endCall"}, endCallMessage="Thanks for calling.")
-    async with on_stage([[ToolCall("c1", "endCall", {})]], assistant=document) as stage:
+    model = ScriptedModel([[ToolCall("c1", "endCall", {})]], latency=0.3)
+    async with on_stage(model=model, voice=ScriptedVoice(latency=0.2), assistant=document) as stage:
         await asks(stage, "That is all, bye.")
         await settles(stage)
         (turn,) = stage.told(TurnMeasured)
-        assert turn.total >= 400
         assert turn.turn == 1
+        assert turn.model == pytest.approx(300, abs=30)
+        assert turn.voice == pytest.approx(200, abs=10)
+        assert turn.platform <= 40
+
+
+@plays
+async def test_a_filler_is_the_first_that_is_heard_of_an_answer() -> None:
+    outcomes = {"look_up": (3.0, ToolOutcome(result="ten"))}
+    model = ScriptedModel([[ToolCall("c1", "look_up", {})], "At ten."], latency=0.3)
+    document = with_tools({"type": "function", "function": {"name": "look_up"}})
+    voice, world = ScriptedVoice(latency=0.2), ScriptedWorld(outcomes)
+    async with on_stage(model=model, voice=voice, assistant=document, world=world) as stage:
+        await asks(stage, "When do you open?")
+        await settles(stage)
+        (turn,) = stage.told(TurnMeasured)
+        assert turn.model == pytest.approx(300, abs=30)
+        assert turn.voice == pytest.approx(200, abs=10)
+        assert turn.platform <= 40
 
 
 @plays

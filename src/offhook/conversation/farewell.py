@@ -6,6 +6,7 @@ import asyncio
 
 from offhook.conversation.context import Context
 from offhook.conversation.events import World
+from offhook.conversation.metrics import Marks
 from offhook.conversation.voicing import Mouth
 
 FAREWELL_PATIENCE = 60.0
@@ -21,9 +22,11 @@ class Farewell:
         self._ended = False
         self._limit: asyncio.TimerHandle | None = None
 
-    def say(self, reason: str, message: str, mouth: Mouth, context: Context) -> None:
+    def say(
+        self, reason: str, message: str, mouth: Mouth, context: Context, marks: Marks | None = None
+    ) -> None:
         """End the call for `reason` when what is queued and `message` have been played. The first reason
-        stands."""
+        stands. `marks`: of the reply that ends the call."""
         if self.reason is not None:
             return
         self.reason, self._mouth = reason, mouth
@@ -32,7 +35,7 @@ class Farewell:
         for utterance in mouth.playout.all():
             utterance.interruptible, utterance.released = False, True
         if message.strip():
-            mouth.say(message, said=context.say(), interruptible=False)
+            mouth.say(message, said=context.say(), interruptible=False, marks=marks)
         if mouth.playout.idle:
             self.now(reason)
 

@@ -16,7 +16,7 @@ class Marks:
     words: float | None = None
     transcribing: float = 0.0  # seconds that the transcriber took, up to `words`
     asked: float | None = None
-    first_piece: float | None = None
+    first_piece: float | None = None  # words to speak, or a tool to run
     voice_asked: float | None = None
     first_audio: float | None = None
 

@@ -123,10 +123,20 @@ class Reply:
     def utter(self, text: str, said: Said | None, interruptible: bool = True) -> Utterance:
         """Say something of this reply's that is not the model's: a filler, a tool's message."""
         utterance = self._stage.mouth.say(
-            text, said=said, interruptible=interruptible, reply=True, released=self.released
+            text,
+            said=said,
+            interruptible=interruptible,
+            reply=True,
+            released=self.released,
+            marks=self.unvoiced,
         )
         self.utterances.append(utterance)
         return utterance
+
+    @property
+    def unvoiced(self) -> Marks | None:
+        """Where to note the voice's times, as long as nothing of this reply has been given to it."""
+        return self.marks if self.marks.voice_asked is None else None
 
     def unheard(self) -> Utterance | None:
         return next((one for one in reversed(self.utterances) if one.pieces), None)
@@ -202,6 +212,7 @@ class Reply:
                 self._say(utterance, piece)
         elif isinstance(item, ToolCall):
             calls.append(item)
+            self._note_output()
             self._tell(call_to_wire(item))
         elif isinstance(item, Finished) and item.prompt_tokens is not None:
             self._stage.tell(ModelUsed(item.prompt_tokens, item.completion_tokens or 0))
@@ -214,9 +225,13 @@ class Reply:
             chunker.hurry()
 
     def _say(self, utterance: Utterance, piece: str) -> None:
+        self._note_output()
+        self._stage.mouth.add(utterance, piece)
+
+    def _note_output(self) -> None:
+        """The model has given something to go by: words to speak, or a tool to run."""
         if self.marks.first_piece is None:
             self.marks.first_piece = asyncio.get_running_loop().time()
-        self._stage.mouth.add(utterance, piece)
 
     def _tell(self, output: str | dict[str, Any]) -> None:
         """Outputs of a reply that may yet be dropped are kept back."""

@@ -194,7 +194,9 @@ class ConversationStage:
             self._away = True
             self.in_background(perform(instead, self))
         else:
-            self._farewell.say(reason, self.render(message, {}), self.mouth, self.context)
+            reply = self._floor.reply
+            marks = reply.unvoiced if reply is not None else None
+            self._farewell.say(reason, self.render(message, {}), self.mouth, self.context, marks)
 
     def transfer(self, destination: Mapping[str, Any]) -> None:
         self._away = True

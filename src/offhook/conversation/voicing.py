@@ -85,10 +85,13 @@ class Mouth:
         reply: bool = False,
         released: bool = True,
         ready: Piece | None = None,
+        marks: Marks | None = None,
     ) -> Utterance:
         """A whole text, to be heard after what is queued. `ready`: its first piece, if that was made ahead;
         one with another text is not used."""
-        utterance = self.utter(said=said, interruptible=interruptible, reply=reply, released=released)
+        utterance = self.utter(
+            said=said, interruptible=interruptible, reply=reply, released=released, marks=marks
+        )
         for piece in cut_into_pieces(text, self.chunks):
             self.add(utterance, piece, ready if ready is not None and ready.text == piece else None)
             ready = None
