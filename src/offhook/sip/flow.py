@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal, NamedTuple, Protocol
 
 from offhook.network import Address
+from offhook.sip.fields import Via
 from offhook.sip.grammar import with_param
 from offhook.sip.message import Request
 
@@ -60,7 +60,7 @@ def stamp(request: Request, source: Address) -> None:
     params = with_param(via.params, "received", source.host)
     if wants_rport:
         params = with_param(params, "rport", str(source.port))
-    request.headers.replace_first("Via", replace(via, params=params))
+    request.headers.replace_first("Via", Via(via.protocol, via.host, via.port, params, via.version))
 
 
 def response_flow(request: Request, flow: Flow) -> Flow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar, cast
 
 from offhook.sip.errors import BadSyntax
@@ -127,6 +127,15 @@ class Headers:
         """The value of each header line of that name, unsplit."""
         return list(self._values(name))
 
+    def by_name(self) -> Mapping[str, Sequence[str]]:
+        """The value of each line, by the long name in lower case."""
+        index = self._index
+        if index is None:
+            index = self._index = {}
+            for name, value in self._items:
+                index.setdefault(_LOWER.get(name) or name.lower(), []).append(value)
+        return index
+
     def count(self, name: str) -> int:
         """How many lines have that name."""
         return len(self._values(name))
@@ -189,7 +198,7 @@ class Headers:
         try:
             return cast("T | None", self._first[name])
         except KeyError:
-            values = _elements(name, self._values(name))
+            values = _elements(name, self.by_name().get(name, ()))
             parsed = parse(values[0]) if values else None
             self._first[name] = parsed
             return parsed
@@ -199,7 +208,7 @@ class Headers:
         try:
             return cast("tuple[T, ...]", self._all[name])
         except KeyError:
-            values = _elements(name, self._values(name))
+            values = _elements(name, self.by_name().get(name, ()))
             if len(values) > MAX_ELEMENTS:
                 raise BadSyntax(f"Too Many {_CANONICAL.get(name, 'Header')} Values") from None
             parsed = tuple([parse(value) for value in values])
@@ -218,11 +227,7 @@ class Headers:
         return len(self._items)
 
     def _values(self, name: str) -> Sequence[str]:
-        index = self._index
-        if index is None:
-            index = self._index = {}
-            for key, value in self._items:
-                index.setdefault(_LOWER.get(key) or key.lower(), []).append(value)
+        index = self.by_name()
         return index.get(name) or index.get(_lower(name)) or ()
 
     def _places(self, name: str) -> list[int]:

@@ -25,6 +25,8 @@ SINGLE: Final = ("From", "To", "Call-ID", "CSeq", "Content-Length", "Max-Forward
 MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
 """RFC 3261 §8.1.1; Max-Forwards may be missing, as RFC 2543 did not know it (RFC 4475 §3.4.1)."""
 
+_SINGLE = tuple((name, name.lower()) for name in SINGLE)
+_MANDATORY = tuple((name, name.lower()) for name in MANDATORY)
 _REQUEST_LINE = re.compile(rf"({TOKEN}) ([^ ]++) SIP/([0-9]++\.[0-9]++)", re.IGNORECASE)
 _STATUS_LINE = re.compile(r"SIP/([0-9]++\.[0-9]++) ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
 _FOLD = re.compile(r"\r\n[ \t]+")
@@ -136,12 +138,12 @@ def _parse_response(start_line: str, headers: Headers, body: bytes, problem: Sip
 
 def _check(message: Message) -> None:
     """That what layers above read is there, once, and well formed. It stays parsed."""
-    count = message.headers.count
-    for name in MANDATORY:
-        if not count(name):
+    lines = message.headers.by_name()
+    for name, key in _MANDATORY:
+        if key not in lines:
             raise BadSyntax(f"Missing {name}")
-    for name in SINGLE:
-        if count(name) > 1:
+    for name, key in _SINGLE:
+        if key in lines and len(lines[key]) > 1:
             raise BadSyntax(f"More Than One {name}")
     vias = message.vias
     if not vias:
