@@ -351,10 +351,14 @@ async def test_the_answer_of_another_branch_brings_its_own_audio(tmp_path: Path)
         called = party(house)
         calling = asyncio.create_task(called.call(None, "ann", [], 30))
         invite = await desk.request("INVITE")
-        desk.reply(invite, 183, tag="one", body=sdp())
-        desk.reply(invite, 183, tag="broken", body=b"v=nothing")
-        desk.reply(invite, 200, tag="two", body=sdp(payload_type=8))
-        desk.reply(invite, 200, tag="one", body=sdp())
+        for status, tag, body in (
+            (183, "one", sdp()),
+            (183, "broken", b"v=nothing"),
+            (200, "two", sdp(payload_type=8)),
+            (200, "one", sdp()),
+        ):
+            desk.reply(invite, status, tag=tag, body=body)
+            await asyncio.sleep(0.1)
         await calling
         late = await desk.request("BYE")
         desk.reply(late, 200, tag=None)
