@@ -87,6 +87,22 @@ async def test_a_merged_request_gets_482() -> None:
 
 
 @story
+async def test_an_invite_with_a_later_cseq_is_no_copy_of_the_first() -> None:
+    async with inviting(silent) as (h, call):
+        await h.phone.response(100)
+        call.invite()
+        await h.phone.response(100)
+        assert len(h.desk.invitations) == 2
+
+
+@story
+async def test_a_phone_may_have_our_own_address_behind_its_translation() -> None:
+    async with house() as h:
+        h.phone.call().invite(headers=[("Via", f"SIP/2.0/UDP {SERVER};branch=z9hG4bKsame;rport")])
+        await h.phone.response(200)
+
+
+@story
 async def test_the_sdp_is_found_in_a_multipart_body() -> None:
     body = (
         b"--x\r\nContent-Type: application/isup\r\n\r\n\x01\x02\r\n"
