@@ -17,13 +17,14 @@ from offhook.sip import Flow, Limits, NameAddr, SipError, Transports, Uri, UserA
 from offhook.sip.message import respond
 from offhook.sip.parser import parse_message
 from offhook.sip.tcp import TcpPool
+from tests.end_to_end.peers import free_port
 from tests.listening import listening
 from tests.machine import has_ipv6, installed, needs_ipv6
 from tests.sip.agents import ANSWER, Desk, Recorder
 from tests.wire import OFFER, ScriptedPhone
 
 ME = NameAddr.parse("<sip:me@127.0.0.1>")
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a test on real sockets has hung."""
 
 
@@ -208,12 +209,9 @@ async def test_whom_we_call_may_think_longer_than_a_stranger() -> None:
         await asyncio.sleep(0.5)
         line.send(respond(request, 200, to_tag="late").to_bytes())
 
-    server = await asyncio.start_server(answer_late, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with agent_on(limits=Limits(first=0.1)) as (caller, _, _, _):
+    async with listening(answer_late) as port, agent_on(limits=Limits(first=0.1)) as (caller, _, _, _):
         uri = Uri.parse(f"sip:a@127.0.0.1:{port};transport=tcp")
         assert (await caller.request("OPTIONS", uri, from_=ME)).status == 200
-    server.close()
 
 
 async def test_a_connection_that_is_closed_as_soon_as_it_is_made_loses_what_waited_for_it() -> None:
@@ -410,7 +408,7 @@ async def test_sipp_places_calls(transport: str, tmp_path: Any) -> None:
     async with agent_on() as (agent, desk, address, _):
         status, output = await run(
             sipp, "-sn", "uac", "-t", transport, "-m", "20", "-r", "50", "-d", "50", "-nostdin",
-            "-i", "127.0.0.1", "-mp", "36000", "-timeout", "15", "-timeout_error", "-trace_err",
+            "-i", "127.0.0.1", "-mp", str(free_port()), "-timeout", "15", "-timeout_error", "-trace_err",
             "-error_file", str(tmp_path / "errors"), str(address),
         )  # fmt: skip
         assert status == 0, output[-2000:]
@@ -421,13 +419,11 @@ async def test_sipp_places_calls(transport: str, tmp_path: Any) -> None:
 
 async def test_sipp_takes_our_calls(tmp_path: Any) -> None:
     sipp = installed("sipp", "sip-tester")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     calls = asyncio.create_task(
         run(
             sipp, "-sn", "uas", "-m", "10", "-nostdin", "-i", "127.0.0.1", "-p", str(port),
-            "-mp", "36010", "-timeout", "15", "-trace_err", "-error_file", str(tmp_path / "errors"),
+            "-mp", str(free_port()), "-timeout", "15", "-trace_err", "-error_file", str(tmp_path / "errors"),
         )
     )  # fmt: skip
     async with agent_on() as (caller, _, _, _):

@@ -19,7 +19,14 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import OperationalError
 
 from offhook.store import Database, IdMaker, NewCall, StoreError, connecting, upgrade
-from offhook.store.connecting import WAL_RETRY_SECONDS, explain, parse_url, write_ahead, writing_engine
+from offhook.store.connecting import (
+    WAL_RETRY_SECONDS,
+    SqliteThread,
+    explain,
+    parse_url,
+    write_ahead,
+    writing_engine,
+)
 from offhook.store.tables import metadata
 
 from .databases import Clock
@@ -190,6 +197,21 @@ async def test_a_newer_database_is_refused(empty_url: str, clock: Clock) -> None
     await engine.dispose()
     with pytest.raises(StoreError, match="newer Offhook"):
         await opened(empty_url, clock)
+
+
+async def test_what_is_committed_is_on_the_disk_before_anybody_hears_of_it(tmp_path: Path) -> None:
+    """No test can cut the power. This is what SQLite needs to be told for it, on both ways to write."""
+    url = parse_url(f"sqlite:///{tmp_path}/offhook.db")
+    engine, thread = writing_engine(url), SqliteThread(url)
+
+    async with engine.begin() as connection:
+        told = [(await connection.exec_driver_sql("PRAGMA synchronous")).scalar()]
+    await engine.dispose()
+    told.append(await thread.run(lambda writing: writing.exec_driver_sql("PRAGMA synchronous").scalar()))
+    thread.close()
+
+    full = 2
+    assert told == [full, full]
 
 
 def test_a_new_file_that_somebody_writes_to_gets_its_write_ahead_log_afterwards(tmp_path: Path) -> None:
