@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -41,14 +40,14 @@ class ApiRequest:
     render: Render
     authentication: Document | None = None
 
-    async def run(self, call: ToolCall, send: Send, rng: random.Random, call_id: str) -> Result:
+    async def run(self, call: ToolCall, send: Send, call_id: str) -> Result:
         """Send it, filled with what the model gave, and again as its `backoffPlan` says while it fails. The
         answer's text is the result, whatever it is."""
         request = self.outgoing(call)
         seconds = float(self.tool.get("timeoutSeconds") or DEFAULT_SECONDS)
         plan = backoff_of(self.tool.get("backoffPlan"))
         try:
-            answer = await attempted(lambda left: send(request, left), seconds, plan, rng)
+            answer = await attempted(lambda left: send(request, left), seconds, plan)
         except AskFailed as failed:
             _log.warning("call=%s API request %s failed: %s", call_id, call.name, failed)
             return Result(ToolOutcome(error=_explained(failed)))

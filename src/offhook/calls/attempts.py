@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from offhook.webhooks.client import AskFailed
 from offhook.webhooks.receiver import BackoffPlan
-from offhook.webhooks.retry import next_delay
+from offhook.webhooks.retry import planned_delay
 
 T = TypeVar("T")
 
@@ -19,9 +18,7 @@ WORTH_ANOTHER: Final = ("dns", "protocol", "refused", "status", "timeout", "tls"
 """Kinds of failure that a plan is about; the others would be the same the next time."""
 
 
-async def attempted(
-    attempt: Callable[[float], Awaitable[T]], seconds: float, plan: BackoffPlan | None, rng: random.Random
-) -> T:
+async def attempted(attempt: Callable[[float], Awaitable[T]], seconds: float, plan: BackoffPlan | None) -> T:
     """What `attempt` gives, which is told how many seconds it has; the first time `seconds`. Raises its
     AskFailed when there is no plan, or no more of it."""
     loop = asyncio.get_running_loop()
@@ -34,7 +31,7 @@ async def attempted(
         except AskFailed as failed:
             if plan is None or failed.kind not in WORTH_ANOTHER:
                 raise
-            delay = next_delay(made, plan=plan, status=failed.status, retry_after=failed.retry_after, rng=rng)
+            delay = planned_delay(made, plan, failed.status)
             if delay is None or loop.time() + delay >= deadline:
                 raise
             await asyncio.sleep(delay)

@@ -125,7 +125,7 @@ class Owner:
             return Result(ToolOutcome(error="encryption of a tool's arguments is not served here"))
         plan = None if credential is None else credential.get("authenticationPlan")
         request = ApiRequest(tool, self._record.variables, self._fill, plan)
-        return await request.run(call, send, self._services.rng, self._record.id)
+        return await request.run(call, send, self._record.id)
 
     def _learn(self, tool: Mapping[str, Any], result: Result) -> None:
         plan = tool.get("variableExtractionPlan")
@@ -241,5 +241,4 @@ class Owner:
             lambda left: services.ask(receiver, question, left),
             receiver.timeout_seconds,
             receiver.backoff,
-            services.rng,
         )

@@ -32,14 +32,15 @@ def next_delay(
     though never faster than `Retry-After`: also a 404 or 401, since receivers are deployed wrongly and then
     put right."""
     if plan is not None:
-        return _planned(attempts, plan, status)
+        return planned_delay(attempts, plan, status)
     delay = _default(attempts, rng)
     if delay is None or retry_after is None:
         return delay
     return max(delay, min(retry_after, MAX_RETRY_AFTER))
 
 
-def _planned(attempts: int, plan: BackoffPlan, status: int | None) -> float | None:
+def planned_delay(attempts: int, plan: BackoffPlan, status: int | None) -> float | None:
+    """`next_delay` by a plan alone."""
     if attempts > plan.max_retries or status in plan.excluded_status_codes:
         return None
     if plan.type == "exponential":
