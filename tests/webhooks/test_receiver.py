@@ -161,3 +161,12 @@ def test_whatever_was_stored_makes_a_receiver_or_none(document: dict[str, object
     if chosen is not None:
         assert isinstance(chosen.host, str)
         assert Receiver.from_json(json.loads(json.dumps(chosen.to_json()))) == chosen
+
+
+@pytest.mark.parametrize(("given_secret", "sent"), [("s", "s"), ("", None), ("a\r\nX-B: c", None), (5, None)])
+def test_a_secret_that_cannot_be_sent_is_left_out_and_said(
+    given_secret: object, sent: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = choose_receiver(org={"server": {"url": "https://x/", "secret": given_secret}})
+    assert chosen == Receiver("https://x/", secret=sent)
+    assert ("secret of a server" in caplog.text) == bool(given_secret and sent is None)

@@ -150,10 +150,9 @@ async def find_credentials(tx: Transaction, org_id: str, server: Document | None
 
 def receiver_of(server: Document, credentials: Mapping[str, Document]) -> Receiver:
     """The Receiver for a `server` object that has a URL. What is malformed in it is left out."""
-    secret = server.get("secret")
     return Receiver(
         url=server["url"],
-        secret=secret if isinstance(secret, str) and secret and _VALUE.fullmatch(secret) else None,
+        secret=_secret(server.get("secret")),
         headers=_headers(server.get("headers")),
         timeout_seconds=_timeout(server.get("timeoutSeconds")),
         backoff=backoff_of(server.get("backoffPlan")),
@@ -177,6 +176,15 @@ def _headers(given: object) -> dict[str, str]:
         else:
             log.warning("a header of a server cannot be sent and is left out: %.80r", name)
     return headers
+
+
+def _secret(given: object) -> str | None:
+    if not given:
+        return None
+    if isinstance(given, str) and _VALUE.fullmatch(given):
+        return given
+    log.warning("the secret of a server cannot be sent as a header and is left out")
+    return None
 
 
 def _timeout(given: object) -> float:
