@@ -158,6 +158,7 @@ FAILURES: list[tuple[Mapping[str, Any] | RequestFailed, str]] = [
     ({"error": {"code": 5}}, "assistant-request-returned-unspeakable-error"),
     ({"error": "  "}, "assistant-request-returned-unspeakable-error"),
     ({"assistant": {"firstMessage": 5}}, "assistant-request-returned-invalid-assistant"),
+    ({"assistant": {"first_message": "Hi"}}, "assistant-request-returned-invalid-assistant"),
     ({"assistant": "a1"}, "assistant-request-returned-invalid-assistant"),
     ({"assistant": {}, "assistantOverrides": {"nope": 1}}, "assistant-request-returned-invalid-assistant"),
     ({"squad": {"members": "x"}}, "assistant-request-returned-invalid-assistant"),

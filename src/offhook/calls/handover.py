@@ -133,7 +133,7 @@ def _named(answer: Document, kind: Any) -> Named:
     if not destination:
         return Named(error="The server named no destination.")
     try:
-        parsed: BaseModel = _ADAPTERS[kind].validate_python(destination)
+        parsed: BaseModel = _ADAPTERS[kind].validate_python(destination, by_alias=True, by_name=False)
     except ValidationError as problem:
         complaint = ", ".join(sentences(problem, kind))[:MAX_WORDS]
         return Named(error=f"The server's destination is not valid: {complaint}")

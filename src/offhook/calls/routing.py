@@ -356,7 +356,7 @@ def _from_hook(action: Document, event: str) -> Transfer | Say:
 def _validated(kind: Any, document: object) -> tuple[dict[str, Any], str]:
     """The document as it was given, and "" or what is wrong with it. `kind`: a schema type."""
     try:
-        parsed: BaseModel = _ADAPTERS[kind].validate_python(document)
+        parsed: BaseModel = _ADAPTERS[kind].validate_python(document, by_alias=True, by_name=False)
     except ValidationError as error:
         return {}, ", ".join(sentences(error, kind))
     return given(parsed), ""
