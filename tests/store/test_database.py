@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import OperationalError
 
-from offhook.store import Database, IdMaker, NewCall, StoreError, connecting, upgrade
+from offhook.store import Database, IdMaker, NewCall, NewMessage, StoreError, connecting, tables, upgrade
 from offhook.store.connecting import (
     WAL_RETRY_SECONDS,
     SqliteThread,
@@ -27,6 +28,7 @@ from offhook.store.connecting import (
     write_ahead,
     writing_engine,
 )
+from offhook.store.outbox import message_values
 from offhook.store.tables import metadata
 
 from .databases import Clock
@@ -187,6 +189,28 @@ async def test_what_is_written_at_once_waits_for_its_turn_and_says_who_holds_the
 async def test_an_empty_database_says_what_to_run(empty_url: str, clock: Clock) -> None:
     with pytest.raises(StoreError, match="offhook db upgrade"):
         await opened(empty_url, clock)
+
+
+async def test_a_database_of_the_first_revision_is_brought_up_with_all_that_is_in_it(
+    empty_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to = command.upgrade
+    with monkeypatch.context() as at_first:
+        at_first.setattr(command, "upgrade", lambda config, _: to(config, "0001"))
+        await upgrade(empty_url)
+    with pytest.raises(StoreError, match="older Offhook"):
+        await opened(empty_url, clock)
+    engine = writing_engine(parse_url(empty_url))
+    message = NewMessage("id", "status-update", "h:80", {"url": "u"}, "{}")
+    async with engine.begin() as connection:
+        await connection.execute(sa.insert(tables.outbox), message_values(message, "org", "call", 1))
+    await engine.dispose()
+
+    await upgrade(empty_url)
+    database = await opened(empty_url, clock)
+    async with database.transaction() as tx:
+        assert [row.id for row in await tx.outbox.due(1, 10, busy_hosts=[], busy_orgs=[])] == ["id"]
+    await database.close()
 
 
 async def test_a_newer_database_is_refused(empty_url: str, clock: Clock) -> None:
