@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # (what is measured, the tests that prove it, the least per cent of lines and branches)
 FLOORS = (
-    ("src/offhook/sip/*", "tests/sip", 94),
+    ("src/offhook/sip/*", "tests/sip", 96),
     ("src/offhook/rtp/*", "tests/rtp", 98),
     ("src/offhook/conversation/*", "tests/conversation", 94),
     ("src/offhook/calls/state.py", "tests/calls/test_state.py", 100),
