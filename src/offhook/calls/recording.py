@@ -269,7 +269,13 @@ class Recorder:
         except OSError as error:
             # The call matters more than its recording: keep what is on disk, say so once, go on.
             self.failed = True
-            _log.error("call=%s recording stopped: %s", self._call_id, error)
+            what = error.strerror or error
+            _log.error(
+                "call=%s recording stopped, the call goes on (%s): look at %s",
+                self._call_id,
+                what,
+                self._folder,
+            )
 
     def _finish(self, done: Callable[[], None] | None) -> None:
         try:

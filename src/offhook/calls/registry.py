@@ -179,7 +179,7 @@ class Calls:
         self.draining = True
         calls = list(self._active.values())
         if calls:
-            _log.info("draining: %d calls are up, they have %g s", len(calls), grace)
+            _log.info("draining: calls that are up have %g s: %d", grace, len(calls))
         waiting = [asyncio.create_task(call.finished.wait()) for call in calls]
         if waiting:
             await asyncio.wait(waiting, timeout=grace)
