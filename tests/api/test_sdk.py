@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def client(served: Served, key: str) -> Iterator[Vapi]:
-    with httpx.Client(timeout=60) as web:
+    with httpx.Client(timeout=60, follow_redirects=True) as web:
         yield Vapi(token=key, base_url=served.url, httpx_client=web)
 
 
@@ -238,8 +238,14 @@ def test_what_is_served_and_what_the_sdk_has_is_the_same(sdk: Vapi) -> None:
         assert had == methods | unserved.get(name, set()), name
 
 
-async def test_the_asynchronous_client(served: Served) -> None:
-    sdk = AsyncVapi(token=KEY, base_url=served.url)
+@pytest.fixture
+async def async_sdk(served: Served) -> AsyncIterator[AsyncVapi]:
+    async with httpx.AsyncClient(timeout=60) as web:
+        yield AsyncVapi(token=KEY, base_url=served.url, httpx_client=web)
+
+
+async def test_the_asynchronous_client(async_sdk: AsyncVapi) -> None:
+    sdk = async_sdk
 
     made = await sdk.assistants.create(name="Ann", first_message="Hello")
     number = await sdk.phone_numbers.create(

@@ -52,7 +52,7 @@ class Node:
     def api(self) -> Vapi:
         """The official client."""
         if self._web is None:
-            self._web = httpx.Client(timeout=20)
+            self._web = httpx.Client(timeout=20, follow_redirects=True)
         return Vapi(token=KEY, base_url=self.url, httpx_client=self._web)
 
     @property
