@@ -9,6 +9,7 @@ import pytest
 
 from offhook.network import AddressGuard, Outside, pool
 from offhook.network.pool import GuardedPool
+from tests.listening import listening
 
 from .servers import Heard, always, client_tls, reply, server_tls, serving
 from .test_guard import Names
@@ -103,10 +104,8 @@ async def test_head_and_body_of_a_request_leave_in_one_piece(outside: Outside) -
         pieces.append(await reader.read(100_000))
         writer.write(reply(200, b"ok"))
 
-    async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with listening(listen) as port:
         assert await post(outside, f"http://127.0.0.1:{port}/", b"x" * 1000) == b"ok"
-        await outside.aclose()
     assert pieces[0].endswith(b"\r\n\r\n" + b"x" * 1000)
 
 
@@ -129,14 +128,11 @@ async def test_a_server_that_answers_before_it_has_heard_all_is_understood(outsi
         await reader.readuntil(b"\r\n\r\n")
         writer.write(reply(413, b"no"))
         await reader.read()
-        writer.close()
 
-    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with listening(refuse) as port:
         answer = await outside.post(f"http://127.0.0.1:{port}/", {}, b"x" * 10_000)
         assert (answer.status, await answer.read(10)) == (413, b"no")
         await answer.aclose()
-        await outside.aclose()
 
 
 async def test_a_server_that_talks_out_of_turn_is_not_asked_on_that_connection_again(
