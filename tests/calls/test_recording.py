@@ -61,6 +61,7 @@ def test_what_came_before_the_last_second_is_readable_while_the_call_goes_on(tmp
     for _ in range(129):
         recorder.exchanged(tone(1), tone(2))
     assert len(read(stereo_path(tmp_path, "live"))) == 2 * 8000
+    recorder.close()
 
 
 def test_a_call_without_audio_leaves_no_file(tmp_path: Path) -> None:
@@ -92,6 +93,7 @@ def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
         recorder.exchanged(tone(5), tone(5))
     os.replace(stereo_path(tmp_path, "full"), tmp_path / "kept.wav")
     assert len(read(tmp_path / "kept.wav")) == 8000
+    recorder.close()
     folder = tmp_path / "second"
     folder.mkdir()
     stereo_path(folder, "full").with_suffix(".begun").symlink_to("/dev/full")

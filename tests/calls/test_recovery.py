@@ -204,6 +204,7 @@ async def test_a_recording_that_was_under_way_is_told_of(restarted: Restarted) -
     assert "recordingUrl" not in (await restarted.said(silent))[-1][1]
     with wave.open(str(stereo_path(restarted.folder, call_id))) as file:
         assert file.getnframes() == 16000
+    recorder.close()
 
 
 async def test_nobody_to_tell(restarted: Restarted) -> None:
