@@ -188,7 +188,7 @@ async def test_of_two_hand_overs_at_once_one_comes_about() -> None:
         assert len(stage.told(HandedOver)) == 1
         assert said(stage) == [OPENING]
         transcribers = [engines.transcriber, spare.transcriber]
-        assert sorted(getattr(one, "closed") for one in transcribers) == [False, True]  # noqa: B009
+        assert sorted(one.closed for one in transcribers) == [False, True]
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.6, 0.9, 1.2, 1.5])

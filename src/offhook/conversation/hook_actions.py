@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from offhook.conversation.context import Said
 from offhook.conversation.reply import Reply
 from offhook.conversation.speaking import Utterance
-from offhook.conversation.toolrun import SPEAKING_PATIENCE, ToolRun, ToolStage
+from offhook.conversation.toolrun import ToolRun, ToolStage, heard_out
 from offhook.conversation.tools import Toolbox, definition_of
 from offhook.conversation.transcript import Transcript
 from offhook.conversation.voicing import Mouth
@@ -90,12 +90,12 @@ async def _say(action: SayAction, stage: ActionStage) -> None:
     if isinstance(exact, list):
         exact = stage.rng.choice(exact) if exact else None
     if exact is not None:
-        await _end_of(stage.speak(stage.render(exact, {})))
+        await heard_out(stage.speak(stage.render(exact, {})))
     elif action.prompt:
         reply = stage.prompt(_messages(action.prompt, stage))
         if reply is not None:
             await asyncio.wait([reply.task])
-            await _end_of(reply.unheard())
+            await heard_out(reply.unheard())
 
 
 def _messages(prompt: str | list[JsonObject], stage: ActionStage) -> list[Message]:
@@ -106,19 +106,6 @@ def _messages(prompt: str | list[JsonObject], stage: ActionStage) -> list[Messag
         for one in given
         if isinstance(text := one.get("content", one.get("message")), str)
     ]
-
-
-async def _end_of(utterance: Utterance | None) -> None:
-    """Wait until it was heard, or cut short."""
-    if utterance is None:
-        return
-    ended = asyncio.Event()
-    utterance.on_end.append(lambda _: ended.set())
-    try:
-        async with asyncio.timeout(SPEAKING_PATIENCE):
-            await ended.wait()
-    except TimeoutError:
-        log.warning("what a hook says was not spoken within %g s", SPEAKING_PATIENCE)
 
 
 # tools

@@ -318,16 +318,7 @@ class ToolRun:
 
     async def _heard_out(self) -> None:
         """Wait until all that the reply has to say so far was heard, or cut short."""
-        last = self._reply.unheard()
-        if last is None:
-            return
-        ended = asyncio.Event()
-        last.on_end.append(lambda _: ended.set())
-        try:
-            async with asyncio.timeout(SPEAKING_PATIENCE):
-                await ended.wait()
-        except TimeoutError:
-            log.warning("a message was not spoken within %g s", SPEAKING_PATIENCE)
+        await heard_out(self._reply.unheard())
 
     def _result(self, call: ToolCall, result: str) -> None:
         self._said.results[call.id] = result
@@ -336,3 +327,16 @@ class ToolRun:
     def _pick(self, tool: Tool, kind: toolbox.MessageKind, call: ToolCall) -> SpokenMessage | None:
         stage, language = self._stage, self._member.profile.language
         return toolbox.pick_message(tool, kind, call.arguments, stage.rng, stage.render, language)
+
+
+async def heard_out(utterance: Utterance | None) -> None:
+    """Wait until it was heard, or cut short."""
+    if utterance is None:
+        return
+    ended = asyncio.Event()
+    utterance.on_end.append(lambda _: ended.set())
+    try:
+        async with asyncio.timeout(SPEAKING_PATIENCE):
+            await ended.wait()
+    except TimeoutError:
+        log.warning("an utterance was not spoken within %g s", SPEAKING_PATIENCE)
