@@ -8,7 +8,7 @@ import re
 import time
 from typing import Literal
 
-_CALL = re.compile(r"\bcall=(\S+)")
+_CALL = re.compile(r"(?<![\w-])call=(\S+)")
 _NOISY = ("httpx2", "httpcore2", "openai", "uvicorn", "websockets", "sqlalchemy", "aiosqlite", "alembic")
 
 

@@ -149,12 +149,12 @@ class Invitation:
         self._repeat_later()
 
     def _unanswered(self) -> None:
-        log.warning("nobody answered the INVITE call=%s", self.call_id)
+        log.warning("nobody answered the INVITE sip-call=%s", self.call_id)
         self._withdraw(480)
 
     def _unreachable(self) -> None:
         if not self.finished:
-            log.info("the caller is not reachable any more call=%s", self.call_id)
+            log.info("the caller is not reachable any more sip-call=%s", self.call_id)
             self._transaction.end()
             self._withdraw(487)
 

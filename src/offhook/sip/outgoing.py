@@ -156,7 +156,7 @@ class OutgoingCall:
         try:
             dialog = Dialog.accepted(exchange.request, response)
         except SipError:
-            log.warning("a 2xx without a Contact cannot be acknowledged call=%s", self.call_id)
+            log.warning("a 2xx without a Contact cannot be acknowledged sip-call=%s", self.call_id)
             return
         wanted = self._session is None and not exchange.cancelled
         session = Session(

@@ -193,7 +193,7 @@ class Sender:
         except SipError as error:
             sending.failed(error)
         except (OSError, TimeoutError) as error:
-            log.info("no way to %s:%s call=%s: %s", to.host, to.port, sending.request.call_id, error)
+            log.info("no way to %s:%s sip-call=%s: %s", to.host, to.port, sending.request.call_id, error)
             sending.failed(SipError(503, "Transport Failed"))
         else:
             sending.go(flow)

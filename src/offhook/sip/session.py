@@ -145,7 +145,7 @@ class Session:
         except SipError as refusal:
             self._core.answer(transaction, refusal.status, refusal.reason, headers=refusal.headers)
         except Exception:
-            log.exception("a %s could not be handled call=%s", request.method, self.dialog.call_id)
+            log.exception("a %s could not be handled sip-call=%s", request.method, self.dialog.call_id)
             self._core.answer(transaction, 500)
 
     def end(self) -> None:
@@ -198,7 +198,7 @@ class Session:
             self._send_bye()
         else:
             self._settle()
-        log.info("dialog lost: %s call=%s", reason, self.dialog.call_id)
+        log.info("dialog lost: %s sip-call=%s", reason, self.dialog.call_id)
         self._handler.gone(reason)
 
     # The peer's re-INVITE and UPDATE
@@ -256,7 +256,7 @@ class Session:
         self._over = True
         self._bye_headers = ()
         self._send_bye()
-        log.info("no ACK came call=%s", self.dialog.call_id)
+        log.info("no ACK came sip-call=%s", self.dialog.call_id)
         self._handler.unacknowledged()
 
     def _tell_acknowledged(self, request: Request) -> None:

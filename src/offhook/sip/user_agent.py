@@ -226,7 +226,7 @@ class UserAgent:
                 stamp(message, flow.remote)
                 self._request(message, flow)
         except Exception:
-            log.exception("a SIP message could not be handled call=%s", message.call_id)
+            log.exception("a SIP message could not be handled sip-call=%s", message.call_id)
 
     def _broken(self, error: MessageError, flow: Flow) -> None:
         """A stream that cannot be read on."""
@@ -246,7 +246,7 @@ class UserAgent:
     def _response(self, response: Response) -> None:
         transaction = self._core.layer.of_response(response)
         if transaction is None or len(response.vias) != 1:
-            log.debug("a response that belongs to nothing call=%s", response.call_id)
+            log.debug("a response that belongs to nothing sip-call=%s", response.call_id)
             return
         transaction.received(response)
 
@@ -325,7 +325,7 @@ class UserAgent:
         try:
             self._handler.invited(invitation)
         except Exception:
-            log.exception("an INVITE could not be handled call=%s", request.call_id)
+            log.exception("an INVITE could not be handled sip-call=%s", request.call_id)
             invitation.reject(500)
 
     def _options(self, request: Request, flow: Flow) -> None:
@@ -341,7 +341,7 @@ class UserAgent:
     def _refuse(self, request: Request, flow: Flow, error: SipError) -> None:
         """A stateless refusal (§8.2.7): a stranger's message costs no memory and no repetition."""
         self._refusals.info(
-            "refused %s from %s: %d %s call=%s",
+            "refused %s from %s: %d %s sip-call=%s",
             request.method if request.method in ALLOWED else "a request",
             flow.remote,
             error.status,
