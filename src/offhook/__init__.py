@@ -3,7 +3,7 @@
 import os
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-"""onnxruntime tells its vendor who runs it, from 1.31 on, and keeps an id for that in the home, unless this is
-set before it is loaded. It stands here since every process of Offhook passes here first."""
+"""onnxruntime looks up its vendor's collector and keeps an id in the home, unless this is set before it is
+loaded. It stands here since every process of Offhook passes here first."""
 
 __version__ = "0.1.0"

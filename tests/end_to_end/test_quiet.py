@@ -1,4 +1,4 @@
-"""Nothing leaves the house: what runs here looks up no name, sends no packet and leaves no file in the home."""
+"""Nothing leaves the house: what runs looks up no name, sends no packet and leaves no file in the home."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..machine import installed
+from tests.machine import installed
 
 HOST = Path(__file__).with_name("quiet_host.py")
 ROOT = HOST.parents[2]
