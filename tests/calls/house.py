@@ -25,6 +25,7 @@ from offhook.calls.reporter import Outgoing
 from offhook.calls.services import Services
 from offhook.conversation.member import Engines
 from offhook.language.template import render
+from offhook.log_context import CALL, working_for
 from offhook.network import Address, AddressGuard
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
@@ -85,6 +86,7 @@ class _Channel:
     def __init__(self, activity: LoudnessActivity, on_probability: Callable[[float], None]) -> None:
         self._activity = activity
         self._on_probability = on_probability
+        self._call = CALL.get()
         self._samples = 0
         self._loud = False
 
@@ -95,7 +97,8 @@ class _Channel:
     def run(self) -> None:
         while self._samples >= CHUNK_SAMPLES:
             self._samples -= CHUNK_SAMPLES
-            self._on_probability(0.95 if self._loud else 0.02)
+            with working_for(self._call):
+                self._on_probability(0.95 if self._loud else 0.02)
 
     def close(self) -> None:
         if self in self._activity.channels:

@@ -34,6 +34,7 @@ from offhook.conversation.events import (
 from offhook.conversation.member import ended_reason
 from offhook.conversation.session import Conversation
 from offhook.language.base import ModelError, ToolCall
+from offhook.log_context import working_for
 from offhook.rtp.ports import PortsExhausted
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
@@ -99,7 +100,8 @@ class Call:
 
     def start(self, refusal: Refusal | None = None) -> None:
         """Answer the call, or only write down and report that it is refused."""
-        self._task = asyncio.create_task(self._serve(refusal), name=f"call {self.record.id}")
+        with working_for(self.record.id):
+            self._task = asyncio.create_task(self._serve(refusal), name=f"call {self.record.id}")
 
     async def _serve(self, refusal: Refusal | None) -> None:
         begun = self.reporter.begin()
@@ -335,7 +337,8 @@ class Call:
             return
         self.record.ended_reason = ended_reason
         self.record.ended_at = self._services.now()
-        self._finisher = asyncio.create_task(self._finish(), name=f"end of call {self.record.id}")
+        with working_for(self.record.id):
+            self._finisher = asyncio.create_task(self._finish(), name=f"end of call {self.record.id}")
 
     def _move(self, event: CallEvent) -> None:
         self.record.status = self._state.on(event)

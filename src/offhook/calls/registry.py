@@ -14,6 +14,7 @@ from offhook.calls.call import Call, Refusal
 from offhook.calls.caller import customer, header_variables
 from offhook.calls.record import CallRecord
 from offhook.calls.services import Services
+from offhook.log_context import working_for
 from offhook.sip.invitation import Invitation
 from offhook.sip.uri import Uri
 
@@ -115,7 +116,8 @@ class Calls:
             number.get("sipUri"),
         )  # fmt: skip
         refusal = self._over_the_limit(record.org_id, org)
-        call = Call(services, invitation, record, org)
+        with working_for(record.id):
+            call = Call(services, invitation, record, org)
         self._active[record.id] = call
         self._of_org[record.org_id] += refusal is None
         self.accepted += refusal is None

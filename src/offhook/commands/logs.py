@@ -8,7 +8,9 @@ import re
 import time
 from typing import Literal
 
-_CALL = re.compile(r"(?<![\w-])call=(\S+)")
+from offhook.log_context import CALL
+
+_NAMED = re.compile(r"(?<![\w-])call=([\w-]+)")
 _NOISY = ("httpx2", "httpcore2", "openai", "uvicorn", "websockets", "sqlalchemy", "aiosqlite", "alembic")
 
 
@@ -16,16 +18,15 @@ class JsonLines(logging.Formatter):
     """One JSON object a line: time, level, logger, message, call (if named), error (if there is one)."""
 
     def format(self, record: logging.LogRecord) -> str:
-        message = record.getMessage()
+        message, call = _about(record)
         line: dict[str, str] = {
             "time": self.formatTime(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": message,
         }
-        named = _CALL.search(message)
-        if named:
-            line["call"] = named[1]
+        if call is not None:
+            line["call"] = call
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
@@ -39,8 +40,18 @@ class TextLines(JsonLines):
     """Time, level and message on one line; a traceback below it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{self.formatTime(record)} {record.levelname.lower():7} {record.getMessage()}"
+        line = f"{self.formatTime(record)} {record.levelname.lower():7} {_about(record)[0]}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _about(record: logging.LogRecord) -> tuple[str, str | None]:
+    """The message, and the call that it names itself or that the code which logs it works for. Read while the
+    record is handled, which is in the context of whoever logs."""
+    message, call = record.getMessage(), CALL.get()
+    named = _NAMED.search(message)
+    if named:
+        return message, named[1]
+    return (message, None) if call is None else (f"call={call} {message}", call)
 
 
 def configure(level: str, form: Literal["text", "json"]) -> None:

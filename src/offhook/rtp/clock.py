@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from bisect import bisect_left
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class Clock:
         self._removed: set[Ticked] = set()
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._context = contextvars.copy_context()  # not that of the leg which sets it going
         self._complained: set[Callable[[], None]] = set()
         self.after_tick: list[Callable[[], None]] = []
         self.ticks = 0
@@ -61,7 +63,7 @@ class Clock:
         self._removed.discard(ticked)
         if self._timer is None:
             self._due = self._loop.time() + self._interval
-            self._timer = self._loop.call_at(self._due, self._run)
+            self._timer = self._loop.call_at(self._due, self._run, context=self._context)
 
     def remove(self, ticked: Ticked) -> None:
         """Tick it no more, also not later in the tick that runs now. Does nothing if it is not attached."""
@@ -82,7 +84,7 @@ class Clock:
         if behind > CATCH_UP:
             self.skipped += behind - CATCH_UP
             self._due += (behind - CATCH_UP) * self._interval
-        self._timer = self._loop.call_at(self._due, self._run)
+        self._timer = self._loop.call_at(self._due, self._run, context=self._context)
         self._tick_all()
         for callback in tuple(self.after_tick):
             try:

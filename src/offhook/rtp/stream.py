@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from offhook.log_context import CALL, working_for
 from offhook.network import Address
 
 from .codecs import CODECS, SAMPLE_RATE, SILENCE
@@ -167,7 +168,13 @@ class RtpStream:
         """Hear 20 ms, say 20 ms. Raises what source and sink raise."""
         if self._closed:
             return
-        now = self._loop_time()
+        working_for = CALL.set(self.call)
+        try:
+            self._tick(self._loop_time())
+        finally:
+            CALL.reset(working_for)
+
+    def _tick(self, now: float) -> None:
         receiver = self._receiver
         heard = receiver.next_frame() if self._receives else SILENCE
         while (press := receiver.next_press(now)) is not None:
@@ -192,7 +199,8 @@ class RtpStream:
         return SILENCE if frame is None else frame
 
     def failed(self, error: Exception) -> None:
-        self._failed(error)
+        with working_for(self.call):
+            self._failed(error)
 
     def send_digits(self, digits: str, milliseconds: int = 100, gap: int = 80) -> None:
         """Send keypad digits, and say nothing meanwhile. Raises ValueError for what cannot be sent (see

@@ -6,8 +6,9 @@ import asyncio
 import logging
 from typing import Final
 
+from offhook.log_context import CALL, working_for
 from offhook.sip.authentication import Login
-from offhook.sip.awaited import AwaitedAcks
+from offhook.sip.awaited import AwaitedAck, AwaitedAcks
 from offhook.sip.content import SDP, session_description
 from offhook.sip.core import Core
 from offhook.sip.dialog import Dialog
@@ -58,6 +59,7 @@ class Session:
         self._quiet = asyncio.Event()  # no INVITE is under way in either direction
         self._quiet.set()
         self._exchanges: set[Exchange] = set()
+        self._call = CALL.get()
         core.enter(dialog.key, self)
 
     # Towards the peer
@@ -119,6 +121,10 @@ class Session:
         found = self._awaited.came(request.cseq.number)
         if found is None:
             return
+        with working_for(self._call):
+            self._acknowledged(request, found)
+
+    def _acknowledged(self, request: Request, found: AwaitedAck) -> None:
         self._quieten()
         first, self._first_ack = not self._first_ack, True
         if self._over:
@@ -130,6 +136,10 @@ class Session:
 
     def received(self, request: Request, transaction: ServerTransaction) -> None:
         """A new request of the peer in this dialog."""
+        with working_for(self._call):
+            self._received(request, transaction)
+
+    def _received(self, request: Request, transaction: ServerTransaction) -> None:
         try:
             self.dialog.accept(request)
             if request.method == "BYE":
@@ -256,8 +266,9 @@ class Session:
         self._over = True
         self._bye_headers = ()
         self._send_bye()
-        log.info("no ACK came sip-call=%s", self.dialog.call_id)
-        self._handler.unacknowledged()
+        with working_for(self._call):
+            log.info("no ACK came sip-call=%s", self.dialog.call_id)
+            self._handler.unacknowledged()
 
     def _tell_acknowledged(self, request: Request) -> None:
         try:

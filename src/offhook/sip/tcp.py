@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -131,6 +132,7 @@ class TcpPool:
 
     def __init__(self, limits: Limits) -> None:
         self.loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
         self.limits = limits
         self._servers: list[asyncio.Server] = []
         self._connections: dict[Address, Connection] = {}
@@ -222,7 +224,8 @@ class TcpPool:
             self.lost(connection.flow)
 
     def _begin(self, remote: Address) -> asyncio.Task[Flow]:
-        task = self.loop.create_task(self._connect(remote))
+        # Not in the context of the call that is the first to need it: many will use the connection.
+        task = self.loop.create_task(self._connect(remote), context=self._context)
         self._pending[remote] = task
         task.add_done_callback(lambda done: self._connected(remote, done))
         return task

@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from offhook.log_context import CALL, working_for
 from offhook.speech.base import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE
 
 MODEL = Path(__file__).parent / "models" / "silero_vad.onnx"
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 class ActivityChannel:
     """One caller's audio on its way to the model. Made by `VoiceActivity.open`."""
 
-    __slots__ = ("_activity", "closed", "end", "on_probability", "queued", "row")
+    __slots__ = ("_activity", "call", "closed", "end", "on_probability", "queued", "row")
 
     def __init__(self, activity: VoiceActivity, row: int, on_probability: Callable[[float], None]) -> None:
         self._activity = activity
@@ -44,6 +45,7 @@ class ActivityChannel:
         self.queued = False
         self.closed = False
         self.on_probability = on_probability
+        self.call = CALL.get()
 
     def push(self, frame: bytes) -> None:
         """Take 20 ms (320 bytes). If `run` has not been called for 100 ms, the oldest audio is dropped.
@@ -142,10 +144,11 @@ class VoiceActivity:
     def _tell(self, channel: ActivityChannel, probability: float) -> None:
         if channel.closed:
             return
-        try:
-            channel.on_probability(probability)
-        except Exception:
-            log.exception("a listener to voice activity failed")
+        with working_for(channel.call):
+            try:
+                channel.on_probability(probability)
+            except Exception:
+                log.exception("a listener to voice activity failed")
 
     def _grow(self) -> None:
         rows = len(self._audio)
