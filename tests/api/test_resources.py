@@ -252,3 +252,12 @@ async def test_of_a_name_that_is_there_twice_the_last_counts(client: httpx2.Asyn
     answer = await client.post("/assistant", content=b'{"name": "a", "name": "b"}', headers=headers)
 
     assert answer.json()["name"] == "b"
+
+
+async def test_a_pattern_that_needs_to_go_back_is_refused_at_creation(client: httpx2.AsyncClient) -> None:
+    rule = {"type": "customer", "regex": "yes(?!,)", "timeoutSeconds": 1}
+    answer = await client.post("/assistant", json={"startSpeakingPlan": {"customEndpointingRules": [rule]}})
+
+    assert answer.status_code == 400
+    (sentence,) = answer.json()["message"]
+    assert sentence.startswith("startSpeakingPlan.customEndpointingRules.0.regex must not look ahead")

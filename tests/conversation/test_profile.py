@@ -54,7 +54,7 @@ def test_tools_are_documents() -> None:
 
 def test_endpointing_rules_are_compiled_and_bad_ones_left_out() -> None:
     rules = [
-        {"type": "customer", "regex": "(a+)+", "timeoutSeconds": 9},
+        {"type": "customer", "regex": "(?!a)b", "timeoutSeconds": 9},
         {"type": "assistant", "regex": "name", "timeoutSeconds": 3},
         {"type": "both", "assistantRegex": "(", "customerRegex": "x", "timeoutSeconds": 9},
         {

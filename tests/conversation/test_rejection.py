@@ -44,7 +44,7 @@ NEVER: dict[str, Any] = {"type": "regex", "regex": "never", "target": {"role": "
         ([{"type": "group", "operator": "OR", "conditions": [NEVER, YES]}], True),
         ([{"type": "group", "operator": "AND", "conditions": [NEVER, YES]}], False),
         ([{"type": "liquid", "liquid": "{% if messages.size > 3 %}true{% else %}false{% endif %}"}], True),
-        ([{"type": "regex", "regex": "(a+)+", "negate": True}], False),
+        ([{"type": "regex", "regex": "(?=a)b", "negate": True}], False),
         ([{"type": "liquid", "liquid": "yes"}], False),
         ([{"type": "liquid", "liquid": RECENTLY.replace("WORD", "transfer")}], True),
         ([{"type": "liquid", "liquid": RECENTLY.replace("WORD", "please")}], False),

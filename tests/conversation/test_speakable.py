@@ -129,7 +129,7 @@ def test_replacements_apply_to_what_is_written_or_else_to_what_is_spoken() -> No
     plan = FormatPlan(
         replacements=(
             Replacement("S I P", text="SIP"),
-            Replacement("hi", pattern=compile_pattern(r"\bhello\b", ["ignore-case"])),
+            Replacement("hi", pattern=compile_pattern(r"\bhello\b", ["ignore-case"], groups=True)),
             Replacement("y", text="x", every=True),
             Replacement("a handful", text="five"),
             Replacement("S Q L language", text="SQL"),
@@ -152,7 +152,7 @@ def test_replacements_apply_to_what_is_written_or_else_to_what_is_spoken() -> No
     ],
 )  # fmt: skip
 def test_a_replacement_refers_to_what_it_matched(regex: str, value: str, written: str, spoken: str) -> None:
-    plan = FormatPlan((), (Replacement(value, pattern=compile_pattern(regex)),))
+    plan = FormatPlan((), (Replacement(value, pattern=compile_pattern(regex, groups=True)),))
     assert speakable(written, plan) == spoken
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from offhook.api.errors import BadRequest
 from offhook.schema import document, sentences
+from offhook.schema.pattern import WRITING
 
 
 class Wire:
@@ -32,7 +33,9 @@ class Wire:
     def parse(self, value: Mapping[str, Any]) -> BaseModel:
         """The object as its wire type. Raises BadRequest with all mistakes."""
         try:
-            model: BaseModel = self.adapter.validate_python(value, by_alias=True, by_name=False)
+            model: BaseModel = self.adapter.validate_python(
+                value, by_alias=True, by_name=False, context=WRITING
+            )
         except ValidationError as problem:
             raise BadRequest(sentences(problem, self.kind)) from None
         return model

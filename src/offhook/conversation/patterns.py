@@ -1,128 +1,123 @@
-"""Regular expressions written by an assistant's owner, run on the event loop: only such as end quickly.
-
-Python's `re` backtracks, so a pattern like `(a+)+$` can hold the loop, and every call on it, for hours.
-What is accepted: no repetition inside a repetition, at most `MAX_REPEATS` unbounded ones, and only the
-last `MAX_TEXT` characters of the text are looked at."""
+"""Regular expressions written by an assistant's owner, run on the event loop: by RE2 (schema/pattern.py), and
+on so much text that the work of all of them together has a bound."""
 
 from __future__ import annotations
 
 import logging
 import re
-import warnings
 from collections.abc import Sequence
+from typing import Any
+
+from offhook.schema.javascript_pattern import PatternRefused
+from offhook.schema.pattern import MOST_PROGRAMS, WHOLE_WORD_GROUP, compiled
 
 log = logging.getLogger(__name__)
 
-MAX_PATTERN = 500
-MAX_REPEATS = 4
-MAX_TEXT = 200
+MOST_STEPS = 2_000_000
+"""Characters times instructions, of all patterns that look at a text one after the other: a few milliseconds
+where RE2 takes every one of them."""
+MOST_SEARCHES = 4
+"""So many times as much may be looked at where every match is to be replaced."""
 
-_NAMED_GROUP = re.compile(r"\(\?<(?![=!])")
-_REFERENCE = re.compile(r"\$([$&]|[1-9]\d?)")
-_OPTIONS = {"ignore-case": re.IGNORECASE, "multi-line": re.MULTILINE}
+_REFERENCE = re.compile(r"\$(?:([$&`'])|(\d\d?)|<([^>]*)>)")
 
 
 class Pattern:
-    """A compiled pattern; `found_in(text)` searches like JavaScript's `RegExp.test`."""
+    """A compiled pattern; `found_in(text)` searches like JavaScript's `RegExp.test`, `replace_in` like its
+    `String.replaceAll`. `together`: instructions of all the patterns that it shares its time with."""
 
-    __slots__ = ("_compiled",)
+    __slots__ = ("_group", "_program", "_reach")
 
-    def __init__(self, compiled: re.Pattern[str]) -> None:
-        self._compiled = compiled
+    def __init__(self, program: Any, whole_word: bool, together: int) -> None:
+        self._program = program
+        self._group = WHOLE_WORD_GROUP if whole_word else 0
+        self._reach = MOST_STEPS // together
 
     def found_in(self, text: str) -> bool:
-        return self._compiled.search(text[-MAX_TEXT:]) is not None
+        """Of a text that is too long the end is looked at."""
+        return self._program.search(_whole(text[-self._reach :])) is not None
 
     def replace_in(self, text: str, value: str) -> str:
-        """`text` with every match replaced by `value`, in which `$1` is what the first group matched, `$&`
-        all of it, and `$$` a dollar sign (ECMAScript, GetSubstitution). Too long a text is left as it is."""
-        if len(text) > 2 * MAX_TEXT:
+        """`text` with every match replaced by `value`, in which `$1` is what the first group matched, `$<a>`
+        the group `a`, `$&` all of it, `` $` `` and `$'` what stands before and after it, and `$$` a dollar
+        sign (ECMAScript §22.1.3.19.1). Too long a text is left as it is."""
+        if len(text) > self._reach:
             return text
-        return self._compiled.sub(lambda found: _substitution(found, value), text)
+        text = _whole(text)
+        left = MOST_SEARCHES * self._reach
+        parts: list[str] = []
+        at = done = 0
+        while at <= len(text) and left > 0:
+            left -= len(text) - at + 1
+            found = self._program.search(text, at)
+            if found is None:
+                break
+            start, end = found.span(self._group)
+            parts += (text[done:start], self._substitution(found, value))
+            done = end
+            at = end if end > start else end + 1
+        return "".join((*parts, text[done:]))
+
+    def _substitution(self, found: Any, value: str) -> str:
+        own = self._program.groups - (WHOLE_WORD_GROUP + 1 if self._group else 0)
+        start, end = found.span(self._group)
+
+        def group(number: int) -> str:
+            return str(found[self._group + number] or "")
+
+        def of(reference: re.Match[str]) -> str:
+            sign, number, name = reference.groups()
+            if sign:
+                text = str(found.string)
+                return {"$": "$", "&": text[start:end], "`": text[:start], "'": text[end:]}[sign]
+            if number:
+                for digits in (number, number[:1]):
+                    if 1 <= int(digits) <= own:
+                        return group(int(digits)) + number[len(digits) :]
+                return reference[0]
+            names = self._program.groupindex
+            if not names:
+                return reference[0]
+            return str(found[name] or "") if name in names else ""
+
+        return _REFERENCE.sub(of, value)
 
 
-def compile_pattern(source: str, options: Sequence[str] = ()) -> Pattern | None:
-    """`options` are names of the API's regexOptions. None, and a warning in the log, for a pattern that is
-    broken or could run away."""
-    flags = 0
-    source = _NAMED_GROUP.sub("(?P<", source)
-    for name in options:
-        flags |= _OPTIONS.get(name, 0)
-    if len(source) > MAX_PATTERN or _could_run_away(source):
-        log.warning("a regular expression was refused as too costly: %.80r", source)
-        return None
+def compile_patterns(
+    wanted: Sequence[tuple[str, Sequence[str]]], groups: bool = False
+) -> list[Pattern | None]:
+    """Patterns that look at a text one after the other, each with names of the API's regexOptions; `groups`:
+    to replace by. None, and a warning in the log, for one that is broken, that RE2 cannot run, or for which
+    the others have left no room."""
+    programs: list[Any] = []
+    room = MOST_PROGRAMS
+    for source, options in wanted:
+        program = None
+        try:
+            program = compiled(source, frozenset(options), groups)
+            if program.programsize > room:
+                program = None
+                raise PatternRefused("must have fewer or smaller ones beside it")
+            room -= program.programsize
+        except PatternRefused as refused:
+            log.warning("a regular expression is left out: it %s: %.80r", refused, source)
+        programs.append(program)
+    together = max(MOST_PROGRAMS - room, 1)
+    return [
+        None if program is None else Pattern(program, "whole-word" in options, together)
+        for program, (_, options) in zip(programs, wanted, strict=True)
+    ]
+
+
+def compile_pattern(source: str, options: Sequence[str] = (), groups: bool = False) -> Pattern | None:
+    """One that is alone with its text."""
+    return compile_patterns([(source, options)], groups)[0]
+
+
+def _whole(text: str) -> str:
+    """Without halves of surrogate pairs, which JSON can bring and RE2 cannot read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "[[" is legal, if odd
-            return Pattern(re.compile(rf"\b(?:{source})\b" if "whole-word" in options else source, flags))
-    except (re.error, RecursionError, OverflowError):
-        log.warning("a regular expression does not compile: %.80r", source)
-        return None
-
-
-def _substitution(found: re.Match[str], value: str) -> str:
-    def of(reference: re.Match[str]) -> str:
-        name = reference[1]
-        if name == "$":
-            return "$"
-        number = 0 if name == "&" else int(name)
-        return (found[number] or "") if number <= len(found.groups()) else reference[0]
-
-    return _REFERENCE.sub(of, value)
-
-
-def _could_run_away(source: str) -> bool:
-    """True for nested repetition (of repetition or of alternatives), back references and too many repeats."""
-    open_groups: list[bool] = []  # per open group: does it hold a repetition or alternatives?
-    repeats = 0
-    position = 0
-    while position < len(source):
-        character = source[position]
-        if character == "\\":
-            if source[position + 1 : position + 2].isdigit() and source[position + 1 : position + 2] != "0":
-                return True
-            position += 2
-            continue
-        if character == "[":
-            position = _after_class(source, position)
-            continue
-        if character == "(":
-            open_groups.append(False)
-        elif character == "|" and open_groups:
-            open_groups[-1] = True
-        elif character == ")" and open_groups:
-            branching = open_groups.pop()
-            if branching and _repeats_at(source, position + 1):
-                return True
-            if open_groups and branching:
-                open_groups[-1] = True
-        elif _repeats_at(source, position):
-            repeats += 1
-            if open_groups:
-                open_groups[-1] = True
-        position += 1
-    return repeats > MAX_REPEATS
-
-
-def _repeats_at(source: str, position: int) -> bool:
-    """Is there `*`, `+` or a `{n,m}` (other than a small fixed count) here? `?` is no repetition."""
-    character = source[position : position + 1]
-    if character in ("*", "+"):
-        return True
-    counted = re.match(r"\{(\d*)(,?)(\d*)\}", source[position : position + 16])
-    if counted is None:
-        return False
-    low, comma, high = counted.groups()
-    return (bool(comma) and not high) or max(int(low or 0), int(high or 0)) > 16
-
-
-def _after_class(source: str, position: int) -> int:
-    """The position after the character class that opens at `position`."""
-    position += 1
-    if source[position : position + 1] == "^":
-        position += 1
-    if source[position : position + 1] == "]":
-        position += 1
-    while position < len(source) and source[position] != "]":
-        position += 2 if source[position] == "\\" else 1
-    return position + 1
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text

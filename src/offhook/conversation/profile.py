@@ -16,7 +16,7 @@ from offhook.conversation.chunks import SENTENCE_BOUNDARIES, ChunkPlan
 from offhook.conversation.endpointing import EndpointingRule, StartSpeakingPlan
 from offhook.conversation.formatters import Format
 from offhook.conversation.interruption import StopSpeakingPlan, words_of
-from offhook.conversation.patterns import Pattern, compile_pattern
+from offhook.conversation.patterns import Pattern, compile_patterns
 from offhook.conversation.speakable import DIGITS_CUTOFF, FormatPlan, Replacement, steps_of
 from offhook.conversation.wait_function import compile_wait, default_wait
 from offhook.language.base import Message
@@ -28,7 +28,8 @@ from offhook.schema.speaking import (
     AssistantEndpointingRule,
     BothEndpointingRule,
     CustomEndpointingRule,
-    RegexOption,
+    enabled,
+    patterns_of,
 )
 
 Document = Mapping[str, Any]
@@ -119,7 +120,7 @@ def _start_plan(assistant: Assistant) -> StartSpeakingPlan:
         on_no_punctuation=words.on_no_punctuation_seconds,
         on_number=words.on_number_seconds,
         on_whole_phrase=WHOLE_PHRASE_SECONDS if _hears_phrases(assistant) else None,
-        rules=tuple(rule for rule in map(_rule, plan.rules) if rule is not None),
+        rules=_rules(plan.rules),
         smart=_wait_function(plan),
         asks=plan.smart == "custom-endpointing-model",
         server=document(plan.endpointing_server) if plan.endpointing_server else None,
@@ -140,24 +141,24 @@ def _wait_function(plan: effective.StartSpeakingPlan) -> Callable[[float], float
     return compile_wait(plan.wait_function) if plan.wait_function else default_wait
 
 
-def _rule(given: CustomEndpointingRule) -> EndpointingRule | None:
-    """None for a rule with a pattern that is refused: it never matches."""
+def _rules(given: Sequence[CustomEndpointingRule]) -> tuple[EndpointingRule, ...]:
+    """Without those of which a pattern is refused: they never match."""
+    wanted = [pattern for rule in given for pattern in patterns_of(rule)]
+    patterns = iter(compile_patterns([(source, sorted(options)) for source, options in wanted]))
+    rules = []
+    for rule in given:
+        found = [next(patterns) for _ in patterns_of(rule)]
+        if None not in found:
+            rules.append(_rule(rule, found))
+    return tuple(rules)
+
+
+def _rule(given: CustomEndpointingRule, patterns: Sequence[Pattern | None]) -> EndpointingRule:
     if isinstance(given, BothEndpointingRule):
-        assistant = _pattern(given.assistant_regex, given.assistant_regex_options)
-        customer = _pattern(given.customer_regex, given.customer_regex_options)
-        if assistant is None or customer is None:
-            return None
-        return EndpointingRule(given.timeout_seconds, assistant, customer)
-    pattern = _pattern(given.regex, given.regex_options)
-    if pattern is None:
-        return None
+        return EndpointingRule(given.timeout_seconds, *patterns)
     if isinstance(given, AssistantEndpointingRule):
-        return EndpointingRule(given.timeout_seconds, assistant=pattern)
-    return EndpointingRule(given.timeout_seconds, customer=pattern)
-
-
-def _pattern(source: str, options: Sequence[RegexOption] | None) -> Pattern | None:
-    return compile_pattern(source, [option.type for option in options or () if option.enabled])
+        return EndpointingRule(given.timeout_seconds, assistant=patterns[0])
+    return EndpointingRule(given.timeout_seconds, customer=patterns[0])
 
 
 def _stop_plan(assistant: Assistant) -> StopSpeakingPlan:
@@ -194,8 +195,7 @@ def _format_plan(chunks: chunk.ChunkPlan | None, english: bool) -> FormatPlan:
     else:
         cutoff = plan.number_to_digits_cutoff
         steps = steps_of(plan.formatters_enabled, DIGITS_CUTOFF if cutoff is None else cutoff, english)
-    replacements = (_replacement(given) for given in plan.replacements or ())
-    return FormatPlan(steps, tuple(each for each in replacements if each is not None))
+    return FormatPlan(steps, _replacements(plan.replacements or ()))
 
 
 def _speaks_english(assistant: Assistant) -> bool:
@@ -205,8 +205,13 @@ def _speaks_english(assistant: Assistant) -> bool:
     return language.startswith("en") or language in ("multi", "auto")
 
 
-def _replacement(given: chunk.ExactReplacement | chunk.RegexReplacement) -> Replacement | None:
-    if isinstance(given, chunk.ExactReplacement):
-        return Replacement(given.value, text=given.key, every=bool(given.replace_all_enabled))
-    pattern = _pattern(given.regex, given.options)
-    return Replacement(given.value, pattern=pattern) if pattern is not None else None
+def _replacements(given: Sequence[chunk.Replacement]) -> tuple[Replacement, ...]:
+    wanted = [one for one in given if isinstance(one, chunk.RegexReplacement)]
+    patterns = iter(compile_patterns([(one.regex, sorted(enabled(one.options))) for one in wanted], True))
+    replacements = []
+    for one in given:
+        if isinstance(one, chunk.ExactReplacement):
+            replacements.append(Replacement(one.value, one.key, bool(one.replace_all_enabled)))
+        elif (pattern := next(patterns)) is not None:
+            replacements.append(Replacement(one.value, pattern=pattern))
+    return tuple(replacements)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from offhook.conversation.patterns import Pattern, compile_pattern
@@ -11,12 +13,26 @@ from offhook.language.base import Message
 Render = Callable[[str, Mapping[str, Any]], str]
 DEEPEST = 8
 """Groups within groups that are looked into."""
+MOST_CONDITIONS = 50
+"""With those in groups."""
+
+log = logging.getLogger(__name__)
 
 
 def rejected(tool: Mapping[str, Any], messages: Sequence[Message], render: Render) -> bool:
     """`messages`: the conversation so far. Templates see them as `messages` and answer `true` or `false`."""
     conditions = (tool.get("rejectionPlan") or {}).get("conditions") or ()
+    if sum(1 for _ in itertools.islice(_all(conditions, DEEPEST), MOST_CONDITIONS + 1)) > MOST_CONDITIONS:
+        log.warning("a rejectionPlan with more than %d conditions is left out", MOST_CONDITIONS)
+        return False
     return bool(conditions) and all(_holds(each, messages, render, DEEPEST) for each in conditions)
+
+
+def _all(conditions: Sequence[Mapping[str, Any]], depth: int) -> Iterator[Mapping[str, Any]]:
+    for condition in conditions:
+        yield condition
+        if depth:
+            yield from _all(condition.get("conditions") or (), depth - 1)
 
 
 def _holds(condition: Mapping[str, Any], messages: Sequence[Message], render: Render, depth: int) -> bool:

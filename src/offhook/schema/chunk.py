@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from offhook.schema.base import Model, Number
-from offhook.schema.speaking import RegexOption
+from offhook.schema.pattern import Regex, runs_together
+from offhook.schema.speaking import RegexOption, enabled
 
 Boundary = Literal["。", "，", ".", "!", "?", ";", ")", "،", "۔", "।", "॥", "|", "||", ",", ":"]
 Formatter = Literal[
@@ -40,9 +41,18 @@ class ExactReplacement(Model):
 
 class RegexReplacement(Model):
     type: Literal["regex"]
-    regex: str
+    regex: Regex
     options: list[RegexOption] | None = None
     value: str = Field(max_length=1000)
+
+
+Replacement = Annotated[ExactReplacement | RegexReplacement, Field(discriminator="type")]
+
+
+def _run_together(replacements: list[Replacement], info: ValidationInfo) -> list[Replacement]:
+    regular = (each for each in replacements if isinstance(each, RegexReplacement))
+    runs_together(((each.regex, enabled(each.options)) for each in regular), info)
+    return replacements
 
 
 class FormatPlan(Model):
@@ -50,9 +60,7 @@ class FormatPlan(Model):
 
     enabled: bool | None = None
     number_to_digits_cutoff: Number | None = Field(default=None, ge=0)
-    replacements: list[Annotated[ExactReplacement | RegexReplacement, Field(discriminator="type")]] | None = (
-        None
-    )
+    replacements: Annotated[list[Replacement], AfterValidator(_run_together)] | None = None
     formatters_enabled: list[Formatter] | None = None
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from offhook.schema.error_path import Place, locate
+from offhook.schema.pattern import WRITING
 
 MOST_SENTENCES = 50
 MOST_FINDINGS = 500
@@ -35,7 +36,7 @@ Kind = TypeVar("Kind", bound=BaseModel)
 def parse(kind: type[Kind], value: object) -> Kind:
     """The value, JSON already read, as this kind of document. Raises `Invalid`."""
     try:
-        return kind.model_validate(value, by_alias=True, by_name=False)
+        return kind.model_validate(value, by_alias=True, by_name=False, context=WRITING)
     except ValidationError as error:
         raise Invalid(sentences(error, kind)) from error
 

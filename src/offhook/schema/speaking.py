@@ -4,11 +4,13 @@ What holds for a property that is not given stands in `effective.py`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from offhook.schema.base import Model, Number
+from offhook.schema.pattern import Regex, runs_together
 from offhook.schema.server import Server
 
 Phrase = Annotated[str, Field(max_length=240)]
@@ -17,6 +19,10 @@ Phrase = Annotated[str, Field(max_length=240)]
 class RegexOption(Model):
     type: Literal["ignore-case", "whole-word", "multi-line"]
     enabled: bool
+
+
+def enabled(options: Sequence[RegexOption] | None) -> frozenset[str]:
+    return frozenset(option.type for option in options or () if option.enabled)
 
 
 class VapiSmartEndpointingPlan(Model):
@@ -49,7 +55,7 @@ class AssistantEndpointingRule(_EndpointingRule):
     """`regex` on what the assistant said last."""
 
     type: Literal["assistant"]
-    regex: str
+    regex: Regex
     regex_options: list[RegexOption] | None = None
 
 
@@ -57,21 +63,36 @@ class CustomerEndpointingRule(_EndpointingRule):
     """`regex` on what the caller says."""
 
     type: Literal["customer"]
-    regex: str
+    regex: Regex
     regex_options: list[RegexOption] | None = None
 
 
 class BothEndpointingRule(_EndpointingRule):
     type: Literal["both"]
-    assistant_regex: str
+    assistant_regex: Regex
     assistant_regex_options: list[RegexOption] | None = None
-    customer_regex: str
+    customer_regex: Regex
     customer_regex_options: list[RegexOption] | None = None
 
 
 CustomEndpointingRule = Annotated[
     AssistantEndpointingRule | CustomerEndpointingRule | BothEndpointingRule, Field(discriminator="type")
 ]
+
+
+def patterns_of(rule: CustomEndpointingRule) -> list[tuple[str, frozenset[str]]]:
+    """Each with the names of its options."""
+    if isinstance(rule, BothEndpointingRule):
+        return [
+            (rule.assistant_regex, enabled(rule.assistant_regex_options)),
+            (rule.customer_regex, enabled(rule.customer_regex_options)),
+        ]
+    return [(rule.regex, enabled(rule.regex_options))]
+
+
+def _run_together(rules: list[CustomEndpointingRule], info: ValidationInfo) -> list[CustomEndpointingRule]:
+    runs_together((pattern for rule in rules for pattern in patterns_of(rule)), info)
+    return rules
 
 
 class TranscriptionEndpointingPlan(Model):
@@ -88,7 +109,9 @@ class StartSpeakingPlan(Model):
     wait_seconds: Number | None = Field(default=None, ge=0, le=5)
     smart_endpointing_enabled: bool | Literal["livekit"] | None = None
     smart_endpointing_plan: SmartEndpointingPlan | None = None
-    custom_endpointing_rules: list[CustomEndpointingRule] | None = None
+    custom_endpointing_rules: Annotated[list[CustomEndpointingRule], AfterValidator(_run_together)] | None = (
+        None
+    )
     transcription_endpointing_plan: TranscriptionEndpointingPlan | None = None
 
 

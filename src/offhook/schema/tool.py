@@ -10,6 +10,7 @@ from offhook.schema.base import JsonObject, Model, Number
 from offhook.schema.destination import TransferDestination
 from offhook.schema.handoff import HandoffDestination
 from offhook.schema.json_schema import JsonSchema, OpenAIFunction, VariableExtractionPlan
+from offhook.schema.pattern import Regex
 from offhook.schema.server import BackoffPlan, Server
 from offhook.schema.spoken import Sentence, TextContent
 
@@ -65,7 +66,7 @@ class MessageTarget(Model):
 
 class RegexCondition(Model):
     type: Literal["regex"]
-    regex: str
+    regex: Regex
     target: MessageTarget | None = None
     negate: bool | None = None
 

@@ -1,0 +1,94 @@
+"""Regular expressions from outside, run by RE2: in a time that grows with the text alone, whatever stands in
+them. `re` goes back and tries again, for hours if an owner's pattern has it so, with all calls waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Annotated, Any, Final
+
+import re2
+from pydantic import AfterValidator, ValidationInfo
+
+from offhook.schema.javascript_pattern import MOST_REPEATS, PatternRefused, re2_syntax
+
+LONGEST_PATTERN: Final = 1000
+"""Characters."""
+MOST_PROGRAM: Final = 10_000
+"""Instructions of RE2's for one pattern. A plain word has as many as it has letters, `.{0,100}` 1,000, and so
+has each class of Unicode's letters."""
+MOST_PROGRAMS: Final = 20_000
+"""Of all patterns of one list."""
+
+_MOST_MEMORY: Final = 1024 * 1024
+"""Bytes for one compiled pattern, with what it learns while it runs."""
+_KEPT: Final = 128
+
+WRITING: Final = {"writing": True}
+"""The context of a validation in which a pattern that cannot be run is an error. Everywhere else, in what was
+stored or has been answered, it is taken, and left out when the call begins."""
+
+_NOT_OF_A_WORD: Final = (
+    r"\x{0}-/:-@\[-\^`\{-\x{a9}\x{ab}-\x{b1}\x{b4}\x{b6}-\x{b8}\x{bb}\x{bf}\x{d7}\x{f7}\x{60c}\x{61b}\x{61f}"
+    r"\x{6d4}\x{964}\x{965}\x{2000}-\x{206f}\x{20a0}-\x{20cf}\x{2190}-\x{2bff}\x{3000}-\x{3004}"
+    r"\x{3008}-\x{3020}\x{30fb}\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff20}\x{1f000}-\x{1faff}"
+)
+"""Spaces, marks and signs: RE2's `\\b` knows the letters of English only."""
+WHOLE_WORD_GROUP: Final = 2
+"""The group of a whole-word pattern that is the match itself; the pattern's own come after it."""
+
+
+@lru_cache(maxsize=_KEPT)
+def compiled(source: str, options: frozenset[str] = frozenset(), groups: bool = False) -> Any:
+    """The pattern as `re2` has it. `options`: names of the API's regexOptions. Without `groups` all that can
+    be asked is whether, and where, it is found. Raises PatternRefused."""
+    if len(source) > LONGEST_PATTERN:
+        raise PatternRefused(f"must be shorter than or equal to {LONGEST_PATTERN} characters")
+    text = re2_syntax(source)
+    if "whole-word" in options:
+        text = f"(^|[{_NOT_OF_A_WORD}])({text})([{_NOT_OF_A_WORD}]|$)"
+    if "multi-line" in options:
+        text = f"(?m){text}"
+    settings = re2.Options()
+    settings.max_mem = _MOST_MEMORY
+    settings.log_errors = False
+    settings.never_capture = not groups
+    settings.case_sensitive = "ignore-case" not in options
+    try:
+        program = re2.compile(text, settings)
+    except re2.error as error:
+        raise PatternRefused(_explained(error)) from None
+    if program.programsize > MOST_PROGRAM:
+        raise PatternRefused("must be a smaller regular expression: repeat less, or name fewer characters")
+    return program
+
+
+def _explained(error: Exception) -> str:
+    reason = error.args[0] if error.args else ""
+    text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    if "too large" in text:
+        return "must be a smaller regular expression: repeat less, or name fewer characters"
+    if text.startswith("invalid repetition size"):
+        return f"must not repeat anything more than {MOST_REPEATS} times, nested repetitions multiplied"
+    return f"must be a valid regular expression: {text[:100]}"
+
+
+def _runs(source: str, info: ValidationInfo) -> str:
+    if info.context == WRITING:
+        compiled(source)
+    return source
+
+
+def runs_together(sources: Iterable[tuple[str, frozenset[str]]], info: ValidationInfo) -> None:
+    """For the validator of a list: patterns and options of all its entries. Raises PatternRefused."""
+    if info.context != WRITING:
+        return
+    room = MOST_PROGRAMS
+    for source, options in sources:
+        room -= compiled(source, options).programsize
+        if room < 0:
+            raise PatternRefused("must have fewer or smaller regular expressions")
+
+
+Regex = Annotated[str, AfterValidator(_runs)]
+"""A pattern as JavaScript writes it; see `WRITING`."""
