@@ -168,6 +168,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         now=now,
         rng=rng,
         deliver=outbox.nudge,
+        forget=outbox.forget,
     )
     await serve_http(listening, create_app(api), stack)
     stack.push_async_callback(calls.drain, DRAIN_SECONDS)

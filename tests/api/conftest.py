@@ -62,6 +62,7 @@ class House:
     clock: Clock
     org_id: str
     other_org_id: str
+    forgotten: list[str]
 
 
 @contextlib.asynccontextmanager
@@ -73,7 +74,9 @@ async def open_house(folder: Path, **flags: object) -> AsyncIterator[House]:
     database = await Database.open(settings.database, now=clock, new_id=IdMaker(clock, rng))
     links = RecordingLinks(b"k" * 32, settings.base_url)
     delivering: list[bool] = []
-    services = Services(database, settings, live, links, clock, rng, lambda: delivering.append(True))
+    forgotten: list[str] = []
+    deliver = lambda: delivering.append(True)  # noqa: E731
+    services = Services(database, settings, live, links, clock, rng, deliver, forgotten.append)
     try:
         async with database.transaction() as tx:
             org = await tx.orgs.create({"name": "First"})
@@ -81,7 +84,7 @@ async def open_house(folder: Path, **flags: object) -> AsyncIterator[House]:
             await tx.keys.create(org.id, KEY, tag="private", name="")
             await tx.keys.create(org.id, PUBLIC_KEY, tag="public", name="")
             await tx.keys.create(other.id, OTHER_KEY, tag="private", name="")
-        yield House(create_app(services), services, live, delivering, clock, org.id, other.id)
+        yield House(create_app(services), services, live, delivering, clock, org.id, other.id, forgotten)
     finally:
         await database.close()
 

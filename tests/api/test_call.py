@@ -250,6 +250,23 @@ async def test_erasing_a_call_hangs_up_and_leaves_no_audio(client: httpx2.AsyncC
     assert (await client.get(f"/call/{call_id}")).status_code == 404
 
 
+async def test_an_erased_call_takes_its_messages_with_it(client: httpx2.AsyncClient, house: House) -> None:
+    call_id, other = await stored_call(house), await stored_call(house)
+    message = {"org_id": house.org_id, "type": "end-of-call-report", "host": "h", "receiver": {"url": "u"}}
+    async with house.services.database.transaction() as tx:
+        ids = [
+            await tx.outbox.put(call_id=one, body='{"message":{}}', **message)
+            for one in (call_id, call_id, other)
+        ]
+        await tx.outbox.delivered(ids[:1], status=200)
+
+    await client.delete(f"/call/{call_id}")
+
+    assert [(await client.get(f"/webhook/{one}")).status_code for one in ids] == [404, 404, 200]
+    assert (await client.post(f"/webhook/{ids[0]}/replay")).status_code == 404
+    assert house.forgotten == [call_id]
+
+
 async def test_many_at_once_are_not_erased(client: httpx2.AsyncClient, house: House) -> None:
     call_id = await stored_call(house)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx2
 
+from offhook.store import NewMessage
+
 from .conftest import KEY, PUBLIC_KEY, House, client_of
 
 RECEIVER = {
@@ -137,3 +139,19 @@ async def test_a_wrong_choice_is_explained(client: httpx2.AsyncClient) -> None:
         answer = await client.get(f"/webhook?{query}")
         assert answer.status_code == 400
         assert answer.json()["message"] == [complaint]
+
+
+async def test_one_whose_body_is_kept_no_more_is_shown_without_it_and_not_sent_again(
+    house: House, client: httpx2.AsyncClient
+) -> None:
+    message = NewMessage("m1", "end-of-call-report", "h:443", RECEIVER, '{"message":{}}', passing=True)
+    async with house.services.database.transaction() as tx:
+        await tx.outbox.add(message, house.org_id, "a")
+    await settle(house, "m1", delivered=True)
+
+    shown = (await client.get("/webhook/m1")).json()
+    answer = await client.post("/webhook/m1/replay")
+
+    assert ("message" in shown, shown["state"]) == (False, "delivered")
+    assert answer.status_code == 400
+    assert "kept no more" in answer.text

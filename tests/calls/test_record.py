@@ -235,7 +235,6 @@ def test_names_in_the_transcript_and_none_at_all() -> None:
     plan = {"transcriptPlan": {"assistantName": "Desk", "userName": "Caller"}}
     assert text({"artifactPlan": plan}) == "Desk: Hello.\nCaller: Hi there.\n"
     assert text({"artifactPlan": {"transcriptPlan": {"enabled": False}}}) == ""
-    assert text({"hipaaEnabled": True}) == ""
 
 
 def test_an_ended_call_s_artifact_is_made_once() -> None:

@@ -243,3 +243,18 @@ async def test_a_call_cut_off_while_it_rang_is_reported_to_the_assistant_that_it
             ("end-of-call-report", "http://assistant.test"),
         ]
         assert (await restarted.row(call_id))["assistantId"] == assistant.id
+
+
+async def test_words_that_are_not_to_be_kept_are_kept_no_longer_than_they_wait(restarted: Restarted) -> None:
+    assistant = {"firstMessage": "Hello.", "compliancePlan": {"hipaaEnabled": True}}
+    call_id = await restarted.left(assistant=assistant)
+    await restarted.end()
+    report = (await restarted.said(call_id))[-1][1]
+    async with restarted.database.transaction() as tx:
+        waiting = await tx.outbox.list(restarted.org_id, call_id=call_id)
+        await tx.outbox.delivered([one.id for one in waiting], status=200)
+        delivered = await tx.outbox.list(restarted.org_id, call_id=call_id)
+
+    assert report["transcript"] == "AI: Hello.\nUser: Hi.\n"
+    assert (await restarted.row(call_id))["messages"] == []
+    assert [one.body for one in delivered] == ["", ""]

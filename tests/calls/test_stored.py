@@ -13,6 +13,7 @@ import pytest
 
 from offhook.calls import stored
 from offhook.calls.known import KnownDirectory
+from offhook.calls.privacy import Kept
 from offhook.calls.record import CallRecord
 from offhook.calls.reporter import Outgoing
 from offhook.calls.stored import StoredDirectory, StoredLedger
@@ -144,6 +145,34 @@ async def test_what_was_said_so_far_is_kept_with_a_call_that_goes_on(house: Writ
         (row,) = await tx.calls.unfinished(NODE)
 
     assert row.document["messages"] == [{"role": "user", "message": "Hello?"}]
+
+
+async def test_no_message_keeps_its_body_once_words_are_not_to_be_kept(
+    house: Written,
+) -> None:
+    async def bodies() -> dict[str, str]:
+        async with house.database.reading() as tx:
+            return {one.type: one.body for one in await tx.outbox.list(house.org_id, call_id="c1")}
+
+    async def deliver() -> None:
+        async with house.database.transaction() as tx:
+            found = await tx.outbox.list(house.org_id, call_id="c1", state="pending")
+            await tx.outbox.delivered([one.id for one in found], status=200)
+
+    record = house.record("c1")
+    await house.ledger.begin(record)
+    await house.say(record, "transcript")
+    await deliver()
+    await house.say(record, "speech-update")
+    assert all((await bodies()).values())
+
+    record.kept = Kept(words=False)
+    await house.say(record, "hang")
+    told = await bodies()
+    assert (told["transcript"], told["speech-update"] != "", told["hang"] != "") == ("", True, True)
+    await house.end(record)
+    await deliver()
+    assert set((await bodies()).values()) == {""}
 
 
 async def test_one_step_that_cannot_be_written_takes_no_other_with_it(

@@ -73,7 +73,12 @@ async def hang(heard: Heard, writer: asyncio.StreamWriter) -> None:
 
 
 async def put(
-    outbox: Outbox, database: Database, receiver: Receiver, *texts: str, org: str = ORG
+    outbox: Outbox,
+    database: Database,
+    receiver: Receiver,
+    *texts: str,
+    org: str = ORG,
+    passing: bool = False,
 ) -> list[str]:
     """Messages of the calls named by the first letters of the texts; their `1` begins a call."""
     for text in texts:
@@ -81,7 +86,9 @@ async def put(
             outbox.begun(text[0])
     async with database.transaction() as tx:
         return [
-            await outbox.put(tx, receiver, text[0], org, "status-update", {"message": {"text": text}})
+            await outbox.put(
+                tx, receiver, text[0], org, "status-update", {"message": {"text": text}}, passing=passing
+            )
             for text in texts
         ]
 
@@ -510,3 +517,51 @@ async def test_a_url_that_is_none_is_kept_and_given_up_by_its_plan(
     (row,) = await outbox.list(ORG, state="abandoned")
     assert row.last_error is not None
     assert row.last_error.startswith("refused-by-policy")
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_what_is_only_passing_is_kept_as_long_as_it_is_to_be_sent(
+    make: MakeOutbox, database: Database, taken: bool
+) -> None:
+    hook = Hook(lambda text: taken)
+    async with serving(hook) as server:
+        plan = BackoffPlan("fixed", max_retries=0, base_delay_seconds=0)
+        receiver = Receiver(server.url, backoff=plan)
+        outbox = make()
+        (webhook_id,) = await put(outbox, database, receiver, "a1", passing=True)
+        waiting = await outbox.show(ORG, webhook_id)
+        await outbox.start()
+        assert await outbox.drain(10)
+        done = await outbox.show(ORG, webhook_id)
+        assert waiting is not None
+        assert done is not None
+        assert (json.loads(waiting.body)["message"]["text"], hook.offered) == ("a1", ["a1"])
+        assert (done.body, done.state) == ("", "delivered" if taken else "abandoned")
+        assert await outbox.replay(ORG, webhook_id) is None
+
+
+async def test_of_a_call_that_is_erased_nothing_more_goes_out(make: MakeOutbox, database: Database) -> None:
+    held = asyncio.Event()
+    offered: list[str] = []
+
+    async def slow(heard: Heard, writer: asyncio.StreamWriter) -> None:
+        offered.append(json.loads(heard.body)["message"]["text"])
+        if offered[-1] == "a1":
+            held.set()
+            await asyncio.Event().wait()
+        writer.write(reply(200))
+
+    async with serving(slow) as server:
+        outbox = make()
+        await outbox.start()
+        await put(outbox, database, Receiver(server.url), "a1", "a2", "a3")
+        async with asyncio.timeout(10):
+            await held.wait()
+        async with database.transaction() as tx:
+            tx.after_commit(lambda: outbox.forget("a"))
+            await tx.outbox.erase(ORG, "a")
+        await put(outbox, database, Receiver(server.url), "b1")
+        assert await outbox.drain(10)
+
+    assert offered == ["a1", "b1"]
+    assert [row.call_id for row in await outbox.list(ORG)] == ["b"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -92,6 +93,8 @@ def router() -> APIRouter:
         await _end(services, identity)
         await _erase_recordings(services, identity)
         async with services.database.transaction() as tx:
+            tx.after_commit(partial(services.forget, identity))
+            await tx.outbox.erase(org_id, identity)
             record = await tx.calls.delete(org_id, identity)
         if record is None:
             raise missing("call", identity)

@@ -76,8 +76,11 @@ def router() -> APIRouter:
     async def replay(request: Request, identity: str) -> Response:
         services: Services = request.app.state.services
         async with private(request) as work:
-            if await work.tx.outbox.find(work.org_id, identity) is None:
+            found = await work.tx.outbox.find(work.org_id, identity)
+            if found is None:
                 raise missing("webhook", identity)
+            if not found.body:
+                raise BadRequest("what the message said is kept no more, so it cannot be sent again")
             work.tx.after_commit(services.deliver)
             row = await work.tx.outbox.replay(work.org_id, identity)
             if row is None:

@@ -15,6 +15,7 @@ from offhook.calls.conversing import converse
 from offhook.calls.knowledge import with_knowledge
 from offhook.calls.leg import Leg, LegEnd
 from offhook.calls.owner import Owner
+from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record import CallRecord
 from offhook.calls.recording import Recorder, complete
 from offhook.calls.reporter import Reporter
@@ -134,6 +135,9 @@ class Call:
             None if receiver is None else lambda: self._owner.assistant_request(receiver),
         )
         await begun
+        if not isinstance(outcome.action, routing.Assistant):
+            meant = await routing.meant(record.number, outcome.failure, services.directory)
+            record.kept = kept_without_assistant(meant, record.org)
         if outcome.failure is not None:
             failure = outcome.failure
             record.debugging = record.shown(failure.artifacts or {"error": failure.error})
@@ -193,8 +197,8 @@ class Call:
         )
         record.transcript = conversation.transcript
         self._sound.conversation = conversation
-        if effective.artifact_plan(assistant).recording:
-            self._sound.recorder = Recorder(services.recordings, record.id, services.writer)
+        self._sound.recorder = Recorder(services.recordings, record.id, services.writer)
+        self._sound.recorder.keeps = record.kept.audio
         return conversation
 
     async def _listen(self, assistant: AssistantOverrides) -> None:
@@ -254,7 +258,9 @@ class Call:
         record = self.record
         found, receiver = self._owner.taken_over(event.assistant)
         left = record.assistant_resource()
-        record.taken_over_by(found.document, found.assistant_id)
+        record.taken_over_by(found.document, found.settings, found.assistant_id)
+        if self._sound.recorder is not None:
+            self._sound.recorder.keeps = record.kept.audio
         own = (event.destination.get("assistantOverrides") or event.destination.get("squadOverrides")) or {}
         learn(record, event.learned, instead_of=own.get("variableValues"))
         self.reporter.handed_over(event.destination, left)

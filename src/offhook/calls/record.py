@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Final, Protocol
 
+from offhook.calls.privacy import Kept, kept_by, without_words
 from offhook.calls.routing import Assistant
 from offhook.calls.secrets import without_secrets
 from offhook.calls.state import CallStatus
@@ -20,7 +20,6 @@ from offhook.conversation.events import (
     UserInterrupted,
     VoiceUsed,
 )
-from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.base import timestamp
 
@@ -31,11 +30,6 @@ CARRIERS: Final = ("twilio", "vonage", "telnyx")
 
 
 _OF_THE_CALL: Final = ("variableValues", "tools:append")
-
-
-@cache
-def _usually_kept() -> effective.ArtifactPlan:
-    return effective.artifact_plan(AssistantOverrides())
 
 
 class Messages(Protocol):
@@ -59,6 +53,7 @@ class CallRecord:
     customer: Document
     created_at: float
     offset: float
+    org: Mapping[str, Any] = field(default_factory=dict)
     status: CallStatus = "ringing"
     assistant_id: str | None = None
     assistant: Mapping[str, Any] | None = None
@@ -87,7 +82,7 @@ class CallRecord:
     variables: Document = field(default_factory=dict)
     learned: Document = field(default_factory=dict)
     monitor: Document = field(default_factory=dict)
-    kept: effective.ArtifactPlan = field(default_factory=_usually_kept)
+    kept: Kept = field(default_factory=Kept)
     _shown: dict[int, tuple[Mapping[str, Any], Document]] = field(default_factory=dict, repr=False)
     _artifact: Document | None = field(default=None, repr=False)
 
@@ -96,7 +91,7 @@ class CallRecord:
         to the call alone stands in its overrides."""
         self.assistant, self.assistant_id = found.document, found.assistant_id
         self.speaking_id = found.assistant_id
-        self.kept = effective.artifact_plan(found.settings)
+        self.kept = kept_by(found.settings, self.org)
         self.overrides = dict(found.overrides)
         self.squad, self.squad_id = found.squad, found.squad_id
         if found.transient:
@@ -104,9 +99,12 @@ class CallRecord:
                 name: value for name, value in found.document.items() if name not in _OF_THE_CALL
             }
 
-    def taken_over_by(self, assistant: Mapping[str, Any], assistant_id: str | None) -> None:
+    def taken_over_by(
+        self, assistant: Mapping[str, Any], settings: AssistantOverrides, assistant_id: str | None
+    ) -> None:
         """Another assistant goes on. The call still is the one that `assistant_id` or `squad_id` answered."""
         self.assistant, self.speaking_id = assistant, assistant_id
+        self.kept = self.kept.taken_over(kept_by(settings, self.org))
 
     def note(self, event: Event) -> None:
         """Keep what an event of the conversation adds up to."""
@@ -168,6 +166,8 @@ class CallRecord:
 
     def _ending(self) -> Document:
         artifact = self.artifact()
+        if not self.kept.words:
+            artifact = without_words(artifact, self.learned)
         return {
             "messages": artifact["messages"],
             "transcript": artifact["transcript"],
@@ -218,14 +218,23 @@ class CallRecord:
     def messages_openai(self) -> list[Document]:
         return [] if self.transcript is None else self.transcript.to_openai()
 
-    def text(self) -> str:
+    def messages_to_keep(self) -> list[Document]:
+        """What the row of a call that goes on has of them."""
+        return self.messages() if self.kept.words else []
+
+    def spoken(self) -> str:
         """`AI: ...` and `User: ...` lines, with the names the transcript plan gives."""
-        if self.transcript is None or not self.kept.transcript:
+        if self.transcript is None:
             return ""
         return self.transcript.to_text(self.kept.user_name, self.kept.assistant_name)
 
+    def text(self) -> str:
+        """The same, where the transcript plan lets the artifact have it."""
+        return self.spoken() if self.kept.transcript else ""
+
     def artifact(self) -> Document:
-        """What is left of the call; of an ended one made once, since nothing is added any more."""
+        """All that is known of the call, as its owner is told; of an ended one made once, since nothing is
+        added any more."""
         if self.status != "ended":
             return self._make_artifact()
         if self._artifact is None:

@@ -207,6 +207,7 @@ class Recorder:
 
     __slots__ = (
         "_call_id", "_closed", "_files", "_folder", "_gap", "_heard", "_said", "_writer", "failed", "frames",
+        "keeps",
     )  # fmt: skip
 
     def __init__(self, folder: Path, call_id: str, writer: Writer) -> None:
@@ -218,6 +219,8 @@ class Recorder:
         self._said = bytearray()
         self._gap = 0
         self._closed = False
+        self.keeps = True
+        """Whether what is exchanged now may be kept. What may not is silent in the file."""
         self.failed = False
         self.frames = 0
 
@@ -229,6 +232,11 @@ class Recorder:
     def exchanged(self, heard: bytes, said: bytes) -> None:
         """One frame of each side, 320 bytes each."""
         if self._closed or self.failed:
+            return
+        if not self.keeps:
+            if self._heard:
+                self._hand_over()
+            self._gap += len(heard)
             return
         self._heard += heard
         self._said += said

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from offhook.calls import messages
+from offhook.calls.privacy import Kept, kept_by, kept_without_assistant
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.recording import stereo_path
 from offhook.calls.routing import Assistant, Directory, who_answers
@@ -71,7 +72,7 @@ async def end_orphans(
             record = await _restore(tx, row)
         if record.assistant is None and record.started_at is None:
             await _find_who_would_have_answered(record, directory)
-        record.kept = effective.artifact_plan(_settings(record.assistant))
+        record.kept = _kept(record)
         if stereo_path(recordings, record.id).exists():
             record.recording_urls = recording_urls(record.id)
         async with database.transaction() as tx:
@@ -82,6 +83,7 @@ async def end_orphans(
 
 async def _restore(tx: Transaction, row: Record) -> CallRecord:
     kept = row.document
+    org = await tx.orgs.get(row.org_id)
     number = await _resource(tx.phone_numbers, row.org_id, kept.get("phoneNumberId"))
     record = CallRecord(
         id=row.id,
@@ -91,6 +93,7 @@ async def _restore(tx: Transaction, row: Record) -> CallRecord:
         customer=kept.get("customer") or {},
         created_at=row.created_at.timestamp(),
         offset=0.0,
+        org={} if org is None else org.document,
     )
     record.overrides = kept.get("assistantOverrides") or {}
     record.transient_assistant = kept.get("assistant")
@@ -129,10 +132,7 @@ async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) 
     )
     if not moved:
         return
-    org = await tx.orgs.get(record.org_id)
-    server = choose_server(
-        assistant=record.assistant, number=record.number, org=None if org is None else org.document
-    )
+    server = choose_server(assistant=record.assistant, number=record.number, org=record.org)
     if server is None:
         return
     receiver = receiver_of(server, await find_credentials(tx, record.org_id, server))
@@ -140,8 +140,21 @@ async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) 
     for body in (messages.status_update(record), messages.end_of_call_report(record)):
         if wanted(body, chosen):
             await outbox.put(
-                tx, receiver, record.id, record.org_id, body.type, messages.message(body, record, now)
+                tx,
+                receiver,
+                record.id,
+                record.org_id,
+                body.type,
+                messages.message(body, record, now),
+                passing=not record.kept.words,
             )
+
+
+def _kept(record: CallRecord) -> Kept:
+    try:
+        return kept_by(AssistantOverrides.model_validate(record.assistant or {}), record.org)
+    except ValidationError:
+        return kept_without_assistant(record.assistant, record.org)
 
 
 def _settings(assistant: Mapping[str, Any] | None) -> AssistantOverrides:

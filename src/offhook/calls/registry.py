@@ -12,6 +12,7 @@ from typing import Any, Final
 from offhook.calls.admission import Admission
 from offhook.calls.call import Call, Refusal
 from offhook.calls.caller import customer, header_variables
+from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record import CallRecord
 from offhook.calls.services import Services
 from offhook.log_context import working_for
@@ -110,6 +111,8 @@ class Calls:
             created_at=now,
             offset=now - asyncio.get_running_loop().time(),
             overrides={"variableValues": variables} if variables else {},
+            org=org,
+            kept=kept_without_assistant(None, org),
         )
         _log.info(
             "call=%s sip-call=%s from %s to %s", record.id, record.sip_call_id, record.customer.get("sipUri"),

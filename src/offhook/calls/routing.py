@@ -76,6 +76,8 @@ class Failure:
     error: str
     spoken: str = SORRY
     artifacts: Document = field(default_factory=dict)
+    meant: object = None
+    """The assistant, or the answer, that could not be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +284,21 @@ async def member(
     return with_destinations(document, listed.get("assistantDestinations")), assistant_id
 
 
+async def meant(number: Document, failure: Failure | None, directory: Directory) -> object:
+    """What the owner has given of whoever should answer a call that no assistant answers."""
+    if failure is not None and failure.meant is not None:
+        return failure.meant
+    org_id = number["orgId"]
+    if number.get("assistantId"):
+        return await directory.assistant(org_id, number["assistantId"])
+    squad = await directory.squad(org_id, number["squadId"]) if number.get("squadId") else None
+    if not squad:
+        return None
+    first: Document = next(iter(squad.get("members") or ()), {})
+    own = await directory.assistant(org_id, first["assistantId"]) if first.get("assistantId") else None
+    return [squad, own]
+
+
 def prepared(document: Document, **more: Any) -> Assistant | Failure:
     """The assistant that a document describes, if it can be one: what is stored may be older than what is
     understood today."""
@@ -289,7 +306,7 @@ def prepared(document: Document, **more: Any) -> Assistant | Failure:
         settings = _settings_of(document)
     except ValidationError as error:
         problem = ", ".join(sentences(error, AssistantOverrides))
-        return Failure("assistant-not-valid", f"the assistant is not valid: {problem}")
+        return Failure("assistant-not-valid", f"the assistant is not valid: {problem}", meant=document)
     return Assistant(document, settings, **more)
 
 
@@ -367,6 +384,7 @@ def _invalid(answer: Document, problem: str) -> Failure:
         "assistant-request-returned-invalid-assistant",
         problem,
         artifacts=_artifacts(answer, f"Invalid Assistant. Errors: [ {problem} ]"),
+        meant=answer,
     )
 
 

@@ -97,17 +97,19 @@ class StoredLedger:
 
     def save(self, record: CallRecord, outgoing: Sequence[Outgoing]) -> asyncio.Future[None]:
         document, status, reason = record.document(), record.status, record.ended_reason
+        words = record.kept.words
         call_id, org_id = record.id, record.org_id
         if status != "ended":
             reason = None
             # A crash loses the transcript object; what was said so far is kept with the row.
-            document["messages"] = record.messages()
+            document["messages"] = record.messages_to_keep()
 
         def change() -> CallChange:
             told = [
-                self._outbox.message(one.receiver, call_id, org_id, one.type, one.body) for one in outgoing
+                self._outbox.message(one.receiver, call_id, org_id, one.type, one.body, passing=not words)
+                for one in outgoing
             ]
-            return CallChange(org_id, call_id, document, status, reason, told)
+            return CallChange(org_id, call_id, document, status, reason, told, words)
 
         return self._hand_in(_Write(call_id, change, outgoing), must=status == "ended")
 

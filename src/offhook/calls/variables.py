@@ -70,7 +70,7 @@ def knowing_what_was_said(record: CallRecord, render: Render) -> Render:
     def fill(text: str, variables: Mapping[str, Any]) -> str:
         said: Document = {}
         if "transcript" in text:
-            said["transcript"] = record.text()
+            said["transcript"] = record.spoken()
         if "messages" in text:
             said["messages"] = record.messages_openai()
         return render(text, {**said, **variables})

@@ -76,14 +76,16 @@ def show_one(webhook_id: WebhookId, org: Org = None, as_json: Json = False) -> N
 def replay(webhook_id: WebhookId, org: Org = None, as_json: Json = False) -> None:
     """Send a message again that was delivered or given up, under its id. A running service does it."""
 
-    async def work(tx: Transaction) -> tuple[bool, OutboxRow | None]:
+    async def work(tx: Transaction) -> tuple[OutboxRow | None, OutboxRow | None]:
         org_id = await org_meant(tx, org)
-        known = await tx.outbox.find(org_id, webhook_id) is not None
+        known = await tx.outbox.find(org_id, webhook_id)
         return known, await tx.outbox.replay(org_id, webhook_id)
 
     known, row = in_transaction(work)
-    if not known:
+    if known is None:
         _unknown(webhook_id)
+    if not known.body:
+        fail(f"what the message {webhook_id} said is kept no more, so it cannot be sent again")
     if row is None:
         fail(f"the message {webhook_id} is still on its way")
     _print(row, as_json)

@@ -237,17 +237,17 @@ def server(assistant: Assistant) -> Server | None:
     return given.model_copy(update={"url": url, "secret": secret}) if url else None
 
 
-def artifact_plan(assistant: Assistant) -> ArtifactPlan:
-    """Recording, transcript, packets and logs are kept unless told otherwise; under `hipaaEnabled`
-    only what is asked for by name."""
+def artifact_plan(assistant: Assistant, *, hipaa: bool = False) -> ArtifactPlan:
+    """Recording, packets and logs are kept unless told otherwise; under `hipaaEnabled`, or `hipaa` (the
+    org's), only what is asked for by name."""
     plan = assistant.artifact_plan
     transcript = plan.transcript_plan if plan else None
-    kept = not hipaa_enabled(assistant)
+    kept = not (hipaa or hipaa_enabled(assistant))
     recording = _flag(assistant.recording_enabled, default=kept)
     return ArtifactPlan(
         recording=_flag(plan and plan.recording_enabled, default=recording),
         recording_format=(plan and plan.recording_format) or "wav;l16",
-        transcript=_flag(transcript and transcript.enabled, default=kept),
+        transcript=_flag(transcript and transcript.enabled, default=True),
         assistant_name=(transcript and transcript.assistant_name) or "AI",
         user_name=(transcript and transcript.user_name) or "User",
         pcap=_flag(plan and plan.pcap_enabled, default=kept),
@@ -259,6 +259,11 @@ def artifact_plan(assistant: Assistant) -> ArtifactPlan:
 def hipaa_enabled(assistant: Assistant) -> bool:
     plan = assistant.compliance_plan
     return _flag(plan and plan.hipaa_enabled, default=bool(assistant.hipaa_enabled))
+
+
+def pci_enabled(assistant: Assistant) -> bool:
+    plan = assistant.compliance_plan
+    return _flag(plan and plan.pci_enabled, default=False)
 
 
 def monitor_plan(assistant: Assistant) -> MonitorPlan:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
-from .outbox import PUT, message_values
+from .outbox import PUT, forget_words, message_values
 from .records import NewMessage, Record, moment
 from .repositories import Repository, Values, as_record
 from .tables import calls
@@ -51,7 +51,8 @@ class NewCall:
 @dataclass(frozen=True, slots=True)
 class CallChange:
     """A call as it is now, and the messages that tell of it. Nothing of this is written, no message either,
-    when the call has ended or is further on than `status`: so a call is ended, and reported, only once."""
+    when the call has ended or is further on than `status`: so a call is ended, and reported, only once.
+    Without `words` all of the call's messages are `passing` from now on, those of before too."""
 
     org_id: str
     id: str
@@ -59,6 +60,7 @@ class CallChange:
     status: str
     ended_reason: str | None = None
     messages: Sequence[NewMessage] = ()
+    words: bool = True
 
 
 def write_calls(connection: Connection, writes: Sequence[NewCall | CallChange], now: int) -> Sequence[bool]:
@@ -72,6 +74,8 @@ def _write(connection: Connection, write: NewCall | CallChange, now: int) -> boo
         return True
     if not connection.execute(_MOVED, _moved(write, now)).rowcount:
         return False
+    if not write.words:
+        forget_words(connection, write.id)
     rows = [message_values(one, write.org_id, write.id, now) for one in write.messages]
     if rows:
         connection.execute(PUT, rows)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -30,6 +31,15 @@ from .tables import outbox, pending
 PUT: Final = insert(outbox)
 """Takes `message_values`."""
 
+_LEFT: Final = case((outbox.c.passing, ""), else_=outbox.c.body)
+"""What is kept of the body of a message that is sent no more."""
+
+_FORGOTTEN: Final = (
+    update(outbox)
+    .where(outbox.c.call_id == bindparam("of_call"), outbox.c.passing.is_(False))
+    .values(passing=True, body=case((pending, outbox.c.body), else_=""))
+)
+
 # Made once: to make a statement costs more than to run it.
 _DELIVERED = (
     update(outbox)
@@ -41,6 +51,7 @@ _DELIVERED = (
         leased_until=None,
         lease_owner=None,
         delivered_at=bindparam("now"),
+        body=_LEFT,
     )
 )
 _COLUMNS = tuple(outbox.c[field.name] for field in fields(OutboxRow))
@@ -63,7 +74,13 @@ def message_values(message: NewMessage, org_id: str, call_id: str, now: int) -> 
         "next_attempt_at": now,
         "leased_until": until,
         "lease_owner": owner,
+        **({"passing": True} if message.passing else {}),
     }
+
+
+def forget_words(connection: Connection, call_id: str) -> None:
+    """From now on no body of the call's messages outlasts its sending. Blocks."""
+    connection.execute(_FORGOTTEN, {"of_call": call_id})
 
 
 def note_delivered(connection: Connection, answered: Mapping[int, Sequence[str]], now: int) -> None:
@@ -146,6 +163,7 @@ class OutboxRows:
             leased_until=None,
             lease_owner=None,
             abandoned_at=self._tx.now_ms(),
+            body=_LEFT,
         )
 
     async def failed(
@@ -190,17 +208,21 @@ class OutboxRows:
         return [_row(row) for row in rows]
 
     async def replay(self, org_id: str, id: str) -> OutboxRow | None:
-        """Send it again from now on, as if it were new but with its id. None if there is no such message, or
-        it is still on its way."""
+        """Send it again from now on, as if it were new but with its id. None if there is no such message, it
+        is still on its way, or its body is kept no more."""
         now = self._tx.now_ms()
         changed = (
             update(outbox)
-            .where(outbox.c.org_id == org_id, outbox.c.id == id, ~pending)
+            .where(outbox.c.org_id == org_id, outbox.c.id == id, ~pending, outbox.c.body != "")
             .values(delivered_at=None, abandoned_at=None, attempts=0, queued_at=now, next_attempt_at=now)
             .returning(*_COLUMNS)
         )
         rows = await self._tx.execute(changed)
         return _row(rows[0]) if rows else None
+
+    async def erase(self, org_id: str, call_id: str) -> None:
+        """Forget all messages of a call: those that wait are not sent any more."""
+        await self._tx.execute(delete(outbox).where(outbox.c.org_id == org_id, outbox.c.call_id == call_id))
 
     async def purge(self, delivered_before: int, abandoned_before: int) -> int:
         """Forget what was delivered or given up before these times; returns how many there were."""

@@ -65,8 +65,9 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to be sent: `receiver` as webhooks/ wants to read it again, `body` the text of it. With a
-    `lease` (owner, until) it is that owner who sends it, until then (milliseconds since the epoch)."""
+    """A message to be sent: `receiver` as webhooks/ wants to read it again, `body` the text of it, which is
+    kept only as long as it has to be sent if the message is `passing`. With a `lease` (owner, until) it is
+    that owner who sends it, until then (milliseconds since the epoch)."""
 
     id: str
     type: str
@@ -74,11 +75,13 @@ class NewMessage:
     receiver: Document
     body: str
     lease: tuple[str, int] | None = None
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A message on its way. Times are milliseconds since the epoch; `receiver` is as webhooks/ wrote it."""
+    """A message on its way. Times are milliseconds since the epoch; `receiver` is as webhooks/ wrote it;
+    `body` is empty once it is not kept any more."""
 
     position: int
     id: str

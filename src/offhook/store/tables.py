@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    false,
 )
 
 metadata = MetaData(
@@ -125,6 +127,8 @@ outbox = Table(
     Column("abandoned_at", BigInteger),
     Column("last_status", Integer),
     Column("last_error", Text),
+    # Its body is emptied as soon as it is delivered or given up.
+    Column("passing", Boolean, nullable=False, server_default=false()),
     sqlite_autoincrement=True,
 )
 pending = and_(outbox.c.delivered_at.is_(None), outbox.c.abandoned_at.is_(None))
@@ -139,6 +143,7 @@ Index(
 )
 Index("outbox_head", outbox.c.call_id, outbox.c.position, sqlite_where=pending, postgresql_where=pending)
 Index("outbox_of_org", outbox.c.org_id, outbox.c.position)
+Index("outbox_of_call", outbox.c.call_id, outbox.c.position)
 for _done in (outbox.c.delivered_at, outbox.c.abandoned_at):
     Index(
         f"outbox_{_done.name.removesuffix('_at')}",

@@ -66,7 +66,7 @@ class Outbox:
         self._now = now
         self._lanes = Lanes(limits or Limits())
         self._lines = Lines()
-        self._attempts: set[asyncio.Task[None]] = set()
+        self._attempts: dict[asyncio.Task[None], str] = {}  # and the calls that they are about
         self._ended: list[Attempt] = []
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -88,11 +88,13 @@ class Outbox:
         org_id: str,
         type: str,  # noqa: A002 - the API's word
         body: Mapping[str, Any] | str,
+        *,
+        passing: bool = False,
     ) -> str:
         """Write a message into the caller's transaction; it goes out once that is committed, after all
-        earlier messages of the call. `body` is the whole `{"message": ...}`, or its text. Returns the
-        message's `webhook-id`."""
-        message = self.message(receiver, call_id, org_id, type, body)
+        earlier messages of the call. `body` is the whole `{"message": ...}`, or its text, of which nothing
+        is kept after that if it is `passing`. Returns the message's `webhook-id`."""
+        message = self.message(receiver, call_id, org_id, type, body, passing=passing)
         await tx.outbox.add(message, org_id, call_id)
         tx.after_commit(partial(self.written, message, receiver, call_id, org_id))
         return message.id
@@ -108,6 +110,8 @@ class Outbox:
         org_id: str,
         type: str,  # noqa: A002
         body: Mapping[str, Any] | str,
+        *,
+        passing: bool = False,
     ) -> NewMessage:
         """What `put` writes, for those who write it themselves: in the order of its call, and `written` after
         that. Raises ValueError for NaN."""
@@ -119,7 +123,7 @@ class Outbox:
         else:
             self._lines.forget(call_id)
         text = body if isinstance(body, str) else message_body(body)
-        return NewMessage(self._database.new_id(), type, host, receiver.to_json(), text, lease)
+        return NewMessage(self._database.new_id(), type, host, receiver.to_json(), text, lease, passing)
 
     def written(self, message: NewMessage, receiver: Receiver, call_id: str, org_id: str) -> None:
         """It is committed: it goes out at once, or behind those of its call."""
@@ -135,6 +139,13 @@ class Outbox:
             self._hand_back([kept])
         elif self._lines.waiting(call_id) == 1:
             self._try(kept)
+
+    def forget(self, call_id: str) -> None:
+        """The call's messages are erased: none goes out any more, and what is under way is called off."""
+        self._lines.give_up(call_id)
+        for task, of_call in self._attempts.items():
+            if of_call == call_id:
+                task.cancel()
 
     def nudge(self) -> None:
         """There is something to deliver in the database."""
@@ -183,8 +194,8 @@ class Outbox:
             return await tx.outbox.find(org_id, webhook_id)
 
     async def replay(self, org_id: str, webhook_id: str) -> OutboxRow | None:
-        """Send a delivered or abandoned message again, with its id. None if there is no such message, or it
-        is still on its way."""
+        """Send a delivered or abandoned message again, with its id. None if there is no such message, it is
+        still on its way, or its body is kept no more."""
         async with self._database.transaction() as tx:
             tx.after_commit(self.nudge)
             return await tx.outbox.replay(org_id, webhook_id)
@@ -330,11 +341,11 @@ class Outbox:
 
     def _begin(self, message: Message) -> None:
         task = asyncio.create_task(self._attempt(message), name=f"webhook {message.id}")
-        self._attempts.add(task)
+        self._attempts[task] = message.call_id
         task.add_done_callback(self._attempt_ended)
 
     def _attempt_ended(self, task: asyncio.Task[None]) -> None:
-        self._attempts.discard(task)
+        del self._attempts[task]
         if not self._attempts:
             self._wake.set()
 

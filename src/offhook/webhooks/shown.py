@@ -10,7 +10,8 @@ from offhook.store import OutboxRow, moment
 
 
 def shown(row: OutboxRow, *, whole: bool = False) -> dict[str, Any]:
-    """A message as its owner sees it, without what it is signed with. `whole`: with its body."""
+    """A message as its owner sees it, without what it is signed with. `whole`: with its body, if that is
+    still kept."""
     document: dict[str, Any] = {
         "id": row.id,
         "orgId": row.org_id,
@@ -26,7 +27,7 @@ def shown(row: OutboxRow, *, whole: bool = False) -> dict[str, Any]:
         "lastStatus": row.last_status,
         "lastError": row.last_error,
     }
-    if whole:
+    if whole and row.body:
         document["message"] = json.loads(row.body)["message"]
     return document
 
