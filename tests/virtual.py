@@ -9,7 +9,8 @@ import asyncio
 import functools
 import selectors
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar
+from contextvars import Context
+from typing import Any, ParamSpec, TypeVar, cast
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -43,6 +44,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual_time
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """A moment that has passed gives a plain Handle, as uvloop's `call_at` does."""
+        if when <= self.time():
+            return cast("asyncio.TimerHandle", self.call_soon(callback, *args, context=context))
+        return super().call_at(when, callback, *args, context=context)
 
     def advance(self, seconds: float) -> None:
         # One clock resolution more, so that a timer set for exactly this moment is due.

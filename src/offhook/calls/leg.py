@@ -92,7 +92,7 @@ class Leg:
         self._version = 1
         self._port: MediaPort | None = None
         self._local: SessionDescription | None = None
-        self._watch: asyncio.TimerHandle | None = None
+        self._watch: asyncio.Handle | None = None
         self._connected = False
         self._ticking = False
         self._offered = False

@@ -68,7 +68,7 @@ class StoredLedger:
         self._node = node
         self._waiting: list[_Write] = []
         self._wake = asyncio.Event()
-        self._gathering: asyncio.TimerHandle | None = None
+        self._gathering: asyncio.Handle | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._written = 0

@@ -20,7 +20,7 @@ class Farewell:
         self._world = world
         self._mouth: Mouth | None = None
         self._ended = False
-        self._limit: asyncio.TimerHandle | None = None
+        self._limit: asyncio.Handle | None = None
 
     def say(
         self, reason: str, message: str, mouth: Mouth, context: Context, marks: Marks | None = None

@@ -75,8 +75,9 @@ class Floor:
         self._loop = asyncio.get_running_loop()
         self._cut: tuple[Utterance, list[str]] | None = None  # what could be resumed
         self._turns = 0
-        self._turn_timer: asyncio.TimerHandle | None = None
-        self._late_timer: asyncio.TimerHandle | None = None
+        self._turn_timer: asyncio.Handle | None = None
+        self._turn_due_at: float | None = None
+        self._late_timer: asyncio.Handle | None = None
         self._left: set[asyncio.Task[None]] = set()  # replies given up whose tools still run
 
     def adopt(self, member: Member) -> None:
@@ -211,18 +212,16 @@ class Floor:
             self._stage.engine_failed(EngineError("transcriber", provider, "it does not answer"))
 
     def _set_turn_timer(self) -> None:
-        deadline = self.machine.deadline()
-        timer = self._turn_timer
-        if timer is not None:
-            if timer.when() == deadline and not timer.cancelled():
-                return
-            timer.cancel()
-        self._turn_timer = None
-        if deadline is not None and not self._stage.over:
-            self._turn_timer = self._loop.call_at(deadline, self._turn_due)
+        deadline = None if self._stage.over else self.machine.deadline()
+        if deadline == self._turn_due_at:
+            return
+        if self._turn_timer is not None:
+            self._turn_timer.cancel()
+        self._turn_due_at = deadline
+        self._turn_timer = None if deadline is None else self._loop.call_at(deadline, self._turn_due)
 
     def _turn_due(self) -> None:
-        self._turn_timer = None
+        self._turn_timer, self._turn_due_at = None, None
         self.feed(turn.Deadline())
 
     def _wait_after(self, words: str) -> float:

@@ -57,7 +57,7 @@ class Hooks:
         self._began = began
         self._loop = asyncio.get_running_loop()
         self._ended: set[int] = set()  # hooks on the call's ending that have run
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: list[asyncio.Handle] = []
         self._silences: list[_Silence] = []
         self._speaking: set[Role] = set()
         self._over = -1  # the assistant's turn that interrupted the caller last
@@ -179,7 +179,7 @@ class _Silence:
         self.times = 0
         self._plan = effective.speech_timeout(hook)
         self._due = due
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
     def count(self) -> None:
         self.stop()

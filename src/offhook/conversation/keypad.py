@@ -49,7 +49,7 @@ class KeypadEntries:
         self._keypad = Keypad(plan)
         self._entered = entered
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
     def press(self, digit: str) -> None:
         entry = self._keypad.press(digit, self._loop.time())

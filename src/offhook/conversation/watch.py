@@ -32,7 +32,7 @@ class Watch:
         self._quiet_since = self._loop.time()
         self._spoken_up = 0
         self._end = self._loop.call_later(profile.most_seconds, watched.time_is_up)
-        self._next: asyncio.TimerHandle | None = None
+        self._next: asyncio.Handle | None = None
         self._wait()
 
     def adopt(self, profile: Profile) -> None:

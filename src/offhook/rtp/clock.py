@@ -45,7 +45,7 @@ class Clock:
         self._order: tuple[Ticked, ...] = ()
         self._removed: set[Ticked] = set()
         self._due = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._context = contextvars.copy_context()  # not that of the leg which sets it going
         self._complained: set[Callable[[], None]] = set()
         self.after_tick: list[Callable[[], None]] = []

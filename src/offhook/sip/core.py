@@ -77,7 +77,7 @@ class Core:
         if user is not None:
             user.acknowledged(request)
 
-    def later(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+    def later(self, seconds: float, callback: Callable[[], object]) -> asyncio.Handle:
         """Call back after `seconds`, in the context that all timers of SIP share."""
         return self.loop.call_later(seconds, callback, context=self.layer.context)
 

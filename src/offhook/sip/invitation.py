@@ -58,7 +58,7 @@ class Invitation:
         self.tag = core.new_tag()
         self._dialog = Dialog.accepting(request, self.tag)
         self._contact = request.uri.user or ""
-        self._repeating: asyncio.TimerHandle | None = None
+        self._repeating: asyncio.Handle | None = None
         self._deadline = core.later(ANSWER_WITHIN, self._unanswered)
         transaction.on_failed = self._unreachable
 

@@ -50,7 +50,7 @@ class Transaction(ABC):
         self.machine = machine
         self.request = request
         self.flow = flow
-        self._handles: dict[Timer, asyncio.TimerHandle] = {}
+        self._handles: dict[Timer, asyncio.Handle] = {}
         self._last: bytes | None = None
 
     @property

@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
         self._patience = patience
         self._spoke = False
         self._deadline = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
     def send(self, data: bytes) -> None:
         if self._transport.get_write_buffer_size() > self._pool.limits.unsent:

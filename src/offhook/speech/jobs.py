@@ -32,7 +32,7 @@ class Job:
         self.owner = owner
         self.frame = frame
         self.ended = False
-        self.timer: asyncio.TimerHandle | None = None
+        self.timer: asyncio.Handle | None = None
 
     def __aiter__(self) -> Job:
         return self
