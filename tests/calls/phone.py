@@ -178,6 +178,11 @@ class PhoneCall(ScriptedCall):
         headers = [("Event", event), ("Subscription-State", state), ("Content-Type", "message/sipfrag")]
         self.request("NOTIFY", f"SIP/2.0 {status} {reason}\r\n".encode(), headers)
 
+    def notify_with(self, body: bytes, *, state: str | None, kind: str = "", event: str = "refer") -> None:
+        """The same with any body, of any type."""
+        given = {"Event": event, "Subscription-State": state, "Content-Type": kind}
+        self.request("NOTIFY", body, [(name, value) for name, value in given.items() if value])
+
     async def ended(self, within: float = 120.0) -> str:
         """Wait for the end of the call; returns what ended it."""
         async with asyncio.timeout(within):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from offhook.calls.headers import one_line
 from offhook.calls.transfers.destination import Target, TransferFailed, failure_of
 from offhook.sip.errors import SipError
 from offhook.sip.message import Request
@@ -15,8 +16,19 @@ from offhook.sip.session import Session
 
 NOTIFY_SECONDS: Final = 60.0
 """How long a phone may take to say how its REFER went; one that never does is taken at its 202."""
+MOST_REASON: Final = 40
+"""Characters of its reason that are told."""
 
-_SIPFRAG = re.compile(rb"SIP/2\.0 ([1-6]\d\d)")
+MOST_PARAMS: Final = 16
+
+_SEQUENCE = re.compile(r"[0-9]{1,10}")
+
+# A sipfrag begins with its status line; what stands before it, and of which type the body says it is, differs
+# with the phones and with what lies between (a multipart among them).
+_STATUS_LINE = re.compile(rb"(?:^|[\r\n])[ \t]*+SIP/2\.0[ \t]++([1-6][0-9]{2})(?![0-9])", re.IGNORECASE)
+_DONE: Final = frozenset({"", "noresource", "invariant"})
+"""Reasons to end a subscription whose REFER has been carried out (RFC 3515 §2.4.7, RFC 6665 §4.1.3), whatever
+came of it. All others say that it was not: `rejected`, `giveup`, `timeout`, `deactivated`, `probation`."""
 
 
 class ReferRefused(TransferFailed):
@@ -28,7 +40,8 @@ class Refer:
 
     def __init__(self) -> None:
         self.accepted = False
-        self._outcome: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._older = 0
+        self._outcome: asyncio.Future[TransferFailed | None] = asyncio.get_running_loop().create_future()
 
     async def run(
         self, session: Session, target: Target, headers: Sequence[tuple[str, str]], in_uri: bool
@@ -40,6 +53,7 @@ class Refer:
         if not any(name.lower() in ("referred-by", "b") for name, _ in headers):
             # Whom it names may be known to the destination where the caller is not (RFC 3892).
             items.append(("Referred-By", f"<{session.dialog.local.uri}>"))
+        self._older = session.dialog.local_seq
         try:
             response = await session.request("REFER", items)
         except SipError as error:
@@ -49,26 +63,47 @@ class Refer:
         self.accepted = True
         try:
             async with asyncio.timeout(NOTIFY_SECONDS):
-                status = await self._outcome
+                failed = await self._outcome
         except TimeoutError:
             return
-        if status >= 300:
+        if failed is not None:
             self.accepted = False
-            raise failure_of(status)
+            raise failed
 
     def notified(self, request: Request) -> int | None:
         """A NOTIFY of the REFER's subscription (RFC 3515 §2.4.4): the status to answer it with, None if it is
-        of another. What is provisional only shows progress, unless no more is to come."""
-        event = (request.headers.get("Event") or "refer").partition(";")[0].strip().lower()
+        of another. What is provisional, or tells nothing, only shows progress, unless no more is to come."""
+        event, about = _read(request.headers.get("Event") or "refer")
         if event != "refer":
             return None
-        found = _SIPFRAG.match(request.body)
-        if found is None:
-            return 400
-        status = int(found.group(1))
-        over = (request.headers.get("Subscription-State") or "").strip().lower().startswith("terminated")
-        if (status >= 200 or over) and not self._outcome.done():
-            self._outcome.set_result(status)
-        # It may come before the 202, and its sender may be gone before that.
-        self.accepted = self.accepted or status < 300
+        if not self._is_older(about.get("id", "")):
+            state, told = _read(request.headers.get("Subscription-State") or "")
+            self._learn(_status_of(request.body), state == "terminated", told.get("reason", "").lower())
         return 200
+
+    def _is_older(self, number: str) -> bool:
+        """Whether this is the `id` of an earlier REFER, the number of its CSeq (RFC 3515 §2.4.6)."""
+        return _SEQUENCE.fullmatch(number) is not None and int(number) <= self._older
+
+    def _learn(self, status: int | None, over: bool, reason: str) -> None:
+        # It may come before the 202, and its sender may be gone before that.
+        self.accepted = self.accepted or (status is not None and status < 300)
+        if self._outcome.done():
+            return
+        if status is not None and status >= 200:
+            self._outcome.set_result(None if status < 300 else failure_of(status))
+        elif over:
+            failed = TransferFailed(f"the phone gave its REFER up: {one_line(reason)[:MOST_REASON]}")
+            self._outcome.set_result(None if reason in _DONE else failed)
+
+
+def _status_of(body: bytes) -> int | None:
+    found = _STATUS_LINE.search(body)
+    return None if found is None else int(found[1])
+
+
+def _read(text: str) -> tuple[str, dict[str, str]]:
+    """`value;name=value` as its sender may have meant it: empty parameters and blanks are of no account."""
+    value, *params = text.split(";", MOST_PARAMS)
+    pairs = (param.partition("=") for param in params)
+    return value.strip().lower(), {name.strip().lower(): given.strip(' \t"') for name, _, given in pairs}
