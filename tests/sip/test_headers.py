@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.sip.errors import BadSyntax
+from offhook.sip.grammar import split_list
 from offhook.sip.headers import CSeq, Headers, MediaType, NameAddr, Parametrized, Via
 from offhook.sip.uri import Uri
 from tests.sip.test_uri import HOSTS, URIS
@@ -277,6 +278,12 @@ def test_nothing_breaks_out_of_its_line(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("hostile", ['"' * 8000, '"\\' * 4000, "<" * 8000, ",<" * 4000, '\\"' * 4000 + ","])
 def test_unbalanced_quotes_and_brackets_end_with_the_value(hostile: str) -> None:
-    assert "".join(Headers([("Route", hostile)]).get_all("Route")).replace(",", "") == hostile.replace(
-        ",", ""
-    )
+    assert "".join(split_list(hostile)).replace(",", "") == hostile.replace(",", "")
+
+
+@pytest.mark.parametrize("hostile", ["," * 1025, '"' * 1025, "<" * 1025])
+def test_a_list_that_takes_long_to_split_is_not_split(hostile: str) -> None:
+    headers = Headers([("Route", hostile)])
+    assert headers.get_all("Route") == []
+    with pytest.raises(BadSyntax, match="Too Many Route Values"):
+        headers.all("route", NameAddr.parse)

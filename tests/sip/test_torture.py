@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from offhook.sip.headers import NameAddr
 from offhook.sip.message import MessageError, Request, Response, respond
 from offhook.sip.parser import parse_message
 from offhook.sip.uri import Uri
@@ -88,7 +89,7 @@ def test_wsinv() -> None:
     assert invite.headers.get("subject") == ""
     assert invite.headers.get("newfangledheader") == "newfangled value continued newfangled value"
     assert invite.headers.get("UnknownHeaderWithUnusualValue") == ";;,,;;,;"
-    (route,) = invite.routes
+    (route,) = invite.headers.all("route", NameAddr.parse)
     assert route.uri.params == (("lr", None), ("unknownwith", "value"), ("unknown-no-value", None))
     contact = invite.contact
     assert contact is not None

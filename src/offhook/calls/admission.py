@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from offhook.sip.digest import Challenge, Credentials, Nonces, verify
 from offhook.sip.errors import SipError
 from offhook.sip.message import Request
 from offhook.sip.uri import Uri
+
+MOST_CREDENTIALS: Final = 8
+"""Authorization lines that are looked at: one for each realm on the way, as a rule one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Admission:
             return None
         realm = authentication.get("realm") or self._realm()
         stale = False
-        for text in request.headers.lines("Authorization"):
+        for text in request.headers.lines("Authorization")[:MOST_CREDENTIALS]:
             credentials = _parse(text)
             if credentials is None or credentials.realm != realm:
                 continue

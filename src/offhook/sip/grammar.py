@@ -34,7 +34,7 @@ _IPV4 = re.compile(rf"{_IPV4_OCTET}(?:\.{_IPV4_OCTET}){{3}}")
 _THREE_COLONS = re.compile(r"(?<!:):::(?=[0-9]+\.[0-9.]+$)")
 
 MAX_PARAMS: Final = 64
-"""More parameters than any peer sends on one value; keeps one hostile value from costing much."""
+"""More parameters than any peer sends on one value or URI; keeps one hostile value from costing much."""
 
 
 def unquote(text: str) -> str:

@@ -77,6 +77,9 @@ MAX_HEADERS: Final = 256
 MAX_ELEMENTS: Final = 128
 """Elements of one list that are parsed; a request that went through 70 proxies has 71 Vias."""
 
+MAX_PIECES: Final = 1024
+"""Commas, quotes and angle brackets in a list: each costs a step when it is split, empty elements too."""
+
 
 def canonical_name(name: str) -> str | None:
     """The usual spelling of a header's name, long for a compact form; None for what is no token."""
@@ -120,8 +123,12 @@ class Headers:
         return values[0] if values else None
 
     def get_all(self, name: str) -> list[str]:
-        """All values, in order; those of list headers split at commas, empty elements left out."""
-        return list(_elements(_lower(name), self._values(name)))
+        """All values, in order; those of list headers split at commas, empty elements left out. None of a
+        list beyond `MAX_PIECES`."""
+        try:
+            return list(_elements(_lower(name), self._values(name)))
+        except BadSyntax:
+            return []
 
     def lines(self, name: str) -> list[str]:
         """The value of each header line of that name, unsplit."""
@@ -168,7 +175,7 @@ class Headers:
         """Put `value` in place of the first element of a list header (`received` on the top Via)."""
         item = _checked(name, str(value))
         place = self._places(item[0])[0]
-        rest = split_list(self._items[place][1])[1:]
+        rest = split_list(self._items[place][1])[1:]  # it was parsed, so it is not long
         self._items[place] = (item[0], ", ".join([item[1], *rest]))
         # Every request gets its top Via stamped: what else was parsed stays as it is.
         key = _lower(item[0])
@@ -194,7 +201,8 @@ class Headers:
         return Headers.trusted(list(self._items))
 
     def first(self, name: str, parse: Callable[[str], T]) -> T | None:
-        """The first element of that (lower-case) name, parsed once; None if there is none."""
+        """The first element of that (lower-case) name, parsed once; None if there is none. BadSyntax as
+        `all`."""
         try:
             return cast("T | None", self._first[name])
         except KeyError:
@@ -204,13 +212,14 @@ class Headers:
             return parsed
 
     def all(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
-        """All elements of that (lower-case) name, parsed once. BadSyntax for more than `MAX_ELEMENTS`."""
+        """All elements of that (lower-case) name, parsed once. BadSyntax for one that is malformed, and for
+        more than `MAX_ELEMENTS` or `MAX_PIECES`."""
         try:
             return cast("tuple[T, ...]", self._all[name])
         except KeyError:
             values = _elements(name, self.by_name().get(name, ()))
             if len(values) > MAX_ELEMENTS:
-                raise BadSyntax(f"Too Many {_CANONICAL.get(name, 'Header')} Values") from None
+                raise _too_many(name) from None
             parsed = tuple([parse(value) for value in values])
             self._all[name] = parsed
             return parsed
@@ -249,10 +258,17 @@ def _lower(name: str) -> str:
 
 
 def _elements(name: str, values: Sequence[str]) -> Sequence[str]:
-    """The values of a header, split at commas if its (lower-case) name is of a list."""
-    if values and name in LISTS:
-        return [element for value in values for element in split_list(value)]
-    return values
+    """The values of a header, split at commas if its (lower-case) name is of a list. BadSyntax for one that
+    it would take long to split."""
+    if not values or name not in LISTS:
+        return values
+    if sum([value.count(",") + value.count('"') + value.count("<") for value in values]) > MAX_PIECES:
+        raise _too_many(name)
+    return [element for value in values for element in split_list(value)]
+
+
+def _too_many(name: str) -> BadSyntax:
+    return BadSyntax(f"Too Many {_CANONICAL.get(name, 'Header')} Values")
 
 
 def _checked(name: str, value: str) -> tuple[str, str]:

@@ -72,10 +72,6 @@ class Message:
         return contacts[0] if contacts else None
 
     @property
-    def routes(self) -> tuple[NameAddr, ...]:
-        return self.headers.all("route", _parse_route)
-
-    @property
     def record_routes(self) -> tuple[NameAddr, ...]:
         return self.headers.all("record-route", _parse_record_route)
 
@@ -208,10 +204,6 @@ def _parse_to(text: str) -> NameAddr:
 
 def _parse_contact(text: str) -> NameAddr:
     return NameAddr.parse(text, "Contact")
-
-
-def _parse_route(text: str) -> NameAddr:
-    return NameAddr.parse(text, "Route")
 
 
 def _parse_record_route(text: str) -> NameAddr:

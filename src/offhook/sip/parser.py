@@ -5,6 +5,7 @@ Everything that the transaction and dialog layers read is checked here, once."""
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from typing import Final
 
 from offhook.sip.errors import BadSyntax, SipError
@@ -18,18 +19,30 @@ MAX_MESSAGE: Final = 65535
 """Octets of one message: what a UDP datagram can carry, and more than any call needs on a stream."""
 MAX_HEAD: Final = 32768
 """Octets before the body; RFC 4475 §3.1.1.7 has 3.4 kB, tokens of RFC 8224 add a few more."""
+MAX_LINES: Final = 1024
+"""Lines of a head as they came, of which several make one header when they are folded (§7.3.1)."""
 
-
-SINGLE: Final = ("From", "To", "Call-ID", "CSeq", "Content-Length", "Max-Forwards", "Content-Type")
-"""Headers of which a message has one at most (RFC 4475 §3.3.8, §3.3.9)."""
+SINGLE: Final = ("From", "To", "Call-ID", "CSeq", "Content-Length", "Max-Forwards")
+"""Headers that every message needs, of which it has one at most (RFC 4475 §3.3.8, §3.3.9)."""
 MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
 """RFC 3261 §8.1.1; Max-Forwards may be missing, as RFC 2543 did not know it (RFC 4475 §3.4.1)."""
 
+_CONTACTED: Final = frozenset({"INVITE", "UPDATE", "REFER", "SUBSCRIBE", "REGISTER"})
+"""Requests that are about their Contact; in any other, and in a response, a broken one is as good as none."""
+_DESCRIBED: Final = frozenset({"INVITE", "UPDATE"})
+"""Requests whose body has to be understood."""
+
 _SINGLE = tuple((name, name.lower()) for name in SINGLE)
 _MANDATORY = tuple((name, name.lower()) for name in MANDATORY)
+_CONTACTS = attrgetter("contacts")
+_RECORD_ROUTES = attrgetter("record_routes")
+_CONTENT_TYPE = attrgetter("content_type")
 _REQUEST_LINE = re.compile(rf"({TOKEN}) ([^ ]++) SIP/([0-9]++\.[0-9]++)", re.IGNORECASE)
 _STATUS_LINE = re.compile(r"SIP/([0-9]++\.[0-9]++) ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
 _FOLD = re.compile(r"\r\n[ \t]+")
+# Of lines without a colon those that would have changed what is done with the message. Any other that is
+# needed is missed.
+_NEEDED_LINE = re.compile(rf"(?:Via|Max-Forwards|Content-Length|Require)(?!{TOKEN})", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n")
 # An unbalanced quote runs to the end of its line, so that many of them still cost one pass.
@@ -43,7 +56,8 @@ def parse_message(data: bytes) -> Request | Response:
     """One message from a datagram, or from a stream as `StreamFramer` cuts it.
 
     Octets after Content-Length are ignored, without Content-Length the body is the rest (RFC 3261 §18.3).
-    Text that is not UTF-8 is read as Latin-1. MessageError for what cannot be accepted."""
+    Lines that are not UTF-8 are read as Latin-1. Headers that cannot be read and are not needed are left out
+    (§8.2.2). MessageError for what cannot be accepted."""
     head, separator, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
     start_line, headers, problem = _parse_head(head if separator else head.removesuffix(b"\r\n"))
     if problem is None and not separator:
@@ -59,10 +73,10 @@ def _parse_head(head: bytes) -> tuple[str, Headers, SipError | None]:
     if len(head) > MAX_HEAD:
         head = head[:MAX_HEAD]
         problem = SipError(513)
-    try:
-        text = head.decode()
-    except UnicodeDecodeError:
-        text = head.decode("latin-1")
+    text = _text(head)
+    if text.count("\r\n") > MAX_LINES:
+        text = "\r\n".join(text.split("\r\n", MAX_LINES)[:MAX_LINES])
+        problem = problem or SipError(513)
     if _has_forbidden(text):
         problem = problem or BadSyntax("Control Character in Headers")
         text = _FORBIDDEN.sub("", text)
@@ -76,11 +90,25 @@ def _parse_head(head: bytes) -> tuple[str, Headers, SipError | None]:
     for line in lines:
         name, colon, value = line.partition(":")
         known = canonical_name(name.rstrip(" \t"))
-        if known is None or not colon:
-            problem = problem or BadSyntax("Malformed Header Line")
-        else:
+        if known is not None and colon:
             items.append((known, value.strip(" \t")))
+        elif _NEEDED_LINE.match(line):
+            problem = problem or BadSyntax("Malformed Header Line")
     return start_line, Headers.trusted(items), problem
+
+
+def _text(head: bytes) -> str:
+    try:
+        return head.decode()
+    except UnicodeDecodeError:
+        return "\r\n".join([_line_text(line) for line in head.split(b"\r\n")])
+
+
+def _line_text(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
 
 
 def _has_forbidden(text: str) -> bool:
@@ -110,7 +138,7 @@ def _parse_request(start_line: str, headers: Headers, body: bytes, problem: SipE
         _check(request)
         if request.cseq.method != method:
             raise SipError(400 if method in METHODS else 501, "CSeq Method Does Not Match")
-        _cut_body(request)
+        _look_at_the_rest(request, method)
     except SipError as error:
         raise MessageError(
             error.status, error.reason, _answerable(start_line, headers), error.headers
@@ -130,14 +158,14 @@ def _parse_response(start_line: str, headers: Headers, body: bytes, problem: Sip
             raise SipError(505)
         response = Response(int(status), reason or "", headers, body)
         _check(response)
-        _cut_body(response)
+        _look_at_the_rest(response, None)
     except SipError as error:
         raise MessageError(error.status, error.reason) from error
     return response
 
 
 def _check(message: Message) -> None:
-    """That what layers above read is there, once, and well formed. It stays parsed."""
+    """That what every message needs is there, once, and well formed. It stays parsed."""
     lines = message.headers.by_name()
     for name, key in _MANDATORY:
         if key not in lines:
@@ -150,8 +178,30 @@ def _check(message: Message) -> None:
         raise BadSyntax("Malformed Via")
     for via in vias:
         _ = via.received
-    _ = (message.from_, message.to, message.call_id, message.cseq, message.contacts)
-    _ = (message.routes, message.record_routes, message.max_forwards, message.content_type)
+    _ = (message.from_, message.to, message.call_id, message.cseq, message.max_forwards)
+    _cut_body(message)
+
+
+def _look_at_the_rest(message: Message, method: str | None) -> None:
+    """What else layers above read: refused in a request (of `method`) that cannot do without it, else left
+    out if it cannot be read (RFC 3261 §8.2.2)."""
+    headers = message.headers
+    types = headers.lines("content-type")
+    if len(types) > 1:
+        if message.body and method in _DESCRIBED:
+            raise BadSyntax("More Than One Content-Type")
+        headers.set("Content-Type", types[0])
+    for name, read, needed in (
+        ("Contact", _CONTACTS, method in _CONTACTED),
+        ("Record-Route", _RECORD_ROUTES, method == "INVITE"),
+        ("Content-Type", _CONTENT_TYPE, bool(message.body) and method in _DESCRIBED),
+    ):
+        try:
+            read(message)
+        except BadSyntax:
+            if needed:
+                raise
+            headers.remove(name)
 
 
 def _cut_body(message: Message) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from offhook.sip.content import SDP, session_description
-from offhook.sip.errors import SipError
+from offhook.sip.errors import BadSyntax, SipError
 from offhook.sip.flow import DEFAULT_PORT
+from offhook.sip.grammar import token
 from offhook.sip.headers import MediaType
 from offhook.sip.message import METHODS, Request
 
@@ -71,13 +72,22 @@ def _method(request: Request) -> None:
 
 def _accepts_sdp(request: Request) -> None:
     """§8.2.3: who does not take SDP cannot have a call of us."""
-    accepted = request.headers.get_all("Accept")
-    if accepted and not any(MediaType.parse(one).accepts(SDP) for one in accepted):
+    try:
+        accepted = request.headers.all("accept", MediaType.parse)
+    except BadSyntax:
+        return  # as if it were not there (§8.2.2)
+    if accepted and not any(one.accepts(SDP) for one in accepted):
         raise SipError(406)
 
 
 def _extensions(request: Request) -> None:
     """We have none of the extensions that a peer could insist on."""
-    required = request.headers.get_all("Require")
+    required = request.headers.all("require", _option_tag)
     if required:
         raise SipError(420, headers=(("Unsupported", ", ".join(required)),))
+
+
+def _option_tag(text: str) -> str:
+    if not token(text):
+        raise BadSyntax("Malformed Require")
+    return text

@@ -91,8 +91,9 @@ class Connection(asyncio.Protocol):
             self._pool.broken(error, self.flow)
             self._transport.close()
             return
-        for _ in range(self._framer.take_pings()):
-            self.send(b"\r\n")
+        pings = self._framer.take_pings()
+        if pings:
+            self.send(b"\r\n" * pings)
         self._spoke = self._spoke or bool(messages)
         if not self._framer.inside_message:
             # Pings alone do not keep a stranger's connection.

@@ -11,7 +11,7 @@ from urllib.parse import quote as escape
 from urllib.parse import unquote_to_bytes
 
 from offhook.sip.errors import BadSyntax
-from offhook.sip.grammar import HOST, Params, format_host, parse_host, parse_port
+from offhook.sip.grammar import HOST, MAX_PARAMS, Params, format_host, parse_host, parse_port
 
 _UNRESERVED: Final = r"A-Za-z0-9\-_.!~*'()"
 _USER_SAFE: Final = "!*'()&=+$,;?/~"
@@ -144,6 +144,8 @@ def unescape(text: str) -> str:
 
 
 def _parse_params(text: str) -> Params:
+    if text.count(";") > MAX_PARAMS:
+        raise BadSyntax("Too Many URI Parameters")
     params = []
     for piece in text[1:].split(";"):
         name, equals, value = piece.partition("=")
@@ -152,6 +154,8 @@ def _parse_params(text: str) -> Params:
 
 
 def _parse_headers(text: str) -> tuple[tuple[str, str], ...]:
+    if text.count("&") >= MAX_PARAMS:
+        raise BadSyntax("Too Many URI Headers")
     headers = []
     for piece in text.split("&"):
         name, equals, value = piece.partition("=")
