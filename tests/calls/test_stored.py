@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from offhook.calls import stored
+from offhook.calls import messages, stored
 from offhook.calls.known import KnownDirectory
 from offhook.calls.privacy import Kept
 from offhook.calls.record import CallRecord
 from offhook.calls.reporter import Outgoing
 from offhook.calls.stored import StoredDirectory, StoredLedger
+from offhook.conversation.transcript import Transcript
+from offhook.schema.server_message import Body
 from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError, upgrade
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
@@ -173,6 +177,42 @@ async def test_no_message_keeps_its_body_once_words_are_not_to_be_kept(
     await house.end(record)
     await deliver()
     assert set((await bodies()).values()) == {""}
+
+
+@pytest.mark.parametrize("before", [Kept(), Kept(words=False)])
+async def test_no_table_has_a_word_of_such_a_call_once_its_messages_are_delivered(
+    house: Written, tmp_path: Path, before: Kept
+) -> None:
+    def dump() -> str:
+        with contextlib.closing(sqlite3.connect(tmp_path / "calls.db")) as file:
+            return "\n".join(file.iterdump())
+
+    def tell(body: Body) -> asyncio.Future[None]:
+        whole = messages.message(body, record, NOW)
+        return house.ledger.save(record, [Outgoing(body.type, whole, SERVER)])
+
+    transcript = Transcript()
+    record = house.record("c1", transcript=transcript, started_at=NOW, kept=before)
+    await house.ledger.begin(record)
+    for turn in range(4):
+        transcript.add_bot(turn + 0.1).extend(f"Flu number {turn}?", turn + 0.4)
+        transcript.add_user(f"The flu, {turn} times.", turn + 0.5, turn + 0.9)
+        await tell(messages.conversation_update(record))
+        if turn == 1:
+            record.kept = Kept(words=False)
+    record.status, record.ended_reason, record.ended_at = "ended", "customer-ended-call", NOW + 5
+    await tell(messages.end_of_call_report(record))
+    async with house.database.transaction() as tx:
+        waiting = await tx.outbox.list(house.org_id, call_id="c1")
+        await tx.outbox.delivered([one.id for one in waiting[1:]], status=200)
+        report = await tx.outbox.find(house.org_id, waiting[0].id)
+    assert report is not None
+    assert json.loads(report.body)["message"]["artifact"]["messages"][-1]["message"] == "The flu, 3 times."
+
+    async with house.database.transaction() as tx:
+        await tx.outbox.delivered([report.id], status=200)
+    assert "customer-ended-call" in dump()
+    assert "flu" not in dump().lower()
 
 
 async def test_one_step_that_cannot_be_written_takes_no_other_with_it(
