@@ -62,11 +62,13 @@ def test_a_trunk_with_the_numbers_it_may_call(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("OFFHOOK_TRUNK", "sip:me@sip.example.org:5070;transport=tcp")
     monkeypatch.setenv("OFFHOOK_TRUNK_PASSWORD", "a-password")
     monkeypatch.setenv("OFFHOOK_TRUNK_PREFIXES", "+1, +4420")
+    monkeypatch.setenv("OFFHOOK_TRUSTED_SOURCES", "192.0.2.7, 2001:db8::/32")
 
     settings = load_settings()
 
     assert settings.trunk == "sip:me@sip.example.org:5070;transport=tcp"
     assert settings.trunk_prefixes == ("+1", "+4420")
+    assert [str(one) for one in settings.trusted_sources or ()] == ["192.0.2.7/32", "2001:db8::/32"]
     assert "a-password" not in repr(settings)
 
 
@@ -115,6 +117,8 @@ def test_made_up_sip_uris_name_a_host_that_can_be_dialled(flags: dict[str, objec
         ("TRUNK", "sips:me@sip.example.org", "sip:USER@HOST"),
         ("TRUNK", "sip:me:pw@sip.example.org", "the password has a setting of its own"),
         ("TRUNK_PREFIXES", "+1,abroad", "+4420"),
+        ("TRUSTED_SOURCES", "192.0.2.7,pbx.example.org", "'pbx.example.org' is no IP address"),
+        ("TRUSTED_SOURCES", "10.1.0.0/8", "10.0.0.0/8"),
     ],
 )
 def test_a_wrong_value_gets_one_line_that_names_the_variable(

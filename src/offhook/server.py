@@ -16,11 +16,12 @@ from offhook.api.links import RecordingLinks, signing_key
 from offhook.api.services import Services as ApiServices
 from offhook.bootstrap import FirstStart, first_start
 from offhook.calls.admission import Admission
+from offhook.calls.entrance import Limits
 from offhook.calls.known import KnownDirectory
 from offhook.calls.leg import Media
 from offhook.calls.recording import WriterThread
 from offhook.calls.recovery import end_orphans
-from offhook.calls.registry import Calls, Limits
+from offhook.calls.registry import Calls
 from offhook.calls.services import Services
 from offhook.calls.stored import StoredDirectory, StoredLedger
 from offhook.calls.transfers.hold_audio import sounds_by
@@ -33,6 +34,7 @@ from offhook.language.models import LanguageModels, ModelSettings
 from offhook.language.template import render
 from offhook.listening import cannot_listen, check_sip, listen_http, serve_http
 from offhook.network import Address, AddressGuard, AddressRefused, Outside, open_datagrams
+from offhook.network.sources import Sources
 from offhook.process import StartError, calls_within, file_limit
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
@@ -154,7 +156,8 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         send=client.fetch,
     )
     admission = Admission(Nonces(os.urandom(32), now, os.urandom), lambda: settings.sip_realm)
-    calls = Calls(services, Limits(max_calls, settings.domain), admission)
+    sources = Sources(settings.trusted_sources or ())
+    calls = Calls(services, Limits(max_calls, settings.domain, sources), admission)
     _build_before_the_first_call()
     agent, sip = await _sip(settings, calls, outside.guard, trunk, rng, stack)
     dialler.agent = agent

@@ -134,6 +134,17 @@ def _checked_prefixes(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _networks(value: object) -> object:
+    return tuple(_network(part.strip()) for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _network(text: str) -> IpNetwork:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no IP address or network, such as 192.0.2.7 or 10.0.0.0/8") from None
+
+
 def _signing_secret(value: SecretStr) -> SecretStr:
     written = value.get_secret_value()
     if written.startswith("whsec_"):
@@ -158,6 +169,8 @@ Ip = Annotated[str, AfterValidator(_ip)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 TrunkUri = Annotated[str, AfterValidator(_trunk)]
 Prefixes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_prefixes), AfterValidator(_checked_prefixes)]
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+Networks = Annotated[tuple[IpNetwork, ...], NoDecode, BeforeValidator(_networks)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 # A short key could be guessed; so could a short signing secret.
 Secret = Annotated[SecretStr, Field(min_length=16, max_length=512)]
@@ -240,7 +253,16 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(None, description="Key for the OpenAI-compatible API.")
     workers: int = Field(2, ge=1, le=64, description="Processes for the local transcriber and voice.")
     max_calls: int = Field(
-        200, ge=1, le=100_000, description="Calls at once on this node; further ones are answered 503."
+        200,
+        ge=1,
+        le=100_000,
+        description="Calls at once on this node; further ones are answered 503. The last eighth of them is"
+        " for sources that have few calls.",
+    )
+    trusted_sources: Networks | None = Field(
+        None,
+        description="IP addresses or networks of your PBX or provider, such as `192.0.2.7,10.0.0.0/8`:"
+        " no limit per source holds for them. Unset: limits hold for all.",
     )
     media_timeout_seconds: float = Field(
         30, ge=1, le=3600, description="A call that brings no audio for so long is ended."

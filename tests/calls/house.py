@@ -17,10 +17,11 @@ from typing import Any, cast
 import numpy as np
 
 from offhook.calls.admission import Admission
+from offhook.calls.entrance import Limits
 from offhook.calls.leg import Media
 from offhook.calls.record import CallRecord
 from offhook.calls.recording import InlineWriter
-from offhook.calls.registry import Calls, Limits
+from offhook.calls.registry import Calls
 from offhook.calls.reporter import Outgoing
 from offhook.calls.services import Services
 from offhook.conversation.member import Engines

@@ -8,17 +8,19 @@ import pytest
 
 from offhook.network import Address
 from offhook.sip import Invitation, SipError
-from tests.sip.agents import house, inviting, ringing, silent
+from tests.sip.agents import house, inviting, leftovers, ringing, silent
 from tests.virtual import story
 from tests.wire import OFFER
 
 
 @story
-async def test_an_invite_gets_100_at_once_180_and_200_when_the_desk_says_so() -> None:
-    async with house(ringing) as h:
+async def test_an_invite_gets_100_180_and_200_when_the_desk_says_so() -> None:
+    async with house(silent) as h:
         call = h.phone.call()
         call.invite(headers=[("X-First-Name", "Ann")])
         assert (await h.phone.response(100)).to.tag is None
+        h.desk.invitations[0].provisional(180)
+        h.desk.invitations[0].trying()  # comes too late to be of use
         ringing_ = await h.phone.response(180)
         invitation = h.desk.invitations[0]
         assert invitation.offer == OFFER
@@ -29,6 +31,51 @@ async def test_an_invite_gets_100_at_once_180_and_200_when_the_desk_says_so() ->
         answered = await call.answered()
         assert answered.to.tag == ringing_.to.tag
         assert str(answered.contact) == "<sip:assistant@10.0.0.2:5060>"
+
+
+@story
+async def test_100_comes_at_once_when_the_desk_says_so_and_once_only() -> None:
+    async with house(silent) as h:
+        h.phone.call().invite()
+        await asyncio.sleep(0.01)
+        assert h.phone.count(100) == 0
+        h.desk.invitations[0].trying()
+        await asyncio.sleep(5)
+        assert h.phone.count(100) == 1
+
+
+@story
+async def test_who_is_dismissed_is_forgotten_and_told_the_same_again() -> None:
+    async with house(lambda desk: lambda invitation: invitation.dismiss(404)) as h:
+        call = h.phone.call()
+        again = call.invite()
+        first = await h.phone.response(404)
+        assert leftovers(h.agent) == (0, 0, 0)
+        await asyncio.sleep(40)
+        assert h.phone.count(404) == 1
+        h.phone.send(again)
+        second = await h.phone.response(404)
+        assert first.to.tag is not None
+        assert second.to.tag == first.to.tag
+        call.to = str(second.to)
+        call.ack(branch=call.invite_branch)
+        call.cancel()
+        await h.phone.response(481)
+        assert len(h.phone.heard) == 3
+
+
+@story
+async def test_a_dismissal_after_100_is_repeated_until_its_ack() -> None:
+    async with inviting(silent) as (h, call):
+        await h.phone.response(100)
+        h.desk.invitations[0].dismiss(404)
+        await asyncio.sleep(2)
+        assert h.phone.count(404) == 3
+        call.ack(branch=call.invite_branch)
+        h.desk.invitations[0].dismiss(500)
+        await h.settle()
+        assert h.phone.count(404) == 3
+        assert h.phone.count(500) == 0
 
 
 @story

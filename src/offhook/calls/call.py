@@ -45,6 +45,8 @@ from offhook.sip.invitation import Invitation
 from offhook.sip.message import Request
 from offhook.speech.base import EngineError
 
+BROKEN: Final = "call.in-progress.error-vapifault-worker-died"
+
 PUT_AWAY_SECONDS: Final = 10.0
 """For each part of a call to end. What hangs is left behind with a log line."""
 
@@ -101,8 +103,18 @@ class Call:
 
     def start(self, refusal: Refusal | None = None) -> None:
         """Answer the call, or only write down and report that it is refused."""
+        self._work(self._serve(refusal), "call")
+
+    def _work(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """The task that brings the call on; if it breaks, the call ends instead of staying as it is."""
         with working_for(self.record.id):
-            self._task = asyncio.create_task(self._serve(refusal), name=f"call {self.record.id}")
+            self._task = asyncio.create_task(work, name=f"{what} {self.record.id}")
+        self._task.add_done_callback(self._worked)
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("call=%s broke", self.record.id, exc_info=task.exception())
+            self.end(BROKEN)
 
     async def _serve(self, refusal: Refusal | None) -> None:
         begun = self.reporter.begin()
@@ -303,7 +315,7 @@ class Call:
             self._owner,
         )
         self.reporter.transferring(shown)
-        self._task = asyncio.create_task(self._forward(transfer), name=f"transfer {self.record.id}")
+        self._work(self._forward(transfer), "transfer")
 
     async def _forward(self, transfer: Transfer) -> None:
         try:
@@ -360,13 +372,23 @@ class Call:
         self.end(refusal.ended_reason)
 
     async def _finish(self) -> None:
+        record = self.record
+        try:
+            await self._put_away()
+            self._move("ended")
+            await self.reporter.settled()
+            _log.info("call=%s ended: %s after %.1f s", record.id, record.ended_reason, record.duration)
+        except Exception:
+            _log.exception("call=%s did not end cleanly", record.id)
+        finally:
+            self.finished.set()
+
+    async def _put_away(self) -> None:
         """What others wait for goes first, the BYE and the port; what may hang has no say in that."""
         task, record = self._task, self.record
         if task is not None:
             task.cancel()
-        self._invitation.reject(480)
-        self.leg.hang_up()
-        await self.leg.close()
+        await self._within_limit("leg", self._hang_up())
         self._sound.close()
         if task is not None and not task.done():
             await self._within_limit("set-up", asyncio.wait([task]))
@@ -376,10 +398,13 @@ class Call:
             await self._within_limit("conversation", conversation.close())
         if self._sound.recorder is not None:
             await self._within_limit("recording", self._close_recording(self._sound.recorder))
-        self._move("ended")
-        await self.reporter.settled()
-        _log.info("call=%s ended: %s after %.1f s", record.id, record.ended_reason, record.duration)
-        self.finished.set()
+
+    async def _hang_up(self) -> None:
+        try:
+            self._invitation.reject(480)
+            self.leg.hang_up()
+        finally:
+            await self.leg.close()
 
     async def _within_limit(self, what: str, ending: Coroutine[Any, Any, object]) -> None:
         try:

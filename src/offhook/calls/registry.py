@@ -6,35 +6,35 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from offhook.calls.admission import Admission
 from offhook.calls.call import Call, Refusal
 from offhook.calls.caller import customer, header_variables
+from offhook.calls.entrance import RETRY_AFTER, Entrance, Limits, Turned
 from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record import CallRecord
 from offhook.calls.services import Services
 from offhook.log_context import working_for
+from offhook.network.sources import Source
 from offhook.sip.invitation import Invitation
+from offhook.sip.quiet import QuietLog
 from offhook.sip.uri import Uri
 
 LOOKUP_SECONDS: Final = 5.0
 """For finding the number in the database; beyond it the caller hears 503 instead of nothing."""
 
-RETRY_AFTER: Final = (("Retry-After", "10"),)
-
 OVER_THE_LIMIT: Final = "call.start.error-subscription-concurrency-limit-reached"
+
+LONGEST_LOGGED: Final = 128
+"""Characters of what a caller wrote in one log line."""
+
+DRAINING: Final = Turned(503, "draining", RETRY_AFTER)
 
 _log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """`calls`: at most so many at once on this node. `domain`: the only host part that is ours, if set."""
-
-    calls: int
-    domain: str | None = None
+Found = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""A number and its org."""
 
 
 class Calls:
@@ -44,9 +44,12 @@ class Calls:
         self._services = services
         self._limits = limits
         self._admission = admission
+        self._entrance = Entrance(limits, asyncio.get_running_loop().time)
+        self._refusals = QuietLog(_log, asyncio.get_running_loop().time)
+        self._failures = QuietLog(_log, asyncio.get_running_loop().time)
         self._active: dict[str, Call] = {}
         self._of_org: Counter[str] = Counter()
-        self._admitting = 0
+        self._beyond: set[str] = set()  # of the active ones, those that their org's limit refuses
         self._tasks: set[asyncio.Task[None]] = set()
         self.draining = False
         self.accepted = 0
@@ -55,42 +58,65 @@ class Calls:
     # -- in -------------------------------------------------------------------------------------
 
     def invited(self, invitation: Invitation) -> None:
-        if self.draining or len(self._active) + self._admitting >= self._limits.calls:
-            why = "draining" if self.draining else f"{self._limits.calls} calls are up"
-            self._refuse(invitation, 503, why, RETRY_AFTER)
+        source = self._limits.sources.of(invitation.source.host)
+        user = invitation.request.uri.user or ""
+        turned = DRAINING if self.draining else self._entrance.turns_away(source, user)
+        if turned is not None:
+            self._turn_away(invitation, turned)
             return
-        self._admitting += 1
-        self._own(asyncio.create_task(self._admit(invitation)))
+        task = asyncio.create_task(self._attend(invitation, source, user))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _admit(self, invitation: Invitation) -> None:
+    async def _attend(self, invitation: Invitation, source: Source, user: str) -> None:
+        """One INVITE, until its call is over or refused; whatever goes wrong, the caller hears it."""
         try:
-            found = await self._look_up(invitation)
-        finally:
-            self._admitting -= 1
-        if found is None or invitation.finished:
-            return
-        number, org = found
-        challenge = self._admission.challenge(invitation.request, number)
-        if challenge is not None:
-            self._refuse(invitation, challenge.status, "authentication", challenge.headers)
-        elif self.draining:
-            self._refuse(invitation, 503, "draining", RETRY_AFTER)
-        else:
-            self._take(invitation, number, org)
+            found = await self._look_up(invitation, source, user)
+            outcome = found if isinstance(found, Turned) else self._admit(invitation, source, *found)
+        except Exception:
+            _log.exception("sip-call=%s could not be admitted", invitation.call_id[:LONGEST_LOGGED])
+            outcome = Turned(500, "internal error")
+        if isinstance(outcome, Turned):
+            self._turn_away(invitation, outcome)
+        elif outcome is not None:
+            await outcome.finished.wait()
+            self._forget(outcome, source)
 
-    async def _look_up(self, invitation: Invitation) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-        """The number and its org; None when the call is refused for want of them."""
+    async def _look_up(self, invitation: Invitation, source: Source, user: str) -> Found | Turned:
+        """The number and its org, or why the call is refused for want of them."""
+        self._entrance.look_up(source)
+        exists = None
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
                 number = await self._number(invitation.request.uri)
+                exists = number is not None
                 if number is not None:
                     return number, await self._services.directory.org(number["orgId"])
         except Exception as error:
-            _log.error("sip-call=%s the number could not be looked up: %r", invitation.call_id, error)
-            self._refuse(invitation, 503, "no database", RETRY_AFTER)
+            called = invitation.call_id[:LONGEST_LOGGED]
+            self._failures.error("sip-call=%s the number could not be looked up: %r", called, error)
+            return Turned(503, "no database", RETRY_AFTER)
+        finally:
+            self._entrance.looked_up(source, user, exists)
+        return Turned(404, f"no number {user[:LONGEST_LOGGED]}")
+
+    def _admit(
+        self, invitation: Invitation, source: Source, number: Mapping[str, Any], org: Mapping[str, Any]
+    ) -> Call | Turned | None:
+        """The call that begins, why there is none, or None when nobody waits for it any more."""
+        if invitation.finished:
             return None
-        self._refuse(invitation, 404, f"no number {invitation.request.uri.user}")
-        return None
+        challenge = self._admission.challenge(invitation.request, number)
+        if challenge is not None:
+            return Turned(challenge.status, "authentication", challenge.headers)
+        turned = DRAINING if self.draining else self._entrance.enter(source)
+        if turned is not None:
+            return turned
+        try:
+            return self._take(invitation, number, org)
+        except BaseException:
+            self._entrance.leave(source)
+            raise
 
     async def _number(self, uri: Uri) -> Mapping[str, Any] | None:
         domain = self._limits.domain
@@ -98,7 +124,8 @@ class Calls:
             return None
         return await self._services.directory.number(uri.user)
 
-    def _take(self, invitation: Invitation, number: Mapping[str, Any], org: Mapping[str, Any]) -> None:
+    def _take(self, invitation: Invitation, number: Mapping[str, Any], org: Mapping[str, Any]) -> Call:
+        invitation.trying()
         services = self._services
         now = services.now()
         variables = header_variables(invitation.request.headers.items())
@@ -115,18 +142,21 @@ class Calls:
             kept=kept_without_assistant(None, org),
         )
         _log.info(
-            "call=%s sip-call=%s from %s to %s", record.id, record.sip_call_id, record.customer.get("sipUri"),
-            number.get("sipUri"),
+            "call=%s sip-call=%s from %s to %s", record.id, record.sip_call_id[:LONGEST_LOGGED],
+            str(record.customer.get("sipUri"))[:LONGEST_LOGGED], number.get("sipUri"),
         )  # fmt: skip
         refusal = self._over_the_limit(record.org_id, org)
         with working_for(record.id):
             call = Call(services, invitation, record, org)
         self._active[record.id] = call
-        self._of_org[record.org_id] += refusal is None
-        self.accepted += refusal is None
-        self.refused += refusal is not None
+        if refusal is None:
+            self._of_org[record.org_id] += 1
+            self.accepted += 1
+        else:
+            self._beyond.add(record.id)
+            self.refused += 1
         call.start(refusal)
-        self._own(asyncio.create_task(self._forget_when_finished(call, counted=refusal is None)))
+        return call
 
     def _over_the_limit(self, org_id: str, org: Mapping[str, Any]) -> Refusal | None:
         """What an org's call beyond its `concurrencyLimit` gets. 486 and not 503: a proxy would take 503 for
@@ -136,26 +166,26 @@ class Calls:
             return None
         return Refusal(486, OVER_THE_LIMIT, f"the org has {limit} calls at once already", RETRY_AFTER)
 
-    async def _forget_when_finished(self, call: Call, *, counted: bool) -> None:
-        await call.finished.wait()
+    def _forget(self, call: Call, source: Source) -> None:
         record = call.record
         del self._active[record.id]
-        if counted:
+        self._entrance.leave(source)
+        if record.id in self._beyond:
+            self._beyond.remove(record.id)
+        else:
             self._of_org[record.org_id] -= 1
             if not self._of_org[record.org_id]:
                 del self._of_org[record.org_id]
 
-    def _own(self, task: asyncio.Task[None]) -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _refuse(
-        self, invitation: Invitation, status: int, why: str, headers: tuple[tuple[str, str], ...] = ()
-    ) -> None:
+    def _turn_away(self, invitation: Invitation, turned: Turned) -> None:
         self.refused += 1
-        _log.info("sip-call=%s refused with %d: %s", invitation.call_id, status, why)
-        if not invitation.finished:
-            invitation.reject(status, headers=headers)
+        self._refusals.info(
+            "sip-call=%s refused with %d: %s",
+            invitation.call_id[:LONGEST_LOGGED],
+            turned.status,
+            turned.why,
+        )
+        invitation.dismiss(turned.status, headers=turned.headers)
 
     # -- what others ask ------------------------------------------------------------------------
 

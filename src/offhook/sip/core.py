@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable
@@ -46,6 +47,7 @@ class Core:
         advertised: Address | None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
+        self._secret = rng.getrandbits(256).to_bytes(32, "big")
         self.rng = rng
         self.timings = timings
         self.product = product
@@ -91,6 +93,11 @@ class Core:
     def new_tag(self) -> str:
         """64 random bits, where RFC 3261 §19.3 asks for 32."""
         return f"{self.rng.getrandbits(64):016x}"
+
+    def derived_tag(self, request: Request) -> str:
+        """The same To tag for each repetition of a request that is answered and forgotten (§8.2.7)."""
+        told = "\n".join([request.headers.get(name) or "" for name in ("Call-ID", "From", "CSeq")])
+        return hashlib.blake2b(told.encode(), key=self._secret, digest_size=8).hexdigest()
 
     def answer(
         self,

@@ -26,6 +26,9 @@ HeaderItems = Iterable[tuple[str, str]]
 
 PROVISIONAL_EVERY: Final = 60.0
 """Seconds after which a provisional response is repeated, lest proxies give up (RFC 3261 §13.3.1.1)."""
+TRYING_AFTER: Final = 0.2
+"""Seconds without another response after which 100 is sent (RFC 3261 §17.2.1). Not sooner: who has it does
+not repeat its INVITE any more, so that a refusal right after it could not be forgotten at once."""
 ANSWER_WITHIN: Final = 180.0
 """Seconds that an INVITE may stay unanswered: the time a proxy grants at least (timer C, §16.6)."""
 
@@ -59,8 +62,15 @@ class Invitation:
         self._dialog = Dialog.accepting(request, self.tag)
         self._contact = request.uri.user or ""
         self._repeating: asyncio.Handle | None = None
+        self._trying = core.later(TRYING_AFTER, self.trying)
         self._deadline = core.later(ANSWER_WITHIN, self._unanswered)
         transaction.on_failed = self._unreachable
+
+    def trying(self) -> None:
+        """Send 100, if nothing was sent yet: the INVITE is not repeated from now on."""
+        self._trying.cancel()
+        if not self.finished and self._transaction.silent:
+            self._core.answer(self._transaction, 100)
 
     def provisional(
         self,
@@ -106,6 +116,20 @@ class Invitation:
         self._finish()
         self._core.answer(self._transaction, status, reason, to_tag=self.tag, headers=headers)
 
+    def dismiss(self, status: int, reason: str | None = None, headers: HeaderItems = ()) -> None:
+        """Refuse a stranger and forget it (RFC 3261 §8.2.7): nothing is repeated, its ACK belongs to nothing,
+        and the same INVITE is a new one when it comes again. After a provisional response it would not come
+        again; then this is `reject`."""
+        if self.finished:
+            return
+        if not self._transaction.silent:
+            self.reject(status, reason, headers)
+            return
+        self._finish()
+        tag = self._core.derived_tag(self.request)
+        self._core.answer(self._transaction, status, reason, to_tag=tag, headers=headers)
+        self._transaction.end()
+
     # From the user agent
 
     def cancelled(self) -> None:
@@ -133,6 +157,7 @@ class Invitation:
         self._finish()
 
     def _respond(self, status: int, reason: str | None, headers: HeaderItems, body: bytes) -> None:
+        self._trying.cancel()
         contact = self._core.sender.contact(self._contact, self._flow)
         items = [("Contact", contact), ("Allow", ALLOW), *headers]
         if body:
@@ -170,6 +195,7 @@ class Invitation:
         self.finished = True
         self._transaction.on_failed = None
         self._on_finished()
+        self._trying.cancel()
         self._deadline.cancel()
         if self._repeating is not None:
             self._repeating.cancel()

@@ -199,6 +199,11 @@ class ServerTransaction(Transaction):
         """Whether a final response was given."""
         return self.machine.state not in (State.TRYING, State.PROCEEDING)
 
+    @property
+    def silent(self) -> bool:
+        """Whether no response at all was given."""
+        return self._last is None
+
     def respond(self, response: Response) -> None:
         """Send a response; ignored when the machine cannot send it any more."""
         if response.status > 100:

@@ -24,13 +24,19 @@ class QuietLog:
         self._suppressed = 0
 
     def info(self, text: str, *arguments: object) -> None:
+        self._write(logging.INFO, text, arguments)
+
+    def error(self, text: str, *arguments: object) -> None:
+        self._write(logging.ERROR, text, arguments)
+
+    def _write(self, level: int, text: str, arguments: tuple[object, ...]) -> None:
         now = self._time()
         if now - self._since >= INTERVAL:
             if self._suppressed:
-                self._log.info("%d more messages were refused", self._suppressed)
+                self._log.log(level, "%d more lines like these were left out", self._suppressed)
             self._since, self._left, self._suppressed = now, LINES, 0
         if self._left:
             self._left -= 1
-            self._log.info(text, *arguments)
+            self._log.log(level, text, *arguments)
         else:
             self._suppressed += 1

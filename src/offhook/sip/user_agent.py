@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import random
 from collections.abc import Iterable
@@ -47,7 +46,8 @@ class Handler(Protocol):
     """Who takes the calls."""
 
     def invited(self, invitation: Invitation) -> None:
-        """A new INVITE outside a dialog; 100 is sent already. Answer or reject it now or later."""
+        """A new INVITE outside a dialog. Answer, reject or dismiss it now or later; 100 is sent when nothing
+        else was for 0.2 seconds."""
 
 
 @runtime_checkable
@@ -84,7 +84,6 @@ class UserAgent:
     ) -> None:
         self._handler = handler
         self._transports = transports
-        self._secret = rng.getrandbits(256).to_bytes(32, "big")
         self._core = Core(
             wires=transports,
             rng=rng,
@@ -277,7 +276,7 @@ class UserAgent:
         found = self._invitations.get(invite.key)
         tag = invite.to_tag if found is None else found.tag
         transaction = self._core.layer.serve(request, response_flow(request, flow))
-        self._core.answer(transaction, 200, to_tag=tag or self._stateless_tag(request))
+        self._core.answer(transaction, 200, to_tag=tag or self._core.derived_tag(request))
         if found is not None:
             found.cancelled()
 
@@ -315,7 +314,6 @@ class UserAgent:
             self._refuse(request, flow, error)
             return
         transaction = self._core.layer.serve(request, response_flow(request, flow))
-        self._core.answer(transaction, 100)
         invitation = Invitation(
             self._core, transaction, flow, partial(self._invitations.pop, transaction.key, None)
         )
@@ -363,16 +361,11 @@ class UserAgent:
             request,
             status,
             reason,
-            to_tag=self._stateless_tag(request),
+            to_tag=self._core.derived_tag(request),
             headers=[*headers, ("Server", self._core.product)],
             body=body,
         )
         self._transports.send(response.to_bytes(), response_flow(request, flow))
-
-    def _stateless_tag(self, request: Request) -> str:
-        """The same To tag for each repetition of a request (§8.2.7)."""
-        told = "\n".join([request.headers.get(name) or "" for name in ("Call-ID", "From", "CSeq")])
-        return hashlib.blake2b(told.encode(), key=self._secret, digest_size=8).hexdigest()
 
     # Small things
 

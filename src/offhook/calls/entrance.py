@@ -1,0 +1,105 @@
+"""Who gets in: the node's places for calls, and what strangers may ask for before they have one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from offhook.network.sources import Rate, Shares, Source, Sources
+
+LOOK_UPS: Final = 256
+"""Numbers looked up at once that were not called before."""
+
+MISSES: Final = (20.0, 100)
+"""A second, and at once: unknown numbers that one source may ask for. Beyond it only numbers that were called
+before are looked up for it."""
+
+MISSES_IN_ALL: Final = (200.0, 400)
+"""The same of all sources together, forged ones among them."""
+
+MOST_CALLED: Final = 10_000
+"""Numbers remembered because they were called before."""
+
+LONGEST_USER: Final = 64
+"""Characters of a user part that is remembered."""
+
+_ALL: Final = "all"
+
+RETRY_AFTER: Final = (("Retry-After", "10"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`calls`: at most so many at once on this node. `domain`: the only host part that is ours, if set."""
+
+    calls: int
+    domain: str | None = None
+    sources: Sources = field(default_factory=Sources)
+
+
+class Turned(NamedTuple):
+    """Why somebody does not get in, and the status that says so."""
+
+    status: int
+    why: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Entrance:
+    """`time` is the loop's clock."""
+
+    def __init__(self, limits: Limits, time: Callable[[], float]) -> None:
+        self._time = time
+        self._places = Shares(limits.calls)
+        self._look_ups = Shares(LOOK_UPS)
+        self._misses = Rate(*MISSES)
+        self._misses_in_all = Rate(*MISSES_IN_ALL)
+        self._called: dict[str, None] = {}
+
+    def turns_away(self, source: Source, user: str) -> Turned | None:
+        """Why nobody looks for the number `user` now; None to go on."""
+        if not self._places.admits(source):
+            return self._full(source)
+        if user in self._called:
+            return None
+        # 480 speaks of this number alone: a proxy would take 503 for the whole node's, and keep its other
+        # callers away too (RFC 3261 §21.5.4).
+        now = self._time()
+        if source is not None and (
+            self._misses.exhausted(source, now) or self._misses_in_all.exhausted(_ALL, now)
+        ):
+            return Turned(480, "too many unknown numbers were asked for")
+        if not self._look_ups.admits(source):
+            return Turned(503, "too many numbers are being looked up", RETRY_AFTER)
+        return None
+
+    def look_up(self, source: Source) -> None:
+        self._look_ups.take(source)
+
+    def looked_up(self, source: Source, user: str, found: bool | None) -> None:
+        """The look-up has ended; `found` is None when it failed."""
+        self._look_ups.give_back(source)
+        self._called.pop(user, None)
+        if found and len(user) <= LONGEST_USER:
+            if len(self._called) >= MOST_CALLED:
+                del self._called[next(iter(self._called))]
+            self._called[user] = None
+        elif found is False and source is not None:
+            self._misses.admits(source, self._time())
+            self._misses_in_all.admits(_ALL, self._time())
+
+    def enter(self, source: Source) -> Turned | None:
+        """A place for a call, to be left again; or why there is none."""
+        if not self._places.admits(source):
+            return self._full(source)
+        self._places.take(source)
+        return None
+
+    def leave(self, source: Source) -> None:
+        self._places.give_back(source)
+
+    def _full(self, source: Source) -> Turned:
+        up, total = self._places.held, self._places.total
+        of_source = f", {self._places.of(source)} of them of its source" if up < total else ""
+        return Turned(503, f"{up} of {total} calls are up{of_source}", RETRY_AFTER)

@@ -1,0 +1,144 @@
+"""Who something comes from, and how much of what there is one source may have.
+
+Pure: the time is given. Bounded also when senders are forged: what is counted is what is held, and rates are
+remembered of so many sources only."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+Source = str | None
+"""Whose share something is: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer gets.
+None is one that its operator trusts, and that no limit per source holds for."""
+
+REMEMBERED: Final = 4096
+"""Sources whose rates are remembered; the one that was quiet for longest is forgotten first."""
+
+RESERVE: Final = 8
+"""One part in so many is kept for sources that hold little."""
+
+
+@lru_cache(maxsize=8192)
+def source_of(host: str) -> str:
+    """The source that an IP literal belongs to; what is no literal stands for itself."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
+
+
+class Sources:
+    """Tells sources apart. `trusted` are the networks that limits per source do not hold for."""
+
+    def __init__(self, trusted: Iterable[Network] = ()) -> None:
+        self._trusted = tuple(trusted)
+        self._known: dict[str, Source] = {}
+
+    def of(self, host: str) -> Source:
+        if not self._trusted:
+            return source_of(host)
+        if host not in self._known:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[host] = None if self._trusts(host) else source_of(host)
+        return self._known[host]
+
+    def _trusts(self, host: str) -> bool:
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        if isinstance(address, ipaddress.IPv6Address):
+            address = address.ipv4_mapped or address
+        return any(address.version == network.version and address in network for network in self._trusted)
+
+
+class Shares:
+    """Places, `total` of them. One source may hold all but the last eighth, or `most` if that is given: what
+    is left is for sources that hold few, so that whoever brings everything still leaves others a way in."""
+
+    def __init__(self, total: int, most: int | None = None) -> None:
+        self.total = total
+        self.held = 0
+        self._most = most
+        self._reserve = total // RESERVE
+        self._few = max(1, self._reserve // RESERVE)
+        self._of: Counter[str] = Counter()
+
+    def admits(self, source: Source) -> bool:
+        """Whether `source` may take one more place."""
+        if self.held >= self.total:
+            return False
+        if source is None:
+            return True
+        mine = self._of.get(source, 0)
+        if self._most is not None and mine >= self._most:
+            return False
+        return self.held < self.total - self._reserve or mine < self._few
+
+    def take(self, source: Source) -> None:
+        self.held += 1
+        if source is not None:
+            self._of[source] += 1
+
+    def give_back(self, source: Source) -> None:
+        self.held -= 1
+        if source is not None:
+            self._of[source] -= 1
+            if not self._of[source]:
+                del self._of[source]
+
+    def of(self, source: Source) -> int:
+        """How many places a source holds that is not trusted."""
+        return 0 if source is None else self._of.get(source, 0)
+
+
+class Rate:
+    """At most `burst` at once and `per_second` on the long run, for each source by itself.
+
+    Of a source only the moment is kept at which it has its whole burst again (the generic cell rate
+    algorithm of ITU-T I.371): one that is quiet costs nothing."""
+
+    def __init__(self, per_second: float, burst: int, remembered: int = REMEMBERED) -> None:
+        self._interval = 1.0 / per_second
+        self._tolerance = burst * self._interval * (1 + 1e-9)
+        self._remembered = remembered
+        self._whole_at: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._whole_at)
+
+    def admits(self, source: Source, now: float) -> bool:
+        """Whether one more is within the limit; it is counted if so. `now` in seconds, never going back."""
+        if source is None:
+            return True
+        # Taken out and put in again: the order is that of the last use, refused or not.
+        whole_at = max(self._whole_at.pop(source, now), now)
+        admitted = whole_at + self._interval - now <= self._tolerance
+        self._forget(now)
+        self._whole_at[source] = whole_at + self._interval if admitted else whole_at
+        return admitted
+
+    def exhausted(self, source: Source, now: float) -> bool:
+        """Whether one more would be beyond the limit."""
+        if source is None or source not in self._whole_at:
+            return False
+        return self._whole_at[source] + self._interval - now > self._tolerance
+
+    def _forget(self, now: float) -> None:
+        while self._whole_at:
+            oldest = next(iter(self._whole_at))
+            if len(self._whole_at) < self._remembered and self._whole_at[oldest] > now:
+                return
+            del self._whole_at[oldest]

@@ -1,0 +1,89 @@
+"""A call whose parts break ends all the same, and leaves its place to others."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offhook.calls.call import Call
+from offhook.calls.entrance import Limits
+from offhook.calls.leg import Leg
+from offhook.calls.reporter import Reporter
+from offhook.calls.sound import Sound
+from offhook.calls.transfers.transfer import Transfer
+from tests.calls.house import open_house
+from tests.virtual import run_virtual
+
+
+def breaks(*given: Any, **named: Any) -> Any:
+    raise RuntimeError("broken")
+
+
+async def breaks_later(*given: Any, **named: Any) -> Any:
+    await asyncio.sleep(0.1)
+    raise RuntimeError("broken")
+
+
+@pytest.mark.parametrize(
+    ("of", "name"),
+    [(Leg, "hang_up"), (Leg, "close"), (Sound, "close"), (Reporter, "settled"), (Call, "_move")],
+)
+def test_an_end_that_breaks_is_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: type, name: str
+) -> None:
+    whole = getattr(of, name)
+
+    def breaks_then(*given: Any) -> None:
+        whole(*given)
+        raise RuntimeError("broken")
+
+    async def breaks_then_later(*given: Any) -> None:
+        await whole(*given)
+        raise RuntimeError("broken")
+
+    broken = breaks_then_later if asyncio.iscoroutinefunction(whole) else breaks_then
+
+    async def story() -> None:
+        async with open_house(tmp_path, limits=Limits(1)) as house:
+            phone = await house.phone()
+            call = await phone.dial().connect()
+            with monkeypatch.context() as patch:
+                patch.setattr(of, name, broken)
+                call.hang_up()
+                await asyncio.sleep(20)
+            assert len(house.calls) == 0
+            assert (await phone.dial().connect()).is_up
+
+    run_virtual(story())
+
+
+def test_a_set_up_that_breaks_twice_ends_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        async with open_house(tmp_path, limits=Limits(1)) as house:
+            phone = await house.phone()
+            with monkeypatch.context() as patch:
+                patch.setattr(Call, "_set_up", breaks_later)
+                patch.setattr(Call, "_refuse", breaks)
+                call = phone.dial()
+                await call.place()
+                assert await call.ended() == "480"
+            assert len(house.calls) == 0
+            assert (await phone.dial().connect()).is_up
+
+    run_virtual(story())
+
+
+def test_a_transfer_that_breaks_twice_ends_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        async with open_house(tmp_path) as house:
+            phone = await house.phone()
+            call = await phone.dial().connect()
+            monkeypatch.setattr(Transfer, "run", breaks_later)
+            monkeypatch.setattr(Call, "_after_failed_transfer", breaks)
+            house.calls.get(house.call_id).transfer({"type": "number", "number": "+15550100"})  # type: ignore[union-attr]
+            assert await call.ended() == "BYE from the node"
+
+    run_virtual(story())
