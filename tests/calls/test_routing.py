@@ -202,7 +202,7 @@ def test_after_every_failure_the_fallback_destination_takes_the_call(
 ) -> None:
     outcome = decide({"fallbackDestination": FALLBACK}, answer, stored=STORED)
 
-    assert outcome.action == Transfer(FALLBACK, reason)
+    assert outcome.action == Transfer(FALLBACK, reason, ours=True)
 
 
 @pytest.mark.parametrize(("answer", "reason"), FAILURES)
@@ -213,9 +213,9 @@ def test_a_hook_goes_before_the_fallback_for_failures_of_the_request(
     outcome = decide({"fallbackDestination": FALLBACK, "hooks": [hook]}, answer, stored=STORED)
 
     if reason.startswith("assistant-request-"):
-        assert outcome.action == Say("Later.", "call.ending.hook-executed-say")
+        assert outcome.action == Say("Later.", "call.ending.hook-executed-say", ours=True)
     else:
-        assert outcome.action == Transfer(FALLBACK, reason)
+        assert outcome.action == Transfer(FALLBACK, reason, ours=True)
 
 
 def test_a_hook_for_other_reasons_stays_out_of_it() -> None:
@@ -225,7 +225,7 @@ def test_a_hook_for_other_reasons_stays_out_of_it() -> None:
         "do": {"type": "transfer", "destination": AGENT},
     }
     failed = decide({"hooks": [hook]}, RequestFailed("timeout", "x"))
-    assert failed.action == Transfer(AGENT, "call.ending.hook-executed-transfer")
+    assert failed.action == Transfer(AGENT, "call.ending.hook-executed-transfer", ours=True)
     other = decide({"hooks": [hook]}, {})
     assert other.action == Say(SORRY, "assistant-request-returned-no-assistant")
 
@@ -246,13 +246,15 @@ def test_a_ringing_hook_runs_before_all_and_only_its_first_action(caller: str, f
     ]
     outcome = decide({"assistantId": "a1", "hooks": hooks}, caller=caller)
 
-    assert outcome.action == Say(first, "call.ringing.hook-executed-say")
+    assert outcome.action == Say(first, "call.ringing.hook-executed-say", ours=True)
 
 
 def test_a_ringing_hook_may_transfer() -> None:
     hook = {"on": "call.ringing", "do": [{"type": "transfer", "destination": AGENT}]}
 
-    assert decide({"hooks": [hook]}).action == Transfer(AGENT, "call.ringing.hook-executed-transfer")
+    assert decide({"hooks": [hook]}).action == Transfer(
+        AGENT, "call.ringing.hook-executed-transfer", ours=True
+    )
 
 
 def test_what_the_webhook_said_is_kept_for_its_owner() -> None:

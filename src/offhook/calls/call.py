@@ -25,6 +25,7 @@ from offhook.calls.state import CallEvent, CallState
 from offhook.calls.transfers.destination import FAILED, Peer
 from offhook.calls.transfers.transfer import Transfer, TransferFailed
 from offhook.calls.variables import learn, refresh
+from offhook.conversation.destination import filled
 from offhook.conversation.events import (
     EngineFailed,
     Event,
@@ -164,16 +165,22 @@ class Call:
         match action:
             case routing.Assistant():
                 return await self._prepare_assistant(action)
-            case routing.Say(text, reason):
+            case routing.Say(text, reason, ours):
+                text = self._fill(text) if ours else text
                 return await self._prepare_last_words(text, reason, AssistantOverrides())
-            case routing.Transfer(destination, reason):
+            case routing.Transfer(given, reason, ours):
                 self.record.ended_reason = reason
+                destination = filled(given, self._fill) if ours else given
                 try:
                     conversation = await self._converse(AssistantOverrides())
                 except (EngineError, ModelError) as error:
                     _log.error("call=%s the transfer goes unannounced: %s", self.record.id, error)
                     return lambda: self.transfer(destination)
                 return _in_order(conversation.begin, lambda: conversation.send_on(destination))
+
+    def _fill(self, text: str) -> str:
+        refresh(self.record)
+        return self._services.render(text, self.record.variables)
 
     async def _prepare_assistant(self, action: routing.Assistant) -> Callable[[], None]:
         record = self.record
@@ -345,7 +352,7 @@ class Call:
             conversation.finish(reason, transfer.apology)
         else:
             conversation.resume()
-            conversation.say(conversation.render(transfer.apology, {}))
+            conversation.say(transfer.apology)
 
     # -- the way down ---------------------------------------------------------------------------
 

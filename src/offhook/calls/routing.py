@@ -51,18 +51,22 @@ class Assistant:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """The caller goes to a destination at once, without an assistant."""
+    """The caller goes to a destination at once, without an assistant. `ours`: its words are the number's
+    own, and may be templates."""
 
     destination: Document
     ended_reason: str
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """The caller hears one sentence and is hung up on."""
+    """The caller hears one sentence and is hung up on. `ours`: it is the number's own, and may be a
+    template."""
 
     text: str
     ended_reason: str
+    ours: bool = False
 
 
 Action = Assistant | Transfer | Say
@@ -326,7 +330,7 @@ def after_failure(number: Document, failure: Failure) -> Outcome:
         return Outcome(_from_hook(action, "call.ending"), failure)
     fallback = number.get("fallbackDestination")
     if fallback:
-        return Outcome(Transfer(fallback, failure.ended_reason), failure)
+        return Outcome(Transfer(fallback, failure.ended_reason, ours=True), failure)
     return Outcome(Say(failure.spoken, failure.ended_reason), failure)
 
 
@@ -366,8 +370,8 @@ def _matches(one: Document, value: str) -> bool:
 
 def _from_hook(action: Document, event: str) -> Transfer | Say:
     if action.get("type") == "transfer":
-        return Transfer(action["destination"], f"{event}.hook-executed-transfer")
-    return Say(str(action.get("exact", "")), f"{event}.hook-executed-say")
+        return Transfer(action["destination"], f"{event}.hook-executed-transfer", ours=True)
+    return Say(str(action.get("exact", "")), f"{event}.hook-executed-say", ours=True)
 
 
 def _validated(kind: Any, document: object) -> tuple[dict[str, Any], str]:

@@ -179,12 +179,14 @@ class ToolOutcome:
 class Named:
     """A server's answer to where a call is to go. Without `destination`, `error` says why.
 
-    `message`: said before, when the destination has none of its own; `result`: what the model is told."""
+    `message`: said before, when the destination has none of its own; `result`: what the model is told.
+    `ours`: no server named it, but the assistant's own tool, whose words may be templates."""
 
     destination: Mapping[str, Any] | None = None
     message: str | None = None
     result: str | None = None
     error: str | None = None
+    ours: bool = False
 
 
 class World(Protocol):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from offhook.conversation.context import Said
+from offhook.conversation.destination import filled
 from offhook.conversation.reply import Reply
 from offhook.conversation.speaking import Utterance
 from offhook.conversation.toolrun import ToolRun, ToolStage, heard_out
@@ -66,7 +67,8 @@ async def perform(
                 stage.add_message(document(action.message), respond)
             case TransferAction():
                 if action.destination is not None:
-                    stage.send_on(document(action.destination))
+                    destination = document(action.destination)
+                    stage.send_on(filled(destination, lambda text: stage.render(text, {})))
             case ToolAction() | FunctionTool():
                 await _run(action, stage)
 

@@ -196,7 +196,7 @@ class ConversationStage:
         else:
             reply = self._floor.reply
             marks = reply.unvoiced if reply is not None else None
-            self._farewell.say(reason, self.render(message, {}), self.mouth, self.context, marks)
+            self._farewell.say(reason, message, self.mouth, self.context, marks)
 
     def transfer(self, destination: Mapping[str, Any]) -> None:
         self._away = True
@@ -282,7 +282,7 @@ class ConversationStage:
             return
         self._away = True
         message = content_of(destination.get("message"))
-        text = self.render(TRANSFER_MESSAGE if message is None else message, {})
+        text = TRANSFER_MESSAGE if message is None else message
         if not text.strip():
             self.transfer(destination)
             return
@@ -296,7 +296,7 @@ class ConversationStage:
         self.speak(self.render(text, {}))
 
     def silence_lasted(self) -> None:
-        self.finish("silence-timed-out", self.member.profile.silence_message)
+        self.finish("silence-timed-out", self.render(self.member.profile.silence_message, {}))
 
     def time_is_up(self) -> None:
         self._farewell.now(self._farewell.reason or "exceeded-max-duration")

@@ -7,10 +7,12 @@ import logging
 import random
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
 from offhook.conversation import tools as toolbox
 from offhook.conversation.context import Context, Said
+from offhook.conversation.destination import filled
 from offhook.conversation.events import Named, ToolOutcome, World
 from offhook.conversation.gathering import gathered
 from offhook.conversation.member import Member
@@ -50,7 +52,7 @@ class ToolStage(Protocol):
         ...
 
     def finish(self, reason: str, message: str) -> None:
-        """End the call when what is queued, and `message`, have been played."""
+        """End the call when what is queued, and `message` as it is, have been played."""
         ...
 
     async def hire(self, destination: Mapping[str, Any]) -> Member | None:
@@ -148,11 +150,12 @@ class ToolRun:
         self._leaves = True
         message = self._pick(tool, "request-start", call)
         self._result(call, "The call is being ended.")
-        text = message.text if message else self._member.profile.end_call_message
+        goodbye = self._member.profile.end_call_message
+        text = message.text if message else self._stage.render(goodbye, {})
         self._stage.finish("assistant-ended-call", text)
 
     async def _transfer(self, tool: Tool, call: ToolCall) -> None:
-        named = Named(toolbox.choose_destination(tool, call.arguments))
+        named = Named(toolbox.choose_destination(tool, call.arguments), ours=True)
         if named.destination is None and not toolbox.destinations_of(tool):
             with self._delays(tool, call):
                 named = await self._asked(self._stage.world.transfer_destination(tool, call))
@@ -160,13 +163,19 @@ class ToolRun:
         if destination is None:
             self._refused(tool, call, named.error or NO_DESTINATION)
             return
+        if named.ours:
+            render = self._stage.render
+            destination = filled(
+                destination, lambda text: render(text, {}), lambda text: render(text, call.arguments)
+            )
+            named = replace(named, destination=destination)
         start = self._pick(tool, "request-start", call)
         message = toolbox.content_of(destination.get("message"), self._member.profile.language)
         if message is None:
             message = named.message
         if message is None:
             message = start.text if start else toolbox.TRANSFER_MESSAGE
-        self._announce(self._stage.render(message, call.arguments))
+        self._announce(message)
         if destination.get("type") == "assistant":
             succession = await self._succession(tool, call, named, by_transfer=True)
             await self._give_way(tool, call, named, succession)

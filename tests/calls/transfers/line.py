@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from offhook.conversation.destination import filled
 from offhook.sip.message import Request
 from tests.calls.house import House, open_house
 from tests.calls.phone import PhoneCall
@@ -38,10 +39,12 @@ async def on_the_line(folder: Path, **house_options: Any) -> AsyncIterator[tuple
 
 
 def send_on(house: House, destination: Document) -> None:
+    """As a hook of the assistant's does."""
     call = house.calls.get(house.call_id)
     assert call is not None
-    assert call.conversation is not None
-    call.conversation.send_on(destination)
+    conversation = call.conversation
+    assert conversation is not None
+    conversation.send_on(filled(destination, lambda text: conversation.render(text, {})))
 
 
 def transferred(house: House) -> Document:

@@ -174,7 +174,7 @@ class Transfer:
             return []
         text = self._record.summary if destination.summarised else None
         if text is None:
-            text = self._services.render(destination.message or "", self._record.variables)
+            text = destination.message or ""
         return [(SUMMARY_HEADER, one_line(text))] if text.strip() else []
 
     # -- REFER ----------------------------------------------------------------------------------
@@ -229,8 +229,7 @@ class Transfer:
     def _caller(self, destination: Destination) -> tuple[str | None, str]:
         """Display name and user part that the party sees: the destination's callerId, else the caller's."""
         if destination.caller_id:
-            user = self._services.render(destination.caller_id, self._record.variables)
-            return None, one_line(user)[:40] or ANONYMOUS
+            return None, one_line(destination.caller_id) or ANONYMOUS
         customer = self._record.customer
         return customer.get("name"), customer.get("number") or ANONYMOUS
 

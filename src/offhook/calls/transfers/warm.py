@@ -163,7 +163,7 @@ class Warm:
         if destination.summarised:
             return self._record.summary or ""
         if destination.plan.mode == EXPERIMENTAL or destination.plan.mode.endswith("say-message"):
-            return self._services.render(destination.message or "", self._record.variables)
+            return destination.message or ""
         return ""
 
     async def _announce(self, text: str, entry: Document) -> None:
