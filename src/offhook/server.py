@@ -159,7 +159,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     sources = Sources(settings.trusted_sources or ())
     calls = Calls(services, Limits(max_calls, settings.domain, sources), admission)
     _build_before_the_first_call()
-    agent, sip = await _sip(settings, calls, outside.guard, trunk, rng, stack)
+    agent, sip = await _sip(settings, calls, sources, outside.guard, trunk, rng, stack)
     dialler.agent = agent
     # Not before all that can fail: a key is made and told once.
     started = await first_start(database, settings)
@@ -288,6 +288,7 @@ def _trunk(settings: Settings) -> Trunk | None:
 async def _sip(
     settings: Settings,
     calls: Calls,
+    sources: Sources,
     guard: AddressGuard,
     trunk: Trunk | None,
     rng: random.Random,
@@ -303,9 +304,16 @@ async def _sip(
                 raise OSError(str(refused)) from refused
             return own
 
-    transports = Transports()
+    transports = Transports(sources=sources)
     advertised = None if settings.public_address is None else Address(settings.public_address, 0)
-    agent = UserAgent(calls, transports=transports, rng=rng, advertised=advertised, resolve=resolve)
+    agent = UserAgent(
+        calls,
+        transports=transports,
+        rng=rng,
+        advertised=advertised,
+        resolve=resolve,
+        sources=sources,
+    )
     stack.push_async_callback(agent.close, SIP_GRACE_SECONDS)
     try:
         return agent, await transports.listen(*settings.sip)

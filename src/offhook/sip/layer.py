@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from offhook.network import Address
 from offhook.sip.errors import SipError
@@ -27,6 +27,10 @@ from offhook.sip.transaction import (
     State,
     signal_of,
 )
+
+REPEATS_PER_T1: Final = 25
+REPEATS_AT_ONCE: Final = 10
+"""How many repetitions of a request are answered in T1, after which the first is due (RFC 3261 §17.1)."""
 
 
 class ClientUser(Protocol):
@@ -184,11 +188,15 @@ class ServerTransaction(Transaction):
     do), `on_failed` hears that the transport failed or that a refusal was not acknowledged, `on_end` that
     the transaction is over."""
 
-    __slots__ = ("on_ack", "on_end", "on_failed", "to_tag")
+    __slots__ = ("_repeats_until", "mark", "on_ack", "on_end", "on_failed", "to_tag")
 
-    def __init__(self, layer: TransactionLayer, key: Key, request: Request, flow: Flow) -> None:
+    def __init__(
+        self, layer: TransactionLayer, key: Key, request: Request, flow: Flow, mark: int | None
+    ) -> None:
         kind = InviteServer if request.method == "INVITE" else RequestServer
         super().__init__(layer, key, kind(flow.reliable, layer.timings), request, flow)
+        self.mark = mark
+        self._repeats_until = 0.0
         self.on_ack: Callable[[Request], None] | None = None
         self.on_failed: Callable[[], None] | None = None
         self.on_end: Callable[[], object] | None = None
@@ -223,8 +231,19 @@ class ServerTransaction(Transaction):
             self._resend()
 
     def received(self, request: Request) -> None:
-        signal = Signal.ACK if request.method == "ACK" else Signal.REQUEST
-        self._run(self.machine.handle(signal), request)
+        if request.method == "ACK":
+            self._run(self.machine.handle(Signal.ACK), request)
+        else:
+            self.repeated()
+
+    def repeated(self) -> None:
+        """The request has come again. Who repeats it more often than any timer says is not answered each
+        time."""
+        now, every = self.layer.loop.time(), self.layer.timings.t1 / REPEATS_PER_T1
+        until = max(self._repeats_until, now) + every
+        if until - now <= REPEATS_AT_ONCE * every:
+            self._repeats_until = until
+            self._run(self.machine.handle(Signal.REQUEST), None)
 
     def _act(self, act: Act, message: Request | Response | None) -> None:
         if act is Act.SEND and isinstance(message, Response):
@@ -265,6 +284,7 @@ class TransactionLayer:
         self.context = contextvars.copy_context()
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
+        self._by_mark: dict[int, ServerTransaction] = {}
         self._by_connection: dict[Address, set[Transaction]] = {}
 
     def __len__(self) -> int:
@@ -278,15 +298,22 @@ class TransactionLayer:
         transaction.start()
         return transaction
 
-    def serve(self, request: Request, flow: Flow) -> ServerTransaction:
-        """Begin a server transaction; `flow` is the way of its responses."""
-        transaction = ServerTransaction(self, server_key(request), request, flow)
+    def serve(self, request: Request, flow: Flow, mark: int | None = None) -> ServerTransaction:
+        """Begin a server transaction; `flow` is the way of its responses, `mark` stands for the octets of the
+        request and where they came from."""
+        transaction = ServerTransaction(self, server_key(request), request, flow, mark)
         self._servers[transaction.key] = transaction
+        if mark is not None:
+            self._by_mark[mark] = transaction
         self._watch(transaction)
         return transaction
 
     def of_response(self, response: Response) -> ClientTransaction | None:
         return self._clients.get(client_key(response))
+
+    def of_mark(self, mark: int) -> ServerTransaction | None:
+        """The transaction of a request that has come again octet by octet: it need not be read."""
+        return self._by_mark.get(mark)
 
     def of_request(self, request: Request) -> ServerTransaction | None:
         """The transaction that `request` repeats or acknowledges."""
@@ -317,6 +344,8 @@ class TransactionLayer:
         found: dict[Key, ClientTransaction] | dict[Key, ServerTransaction] = self._clients
         if isinstance(transaction, ServerTransaction):
             found = self._servers
+            if transaction.mark is not None:
+                self._by_mark.pop(transaction.mark, None)
         if found.get(transaction.key) is transaction:
             del found[transaction.key]
 

@@ -8,7 +8,9 @@ from functools import lru_cache
 from typing import Final
 
 from offhook.network import Address, DatagramOpener, Datagrams, open_datagrams
+from offhook.network.sources import Sources
 from offhook.sip.flow import Flow, Lost, Received
+from offhook.sip.limits import Arrivals
 from offhook.sip.tcp import Broken, Limits, TcpPool
 
 WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 compared with, not bound to
@@ -19,8 +21,15 @@ PORT_ATTEMPTS: Final = 16
 class Transports:
     """Listens where it is told to and sends from there."""
 
-    def __init__(self, *, opener: DatagramOpener = open_datagrams, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        opener: DatagramOpener = open_datagrams,
+        limits: Limits | None = None,
+        sources: Sources | None = None,
+    ) -> None:
         self._opener = opener
+        self._arrivals = Arrivals(sources or Sources(), asyncio.get_running_loop().time)
         self._tcp = TcpPool(limits or Limits())
         self._sockets: dict[Address, Datagrams] = {}
         self._received: Received | None = None
@@ -107,7 +116,7 @@ class Transports:
         local: Address | None = None
 
         def receive(data: bytes, source: Address) -> None:
-            if self._received is not None:
+            if self._received is not None and self._arrivals.admits(data, source.host):
                 self._received(data, Flow("udp", source, local))
 
         datagrams = await self._opener(host, port, receive)

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from offhook import __version__
 from offhook.network import Address
+from offhook.network.sources import Sources
 from offhook.sip.authentication import Login
 from offhook.sip.content import SDP
 from offhook.sip.core import Core
@@ -22,6 +23,7 @@ from offhook.sip.flow import Flow, Lost, Received, TransportName, Wires, respons
 from offhook.sip.handler import Answer, SessionHandler
 from offhook.sip.headers import NameAddr
 from offhook.sip.invitation import Invitation
+from offhook.sip.limits import Limits
 from offhook.sip.matching import Key, merge_key
 from offhook.sip.message import MessageError, Request, Response, respond
 from offhook.sip.outgoing import RING_LIMIT, OutgoingCall, builder
@@ -37,9 +39,6 @@ from offhook.sip.uri import Uri
 log = logging.getLogger(__name__)
 
 HeaderItems = Iterable[tuple[str, str]]
-
-MAX_TRANSACTIONS: Final = 40_000
-"""Beyond this, new INVITEs are refused with 503 and no memory of them."""
 
 
 class Handler(Protocol):
@@ -81,6 +80,7 @@ class UserAgent:
         advertised: Address | None = None,
         resolve: Resolve = resolve_name,
         timings: Timings | None = None,
+        sources: Sources | None = None,
     ) -> None:
         self._handler = handler
         self._transports = transports
@@ -92,6 +92,7 @@ class UserAgent:
             resolve=resolve,
             advertised=advertised,
         )
+        self._limits = Limits(sources or Sources(), self._core.loop.time)
         self._refusals = QuietLog(log, self._core.loop.time)
         self._invitations: dict[Key, Invitation] = {}
         self._merging: set[Key] = set()
@@ -213,6 +214,11 @@ class UserAgent:
     def _received(self, data: bytes, flow: Flow) -> None:
         if not data.strip(b"\r\n\0 "):
             return  # a keep-alive (RFC 5626 §3.5, and what phones make of it)
+        mark = hash((data, flow.remote))
+        repeated = self._core.layer.of_mark(mark)
+        if repeated is not None:
+            repeated.repeated()
+            return
         try:
             message = parse_message(data)
         except MessageError as error:
@@ -223,7 +229,7 @@ class UserAgent:
                 self._response(message)
             else:
                 stamp(message, flow.remote)
-                self._request(message, flow)
+                self._request(message, flow, mark)
         except Exception:
             log.exception("a SIP message could not be handled sip-call=%s", message.call_id)
 
@@ -249,7 +255,7 @@ class UserAgent:
             return
         transaction.received(response)
 
-    def _request(self, request: Request, flow: Flow) -> None:
+    def _request(self, request: Request, flow: Flow, mark: int) -> None:
         layer = self._core.layer
         found = layer.of_request(request)
         if found is not None:
@@ -263,9 +269,9 @@ class UserAgent:
             if refusal is not None:
                 self._refuse(request, flow, refusal)
             elif request.to.tag is not None:
-                self._in_dialog(request, flow)
+                self._in_dialog(request, flow, mark)
             else:
-                self._outside(request, flow)
+                self._outside(request, flow, mark)
 
     def _cancelled(self, request: Request, flow: Flow) -> None:
         """§9.2. The CANCEL has the branch of its INVITE, so that no stranger can make one."""
@@ -280,18 +286,23 @@ class UserAgent:
         if found is not None:
             found.cancelled()
 
-    def _in_dialog(self, request: Request, flow: Flow) -> None:
+    def _in_dialog(self, request: Request, flow: Flow, mark: int) -> None:
         user = self._core.dialogs.get(key_of(request))
         if user is None:
             self._refuse(request, flow, SipError(481))
             return
-        transaction = self._core.layer.serve(request, response_flow(request, flow))
+        ended = self._limits.begin_within(request)
+        if ended is None:
+            self._refuse(request, flow, self._later(500, "Too Many Requests"))
+            return
+        transaction = self._core.layer.serve(request, response_flow(request, flow), mark)
+        transaction.on_end = ended
         user.received(request, transaction)
 
-    def _outside(self, request: Request, flow: Flow) -> None:
+    def _outside(self, request: Request, flow: Flow, mark: int) -> None:
         method = request.method
         if method == "INVITE":
-            self._invited(request, flow)
+            self._invited(request, flow, mark)
         elif method == "OPTIONS":
             self._options(request, flow)
         elif method in ("MESSAGE", "REFER"):
@@ -299,32 +310,40 @@ class UserAgent:
         else:
             self._refuse(request, flow, SipError(481))
 
-    def _invited(self, request: Request, flow: Flow) -> None:
+    def _invited(self, request: Request, flow: Flow, mark: int) -> None:
         merge = merge_key(request)
         if merge in self._merging:
             self._refuse(request, flow, SipError(482, "Merged Request"))
-            return
-        if self._closed or len(self._core.layer) >= MAX_TRANSACTIONS:
-            retry = str(self._core.rng.randrange(5, 30))
-            self._refuse(request, flow, SipError(503, headers=(("Retry-After", retry),)))
             return
         try:
             caller_target(request)
         except SipError as error:
             self._refuse(request, flow, error)
             return
-        transaction = self._core.layer.serve(request, response_flow(request, flow))
+        ended = None if self._closed else self._limits.begin_invite(flow.remote.host)
+        if ended is None:
+            self._refuse(request, flow, self._later(503))
+            return
+        transaction = self._core.layer.serve(request, response_flow(request, flow), mark)
         invitation = Invitation(
             self._core, transaction, flow, partial(self._invitations.pop, transaction.key, None)
         )
         self._invitations[transaction.key] = invitation
         self._merging.add(merge)
-        transaction.on_end = partial(self._merging.discard, merge)
+        transaction.on_end = partial(self._invite_ended, merge, ended)
         try:
             self._handler.invited(invitation)
         except Exception:
             log.exception("an INVITE could not be handled sip-call=%s", request.call_id)
             invitation.reject(500)
+
+    def _invite_ended(self, merge: Key, ended: Callable[[], None]) -> None:
+        self._merging.discard(merge)
+        ended()
+
+    def _later(self, status: int, reason: str | None = None) -> SipError:
+        """Come again in a while, not all at once."""
+        return SipError(status, reason, (("Retry-After", str(self._core.rng.randrange(5, 30))),))
 
     def _options(self, request: Request, flow: Flow) -> None:
         answer: Answer = 200
@@ -357,6 +376,8 @@ class UserAgent:
         headers: HeaderItems,
         body: bytes,
     ) -> None:
+        if not self._limits.replies(flow.remote.host):
+            return
         response = respond(
             request,
             status,

@@ -1,0 +1,82 @@
+"""How much of this user agent one source, or one dialog, may have.
+
+What belongs to calls that are up (their ACK, BYE and the answers to our own requests) is counted apart from
+all else, so that no flood of it keeps them out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from offhook.network.sources import Rate, Shares, Source, Sources
+from offhook.sip.message import Request
+
+ARRIVALS: Final = (1000.0, 2000)
+"""Messages of one source, a second and at once; the same again for what begins with one of `OF_CALLS`."""
+
+OF_CALLS: Final = (b"ACK ", b"BYE ", b"SIP/2.0 ")
+
+REPLIES: Final = (100.0, 300)
+"""Answers without a transaction (refusals, OPTIONS) to one source, a second and at once."""
+
+IN_DIALOG: Final = (20.0, 60)
+"""Requests in one dialog, a second and at once, besides its BYE."""
+
+MAX_TRANSACTIONS: Final = 40_000
+"""INVITEs outside dialogs that are remembered, and as many requests within."""
+
+OF_ONE_SOURCE: Final = 10_000
+"""Of the INVITEs: what a source reaches that places 300 calls a second."""
+
+OF_ONE_DIALOG: Final = 400
+"""Of the requests within; over UDP each is remembered for half a minute."""
+
+
+class Arrivals:
+    """What of the messages that come is read at all. `time` is the loop's clock."""
+
+    def __init__(self, sources: Sources, time: Callable[[], float]) -> None:
+        self._sources = sources
+        self._time = time
+        self._usual = Rate(*ARRIVALS)
+        self._of_calls = Rate(*ARRIVALS)
+
+    def admits(self, data: bytes, host: str) -> bool:
+        rate = self._of_calls if data.startswith(OF_CALLS) else self._usual
+        return rate.admits(self._sources.of(host), self._time())
+
+
+class Limits:
+    """What a user agent takes on."""
+
+    def __init__(self, sources: Sources, time: Callable[[], float]) -> None:
+        self._sources = sources
+        self._time = time
+        self._replies = Rate(*REPLIES)
+        self._in_dialog = Rate(*IN_DIALOG, remembered=MAX_TRANSACTIONS)
+        self._invites = Shares(MAX_TRANSACTIONS, OF_ONE_SOURCE)
+        self._within = Shares(MAX_TRANSACTIONS, OF_ONE_DIALOG)
+
+    def replies(self, host: str) -> bool:
+        """Whether `host` is answered once more without a transaction."""
+        return self._replies.admits(self._sources.of(host), self._time())
+
+    def begin_invite(self, host: str) -> Callable[[], None] | None:
+        """Take on an INVITE outside a dialog: what to call at its end, None when there is no room."""
+        return _taken(self._invites, self._sources.of(host))
+
+    def begin_within(self, request: Request) -> Callable[[], None] | None:
+        """The same for a request within a dialog; its BYE has room of its own."""
+        dialog = request.to.tag or ""
+        if request.method == "BYE":
+            return _taken(self._within, f"BYE {dialog}")
+        if not self._in_dialog.admits(dialog, self._time()):
+            return None
+        return _taken(self._within, dialog)
+
+
+def _taken(shares: Shares, source: Source) -> Callable[[], None] | None:
+    if not shares.admits(source):
+        return None
+    shares.take(source)
+    return lambda: shares.give_back(source)
