@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from offhook.api.connection import Bounds
 from offhook.process import FILES_BESIDE, FILES_PER_CALL, StartError, calls_within
 
 
@@ -15,8 +16,8 @@ from offhook.process import FILES_BESIDE, FILES_PER_CALL, StartError, calls_with
         (524_288, 200, 200, False),
         (FILES_BESIDE + 200 * FILES_PER_CALL, 200, 200, False),
         (FILES_BESIDE + 200 * FILES_PER_CALL - 1, 200, 199, True),
-        (256, 200, 26, True),
-        (256, 20, 20, False),
+        (FILES_BESIDE + 26 * FILES_PER_CALL, 200, 26, True),
+        (FILES_BESIDE + 26 * FILES_PER_CALL, 20, 20, False),
         (FILES_BESIDE + FILES_PER_CALL, 200, 1, True),
     ],
 )
@@ -36,3 +37,7 @@ def test_as_many_calls_as_there_are_files_for(
 def test_too_few_for_any_call_is_no_start(files: int) -> None:
     with pytest.raises(StartError, match=f"only {files} files .*ulimit -n"):
         calls_within(files, 200)
+
+
+def test_the_api_cannot_take_the_files_of_calls() -> None:
+    assert FILES_BESIDE >= Bounds().connections + 100

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Final, cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
+from offhook.api.connection import Bounds, Connection
 from offhook.network import Address
 from offhook.process import StartError
 from offhook.sip.transport import source_towards
@@ -19,13 +21,18 @@ from offhook.sip.transport import source_towards
 HTTP_GRACE_SECONDS: Final = 3
 """For answers that are under way when the node stops."""
 
+RECEIVE_BYTES: Final = 65_536
+"""What the kernel keeps of a client that is not read from, and so what a single read can give."""
+
 _ELSEWHERE: Final = "192.0.2.1"
 """Some address that is not on this machine (RFC 5737); the kernel is only asked for the way to it."""
 
 
 def listen_http(address: Address) -> socket.socket:
     """The API's socket, bound; port 0 takes any. Raises StartError."""
-    return _bound("HTTP", "--http or OFFHOOK_HTTP", address, socket.SOCK_STREAM)
+    bound = _bound("HTTP", "--http or OFFHOOK_HTTP", address, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+    return bound
 
 
 def check_sip(address: Address) -> None:
@@ -60,13 +67,18 @@ def _bound(what: str, how: str, address: Address, kind: socket.SocketKind) -> so
     return bound
 
 
-async def serve_http(listening: socket.socket, app: FastAPI, stack: AsyncExitStack) -> None:
+async def serve_http(
+    listening: socket.socket, app: ASGIApp, stack: AsyncExitStack, bounds: Bounds | None = None
+) -> None:
     """Serve `app` on `listening` until `stack` is closed; returns once it serves."""
+    bounds = bounds or Bounds()
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         lifespan="off",
+        ws="none",
+        http=cast("type[asyncio.Protocol]", functools.partial(Connection, bounds)),
         timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
     )
     server = _Server(config)

@@ -14,8 +14,8 @@ clock for it. What calls leave behind is almost all freed at once, without the c
 FILES_PER_CALL: Final = 6
 """Two sockets and two files of the recording, and two sockets more for webhooks, engines or a transfer."""
 
-FILES_BESIDE: Final = 100
-"""For the database, the workers, and whoever uses the API."""
+FILES_BESIDE: Final = 400
+"""For the database, the workers, and the 256 connections that the API may have."""
 
 RAISE_FILES: Final = "raise the limit (`ulimit -n`, LimitNOFILE= of systemd, --ulimit nofile= of Docker)"
 
@@ -27,7 +27,7 @@ class StartError(Exception):
 
 
 def raise_file_limit() -> None:
-    """As many open files as the system lets us have: the usual 1024 end at some 150 calls."""
+    """As many open files as the system lets us have: the usual 1024 end at some 100 calls."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
