@@ -8,6 +8,7 @@ import pytest
 
 from offhook.network import Address
 from offhook.sip import Uri
+from offhook.sip.parser import parse_message
 from tests.sip.agents import ANSWER, ME, SERVER, Recorder, house, refusal, talking
 from tests.virtual import story
 from tests.wire import OFFER, ScriptedPhone
@@ -15,8 +16,18 @@ from tests.wire import OFFER, ScriptedPhone
 ROUTED = [("Record-Route", "<sip:edge.example;lr>")]
 
 RESPONSES = [
-    ("source address, port of the Via", "192.168.1.5:7000", "", 7000, b"received=10.0.0.7"),
+    ("behind a translation: source", "192.168.1.5:7000", "", 6000, b"received=10.0.0.7"),
+    ("and without a port", "192.168.1.5", "", 6000, b"received=10.0.0.7"),
+    ("a name", "phone.local:7000", "", 6000, b"received=10.0.0.7"),
+    ("a name that means nothing", "xyz.invalid", "", 6000, b"received=10.0.0.7"),
+    ("no address", "0.0.0.0:7000", "", 6000, b"received=10.0.0.7"),
+    ("another address family", "[2001:db8::1]:7000", "", 6000, b"received=10.0.0.7"),
+    ("what others have noted before", "192.168.1.5:7000", ";received=9.9.9.9", 6000, b"received=10.0.0.7"),
     ("rport: source port", "192.168.1.5:7000", ";rport", 6000, b"rport=6000"),
+    ("rport at its own address", "10.0.0.7:7000", ";rport", 6000, b"rport=6000"),
+    ("rport with a value of its own", "10.0.0.7:7000", ";rport=9", 6000, b"rport=6000"),
+    ("who names its own address chooses the port", "10.0.0.7:7000", "", 7000, b"10.0.0.7:7000"),
+    ("and without one has the usual", "10.0.0.7", "", 5060, b"10.0.0.7;"),
     ("maddr aims nothing at a third party", "10.0.0.7:6000", ";maddr=10.0.0.66", 6000, b"maddr=10.0.0.66"),
 ]
 
@@ -51,6 +62,112 @@ async def test_a_phone_behind_a_translation_is_reached_where_it_is_seen() -> Non
         call.ack()
         await asyncio.sleep(1)
         assert str((await h.hangs_up()).uri) == "sip:caller@192.168.1.5:5060"
+
+
+@story
+async def test_a_response_to_ipv6_compares_addresses_and_not_their_spelling() -> None:
+    async with house() as h:
+        phone = await ScriptedPhone.open(h.wire.open, "2001:db8::7", SERVER, 6000)
+        via = "SIP/2.0/UDP [2001:DB8:0:0::7]:7000;branch=z9hG4bK1"
+        phone.call().request("OPTIONS", headers=[("Via", via)])
+        await asyncio.sleep(1)
+        phone.close()
+        (sent,) = [one for one in h.wire.seen if one.source == SERVER]
+        assert sent.to == Address("2001:db8::7", 7000)
+        assert b"received" not in sent.data
+
+
+@story
+async def test_the_answer_of_a_call_reaches_a_phone_behind_a_translation() -> None:
+    """Its final response and the repetitions, from a transaction."""
+    async with house() as h:
+        call = h.phone.call()
+        call.invite(headers=[("Via", "SIP/2.0/UDP 192.168.1.5:7000;branch=z9hG4bKnat")])
+        await call.answered()
+        await h.phone.response(200)
+        call.ack()
+        await asyncio.sleep(1)
+        await h.hangs_up()
+
+
+SEEN = "8.8.4.9"
+"""Not one of the addresses for examples, which count as private."""
+PEERS = [
+    # Where the phone is seen, its Via, its Contact, and where our BYE goes.
+    ("public", "8.8.4.9:5060", "8.8.4.9:5060", ";rport", 7000),
+    ("its port is another outside", "8.8.4.9:5060", "8.8.4.9", ";rport", 7000),
+    ("it listens elsewhere than it sends from", "8.8.4.9:5070", "8.8.4.9:5070", "", 5070),
+    ("a contact that is no via", "8.8.4.9:7000", "8.8.4.9:5070", ";rport", 5070),
+    ("via and contact of the inside", "192.168.1.5:5060", "192.168.1.5:5060", "", 7000),
+    ("a contact of another inside", "192.168.1.5:5060", "10.1.1.1:5060", "", 7000),
+    ("a contact of the inside only", "8.8.4.9:7000", "192.168.1.5:5060", "", 7000),
+    ("a shared address", "8.8.4.9:7000", "100.64.3.4:5060", "", 7000),
+    ("loopback", "8.8.4.9:7000", "127.0.0.1:5060", "", 7000),
+    ("nothing", "8.8.4.9:7000", "0.0.0.0:5060", "", 7000),
+    ("a browser", "8.8.4.9:7000", "df7jal23ls0d.invalid", "", 7000),
+]
+
+
+@pytest.mark.parametrize(("via", "contact", "parameters", "port"), [one[1:] for one in PEERS])
+@story
+async def test_a_request_in_a_dialog_reaches_the_phone(
+    via: str, contact: str, parameters: str, port: int
+) -> None:
+    async with house() as h:
+        phone = await ScriptedPhone.open(h.wire.open, SEEN, SERVER, 7000)
+        call = phone.call()
+        call.contact = f"<sip:caller@{contact}>"
+        call.invite(headers=[("Via", f"SIP/2.0/UDP {via};branch=z9hG4bK1{parameters}")])
+        await asyncio.sleep(0.5)
+        (answer,) = {one.data for one in h.wire.seen if one.start_line == "SIP/2.0 200 OK"}
+        call.learn(parse_message(answer))
+        call.ack()
+        await asyncio.sleep(0.5)
+        h.session.bye()
+        await asyncio.sleep(0.5)
+        assert {one.to for one in h.wire.seen if one.start_line.startswith("BYE")} == {Address(SEEN, port)}
+        call.bye()
+        await h.settle()
+        phone.close()
+
+
+@story
+async def test_a_route_of_the_inside_leads_back_to_the_proxy_that_wrote_it() -> None:
+    async with house() as h:
+        proxy = await ScriptedPhone.open(h.wire.open, SEEN, SERVER, 7000)
+        call = proxy.call()
+        call.invite(headers=[("Record-Route", "<sip:192.168.1.1;lr>")])
+        await call.answered()
+        call.ack()
+        await asyncio.sleep(0.5)
+        h.session.bye()
+        bye = await proxy.request("BYE")
+        assert bye.headers.get("Route") == "<sip:192.168.1.1;lr>"
+        proxy.reply(bye, 200)
+        await h.settle()
+        proxy.close()
+
+
+@story
+async def test_a_phone_that_gets_another_port_outside_is_followed() -> None:
+    async with house() as h:
+        call = h.phone.call()
+        call.contact = "<sip:caller@192.168.1.5:5060>"
+        nat = "SIP/2.0/UDP 192.168.1.5:5060;branch=z9hG4bKnat{};rport"
+        call.invite(headers=[("Via", nat.format(1))])
+        await call.answered()
+        call.ack()
+        await asyncio.sleep(1)
+        moved = await ScriptedPhone.open(h.wire.open, "10.0.0.1", SERVER, 40123)
+        call.phone = moved
+        call.invite(headers=[("Via", nat.format(2))])
+        await call.answered()
+        call.ack()
+        await asyncio.sleep(1)
+        h.session.bye()
+        moved.reply(await moved.request("BYE"), 200)
+        await h.session.closed.wait()
+        moved.close()
 
 
 @story

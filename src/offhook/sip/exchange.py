@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from offhook.sip.authentication import Login
@@ -34,15 +34,16 @@ class Exchange:
         build: Build,
         to: Uri,
         *,
-        flow: Flow | None = None,
+        ways: Sequence[Flow | None] = (None,),
         contact: str | None = None,
         login: Login | None = None,
     ) -> None:
+        """`ways` are tried in order while they fail; None follows `to`."""
         self.core = core
         self.outcome: asyncio.Future[Response | SipError] = core.loop.create_future()
         self._build = build
         self._to = to
-        self._flow = flow
+        self._ways = ways
         self._contact = contact
         self._login = login
         self._attempts = 0
@@ -66,14 +67,18 @@ class Exchange:
         self._settle(response)
 
     def failed(self, error: SipError) -> None:
-        self._settle(error)
+        if error.status == 503 and len(self._ways) > 1:
+            self._ways = self._ways[1:]
+            self._send(())
+        else:
+            self._settle(error)
 
     def _send(self, authorization: tuple[tuple[str, str], ...]) -> None:
         self._attempts += 1
         request = self._build(authorization)
         self.request = request
         self.sending: Sending = self.core.sender.send(
-            request, self._to, self, flow=self._flow, contact=self._contact
+            request, self._to, self, flow=self._ways[0], contact=self._contact
         )
 
     def _answered_challenge(self, response: Response) -> bool:
@@ -107,7 +112,7 @@ class InviteExchange(Exchange):
         on_provisional: Callable[[Response], None] | None,
         on_success: Callable[[InviteExchange, Response], None],
         limit: float,
-        flow: Flow | None = None,
+        ways: Sequence[Flow | None] = (None,),
         contact: str | None = None,
         login: Login | None = None,
     ) -> None:
@@ -117,7 +122,7 @@ class InviteExchange(Exchange):
         self._proceeding = False
         self._cancel_sent = False
         self._timer = core.later(limit, self.cancel)
-        super().__init__(core, build, to, flow=flow, contact=contact, login=login)
+        super().__init__(core, build, to, ways=ways, contact=contact, login=login)
 
     def cancel(self) -> None:
         """Take the INVITE back (§9.1): now, or with the first provisional response. `outcome` follows: a
@@ -125,6 +130,7 @@ class InviteExchange(Exchange):
         if self.outcome.done() or self.cancelled:
             return
         self.cancelled = True
+        self._ways = self._ways[:1]
         self._timer.cancel()
         self._timer = self.core.later(self.core.timings.timeout, self.end)
         if self.sending.transaction is None:

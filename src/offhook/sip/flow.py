@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
@@ -55,7 +56,7 @@ def stamp(request: Request, source: Address) -> None:
     """Note on the top Via where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4)."""
     via = request.via
     wants_rport = via.wants_rport
-    if not wants_rport and via.host == source.host and via.received is None:
+    if not wants_rport and same_host(via.host, source.host) and via.received is None:
         return
     params = with_param(via.params, "received", source.host)
     if wants_rport:
@@ -63,15 +64,29 @@ def stamp(request: Request, source: Address) -> None:
     request.headers.replace_first("Via", Via(via.protocol, via.host, via.port, params, via.version))
 
 
+def same_host(one: str, other: str) -> bool:
+    """Whether two hosts are one address, however an IPv6 one is written."""
+    if one == other or ":" not in one or ":" not in other:
+        return one == other
+    try:
+        return ipaddress.IPv6Address(one) == ipaddress.IPv6Address(other)
+    except ValueError:
+        return False
+
+
 def response_flow(request: Request, flow: Flow) -> Flow:
     """The way of the responses to a request that came over `flow` (RFC 3261 §18.2.2, RFC 3581 §4).
+
+    Over UDP that is the source, where the sender asks for it, and where its Via names another host: behind a
+    translation that was not asked for, nothing else reaches it. Who names its own address may want its
+    responses at another port than it sends from.
 
     `maddr` is not followed: it would let anybody aim our responses, which are repeated, at a third
     party, and multicast is not served."""
     if flow.reliable:
         return flow
     via = request.via
-    if via.wants_rport:
+    if via.wants_rport or not same_host(via.host, flow.remote.host):
         return flow
     return Flow("udp", Address(flow.remote.host, via.port or DEFAULT_PORT), flow.local)
 

@@ -17,8 +17,8 @@ from offhook.sip.handler import SessionHandler
 from offhook.sip.layer import ServerTransaction
 from offhook.sip.message import Request
 from offhook.sip.screening import ALLOW
-from offhook.sip.sender import direct_flow
 from offhook.sip.session import Session
+from offhook.sip.ways import Ways, direct_flow
 
 log = logging.getLogger(__name__)
 
@@ -99,13 +99,16 @@ class Invitation:
             self._core,
             self._dialog,
             handler,
-            flow=direct_flow(self.request, self._flow, self._dialog.target),
+            ways=Ways(self._core.wires, self._flow, self._direct()),
             contact=self._contact,
         )
         number = self.request.cseq.number
         self._respond(200, None, headers, body)
         session.established(self._transaction, number, late=self.offer is None)
         return session
+
+    def _direct(self) -> Flow | None:
+        return direct_flow(self.request, self._flow, self._dialog.next_hop)
 
     def reject(self, status: int, reason: str | None = None, headers: HeaderItems = ()) -> None:
         """Refuse with 300-699; nothing happens when the INVITE is finished."""

@@ -17,9 +17,10 @@ from offhook.sip.headers import Headers, NameAddr
 from offhook.sip.layer import ServerTransaction
 from offhook.sip.message import Request, Response
 from offhook.sip.screening import ALLOW
-from offhook.sip.sender import Sending, plain, replace_port
+from offhook.sip.sender import Sending, plain
 from offhook.sip.session import Session
 from offhook.sip.uri import Uri
+from offhook.sip.ways import Ways, replace_port
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class OutgoingCall:
             on_provisional=self._provisional,
             on_success=self._succeeded,
             limit=ring_limit,
-            flow=flow,
+            ways=(flow,),
             contact=contact,
             login=login,
         )
@@ -163,7 +164,7 @@ class OutgoingCall:
             self._core,
             dialog,
             self._handler,
-            flow=self._way_of(exchange, dialog),
+            ways=Ways(self._core.wires, exchange.sending.flow, self._way_of(exchange, dialog)),
             contact=self._contact,
             login=self._login,
         )
@@ -179,7 +180,7 @@ class OutgoingCall:
             dialog.end()
 
     def _way_of(self, exchange: InviteExchange, dialog: Dialog) -> Flow | None:
-        """Where the INVITE went, if the Contact of the answer is there too."""
+        """Where the INVITE went, if the Contact of the answer is there too; None to follow its routes."""
         flow, target = exchange.sending.flow, dialog.target
         if dialog.routes:
             return None

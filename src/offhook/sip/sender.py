@@ -225,29 +225,6 @@ def transport_of(uri: Uri) -> TransportName:
     return "tcp" if asked == "tcp" else "udp"
 
 
-def direct_flow(request: Request, flow: Flow, contact: Uri) -> Flow | None:
-    """The way back to a peer that speaks for itself, without asking a resolver; None to follow its URI.
-
-    A peer whose Contact names the host in its own Via, but which is seen elsewhere, is behind a
-    translation: only the address we see reaches it. Over TCP its connection is used while it lasts."""
-    if request.record_routes:
-        return None
-    via = request.via
-    if contact.host not in (via.host, flow.remote.host):
-        return None
-    if flow.reliable:
-        return flow
-    if contact.host != flow.remote.host:
-        return flow
-    if (contact.param("transport") or "udp").lower() != "udp":
-        return None
-    return replace_port(flow, contact.port or DEFAULT_PORT)
-
-
-def replace_port(flow: Flow, port: int) -> Flow:
-    return flow._replace(remote=Address(flow.remote.host, port))
-
-
 def plain(uri: Uri) -> Uri:
     """As a Request-URI: without headers and a method parameter (RFC 3261 §19.1.1)."""
     params = tuple(pair for pair in uri.params if pair[0] != "method")

@@ -19,7 +19,8 @@ from offhook.sip.handler import Answer, HeaderItems, SessionHandler, usual_answe
 from offhook.sip.layer import ServerTransaction
 from offhook.sip.message import Request, Response
 from offhook.sip.screening import ALLOW
-from offhook.sip.sender import Sending, direct_flow
+from offhook.sip.sender import Sending
+from offhook.sip.ways import Ways
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Session:
         dialog: Dialog,
         handler: SessionHandler,
         *,
-        flow: Flow | None,
+        ways: Ways,
         contact: str,
         login: Login | None = None,
     ) -> None:
@@ -46,7 +47,7 @@ class Session:
         self.closed = asyncio.Event()
         self._core = core
         self._handler = handler
-        self._flow = flow
+        self._ways = ways
         self._contact = contact
         self._login = login
         self._over = False  # nothing more is told to the handler
@@ -140,6 +141,7 @@ class Session:
             self._received(request, transaction)
 
     def _received(self, request: Request, transaction: ServerTransaction) -> None:
+        self._ways.heard(transaction.flow)
         try:
             self.dialog.accept(request)
             if request.method == "BYE":
@@ -245,9 +247,13 @@ class Session:
         before = self.dialog.target
         self.dialog.refresh(message)
         target = self.dialog.target
-        if (target.host, target.port) == (before.host, before.port) or self.dialog.routes:
+        moved = (target.host, target.port) != (before.host, before.port)
+        if self.dialog.routes:
             return
-        self._flow = direct_flow(message, flow, target) if isinstance(message, Request) and flow else None
+        if isinstance(message, Request) and flow is not None:
+            self._ways.refreshed(message, flow, target, moved=moved)
+        elif moved:
+            self._ways.forget()
 
     def _await_ack(self, transaction: ServerTransaction, number: int, late: bool) -> None:
         self._quiet.clear()
@@ -307,8 +313,9 @@ class Session:
         def build(authorization: tuple[tuple[str, str], ...]) -> Request:
             return self.dialog.request(method, (*items, *authorization), body)
 
+        ways = self._ways.in_order()
         exchange = Exchange(
-            self._core, build, self.dialog.next_hop, flow=self._flow, contact=contact, login=self._login
+            self._core, build, self.dialog.next_hop, ways=ways, contact=contact, login=self._login
         )
         return self._own(exchange)
 
@@ -338,7 +345,7 @@ class Session:
             on_provisional=None,
             on_success=succeeded,
             limit=REINVITE_LIMIT,
-            flow=self._flow,
+            ways=self._ways.in_order(),
             contact=self._contact,
             login=self._login,
         )
@@ -365,7 +372,8 @@ class Session:
         headers = [("User-Agent", self._core.product)]
         headers += [item for item in invite.headers.items() if item[0] in _CREDENTIALS]
         ack = self.dialog.ack(invite.cseq.number, headers)
-        return self._core.sender.send(ack, self.dialog.next_hop, None, flow=self._flow)
+        flow = self._ways.in_order()[0]
+        return self._core.sender.send(ack, self.dialog.next_hop, None, flow=flow)
 
     def _media_headers(self, flow: Flow) -> tuple[tuple[str, str], ...]:
         contact = self._core.sender.contact(self._contact, flow)

@@ -152,7 +152,7 @@ class UserAgent:
             self._core,
             builder(self._core, method, uri, from_, to, tuple(headers), body),
             uri,
-            flow=None if via is None else Flow(transport, via),
+            ways=(None if via is None else Flow(transport, via),),
             contact=from_.uri.user or "",
             login=self._login(credentials),
         )

@@ -1,0 +1,93 @@
+"""Which way the requests of a dialog go to the peer (RFC 3261 §12.2.1.1, §18.1.1, RFC 3581)."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from offhook.network import Address
+from offhook.sip.flow import DEFAULT_PORT, Flow, Wires
+from offhook.sip.message import Request
+from offhook.sip.uri import Uri
+
+
+class Ways:
+    """The ways to one peer, in the order in which they are tried. `came`: how its first message came, or went
+    out; `flow`: where to send without asking a resolver, None to follow the route set and the target."""
+
+    __slots__ = ("_connection", "_flow", "_wires")
+
+    def __init__(self, wires: Wires, came: Flow | None, flow: Flow | None) -> None:
+        self._wires = wires
+        self._connection = came if came is not None and came.reliable else None
+        self._flow = flow
+
+    def in_order(self) -> tuple[Flow | None, ...]:
+        """The dialog's own connection while it is open, whatever port its Contact or Record-Route names: a
+        phone, and many a proxy, takes no other. Then the flow."""
+        connection = self._connection
+        if connection is None or not self._wires.is_open(connection):
+            return (self._flow,)
+        return connection, self._flow
+
+    def heard(self, flow: Flow) -> None:
+        """A request of the peer came over `flow`: on a connection, that is the dialog's own from now on."""
+        if flow.reliable:
+            self._connection = flow
+
+    def refreshed(self, request: Request, flow: Flow, hop: Uri, *, moved: bool) -> None:
+        """A target refresh of the peer came over `flow`; `moved` when its Contact is another one. A peer
+        behind a translation may have got another port with the old Contact."""
+        known, found = self._flow, direct_flow(request, flow, hop)
+        if moved or (known is not None and found is not None and known.remote.host == found.remote.host):
+            self._flow = found
+        if moved and not flow.reliable:
+            self._connection = None
+
+    def forget(self) -> None:
+        """The peer has moved and does not say from where: follow its target."""
+        self._flow = None
+
+
+def direct_flow(request: Request, flow: Flow, hop: Uri) -> Flow | None:
+    """The way back to a peer that is reached without asking a resolver; None to follow `hop`, its first
+    route or its target.
+
+    A peer whose `hop` names the host in its own Via, but which is seen elsewhere, or an address that cannot
+    be reached from where it is seen, is behind a translation: only the address that we see reaches it. A
+    connection is not asked for here; once it is gone, only what the peer names is left."""
+    if flow.reliable:
+        return None
+    seen, via = flow.remote, request.via
+    if _is_nowhere(hop.host, seen.host):
+        return flow
+    if request.record_routes or hop.host not in (via.host, seen.host):
+        return None
+    if hop.host != seen.host:
+        return flow
+    if (hop.param("transport") or "udp").lower() != "udp":
+        return None
+    port = hop.port or DEFAULT_PORT
+    if via.wants_rport and (via.host, via.port or DEFAULT_PORT) == (hop.host, port):
+        return flow  # it listens where it sends from (RFC 3581 §4), whatever port it believes that to be
+    return replace_port(flow, port)
+
+
+def replace_port(flow: Flow, port: int) -> Flow:
+    return flow._replace(remote=Address(flow.remote.host, port))
+
+
+def _is_nowhere(host: str, seen: str) -> bool:
+    """Whether `host` cannot be where a peer is that is seen at `seen`: no address at all, a name that never
+    resolves (RFC 7118 §5.2), or an address of an inside (RFC 1918, RFC 6598) behind a public one."""
+    try:
+        named = ipaddress.ip_address(host)
+    except ValueError:
+        return host.endswith(".invalid")
+    if host == seen:
+        return False
+    source = ipaddress.ip_address(seen.partition("%")[0])
+    return (
+        named.is_unspecified
+        or (named.is_loopback and not source.is_loopback)
+        or (source.is_global and not named.is_global)
+    )
