@@ -116,7 +116,14 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     secret = settings.webhook_signing_secret
     signing_secret = secret.get_secret_value() if secret else None
     client = Client(outside, now=now, new_id=new_id, signing_secret=signing_secret)
-    outbox = Outbox(database, client, node=folder.node, now=now, rng=rng)
+    outbox = Outbox(
+        database,
+        client,
+        node=folder.node,
+        now=now,
+        rng=rng,
+        keep_seconds=settings.retention_webhooks_days * 86400,
+    )
     links = RecordingLinks(_link_key(settings), settings.base_url)
     await end_orphans(database, outbox, folder.node, now, settings.recordings, links.lasting)
 

@@ -267,6 +267,13 @@ class Settings(BaseSettings):
     media_timeout_seconds: float = Field(
         30, ge=1, le=3600, description="A call that brings no audio for so long is ended."
     )
+    retention_webhooks_days: float = Field(
+        3,
+        ge=0,
+        le=3650,
+        description="Days that a delivered webhook is kept, to be looked at and replayed, once its call has"
+        " ended; `0`: a minute at most. One that was given up is kept for 30 days.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level of what is logged: `debug`, `info`, `warning` or `error`."
     )

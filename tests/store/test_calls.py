@@ -134,13 +134,13 @@ async def test_calls_and_their_messages_are_written_in_one_go_and_in_order(datab
         one, two = await tx.calls.get(org, "one"), await tx.calls.get(org, "two")
         ended = await tx.calls.list(org, equal={"endedReason": "why", "assistantId": "a"})
         sent = sorted(await tx.outbox.list(org), key=lambda row: row.position)
+        bodies = [await tx.outbox.body(row.id) for row in sent]
     assert list(written) == [True, True, True, True, False, False]
     assert one is not None
     assert two is not None
     assert (one.document["n"], two.document["n"], ended) == (2, 2, [one])
-    assert [(row.id, row.call_id, row.body) for row in sent] == [
-        ("m0", "two", "m0"), ("m1", "one", "m1"), ("m2", "one", "m2")
-    ]  # fmt: skip
+    assert [(row.id, row.call_id) for row in sent] == [("m0", "two"), ("m1", "one"), ("m2", "one")]
+    assert bodies == ["m0", "m1", "m2"]
 
 
 @pytest.mark.parametrize(

@@ -201,15 +201,28 @@ async def test_a_database_of_the_first_revision_is_brought_up_with_all_that_is_i
     with pytest.raises(StoreError, match="older Offhook"):
         await opened(empty_url, clock)
     engine = writing_engine(parse_url(empty_url))
-    message = NewMessage("id", "status-update", "h:80", {"url": "u"}, "{}")
+    message = NewMessage("id", "status-update", "h:80", {"url": "u"}, '{"message":{"of":"old"}}')
+    values = message_values(message, "org", "call", 1)
+    del values["parts"]
+    said = [{"role": "user", "message": "Hello?"}]
     async with engine.begin() as connection:
-        await connection.execute(sa.insert(tables.outbox), message_values(message, "org", "call", 1))
+        await connection.execute(sa.insert(tables.outbox), values)
+        org = {"id": "org", "created_at": 1, "updated_at": 1, "document": {}}
+        await connection.execute(sa.insert(tables.orgs), org)
+        call = {
+            **{**org, "id": "call", "org_id": "org", "document": {"status": "in-progress", "messages": said}},
+            **{"status": "in-progress", "rank": 3, "node": "gone"},
+        }
+        await connection.execute(sa.insert(tables.calls), call)
     await engine.dispose()
 
     await upgrade(empty_url)
     database = await opened(empty_url, clock)
     async with database.transaction() as tx:
         assert [row.id for row in await tx.outbox.due(1, 10, busy_hosts=[], busy_orgs=[])] == ["id"]
+        assert await tx.outbox.body("id") == '{"message":{"of":"old"}}'
+        (call,) = await tx.calls.unfinished("gone")
+        assert call.document["messages"] == said
     await database.close()
 
 
@@ -367,7 +380,7 @@ async def test_what_was_promised_survives_kill_9(empty_url: str, clock: Clock) -
         rows = {row.id: row for row in await tx.outbox.list("org", limit=100_000)}
         for webhook_id in promised:
             # The message and the state it reports are there, both or neither.
-            assert rows[webhook_id].body == rows[webhook_id].call_id
+            assert await tx.outbox.body(webhook_id) == rows[webhook_id].call_id
         for row in rows.values():
             assert await tx.calls.find(row.call_id) is not None
     await database.close()

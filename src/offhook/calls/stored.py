@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from offhook.calls.changes import Kept, Step, change_of
 from offhook.calls.record import CallRecord
 from offhook.calls.reporter import Outgoing
-from offhook.store import CallChange, Database, NewCall, Record, StoreError
+from offhook.store import CallChange, Database, NewCall, NewMessage, Record, StoreError, Told
 from offhook.webhooks.outbox import Outbox
 
 MOST_AT_ONCE: Final = 200
@@ -23,6 +24,9 @@ MOST_AT_ONCE: Final = 200
 GATHER_SECONDS: Final = 0.005
 """Only the beginning of a call is waited for, by its caller. All else may lie so long for others to be
 committed with: one call's answer, the next one's end."""
+
+LAZY_SECONDS: Final = 1.0
+"""What was said, and no message tells of, may lie so long: a crash loses no more of a recording either."""
 
 MOST_WAITING: Final = 5000
 """Steps that wait for a store that refuses. Beyond it only beginnings and ends of calls are taken in."""
@@ -36,9 +40,6 @@ OWN_FAULT: Final = 5
 LAST_TRIES: Final = 3
 """Rounds in which nothing could be written, after which a node that stops gives up."""
 
-Row = Callable[[], NewCall | CallChange]
-"""Makes what is to be written; a message is put into words only when it goes into the store."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -48,8 +49,7 @@ class _Write:
     first."""
 
     call_id: str
-    row: Row
-    outgoing: Sequence[Outgoing] = ()
+    what: NewCall | Step
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     failures: int = 0
     written_before: int = 0
@@ -67,8 +67,11 @@ class StoredLedger:
         self._outbox = outbox
         self._node = node
         self._waiting: list[_Write] = []
+        self._kept: dict[str, Kept] = {}
+        self._latest: dict[str, Step] = {}
         self._wake = asyncio.Event()
         self._gathering: asyncio.Handle | None = None
+        self._gathering_long = False
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._written = 0
@@ -91,38 +94,44 @@ class StoredLedger:
             record.org_id, record.id, record.document(), record.status, self._node, record.number.get("id")
         )
         self._outbox.begun(record.id)
-        done = self._hand_in(_Write(record.id, lambda: call), must=True)
+        write = _Write(record.id, call)
+        self._waiting.append(write)
         self._wake.set()
-        return done
+        return write.done
 
     def save(self, record: CallRecord, outgoing: Sequence[Outgoing]) -> asyncio.Future[None]:
-        document, status, reason = record.document(), record.status, record.ended_reason
-        words = record.kept.words
-        call_id, org_id = record.id, record.org_id
-        if status != "ended":
+        said, reason = None, record.ended_reason
+        if record.status != "ended":
             reason = None
             # A crash loses the transcript object; what was said so far is kept with the row.
-            document["messages"] = record.messages_to_keep()
-
-        def change() -> CallChange:
-            told = [
-                self._outbox.message(one.receiver, call_id, org_id, one.type, one.body, passing=not words)
-                for one in outgoing
-            ]
-            return CallChange(org_id, call_id, document, status, reason, told, words)
-
-        return self._hand_in(_Write(call_id, change, outgoing), must=status == "ended")
-
-    def _hand_in(self, write: _Write, *, must: bool) -> asyncio.Future[None]:
-        if must or len(self._waiting) < MOST_WAITING:
-            self._waiting.append(write)
-            if self._gathering is None:
-                loop = asyncio.get_running_loop()
-                self._gathering = loop.call_later(GATHER_SECONDS, self._wake.set)
-        else:
+            said = record.messages_to_keep()
+        step = Step(
+            *(record.org_id, record.id, record.document(), said, record.status, reason, outgoing),
+            words=record.kept.words,
+        )
+        before = self._latest.get(step.call_id)
+        write = _Write(step.call_id, step)
+        if step.status != "ended" and len(self._waiting) >= MOST_WAITING:
             self._dropped += 1
             write.settle()
+            return write.done
+        if before is not None:
+            before.said = None
+        self._latest[step.call_id] = step
+        self._waiting.append(write)
+        news = bool(outgoing) or before is None or before.status != step.status
+        self._gather(GATHER_SECONDS if news else LAZY_SECONDS)
         return write.done
+
+    def _gather(self, seconds: float) -> None:
+        """Commit what waits, with all that comes in the meantime."""
+        long = seconds > GATHER_SECONDS
+        if self._gathering is not None:
+            if long or not self._gathering_long:
+                return
+            self._gathering.cancel()
+        self._gathering = asyncio.get_running_loop().call_later(seconds, self._wake.set)
+        self._gathering_long = long
 
     async def _run(self) -> None:
         fruitless = 0
@@ -192,14 +201,42 @@ class StoredLedger:
         return refused, untried
 
     async def _commit(self, batch: Sequence[_Write]) -> None:
-        rows = [write.row() for write in batch]
+        kept: dict[str, Kept] = {}
+        rows: list[NewCall | CallChange] = []
+        outgoing: list[Sequence[Outgoing]] = []
+        for call_id, writes in _by_call(batch).items():
+            rows += [write.what for write in writes if isinstance(write.what, NewCall)]
+            steps = [write.what for write in writes if isinstance(write.what, Step)]
+            outgoing += [()] * (len(rows) - len(outgoing))
+            if steps:
+                kept[call_id] = self._kept.get(call_id, Kept()).copy()
+                rows.append(change_of(steps, kept[call_id], self._message))
+                outgoing.append([one for step in steps for one in step.outgoing])
         written = await self._database.write_calls(rows)
         self._written += len(batch)
-        for write, row, taken in zip(batch, rows, written, strict=True):
-            if taken and isinstance(row, CallChange):
-                for message, one in zip(row.messages, write.outgoing, strict=True):
+        for row, told, taken in zip(rows, outgoing, written, strict=True):
+            if not isinstance(row, CallChange):
+                continue
+            if taken:
+                for message, one in zip(row.messages, told, strict=True):
                     self._outbox.written(message, one.receiver, row.id, row.org_id)
+            if taken and row.status != "ended":
+                self._kept[row.id] = kept[row.id]
+            else:
+                self._forget(row.id)
+        for write in batch:
             write.settle()
+
+    def _message(self, one: Outgoing, step: Step, told: Told | None) -> NewMessage:
+        passing = not step.words
+        return self._outbox.message(
+            one.receiver, step.call_id, step.org_id, one.type, one.body, passing=passing, told=told
+        )
+
+    def _forget(self, call_id: str) -> None:
+        """Nothing follows that the store would take."""
+        self._kept.pop(call_id, None)
+        self._latest.pop(call_id, None)
 
     def _hopeless(self, write: _Write) -> bool:
         if write.failures == 0:
@@ -230,6 +267,13 @@ class StoredLedger:
         if self._refusals:
             _log.warning("calls are written down again; %d steps in between were left out", self._dropped)
         self._refusals = self._dropped = 0
+
+
+def _by_call(batch: Sequence[_Write]) -> dict[str, list[_Write]]:
+    found: dict[str, list[_Write]] = {}
+    for write in batch:
+        found.setdefault(write.call_id, []).append(write)
+    return found
 
 
 def _behind(waiting: Sequence[_Write], refused: Sequence[_Write]) -> list[_Write]:

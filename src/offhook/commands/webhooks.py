@@ -46,7 +46,7 @@ def list_all(
     limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, help="So many at most.")] = 100,
     as_json: Json = False,
 ) -> None:
-    """The newest messages. Delivered ones are kept for three days."""
+    """The newest messages. Delivered ones are kept for OFFHOOK_RETENTION_WEBHOOKS_DAYS."""
 
     async def work(tx: Transaction) -> list[OutboxRow]:
         wanted: OutboxState | None = None if state is None else state.value

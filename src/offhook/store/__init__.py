@@ -6,6 +6,7 @@ from .ids import IdMaker, NewId
 from .keys import Keys, key_hash
 from .migrate import upgrade
 from .outbox import OutboxRows
+from .parts import Part, Told
 from .records import (
     Document,
     Duplicate,
@@ -37,12 +38,14 @@ __all__ = [
     "OutboxRow",
     "OutboxRows",
     "OutboxState",
+    "Part",
     "PhoneNumbers",
     "Position",
     "Record",
     "Repository",
     "SortOrder",
     "StoreError",
+    "Told",
     "Transaction",
     "key_hash",
     "moment",

@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
+from .call_parts import forget_parts, parts_of, put_parts
 from .outbox import PUT, forget_words, message_values
+from .parts import Part, put_together
 from .records import NewMessage, Record, moment
-from .repositories import Repository, Values, as_record
+from .repositories import Repository, Values
 from .tables import calls
 
 RANKS: Final[Mapping[str, int]] = {
@@ -52,15 +54,19 @@ class NewCall:
 class CallChange:
     """A call as it is now, and the messages that tell of it. Nothing of this is written, no message either,
     when the call has ended or is further on than `status`: so a call is ended, and reported, only once.
-    Without `words` all of the call's messages are `passing` from now on, those of before too."""
+    Without `words` all of the call's messages are `passing` from now on, those of before too.
+    Without a `document` it stays as it was. `said` is the part that holds the document's `messages`, `parts`
+    are those that this adds."""
 
     org_id: str
     id: str
-    document: Mapping[str, Any]
+    document: Mapping[str, Any] | None
     status: str
     ended_reason: str | None = None
     messages: Sequence[NewMessage] = ()
     words: bool = True
+    said: int | None = None
+    parts: Sequence[Part] = ()
 
 
 def write_calls(connection: Connection, writes: Sequence[NewCall | CallChange], now: int) -> Sequence[bool]:
@@ -76,9 +82,14 @@ def _write(connection: Connection, write: NewCall | CallChange, now: int) -> boo
         return False
     if not write.words:
         forget_words(connection, write.id)
+        connection.execute(forget_parts(write.id))
+    shared = [part for one in write.messages if one.shared is not None for part in one.shared.parts]
+    put_parts(connection, write.id, [*shared, *write.parts])
     rows = [message_values(one, write.org_id, write.id, now) for one in write.messages]
     if rows:
         connection.execute(PUT, rows)
+    if write.status == "ended":
+        connection.execute(forget_parts(write.id))
     return True
 
 
@@ -106,12 +117,13 @@ def _moved(call: CallChange, now: int) -> Values:
         "of_org": call.org_id,
         "of_id": call.id,
         "up_to": RANKS[call.status],
-        "document": call.document,
-        **_found_by(call.document),
         "updated_at": now,
         "status": call.status,
         "rank": RANKS[call.status],
+        "messages_part": call.said,
     }
+    if call.document is not None:
+        values |= {"document": call.document, **_found_by(call.document)}
     if call.status == "ended":
         values |= {"ended_at": now, "ended_reason": call.ended_reason}
     return values
@@ -185,7 +197,17 @@ class Calls(Repository):
         """Calls of the node that have not ended, the oldest first: after a crash, those it left behind."""
         wanted = select(calls).where(calls.c.node == node, calls.c.ended_at.is_(None))
         rows = await self._tx.execute(wanted.order_by(calls.c.created_at, calls.c.id))
-        return [as_record(row) for row in rows]
+        return await self._records(rows)
+
+    async def _records(self, rows: Sequence[Row[Any]]) -> list[Record]:
+        """Of a call that goes on, with what was said so far."""
+        records = await super()._records(rows)
+        for row, record in zip(rows, records, strict=True):
+            if row.messages_part is not None:
+                parts = await parts_of(self._tx, row.id, [row.messages_part])
+                known = {part.number: part for part in parts}
+                record.document["messages"] = put_together(row.messages_part, known)
+        return records
 
     def _sort_key(self, sort_by: str) -> ColumnElement[Any]:
         if sort_by == "duration":

@@ -6,6 +6,7 @@ import json
 import re
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -21,3 +22,9 @@ def dump_json(value: object) -> str:
     except UnicodeEncodeError:
         text = text.encode("utf-8", "replace").decode()
     return text
+
+
+def ascii_json(value: object) -> str:
+    """The JSON that is signed and sent: ASCII, so that no database and no receiver can trip over its
+    characters. Raises ValueError for what is no JSON, as NaN."""
+    return _ascii.encode(value)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -19,14 +19,17 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    null,
     or_,
     select,
     update,
 )
 
+from .call_parts import FORGET_PASSED, forget_parts, parts_of
+from .parts import whole
 from .records import Document, NewMessage, OutboxRow, OutboxState
 from .statements import Statements
-from .tables import outbox, pending
+from .tables import calls, outbox, pending
 
 PUT: Final = insert(outbox)
 """Takes `message_values`."""
@@ -34,10 +37,16 @@ PUT: Final = insert(outbox)
 _LEFT: Final = case((outbox.c.passing, ""), else_=outbox.c.body)
 """What is kept of the body of a message that is sent no more."""
 
+_PARTS_LEFT: Final = case((outbox.c.passing, null()), else_=outbox.c.parts)
+
 _FORGOTTEN: Final = (
     update(outbox)
     .where(outbox.c.call_id == bindparam("of_call"), outbox.c.passing.is_(False))
-    .values(passing=True, body=case((pending, outbox.c.body), else_=""))
+    .values(
+        passing=True,
+        body=case((pending, outbox.c.body), else_=""),
+        parts=case((pending, outbox.c.parts), else_=null()),
+    )
 )
 
 # Made once: to make a statement costs more than to run it.
@@ -52,14 +61,16 @@ _DELIVERED = (
         lease_owner=None,
         delivered_at=bindparam("now"),
         body=_LEFT,
+        parts=_PARTS_LEFT,
     )
 )
-_COLUMNS = tuple(outbox.c[field.name] for field in fields(OutboxRow))
+_COLUMNS = tuple(outbox.c[field.name] for field in fields(OutboxRow) if field.name != "body")
 
 
 def message_values(message: NewMessage, org_id: str, call_id: str, now: int) -> dict[str, Any]:
     """The columns of a message of a call that is due at once."""
     owner, until = message.lease or (None, None)
+    shared = message.shared
     return {
         "id": message.id,
         "org_id": org_id,
@@ -67,7 +78,8 @@ def message_values(message: NewMessage, org_id: str, call_id: str, now: int) -> 
         "type": message.type,
         "host": message.host,
         "receiver": message.receiver,
-        "body": message.body,
+        "body": message.body if shared is None else shared.bare,
+        "parts": None if shared is None else (shared.named or None),
         "created_at": now,
         "queued_at": now,
         "attempts": 0,
@@ -87,6 +99,7 @@ def note_delivered(connection: Connection, answered: Mapping[int, Sequence[str]]
     """One more attempt each, answered with this HTTP status. Blocks."""
     for status, ids in answered.items():
         connection.execute(_DELIVERED, {"ids": ids, "answered": status, "now": now})
+        connection.execute(FORGET_PASSED, {"ids": ids})
 
 
 class OutboxRows:
@@ -105,7 +118,7 @@ class OutboxRows:
         return message.id
 
     async def add(self, message: NewMessage, org_id: str, call_id: str) -> None:
-        """As `put`."""
+        """As `put`, for one whose body shares nothing."""
         await self._tx.changed(PUT, message_values(message, org_id, call_id, self._tx.now_ms()))
 
     async def due(
@@ -152,6 +165,7 @@ class OutboxRows:
         """One more attempt each, and all were answered with this HTTP status."""
         now = self._tx.now_ms()
         await self._tx.changed(_DELIVERED, {"ids": ids, "answered": status, "now": now})
+        await self._tx.changed(FORGET_PASSED, {"ids": ids})
 
     async def abandoned(self, id: str, *, attempts: int, status: int | None, error: str) -> None:
         """The last attempt failed, and there will be no other."""
@@ -164,7 +178,9 @@ class OutboxRows:
             lease_owner=None,
             abandoned_at=self._tx.now_ms(),
             body=_LEFT,
+            parts=_PARTS_LEFT,
         )
+        await self._tx.changed(FORGET_PASSED, {"ids": [id]})
 
     async def failed(
         self, id: str, *, call_id: str, attempts: int, status: int | None, error: str, again_at: int
@@ -191,9 +207,23 @@ class OutboxRows:
         return None if due is None else int(due)
 
     async def find(self, org_id: str, id: str) -> OutboxRow | None:
+        """With its body."""
         wanted = select(*_COLUMNS).where(outbox.c.org_id == org_id, outbox.c.id == id)
         rows = await self._tx.execute(wanted)
-        return _row(rows[0]) if rows else None
+        return replace(_row(rows[0]), body=await self.body(id)) if rows else None
+
+    async def body(self, id: str) -> str | None:
+        """The text of a message; None if it is not there any more. Raises ValueError, LookupError or
+        TypeError for one that cannot be put together."""
+        wanted = select(outbox.c.call_id, outbox.c.body, outbox.c.parts).where(outbox.c.id == id)
+        rows = await self._tx.execute(wanted)
+        if not rows:
+            return None
+        row = rows[0]
+        if not row.parts:
+            return str(row.body)
+        numbers = [number for _, number in row.parts]
+        return whole(row.body, row.parts, await parts_of(self._tx, row.call_id, numbers))
 
     async def list(
         self, org_id: str, *, state: OutboxState | None = None, call_id: str | None = None, limit: int = 100
@@ -218,16 +248,22 @@ class OutboxRows:
             .returning(*_COLUMNS)
         )
         rows = await self._tx.execute(changed)
-        return _row(rows[0]) if rows else None
+        return replace(_row(rows[0]), body=await self.body(id)) if rows else None
 
     async def erase(self, org_id: str, call_id: str) -> None:
         """Forget all messages of a call: those that wait are not sent any more."""
         await self._tx.execute(delete(outbox).where(outbox.c.org_id == org_id, outbox.c.call_id == call_id))
+        await self._tx.execute(forget_parts(call_id))
 
     async def purge(self, delivered_before: int, abandoned_before: int) -> int:
-        """Forget what was delivered or given up before these times; returns how many there were."""
+        """Forget what was delivered or given up before these times, once its call has ended: what follows
+        may build upon it. Returns how many there were."""
         old = or_(outbox.c.delivered_at < delivered_before, outbox.c.abandoned_at < abandoned_before)
-        return len(await self._tx.execute(delete(outbox).where(old).returning(outbox.c.position)))
+        live = exists().where(calls.c.id == outbox.c.call_id, calls.c.ended_at.is_(None))
+        gone = await self._tx.execute(delete(outbox).where(old, ~live).returning(outbox.c.call_id))
+        for call_id in {row.call_id for row in gone}:
+            await self._tx.execute(forget_parts(call_id))
+        return len(gone)
 
     async def _change(self, condition: ColumnElement[bool], **values: Any) -> None:
         await self._tx.execute(update(outbox).where(condition).values(**values))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from .parts import Shared
+
 Document = dict[str, Any]
 """A resource as JSON, without id, orgId, createdAt and updatedAt."""
 
@@ -66,8 +68,8 @@ class Key:
 @dataclass(frozen=True, slots=True)
 class NewMessage:
     """A message to be sent: `receiver` as webhooks/ wants to read it again, `body` the text of it, which is
-    kept only as long as it has to be sent if the message is `passing`. With a `lease` (owner, until) it is
-    that owner who sends it, until then (milliseconds since the epoch)."""
+    kept as `shared` says if that is given, and only as long as it has to be sent if the message is `passing`.
+    With a `lease` (owner, until) it is that owner who sends it, until then (milliseconds since the epoch)."""
 
     id: str
     type: str
@@ -76,12 +78,13 @@ class NewMessage:
     body: str
     lease: tuple[str, int] | None = None
     passing: bool = False
+    shared: Shared | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A message on its way. Times are milliseconds since the epoch; `receiver` is as webhooks/ wrote it;
-    `body` is empty once it is not kept any more."""
+    """A message on its way. Times are milliseconds since the epoch; `receiver` is as webhooks/ wrote it.
+    `body` is there where one message was asked for; it is empty once it is not kept any more."""
 
     position: int
     id: str
@@ -90,7 +93,6 @@ class OutboxRow:
     type: str
     host: str
     receiver: Document
-    body: str
     created_at: int
     queued_at: int
     attempts: int
@@ -99,6 +101,7 @@ class OutboxRow:
     abandoned_at: int | None
     last_status: int | None
     last_error: str | None
+    body: str | None = None
 
     @property
     def state(self) -> OutboxState:

@@ -31,7 +31,8 @@ from .statements import Statements
 
 SortOrder = Literal["ASC", "DESC"]
 Values = dict[str, Any]
-Page = tuple[list[Record], int]
+Records = list[Record]
+Page = tuple[Records, int]
 Position = tuple[datetime, str]
 """Where in a list a row is: its `created_at` and its id."""
 Conditions = list[ColumnElement[bool]]
@@ -118,7 +119,7 @@ class Repository:
         )
         newest = (self._table.c.created_at.desc(), self._table.c.id.desc())
         rows = await self._tx.execute(wanted.order_by(*newest).limit(limit))
-        return [as_record(row) for row in rows]
+        return await self._records(rows)
 
     async def page(
         self,
@@ -143,7 +144,7 @@ class Repository:
         skipped = 0 if after else (page - 1) * limit
         ordered = wanted.where(*self._after(after, sort_order)).order_by(order, identity)
         rows = await self._tx.execute(ordered.limit(limit).offset(skipped))
-        return [as_record(row) for row in rows], int(total)
+        return await self._records(rows), int(total)
 
     async def replace(self, org_id: str, id: str, document: Mapping[str, Any]) -> Record | None:
         """Store another document in its place. None if there is no such row. Raises Duplicate."""
@@ -181,7 +182,12 @@ class Repository:
 
     async def _one(self, statement: Any) -> Record | None:
         rows = await self._tx.execute(statement, unique=self.UNIQUE)
-        return as_record(rows[0]) if rows else None
+        records = await self._records(rows[:1])
+        return records[0] if records else None
+
+    async def _records(self, rows: Sequence[Row[Any]]) -> Records:
+        """Just these."""
+        return [as_record(row) for row in rows]
 
     def _property(self, name: str) -> ColumnElement[Any]:
         column = self.COLUMNS.get(name)

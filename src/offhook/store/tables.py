@@ -81,6 +81,8 @@ calls = _resource(
     # Which process holds the call; after a crash its unfinished calls are found by it.
     Column("node", Text),
     Column("ended_at", BigInteger),
+    # Of a call that goes on: the part that holds what was said so far.
+    Column("messages_part", Integer),
 )
 Index(
     "calls_unfinished",
@@ -104,6 +106,17 @@ keys = Table(
 )
 Index("keys_of_org", keys.c.org_id)
 
+call_parts = Table(
+    "call_parts",
+    metadata,
+    Column("call_id", ID, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    # The part that this one goes on from, and how much of it stays.
+    Column("base", Integer),
+    Column("keep", Integer, nullable=False),
+    Column("value", Text, nullable=False),
+)
+
 outbox = Table(
     "outbox",
     metadata,
@@ -116,6 +129,8 @@ outbox = Table(
     Column("host", Text, nullable=False),
     Column("receiver", JSON, nullable=False),
     Column("body", Text, nullable=False),
+    # Which parts of its call belong where in the body. NULL: the body is whole.
+    Column("parts", JSON(none_as_null=True)),
     Column("created_at", BigInteger, nullable=False),
     # When the attempts began: at its creation, or anew when it was replayed.
     Column("queued_at", BigInteger, nullable=False),

@@ -13,6 +13,7 @@ import httpcore2
 import httpx2
 
 from offhook.network import BodyRefused, Outside, Reply, read_bounded
+from offhook.store.json_text import ascii_json
 
 from .failures import AskFailed, FailureKind, failure_of
 from .receiver import OWN_HEADERS, Receiver, valid_header
@@ -39,8 +40,6 @@ UNUSED_SECONDS = 2.0
 
 _UNREADABLE = (BodyRefused, httpcore2.NetworkError, httpcore2.ProtocolError)
 
-_encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -62,9 +61,9 @@ class OutsideRequest:
 
 
 def message_body(message: Mapping[str, Any]) -> str:
-    """A server message (`{"message": {...}}`, wire-facts §4.3) as the text that is signed and sent. ASCII,
-    so that no database and no receiver can trip over its characters. Raises ValueError for NaN."""
-    return _encoder.encode(message)
+    """A server message (`{"message": {...}}`, wire-facts §4.3) as the text that is signed and sent. Raises
+    ValueError for NaN."""
+    return ascii_json(message)
 
 
 class Client:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from offhook.store import Document, OutboxRow
 
@@ -11,6 +11,9 @@ from .receiver import DEFAULT_TIMEOUT_SECONDS, Receiver
 
 MAX_KEPT = 1000
 """Messages in memory. Those beyond wait in the database alone, where all of them are."""
+
+MAX_KEPT_BYTES = 32 * 1024 * 1024
+"""Of their bodies. Those of further messages are read from the database when it is their turn."""
 
 MAX_BEHIND = 16
 """Messages of one call in memory."""
@@ -23,14 +26,14 @@ MAX_CLEAR = 20_000
 class Message:
     """A message on its way. `attempts` were made so far; `receiver` is as it was stored, or ready for use in
     the node that wrote the message, to which it is leased until `kept_until` (milliseconds since the epoch;
-    0 for one that the database gave)."""
+    0 for one that the database gave). Without a `body` that is to be read from the database."""
 
     id: str
     org_id: str
     call_id: str
     type: str
     host: str
-    body: str
+    body: str | None
     attempts: int
     receiver: Receiver | Document
     kept_until: int = 0
@@ -45,7 +48,7 @@ class Message:
     @classmethod
     def found(cls, row: OutboxRow) -> Message:
         """One that the database gave."""
-        return cls(row.id, row.org_id, row.call_id, row.type, row.host, row.body, row.attempts, row.receiver)
+        return cls(row.id, row.org_id, row.call_id, row.type, row.host, None, row.attempts, row.receiver)
 
 
 class Lines:
@@ -58,6 +61,7 @@ class Lines:
         self._clear: OrderedDict[str, None] = OrderedDict()
         self._lines: dict[str, deque[Message]] = {}
         self._ids: set[str] = set()
+        self._bytes = 0
 
     def __contains__(self, webhook_id: str) -> bool:
         return webhook_id in self._ids
@@ -88,14 +92,20 @@ class Lines:
         call_id = message.call_id
         if call_id not in self._clear:
             return False
-        self._lines.setdefault(call_id, deque()).append(message)
+        line = self._lines.setdefault(call_id, deque())
+        if line and self._bytes + _size(message) > MAX_KEPT_BYTES:
+            message = replace(message, body=None)
+        line.append(message)
         self._ids.add(message.id)
+        self._bytes += _size(message)
         return True
 
     def done(self, call_id: str) -> Message | None:
         """The first of the line is delivered and written down; which is the next."""
         line = self._lines[call_id]
-        self._ids.discard(line.popleft().id)
+        first = line.popleft()
+        self._ids.discard(first.id)
+        self._bytes -= _size(first)
         if line:
             return line[0]
         del self._lines[call_id]
@@ -106,4 +116,10 @@ class Lines:
         self.forget(call_id)
         line = self._lines.pop(call_id, deque())
         self._ids.difference_update(message.id for message in line)
+        self._bytes -= sum(map(_size, line))
         return list(line)
+
+
+def _size(message: Message) -> int:
+    """Bytes: a body is ASCII."""
+    return 0 if message.body is None else len(message.body)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from offhook.store import Database, NewMessage, OutboxRow, OutboxState, StoreError, Transaction
+from offhook.store import Database, NewMessage, OutboxRow, OutboxState, StoreError, Told, Transaction
 
 from .attempts import Attempt, Counters, Records, answered
 from .client import AskFailed, Client, message_body
@@ -27,12 +27,14 @@ LEASE_MARGIN = 30.0
 """Seconds that a lease outlasts the longest attempt it covers."""
 
 KEEP_SECONDS = 3 * 86400.0
-"""Delivered messages can be looked at and replayed for so long."""
+"""Delivered messages can be looked at and replayed for so long, unless a setting says otherwise."""
 
 KEEP_ABANDONED_SECONDS = 30 * 86400.0
 """And those that were given up for so long."""
 
-PURGE_SECONDS = 3600.0
+PURGE_SECONDS = (60.0, 3600.0)
+"""Between two looks for what has been kept long enough, at least and at most."""
+
 CLAIM_AT_ONCE = 64
 
 KEPT_SECONDS = 30.0
@@ -59,11 +61,13 @@ class Outbox:
         now: Callable[[], float],
         rng: random.Random,
         limits: Limits | None = None,
+        keep_seconds: float = KEEP_SECONDS,
     ) -> None:
         self._database = database
         self._client = client
         self._node = node
         self._now = now
+        self._keep_seconds = keep_seconds
         self._lanes = Lanes(limits or Limits())
         self._lines = Lines()
         self._attempts: dict[asyncio.Task[None], str] = {}  # and the calls that they are about
@@ -112,9 +116,10 @@ class Outbox:
         body: Mapping[str, Any] | str,
         *,
         passing: bool = False,
+        told: Told | None = None,
     ) -> NewMessage:
         """What `put` writes, for those who write it themselves: in the order of its call, and `written` after
-        that. Raises ValueError for NaN."""
+        that. What `told` knows to be written down is not written again. Raises ValueError for NaN."""
         host = receiver.host
         lease: tuple[str, int] | None = None
         if self._can_keep(call_id, org_id, host):
@@ -122,8 +127,14 @@ class Outbox:
             lease = (self._node, self._milliseconds() + round(seconds * 1000))
         else:
             self._lines.forget(call_id)
-        text = body if isinstance(body, str) else message_body(body)
-        return NewMessage(self._database.new_id(), type, host, receiver.to_json(), text, lease, passing)
+        shared = None if told is None or isinstance(body, str) else told.share(body)
+        if shared is not None:
+            text = shared.text
+        else:
+            text = body if isinstance(body, str) else message_body(body)
+        return NewMessage(
+            self._database.new_id(), type, host, receiver.to_json(), text, lease, passing, shared
+        )
 
     def written(self, message: NewMessage, receiver: Receiver, call_id: str, org_id: str) -> None:
         """It is committed: it goes out at once, or behind those of its call."""
@@ -185,7 +196,7 @@ class Outbox:
     async def list(
         self, org_id: str, *, state: OutboxState | None = None, call_id: str | None = None, limit: int = 100
     ) -> Rows:
-        """An org's messages, newest first."""
+        """An org's messages, newest first, without their bodies."""
         async with self._database.reading() as tx:
             return await tx.outbox.list(org_id, state=state, call_id=call_id, limit=limit)
 
@@ -333,10 +344,11 @@ class Outbox:
     async def _purge(self, tx: Transaction) -> None:
         loop_time = asyncio.get_running_loop().time()
         if loop_time >= self._next_purge:
-            self._next_purge = loop_time + PURGE_SECONDS
+            least, most = PURGE_SECONDS
+            self._next_purge = loop_time + min(max(self._keep_seconds / 24, least), most)
             now = self._milliseconds()
             await tx.outbox.purge(
-                now - round(KEEP_SECONDS * 1000), now - round(KEEP_ABANDONED_SECONDS * 1000)
+                now - round(self._keep_seconds * 1000), now - round(KEEP_ABANDONED_SECONDS * 1000)
             )
 
     def _begin(self, message: Message) -> None:
@@ -362,15 +374,20 @@ class Outbox:
             given = message.receiver
             receiver = given if isinstance(given, Receiver) else Receiver.from_json(given)
             attempt.plan = receiver.backoff
+            body = await self._body(message)
+            if body is None:
+                return
             await self._client.deliver(
                 receiver,
-                message.body.encode(),
+                body.encode(),
                 webhook_id=message.id,
                 timeout=receiver.timeout_seconds,
                 taken=taken,
             )
         except AskFailed as failure:
             attempt.failure = failure
+        except StoreError as error:
+            log.error("call=%s webhook=%s waits for the database: %s", message.call_id, message.id, error)
         except Exception as error:
             log.exception("call=%s webhook=%s could not be sent", message.call_id, message.id)
             if attempt.status is None:
@@ -382,6 +399,13 @@ class Outbox:
                 self._note(attempt)
             called_off = attempt.status is None and not failed
             self._lanes.leave(message.host, message.org_id, None if called_off else failed)
+
+    async def _body(self, message: Message) -> str | None:
+        """None for a message that has been erased."""
+        if message.body is not None:
+            return message.body
+        async with self._database.reading() as tx:
+            return await tx.outbox.body(message.id)
 
     def _note(self, attempt: Attempt) -> None:
         """It has ended: to be written down with whatever else ends now. A line stops with what fails."""

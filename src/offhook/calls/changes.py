@@ -1,0 +1,81 @@
+"""What becomes of a call's steps on their way into the store: those that wait together are one change, and
+what has been written before is not written again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from offhook.calls.reporter import Outgoing
+from offhook.store import CallChange, NewMessage, Part, Told
+from offhook.store.json_text import dump_json
+
+Document = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Step:
+    """A call as it was handed in: its row, what was `said` so far if the row does not hold that itself, and
+    the messages that tell of it. Who hands in a later step of the call takes `said` away from this one.
+    Without `words` nothing of what was said outlasts its sending."""
+
+    org_id: str
+    call_id: str
+    document: Mapping[str, Any]
+    said: Sequence[Document] | None
+    status: str
+    ended_reason: str | None
+    outgoing: Sequence[Outgoing]
+    words: bool = True
+
+
+Message = Callable[[Outgoing, Step, Told | None], NewMessage]
+
+
+@dataclass(slots=True)
+class Kept:
+    """What the store has of a call that is up. `document` is JSON, `said` the part with its `messages`."""
+
+    told: Told = field(default_factory=Told)
+    document: str = ""
+    said: int | None = None
+
+    def copy(self) -> Kept:
+        return Kept(self.told.copy(), self.document, self.said)
+
+
+def change_of(steps: Sequence[Step], kept: Kept, message: Message) -> CallChange:
+    """The steps of one call as one change; `kept` is what the store has once it is written. Raises ValueError
+    for what is no JSON."""
+    last = steps[-1]
+    # Parts outlast the messages that they are for.
+    told = kept.told if last.words else None
+    messages = [message(one, last, told) for step in steps for one in step.outgoing]
+    if not last.words:
+        kept.told.forget()
+    document: Mapping[str, Any] | None = dict(last.document)
+    parts: Sequence[Part] = ()
+    if last.status == "ended":
+        kept.said = None
+    elif last.said is not None:
+        shared = kept.told.share({"messages": last.said})
+        parts = shared.parts
+        kept.said = shared.named[0][1] if shared.named else None
+        if not shared.named:
+            document = {**last.document, "messages": last.said}
+    text = dump_json(document)
+    if text == kept.document:
+        document = None
+    kept.document = text
+    return CallChange(
+        last.org_id,
+        last.call_id,
+        document,
+        last.status,
+        last.ended_reason,
+        messages,
+        words=last.words,
+        said=kept.said,
+        parts=parts,
+    )
