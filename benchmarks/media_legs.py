@@ -180,6 +180,7 @@ async def measure(legs: int, seconds: float, peer_port: int, pipe: Connection) -
             loop_time=loop.time,
             now=time.time,
         )
+        stream.learn()
         streams.append((port, stream))
         clock.add(stream)
     pipe.send([port.local.port for port, _ in streams])

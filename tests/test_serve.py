@@ -144,9 +144,43 @@ def test_a_desk_phone_is_told_an_address_it_can_reach(
 
 
 def test_without_a_network_nobody_else_is_told_to_dial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "source_towards", lambda host: LOOPBACK)
+    def no_route(host: str) -> str:
+        raise OSError(101, "Network is unreachable")
 
-    assert "from other machines" not in serve.welcome(_node(sip="0.0.0.0:5060"))
+    for source_towards in (lambda host: LOOPBACK, no_route):
+        monkeypatch.setattr(listening, "source_towards", source_towards)
+
+        assert "from other machines" not in serve.welcome(_node(sip="0.0.0.0:5060"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "peer", "told"),
+    [
+        ({"sip": "0.0.0.0:5060"}, "8.8.8.8", "192.168.1.5"),
+        ({"sip": "0.0.0.0:5060"}, "2600::8", None),
+        ({"sip": "[::]:5060"}, "8.8.8.8", "192.168.1.5"),
+        ({"sip": "[::]:5060"}, "2600::8", "fd00::5"),
+        ({"sip": "10.0.0.2:5060"}, "8.8.8.8", "10.0.0.2"),
+        ({"sip": "10.0.0.2:5060"}, "2600::8", None),
+        ({"sip": "[fd00::2]:5060"}, "2600::8", "fd00::2"),
+        ({"sip": "[fd00::2]:5060"}, "8.8.8.8", None),
+        ({"sip": "0.0.0.0:5060", "public_address": "203.0.113.7"}, "8.8.8.8", "203.0.113.7"),
+        ({"sip": "[::]:5060", "public_address": "203.0.113.7"}, "8.8.8.8", "203.0.113.7"),
+        ({"sip": "[::]:5060", "public_address": "203.0.113.7"}, "2600::8", "fd00::5"),
+        ({"sip": "0.0.0.0:5060", "public_address": "203.0.113.7"}, "2600::8", None),
+    ],
+)
+def test_a_peer_is_told_an_address_of_its_family_or_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, flags: dict[str, object], peer: str, told: str | None
+) -> None:
+    monkeypatch.setattr(server, "source_towards", lambda host: "fd00::5" if ":" in host else "192.168.1.5")
+    address_for = server._address_for(_node(**flags).settings)
+
+    if told is None:
+        with pytest.raises(OSError, match="has no address for"):
+            address_for(peer)
+    else:
+        assert address_for(peer) == told
 
 
 @pytest.mark.parametrize("damage", [None, b"", b"no model"], ids=["missing", "empty", "damaged"])

@@ -43,7 +43,10 @@ def check_sip(address: Address) -> None:
 
 def outer_address() -> str | None:
     """The address that other machines have for this one, as far as it can tell; None without a network."""
-    address = source_towards(_ELSEWHERE)
+    try:
+        address = source_towards(_ELSEWHERE)
+    except OSError:
+        return None
     return None if address.startswith("127.") else address
 
 

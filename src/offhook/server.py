@@ -139,7 +139,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     writer = WriterThread()
     stack.push_async_callback(asyncio.to_thread, writer.close)
 
-    media = _media(settings, activity, now, rng)
+    media = _media(settings, activity, outside.guard, now, rng)
     dialler, trunk = Dialler(), _trunk(settings)
     services = Services(
         ledger=ledger,
@@ -256,7 +256,11 @@ def _engines_of(speech: SpeechEngines, models: LanguageModels) -> EnginesOf:
 
 
 def _media(
-    settings: Settings, activity: VoiceActivity, now: Callable[[], float], rng: random.Random
+    settings: Settings,
+    activity: VoiceActivity,
+    guard: AddressGuard,
+    now: Callable[[], float],
+    rng: random.Random,
 ) -> Media:
     clock = Clock(asyncio.get_running_loop())
     clock.after_tick.append(activity.run)
@@ -264,6 +268,7 @@ def _media(
         clock=clock,
         ports=PortPool(settings.sip.host, *settings.rtp_ports, open_datagrams, rng),
         address_for=_address_for(settings),
+        may_send=guard.lets_media,
         now=now,
         rng=rng,
         timeout=settings.media_timeout_seconds,
@@ -271,14 +276,20 @@ def _media(
 
 
 def _address_for(settings: Settings) -> Callable[[str], str]:
-    """Our address for the SDP, by who asks: the configured one, else the one this peer's packets come to."""
-    if settings.public_address is not None:
-        public = settings.public_address
-        return lambda peer: public
-    if settings.sip.host not in WILDCARDS:
-        bound = settings.sip.host
-        return lambda peer: bound
-    return source_towards
+    """Our address for the SDP, by who asks: the configured one, else the one this peer's packets come to. For
+    a peer of another family than the configured one the latter too; raises OSError for one of a family that
+    the node does not listen in."""
+    bound, public = settings.sip.host, settings.public_address
+
+    def address_for(peer: str) -> str:
+        version_6 = ":" in peer
+        if bound != "::" and (":" in bound) != version_6:
+            raise OSError(f"this node has no address for {peer}: it listens on {bound}")
+        if public is not None and (":" in public) == version_6:
+            return public
+        return source_towards(peer) if bound in WILDCARDS else bound
+
+    return address_for
 
 
 def _trunk(settings: Settings) -> Trunk | None:

@@ -331,6 +331,7 @@ async def open_house(
             clock=house.clock,
             ports=house.ports,
             address_for=lambda peer: SERVER.host,
+            may_send=AddressGuard(allow_private=True).lets_media,
             now=house.now,
             rng=rng,
             timeout=media_timeout,

@@ -198,3 +198,48 @@ async def test_a_name_that_is_never_answered_is_not_found(monkeypatch: pytest.Mo
     with pytest.raises(NameNotFound, match="no answer"):
         await AddressGuard().resolve("slow.example.com", 443)
     go.set()
+
+
+@pytest.mark.parametrize(
+    ("to", "port", "signalling", "private", "allowed"),
+    [
+        # Who signals is answered wherever it is.
+        ("203.0.114.7", 4000, "203.0.114.7", False, True),
+        ("192.168.1.7", 80, "192.168.1.7", False, True),
+        ("127.0.0.1", 4000, "127.0.0.1", False, True),
+        ("8.8.4.4", 4000, "::ffff:8.8.4.4", False, True),
+        # A provider's media server beside its signalling, a PBX's phones beside the PBX.
+        ("8.8.4.4", 4000, "8.8.8.8", False, True),
+        ("2600::4", 4000, "2600::8", False, True),
+        ("192.168.1.50", 4000, "192.168.1.7", False, True),
+        ("127.0.0.2", 4000, "127.0.0.1", False, True),
+        # A private address in the SDP of somebody outside: a host of ours, or nobody.
+        ("192.168.1.50", 4000, "8.8.8.8", False, False),
+        ("10.0.0.1", 4000, "8.8.8.8", False, False),
+        ("127.0.0.1", 4000, "8.8.8.8", False, False),
+        ("::1", 4000, "2600::8", False, False),
+        ("::ffff:10.0.0.1", 4000, "8.8.8.8", False, False),
+        ("fd00::1", 4000, "2600::8", False, False),
+        ("192.168.1.50", 4000, "8.8.8.8", True, True),
+        # The node's own loopback is not of its network.
+        ("127.0.0.1", 4000, "192.168.1.7", False, False),
+        # Services, which are nobody's audio.
+        ("8.8.4.4", 53, "8.8.8.8", False, False),
+        # Nobody, everybody, and what hands out secrets.
+        ("0.0.0.1", 4000, "8.8.8.8", True, False),
+        ("224.0.0.1", 4000, "8.8.8.8", True, False),
+        ("239.1.1.1", 4000, "192.168.1.7", True, False),
+        ("255.255.255.255", 4000, "192.168.1.7", True, False),
+        ("240.0.0.1", 4000, "8.8.8.8", True, False),
+        ("169.254.169.254", 4000, "8.8.8.8", True, False),
+        ("::ffff:169.254.169.254", 4000, "8.8.8.8", True, False),
+        ("fe80::1", 4000, "2600::8", True, False),
+        ("2600::1%eth0", 4000, "2600::8", True, False),
+        ("ff02::1", 4000, "fd00::8", True, False),
+        ("::", 4000, "2600::8", True, False),
+    ],
+)
+def test_where_audio_may_be_sent_before_any_came_from_there(
+    to: str, port: int, signalling: str, private: bool, allowed: bool
+) -> None:
+    assert AddressGuard(allow_private=private).lets_media(Address(to, port), signalling) is allowed

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from offhook.network import Address
 from offhook.rtp import SILENCE, Clock, MediaPort, PortPool, RtpStream
 from offhook.rtp.codecs import PCMA, PCMU, Codec
+from offhook.rtp.consent import BURST, REFILL, START, Unasked
 from offhook.rtp.packet import Packet, build, parse
 from offhook.rtp.rtcp import Goodbye, Report, build_compound, parse_compound
 from tests.rtp.wire import Wire
@@ -63,6 +64,7 @@ class Leg:
         self.ear = Ear()
         self.mouth = Mouth()
         self.errors: list[Exception] = []
+        self.learned = True
         self.sequence = 65530
         self.timestamp = 0xFFFFFE00
 
@@ -83,6 +85,8 @@ class Leg:
             call="a-call",
             **settings,
         )
+        if self.learned:
+            self.stream.learn()
         self.clock.add(self.stream)
         return self
 
@@ -219,7 +223,7 @@ def test_a_peer_behind_a_nat_is_answered_where_it_sends_from() -> None:
         assert leg.targets() == [PEER, PEER, behind_nat, behind_nat]
         assert leg.ear.heard[2] == LOUD
 
-    on_a_leg(story)
+    on_a_leg(story, signalling_host=behind_nat.host)
 
 
 def test_comfort_noise_keeps_the_call_alive_and_is_silence() -> None:
@@ -245,7 +249,7 @@ def test_what_is_no_media_of_this_leg_is_counted_only(data: bytes) -> None:
 
         assert leg.stream.statistics.invalid == 1
         assert leg.stream.last_packet_at == 0.0
-        leg.receive(source=STRANGER)  # and it did not lock the leg
+        leg.receive(source=PEER._replace(port=1))  # and it did not lock the leg
         await ticks(1)
         assert leg.ear.heard == [SILENCE, LOUD]
 
@@ -422,8 +426,9 @@ def test_reports_go_one_port_above_or_where_the_sdp_says_or_where_they_come_from
     announced, learned = Address(PEER.host, 4444), Address(PEER.host, 4545)
 
     async def story(leg: Leg) -> None:
-        leg.receive()
-        await ticks(250)
+        for _ in range(250):
+            leg.receive()
+            await ticks(1)
         leg.receive_control(Report(7, None, 0, 0, 0, ()), source=learned)
         await ticks(350)
         leg.negotiated()
@@ -548,3 +553,242 @@ def test_another_codec_is_refused() -> None:
             await Leg().start(codec="OPUS")
 
     run_virtual(story())
+
+
+def test_events_under_an_ssrc_of_their_own_are_keys_and_disturb_no_audio() -> None:
+    """Some gateways send them so (RFC 4733 leaves it open)."""
+
+    async def story(leg: Leg) -> None:
+        for number in range(60):
+            leg.receive()
+            if 20 <= number < 26:
+                payload = struct.pack("!BBH", 5, 0x8A if number > 22 else 10, min(number - 19, 4) * 160)
+                leg.wire.carry(build(EVENT, 9000 + number, 77, 0xE4E47, payload), PEER, leg.port.local)
+            await ticks(1)
+
+        assert leg.ear.heard == [LOUD] * 60
+        assert leg.ear.digits == [("5", 80)]
+        statistics = leg.stream.statistics
+        assert (statistics.rejected, statistics.lost, statistics.jitter) == (0, 0, 0.0)
+
+    on_a_leg(story)
+
+
+def test_each_key_under_an_ssrc_of_its_own_is_heard_once() -> None:
+    async def story(leg: Leg) -> None:
+        leg.receive()
+        for key, ssrc, start in ((1, 501, 5000), (1, 502, 900), (2, 503, 0xFFFFFF00)):
+            for number, flags in enumerate((10, 0x8A, 0x8A)):
+                payload = struct.pack("!BBH", key, flags, 160 * min(number + 1, 2))
+                leg.wire.carry(build(EVENT, number, start, ssrc, payload), PEER, leg.port.local)
+                await ticks(1)
+            # One that was overtaken by the next key's is no key more.
+            if ssrc == 502:
+                payload = struct.pack("!BBH", 1, 0x8A, 320)
+                leg.wire.carry(build(EVENT, 4, 5000, 501, payload), PEER, leg.port.local)
+        await ticks(1)
+
+        assert [digit for digit, _ in leg.ear.digits] == ["1", "1", "2"]
+
+    on_a_leg(story)
+
+
+def test_a_key_that_another_ssrc_cuts_short_has_ended() -> None:
+    async def story(leg: Leg) -> None:
+        leg.receive()
+        for key, ssrc in ((1, 501), (2, 502)):
+            payload = struct.pack("!BBH", key, 10, 160)
+            leg.wire.carry(build(EVENT, 1, 5000, ssrc, payload), PEER, leg.port.local)
+        await ticks(12)
+
+        assert [digit for digit, _ in leg.ear.digits] == ["1", "2"]
+
+    on_a_leg(story)
+
+
+def test_whatever_was_offered_is_heard_by_its_payload_type() -> None:
+    async def story(leg: Leg) -> None:
+        for number in range(30):
+            if number % 10 < 5:
+                leg.receive(PCMU.encode(LOUD))
+            else:
+                leg.receive(PCMA.encode(LOUD), payload_type=8)
+            await ticks(1)
+        for payload_type in (101, 96):
+            for flags in (10, 0x8A):
+                payload = struct.pack("!BBH", payload_type % 10, flags, 160)
+                leg.receive(payload, payload_type=payload_type, timestamp=leg.timestamp & ~0x3FF)
+            leg.timestamp += 0x1000
+        await ticks(1)
+
+        alaw = PCMA.decode(PCMA.encode(LOUD))
+        assert leg.ear.heard[:30] == ([LOUD] * 5 + [alaw] * 5) * 3
+        assert [digit for digit, _ in leg.ear.digits] == ["1", "6"]
+        assert {packet.payload_type for packet in leg.sent()} == {0}
+        assert leg.stream.statistics.invalid == 0
+        leg.receive(b"x" * 160, payload_type=18)
+        assert leg.stream.statistics.invalid == 1
+
+    on_a_leg(story, codecs={0: "PCMU", 8: "PCMA"}, events=[101, 96])
+
+
+def test_a_muted_caller_whose_reports_go_on_is_alive() -> None:
+    async def story(leg: Leg) -> None:
+        for _ in range(20):
+            leg.receive()
+            await ticks(1)
+        for _ in range(5):
+            await ticks(250)
+            leg.receive_control(Report(7, None, 0, 0, 0, ()))
+
+        assert leg.stream.last_packet_at == pytest.approx(leg.loop.time())
+        goodbye = build_compound(Report(7, None, 0, 0, 0, ()), "peer", goodbye=True)
+        await ticks(50)
+        leg.wire.carry(goodbye, Address(PEER.host, PEER.port + 1), leg.port.rtcp.local)
+        leg.receive_control(Report(7, None, 0, 0, 0, ()), source=STRANGER)
+        leg.receive_control(Report(8, None, 0, 0, 0, ()))
+        assert leg.loop.time() - leg.stream.last_packet_at == pytest.approx(1.0)
+        # And nobody's BYE ends anything.
+        leg.receive()
+        await ticks(1)
+        assert leg.ear.heard[-1] == LOUD
+        assert leg.targets()[-1] == PEER
+
+    on_a_leg(story)
+
+
+def test_reports_of_a_caller_who_never_spoke_count_too() -> None:
+    async def story(leg: Leg) -> None:
+        await ticks(250)
+        leg.receive_control(Report(1234, None, 0, 0, 0, ()))
+        assert leg.stream.last_packet_at == pytest.approx(leg.loop.time())
+
+        # But who only claims to be the caller's neighbour gets nothing.
+        leg.receive_control(Report(1234, None, 0, 0, 0, ()), source=PEER._replace(port=9))
+        await ticks(400)
+        targets = {to for source, to, _ in leg.wire.carried if source == leg.port.rtcp.local}
+        assert targets == {Address(PEER.host, PEER.port + 1)}
+
+    on_a_leg(story)
+
+
+def test_nothing_is_learned_before_the_answer_is_acknowledged(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        leg = Leg()
+        leg.learned = False
+        await leg.start(signalling_host=PEER.host)
+        for number in range(100):
+            leg.wire.carry(build(0, number, 160 * number, 666, b"x" * 160), STRANGER, leg.port.local)
+        for _ in range(3):
+            leg.receive(source=PEER._replace(port=9))
+            await ticks(1)
+        assert set(leg.targets()) == {PEER}
+        assert leg.ear.heard[1:] == [LOUD] * (len(leg.ear.heard) - 1)
+        assert leg.stream.statistics.rejected == 100
+
+        leg.stream.learn()
+        leg.receive(source=PEER._replace(port=9))
+        await ticks(1)
+        assert leg.targets()[-1] == PEER._replace(port=9)
+        leg.stream.close()
+
+    run_virtual(story())
+
+
+THIRD = Address("203.0.113.9", 7000)
+
+
+def test_a_third_party_is_sent_a_short_start_and_then_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(leg: Leg) -> None:
+        leg.mouth.frames = [LOUD] * 1000
+        await ticks(3000)
+
+        begun = len(leg.sent())
+        assert START * 50 <= begun <= START * 50 + 1
+        assert set(leg.targets()) == {THIRD}
+        assert len(leg.mouth.frames) == 1000 - begun  # what is to be said waits
+        assert leg.stream.statistics.withheld == 3000 - begun
+        reports = [to for source, to, _ in leg.wire.carried if source == leg.port.rtcp.local]
+        assert len(reports) <= 4
+
+        leg.receive(source=THIRD)
+        await ticks(10)
+        assert len(leg.sent()) == begun + 10
+
+    on_a_leg(story, remote=THIRD, signalling_host=PEER.host)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == [f"call=a-call no audio is sent to {THIRD}: nothing comes from there"]
+
+
+@pytest.mark.parametrize("control", [False, True], ids=["RTP", "RTCP"])
+def test_a_third_party_that_sends_is_sent_to(control: bool) -> None:
+    async def story(leg: Leg) -> None:
+        for _ in range(200):
+            if control:
+                leg.receive_control(Report(7, None, 0, 0, 0, ()), source=Address(THIRD.host, THIRD.port + 1))
+            else:
+                leg.receive(source=THIRD)
+            await ticks(10)
+
+        assert len(leg.sent()) == 2000
+        assert leg.stream.statistics.withheld == 0
+
+    on_a_leg(story, remote=THIRD, signalling_host=PEER.host)
+
+
+def test_an_address_that_may_not_be_sent_to_is_learned_from_what_comes() -> None:
+    """A caller behind a NAT, whose private address would be one of our own network."""
+    private, behind_nat = Address("192.168.1.7", 4000), Address(PEER.host, 61000)
+
+    async def story(leg: Leg) -> None:
+        leg.mouth.frames = [LOUD] * 10
+        await ticks(20)
+        assert leg.sent() == []
+        for _ in range(20):
+            leg.receive(source=behind_nat)
+            await ticks(1)
+
+        assert set(leg.targets()) == {behind_nat}
+        assert [packet.payload for packet in leg.sent()[:10]] == [PCMU.encode(LOUD)] * 10
+
+    on_a_leg(story, remote=private, signalling_host=PEER.host, may_begin=False)
+
+
+def test_many_legs_share_what_a_third_party_gets() -> None:
+    async def story() -> None:
+        wire, loop = Wire(), asyncio.get_running_loop()
+        pool = PortPool("192.0.2.1", 40000, 40100, wire.open, random.Random(1))
+        clock, unasked = Clock(loop), Unasked()
+        streams = []
+        for number in range(20):
+            stream = RtpStream(
+                await pool.open(), payload_type=0, codec="PCMU", remote=THIRD._replace(port=7000 + number),
+                telephone_event=None, rng=random.Random(number), sink=Ear(), source=Mouth(),
+                loop_time=loop.time, now=loop.time, signalling_host=PEER.host, unasked=unasked,
+            )  # fmt: skip
+            stream.learn()
+            clock.add(stream)
+            streams.append(stream)
+        await asyncio.sleep(30)
+        assert len(wire.carried) <= BURST + 30 * REFILL + 20 * 8
+        for stream in streams:
+            clock.remove(stream)
+            stream.close()
+
+    run_virtual(story())
+
+
+def test_a_relay_that_nobody_named_hears_all_that_is_said() -> None:
+    relay = Address("203.0.113.77", 30000)
+
+    async def story(leg: Leg) -> None:
+        leg.mouth.frames = [LOUD] * 50
+        for _ in range(150):
+            leg.receive(source=relay)
+            await ticks(1)
+
+        assert set(leg.targets()) == {relay}
+        assert [packet.payload for packet in leg.sent()[:50]] == [PCMU.encode(LOUD)] * 50
+        assert leg.ear.heard[-1] == LOUD
+
+    on_a_leg(story, signalling_host=PEER.host)

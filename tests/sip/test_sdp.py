@@ -11,11 +11,13 @@ from offhook.sip.description import MAX_LINES, MAX_MEDIA
 from offhook.sip.sdp import (
     Direction,
     MediaAgreement,
+    RtpMap,
     SdpError,
     SessionDescription,
     accept_answer,
     answer,
     intersect,
+    media_host,
     offer,
     reverse,
 )
@@ -70,7 +72,7 @@ def test_a_description_is_read() -> None:
         "RTP/AVP",
         ("0", "8", "97", "101"),
     )
-    assert audio.rtpmaps[97].encoding == "ILBC"
+    assert [one.encoding for one in audio.rtpmaps[97]] == ["ILBC"]
     assert (audio.fmtp(101), audio.fmtp(97), audio.ptime) == ("0-16", None, 30)
     assert description.direction_of(audio) == "sendonly"
     assert (description.address_of(audio), description.address_of(video)) == ("192.0.2.10", "192.0.2.11")
@@ -208,7 +210,143 @@ a=sendrecv
         rtcp=Address("192.0.2.10", 49171),
         direction="sendrecv",
         ptime=30,
+        profile="RTP/AVP",
+        receives=(
+            RtpMap(0, "PCMU", 8000),
+            RtpMap(8, "PCMA", 8000),
+            RtpMap(101, "TELEPHONE-EVENT", 8000),
+        ),
     )
+
+
+def received(agreement: MediaAgreement) -> dict[int, str]:
+    return {one.payload_type: one.encoding for one in agreement.receives}
+
+
+EVENTS = "TELEPHONE-EVENT"
+
+
+@pytest.mark.parametrize(
+    ("formats", "attributes", "receives"),
+    [
+        ("0 8", "", {0: "PCMU", 8: "PCMA"}),
+        ("8 96 0 18", "a=rtpmap:96 PCMU/8000\n", {8: "PCMA", 96: "PCMU", 0: "PCMU"}),
+        ("0 0 8 13", "", {0: "PCMU", 8: "PCMA"}),
+        (
+            "0 98 101 102",
+            "a=rtpmap:98 telephone-event/48000\na=rtpmap:101 telephone-event/8000\n"
+            "a=rtpmap:102 telephone-event/8000\n",
+            {0: "PCMU", 101: EVENTS, 102: EVENTS},
+        ),
+    ],
+)
+def test_all_that_an_offer_has_and_we_understand_may_come(
+    formats: str, attributes: str, receives: dict[int, str]
+) -> None:
+    """RFC 3264 §5.1: the peer may send what both have, and some switch in mid-call."""
+    _, agreement = agree(f"{HEAD}m=audio 4000 RTP/AVP {formats}\n{attributes}")
+    assert received(agreement) == receives
+
+
+@pytest.mark.parametrize(
+    ("formats", "attributes", "codec", "number", "events"),
+    [
+        # A PBX that writes each map twice, and one that maps a number to two rates.
+        ("0 101", "a=rtpmap:101 telephone-event/8000\na=rtpmap:101 telephone-event/8000\n", "PCMU", 0, 101),
+        ("0 101", "a=rtpmap:101 telephone-event/48000\na=rtpmap:101 telephone-event/8000\n", "PCMU", 0, 101),
+        ("0 101", "a=rtpmap:101 telephone-event/8000\na=rtpmap:101 telephone-event/16000\n", "PCMU", 0, 101),
+        ("96 101", "a=rtpmap:96 opus/48000/2\na=rtpmap:96 PCMA/8000\n", "PCMA", 96, None),
+        ("96 101", "a=rtpmap:96 PCMA/16000\na=rtpmap:96 PCMA/8000\n", "PCMA", 96, None),
+        ("8", "a=rtpmap:8 PCMU/8000\na=rtpmap:8 PCMA/8000\n", "PCMA", 8, None),
+        ("0", "a=rtpmap:0 G726-32/8000\na=rtpmap:0 PCMU/8000\n", "PCMU", 0, None),
+        ("0", "a=rtpmap:0 PCMU\na=rtpmap:0 PCMU/8000\n", "PCMU", 0, None),
+        ("101 0", "a=rtpmap:101 PCMA/8000\na=rtpmap:101 telephone-event/8000\n", "PCMA", 101, None),
+        (
+            "101 102",
+            "a=rtpmap:101 telephone-event/8000\na=rtpmap:101 PCMA/8000\na=rtpmap:102 telephone-event/8000\n",
+            "PCMA",
+            101,
+            102,
+        ),
+    ],
+)
+def test_of_several_maps_of_a_payload_type_the_one_that_fits_is_chosen(
+    formats: str, attributes: str, codec: str, number: int, events: int | None
+) -> None:
+    ours, agreement = agree(f"{HEAD}m=audio 4000 RTP/AVP {formats}\n{attributes}")
+    chosen = (agreement.codec, agreement.payload_type, agreement.telephone_event_payload_type)
+    assert chosen == (codec, number, events)
+    assert len(ours.media[0].formats) == 1 + (events is not None)
+    assert received(agreement)[number] == codec
+
+
+@pytest.mark.parametrize("profile", ["RTP/AVP", "RTP/AVPF", "rtp/avpf"])
+def test_the_profile_is_answered_as_it_was_offered_and_feedback_is_none_of_ours(profile: str) -> None:
+    feedback = "a=rtcp-fb:* nack\na=rtcp-fb:0 ccm tmmbr\na=rtcp-rsize\n"
+    ours, agreement = agree(HEAD + AUDIO.replace("RTP/AVP", profile) + feedback)
+    assert (ours.media[0].protocol, agreement.profile) == (profile, profile)
+    assert not any("rtcp-" in line for line in lines(ours))
+    assert agreement.codec == "PCMU"
+
+
+V6 = "c=IN IP6 2001:db8::10\n"
+NAMED = "c=IN IP4 media.example.com\n"
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        V6,
+        NAMED,
+        "c=IN IP6 media.example.com\n",
+        "c=IN IP4 224.2.1.1/127\n",
+        "c=IN IP4 239.255.0.1\n",
+        "c=IN IP6 ff0e::1\n",
+        "c=IN IP4 255.255.255.255\n",
+    ],
+)
+def test_an_offer_from_where_no_audio_can_flow_is_488(connection: str) -> None:
+    for text in (HEAD.replace("c=IN IP4 192.0.2.10\n", connection) + AUDIO, HEAD + AUDIO + connection):
+        with pytest.raises(SdpError) as error:
+            agree(text)
+        assert error.value.status == 488
+
+
+@pytest.mark.parametrize("address", ["::1", "2001:db8::5"])
+def test_an_ipv4_offer_to_an_ipv6_address_is_488(address: str) -> None:
+    with pytest.raises(SdpError) as error:
+        answer(parse(HEAD + AUDIO), address=address, port=4000, session_id=1, version=1)
+    assert error.value.status == 488
+
+
+@pytest.mark.parametrize("connection", [V6, NAMED, "c=IN IP4 224.2.1.1/127\n"])
+def test_the_line_that_can_be_served_is_taken_wherever_it_is(connection: str) -> None:
+    """Each line has its own c= (RFC 8866 §5.7): one for each family, as in RFC 4091."""
+    ours, agreement = agree(f"{HEAD}a=group:ANAT 1 2\nm=audio 5000 RTP/AVP 0\n{connection}{AUDIO}")
+    assert [media.port for media in ours.media] == [0, 40000]
+    assert agreement.remote == Address("192.0.2.10", 49170)
+    ours, agreement = agree(
+        HEAD.replace("c=IN IP4 192.0.2.10\n", connection) + AUDIO + "c=IN IP4 192.0.2.44\n"
+    )
+    assert agreement.remote == Address("192.0.2.44", 49170)
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [("IP6 ::ffff:192.0.2.10", "192.0.2.10"), ("IP6 ::FFFF:C000:020A", "192.0.2.10"), ("IP6 0::0", "::")],
+)
+def test_an_ipv6_address_is_read_as_what_it_stands_for(written: str, host: str) -> None:
+    assert agree(HEAD.replace("IP4 192.0.2.10", written) + AUDIO)[1].remote.host == host
+
+
+def test_the_host_of_the_line_that_would_be_taken() -> None:
+    text = f"{HEAD}m=audio 5000 RTP/AVP 0\n{V6}{AUDIO}"
+    assert media_host(parse(text), lambda host: True) == "2001:db8::10"
+    assert media_host(parse(text), lambda host: ":" not in host) == "192.0.2.10"
+    with pytest.raises(SdpError, match="488"):
+        media_host(parse(text), lambda host: False)
+    with pytest.raises(SdpError, match="488"):
+        media_host(parse(HEAD), lambda host: True)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +367,7 @@ def test_the_first_codec_that_we_serve_under_the_offers_number(
     ours, agreement = agree(f"{HEAD}m=audio 4000 RTP/AVP {formats}\n{attributes}")
     assert (agreement.codec, agreement.payload_type) == (codec, number)
     assert ours.media[0].formats == (str(number),)
-    assert ours.media[0].rtpmaps[number].encoding == codec
+    assert [one.encoding for one in ours.media[0].rtpmaps[number]] == [codec]
 
 
 def test_telephone_events_keep_their_number_and_need_8000_hz() -> None:
@@ -276,8 +414,12 @@ def test_other_lines_are_refused_in_their_place() -> None:
         "",
         "m=video 5000 RTP/AVP 31\n",
         "m=audio 5000 RTP/AVP 18 9\n",
-        "m=audio 5000 RTP/AVPF 0\n",
         "m=audio 5000 RTP/SAVP 0\n",
+        "m=audio 5000 RTP/SAVPF 0\n",
+        "m=audio 5000 RTP/AVP/TCP 0\n",
+        "m=audio 5000 TCP/RTP/AVP 0\n",
+        "m=audio 5000 RTP/AVPX 0\n",
+        "m=audio 5000 udp 0\n",
         "m=audio 5000 UDP/TLS/RTP/SAVPF 0\n",
         "m=audio 0 RTP/AVP 0\n",
     ],
@@ -371,15 +513,15 @@ def test_an_offer_and_its_answer_agree() -> None:
 
 def test_an_answer_may_hold() -> None:
     ours = our_offer()
-    theirs, _ = answer(ours, address="a", port=3000, session_id=1, version=1, direction="sendonly")
+    theirs, _ = answer(ours, address="198.51.100.1", port=3000, session_id=1, version=1, direction="sendonly")
     assert accept_answer(ours, theirs).direction == "recvonly"
     held = our_offer(direction="sendonly")
-    theirs, _ = answer(held, address="a", port=3000, session_id=1, version=1)
+    theirs, _ = answer(held, address="198.51.100.1", port=3000, session_id=1, version=1)
     assert accept_answer(held, theirs).direction == "sendonly"
 
 
 def test_an_offer_without_telephone_events_gets_none() -> None:
-    ours = our_offer(telephone_event=False, codecs=("PCMA",))
+    ours = our_offer(telephone_event=None, codecs=("PCMA",))
     assert ours.media[0].formats == ("8",)
     theirs = parse(HEAD + AUDIO.replace(" 0 8", " 8"))
     assert accept_answer(ours, theirs).telephone_event_payload_type is None
@@ -398,4 +540,53 @@ def test_an_offer_without_telephone_events_gets_none() -> None:
 def test_an_answer_without_audio_is_refused(answered: str) -> None:
     with pytest.raises(SdpError) as error:
         accept_answer(our_offer(), parse(answered))
+    assert error.value.status == 488
+
+
+@pytest.mark.parametrize(
+    ("formats", "attributes", "events", "receives"),
+    [
+        # One codec is chosen, the other may come all the same; so may keys under either's number.
+        ("8", "", None, {0: "PCMU", 8: "PCMA", 101: EVENTS}),
+        ("0 8 101", "a=rtpmap:101 telephone-event/8000\n", 101, {0: "PCMU", 8: "PCMA", 101: EVENTS}),
+        (
+            "0 96",
+            "a=rtpmap:96 telephone-event/8000\n",
+            96,
+            {0: "PCMU", 8: "PCMA", 101: EVENTS, 96: EVENTS},
+        ),
+        (
+            "97 96",
+            "a=rtpmap:96 telephone-event/8000\na=rtpmap:97 PCMA/8000\n",
+            96,
+            {0: "PCMU", 8: "PCMA", 101: EVENTS, 97: "PCMA", 96: EVENTS},
+        ),
+        # A number of ours keeps our meaning.
+        (
+            "0 101 102",
+            "a=rtpmap:101 PCMA/8000\na=rtpmap:102 telephone-event/8000\n",
+            102,
+            {0: "PCMU", 8: "PCMA", 101: EVENTS, 102: EVENTS},
+        ),
+    ],
+)
+def test_all_that_we_offered_may_come_and_the_answers_own_numbers_too(
+    formats: str, attributes: str, events: int | None, receives: dict[int, str]
+) -> None:
+    """RFC 3264 §6.1 has the answerer send under the offer's numbers, and we under the answer's."""
+    agreement = accept_answer(our_offer(), parse(f"{HEAD}m=audio 4000 RTP/AVP {formats}\n{attributes}"))
+    assert agreement.telephone_event_payload_type == events
+    assert received(agreement) == receives
+
+
+def test_an_offer_within_a_session_keeps_its_number_and_profile() -> None:
+    ours = our_offer(telephone_event=96, profile="RTP/AVPF").media[0]
+    assert (ours.formats, ours.protocol) == (("0", "8", "96"), "RTP/AVPF")
+    assert [one.encoding for one in ours.rtpmaps[96]] == [EVENTS]
+
+
+@pytest.mark.parametrize("connection", [V6, NAMED, "c=IN IP4 224.2.1.1/127\n"])
+def test_an_answer_from_where_no_audio_can_flow_is_refused(connection: str) -> None:
+    with pytest.raises(SdpError) as error:
+        accept_answer(our_offer(), parse(HEAD.replace("c=IN IP4 192.0.2.10\n", connection) + AUDIO))
     assert error.value.status == 488

@@ -13,10 +13,11 @@ import pytest
 import uvloop
 
 from offhook.network import Address, open_datagrams
-from offhook.sip import Flow, Limits, NameAddr, SipError, Transports, Uri, UserAgent
+from offhook.sip import Flow, Limits, NameAddr, SipError, Transports, Uri, UserAgent, transport
 from offhook.sip.message import respond
 from offhook.sip.parser import parse_message
 from offhook.sip.tcp import TcpPool
+from offhook.sip.transport import source_towards
 from tests.end_to_end.peers import free_port
 from tests.listening import listening
 from tests.machine import has_ipv6, installed, needs_ipv6
@@ -441,3 +442,33 @@ async def test_sipsak_asks_for_options() -> None:
         status, output = await run(installed("sipsak", "sipsak"), "-v", "-s", f"sip:a@{address}")
         assert status == 0, output
         assert "200 OK" in output
+
+
+def test_our_address_is_asked_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine gets its network late, or another one: what was once told is not told for ever."""
+    addresses: list[str | None] = [None, "192.168.1.5", "10.9.9.9"]
+
+    class Probe(socket.socket):
+        def connect(self, address: Any) -> None:
+            if addresses[0] is None:
+                addresses.pop(0)
+                raise OSError(101, "Network is unreachable")
+
+        def getsockname(self) -> Any:
+            return addresses.pop(0), 4711
+
+    monkeypatch.setattr(socket, "socket", Probe)
+
+    with pytest.raises(OSError, match="unreachable"):
+        source_towards("203.0.113.1")
+    assert source_towards("203.0.113.1") == "192.168.1.5"
+    assert source_towards("203.0.113.1") == "10.9.9.9"
+
+
+async def test_a_way_that_is_gone_ends_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_route(host: str) -> str:
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(transport, "source_towards", no_route)
+    async with agent_on("0.0.0.0") as (_, _, address, transports):
+        assert transports.local_for(Flow("udp", Address("203.0.113.1", 5060))) == address

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
+from offhook.network import Address
 from offhook.rtp.clock import Clock
+from offhook.rtp.consent import Unasked
 from offhook.rtp.ports import MediaPort, PortPool
 from offhook.rtp.stream import AudioSink, AudioSource, RtpStream
 from offhook.sip.errors import SipError
@@ -22,7 +23,8 @@ from offhook.sip.sdp import (
     SessionDescription,
     accept_answer,
     answer,
-    must_serve,
+    media_host,
+    meets,
     offer,
 )
 from offhook.sip.session import Session
@@ -53,15 +55,19 @@ class LegOwner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What legs of this node share. `address_for` gives our address for the SDP, by the peer's host."""
+    """What legs of this node share. `address_for` gives our address for the SDP, by the peer's host; it
+    raises OSError where there is none that the host can reach. `may_send` says whether audio may go to what
+    an SDP names before any came from there, given the host that the SIP messages come from."""
 
     clock: Clock
     ports: PortPool
     address_for: Callable[[str], str]
+    may_send: Callable[[Address, str], bool]
     now: Callable[[], float]
     rng: random.Random
     timeout: float
     """Seconds without a packet after which a leg counts as lost."""
+    unasked: Unasked = field(default_factory=Unasked)
 
 
 class Leg:
@@ -87,9 +93,10 @@ class Leg:
         self._call_id = call_id
         self._peer = peer
         self._codecs = codecs
-        self._address = media.address_for(peer)
+        self._address = ""
         self._session_id = media.rng.getrandbits(62)
         self._version = 1
+        self._held_at = 0.0
         self._port: MediaPort | None = None
         self._local: SessionDescription | None = None
         self._watch: asyncio.Handle | None = None
@@ -104,15 +111,18 @@ class Leg:
     async def open(self, offered: bytes | None) -> bytes:
         """Take a port and return the SDP for the 200: an answer, or our offer when the INVITE had none.
 
-        Raises SipError (488, 400) for an offer that cannot be met and PortsExhausted."""
+        Raises SipError (488, 400) for an offer that cannot be met, PortsExhausted, and OSError when there is
+        no way to the peer."""
         if offered is None:
-            await self._take_port()
+            self._address = self._media.address_for(self._peer)
+            self._port = await self._media.ports.open(self._peer)
             self._local = self._offer()
             return self._local.to_bytes()
         theirs = SessionDescription.parse(offered)
         # Before a port is taken: an offer that cannot be met must cost nothing.
-        must_serve(theirs)
-        await self._take_port()
+        host = self._towards(media_host(theirs, self._reaches))
+        self._address = self._media.address_for(host)
+        self._port = await self._media.ports.open(host)
         return self._accept(theirs)
 
     async def close(self) -> None:
@@ -162,8 +172,16 @@ class Leg:
 
     # -- inside ---------------------------------------------------------------------------------
 
-    async def _take_port(self) -> None:
-        self._port = await self._media.ports.open(self._peer)
+    def _towards(self, host: str) -> str:
+        """By whose route our address is found for audio with `host`: the peer's, whose SDP may name what is
+        only known behind its NAT, unless it is of the other family."""
+        return self._peer if meets(self._peer, host) else host
+
+    def _reaches(self, host: str) -> bool:
+        try:
+            return meets(self._media.address_for(self._towards(host)), host)
+        except OSError:
+            return False
 
     def _accept(self, theirs: SessionDescription) -> bytes:
         assert self._port is not None
@@ -180,12 +198,17 @@ class Leg:
     def _offer(self) -> SessionDescription:
         assert self._port is not None
         self._offered = True
+        agreed = self.agreement
+        going_on: dict[str, Any] = {} if agreed is None else {"profile": agreed.profile}
+        if agreed is not None and agreed.telephone_event_payload_type is not None:
+            going_on["telephone_event"] = agreed.telephone_event_payload_type
         return offer(
             address=self._address,
             port=self._port.local.port,
             session_id=self._session_id,
             version=self._version,
             codecs=self._codecs,
+            **going_on,
         )
 
     def _take_answer(self, body: bytes) -> bool:
@@ -203,20 +226,25 @@ class Leg:
         return True
 
     def _agree(self, agreement: MediaAgreement) -> None:
-        if not _is_literal(agreement.remote.host):
-            raise SipError(488, "Media Address Is Not An IP Address")
+        session = self.session
+        signalling_host = self._peer if session is None or session.peer is None else session.peer.host
+        events = [one.payload_type for one in agreement.receives if one.encoding not in CODECS]
+        codecs = {one.payload_type: one.encoding for one in agreement.receives if one.encoding in CODECS}
         self.agreement = agreement
         agreed: dict[str, Any] = {
             "remote": agreement.remote,
             "payload_type": agreement.payload_type,
             "codec": agreement.codec,
             "telephone_event": agreement.telephone_event_payload_type,
+            "codecs": codecs,
+            "events": events,
             "direction": agreement.direction,
             "rtcp_remote": agreement.rtcp,
             "rtcp_mux": agreement.rtcp == agreement.remote,
+            "may_begin": self._media.may_send(agreement.remote, self._peer),
         }
         if self.stream is not None:
-            self.stream.update(**agreed)
+            self.stream.update(signalling_host=signalling_host, **agreed)
         elif self._port is not None:
             self.stream = RtpStream(
                 self._port,
@@ -228,6 +256,7 @@ class Leg:
                 now=self._media.now,
                 call=self._call_id,
                 failed=self._stream_failed,
+                unasked=self._media.unasked,
                 **agreed,
             )
 
@@ -264,7 +293,8 @@ class Leg:
             return
         self._connected = True
         loop = asyncio.get_running_loop()
-        self.stream.last_packet_at = loop.time()
+        self._held_at = loop.time()
+        self.stream.learn()
         if not self._ticking:
             self._ticking = True
             self._media.clock.add(self.stream)
@@ -278,8 +308,8 @@ class Leg:
         if agreement.direction != "sendrecv":
             # On hold the peer may send nothing for as long as it likes: also one that said `sendonly`, which
             # promises music and on many phones brings none.
-            stream.last_packet_at = loop.time()
-        silent = loop.time() - stream.last_packet_at
+            self._held_at = loop.time()
+        silent = loop.time() - max(stream.last_packet_at, self._held_at)
         if silent >= self._media.timeout:
             self._end("no-audio", f"no packet for {silent:.0f} s")
             return
@@ -290,11 +320,3 @@ class Leg:
             return
         self._over = True
         self._owner.leg_ended(end, detail)
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from .addresses import Address
+from .addresses import Address, plain_host
 from .names import NameNotFound, SystemResolver
 
 __all__ = ["AddressGuard", "AddressRefused", "ConnectFailed", "NameNotFound", "Resolver"]
@@ -211,6 +211,26 @@ class AddressGuard:
         reason = why_refused(address, self.allow_private)
         if reason:
             raise AddressRefused(host, reason)
+
+    def lets_media(self, to: Address, signalling_host: str) -> bool:
+        """Whether audio may be sent to an address that a peer's SDP names, before anything came from there.
+        `signalling_host` is the one that the peer's SIP comes from, where everything may go that answers it.
+
+        Private addresses are those of our network, and not of a peer outside of it: one behind a NAT names
+        its own."""
+        host = plain_host(to.host)
+        if host == plain_host(signalling_host):
+            return True
+        address, beside = ip_address(host), ip_address(plain_host(signalling_host))
+        if why_refused(address, allow_private=True) or (
+            isinstance(address, IPv6Address) and address.scope_id is not None
+        ):
+            return False
+        if self.allow_private:
+            return True
+        if to.port < 1024 or (address.is_loopback and not beside.is_loopback):
+            return False
+        return not why_refused(address, allow_private=False) or bool(why_refused(beside, allow_private=False))
 
     def _check_port(self, host: str, port: int) -> None:
         """On public hosts only the web's own ports and those that no privilege is needed for: what is below

@@ -81,6 +81,7 @@ async def open_line(
             clock=clock,
             ports=PortPool(local, *RTP_PORTS, open_datagrams, rng),
             address_for=lambda peer: local,
+            may_send=lambda to, peer: True,
             now=time.time,
             rng=rng,
             timeout=60.0,

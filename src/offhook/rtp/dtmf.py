@@ -20,6 +20,9 @@ RELEASED_AFTER = 0.2
 """Seconds without an update after which a press has ended although no end packet came. Updates come every
 20 to 50 ms."""
 
+STRAGGLING = 1.0
+"""Seconds after an update in which packets of an earlier press are late ones of it."""
+
 
 class Press(NamedTuple):
     digit: str
@@ -34,9 +37,10 @@ class DtmfReceiver:
     that begins within that stretch belongs to it. So the marker is not needed, repeated and reordered
     packets change nothing, and peers that wrongly move the timestamp with each update are understood."""
 
-    __slots__ = ("_ended", "_event", "_length", "_start", "_updated_at")
+    __slots__ = ("_ended", "_event", "_left", "_length", "_ssrc", "_start", "_updated_at")
 
     def __init__(self) -> None:
+        self._ssrc = self._left = -1
         self._event = -1
         self._start = 0
         self._length = 0
@@ -48,8 +52,9 @@ class DtmfReceiver:
         """Whether a key is down; only then does `expire` have anything to do."""
         return not self._ended
 
-    def receive(self, timestamp: int, payload: bytes, now: float) -> list[Press]:
-        """Take one event packet that arrived at `now` (loop seconds). Returns the presses it ends, oldest
+    def receive(self, timestamp: int, payload: bytes, now: float, ssrc: int = 0) -> list[Press]:
+        """Take one event packet that arrived at `now` (loop seconds). Timestamps of one `ssrc` say nothing of
+        another's: with a new one a new press begins. Returns the presses it ends, oldest
         first: none, one, or two (the end of one whose end packets were lost, and a whole new one).
         Payloads that are no keypad event are ignored."""
         if len(payload) < _PAYLOAD.size:
@@ -57,11 +62,17 @@ class DtmfReceiver:
         event, flags, duration = _PAYLOAD.unpack_from(payload)
         if event >= len(DIGITS):
             return []
-        since = _distance(timestamp, self._start)
         presses: list[Press] = []
+        if ssrc != self._ssrc:
+            if ssrc == self._left and now - self._updated_at < STRAGGLING:
+                return []
+            if not self._ended:
+                presses.append(self._release())
+            self._left, self._ssrc, self._event = self._ssrc, ssrc, -1
+        since = _distance(timestamp, self._start)
         if not self._belongs(event, since):
-            if since < 0 and self._event >= 0 and now - self._updated_at < 1.0:
-                return []  # a straggler of an earlier press
+            if since < 0 and self._event >= 0 and now - self._updated_at < STRAGGLING:
+                return []
             if not self._ended:
                 presses.append(self._release())
             self._event, self._start, self._length, self._ended = event, timestamp, 0, False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection, Mapping
 
 from .codecs import Codec
 from .concealment import Concealer
@@ -22,31 +23,36 @@ class Receiver:
     """Takes packets that are known to be the peer's, at any time; gives one frame per tick."""
 
     __slots__ = (
-        "_codec", "_concealer", "_decode", "_dtmf", "_lost_before", "_payload_type", "_presses",
-        "_telephone_event", "concealed", "jitter_buffer", "octets", "packets", "reception",
+        "_codec", "_codecs", "_concealer", "_decode", "_dtmf", "_events", "_lost_before", "_presses",
+        "concealed", "jitter_buffer", "octets", "packets", "reception",
     )  # fmt: skip
 
-    def __init__(self, codec: Codec, payload_type: int, telephone_event: int | None) -> None:
+    def __init__(self, codec: Codec, codecs: Mapping[int, Codec], events: Collection[int]) -> None:
+        """`codec` is the one to expect, `codecs` all that may come, by payload type, `events` the payload
+        types of telephone events."""
         self.packets = self.octets = self.concealed = 0
         self.reception: Reception | None = None
         self._lost_before = 0
         self.jitter_buffer = JitterBuffer(codec.silence[0], codec.quiet)
         self._concealer = Concealer()
-        self._codec = codec
-        self._payload_type = -1
         self._dtmf = DtmfReceiver()
         self._presses: deque[Press] = deque(maxlen=_MAX_PRESSES)
-        self.negotiate(codec, payload_type, telephone_event)
-
-    def negotiate(self, codec: Codec, payload_type: int, telephone_event: int | None) -> None:
-        """What the peer may send from now on. If that is something else than before, what waits is
-        forgotten."""
-        if (codec, payload_type) != (self._codec, self._payload_type):
-            self._codec = codec
-            self.start_over()
+        self._codec = codec
         self._decode = codec.decode
-        self._payload_type = payload_type
-        self._telephone_event = -1 if telephone_event is None else telephone_event
+        self.negotiate(codec, codecs, events)
+
+    def negotiate(self, codec: Codec, codecs: Mapping[int, Codec], events: Collection[int]) -> None:
+        """What the peer may send from now on."""
+        self._codecs = codecs
+        self._events = frozenset(events)
+        if codec is not self._codec:
+            self._switch(codec)
+
+    def _switch(self, codec: Codec) -> None:
+        """What comes from now on is of `codec`. What waits is not, and is forgotten."""
+        self._codec = codec
+        self._decode = codec.decode
+        self.start_over()
 
     def start_over(self) -> None:
         """Forget the audio that waits."""
@@ -54,30 +60,33 @@ class Receiver:
         self._concealer.silent()
 
     def understands(self, payload_type: int) -> bool:
-        return (
-            payload_type == self._payload_type
-            or payload_type == self._telephone_event
-            or payload_type == COMFORT_NOISE
-        )
+        return payload_type in self._codecs or payload_type in self._events or payload_type == COMFORT_NOISE
+
+    def is_event(self, payload_type: int) -> bool:
+        return payload_type in self._events
 
     def take(self, packet: Packet, now: float, *, audible: bool) -> None:
         """One packet that arrived at `now`; unless `audible` it is only counted."""
         payload_type = packet.payload_type
-        is_event = payload_type == self._telephone_event
+        is_event = payload_type in self._events
         self.packets += 1
         self.octets += len(packet.payload)
         reception = self.reception
         if reception is not None and reception.ssrc == packet.ssrc:
             reception.update(packet.sequence, packet.timestamp, now, not is_event)
-        else:
+        elif reception is None or not is_event:
             self._lost_before = self.lost
             self.reception = Reception(packet, now)
         if not audible:
             return
-        if payload_type == self._payload_type:
+        if is_event:
+            self._presses.extend(self._dtmf.receive(packet.timestamp, packet.payload, now, packet.ssrc))
+            return
+        codec = self._codecs.get(payload_type)
+        if codec is not None:
+            if codec is not self._codec:
+                self._switch(codec)
             self.jitter_buffer.push(packet, now)
-        elif is_event:
-            self._presses.extend(self._dtmf.receive(packet.timestamp, packet.payload, now))
 
     @property
     def lost(self) -> int:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from offhook.log_context import CALL, working_for
 from offhook.network import Address
 
-from .codecs import CODECS, SAMPLE_RATE, SILENCE
+from .codecs import CODECS, SAMPLE_RATE, SILENCE, Codec
+from .consent import Consent, Unasked
 from .packet import looks_like_rtcp, parse
 from .ports import MediaPort
 from .receiver import Receiver
-from .rtcp import Report, RtcpSession, parse_compound
+from .rtcp import Goodbye, Report, RtcpSession, parse_compound
 from .sender import Sender
 from .source_lock import UNSPECIFIED, SourceLock
 
+log = logging.getLogger(__name__)
+
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+
+
+TOLD_AFTER = 50
+"""Packets withheld of one SDP before a line in the log: a caller behind a NAT is found with his first one."""
 
 
 class AudioSource(Protocol):
@@ -40,7 +48,8 @@ class AudioSink(Protocol):
 @dataclass(frozen=True, slots=True)
 class StreamStatistics:
     """Counts since the leg began. `octets_*` are payload bytes; `jitter` is in seconds; `rejected` packets
-    came from elsewhere than the peer; `invalid` ones were no RTP or RTCP, or of no payload type of ours;
+    came from elsewhere than the peer; `withheld` ones were not sent, for want of a sign that they are wanted
+    (see Consent); `invalid` ones were no RTP or RTCP, or of no payload type of ours;
     `concealed` are frames; `round_trip` (seconds), `remote_lost` and `remote_jitter` (seconds) come from
     the peer's RTCP and are None until it reported."""
 
@@ -54,6 +63,7 @@ class StreamStatistics:
     discarded: int
     concealed: int
     rejected: int
+    withheld: int
     invalid: int
     jitter: float
     round_trip: float | None
@@ -72,12 +82,13 @@ class RtpStream:
     stay open and the peer hears a steady stream. While it does not send (`direction`, ours) its source is
     not asked; while it does not receive, what comes is counted and not heard; it is ticked all the same.
 
-    `last_packet_at` is the loop time of the last valid packet of the peer, at first that of the start."""
+    `last_packet_at` is the loop time of the last valid packet of the peer, RTP or RTCP, at first that of the
+    start."""
 
     __slots__ = (
-        "_closed", "_failed", "_invalid", "_lock", "_loop_time", "_port", "_receiver", "_receives", "_rtcp",
-        "_rtcp_learned", "_rtcp_mux", "_rtcp_remote", "_send", "_sender", "_sends", "_sink", "_source",
-        "call", "direction", "last_packet_at",
+        "_closed", "_consent", "_failed", "_invalid", "_lock", "_loop_time", "_port", "_receiver",
+        "_receives", "_rtcp", "_rtcp_learned", "_rtcp_mux", "_rtcp_remote", "_send", "_sender", "_sends",
+        "_sink", "_source", "_withheld", "call", "direction", "last_packet_at",
     )  # fmt: skip
 
     direction: Direction
@@ -95,16 +106,22 @@ class RtpStream:
         source: AudioSource,
         loop_time: Callable[[], float],
         now: Callable[[], float],
+        codecs: Mapping[int, str] | None = None,
+        events: Collection[int] | None = None,
         direction: Direction = "sendrecv",
         rtcp_remote: Address | None = None,
         rtcp_mux: bool = False,
         signalling_host: str | None = None,
+        may_begin: bool = True,
+        unasked: Unasked | None = None,
         call: str = "",
         failed: Callable[[Exception], None] = _nobody,
     ) -> None:
-        """`payload_type`, `codec` ("PCMU", "PCMA") and `telephone_event` are as negotiated; `remote` is
-        where the peer's SDP wants RTP, `rtcp_remote` where it wants RTCP if not one port above (RFC 3605).
-        `signalling_host` is the host that the SIP messages come from (see SourceLock). `loop_time` is the
+        """`payload_type`, `codec` ("PCMU", "PCMA") and `telephone_event` are those to send with; `codecs` and
+        `events` what may come, by payload type (None: the same). `remote` is where the peer's SDP wants
+        RTP, `rtcp_remote` where it wants RTCP if not one port above (RFC 3605). `signalling_host` is the
+        host that the SIP messages come from (see SourceLock), `may_begin` whether `remote` may be sent to
+        before it has sent anything, and `unasked` counts over all legs (see Consent). `loop_time` is the
         loop's `time`, `now` gives seconds since 1970, `call` is the id for the log.
         `failed` hears of an error that source or sink raised in a tick, after which the clock has let go
         of the leg. Raises KeyError for a codec that is not in CODECS."""
@@ -119,17 +136,22 @@ class RtpStream:
         self._receives = False
         self._invalid = 0
         self._lock = SourceLock(remote, signalling_host)
-        self._receiver = Receiver(CODECS[codec], payload_type, telephone_event)
+        self._consent = Consent(signalling_host, unasked or Unasked())
+        self._receiver = Receiver(*_receivable(payload_type, codec, telephone_event, codecs, events))
         self._sender = Sender(CODECS[codec], payload_type, telephone_event, rng)
         # The name tells nothing about the machine (RFC 7022 §4.2).
         cname = f"{rng.getrandbits(96):024x}"
         self.last_packet_at = loop_time()
         self._rtcp = RtcpSession(self._sender.ssrc, cname, rng, self.last_packet_at, now())
-        self._direct(remote, direction, rtcp_remote, rtcp_mux)
+        self._direct(remote, direction, rtcp_remote, rtcp_mux, may_begin)
         port.listen(self._rtp_received, self._rtcp_received)
 
     def __repr__(self) -> str:
         return f"RtpStream(call={self.call}, local={self._port.local}, remote={self._lock.remote})"
+
+    def learn(self) -> None:
+        """The answer was acknowledged: from now on what comes shows where the peer is (see SourceLock)."""
+        self._lock.open(self._loop_time())
 
     def update(
         self,
@@ -139,19 +161,32 @@ class RtpStream:
         codec: str,
         telephone_event: int | None,
         direction: Direction,
+        codecs: Mapping[int, str] | None = None,
+        events: Collection[int] | None = None,
         rtcp_remote: Address | None = None,
         rtcp_mux: bool = False,
+        signalling_host: str | None = None,
+        may_begin: bool = True,
     ) -> None:
-        """Everything that a re-INVITE negotiated, as in the constructor. Another `remote` is learned anew;
-        the same one leaves the leg locked to the source it has. Raises KeyError for an unknown codec."""
-        self._receiver.negotiate(CODECS[codec], payload_type, telephone_event)
+        """Everything that a re-INVITE negotiated, as in the constructor, and where it came from. Another
+        `remote` is learned anew; the same one leaves the leg locked to the source it has. Raises KeyError for
+        an unknown codec."""
+        self._receiver.negotiate(*_receivable(payload_type, codec, telephone_event, codecs, events))
         self._sender.negotiate(CODECS[codec], payload_type, telephone_event)
-        self._lock.expect(remote)
-        self._direct(remote, direction, rtcp_remote, rtcp_mux)
+        self._lock.expect(remote, self._loop_time(), signalling_host)
+        self._direct(remote, direction, rtcp_remote, rtcp_mux, may_begin)
 
     def _direct(
-        self, remote: Address, direction: Direction, rtcp_remote: Address | None, rtcp_mux: bool
+        self,
+        remote: Address,
+        direction: Direction,
+        rtcp_remote: Address | None,
+        rtcp_mux: bool,
+        may_begin: bool,
     ) -> None:
+        if remote.host not in UNSPECIFIED:
+            self._consent.aim(remote.host, may_begin=may_begin)
+        self._withheld = 0
         self.direction = direction
         self._sends = direction in ("sendrecv", "sendonly") and remote.host not in UNSPECIFIED
         receives = direction in ("sendrecv", "recvonly")
@@ -180,22 +215,31 @@ class RtpStream:
         while (press := receiver.next_press(now)) is not None:
             self._sink.digit(press.digit, press.milliseconds)
         said = SILENCE
-        if self._sends:
-            said = self._say()
+        remote = self._lock.remote
+        if self._sends and not self._lock.is_undecided(now) and self._wanted(remote, now):
+            said = self._say(remote)
         else:
             self._sender.pause()
         if now >= self._rtcp.due_at:
             self._report(now)
         self._sink.exchanged(heard, said)
 
-    def _say(self) -> bytes:
+    def _wanted(self, remote: Address, now: float) -> bool:
+        if self._consent.spend(remote.host, now):
+            return True
+        self._withheld += 1
+        if self._withheld == TOLD_AFTER:
+            log.warning("call=%s no audio is sent to %s: nothing comes from there", self.call, remote)
+        return False
+
+    def _say(self, remote: Address) -> bytes:
         sender = self._sender
         if sender.dtmf.busy:
             # What the source has to say waits for the digits.
-            self._send(sender.event(), self._lock.remote)
+            self._send(sender.event(), remote)
             return SILENCE
         frame = self._source.next_frame()
-        self._send(sender.audio(frame), self._lock.remote)
+        self._send(sender.audio(frame), remote)
         return SILENCE if frame is None else frame
 
     def failed(self, error: Exception) -> None:
@@ -227,29 +271,32 @@ class RtpStream:
             self._rtcp_received(data, source)
             return
         packet = parse(data)
-        if packet is None or not self._receiver.understands(packet.payload_type):
+        receiver = self._receiver
+        if packet is None or not receiver.understands(packet.payload_type):
             self._invalid += 1
             return
         now = self._loop_time()
-        if self._lock.admit(source, packet.ssrc, now):
+        if self._lock.admit(packet, source, now, event=receiver.is_event(packet.payload_type)):
             self.last_packet_at = now
-            self._receiver.take(packet, now, audible=self._receives)
+            self._consent.heard(source.host, now)
+            receiver.take(packet, now, audible=self._receives)
 
     def _rtcp_received(self, data: bytes, source: Address) -> None:
-        lock = self._lock
-        if source.host != lock.remote.host:
-            lock.refused += 1
-            return
         parts = parse_compound(data)
         if parts is None or not isinstance(parts[0], Report):
             self._invalid += 1
             return
-        # Who knows the SSRC of the peer's media is taken for the peer. A BYE ends nothing: that is SIP's.
-        if lock.ssrc not in (-1, parts[0].ssrc):
-            lock.refused += 1
+        now = self._loop_time()
+        if not self._lock.admit_control(source, parts[0].ssrc, now):
             return
-        self._rtcp_learned = source
-        self._rtcp.received(parts, self._loop_time())
+        self._rtcp.received(parts, now)
+        # A BYE ends nothing, that is SIP's; but it is no sign either that its sender goes on.
+        if any(isinstance(part, Goodbye) for part in parts):
+            return
+        self.last_packet_at = now
+        self._consent.heard(source.host, now)
+        if parts[0].ssrc == self._lock.ssrc:
+            self._rtcp_learned = source
 
     # Reports.
 
@@ -264,7 +311,7 @@ class RtpStream:
             goodbye=goodbye,
         )
         remote = self._lock.remote
-        if remote.host in UNSPECIFIED:
+        if remote.host in UNSPECIFIED or not self._consent.stands(remote.host, now):
             return
         if self._rtcp_mux:
             self._send(data, remote)
@@ -293,9 +340,25 @@ class RtpStream:
             discarded=buffer.discarded,
             concealed=receiver.concealed,
             rejected=self._lock.refused,
+            withheld=self._consent.withheld,
             invalid=self._invalid,
             jitter=reception.jitter / SAMPLE_RATE if reception is not None else 0.0,
             round_trip=self._rtcp.round_trip,
             remote_lost=self._rtcp.remote_lost,
             remote_jitter=None if remote_jitter is None else remote_jitter / SAMPLE_RATE,
         )
+
+
+def _receivable(
+    payload_type: int,
+    codec: str,
+    telephone_event: int | None,
+    codecs: Mapping[int, str] | None,
+    events: Collection[int] | None,
+) -> tuple[Codec, Mapping[int, Codec], Collection[int]]:
+    """What a Receiver is told."""
+    if codecs is None:
+        codecs = {payload_type: codec}
+    if events is None:
+        events = () if telephone_event is None else (telephone_event,)
+    return CODECS[codec], {number: CODECS[name] for number, name in codecs.items()}, events

@@ -76,15 +76,16 @@ class Media:
         return _attribute(self.attributes, name)
 
     @property
-    def rtpmaps(self) -> dict[int, RtpMap]:
-        """The encodings that a=rtpmap names, by payload type; malformed ones are left out."""
-        maps: dict[int, RtpMap] = {}
+    def rtpmaps(self) -> dict[int, list[RtpMap]]:
+        """The encodings that a=rtpmap names, by payload type; malformed ones are left out. Some name several
+        for one payload type."""
+        maps: dict[int, list[RtpMap]] = {}
         for name, value in self.attributes:
             match = _RTPMAP.fullmatch(value) if name == "rtpmap" and value else None
             if match is not None:
                 number, encoding, rate, channels = match.groups()
-                maps.setdefault(
-                    int(number), RtpMap(int(number), encoding.upper(), int(rate), int(channels or 1))
+                maps.setdefault(int(number), []).append(
+                    RtpMap(int(number), encoding.upper(), int(rate), int(channels or 1))
                 )
         return maps
 

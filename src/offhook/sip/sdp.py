@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 
-from offhook.network.addresses import Address
+from offhook.network.addresses import Address, plain_host
 from offhook.sip.description import Direction, Media, Origin, RtpMap, SdpError, SessionDescription
 
 __all__ = [
@@ -21,7 +22,8 @@ __all__ = [
     "accept_answer",
     "answer",
     "intersect",
-    "must_serve",
+    "media_host",
+    "meets",
     "offer",
     "reverse",
 ]
@@ -33,8 +35,11 @@ _BY_STATIC: Final = {number: RtpMap(number, name, 8000) for name, number in STAT
 CODECS: Final = ("PCMU", "PCMA")
 TELEPHONE_EVENT: Final = 101
 """The payload type that we offer for telephone events."""
+_EVENTS: Final = ("TELEPHONE-EVENT",)
 EVENTS: Final = "0-15"
 """The sixteen keys (RFC 4733 §3.2)."""
+PROFILES: Final = ("RTP/AVP", "RTP/AVPF")
+"""What we speak; the feedback of the second (RFC 4585) is neither asked for nor given."""
 PTIME: Final = 20
 """Milliseconds of audio in a packet that we send and ask for."""
 
@@ -45,6 +50,10 @@ _REVERSED: Final[dict[Direction, Direction]] = {
     "inactive": "inactive",
 }
 _UNSPECIFIED: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+_BROADCAST: Final = "255.255.255.255"
+
+Reaches = Callable[[str], bool]
+"""Whether audio can flow between this node and the host of a c= line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,9 @@ class MediaAgreement:
 
     `remote` and `rtcp` are where the peer receives audio and RTCP; they are the same with rtcp-mux.
     `payload_type` and `telephone_event_payload_type` are those to send with (None: no telephone events);
-    `ptime` is what the peer would like in ms; `direction` is ours: sendrecv, sendonly, recvonly, inactive."""
+    `ptime` is what the peer would like in ms; `direction` is ours: sendrecv, sendonly, recvonly, inactive;
+    `profile` is that of the m= lines. `receives` is all that may come, one for each payload type, telephone
+    events among them: what either side offered or answered, under its own numbers (RFC 3264 §5.1, §6.1)."""
 
     codec: str
     payload_type: int
@@ -62,6 +73,8 @@ class MediaAgreement:
     rtcp: Address
     direction: Direction
     ptime: int = PTIME
+    profile: str = PROFILES[0]
+    receives: tuple[RtpMap, ...] = ()
 
 
 def reverse(direction: Direction) -> Direction:
@@ -85,12 +98,14 @@ def offer(
     session_id: int,
     version: int,
     codecs: Sequence[str] = CODECS,
-    telephone_event: bool = True,
+    telephone_event: int | None = TELEPHONE_EVENT,
     direction: Direction = "sendrecv",
+    profile: str = PROFILES[0],
 ) -> SessionDescription:
-    """An offer of one audio stream that is received at `address`:`port`."""
+    """An offer of one audio stream that is received at `address`:`port`. In a session that goes on,
+    `telephone_event` and `profile` are the ones it has (RFC 3264 §8.3)."""
     maps = [RtpMap(STATIC[codec], codec, 8000) for codec in codecs]
-    media = _audio(port, maps, TELEPHONE_EVENT if telephone_event else None, direction, False)
+    media = _audio(port, profile, maps, telephone_event, direction, False)
     return SessionDescription(Origin(session_id, version, address), (media,), address)
 
 
@@ -107,16 +122,14 @@ def answer(
 ) -> tuple[SessionDescription, MediaAgreement]:
     """The answer to an offer and what it comes to. `direction` is what we would like.
 
-    Takes the first audio line that can be served, with the offer's first codec among `codecs`, and
-    refuses every other line (port 0). SdpError (488) when there is none."""
-    chosen = _first_served(offered, codecs)
-    if chosen is None:
-        raise SdpError(488)
-    place, media, codec = chosen
-    events = _telephone_event(media) if telephone_event else None
+    Takes the first audio line that can be served from `address`, with the offer's first codec among
+    `codecs`, and refuses every other line (port 0). SdpError (488) when there is none."""
+    place, media, codec = _first_served(offered, codecs, lambda host: meets(address, host))
+    events = _telephone_event(media, codec) if telephone_event else None
     ours = intersect(direction, reverse(_effective_direction(offered, media)))
-    agreement = _agreement(offered, media, codec, events, ours)
-    accepted = _audio(port, [codec], events, ours, media.attribute("rtcp-mux") is not None)
+    agreement = _agreement(offered, media, codec, events, ours, _common(media, codec, codecs))
+    mux = media.attribute("rtcp-mux") is not None
+    accepted = _audio(port, media.protocol, [codec], events, ours, mux)
     lines = tuple(
         accepted if other == place else Media(line.kind, 0, line.protocol, line.formats)
         for other, line in enumerate(offered.media)
@@ -124,32 +137,54 @@ def answer(
     return SessionDescription(Origin(session_id, version, address), lines, address), agreement
 
 
-def must_serve(offered: SessionDescription, codecs: Sequence[str] = CODECS) -> None:
-    """Raises SdpError as `answer` would, for an offer that cannot be met."""
-    chosen = _first_served(offered, codecs)
-    if chosen is None:
-        raise SdpError(488)
-    if offered.address_of(chosen[1]) is None:
-        raise SdpError(400, "Missing SDP Connection")
+def media_host(offered: SessionDescription, reaches: Reaches, codecs: Sequence[str] = CODECS) -> str:
+    """The host of the line that `answer` will take. Raises SdpError as it would, for an offer that cannot be
+    met."""
+    _, media, _ = _first_served(offered, codecs, reaches)
+    return _host(offered, media) or ""
+
+
+def meets(ours: str, theirs: str) -> bool:
+    """Whether audio can flow between an address of ours and the host of a peer's c= line: not one of the
+    other family, no name, nothing that many hosts listen to. The unspecified address asks for nothing to be
+    sent, whatever its family."""
+    if theirs in _UNSPECIFIED:
+        return True
+    try:
+        address = ip_address(theirs)
+    except ValueError:
+        return False
+    return (":" in ours) == (":" in theirs) and not address.is_multicast and theirs != _BROADCAST
 
 
 def accept_answer(offered: SessionDescription, answered: SessionDescription) -> MediaAgreement:
     """What the answer to our offer comes to. SdpError (488) when it leaves no audio or breaks RFC 3264 §6."""
     if len(answered.media) != len(offered.media):
         raise SdpError(488, "Answer Does Not Match Offer")
+    own = offered.address or ""
     for ours, theirs in zip(offered.media, answered.media, strict=True):
         offered_codecs = tuple(codec.encoding for codec in _encodings(ours))
         codec = _choose(theirs, offered_codecs)
         if codec is None or ours.kind != theirs.kind:
             continue
-        events = _telephone_event(theirs) if _telephone_event(ours) is not None else None
+        host = _host(answered, theirs)
+        if host is not None and not meets(own, host):
+            raise SdpError(488, "Media Address Cannot Be Reached")
+        events = _telephone_event(theirs, codec) if _telephone_event(ours) is not None else None
         direction = intersect(offered.direction_of(ours), reverse(_effective_direction(answered, theirs)))
-        return _agreement(answered, theirs, codec, events, direction)
+        # What we offered is what we said we take; the peer's own numbers are what some send all the same.
+        receives = (*_common(ours, None, offered_codecs), *_common(theirs, codec, offered_codecs))
+        return _agreement(answered, theirs, codec, events, direction, receives)
     raise SdpError(488)
 
 
 def _audio(
-    port: int, codecs: Sequence[RtpMap], events: int | None, direction: Direction, rtcp_mux: bool
+    port: int,
+    profile: str,
+    codecs: Sequence[RtpMap],
+    events: int | None,
+    direction: Direction,
+    rtcp_mux: bool,
 ) -> Media:
     attributes: list[tuple[str, str | None]] = [
         ("rtpmap", f"{codec.payload_type} {codec.encoding}/{codec.rate}") for codec in codecs
@@ -161,66 +196,103 @@ def _audio(
     attributes += [("ptime", str(PTIME)), (direction, None)]
     if rtcp_mux:
         attributes.append(("rtcp-mux", None))
-    return Media("audio", port, "RTP/AVP", tuple(formats), tuple(attributes))
+    return Media("audio", port, profile, tuple(formats), tuple(attributes))
 
 
 def _encodings(media: Media) -> Iterator[RtpMap]:
-    """The encodings of the formats of a media line, in its order of preference."""
+    """The encodings of the formats of a media line, in its order of preference. For a payload type that is
+    mapped more than once each of them, beginning with the one that RFC 3551 gives it."""
     maps = media.rtpmaps
     for text in media.formats:
         if text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 127:
-            encoding = maps.get(int(text)) or _BY_STATIC.get(int(text))
-            if encoding is not None:
-                yield encoding
+            static = _BY_STATIC.get(int(text))
+            named = maps.get(int(text), [static] if static else [])
+            yield from sorted(named, key=lambda encoding: encoding != static)
 
 
-def _first_served(offered: SessionDescription, codecs: Sequence[str]) -> tuple[int, Media, RtpMap] | None:
-    """The first line that we can serve: its place, itself and the codec for it."""
+def _first_served(
+    offered: SessionDescription, codecs: Sequence[str], reaches: Reaches
+) -> tuple[int, Media, RtpMap]:
+    """The first line that we can serve: its place, itself and the codec for it. SdpError when there is
+    none."""
+    problem = SdpError(488)
     for place, media in enumerate(offered.media):
         codec = _choose(media, codecs)
-        if codec is not None:
+        if codec is None:
+            continue
+        host = _host(offered, media)
+        if host is None:
+            problem = SdpError(400, "Missing SDP Connection")
+        elif reaches(host):
             return place, media, codec
-    return None
+        else:
+            problem = SdpError(488, "Media Address Cannot Be Reached")
+    raise problem
 
 
 def _choose(media: Media, codecs: Sequence[str]) -> RtpMap | None:
     """The first encoding among `codecs`, None for a line that we cannot serve."""
-    if media.kind != "audio" or media.port == 0 or media.protocol.upper() != "RTP/AVP":
+    if media.kind != "audio" or media.port == 0 or media.protocol.upper() not in PROFILES:
         return None
-    for encoding in _encodings(media):
-        if encoding.encoding in codecs and encoding.rate == 8000 and encoding.channels == 1:
-            return encoding
-    return None
+    return next((encoding for encoding in _encodings(media) if _fits(encoding, codecs)), None)
 
 
-def _telephone_event(media: Media) -> int | None:
+def _fits(encoding: RtpMap, codecs: Sequence[str]) -> bool:
+    return encoding.encoding in codecs and encoding.rate == 8000 and encoding.channels == 1
+
+
+def _telephone_event(media: Media, codec: RtpMap | None = None) -> int | None:
+    """The payload type for telephone events, another one than that of `codec`."""
     for encoding in _encodings(media):
-        if encoding.encoding == "TELEPHONE-EVENT" and encoding.rate == 8000:
+        if _fits(encoding, _EVENTS) and (codec is None or encoding.payload_type != codec.payload_type):
             return encoding.payload_type
     return None
+
+
+def _common(media: Media, codec: RtpMap | None, codecs: Sequence[str]) -> Iterator[RtpMap]:
+    """All that we understand of a line, the chosen codec first."""
+    if codec is not None:
+        yield codec
+    yield from (encoding for encoding in _encodings(media) if _fits(encoding, (*codecs, *_EVENTS)))
+
+
+def _host(description: SessionDescription, media: Media) -> str | None:
+    """Of the c= line that holds for `media`, in its one spelling."""
+    host = description.address_of(media)
+    return None if host is None else plain_host(host)
 
 
 def _effective_direction(description: SessionDescription, media: Media) -> Direction:
     """The describer's direction; an unspecified address says that it receives nothing (RFC 3264 §8.4)."""
     direction = description.direction_of(media)
-    if description.address_of(media) in _UNSPECIFIED:
+    if _host(description, media) in _UNSPECIFIED:
         return intersect(direction, "sendonly")
     return direction
 
 
 def _agreement(
-    theirs: SessionDescription, media: Media, codec: RtpMap, events: int | None, direction: Direction
+    theirs: SessionDescription,
+    media: Media,
+    codec: RtpMap,
+    events: int | None,
+    direction: Direction,
+    receives: Iterable[RtpMap],
 ) -> MediaAgreement:
-    address = theirs.address_of(media)
+    host = _host(theirs, media)
     rtcp = theirs.rtcp_of(media)
-    if address is None or rtcp is None:
+    if host is None or rtcp is None:
         raise SdpError(400, "Missing SDP Connection")
+    by_number: dict[int, RtpMap] = {}
+    for encoding in receives:
+        by_number.setdefault(encoding.payload_type, encoding)
     return MediaAgreement(
         codec.encoding,
         codec.payload_type,
         events,
-        Address(address, media.port),
-        rtcp,
+        Address(host, media.port),
+        Address(plain_host(rtcp.host), rtcp.port),
         direction,
         media.ptime or PTIME,
+        media.protocol,
+        tuple(by_number.values()),
     )

@@ -7,6 +7,7 @@ import logging
 from typing import Final
 
 from offhook.log_context import CALL, working_for
+from offhook.network import Address
 from offhook.sip.authentication import Login
 from offhook.sip.awaited import AwaitedAck, AwaitedAcks
 from offhook.sip.content import SDP, session_description
@@ -31,7 +32,9 @@ GLARE_ATTEMPTS: Final = 4
 
 
 class Session:
-    """One established call. `closed` is set when it is over: BYE received, our BYE answered, or lost."""
+    """One established call. `closed` is set when it is over: BYE received, our BYE answered, or lost.
+
+    `peer` is where the last request of the peer came from; None before the first."""
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Session:
         login: Login | None = None,
     ) -> None:
         self.dialog = dialog
+        self.peer: Address | None = None
         self.closed = asyncio.Event()
         self._core = core
         self._handler = handler
@@ -144,6 +148,7 @@ class Session:
         self._ways.heard(transaction.flow)
         try:
             self.dialog.accept(request)
+            self.peer = transaction.flow.remote
             if request.method == "BYE":
                 self._hung_up(request, transaction)
             elif self._over:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from functools import lru_cache
 from typing import Final
 
 from offhook.network import Address, DatagramOpener, Datagrams, open_datagrams
@@ -83,7 +82,11 @@ class Transports:
         bound = chosen.local if chosen is not None else Address("0.0.0.0", 0)  # noqa: S104 nothing bound
         if bound.host not in WILDCARDS:
             return bound
-        return Address(source_towards(flow.remote.host), bound.port)
+        try:
+            return Address(source_towards(flow.remote.host), bound.port)
+        except OSError:
+            # What is sent will be lost as well; a message that is built all the same needs some address.
+            return bound
 
     async def close(self) -> None:
         for datagrams in self._sockets.values():
@@ -134,15 +137,12 @@ class Transports:
         return None
 
 
-@lru_cache(maxsize=1024)
 def source_towards(host: str) -> str:
-    """Which of our addresses the kernel would send from; connecting a UDP socket sends nothing."""
+    """Which of our addresses the kernel would send from; connecting a UDP socket sends nothing. Asked anew
+    each time (16 µs), since addresses come and go. Raises OSError when there is no way to `host`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((host, DISCARD))
-        except OSError:
-            return "::1" if ":" in host else "127.0.0.1"
+        probe.connect((host, DISCARD))
         return str(probe.getsockname()[0])
 
 

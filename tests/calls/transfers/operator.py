@@ -48,7 +48,9 @@ class Operator:
         self.clock = Clock(self.loop)
         rng = random.Random(31)
         self.ports = PortPool(host, 30000, 30099, house.wire.open, rng)
-        self.media = Media(self.clock, self.ports, lambda peer: host, house.now, rng, 30.0)
+        self.media = Media(
+            self.clock, self.ports, lambda peer: host, lambda to, peer: True, house.now, rng, 30.0
+        )
         self.leg: Leg | None = None
         self.agent: UserAgent
         self._speaks_until = -1.0
