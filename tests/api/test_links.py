@@ -32,7 +32,7 @@ def test_a_brief_link_opens_for_five_minutes() -> None:
 def test_a_lasting_link_does_not_expire() -> None:
     urls = LINKS.lasting("call-1")
 
-    assert set(urls) == {"mono", "stereo"}
+    assert set(urls) == {"mono", "stereo", "customer", "assistant"}
     assert urls["stereo"].startswith("https://phones.example.org/recording/call-1/stereo?")
     assert _open(urls["mono"], now=1e12)
 

@@ -10,6 +10,7 @@ import pytest
 from .conftest import House
 from .test_phone_number import created, refused
 
+ROW = ("id", "orgId", "createdAt", "updatedAt")
 ASSISTANT = {
     "name": "Receptionist",
     "firstMessage": "Hello, {{customer.name}}",
@@ -39,14 +40,47 @@ async def test_an_assistant_comes_back_as_it_was_given(client: httpx2.AsyncClien
     made = await created(client, "/assistant", **ASSISTANT)
 
     assert {name: made[name] for name in ASSISTANT} == ASSISTANT
-    assert set(made) - set(ASSISTANT) == {"id", "orgId", "createdAt", "updatedAt", "serverUrl"}
+    assert set(made) - set(ASSISTANT) == {*ROW, "serverUrl", "isServerUrlSecretSet"}
     assert (await client.get(f"/assistant/{made['id']}")).json() == made
 
 
 async def test_nothing_is_required_of_an_assistant(client: httpx2.AsyncClient) -> None:
     made = await created(client, "/assistant")
 
-    assert set(made) == {"id", "orgId", "createdAt", "updatedAt"}
+    assert set(made) == {*ROW, "isServerUrlSecretSet"}
+
+
+@pytest.mark.parametrize(
+    ("server", "is_set"),
+    [
+        ({}, False),
+        ({"serverUrl": "https://example.org"}, False),
+        ({"serverUrl": "https://example.org", "serverUrlSecret": "hush"}, True),
+        ({"server": {"url": "https://example.org", "secret": "hush"}}, True),
+    ],
+)
+async def test_whether_a_server_s_secret_is_set_is_said_with_the_assistant(
+    client: httpx2.AsyncClient, server: dict[str, Any], is_set: bool
+) -> None:
+    made = await created(client, "/assistant", **server)
+    cleared = await client.patch(f"/assistant/{made['id']}", json={"server": None})
+
+    assert made["isServerUrlSecretSet"] is is_set
+    assert [one["isServerUrlSecretSet"] for one in (await client.get("/assistant")).json()] == [False]
+    assert cleared.json()["isServerUrlSecretSet"] is False
+
+
+async def test_a_model_of_the_platform_s_own_is_shown_with_a_name(client: httpx2.AsyncClient) -> None:
+    unnamed, named = {"provider": "vapi"}, {"provider": "vapi", "model": "mine"}
+    shown = (await created(client, "/assistant", model=unnamed))["model"]
+    kept = (await created(client, "/assistant", model=named))["model"]
+    inline = {"name": "A", "model": unnamed, "metadata": {"model": unnamed}}
+    squad = await created(client, "/squad", members=[{"assistant": inline}])
+    member = squad["members"][0]["assistant"]
+
+    assert (shown["provider"], bool(shown["model"]), kept) == ("vapi", True, named)
+    assert member["model"] == shown
+    assert member["metadata"] == {"model": unnamed}
 
 
 async def test_patching_an_assistant_replaces_objects_and_clears_with_null(
@@ -81,7 +115,7 @@ def bringing(credentials: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     ann = {"credentials": credentials, "metadata": {"credentials": [{"token": "not ours to judge"}]}}
     hands_over = {"type": "handoff", "destinations": [{"type": "assistant", "assistant": ann}]}
     return {
-        "/assistant": {**ann, "model": {"provider": "vapi", "tools": [hands_over]}},
+        "/assistant": {**ann, "model": {"provider": "vapi", "model": "m", "tools": [hands_over]}},
         "/squad": {
             "members": [{"assistant": ann, "assistantOverrides": ann}],
             "membersOverrides": {"credentials": credentials},

@@ -344,7 +344,7 @@ async def open_house(
         guard=AddressGuard(allow_private=True),
         recordings=folder,
         recording_urls=lambda call_id: {
-            kind: f"http://api.test/{call_id}/{kind}" for kind in ("mono", "stereo")
+            kind: f"http://api.test/{call_id}/{kind}" for kind in ("mono", "stereo", "customer", "assistant")
         },
         writer=InlineWriter(),
         now=house.now,

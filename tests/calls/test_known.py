@@ -46,7 +46,8 @@ async def test_is_read_once(database: Database) -> None:
     first = await known.assistant(org.id, made.id)
     again = await known.assistant(org.id, made.id)
 
-    assert first == again == {"name": "Ann"}
+    assert first == again
+    assert (first["name"], first["id"], first["orgId"]) == ("Ann", made.id, org.id)
     assert stored.reads == 1
 
 
@@ -60,7 +61,9 @@ async def test_a_change_is_seen_by_the_next_call(database: Database) -> None:
     async with database.transaction() as tx:
         await tx.assistants.replace(org.id, made.id, {"name": "Bea"})
 
-    assert await known.assistant(org.id, made.id) == {"name": "Bea"}
+    found = await known.assistant(org.id, made.id)
+    assert found is not None
+    assert found["name"] == "Bea"
 
 
 async def test_what_is_deleted_is_gone_and_what_is_new_is_found(database: Database) -> None:

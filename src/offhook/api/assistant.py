@@ -18,7 +18,8 @@ from offhook.api.wire import Wire
 from offhook.api.work import Work
 from offhook.schema.assistant import Assistant, StoredAssistant
 from offhook.schema.base import document
-from offhook.schema.server import normalise_server, show_server
+from offhook.schema.model import with_model_names
+from offhook.schema.server import is_secret_set, normalise_server, show_server
 from offhook.store import Record
 
 _WHOLE: Final = Wire("Assistant", Assistant)
@@ -26,7 +27,8 @@ _WHOLE: Final = Wire("Assistant", Assistant)
 
 def show(stored: Mapping[str, Any]) -> Document:
     """The stored assistant with both spellings of its server, without the keys in its credentials."""
-    return without_keys(show_server(stored))
+    shown = with_model_names(without_keys(show_server(stored)))
+    return {**shown, "isServerUrlSecretSet": is_secret_set(stored)}
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:

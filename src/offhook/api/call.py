@@ -26,6 +26,7 @@ from offhook.api.wire import Wire
 from offhook.api.work import Work, private
 from offhook.calls.recording import erase
 from offhook.schema.call import Call, DeleteCalls, UpdateCall
+from offhook.schema.model import with_model_names
 from offhook.store import Record
 
 FILTERS: Final = ("id", "assistantId", "phoneNumberId")
@@ -41,7 +42,7 @@ _SHOWN: Final = Wire("Call", Call)
 def show(stored: Mapping[str, Any]) -> dict[str, Any]:
     """The stored call; the assistants in it that are nowhere else may have brought credentials."""
     return {
-        name: without_keys(value) if value and name in WRITTEN_OUT else value
+        name: with_model_names(without_keys(value)) if value and name in WRITTEN_OUT else value
         for name, value in stored.items()
     }
 

@@ -31,8 +31,8 @@ class RecordingLinks:
     base_url: str
 
     def lasting(self, call_id: str) -> Mapping[str, str]:
-        """`mono` and `stereo` URLs of one call's recording, valid until the call is deleted."""
-        return {kind: f"{self.base_url}{self._path(call_id, kind, 0)}" for kind in ("mono", "stereo")}
+        """URLs of one call's recording by its kinds, valid until the call is deleted."""
+        return {kind: f"{self.base_url}{self._path(call_id, kind, 0)}" for kind in KINDS}
 
     def brief(self, call_id: str, kind: RecordingKind, now: float) -> str:
         """A path, relative to the API, that is valid for five minutes."""

@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from offhook.schema.base import OWN_NAMES
+
 # By the end of its name, so that a credential that the API gets tomorrow is safe too.
 _SECRET: Final = re.compile(r"(key|secret|token|password|webhookUrl|sasUrl|connectionString)$", re.IGNORECASE)
 _PUBLIC: Final = "publicKey"
-
-_OWN_NAMES: Final = frozenset({"metadata", "parameters", "properties", "schema", "variableValues"})
-"""Below these the names are the owner's."""
 
 
 def is_secret(name: str) -> bool:
@@ -36,7 +35,7 @@ def without_keys(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_keys(name: str, value: Any) -> Any:
-    if name in _OWN_NAMES:
+    if name in OWN_NAMES:
         return value
     if name == "credentials":
         return _shown(value)

@@ -12,6 +12,7 @@ from offhook.api.secrets import without_keys
 from offhook.api.wire import Wire
 from offhook.api.work import Work
 from offhook.schema.base import document
+from offhook.schema.model import with_model_names
 from offhook.schema.squad import Squad, StoredSquad
 from offhook.store import Record
 
@@ -34,7 +35,7 @@ def router() -> APIRouter:
             shown=Wire("StoredSquad", StoredSquad),
             repository=lambda tx: tx.squads,
             compose=compose,
-            show=without_keys,
+            show=lambda stored: with_model_names(without_keys(stored)),
             ids="idAny",
         )
     )

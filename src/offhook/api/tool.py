@@ -13,6 +13,7 @@ from offhook.api.secrets import without_keys
 from offhook.api.wire import Wire
 from offhook.api.work import Work
 from offhook.schema.base import document
+from offhook.schema.model import with_model_names
 from offhook.schema.tool import Tool
 from offhook.store import Record
 
@@ -40,6 +41,6 @@ def router() -> APIRouter:
             shown=_SHOWN,
             repository=lambda tx: tx.tools,
             compose=compose,
-            show=without_keys,
+            show=lambda stored: with_model_names(without_keys(stored)),
         )
     )

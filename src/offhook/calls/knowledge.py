@@ -23,6 +23,8 @@ MOST_DOCUMENTS: Final = 20
 MOST_CHARACTERS: Final = 16_000
 """Of all documents together; of a message a quarter."""
 
+Document = dict[str, Any]
+
 Ask = Callable[[Mapping[str, Any], KnowledgeBaseRequest], Awaitable[Mapping[str, Any] | None]]
 """Ask a `server`; None, with a line in the log, when it does not answer."""
 
@@ -87,6 +89,36 @@ def question(messages: Sequence[Message]) -> KnowledgeBaseRequest:
     return KnowledgeBaseRequest(
         shown, messages=[{**message, "message": message.get("content") or ""} for message in shown]
     )
+
+
+_ROLES: Final = {"assistant": "bot", "tool": "tool_call_result"}
+
+
+def timed(asked: KnowledgeBaseRequest, said: Sequence[Document], began: float) -> KnowledgeBaseRequest:
+    """With the messages as the API has them elsewhere. `said`: those of the call so far, whose times they
+    take, the last one of a role that of the last one; what was never said is from when the call `began`, in
+    milliseconds since the epoch."""
+    left: dict[str, list[Document]] = {}
+    for one in said:
+        left.setdefault(str(one["role"]), []).append(one)
+    messages: list[Document] = []
+    for message in reversed(asked.messages or ()):
+        role = _role(message)
+        known = left[role].pop() if left.get(role) else None
+        messages.append(_timed(message, role, known, round(began)))
+    return replace(asked, messages=messages[::-1])
+
+
+def _role(message: Mapping[str, Any]) -> str:
+    given = str(message.get("role"))
+    return "tool_calls" if message.get("tool_calls") else _ROLES.get(given, given)
+
+
+def _timed(message: Mapping[str, Any], role: str, known: Document | None, began: int) -> Document:
+    times: Document = {"time": began, "secondsFromStart": 0}
+    if role in ("bot", "user"):
+        times["endTime"] = began
+    return {**times, **(known or {}), **message, "role": role}
 
 
 def read_answer(answer: Mapping[str, Any]) -> Found:

@@ -22,7 +22,7 @@ def message(body: Body, record: CallRecord, now: float) -> Document:
         phone_number=record.number_resource(),
         customer=record.customer,
         assistant=record.assistant_resource(),
-        artifact=record.artifact() if record.status == "ended" else None,
+        artifact=record.artifact() if record.decided else None,
     )
 
 

@@ -175,6 +175,7 @@ class Owner:
         if receiver is None:
             return None
         try:
+            question = knowledge.timed(question, self._record.messages(), self._record.began * 1000)
             seconds = min(receiver.timeout_seconds, knowledge.MOST_SECONDS)
             return await self._ask(receiver, question, seconds)
         except AskFailed as failed:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from offhook.calls.privacy import Kept, kept_by, without_words
+from offhook.calls.recording import SIDES
 from offhook.calls.routing import Assistant
 from offhook.calls.secrets import without_secrets
 from offhook.calls.state import CallStatus
@@ -22,6 +23,8 @@ from offhook.conversation.events import (
 )
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.base import timestamp
+from offhook.schema.model import with_model_names
+from offhook.schema.server import is_secret_set
 
 Document = dict[str, Any]
 
@@ -132,6 +135,16 @@ class CallRecord:
             return 0.0
         return max(0.0, self.ended_at - self.started_at)
 
+    @property
+    def decided(self) -> bool:
+        """Whether it is known who answers, or that nobody does: before that there is nothing to tell."""
+        return self.assistant is not None or self.transcript is not None or self.status == "ended"
+
+    @property
+    def began(self) -> float:
+        """When `secondsFromStart` is 0: at the answer, or before that at the first ring."""
+        return self.created_at if self.started_at is None else self.started_at
+
     # -- resources ------------------------------------------------------------------------------
 
     def document(self) -> Document:
@@ -198,13 +211,16 @@ class CallRecord:
 
     def assistant_resource(self) -> Document | None:
         """The assistant as it goes out in server messages, without secrets; None until there is one."""
-        return None if self.assistant is None else self.shown(self.assistant)
+        if self.assistant is None:
+            return None
+        shown = self.shown(self.assistant)
+        return {**shown, "isServerUrlSecretSet": is_secret_set(self.assistant)} if "id" in shown else shown
 
     def shown(self, document: Mapping[str, Any]) -> Document:
-        """`without_secrets`, worked out once per document: every message carries it."""
+        """Without secrets, worked out once per document: every message carries it."""
         kept = self._shown.get(id(document))
         if kept is None:
-            kept = self._shown[id(document)] = (document, without_secrets(document))
+            kept = self._shown[id(document)] = (document, with_model_names(without_secrets(document)))
         return kept[1]
 
     # -- artifact -------------------------------------------------------------------------------
@@ -212,8 +228,11 @@ class CallRecord:
     def messages(self) -> list[Document]:
         if self.transcript is None:
             return []
-        began = self.created_at if self.started_at is None else self.started_at
-        return self.transcript.to_messages(self.offset, began - self.offset)
+        return self.messages_of(self.transcript)
+
+    def messages_of(self, transcript: Messages) -> list[Document]:
+        """What was said in another conversation of this call, in the call's time."""
+        return transcript.to_messages(self.offset, self.began - self.offset)
 
     def messages_openai(self) -> list[Document]:
         return [] if self.transcript is None else self.transcript.to_openai()
@@ -254,7 +273,8 @@ class CallRecord:
         }
         if self.recording_urls:
             mono, stereo = self.recording_urls["mono"], self.recording_urls["stereo"]
-            body["recording"] = {"stereoUrl": stereo, "mono": {"combinedUrl": mono}}
+            sides = {f"{side}Url": self.recording_urls[side] for side in SIDES if side in self.recording_urls}
+            body["recording"] = {"stereoUrl": stereo, "mono": {"combinedUrl": mono, **sides}}
             body["recordingUrl"] = mono
             body["stereoRecordingUrl"] = stereo
         return body

@@ -15,8 +15,8 @@ from offhook.calls import messages
 from offhook.calls.privacy import Kept, kept_by, kept_without_assistant
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.recording import stereo_path
-from offhook.calls.routing import Assistant, Directory, who_answers
-from offhook.calls.stored import StoredDirectory
+from offhook.calls.routing import Assistant, Directory, understood, who_answers
+from offhook.calls.stored import StoredDirectory, resource
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides, merge
 from offhook.schema.server_message import wanted
@@ -100,8 +100,7 @@ async def _restore(tx: Transaction, row: Record) -> CallRecord:
     record.assistant_id = kept.get("assistantId")
     assistant = kept.get("assistant")
     if assistant is None and record.assistant_id:
-        saved = await tx.assistants.get(row.org_id, record.assistant_id)
-        assistant = None if saved is None else saved.document
+        assistant = resource(await tx.assistants.get(row.org_id, record.assistant_id))
     record.assistant = None if assistant is None else merge(assistant, record.overrides)
     record.squad, record.squad_id = kept.get("squad"), kept.get("squadId")
     record.destination = kept.get("destination")
@@ -152,7 +151,7 @@ async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) 
 
 def _kept(record: CallRecord) -> Kept:
     try:
-        return kept_by(AssistantOverrides.model_validate(record.assistant or {}), record.org)
+        return kept_by(understood(record.assistant or {}), record.org)
     except ValidationError:
         return kept_without_assistant(record.assistant, record.org)
 
@@ -161,14 +160,13 @@ def _settings(assistant: Mapping[str, Any] | None) -> AssistantOverrides:
     """What the assistant says. One that cannot be read any more must not keep the node from starting: then
     the usual holds."""
     try:
-        return AssistantOverrides.model_validate(assistant or {})
+        return understood(assistant or {})
     except ValidationError:
         return AssistantOverrides()
 
 
 async def _resource(repository: Repository, org_id: str, identity: str | None) -> Mapping[str, Any] | None:
-    row = await repository.get(org_id, identity) if identity else None
-    return None if row is None else {**row.document, "id": row.id, "orgId": row.org_id}
+    return resource(await repository.get(org_id, identity)) if identity else None
 
 
 def _epoch(iso: str | None) -> float | None:

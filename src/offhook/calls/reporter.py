@@ -96,13 +96,13 @@ class Reporter:
             self._tell(AssistantStarted(assistant))
 
     def handed_over(self, destination: Mapping[str, Any], left: Mapping[str, Any] | None) -> None:
-        """The record's assistant has taken over from `left`."""
+        """The record's assistant has taken over from `left`. The API has one kind of destination for that,
+        an assistant with its name, whatever named it."""
         record = self._record
-        self._tell(
-            TransferUpdate(
-                record.shown(destination), to_assistant=record.assistant_resource(), from_assistant=left
-            )
-        )
+        coming = record.assistant_resource() or {}
+        name = coming.get("name") or destination.get("assistantName") or coming.get("id") or ""
+        where = {**record.shown(destination), "type": "assistant", "assistantName": name}
+        self._tell(TransferUpdate(where, to_assistant=coming, from_assistant=left))
 
     def _tell(self, body: Body) -> None:
         if self.receiver is not None and not self._over and wanted(body, self.chosen):
@@ -131,7 +131,7 @@ class Reporter:
                 return SpeechUpdate("stopped", role, turn)
             case events.TranscriptHeard(role, text, final):
                 kind: Literal["partial", "final"] = "final" if final else "partial"
-                return Transcript(role, kind, text, assistant_id=self._record.speaking_id)
+                return self._transcript(role, kind, text)
             case events.UserInterrupted(turn):
                 return UserInterrupted(str(turn))
             case events.ModelOutput(output, turn):
@@ -147,6 +147,15 @@ class Reporter:
                 return messages.conversation_update(self._record)
             case _:
                 return None
+
+    def _transcript(
+        self, role: Literal["assistant", "user"], kind: Literal["partial", "final"], text: str
+    ) -> Transcript:
+        """With who said it, if that was the assistant."""
+        if role == "user":
+            return Transcript(role, kind, text)
+        record = self._record
+        return Transcript(role, kind, text, record.speaking_id, (record.assistant or {}).get("name"))
 
     def _save(self, bodies: Sequence[Body]) -> None:
         receiver, record, now = self.receiver, self._record, self._now()

@@ -31,6 +31,9 @@ SORRY: Final = "Sorry, this number cannot take your call right now. Please try a
 MAX_SPOKEN_ERROR: Final = 1000
 """Characters of a webhook's `error` that are spoken; more is not a sentence."""
 
+RESOURCE: Final = frozenset({"id", "orgId", "createdAt", "updatedAt"})
+"""What a stored assistant has besides its own properties."""
+
 _ADAPTERS: Final[dict[Any, TypeAdapter[Any]]] = {
     kind: TypeAdapter(kind) for kind in (schema.Assistant, AssistantOverrides, Squad, CallDestination)
 }
@@ -314,12 +317,14 @@ def prepared(document: Document, **more: Any) -> Assistant | Failure:
     return Assistant(document, settings, **more)
 
 
-def _understood(document: Document) -> AssistantOverrides:
-    settings: AssistantOverrides = _ADAPTERS[AssistantOverrides].validate_python(document)
+def understood(document: Document) -> AssistantOverrides:
+    """What an assistant says, a stored one with what every resource has. Raises ValidationError."""
+    own = {name: value for name, value in document.items() if name not in RESOURCE}
+    settings: AssistantOverrides = _ADAPTERS[AssistantOverrides].validate_python(own)
     return settings
 
 
-_settings_of: Final = Kept(_understood)
+_settings_of: Final = Kept(understood)
 """Most calls are answered by an assistant just as it is stored."""
 
 

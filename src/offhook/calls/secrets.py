@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from offhook.schema.base import OWN_NAMES
+
 _HIDDEN: Final = frozenset(
     {
         "authentication",
@@ -17,16 +19,12 @@ _HIDDEN: Final = frozenset(
         "twilioAuthToken",
     }
 )
-_OWN_NAMES: Final = frozenset(
-    {"metadata", "parameters", "properties", "schema", "variableValues", "variables"}
-)
-"""Below these the names are the owner's: a variable may well be called `secret`."""
 
 
 def without_secrets(document: Mapping[str, Any]) -> dict[str, Any]:
     """A number, assistant, squad or tool as others may see it, however deep a `server` lies in it."""
     return {
-        name: value if name in _OWN_NAMES else _shown(value)
+        name: value if name in OWN_NAMES else _shown(value)
         for name, value in document.items()
         if name not in _HIDDEN
     }

@@ -58,7 +58,7 @@ class Services:
     guard: AddressGuard
     recordings: Path
     recording_urls: Callable[[str], Mapping[str, str]]
-    """`mono` and `stereo` URLs of a call's recording, by its id."""
+    """`mono`, `stereo`, `assistant` and `customer` URLs of a call's recording, by its id."""
     writer: Writer
     now: Callable[[], float]
     new_id: Callable[[], str]

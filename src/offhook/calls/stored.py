@@ -15,6 +15,7 @@ from typing import Any, Final
 from offhook.calls.changes import Kept, Step, change_of
 from offhook.calls.record import CallRecord
 from offhook.calls.reporter import Outgoing
+from offhook.schema.base import format_timestamp
 from offhook.store import CallChange, Database, NewCall, NewMessage, Record, StoreError, Told
 from offhook.webhooks.outbox import Outbox
 
@@ -295,7 +296,7 @@ class StoredDirectory:
 
     async def number(self, user: str) -> Mapping[str, Any] | None:
         async with self._database.reading() as tx:
-            return _resource(await tx.phone_numbers.by_sip_user(user))
+            return resource(await tx.phone_numbers.by_sip_user(user))
 
     async def org(self, org_id: str) -> Mapping[str, Any]:
         async with self._database.reading() as tx:
@@ -305,7 +306,7 @@ class StoredDirectory:
     async def assistant(self, org_id: str, assistant_id: str) -> Mapping[str, Any] | None:
         async with self._database.reading() as tx:
             record = await tx.assistants.get(org_id, assistant_id)
-        return None if record is None else record.document
+        return resource(record)
 
     async def squad(self, org_id: str, squad_id: str) -> Mapping[str, Any] | None:
         async with self._database.reading() as tx:
@@ -328,7 +329,14 @@ class StoredDirectory:
         return [one.document for one in records if one.document.get("provider") == "byo-sip-trunk"]
 
 
-def _resource(record: Record | None) -> Mapping[str, Any] | None:
+def resource(record: Record | None) -> Mapping[str, Any] | None:
+    """A row as its owner knows it."""
     if record is None:
         return None
-    return {**record.document, "id": record.id, "orgId": record.org_id}
+    return {
+        **record.document,
+        "id": record.id,
+        "orgId": record.org_id,
+        "createdAt": format_timestamp(record.created_at),
+        "updatedAt": format_timestamp(record.updated_at),
+    }

@@ -102,6 +102,7 @@ class StoredAssistant(Assistant, Resource):
     """An assistant as shown."""
 
     latest_version: str | None = None
+    is_server_url_secret_set: bool | None = None
 
 
 _MERGED = ("variableValues", "metadata")

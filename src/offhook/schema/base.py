@@ -7,7 +7,7 @@ JSON that was parsed, so what is stored and shown is what the client wrote.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import (
     BaseModel,
@@ -22,6 +22,11 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 JsonObject = dict[str, JsonValue]
+
+OWN_NAMES: Final = frozenset(
+    {"metadata", "parameters", "properties", "schema", "variableValues", "variables"}
+)
+"""Below these properties the names are their owner's: a variable may well be called `secret`."""
 
 
 class Model(BaseModel):

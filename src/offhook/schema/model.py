@@ -5,11 +5,12 @@ whether one exists is for the vendor to say. Ranges are those of the API."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from offhook.schema.base import Model, Number
+from offhook.schema.base import OWN_NAMES, Model, Number
 from offhook.schema.plain_model import AnthropicThinkingConfig, PromptMessage
 from offhook.schema.server import Server
 from offhook.schema.tool import Tool
@@ -41,6 +42,27 @@ class _Model(Model):
     max_tokens: Number | None = Field(default=None, ge=50, le=10000)
     emotion_recognition_enabled: bool | None = None
     num_fast_turns: Number | None = Field(default=None, ge=0)
+
+
+PLATFORM_MODEL: Final = "extractive"
+"""What the platform's own model is called where no other name was given: older clients cannot read a model
+without one."""
+
+
+def with_model_names(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource as it is shown: however deep an assistant lies in it, its model has a name."""
+    return {name: _with_names(name, value) for name, value in document.items()}
+
+
+def _with_names(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_names("", item) for item in value]
+    if not isinstance(value, Mapping) or name in OWN_NAMES:
+        return value
+    shown = with_model_names(value)
+    if name == "model" and value.get("provider") == "vapi" and value.get("model") is None:
+        shown["model"] = PLATFORM_MODEL
+    return shown
 
 
 class VapiModel(_Model):

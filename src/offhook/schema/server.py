@@ -68,6 +68,11 @@ def _given(server: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in server.items() if value is not None}
 
 
+def is_secret_set(document: Mapping[str, Any]) -> bool:
+    """`isServerUrlSecretSet`, which older clients need: whether its messages are sent with a secret."""
+    return (document.get("server") or {}).get("secret") is not None
+
+
 def show_server(document: Mapping[str, Any]) -> dict[str, Any]:
     """The stored document as it is shown: with `serverUrl` and `serverUrlSecret` beside `server`
     wherever that has them."""

@@ -18,6 +18,7 @@ from offhook.calls.transfers.hold_audio import load, play_instead
 from offhook.calls.transfers.outgoing import Party
 from offhook.calls.transfers.tones import Audio, Waiting, hold
 from offhook.conversation.session import Conversation
+from offhook.conversation.transcript import Transcript
 from offhook.speech.base import FRAME_SECONDS, Voice
 from offhook.speech.remote import CallContext
 
@@ -142,10 +143,8 @@ class Warm:
         try:
             await consultation.run()
         finally:
-            record, transcript = self._record, consultation.transcript
-            began = record.created_at if record.started_at is None else record.started_at
-            entry["transcript"] = transcript.to_text("Operator", "AI")
-            entry["messages"] = transcript.to_messages(record.offset, began - record.offset)
+            entry["transcript"] = consultation.transcript.to_text("Operator", "AI")
+            entry["messages"] = self._record.messages_of(consultation.transcript)
 
     async def _until_spoken_to(self, seconds: float) -> None:
         words = FirstWords(self._services.activity)
@@ -172,10 +171,17 @@ class Warm:
             return
         announcement = Announcement(voice, self._record.id)
         self._put_on(announcement)
-        now = self._services.now()
-        entry["transcript"] = f"AI: {text}\n"
-        entry["messages"] = [{"role": "bot", "message": text, "time": round(now * 1000)}]
-        await announcement.say(text)
+        said = Transcript()
+        loop = asyncio.get_running_loop()
+        spoken = said.add_bot(loop.time())
+        spoken.extend(text, loop.time())
+        entry["transcript"] = said.to_text()
+        entry["messages"] = self._record.messages_of(said)
+        try:
+            await announcement.say(text)
+        finally:
+            spoken.end = loop.time()
+            entry["messages"] = self._record.messages_of(said)
 
     def _voice(self) -> Voice | None:
         conversation = self._conversation
