@@ -45,6 +45,7 @@ OURS_ALONE = {
     "OpenAIMessage": {"tool_calls", "tool_call_id"},
     "Call": {"phoneCallProviderDetails", "transcript", "summary", "recordingUrl", "stereoRecordingUrl"},
     "VapiModel": {"maxTokens"},
+    "StoredAssistant": {"isServerUrlSecretSet"},
 }
 AS_IT_IS = {
     # Objects without published properties, or of another service's bookkeeping.
