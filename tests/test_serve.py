@@ -62,6 +62,13 @@ def test_a_damaged_database(run: Run, tmp_path: Path) -> None:
     assert "is no database, or is damaged" in refusal(run("serve", **ANY))
 
 
+@pytest.mark.parametrize("secret", [b"", b"short\n"])
+def test_a_secret_that_could_be_guessed(prepared: Run, tmp_path: Path, secret: bytes) -> None:
+    (tmp_path / "data" / "secret").write_bytes(secret)
+
+    assert "secret is empty or shorter than 16 characters" in refusal(prepared("serve", **ANY))
+
+
 def test_too_few_open_files(tmp_path: Path) -> None:
     limited = ["/bin/sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *COMMAND]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from offhook.api import create_app
-from offhook.api.links import RecordingLinks, signing_key
+from offhook.api.links import RecordingLinks, ShortSecret, signing_key
 from offhook.api.services import Services as ApiServices
 from offhook.bootstrap import FirstStart, first_start
 from offhook.calls.admission import Admission
@@ -124,7 +124,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         rng=rng,
         keep_seconds=settings.retention_webhooks_days * 86400,
     )
-    links = RecordingLinks(_link_key(settings), settings.base_url)
+    links = RecordingLinks(_link_key(settings), settings.base_url, now)
     await end_orphans(database, outbox, folder.node, now, settings.recordings, links.lasting)
 
     emergency = None
@@ -208,6 +208,8 @@ def _link_key(settings: Settings) -> bytes:
     configured = settings.secret.get_secret_value() if settings.secret else None
     try:
         return signing_key(configured, settings.data.absolute())
+    except ShortSecret as error:
+        raise StartError(str(error)) from error
     except OSError as error:
         raise StartError(f"the node's secret cannot be kept in {settings.data}: {error.strerror}") from error
 

@@ -72,7 +72,7 @@ async def open_house(folder: Path, **flags: object) -> AsyncIterator[House]:
     clock, rng, live = Clock(), random.Random(7), LiveCalls()
     await upgrade(settings.database)
     database = await Database.open(settings.database, now=clock, new_id=IdMaker(clock, rng))
-    links = RecordingLinks(b"k" * 32, settings.base_url)
+    links = RecordingLinks(b"k" * 32, settings.base_url, clock)
     delivering: list[bool] = []
     forgotten: list[str] = []
     deliver = lambda: delivering.append(True)  # noqa: E731

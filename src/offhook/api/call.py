@@ -133,7 +133,7 @@ def _add_recording(routes: APIRouter, kind: RecordingKind) -> None:
         async with private(request) as work:
             record = await _call(work, identity)
         _require_recording(services, record.document, record.id, kind)
-        return RedirectResponse(services.links.brief(record.id, kind, services.now()), 302)
+        return RedirectResponse(services.links.brief(record.id, kind), 302)
 
     routes.add_api_route(
         f"/call/{{identity}}/{kind}-recording",

@@ -114,11 +114,11 @@ def refusing(summary: str, request: Wire) -> Json:
     return arguments
 
 
-def open_to_all(summary: str, content_type: str, schema: Json) -> Json:
+def open_to_all(summary: str, content_type: str, schema: Json, parameters: Iterable[Json] = ()) -> Json:
     """Arguments for a route that needs no key."""
     return {
         "summary": summary,
-        "openapi_extra": {"security": []},
+        "openapi_extra": {"security": [], "parameters": list(parameters)},
         "responses": {
             200: {"description": HTTPStatus.OK.phrase, "content": {content_type: {"schema": schema}}},
             "default": _response("A mistake", place(_ERROR)),

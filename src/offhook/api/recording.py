@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 from fastapi import APIRouter
-from fastapi import Query as QueryParameter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -20,6 +19,10 @@ from offhook.api.services import Services
 from offhook.calls.recording import SIDES, mono_path, stereo_path, write_track
 
 _AUDIO: Final = {"type": "string", "format": "binary"}
+_SIGNED: Final = [
+    {"name": name, "in": "query", "required": True, "schema": {"type": kind}}
+    for name, kind in (("expires", "integer"), ("signature", "string"))
+]
 _CALL_ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 _log = logging.getLogger(__name__)
 
@@ -45,17 +48,16 @@ def router() -> APIRouter:
 
     @routes.get(
         "/recording/{call_id}/{kind}",
-        **open_to_all("The audio behind a signed link", "audio/wav", _AUDIO),
+        **open_to_all("The audio behind a signed link", "audio/wav", _AUDIO, _SIGNED),
     )
     async def play(
         request: Request,
         call_id: str,
         kind: str,
-        expires: Annotated[int, QueryParameter(ge=0)],
-        signature: Annotated[str, QueryParameter(max_length=128)],
     ) -> Response:
         services: Services = request.app.state.services
-        if not services.links.allows(call_id, kind, expires, signature, services.now()):
+        path, query = request.scope["raw_path"], request.scope["query_string"]
+        if not services.links.allows(call_id, kind, path, query):
             raise NotFound("This link is not valid any more.")
         if not await _has_ended(services, call_id):
             raise NotFound("There is no such recording.")
