@@ -59,7 +59,7 @@ def answered(record: CallRecord, document: dict[str, Any], **more: Any) -> CallR
         ("<sip:pbx.test:5070>", {"sipUri": "sip:pbx.test:5070"}),
         (
             f'"{"n" * 60}" <sip:{"u" * 60}@h.test>',
-            {"number": "u" * 40, "name": "n" * 40, "sipUri": f"sip:{'u' * 60}@h.test"},
+            {"name": "n" * 40, "sipUri": f"sip:{'u' * 60}@h.test"},
         ),
     ],
 )

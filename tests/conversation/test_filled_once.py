@@ -192,3 +192,10 @@ def test_words_before_a_silent_call_ends_and_in_between_are_filled_once() -> Non
             assert "hunter2" not in stage.text
 
     run_virtual(story())
+
+
+def test_a_caller_id_that_gets_too_long_is_none_rather_than_cut() -> None:
+    destination = {**SIP, "callerId": "{{name}}"}
+
+    assert filled(destination, lambda text: "+1555" * 8)["callerId"] == "+1555" * 8
+    assert "callerId" not in filled(destination, lambda text: "+1555" * 8 + "0")

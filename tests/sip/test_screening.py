@@ -23,7 +23,7 @@ REFUSALS: list[tuple[str, str, str, list[Header], bytes, int, str]] = [
     ("message outside a dialog", "MESSAGE", "", [], b"", 405, "Allow"),
     ("refer outside a dialog", "REFER", "", [], b"", 405, "Allow"),
     ("info outside a dialog", "INFO", "", [], b"", 481, ""),
-    ("foreign scheme", "INVITE", "tel:+15551234", [], OFFER, 416, ""),
+    ("foreign scheme", "INVITE", "mailto:a@b.example", [], OFFER, 416, ""),
     ("unknown scheme", "OPTIONS", "nobodyKnowsThisScheme:x", [], b"", 416, ""),
     ("type", "INVITE", "", [("Content-Type", "text/plain")], b"hello", 415, "Accept"),
     ("takes no SDP", "INVITE", "", [("Accept", "text/plain, text/html")], OFFER, 406, ""),

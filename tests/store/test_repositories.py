@@ -121,6 +121,18 @@ async def test_a_list_is_filtered_by_properties(database: Database) -> None:
         assert await tx.calls.list(org, equal={"id": two.id}) == [two]
 
 
+async def test_a_telephone_number_is_one_however_it_is_written(database: Database) -> None:
+    org = await an_org(database)
+    async with database.transaction() as tx:
+        row = await tx.phone_numbers.create(org, {"sipUri": "sip:+1-555-010-1001@h"})
+    for user in ("+15550101001", "+1(555)0101001", "%2B15550101001", "+15550101001;npdi"):
+        async with database.transaction() as tx:
+            assert await tx.phone_numbers.by_sip_user(user) == row
+        with pytest.raises(Duplicate):
+            async with database.transaction() as tx:
+                await tx.phone_numbers.create(org, {"sipUri": f"sip:{user}@h"})
+
+
 @pytest.mark.parametrize("user", ["Alice", "aLICE", "%41lice"])
 async def test_a_sip_user_is_taken_in_any_case_by_any_org(database: Database, user: str) -> None:
     ours, theirs = await an_org(database), await an_org(database, "Theirs")

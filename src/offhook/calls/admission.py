@@ -9,6 +9,7 @@ from typing import Any, Final
 from offhook.sip.digest import Challenge, Credentials, Nonces, verify
 from offhook.sip.errors import SipError
 from offhook.sip.message import Request
+from offhook.sip.telephone import subscriber_of
 from offhook.sip.uri import Uri
 
 MOST_CREDENTIALS: Final = 8
@@ -64,14 +65,14 @@ class Admission:
 
 
 def _is_for(credentials: Credentials, request: Request) -> bool:
-    """Whether they were made for this number. Only the user part is compared: on the way to us a proxy may
+    """Whether they were made for this number. Only whom it names is compared: on the way to us a proxy may
     have put another host into the request (RFC 7616 §3.4.6 leaves room for that). SIPp, and phones that sign
     for the server as a whole, name no user."""
     try:
-        user = Uri.parse(credentials.uri).user
+        user = subscriber_of(Uri.parse(credentials.uri))
     except SipError:
         return False
-    return user is None or user.lower() == (request.uri.user or "").lower()
+    return not user or user.lower() == subscriber_of(request.uri).lower()
 
 
 def _parse(text: str) -> Credentials | None:

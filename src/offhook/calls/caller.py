@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from offhook.sip.message import Request
+from offhook.sip.telephone import subscriber_of
 
 MAX_VARIABLES: Final = 64
 MAX_VALUE_CHARACTERS: Final = 2000
@@ -13,14 +14,17 @@ MAX_NAME: Final = 40
 
 
 def customer(request: Request) -> dict[str, Any]:
-    """`customer` from the From header: display name, user part, and the URI (wire-facts §2.1)."""
+    """`customer` from the From header: display name, number or user, and the URI (wire-facts §2.1). Of a tel
+    URI the number alone; a user of more than 40 characters, the API's limit, is left to the URI."""
     caller = request.from_
     found: dict[str, Any] = {}
-    if caller.uri.user:
-        found["number"] = caller.uri.user[:MAX_NAME]
+    number = subscriber_of(caller.uri)
+    if 0 < len(number) <= MAX_NAME:
+        found["number"] = number
     if caller.display_name:
         found["name"] = caller.display_name[:MAX_NAME]
-    found["sipUri"] = str(caller.uri)
+    if caller.uri.is_sip:
+        found["sipUri"] = str(caller.uri)
     return found
 
 

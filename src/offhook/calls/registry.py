@@ -19,6 +19,7 @@ from offhook.log_context import working_for
 from offhook.network.sources import Source
 from offhook.sip.invitation import Invitation
 from offhook.sip.quiet import QuietLog
+from offhook.sip.telephone import subscriber_of
 from offhook.sip.uri import Uri
 
 LOOKUP_SECONDS: Final = 5.0
@@ -59,7 +60,7 @@ class Calls:
 
     def invited(self, invitation: Invitation) -> None:
         source = self._limits.sources.of(invitation.source.host)
-        user = invitation.request.uri.user or ""
+        user = subscriber_of(invitation.request.uri)
         turned = DRAINING if self.draining else self._entrance.turns_away(source, user)
         if turned is not None:
             self._turn_away(invitation, turned)
@@ -88,7 +89,7 @@ class Calls:
         exists = None
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
-                number = await self._number(invitation.request.uri)
+                number = await self._number(invitation.request.uri, user)
                 exists = number is not None
                 if number is not None:
                     return number, await self._services.directory.org(number["orgId"])
@@ -118,11 +119,10 @@ class Calls:
             self._entrance.leave(source)
             raise
 
-    async def _number(self, uri: Uri) -> Mapping[str, Any] | None:
+    async def _number(self, uri: Uri, user: str) -> Mapping[str, Any] | None:
         domain = self._limits.domain
-        if not uri.user or (domain is not None and uri.host != domain.lower()):
-            return None
-        return await self._services.directory.number(uri.user)
+        elsewhere = domain is not None and uri.is_sip and uri.host != domain.lower()
+        return None if elsewhere or not user else await self._services.directory.number(user)
 
     def _take(self, invitation: Invitation, number: Mapping[str, Any], org: Mapping[str, Any]) -> Call:
         invitation.trying()
@@ -143,7 +143,7 @@ class Calls:
         )
         _log.info(
             "call=%s sip-call=%s from %s to %s", record.id, record.sip_call_id[:LONGEST_LOGGED],
-            str(record.customer.get("sipUri"))[:LONGEST_LOGGED], number.get("sipUri"),
+            str(invitation.request.from_.uri)[:LONGEST_LOGGED], number.get("sipUri"),
         )  # fmt: skip
         refusal = self._over_the_limit(record.org_id, org)
         with working_for(record.id):

@@ -18,7 +18,9 @@ def filled(destination: Mapping[str, Any], fill: Fill, fill_message: Fill | None
     calling is no model's choice."""
     result = {**destination, **_message(destination, fill_message or fill)}
     if isinstance(caller_id := destination.get("callerId"), str):
-        result["callerId"] = fill(caller_id)[:LONGEST_CALLER_ID]
+        result["callerId"] = caller = fill(caller_id)
+        if len(caller) > LONGEST_CALLER_ID:
+            del result["callerId"]  # a number that is cut is another's
     plan = destination.get("transferPlan")
     if isinstance(plan, Mapping):
         result["transferPlan"] = filled_plan = {**plan, **_message(plan, fill)}

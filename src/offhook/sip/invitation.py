@@ -18,6 +18,7 @@ from offhook.sip.layer import ServerTransaction
 from offhook.sip.message import Request
 from offhook.sip.screening import ALLOW
 from offhook.sip.session import Session
+from offhook.sip.telephone import subscriber_of
 from offhook.sip.ways import Ways, direct_flow
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Invitation:
         self._flow = flow
         self.tag = core.new_tag()
         self._dialog = Dialog.accepting(request, self.tag)
-        self._contact = request.uri.user or ""
+        self._contact = subscriber_of(request.uri)
         self._repeating: asyncio.Handle | None = None
         self._trying = core.later(TRYING_AFTER, self.trying)
         self._deadline = core.later(ANSWER_WITHIN, self._unanswered)

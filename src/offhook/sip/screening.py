@@ -41,7 +41,7 @@ def screen(request: Request, is_ours: IsOurs) -> SipError | None:
     try:
         _hops(request, is_ours)
         _method(request)
-        if not request.uri.is_sip:
+        if not (request.uri.is_sip or request.uri.scheme == "tel"):
             raise SipError(416)
         _extensions(request)
         if request.method in ("INVITE", "UPDATE"):

@@ -25,6 +25,8 @@ from sqlalchemy import (
     update,
 )
 
+from offhook.sip.telephone import subscriber
+
 from . import tables
 from .records import Document, Duplicate, Record, milliseconds_of, moment
 from .statements import Statements
@@ -47,15 +49,16 @@ _COMPARISONS: Mapping[str, tuple[Callable[[Any, int], Any], bool]] = {
 
 
 def split_sip_uri(uri: str) -> tuple[str, str]:
-    """`sip:USER@HOST:PORT` as (user, host with port): the user unescaped and case-folded, since it is unique
-    whatever the case (wire-facts §1.3). The URI has been checked when it came in."""
+    """`sip:USER@HOST:PORT` as (user, host with port): the user as it is compared, since it is unique whatever
+    the case (wire-facts §1.3). The URI has been checked when it came in."""
     user, _, host = uri.partition(":")[2].rpartition("@")
     return fold_user(user.partition(":")[0]), host.partition(";")[0].lower()
 
 
 def fold_user(user: str) -> str:
-    """The form in which user parts are compared."""
-    return unquote(user).casefold()
+    """The form in which user parts are compared: unescaped, a telephone number without what it is written
+    with, anything else in lower case."""
+    return subscriber(unquote(user)).casefold()
 
 
 def as_record(row: Row[Any]) -> Record:

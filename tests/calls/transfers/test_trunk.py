@@ -23,7 +23,8 @@ OWN = "<sip:account@trunk.test>"
         (None, "15551230000", "<sip:15551230000@trunk.test>", "<sip:15551230000@trunk.test>"),
         (None, "+1 (555) 123-0000", "<sip:+15551230000@trunk.test>", "<sip:+15551230000@trunk.test>"),
         ("Ann", "ann", f'"Ann" {OWN}', OWN),
-        (None, "+1;evil=1", OWN, OWN),
+        (None, "+15551230000;npdi", "<sip:+15551230000@trunk.test>", "<sip:+15551230000@trunk.test>"),
+        (None, "ann;evil=1", OWN, OWN),
     ],
 )
 def test_the_number_is_shown_or_else_the_account(
@@ -47,6 +48,15 @@ def test_a_login_needs_user_and_password() -> None:
     assert Trunk(Uri.parse("sip:account@trunk.test")).credentials is None
     assert Trunk(Uri.parse("sip:trunk.test"), "secret").credentials is None
     assert "secret" not in repr(TRUNK)
+
+
+def test_no_parameter_leads_a_number_past_the_rule() -> None:
+    ruled = Trunk(Uri.parse("sip:account@trunk.test"), prefixes=("+1555", "+44"))
+
+    assert ruled.allows("+15551230000")
+    assert not ruled.allows("+15551230000;rn=+19005550000")
+    assert not ruled.allows("+1900")
+    assert TRUNK.allows("+15551230000;ext=2")
 
 
 async def test_its_host_is_its_own_by_name_and_by_address() -> None:

@@ -19,11 +19,10 @@ from offhook.schema.credential import SipTrunkCredential, SipTrunkGateway
 from offhook.sip.errors import SipError
 from offhook.sip.flow import DEFAULT_PORT
 from offhook.sip.headers import NameAddr
+from offhook.sip.telephone import subscriber
 from offhook.sip.uri import Uri
 
 _NUMBER: Final = re.compile(r"\+?[0-9]{2,20}")
-_WRITTEN: Final = str.maketrans("", "", " -.()")
-"""What people put between digits."""
 _WITHHELD: Final = NameAddr("Anonymous", Uri("sip", user="anonymous", host="anonymous.invalid"))
 """RFC 3323 §4.1.1.3."""
 
@@ -51,7 +50,10 @@ class Trunk:
         return replace(self.uri, user=self.tech_prefix + dialled, password=None)
 
     def allows(self, user: str | None) -> bool:
-        return user is not None and user.startswith(self.prefixes)
+        """By its prefix. Parameters (`rn`, `phone-context`) could lead a number past any rule."""
+        if user is None or (";" in user and "" not in self.prefixes):
+            return False
+        return user.startswith(self.prefixes)
 
     def is_named_by(self, uri: Uri) -> bool:
         return _place(uri) == _place(self.uri)
@@ -78,7 +80,7 @@ class Trunk:
         """From, and the headers beside it, of a call for `user`: the number to show. A provider believes
         P-Asserted-Identity (RFC 3325 §9.1). One who withheld his number stays unknown (RFC 3323), and one
         who has none calls under the trunk's own name."""
-        number = user.translate(_WRITTEN)
+        number = subscriber(user)
         identity = Uri("sip", user=number if _NUMBER.fullmatch(number) else self.uri.user, host=self.uri.host)
         asserted = ("P-Asserted-Identity", f"<{identity}>")
         if user == "anonymous":

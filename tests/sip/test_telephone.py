@@ -1,0 +1,68 @@
+"""Numbers as they are written in URIs, and users that are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from offhook.sip.telephone import subscriber, subscriber_of
+from offhook.sip.uri import Uri
+
+NUMBER = "+15550101001"
+WRITTEN = [
+    "sip:+15550101001@pbx",
+    "sip:+15550101001;npdi;rn=+15550100000@pbx;user=phone",
+    "sip:+15550101001;npdi@pbx",
+    "sip:+15550101001;isub=1411@pbx",
+    "sip:+15550101001;ext=22;cic=+1-6789@pbx;user=phone",
+    "sip:+15550101001;tgrp=TG-1;trunk-context=carrier.example@pbx;user=phone",
+    "sip:+15550101001;phone-context=+1@pbx",
+    "sip:+15550101001;unheard-of=x;@pbx",
+    "sip:+1-555-010-1001@pbx",
+    "sip:+1(555)0101001@pbx;user=phone",
+    "sip:+1.555.010.1001@pbx",
+    "sip:%2B15550101001@pbx",
+    "sip:%2b1%2D555%2d0101001@pbx",
+    "sip:+1%20555%20010%201001@pbx",
+    "sip:+15550101001%3Btgrp=x@pbx",
+    "sip:+15550101001:secret@pbx",
+    "sips:+15550101001@pbx",
+    "tel:+15550101001",
+    "tel:+1-555-010-1001",
+    "TEL:+1(555)010.1001;isub=1;phone-context=x",
+    "tel:%2B15550101001;tgrp=a;trunk-context=b",
+]
+
+
+@pytest.mark.parametrize("uri", WRITTEN)
+def test_one_number_however_it_is_written(uri: str) -> None:
+    assert subscriber_of(Uri.parse(uri)) == NUMBER
+
+
+@pytest.mark.parametrize(
+    ("uri", "who"),
+    [
+        ("sip:1001@pbx", "1001"),
+        ("sip:1001;phone-context=pbx.example@pbx;user=phone", "1001"),
+        ("tel:1001;phone-context=pbx.example", "1001"),
+        ("sip:*97@pbx", "*97"),
+        ("sip:*55*1#@pbx", "*55*1#"),
+        ("sip:john.doe@pbx", "john.doe"),
+        ("sip:mary-ann@pbx", "mary-ann"),
+        ("sip:Desk@pbx", "Desk"),
+        ("sip:anonymous;tgrp=x;trunk-context=y@pbx", "anonymous"),
+        ("sip:desk;room=4@pbx", "desk;room=4"),
+        ("sip:;tgrp=x@pbx", ";tgrp=x"),
+        ("sip:-@pbx", "-"),
+        ("sip:agent-7@pbx", "agent-7"),
+        ("sip:pbx", ""),
+        ("tel:;x", ""),
+        ("mailto:a@b", ""),
+    ],
+)
+def test_whom_else_a_uri_names(uri: str, who: str) -> None:
+    assert subscriber_of(Uri.parse(uri)) == who
+
+
+def test_a_long_user_costs_one_pass() -> None:
+    assert subscriber("1" * 4000 + "x") == "1" * 4000 + "x"
+    assert subscriber(";" * 4000) == ";" * 4000
