@@ -6,14 +6,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
 
+from offhook.language.answer import LONGEST_REPLY
 from offhook.language.base import Finished, LanguageModel, ModelError, Reply, Text, ToolCall, ToolDefinition
 from offhook.language.models import LanguageModels, ModelNotServed, ModelSettings
-from offhook.language.openai import LONGEST_REPLY, NOT_AN_OBJECT, base_url
+from offhook.language.openai import base_url
+from offhook.language.tool_calls import NOT_AN_OBJECT
 from tests.speech.servers import HttpServer, answer, http_server, in_pieces, never, outside
 
 CONTEXT: Mapping[str, object] = {
@@ -328,3 +331,155 @@ async def test_without_settings_the_default_is_taken() -> None:
         assert LanguageModels(reach).model(None).name == "extractive"
         node = ModelSettings(default={"provider": "custom-llm", "url": "http://x/v1", "model": "m"})
         assert LanguageModels(reach, node).model(None).provider == "custom-llm"
+
+
+WHOLE = {"role": "assistant", "content": "We are open until five. Come by."}
+CALL = {"id": "a", "type": "function", "function": {"name": "look_up", "arguments": '{"id": "7"}'}}
+
+
+def completion(message: object, **more: object) -> bytes:
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return json.dumps({"object": "chat.completion", "choices": [choice], **more}).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (completion(WHOLE), "application/json"),
+        (completion(WHOLE), "text/event-stream"),
+        (json.dumps(json.loads(completion(WHOLE)), indent=4).encode(), "application/json; charset=utf-8"),
+        (completion({**WHOLE, "content": [{"type": "text", "text": WHOLE["content"]}]}), "application/json"),
+        (completion({**WHOLE, "content": ["We are open ", "until five. Come by."]}), "application/json"),
+        (
+            completion(
+                {
+                    **WHOLE,
+                    "content": [
+                        {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
+                        {"type": "text", "text": "We are open "},
+                        {"type": "text", "text": "until five. Come by."},
+                    ],
+                }
+            ),
+            "application/json",
+        ),
+        (completion({**WHOLE, "content": f"Hm.</think>{WHOLE['content']}"}), "application/json"),
+        (completion({**WHOLE, "reasoning_content": "Hm."}), "application/json"),
+        (completion({"refusal": WHOLE["content"], "content": None}), "application/json"),
+        (event(json.loads(completion(WHOLE))) + DONE, "text/event-stream"),
+        (json.dumps({"model": "m", "message": WHOLE, "done": True}).encode(), "application/json"),
+    ],
+)
+async def test_an_answer_that_comes_whole(body: bytes, kind: str) -> None:
+    async with http_server(answer(body, kind=kind)) as server:
+        got = await ask(custom(server))
+    assert "".join(each.text for each in got if isinstance(each, Text)) == WHOLE["content"]
+    assert got[-1] == Finished("stop")
+
+
+async def test_a_whole_answer_with_a_tool_call_and_its_cost() -> None:
+    body = completion(
+        {"content": None, "tool_calls": [CALL]}, usage={"prompt_tokens": 7, "completion_tokens": 2}
+    )
+    async with http_server(answer(body, kind="application/json")) as server:
+        assert await ask(custom(server)) == [
+            ToolCall("a", "look_up", {"id": "7"}),
+            Finished("tool_calls", 7, 2),
+        ]
+
+
+async def test_what_a_function_call_was_before_there_were_tools() -> None:
+    events = [
+        delta(function_call={"name": "look_up", "arguments": ""}),
+        delta(function_call={"arguments": '{"id": '}),
+        delta(function_call={"arguments": '"7"}'}),
+        delta("function_call"),
+        DONE,
+    ]
+    async with http_server(stream(*events)) as server:
+        assert await ask(custom(server)) == [
+            ToolCall("call_0", "look_up", {"id": "7"}),
+            Finished("tool_calls"),
+        ]
+
+
+async def test_pieces_and_then_all_of_it_again() -> None:
+    async with http_server(stream(*HELLO[:-1], event(json.loads(completion(WHOLE))), DONE)) as server:
+        assert await ask(custom(server)) == [Text("Hel"), Text("lo."), Finished("stop")]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+async def test_strict_is_sent_as_it_was_given(strict: bool) -> None:
+    async with http_server(stream(*HELLO)) as server:
+        await ask(custom(server), tools=[replace(TOOL, strict=strict), TOOL])
+    functions = [tool["function"] for tool in server.requests[0].body["tools"]]
+    assert [function.get("strict", "none") for function in functions] == [strict, "none"]
+
+
+async def test_thoughts_in_a_stream_are_not_said() -> None:
+    tokens = ["<th", "ink>", "Let me ", "think.</thi", "nk>", "\n\nHel", "lo."]
+    async with http_server(stream(*[delta(content=each) for each in tokens], DONE)) as server:
+        got = await ask(custom(server))
+    assert "".join(each.text for each in got if isinstance(each, Text)) == "\n\nHello."
+
+
+async def test_a_server_that_says_it_is_done_and_stays() -> None:
+    """Neither [DONE] nor the end of the body comes."""
+
+    async def reply(request: Any, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + b"".join(HELLO[:-1]))
+        await never(request, writer)
+
+    async with http_server(reply) as server:
+        assert await ask(custom(server)) == [Text("Hel"), Text("lo."), Finished("stop")]
+
+
+async def test_the_query_of_an_address_stays_behind_the_path() -> None:
+    async with http_server(stream(*HELLO)) as server:
+        await ask({**custom(server), "url": server.url + "/v1/chat/completions?version=7"})
+        await ask({**custom(server), "url": server.url + "/v1?version=7"})
+    assert [request.path for request in server.requests] == ["/v1/chat/completions?version=7"] * 2
+
+
+def without_end(head: str, part: bytes) -> Any:
+    async def reply(_: Any, writer: asyncio.StreamWriter) -> None:
+        writer.write(head.encode())
+        while True:
+            writer.write(part)
+            await writer.drain()
+
+    return reply
+
+
+OK = "HTTP/1.1 200 OK\r\n"
+STREAMED = f"{OK}Content-Type: text/event-stream\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        without_end(STREAMED, b"x" * 60_000),
+        without_end(STREAMED, b"data: " + b"x" * 60_000),
+        without_end(STREAMED, b": ping\n" * 9_000),
+        without_end(STREAMED, b"\n" * 60_000),
+        without_end(STREAMED, b"data: {}\n\n" * 1_000),
+        without_end(STREAMED, delta(content="...") * 500),
+        without_end(STREAMED, delta(content="x") * 500),
+        without_end(STREAMED, delta(content="<think>") * 500),
+        without_end(STREAMED, delta(reasoning_content="hm " * 1000)),
+        without_end(STREAMED, delta(tool_calls=[{**CALL, "id": "x"}]) * 100),
+        without_end(f"{OK}Content-Type: application/json\r\n\r\n", b"[" * 60_000),
+        without_end(f"{OK}Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 10_000),
+        without_end(f"{OK}Transfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 60_000),
+        without_end(OK, b"X-More: x\r\n" * 5_000),
+        without_end("HTTP/1.1 500 Oh\r\n\r\n", b"x" * 60_000),
+    ],
+)
+async def test_what_never_ends_is_ended(reply: Any) -> None:
+    """By its size, long before a time limit."""
+    assert "took too long" not in (await failure(reply)).detail
+
+
+async def test_a_compressed_answer_is_refused() -> None:
+    reply = answer(b"x", kind="text/event-stream", Content_Encoding="gzip")
+    assert "compressed" in (await failure(reply)).detail

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 SENTENCE_BOUNDARIES = frozenset(".!?。！？।॥۔|;:")
@@ -22,6 +23,21 @@ _ABBREVIATIONS = _set(
 _MAYBE_LAST = _set("a.m p.m am pm etc inc ltd co corp jr sr ave rd blvd u.s u.k u.s.a ph.d")
 _NEEDS_NO_SPACE = frozenset("。！？，،।॥۔|")
 
+PAUSE = 0.15
+"""Seconds. A model that gives nothing for so long behind a whole sentence may have said all that it has to
+say for now: that it calls a tool comes without a sound."""
+LONG_PAUSE = 0.6
+"""The same, where the sentence may be going on."""
+_AMONG_LETTERS = re.compile(r"\b\w\.\w\.\Z")
+_CLOSERS = "\"'”’)]}»"
+_CLOSER_SET = frozenset(_CLOSERS)
+_SPACE = re.compile(r"\s*")
+_FLUSH = re.compile(r"<\s{0,2}flush\s{0,2}/?\s{0,2}>", re.IGNORECASE)
+"""By this tag a model has what came before it spoken at once."""
+_FLUSH_BEGUN = re.compile(r"<\s{0,2}(?:f(?:l(?:u(?:s(?:h\s{0,2}(?:/\s{0,2})?)?)?)?)?)?\Z", re.IGNORECASE)
+_LOOKAHEAD = 16
+"""Characters beyond LONGEST_PIECE that are waited for if they decide where a piece ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkPlan:
@@ -34,59 +50,108 @@ class ChunkPlan:
 
 
 class Chunker:
-    """`feed` tokens, get pieces as they become whole; `flush` gives what is left."""
+    """`feed` tokens, get pieces as they become whole; `flush` gives what is left, `pause` what may well be
+    all for now. A piece ends at a boundary behind a word, at `<flush />`, which is no part of it, and at
+    LONGEST_PIECE at the latest, so that no more than that is ever looked through again."""
 
-    __slots__ = ("_boundaries", "_buffer", "_hurried", "_least", "_scanned")
+    __slots__ = ("_boundaries", "_buffer", "_hurried", "_least", "_scanned", "_start", "_worded")
 
     def __init__(self, plan: ChunkPlan) -> None:
         self._boundaries = plan.boundaries
         self._least = plan.min_characters if plan.enabled else 1
         self._buffer = ""
+        self._start = 0  # of the first piece in the buffer
         self._scanned = 0  # no boundary before this position
+        self._worded = False  # is there anything to speak before it?
         self._hurried = False
 
     def feed(self, text: str) -> list[str]:
         self._buffer += text
         pieces = []
-        while (end := self._next_end()) is not None:
-            pieces.append(self._buffer[:end].strip())
-            self._buffer = self._buffer[end:].lstrip()
-            self._scanned = 0
-            self._hurried = False
+        while (piece := self._next()) is not None:
+            pieces.append(piece.strip())
+        self._buffer = self._buffer[self._start :]
+        self._scanned -= self._start
+        self._start = 0
         return [piece for piece in pieces if piece]
 
     def hurry(self) -> None:
         """The caller waits: the next piece may end at a comma, too, unless the boundaries are the owner's."""
         if self._boundaries == SENTENCE_BOUNDARIES and not self._hurried:
-            self._hurried, self._scanned = True, 0
+            self._hurried, self._scanned, self._worded = True, 0, False
 
     def flush(self) -> str | None:
-        rest, self._buffer, self._scanned = self._buffer.strip(), "", 0
+        rest, self._buffer = self._buffer.strip(), ""
+        self._scanned, self._worded = 0, False
         return rest or None
 
-    def _next_end(self) -> int | None:
-        """Where the first piece of the buffer ends; None if that is not known yet."""
+    def patience(self) -> float | None:
+        """After how many seconds without another token `pause` is to be called: there is a whole sentence.
+        None if there is none."""
         buffer = self._buffer
-        for index in range(self._scanned, len(buffer)):
-            verdict = self._ends_at(index)
-            if verdict is None:  # the characters that decide it are still to come
-                self._scanned = index
-                break
-            if verdict:
-                return index + 1
-        else:
-            self._scanned = len(buffer)
-        if len(buffer) <= LONGEST_PIECE:
+        if not buffer or not self._worded or not (buffer[-1].isspace() or buffer[-1] in self._closing):
             return None
-        space = buffer.rfind(" ", 0, LONGEST_PIECE)
-        return LONGEST_PIECE if space <= 0 else space
+        said = buffer.rstrip().rstrip(_CLOSERS)
+        if not said or said[-1] not in self._boundaries:
+            return None
+        if said[-1] == "." and self._full_stop(len(said) - 1) is False:
+            return None
+        # More may follow without a space: 3.5, 10:30, a.m., U.S.
+        open_end = len(said) == len(buffer) and (said[-2:-1].isdigit() or _AMONG_LETTERS.search(said))
+        return LONG_PAUSE if open_end else PAUSE
+
+    def pause(self) -> str | None:
+        """The model has stopped for a moment: the sentence that has just ended, whatever its length."""
+        return self.flush() if self.patience() is not None else None
+
+    @property
+    def _closing(self) -> frozenset[str]:
+        return self._boundaries | _CLOSER_SET
+
+    def _next(self) -> str | None:
+        """The first piece of the buffer; None if its end is not known yet."""
+        buffer, start = self._buffer, self._skip_space()
+        latest, undecided = min(len(buffer), start + LONGEST_PIECE), False
+        for index in range(self._scanned, latest):
+            if buffer[index].isalnum():
+                self._worded = True
+                continue
+            if buffer[index] == "<" and (tag := _FLUSH.match(buffer, index)) is not None:
+                return self._take(index, tag.end())
+            verdict = self._ends_at(index)
+            if verdict:
+                return self._take(index + 1, index + 1)
+            if verdict is None:  # the characters that decide it are still to come
+                self._scanned, undecided = index, True
+                break
+        else:
+            self._scanned = latest
+        if len(buffer) - start <= LONGEST_PIECE + undecided * _LOOKAHEAD:
+            return None
+        space = buffer.rfind(" ", start, start + LONGEST_PIECE)
+        end = start + LONGEST_PIECE if space <= start else space
+        return self._take(end, end)
+
+    def _skip_space(self) -> int:
+        found = _SPACE.match(self._buffer, self._start)
+        self._start = found.end() if found is not None else self._start
+        self._scanned = max(self._scanned, self._start)
+        return self._start
+
+    def _take(self, end: int, after: int) -> str:
+        piece = self._buffer[self._start : end]
+        self._start = self._scanned = after
+        self._worded = self._hurried = False
+        return piece
 
     def _ends_at(self, index: int) -> bool | None:
         buffer = self._buffer
         character = buffer[index]
+        if character == "<":
+            return None if _FLUSH_BEGUN.match(buffer, index) is not None else False
         if character == "\n":
-            return bool(buffer[:index].strip())
-        if index + 1 < self._least:
+            return self._worded
+        if index + 1 - self._start < self._least or not self._worded:
             return False
         if character not in self._boundaries and not (self._hurried and character in ",，、"):
             return False
@@ -94,24 +159,25 @@ class Chunker:
             return True
         if index + 1 == len(buffer):
             return None
-        following = buffer[index + 1 :]
-        if not following[0].isspace():
+        if not buffer[index + 1].isspace():
             return False  # 10:30, 3.5, 1,000, a quotation mark that belongs to the sentence
-        return self._full_stop(index, following.lstrip()) if character == "." else True
+        return self._full_stop(index) if character == "." else True
 
-    def _full_stop(self, index: int, following: str) -> bool | None:
-        """Is the `.` at `index`, which a space follows, the end of a sentence?"""
-        word = self._buffer[:index].rsplit(maxsplit=1)[-1].lstrip("(\"'“‘").lower()
+    def _full_stop(self, index: int) -> bool | None:
+        """Is the `.` at `index` the end of a sentence, if a space follows it?"""
+        word = self._buffer[self._start : index].rsplit(maxsplit=1)[-1].lstrip("(\"'“‘").lower()
         if word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i"):
             return False
         if word.isdigit() and self._starts_line(index - len(word)):
             return False  # the number of a list item
         if word in _MAYBE_LAST:
-            return following[0].isupper() if following else None
+            following = _SPACE.match(self._buffer, index + 1)
+            at = following.end() if following is not None else index + 1
+            return self._buffer[at].isupper() if at < len(self._buffer) else None
         return True
 
     def _starts_line(self, position: int) -> bool:
-        before = self._buffer[:position].rstrip(" ")
+        before = self._buffer[self._start : position].rstrip(" ")
         return not before or before.endswith("\n")
 
 

@@ -133,20 +133,21 @@ class Floor:
             self._stage.tell(measured(reply.marks, assistant_turn, now))
 
     def piece_played(self, utterance: Utterance, piece: Piece) -> None:
-        now = self._loop.time()
-        if utterance.entry is not None:
-            utterance.entry.extend(piece.text, now)
+        now, entry = self._loop.time(), utterance.entry
+        if entry is not None:
+            entry.extend(piece.text, now)
         self._stage.touch()
         self._stage.tell(TranscriptHeard("assistant", piece.text, True, now))
         self._stage.tell(ConversationChanged())
         if utterance.playing < len(utterance.pieces):
             self._tell_text(utterance)
-        heard = utterance.heard().lower()
+        heard = entry.text.lower() if entry is not None else ""
         if any(phrase in heard for phrase in self._stage.member.profile.end_call_phrases):
             self._stage.finish("assistant-said-end-call-phrase", "")
 
     def _tell_text(self, utterance: Utterance) -> None:
-        text = joined(*(piece.text for piece in utterance.pieces[: utterance.playing + 1]))
+        heard = utterance.entry.text if utterance.entry is not None else ""
+        text = joined(heard, utterance.pieces[utterance.playing].text)
         own = utterance.reply and utterance.said is not None
         self._stage.tell(SpeechWritten(text, utterance.turn, "model" if own else "force-say"))
 

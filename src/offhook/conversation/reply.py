@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Protocol
 
-from offhook.conversation.chunks import Chunker
+from offhook.conversation.chunks import Chunker, ChunkPlan
 from offhook.conversation.context import Context, Said
 from offhook.conversation.events import Event, ModelOutput, ModelUsed
 from offhook.conversation.member import Member
@@ -17,7 +17,7 @@ from offhook.conversation.speaking import Utterance
 from offhook.conversation.toolrun import ToolRun, ToolStage
 from offhook.conversation.transcript import call_to_wire
 from offhook.conversation.voicing import Mouth, closing, next_within
-from offhook.language.base import Finished, Message, ModelError, Text, ToolCall
+from offhook.language.base import Message, ModelError, Text, ToolCall
 from offhook.language.base import Reply as Output
 from offhook.speech.base import EngineError
 
@@ -27,6 +27,8 @@ MODEL_PATIENCE = 20.0
 """Seconds to wait for a model's next output."""
 HURRY_SECONDS = 0.25
 """A model that has written for so long and not finished a sentence is spoken from the next comma on."""
+SPEECHLESS_SECONDS = 30.0
+"""For which a model may write without a word to speak: dots, spaces, a letter now and then."""
 MOST_ROUNDS = 8
 """How often the model may call tools before it has to answer."""
 
@@ -53,6 +55,44 @@ class ReplyStage(ToolStage, Protocol):
     def reply_done(self, reply: Reply) -> None:
         """No more words will come; what there are may still be playing."""
         ...
+
+
+class _Words:
+    """A model's words on their way to the mouth: `say` gets them in whole sentences, and the last one of
+    them as soon as the model pauses behind it."""
+
+    def __init__(self, plan: ChunkPlan, say: Callable[[str], None]) -> None:
+        self._chunker = Chunker(plan)
+        self._say = say
+        self._pause: asyncio.Handle | None = None
+
+    def feed(self, text: str) -> bool:
+        """Did that make something to speak?"""
+        self.close()
+        pieces = self._chunker.feed(text)
+        for piece in pieces:
+            self._say(piece)
+        if (patience := self._chunker.patience()) is not None:
+            self._pause = asyncio.get_running_loop().call_later(patience, self._paused)
+        return any(character.isalnum() for piece in pieces for character in piece)
+
+    def hurry(self) -> None:
+        self._chunker.hurry()
+
+    def flush(self) -> None:
+        self.close()
+        if (rest := self._chunker.flush()) is not None:
+            self._say(rest)
+
+    def close(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+
+    def _paused(self) -> None:
+        self._pause = None
+        if (piece := self._chunker.pause()) is not None:
+            self._say(piece)
 
 
 class Reply:
@@ -185,44 +225,59 @@ class Reply:
         self.utterances.append(utterance)
         if first:
             self.marks.asked = asyncio.get_running_loop().time()
-        chunker = Chunker(member.profile.chunks)
+        words = _Words(member.profile.chunks, lambda piece: self._say(utterance, piece))
         calls: list[ToolCall] = []
         async with closing(model.respond(messages, member.toolbox.definitions if tools else ())) as stream:
-            while True:
-                try:
-                    item = await next_within(stream, MODEL_PATIENCE)
-                except TimeoutError:
-                    raise ModelError(model.provider, f"no output for {MODEL_PATIENCE:g} s") from None
-                if item is None:
-                    break
-                self._take(item, utterance, chunker, calls)
-        if (rest := chunker.flush()) is not None:
-            self._say(utterance, rest)
+            try:
+                await self._read(stream, words, calls)
+            finally:
+                words.close()
+        words.flush()
         stage.mouth.close_utterance(utterance)
         if not utterance.pieces and not calls:
             log.warning("the model of %s answered nothing", model.provider)
         return said, calls
 
-    def _take(self, item: Output, utterance: Utterance, chunker: Chunker, calls: list[ToolCall]) -> None:
+    async def _read(self, stream: AsyncIterator[Output], words: _Words, calls: list[ToolCall]) -> None:
+        """Raises ModelError."""
+        loop, provider = asyncio.get_running_loop(), self._stage.member.engines.model.provider
+        speechless = loop.time() + SPEECHLESS_SECONDS
+        while True:
+            patience = min(MODEL_PATIENCE, max(speechless - loop.time(), 0.0))
+            try:
+                item = await next_within(stream, patience)
+            except TimeoutError:
+                raise ModelError(provider, f"no output for {patience:g} s") from None
+            if item is None:
+                return
+            if self._take(item, words, calls):
+                speechless = loop.time() + SPEECHLESS_SECONDS
+            elif loop.time() >= speechless:
+                raise ModelError(provider, f"nothing to speak in {SPEECHLESS_SECONDS:g} s of output")
+
+    def _take(self, item: Output, words: _Words, calls: list[ToolCall]) -> bool:
+        """Was that something to go by?"""
         if isinstance(item, Text):
             self._tell(item.text)
             if self.marks.first_piece is None:
-                self._hurry(chunker)
-            for piece in chunker.feed(item.text):
-                self._say(utterance, piece)
-        elif isinstance(item, ToolCall):
+                self._hurry(words)
+            return words.feed(item.text)
+        if isinstance(item, ToolCall):
             calls.append(item)
             self._note_output()
             self._tell(call_to_wire(item))
-        elif isinstance(item, Finished) and item.prompt_tokens is not None:
+            return True
+        words.flush()
+        if item.prompt_tokens is not None:
             self._stage.tell(ModelUsed(item.prompt_tokens, item.completion_tokens or 0))
+        return True
 
-    def _hurry(self, chunker: Chunker) -> None:
+    def _hurry(self, words: _Words) -> None:
         now = asyncio.get_running_loop().time()
         if self._writes_since is None:
             self._writes_since = now
         elif now - self._writes_since > HURRY_SECONDS:
-            chunker.hurry()
+            words.hurry()
 
     def _say(self, utterance: Utterance, piece: str) -> None:
         self._note_output()

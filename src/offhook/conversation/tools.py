@@ -98,7 +98,13 @@ def definition_of(tool: Tool) -> ToolDefinition:
         description = f"{description or action}. Destinations: {choices}".lstrip(". ")
     elif kind == "transferCall" and not description:
         description = "Transfer the caller."
-    return ToolDefinition(_name(kind, tool, destinations), str(description), parameters)
+    strict = function.get("strict")
+    return ToolDefinition(
+        _name(kind, tool, destinations),
+        str(description),
+        parameters,
+        strict if isinstance(strict, bool) else None,
+    )
 
 
 def destinations_of(tool: Tool) -> list[Mapping[str, Any]]:

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 VOICE_PATIENCE = 10.0
 """Seconds to wait for a voice's next audio."""
+LONGEST_TEXT = 50_000
+"""Characters that are said in one go: about an hour of speech. What is behind them is left out."""
 AHEAD_BYTES = 6 * SAMPLE_RATE * 2
 """Unplayed audio of one utterance after which no further piece is begun."""
 
@@ -92,7 +94,7 @@ class Mouth:
         utterance = self.utter(
             said=said, interruptible=interruptible, reply=reply, released=released, marks=marks
         )
-        for piece in cut_into_pieces(text, self.chunks):
+        for piece in cut_into_pieces(text[:LONGEST_TEXT], self.chunks):
             self.add(utterance, piece, ready if ready is not None and ready.text == piece else None)
             ready = None
         self.close_utterance(utterance)
@@ -140,7 +142,7 @@ class Mouth:
         try:
             while True:
                 changed.clear()
-                if made < len(utterance.pieces) and _unplayed(utterance) < AHEAD_BYTES:
+                if made < len(utterance.pieces) and _unplayed(utterance, made) < AHEAD_BYTES:
                     await self._make(utterance.pieces[made], marks if made == 0 else None)
                     made += 1
                 elif utterance.closed and made == len(utterance.pieces):
@@ -190,7 +192,7 @@ async def _next_audio(audio: AsyncIterator[bytes], provider: str) -> bytes | Non
 def ahead(text: str, voice: Voice, chunks: ChunkPlan, form: FormatPlan) -> Piece | None:
     """The first piece of a text, with a task that makes its sound from now on; None if there is nothing to be
     heard of it. Whoever gets it cancels the task, or gives the piece to a mouth."""
-    first = next(iter(cut_into_pieces(text, chunks)), "")
+    first = next(iter(cut_into_pieces(text[:LONGEST_TEXT], chunks)), "")
     spoken = speakable(first, form)
     if not spoken:
         return None
@@ -199,8 +201,9 @@ def ahead(text: str, voice: Voice, chunks: ChunkPlan, form: FormatPlan) -> Piece
     return piece
 
 
-def _unplayed(utterance: Utterance) -> int:
-    return sum(piece.size - piece.played for piece in utterance.pieces)
+def _unplayed(utterance: Utterance, made: int) -> int:
+    pieces = utterance.pieces
+    return sum(pieces[at].size - pieces[at].played for at in range(utterance.playing, made))
 
 
 @asynccontextmanager

@@ -28,11 +28,13 @@ class ModelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition:
-    """A tool as the model sees it. `parameters` is a JSON Schema."""
+    """A tool as the model sees it. `parameters` is a JSON Schema; `strict` whether the model must keep to it,
+    None: as the server has it by itself."""
 
     name: str
     description: str
     parameters: Mapping[str, Any]
+    strict: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

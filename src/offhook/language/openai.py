@@ -6,26 +6,25 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, Literal
 
 import httpx2
-import openai
-from openai.types.chat import ChatCompletionChunk
 
-from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolCall, ToolDefinition
+from offhook.language.answer import Answer, ServerSays
+from offhook.language.base import Message, ModelError, Reply, Text, ToolDefinition
+from offhook.language.event_stream import EventStream
 from offhook.network.guard import AddressRefused
 from offhook.schema.ended_reason import PipelineFailure
 
 CHUNK_TIMEOUT = 15.0
 """Seconds between two pieces of one reply."""
-
-LONGEST_REPLY = 100_000
-"""Characters of text and tool arguments together."""
-
-MOST_TOOL_CALLS = 32
-NOT_AN_OBJECT = "The arguments were not a JSON object. Call it again with one."
+LAST_TIMEOUT = 1.0
+"""Seconds for what may follow the model's reason to stop: the count of tokens, and the end itself."""
+REPLY_TIMEOUT = 300.0
+"""Seconds for the whole of one reply."""
+DRAIN_SECONDS = 0.05
 
 SUFFIXES: dict[int, PipelineFailure] = {
     400: "400-bad-request-validation-failed",
@@ -41,21 +40,31 @@ SUFFIXES: dict[int, PipelineFailure] = {
 }
 
 _PATH = "/chat/completions"
-_REASONS: Mapping[str, Literal["stop", "tool_calls", "length"]] = {
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "length": "length",
-}
+_LONGEST_EXPLANATION = 2048
+"""Bytes that are read of a refusal."""
+_AT_A_TIME = 16
+"""Pieces of an answer, of at most _SLICE bytes, that are taken before the rest of the node has its turn."""
+_SLICE = 4096
+_IDENTITY = ("", "identity")
 
 _FAILURES = (
-    openai.OpenAIError,
+    ServerSays,
     httpx2.HTTPError,
     httpx2.InvalidURL,
+    httpx2.StreamError,
     AddressRefused,
     OSError,
     ValueError,
     TypeError,
 )
+
+
+class _Refused(Exception):
+    """The server answered with a status that is no success."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(f"HTTP {status}: {words}")
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,7 @@ def base_url(url: str) -> str:
 
 class OpenAiModel:
     """`body` gives what the request carries beside the chat itself: the call and its metadata for
-    custom-llm."""
+    custom-llm. Raises httpx2.InvalidURL."""
 
     def __init__(
         self, server: ChatServer, http: httpx2.AsyncClient, body: Callable[[], Mapping[str, Any]] = dict
@@ -91,15 +100,17 @@ class OpenAiModel:
         self.name = server.model
         self._server = server
         self._body = body
-        self._client = openai.AsyncOpenAI(
-            base_url=server.base_url,
-            api_key=server.api_key or "none",
-            default_headers=dict(server.headers),
-            http_client=http,
-            # Another try is another wait for a caller who hears nothing; the apology is better.
-            max_retries=0,
-            timeout=httpx2.Timeout(server.timeout),
+        self._http = http
+        self._url = _endpoint(server.base_url)
+        self._headers = httpx2.Headers(
+            {
+                "Authorization": f"Bearer {server.api_key or 'none'}",
+                "Accept": "text/event-stream, application/json",
+                "Content-Type": "application/json",
+                "Accept-Encoding": "identity",
+            }
         )
+        self._headers.update(dict(server.headers))
 
     async def start(self) -> None:
         """Nothing to do: each reply is a request of its own."""
@@ -114,37 +125,86 @@ class OpenAiModel:
             async with aclosing(self._stream(messages, tools)) as replies:
                 async for reply in replies:
                     yield reply
-        except openai.APIStatusError as error:
-            suffix = SUFFIXES.get(error.status_code, "llm-failed")
-            raise self._error(f"HTTP {error.status_code}: {_line(error.message)}", suffix) from None
-        except (TimeoutError, openai.APITimeoutError):
+        except _Refused as error:
+            raise self._error(str(error), SUFFIXES.get(error.status, "llm-failed")) from None
+        except (TimeoutError, httpx2.TimeoutException):
             raise self._error("the server took too long") from None
         except _FAILURES as error:
-            cause = error.__cause__ or error
-            raise self._error(f"{type(cause).__name__}: {_line(str(cause))}") from None
+            raise self._error(f"{type(error).__name__}: {_line(str(error))}") from None
 
     async def _stream(
         self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
     ) -> AsyncGenerator[Reply, None]:
+        loop = asyncio.get_running_loop()
+        # A lone surrogate, which JSON can name and UTF-8 cannot, stays as JSON has it.
+        content = json.dumps(
+            self._request(messages, tools), ensure_ascii=False, separators=(",", ":"), default=str
+        ).encode("utf-8", "backslashreplace")
+        request = self._http.build_request(
+            "POST", self._url, content=content, headers=self._headers, timeout=self._server.timeout
+        )
+        latest = loop.time() + REPLY_TIMEOUT
+        # Another try would be another wait for a caller who hears nothing; the apology is better.
         async with asyncio.timeout(self._server.timeout):
-            stream = await self._client.chat.completions.create(**self._request(messages, tools))
-        pieces = _Pieces()
+            response = await self._http.send(request, stream=True)
+        answer, limit, taken = Answer(), self._server.timeout, 0
         try:
-            chunks = aiter(stream)
-            limit = self._server.timeout
-            while True:
-                async with asyncio.timeout(limit):
-                    chunk = await anext(chunks, None)
+            await self._check(response)
+            stream, chunks = EventStream(), response.aiter_bytes()
+            while not stream.done:
+                try:
+                    async with asyncio.timeout_at(min(loop.time() + limit, latest)):
+                        chunk = await anext(chunks, None)
+                except (TimeoutError, httpx2.TimeoutException):
+                    if answer.ended:
+                        break  # all has been said, and the connection is left open
+                    raise
+                for part in _slices(chunk):
+                    for piece in stream.end() if part is None else stream.feed(part):
+                        if text := answer.add(piece):
+                            yield Text(text)
+                            limit = CHUNK_TIMEOUT
+                    taken += 1
+                    if taken % _AT_A_TIME == 0 or chunk is not part:
+                        await asyncio.sleep(0)
                 if chunk is None:
                     break
-                if text := pieces.add(chunk):
-                    yield Text(text)
-                    limit = CHUNK_TIMEOUT
+                if answer.ended:
+                    limit = LAST_TIMEOUT
+            if text := answer.rest():
+                yield Text(text)
+            for call in answer.tool_calls():
+                yield call
+            yield answer.finished()
+            await _drain(chunks)
         finally:
-            await stream.close()
-        for call in pieces.tool_calls():
-            yield call
-        yield pieces.finished()
+            await response.aclose()
+
+    async def _check(self, response: httpx2.Response) -> None:
+        """Raises _Refused, and ValueError for an answer in a form that was not asked for."""
+        if not response.is_success:
+            raise _Refused(response.status_code, await self._explanation(response))
+        if response.headers.get("content-encoding", "").strip().lower() not in _IDENTITY:
+            raise ValueError("a compressed answer, which was not asked for")
+
+    async def _explanation(self, response: httpx2.Response) -> str:
+        """What a server says about its refusal, if it does so soon."""
+        body = b""
+        try:
+            async with asyncio.timeout(self._server.timeout):
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > _LONGEST_EXPLANATION:
+                        break
+        except (TimeoutError, httpx2.HTTPError):
+            pass
+        text = body[:_LONGEST_EXPLANATION].decode("utf-8", "replace")
+        try:
+            error = json.loads(text)["error"]
+            text = error["message"] if isinstance(error, dict) else error
+        except (ValueError, LookupError, TypeError, RecursionError):
+            pass
+        return _line(str(text))
 
     def _request(self, messages: Sequence[Message], tools: Sequence[ToolDefinition]) -> dict[str, Any]:
         request: dict[str, Any] = {
@@ -153,126 +213,49 @@ class OpenAiModel:
             "stream": True,
             "stream_options": {"include_usage": True},
             self._server.limit: self._server.max_tokens,
-            "extra_body": {**self._server.extra, **self._body()},
         }
         if self._server.temperature is not None:
             request["temperature"] = self._server.temperature
         if tools:
             request["tools"] = [_tool(tool) for tool in tools]
-        return request
+        return {**request, **self._server.extra, **self._body()}
 
     def _error(self, detail: str, suffix: PipelineFailure = "llm-failed") -> ModelError:
         return ModelError(self.provider, detail, suffix)
 
 
+def _slices(chunk: bytes | None) -> Sequence[bytes | None]:
+    if chunk is None or len(chunk) <= _SLICE:
+        return (chunk,)
+    return [chunk[at : at + _SLICE] for at in range(0, len(chunk), _SLICE)]
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read to the end, if that is near: the connection can be used again then."""
+    with suppress(TimeoutError, httpx2.HTTPError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            for _ in range(_AT_A_TIME):
+                if await anext(chunks, None) is None:
+                    return
+
+
+def _endpoint(base: str) -> httpx2.URL:
+    """Raises httpx2.InvalidURL. A query in the address stays behind the path."""
+    url = httpx2.URL(base)
+    path = url.path.rstrip("/").removesuffix(_PATH).rstrip("/")
+    return url.copy_with(path=path + _PATH)
+
+
 def _tool(tool: ToolDefinition) -> dict[str, Any]:
-    return {
-        "type": "function",
-        "function": {
-            "name": tool.name,
-            "description": tool.description,
-            "parameters": dict(tool.parameters),
-        },
+    function: dict[str, Any] = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": dict(tool.parameters),
     }
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
 
 
 def _line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text[:300])
-
-
-@dataclass(slots=True)
-class _Call:
-    id: str = ""
-    name: str = ""
-    arguments: str = ""
-
-
-class _Pieces:
-    """What a stream has brought so far. Raises ValueError for a reply that is longer than allowed, for a tool
-    call without a name, and for a stream that ends before anything has come."""
-
-    def __init__(self) -> None:
-        self._calls: dict[int, _Call] = {}
-        self._length = 0
-        self._reason: str | None = None
-        self._tokens: tuple[int | None, int | None] = (None, None)
-        self._any = False
-
-    def add(self, chunk: ChatCompletionChunk) -> str:
-        """Text to say, often empty."""
-        try:
-            return self._add(chunk)
-        except (AttributeError, TypeError, LookupError) as error:
-            # The SDK checks nothing: whatever JSON came is in the chunk.
-            raise ValueError(f"a piece of another form: {error}") from None
-
-    def _add(self, chunk: ChatCompletionChunk) -> str:
-        usage = chunk.usage
-        if usage is not None:
-            self._tokens = (_count(usage.prompt_tokens), _count(usage.completion_tokens))
-        if not chunk.choices:
-            return ""
-        choice = chunk.choices[0]
-        self._any = True
-        self._reason = choice.finish_reason or self._reason
-        delta = cast(Any, choice.delta)
-        if delta is None:
-            return ""
-        for part in delta.tool_calls or ():
-            self._add_call(part)
-        text = delta.content if isinstance(delta.content, str) else ""
-        self._grow(len(text))
-        return text
-
-    def _add_call(self, part: Any) -> None:
-        # Some servers number no calls: a piece with an id of its own begins a new one.
-        index = part.index if isinstance(part.index, int) else len(self._calls) - (0 if part.id else 1)
-        if index not in self._calls and len(self._calls) >= MOST_TOOL_CALLS:
-            raise ValueError("too many tool calls")
-        call = self._calls.setdefault(index, _Call())
-        call.id = call.id or str(part.id or "")
-        if part.function is not None:
-            call.name = call.name or str(part.function.name or "")
-            arguments = part.function.arguments
-            if isinstance(arguments, Mapping):  # Ollama has sent them parsed
-                arguments = json.dumps(arguments)
-            call.arguments += arguments or ""
-            self._grow(len(arguments or ""))
-
-    def _grow(self, by: int) -> None:
-        self._length += by
-        if self._length > LONGEST_REPLY:
-            raise ValueError(f"a reply of more than {LONGEST_REPLY} characters")
-
-    def tool_calls(self) -> list[ToolCall]:
-        calls = []
-        for number, call in enumerate(self._calls[index] for index in sorted(self._calls)):
-            if not call.name:
-                raise ValueError("a tool call without a name")
-            calls.append(_parsed(call.id or f"call_{number}", call.name, call.arguments))
-        return calls
-
-    def finished(self) -> Finished:
-        if not self._any:
-            raise ValueError("an empty reply")
-        reason = "tool_calls" if self._calls else _REASONS.get(self._reason or "", "stop")
-        return Finished(reason, *self._tokens)
-
-
-def _parsed(call_id: str, name: str, text: str) -> ToolCall:
-    """Models get JSON wrong, or run out of tokens in the middle of it: they may try again."""
-    try:
-        arguments = json.loads(text, parse_constant=_refuse) if text.strip() else {}
-    except (ValueError, RecursionError):
-        arguments = None
-    if isinstance(arguments, dict):
-        return ToolCall(call_id, name, arguments)
-    return ToolCall(call_id, name, {}, problem=NOT_AN_OBJECT)
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _count(tokens: object) -> int | None:
-    return tokens if isinstance(tokens, int) else None

@@ -13,10 +13,9 @@ WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
 """A word, with the marks at it; where words have no space between them, a sign."""
 
 _CLINGS = re.compile(r"[.,!?;:%…)\]}»”،؟۔।॥]+(?!\w)|['’](?:s|t|d|m|ll|re|ve)\b", re.IGNORECASE)
-_ENDS_UNSPACED = re.compile(f"[{_UNSPACED}]$")
-_BEGINS_UNSPACED = re.compile(f"[{_UNSPACED}]")
-_ENDS_CLOSED = re.compile("[\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]$|[(\\[{«“¿¡]$")
-_BEGINS_CLOSED = re.compile("[\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]")
+_SIGN = re.compile(f"[{_UNSPACED}]")
+_CLOSED = re.compile("[\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]")
+_OPENING = "([{«“¿¡"
 
 
 def joined(*parts: str) -> str:
@@ -33,6 +32,7 @@ def joined(*parts: str) -> str:
 
 
 def _clings(left: str, right: str) -> bool:
-    if _CLINGS.match(right) or _BEGINS_CLOSED.match(right) or _ENDS_CLOSED.search(left):
+    last = left[-1]  # `left` may be long, and is looked at for each part
+    if _CLINGS.match(right) or _CLOSED.match(right) or _CLOSED.match(last) or last in _OPENING:
         return True
-    return _ENDS_UNSPACED.search(left) is not None and _BEGINS_UNSPACED.match(right) is not None
+    return _SIGN.match(last) is not None and _SIGN.match(right) is not None
