@@ -19,6 +19,7 @@ from offhook.calls.admission import Admission
 from offhook.calls.entrance import Limits
 from offhook.calls.known import KnownDirectory
 from offhook.calls.leg import Media
+from offhook.calls.presence import Presence
 from offhook.calls.recording import WriterThread
 from offhook.calls.recovery import end_orphans
 from offhook.calls.registry import Calls
@@ -52,6 +53,7 @@ from offhook.speech.local import LocalVoice
 from offhook.speech.remote import CallContext
 from offhook.speech.workers import Workers
 from offhook.store import Database, IdMaker, StoreError, upgrade
+from offhook.vital import Vital
 from offhook.webhooks import Client, Outbox
 
 DRAIN_SECONDS: Final = 30.0
@@ -77,6 +79,7 @@ class Node:
     outbox: Outbox
     database: Database
     started: FirstStart
+    vital: Vital
 
 
 @asynccontextmanager
@@ -125,7 +128,12 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         keep_seconds=settings.retention_webhooks_days * 86400,
     )
     links = RecordingLinks(_link_key(settings), settings.base_url, now)
-    await end_orphans(database, outbox, folder.node, now, settings.recordings, links.lasting)
+
+    async def end_calls_of(name: str) -> int:
+        return await end_orphans(database, outbox, name, now, settings.recordings, links.lasting)
+
+    await end_calls_of(folder.node)
+    vital = Vital()
 
     emergency = None
     if engines is None:
@@ -133,7 +141,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
 
     await outbox.start()
     stack.push_async_callback(_close_outbox, outbox)
-    ledger = StoredLedger(database, outbox, folder.node)
+    ledger = StoredLedger(database, outbox, folder.node, lambda call_id: calls.taken(call_id))
     ledger.start()
     stack.push_async_callback(ledger.close)
     writer = WriterThread()
@@ -165,6 +173,19 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     admission = Admission(Nonces(os.urandom(32), now, os.urandom), lambda: settings.sip_realm)
     sources = Sources(settings.trusted_sources or ())
     calls = Calls(services, Limits(max_calls, settings.domain, sources), admission)
+    presence = Presence(
+        database, folder.node, end_calls_of=end_calls_of, held=calls.held, hang_up=calls.taken
+    )
+    await presence.start()
+    stack.push_async_callback(presence.close)
+    calls.ready, calls.doubt = presence.is_ready, presence.doubt
+    for what, task in (
+        ("the task that writes calls down", ledger.task),
+        ("the task that delivers webhooks", outbox.task),
+        ("the task that looks after the other nodes", presence.task),
+    ):
+        assert task is not None
+        vital.watch(what, task)
     _build_before_the_first_call()
     agent, sip = await _sip(settings, calls, sources, outside.guard, trunk, rng, stack)
     dialler.agent = agent
@@ -182,8 +203,9 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     )
     await serve_http(listening, create_app(api), stack)
     stack.push_async_callback(calls.drain, DRAIN_SECONDS)
+    stack.callback(vital.close)
     return Node(
-        settings, settings.http, sip, calls, media.clock, media.ports, agent, outbox, database, started
+        settings, settings.http, sip, calls, media.clock, media.ports, agent, outbox, database, started, vital
     )
 
 
@@ -348,7 +370,7 @@ class _Live:
         self._calls = calls
 
     def is_ready(self) -> bool:
-        return not self._calls.draining
+        return self._calls.takes_calls()
 
     async def end_call(self, call_id: str) -> None:
         await self._calls.end_call(call_id)

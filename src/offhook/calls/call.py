@@ -48,6 +48,9 @@ from offhook.speech.base import EngineError
 
 BROKEN: Final = "call.in-progress.error-vapifault-worker-died"
 
+ROW_WITHIN_SECONDS: Final = 2.0
+"""For the row of a call to be written before it is answered."""
+
 PUT_AWAY_SECONDS: Final = 10.0
 """For each part of a call to end. What hangs is left behind with a log line."""
 
@@ -147,7 +150,8 @@ class Call:
             services.directory,
             None if receiver is None else lambda: self._owner.assistant_request(receiver),
         )
-        await begun
+        # A store that is slow must not keep the caller waiting: the row follows.
+        await asyncio.wait([begun], timeout=ROW_WITHIN_SECONDS)
         if not isinstance(outcome.action, routing.Assistant):
             meant = await routing.meant(record.number, outcome.failure, services.directory)
             record.kept = kept_without_assistant(meant, record.org)

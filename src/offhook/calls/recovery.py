@@ -20,7 +20,7 @@ from offhook.calls.stored import StoredDirectory, resource
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides, merge
 from offhook.schema.server_message import wanted
-from offhook.store import Database, Record, Repository, Transaction
+from offhook.store import Database, Record, Repository, StoreError, Transaction
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import choose_server, find_credentials, receiver_of
 
@@ -63,22 +63,32 @@ async def end_orphans(
     recordings: Path,
     recording_urls: Callable[[str], Mapping[str, str]],
 ) -> int:
-    """End every call of `node` that is not ended; returns how many. To be run before the node takes calls."""
+    """End every call of `node` that is not ended; returns how many. To be run before that node takes calls.
+    A call that cannot be ended is left as it is, with a line. Raises StoreError."""
     async with database.reading() as tx:
         orphans = await tx.calls.unfinished(node)
     directory = StoredDirectory(database)
+    ended = 0
     for row in orphans:
-        async with database.reading() as tx:
-            record = await _restore(tx, row)
-        if record.assistant is None and record.started_at is None:
-            await _find_who_would_have_answered(record, directory)
-        record.kept = _kept(record)
-        if stereo_path(recordings, record.id).exists():
-            record.recording_urls = recording_urls(record.id)
-        async with database.transaction() as tx:
-            await _end(tx, outbox, record, now())
-        _log.warning("call=%s had been cut off by the end of the process: ended and reported", row.id)
-    return len(orphans)
+        try:
+            async with database.reading() as tx:
+                record = await _restore(tx, row)
+            if record.assistant is None and record.started_at is None:
+                await _find_who_would_have_answered(record, directory)
+            record.kept = _kept(record)
+            if stereo_path(recordings, record.id).exists():
+                record.recording_urls = recording_urls(record.id)
+            async with database.transaction() as tx:
+                moved = await _end(tx, outbox, record, now())
+        except StoreError:
+            raise
+        except Exception:
+            _log.exception("call=%s was cut off, and could not be ended", row.id)
+            continue
+        if moved:
+            ended += 1
+            _log.warning("call=%s had been cut off by the end of its process: ended and reported", row.id)
+    return ended
 
 
 async def _restore(tx: Transaction, row: Record) -> CallRecord:
@@ -125,15 +135,16 @@ async def _find_who_would_have_answered(record: CallRecord, directory: Directory
         record.squad, record.squad_id = outcome.action.squad, outcome.action.squad_id
 
 
-async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) -> None:
+async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) -> bool:
+    """False if somebody else has ended it."""
     moved = await tx.calls.save(
         record.org_id, record.id, record.document(), status="ended", ended_reason=record.ended_reason
     )
     if not moved:
-        return
+        return False
     server = choose_server(assistant=record.assistant, number=record.number, org=record.org)
     if server is None:
-        return
+        return True
     receiver = receiver_of(server, await find_credentials(tx, record.org_id, server))
     chosen = effective.server_messages(_settings(record.assistant))
     for body in (messages.status_update(record), messages.end_of_call_report(record)):
@@ -147,6 +158,7 @@ async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) 
                 messages.message(body, record, now),
                 passing=not record.kept.words,
             )
+    return True
 
 
 def _kept(record: CallRecord) -> Kept:

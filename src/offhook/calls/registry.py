@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from offhook.calls.admission import Admission
@@ -14,10 +14,13 @@ from offhook.calls.caller import customer, header_variables
 from offhook.calls.entrance import RETRY_AFTER, Entrance, Limits, Turned
 from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record import CallRecord
+from offhook.calls.recovery import WORKER_DIED
 from offhook.calls.services import Services
 from offhook.log_context import working_for
 from offhook.network.sources import Source
+from offhook.sip.handler import Answer
 from offhook.sip.invitation import Invitation
+from offhook.sip.message import Request
 from offhook.sip.quiet import QuietLog
 from offhook.sip.telephone import subscriber_of
 from offhook.sip.uri import Uri
@@ -53,6 +56,10 @@ class Calls:
         self._beyond: set[str] = set()  # of the active ones, those that their org's limit refuses
         self._tasks: set[asyncio.Task[None]] = set()
         self.draining = False
+        self.ready: Callable[[], bool] = lambda: True
+        """Whether the node can write calls down."""
+        self.doubt: Callable[[], None] = lambda: None
+        """Something could not be read: see whether it still can."""
         self.accepted = 0
         self.refused = 0
 
@@ -96,6 +103,7 @@ class Calls:
         except Exception as error:
             called = invitation.call_id[:LONGEST_LOGGED]
             self._failures.error("sip-call=%s the number could not be looked up: %r", called, error)
+            self.doubt()
             return Turned(503, "no database", RETRY_AFTER)
         finally:
             self._entrance.looked_up(source, user, exists)
@@ -194,6 +202,24 @@ class Calls:
 
     def get(self, call_id: str) -> Call | None:
         return self._active.get(call_id)
+
+    def held(self) -> list[str]:
+        """The ids of the calls that are up."""
+        return list(self._active)
+
+    def taken(self, call_id: str) -> None:
+        """Another node has ended and reported it: nothing is left but to hang up."""
+        call = self._active.get(call_id)
+        if call is not None:
+            _log.error("call=%s was ended by another node, which took this one for dead", call_id)
+            call.end(WORKER_DIED)
+
+    def takes_calls(self) -> bool:
+        return not self.draining and self.ready()
+
+    def options(self, request: Request) -> Answer:
+        """What an INVITE would be told now (RFC 3261 §11.2)."""
+        return 200 if self.takes_calls() else (503, RETRY_AFTER, b"")
 
     async def end_call(self, call_id: str, reason: str = "manually-canceled") -> bool:
         """Hang up and wait until the report is written; False if the call is not up here."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -61,34 +61,43 @@ class _Write:
 
 
 class StoredLedger:
-    """The ledger of a node: one task commits what calls hand in, in order."""
+    """The ledger of a node: one task commits what calls hand in, in order. `taken` is told of each call that
+    goes on here though it has ended in the store: another node took this one for dead."""
 
-    def __init__(self, database: Database, outbox: Outbox, node: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        outbox: Outbox,
+        node: str,
+        taken: Callable[[str], None] = lambda call_id: None,
+    ) -> None:
         self._database = database
         self._outbox = outbox
         self._node = node
+        self._taken = taken
         self._waiting: list[_Write] = []
         self._kept: dict[str, Kept] = {}
         self._latest: dict[str, Step] = {}
         self._wake = asyncio.Event()
         self._gathering: asyncio.Handle | None = None
         self._gathering_long = False
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         self._closing = False
+        self._over = False
         self._written = 0
         self._dropped = 0
         self._refusals = 0
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="call ledger")
+        self.task = asyncio.create_task(self._work(), name="call ledger")
 
     async def close(self) -> None:
         """Commit what waits, then end. What cannot be committed now is left to the next start, which ends
         and reports every call that has not ended."""
         self._closing = True
         self._wake.set()
-        if self._task is not None:
-            await self._task
+        if self.task is not None:
+            await asyncio.wait([self.task])
 
     def begin(self, record: CallRecord) -> asyncio.Future[None]:
         call = NewCall(
@@ -96,7 +105,7 @@ class StoredLedger:
         )
         self._outbox.begun(record.id)
         write = _Write(record.id, call)
-        self._waiting.append(write)
+        self._add(write)
         self._wake.set()
         return write.done
 
@@ -119,10 +128,26 @@ class StoredLedger:
         if before is not None:
             before.said = None
         self._latest[step.call_id] = step
-        self._waiting.append(write)
+        self._add(write)
         news = bool(outgoing) or before is None or before.status != step.status
         self._gather(GATHER_SECONDS if news else LAZY_SECONDS)
         return write.done
+
+    def _add(self, write: _Write) -> None:
+        if self._over:
+            write.settle()
+        else:
+            self._waiting.append(write)
+
+    async def _work(self) -> None:
+        """However it ends, nobody waits for it any more."""
+        batch: list[_Write] = []
+        try:
+            await self._run(batch)
+        finally:
+            self._over = True
+            for write in (*batch, *self._waiting):
+                write.settle()
 
     def _gather(self, seconds: float) -> None:
         """Commit what waits, with all that comes in the meantime."""
@@ -134,7 +159,8 @@ class StoredLedger:
         self._gathering = asyncio.get_running_loop().call_later(seconds, self._wake.set)
         self._gathering_long = long
 
-    async def _run(self) -> None:
+    async def _run(self, batch: list[_Write]) -> None:
+        """`batch` holds what is being written."""
         fruitless = 0
         while self._waiting or not self._closing:
             if not self._closing:
@@ -143,7 +169,7 @@ class StoredLedger:
             if self._gathering is not None:
                 self._gathering.cancel()
                 self._gathering = None
-            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            batch[:], self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
             if not batch:
                 continue
             before = self._written
@@ -225,6 +251,8 @@ class StoredLedger:
                 self._kept[row.id] = kept[row.id]
             else:
                 self._forget(row.id)
+                if row.status != "ended":
+                    self._taken(row.id)
         for write in batch:
             write.settle()
 

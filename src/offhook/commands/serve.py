@@ -75,7 +75,7 @@ def _run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    from offhook.process import settle_memory
+    from offhook.process import StartError, settle_memory
     from offhook.server import DRAIN_SECONDS, running_node
 
     stop = _Stop()
@@ -84,10 +84,19 @@ async def _serve(settings: Settings) -> None:
         stop.node = node
         settle_memory()
         typer.echo(welcome(node))
-        await stop.asked.wait()
+        await _either(stop.asked, node.vital.lost)
         if calls := len(node.calls):
             up = "1 call is up and has" if calls == 1 else f"{calls} calls are up and have"
             typer.echo(f"Stopping: {up} {DRAIN_SECONDS:g} s to end; Ctrl-C again ends them at once.")
+    if node.vital.reason:
+        raise StartError(node.vital.reason)
+
+
+async def _either(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 class _Stop:

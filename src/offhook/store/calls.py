@@ -191,7 +191,10 @@ class Calls(Repository):
         """Write the call as it is now. False, and nothing is written, if it has ended or is further on than
         `status`: so a call can be ended, and reported, only once."""
         change = CallChange(org_id, id, document, status, ended_reason)
-        return bool(await self._tx.changed(_MOVED, _moved(change, self._tx.now_ms())))
+        moved = bool(await self._tx.changed(_MOVED, _moved(change, self._tx.now_ms())))
+        if moved and status == "ended":
+            await self._tx.execute(forget_parts(id))
+        return moved
 
     async def unfinished(self, node: str) -> list[Record]:
         """Calls of the node that have not ended, the oldest first: after a crash, those it left behind."""

@@ -20,6 +20,7 @@ from .connecting import SqliteThread, explain, is_sqlite, parse_url, probe, read
 from .ids import NewId
 from .keys import Keys
 from .migrate import check_revision
+from .nodes import Nodes
 from .outbox import OutboxRows, note_delivered
 from .repositories import Orgs, PhoneNumbers, Repository
 from .statements import Statements
@@ -70,6 +71,10 @@ class Transaction(Statements):
     @property
     def outbox(self) -> OutboxRows:
         return OutboxRows(self)
+
+    @property
+    def nodes(self) -> Nodes:
+        return Nodes(self)
 
 
 class Database:

@@ -106,6 +106,15 @@ keys = Table(
 )
 Index("keys_of_org", keys.c.org_id)
 
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    # Grows while the node is there.
+    Column("beat", BigInteger, nullable=False),
+    Column("beaten_at", BigInteger, nullable=False),
+)
+
 call_parts = Table(
     "call_parts",
     metadata,

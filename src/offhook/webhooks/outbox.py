@@ -75,7 +75,7 @@ class Outbox:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._closing = False
-        self._loop_task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         self._crowded = False
         self._look_at = 0.0
         self._next_purge = 0.0
@@ -167,7 +167,7 @@ class Outbox:
     def _can_keep(self, call_id: str, org_id: str, host: str) -> bool:
         """Whether the message that comes next can go out without another look into the database."""
         lines = self._lines
-        if self._loop_task is None or self._closing or len(lines) >= MAX_KEPT:
+        if self.task is None or self._closing or len(lines) >= MAX_KEPT:
             return False
         waiting = lines.waiting(call_id)
         if not lines.is_clear(call_id) or waiting >= MAX_BEHIND:
@@ -217,7 +217,7 @@ class Outbox:
         """Begin to deliver. Raises StoreError."""
         async with self._database.transaction() as tx:
             await tx.outbox.release(self._node)
-        self._loop_task = asyncio.create_task(self._run(), name="outbox")
+        self.task = asyncio.create_task(self._run(), name="outbox")
 
     async def drain(self, timeout: float) -> bool:
         """Wait until all that can go out now has been tried once. False if `timeout` seconds were not
@@ -234,13 +234,13 @@ class Outbox:
         """Stop delivering. Attempts that are under way are called off and made again after the next start."""
         self._closing = True
         self._wake.set()
-        if self._loop_task is not None:
-            await self._loop_task
+        if self.task is not None:
+            await asyncio.wait([self.task])
         for task in self._attempts:
             task.cancel()
         if self._attempts:
             await asyncio.wait(self._attempts)
-        if self._loop_task is not None:
+        if self.task is not None:
             try:
                 async with self._database.transaction() as tx:
                     await self._records.write(tx, self._ended)
