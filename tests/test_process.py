@@ -7,7 +7,14 @@ import logging
 import pytest
 
 from offhook.api.connection import Bounds
-from offhook.process import FILES_BESIDE, FILES_PER_CALL, StartError, calls_within
+from offhook.process import (
+    FILES_BESIDE,
+    FILES_PER_CALL,
+    LEAST_SIP_CONNECTIONS,
+    StartError,
+    calls_within,
+    sip_connections_within,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,5 +46,19 @@ def test_too_few_for_any_call_is_no_start(files: int) -> None:
         calls_within(files, 200)
 
 
+@pytest.mark.parametrize(
+    ("files", "calls", "connections"),
+    [
+        (524_288, 200, 2048),
+        (FILES_BESIDE + 200 * FILES_PER_CALL, 200, 64),
+        (FILES_BESIDE + 200 * FILES_PER_CALL + 100, 200, 164),
+        (1024, 93, 66),
+    ],
+)
+def test_phones_on_tcp_cannot_take_the_files_of_calls(files: int, calls: int, connections: int) -> None:
+    assert sip_connections_within(files, calls) == connections
+    assert connections + calls * FILES_PER_CALL + FILES_BESIDE - 64 <= files
+
+
 def test_the_api_cannot_take_the_files_of_calls() -> None:
-    assert Bounds().connections + 100 <= FILES_BESIDE
+    assert Bounds().connections + 100 + LEAST_SIP_CONNECTIONS <= FILES_BESIDE

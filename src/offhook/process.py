@@ -14,8 +14,12 @@ clock for it. What calls leave behind is almost all freed at once, without the c
 FILES_PER_CALL: Final = 6
 """Two sockets and two files of the recording, and two sockets more for webhooks, engines or a transfer."""
 
-FILES_BESIDE: Final = 400
-"""For the database, the workers, and the 256 connections that the API may have."""
+FILES_BESIDE: Final = 464
+"""For the database, the workers, the 256 connections that the API may have, and `LEAST_SIP_CONNECTIONS`."""
+
+LEAST_SIP_CONNECTIONS: Final = 64
+MOST_SIP_CONNECTIONS: Final = 2048
+"""Of phones and peers that speak SIP over TCP: how many there are room for beside all calls, within these."""
 
 RAISE_FILES: Final = "raise the limit (`ulimit -n`, LimitNOFILE= of systemd, --ulimit nofile= of Docker)"
 
@@ -51,6 +55,13 @@ def calls_within(files: int, wanted: int) -> int:
     if room < wanted:
         _log.warning("only %d files may be open, enough for %d calls at once: %s", files, room, RAISE_FILES)
     return min(room, wanted)
+
+
+def sip_connections_within(files: int, calls: int) -> int:
+    """How many connections of SIP may be open beside so many calls, so that no crowd of them takes a call its
+    files."""
+    left = files - FILES_BESIDE - calls * FILES_PER_CALL
+    return min(MOST_SIP_CONNECTIONS, LEAST_SIP_CONNECTIONS + max(0, left))
 
 
 def settle_memory() -> None:

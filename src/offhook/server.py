@@ -36,12 +36,13 @@ from offhook.language.template import render
 from offhook.listening import cannot_listen, check_sip, listen_http, serve_http
 from offhook.network import Address, AddressGuard, AddressRefused, Outside, open_datagrams
 from offhook.network.sources import Sources
-from offhook.process import StartError, calls_within, file_limit
+from offhook.process import StartError, calls_within, file_limit, sip_connections_within
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
 from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
 from offhook.sip.digest import Nonces
+from offhook.sip.tcp import Limits as TcpLimits
 from offhook.sip.transport import WILDCARDS, Transports, source_towards
 from offhook.sip.uri import Uri
 from offhook.sip.user_agent import UserAgent
@@ -187,7 +188,8 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         assert task is not None
         vital.watch(what, task)
     _build_before_the_first_call()
-    agent, sip = await _sip(settings, calls, sources, outside.guard, trunk, rng, stack)
+    connections = sip_connections_within(file_limit(), max_calls)
+    agent, sip = await _sip(settings, calls, sources, connections, outside.guard, trunk, rng, stack)
     dialler.agent = agent
     # Not before all that can fail: a key is made and told once.
     started = await first_start(database, settings)
@@ -331,6 +333,7 @@ async def _sip(
     settings: Settings,
     calls: Calls,
     sources: Sources,
+    connections: int,
     guard: AddressGuard,
     trunk: Trunk | None,
     rng: random.Random,
@@ -346,7 +349,7 @@ async def _sip(
                 raise OSError(str(refused)) from refused
             return own
 
-    transports = Transports(sources=sources)
+    transports = Transports(limits=TcpLimits(connections=connections), sources=sources)
     advertised = None if settings.public_address is None else Address(settings.public_address, 0)
     agent = UserAgent(
         calls,

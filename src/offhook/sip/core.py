@@ -6,12 +6,12 @@ import asyncio
 import hashlib
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Set
 from typing import Protocol
 
 from offhook.network import Address
 from offhook.sip.dialog import DialogKey, key_of
-from offhook.sip.flow import Wires
+from offhook.sip.flow import Flow, Wires
 from offhook.sip.layer import ServerTransaction, TransactionLayer
 from offhook.sip.message import Request, respond
 from offhook.sip.sender import Resolve, Sender
@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 
 class DialogUser(Protocol):
     """Who handles the requests of one dialog."""
+
+    @property
+    def connection(self) -> Flow | None:
+        """The connection that the dialog needs beyond its transactions."""
 
     def received(self, request: Request, transaction: ServerTransaction) -> None:
         """A new request of the peer, to be answered on `transaction`."""
@@ -72,6 +76,11 @@ class Core:
             del self.dialogs[key]
             if not self.dialogs:
                 self.idle.set()
+
+    def connections(self) -> Set[Address]:
+        """The far ends of the connections that dialogs and transactions need."""
+        of_dialogs = {user.connection.remote for user in self.dialogs.values() if user.connection is not None}
+        return of_dialogs | self.layer.connections
 
     def acknowledged(self, request: Request) -> None:
         """An ACK for a 2xx, or a stray one, which nobody answers."""

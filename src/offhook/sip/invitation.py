@@ -67,6 +67,10 @@ class Invitation:
         self._deadline = core.later(ANSWER_WITHIN, self._unanswered)
         transaction.on_failed = self._unreachable
 
+    @property
+    def connection(self) -> Flow | None:
+        return None  # that of the INVITE, which waits for its answer
+
     def trying(self) -> None:
         """Send 100, if nothing was sent yet: the INVITE is not repeated from now on."""
         self._trying.cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Final, Protocol
 
 from offhook.network import Address
@@ -289,6 +289,11 @@ class TransactionLayer:
 
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers)
+
+    @property
+    def connections(self) -> Set[Address]:
+        """The far ends of the connections that transactions need."""
+        return self._by_connection.keys()
 
     def send(self, request: Request, flow: Flow, user: ClientUser) -> ClientTransaction:
         """Begin a client transaction; `request` has its Via."""

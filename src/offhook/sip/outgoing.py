@@ -43,6 +43,10 @@ class EarlyDialog:
         self._contact = contact
         core.enter(dialog.key, self)
 
+    @property
+    def connection(self) -> Flow | None:
+        return None  # that of the INVITE, which waits for its answer
+
     def received(self, request: Request, transaction: ServerTransaction) -> None:
         core = self._core
         try:

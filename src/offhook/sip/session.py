@@ -67,6 +67,10 @@ class Session:
         self._call = CALL.get()
         core.enter(dialog.key, self)
 
+    @property
+    def connection(self) -> Flow | None:
+        return self._ways.connection
+
     # Towards the peer
 
     def bye(self, headers: HeaderItems = ()) -> None:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections import Counter
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Set
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 from offhook.network import Address
+from offhook.network.sources import Shares, Source, Sources
 from offhook.sip.flow import Flow, Lost, Received
 from offhook.sip.framer import FramingError, StreamFramer
+from offhook.sip.limits import Arrivals
 
 log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 16
+"""Messages of one connection that are handled before others have their turn."""
+
+PAUSE: Final = 0.05
+"""Seconds that a connection waits whose source has sent too much."""
 
 Broken = Callable[[FramingError, Flow], None]
 """What cannot be read as messages any more; the connection is closed after this returns."""
@@ -25,10 +33,14 @@ class Limits:
     """Seconds and counts. `idle` is long, since a phone behind a translation is only reachable by the
     connection of its call; a stranger has `first` seconds for a whole message, whom we called `answer`
     seconds (more than 64*T1), and each message `message` seconds from its first octet. `unsent` is in
-    octets, for a peer that does not read."""
+    octets, for a peer that does not read.
+
+    Who comes when all `connections` are taken, or the `per_source` of its source, gets the place of the one
+    that has been idle for longest: of its own source, or of the one that has most."""
 
     connections: int = 2048
     per_source: int = 256
+    connecting: int = 128  # connections of ours that are being made
     connect: float = 4.0
     first: float = 10.0
     answer: float = 40.0
@@ -41,9 +53,13 @@ class Limits:
 class Connection(asyncio.Protocol):
     """One TCP connection, made by either side. `patience`: seconds for the peer's first message."""
 
-    __slots__ = ("_deadline", "_framer", "_patience", "_pool", "_spoke", "_timer", "_transport", "flow")
+    __slots__ = (
+        "_arrived", "_broken", "_deadline", "_framer", "_handling", "_patience", "_pool", "_spoke", "_timer",
+        "_transport", "flow", "source",
+    )  # fmt: skip
 
     flow: Flow
+    source: Source
     _transport: asyncio.Transport
 
     def __init__(self, pool: TcpPool, patience: float) -> None:
@@ -51,6 +67,9 @@ class Connection(asyncio.Protocol):
         self._framer = StreamFramer()
         self._patience = patience
         self._spoke = False
+        self._arrived: deque[bytes] = deque()
+        self._broken: FramingError | None = None
+        self._handling = False
         self._deadline = 0.0
         self._timer: asyncio.Handle | None = None
 
@@ -86,10 +105,8 @@ class Connection(asyncio.Protocol):
         try:
             messages = self._framer.feed(data)
         except FramingError as error:
-            for message in error.messages:
-                self._pool.received(message, self.flow)
-            self._pool.broken(error, self.flow)
-            self._transport.close()
+            self._broken = error
+            self._take(error.messages)
             return
         pings = self._framer.take_pings()
         if pings:
@@ -102,12 +119,42 @@ class Connection(asyncio.Protocol):
         elif messages or not began_inside:
             self._deadline = self._pool.loop.time() + self._pool.limits.message
             self._rearm()
-        for message in messages:
-            self._pool.received(message, self.flow)
+        self._take(messages)
+
+    def _take(self, messages: list[bytes]) -> None:
+        self._arrived += messages
+        if not self._handling:
+            self._handle()
+
+    def _handle(self) -> None:
+        """Pass on a few messages, as many as their source may send; while others wait, nothing is read."""
+        self._handling = False
+        for _ in range(AT_ONCE):
+            if not self._arrived:
+                break
+            if not self._pool.arrivals.admits(self._arrived[0], self.flow.remote.host):
+                self._handle_later(PAUSE)
+                return
+            self._pool.touch(self)
+            self._pool.received(self._arrived.popleft(), self.flow)
+        if self._arrived:
+            self._handle_later(0)
+        elif self._broken is not None:
+            self._pool.broken(self._broken, self.flow)
+            self._transport.close()
+        else:
+            self._transport.resume_reading()
+
+    def _handle_later(self, seconds: float) -> None:
+        self._handling = True
+        self._transport.pause_reading()
+        self._pool.loop.call_later(seconds, self._handle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if self._pool.closed:
+            self._arrived.clear()
         self._pool.release(self)
 
     def _look(self) -> None:
@@ -131,16 +178,23 @@ class TcpPool:
     lost: Lost
     broken: Broken
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self, limits: Limits, sources: Sources | None = None, arrivals: Arrivals | None = None
+    ) -> None:
         self.loop = asyncio.get_running_loop()
+        self.in_use: Callable[[], Set[Address]] = frozenset
+        """The far ends of connections that calls need; these are not closed for others."""
+        self._sources = sources or Sources()
+        self.arrivals = arrivals or Arrivals(self._sources, self.loop.time)
         self._context = contextvars.copy_context()
         self.limits = limits
         self._servers: list[asyncio.Server] = []
         self._connections: dict[Address, Connection] = {}
-        self._per_source: Counter[str] = Counter()
+        self._shares = Shares(limits.connections, limits.per_source)
+        self._of_source: dict[Source, dict[Address, Connection]] = {}  # the one idle for longest first
         self._pending: dict[Address, asyncio.Task[Flow]] = {}
         self._waiting: dict[Address, list[bytes]] = {}
-        self._closed = False
+        self.closed = False
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -167,6 +221,7 @@ class TcpPool:
         """Send on the connection there is, or make one for it. `lost` tells when that fails."""
         connection = self._connections.get(flow.remote)
         if connection is not None:
+            self.touch(connection)
             connection.send(data)
             return
         waiting = self._waiting.setdefault(flow.remote, [])
@@ -183,7 +238,7 @@ class TcpPool:
         return await asyncio.shield(self._pending.get(remote) or self._begin(remote))
 
     async def close(self) -> None:
-        self._closed = True
+        self.closed = True
         for server in self._servers:
             server.close()
         tasks = tuple(self._pending.values())
@@ -197,19 +252,37 @@ class TcpPool:
         await self._empty.wait()
 
     def admit(self, connection: Connection) -> bool:
-        """Whether a new connection may stay."""
+        """Whether a new connection may stay; another one may have to go for it."""
         remote = connection.flow.remote
-        if (
-            self._closed
-            or len(self._connections) >= self.limits.connections
-            or self._per_source[remote.host] >= self.limits.per_source
-            or remote in self._connections
-        ):
+        connection.source = source = self._sources.of(remote.host)
+        if self.closed or remote in self._connections:
+            return False
+        if not self._shares.admits(source) and not self._make_room(source):
             return False
         self._connections[remote] = connection
         self._empty.clear()
-        self._per_source[remote.host] += 1
+        self._shares.take(source)
+        self._of_source.setdefault(source, {})[remote] = connection
         return True
+
+    def touch(self, connection: Connection) -> None:
+        """It was used: of its source it is now the last to go."""
+        of_source = self._of_source.get(connection.source, {})
+        if of_source.pop(connection.flow.remote, None) is not None:
+            of_source[connection.flow.remote] = connection
+
+    def _make_room(self, source: Source) -> bool:
+        """Close what has been idle for longest: of `source`, or when all places are taken, of the source that
+        has most."""
+        if self._shares.held >= self._shares.total:
+            source = max(self._of_source, key=lambda one: len(self._of_source[one]), default=source)
+        in_use = self.in_use()
+        for remote, idle in self._of_source.get(source, {}).items():
+            if remote not in in_use:
+                idle.abort()
+                self.release(idle)
+                return True
+        return False
 
     def release(self, connection: Connection) -> None:
         remote = connection.flow.remote
@@ -218,20 +291,24 @@ class TcpPool:
         del self._connections[remote]
         if not self._connections:
             self._empty.set()
-        self._per_source[remote.host] -= 1
-        if not self._per_source[remote.host]:
-            del self._per_source[remote.host]
-        if not self._closed:
+        self._shares.give_back(connection.source)
+        del self._of_source[connection.source][remote]
+        if not self._of_source[connection.source]:
+            del self._of_source[connection.source]
+        if not self.closed:
             self.lost(connection.flow)
 
     def _begin(self, remote: Address) -> asyncio.Task[Flow]:
         # Not in the context of the call that is the first to need it: many will use the connection.
-        task = self.loop.create_task(self._connect(remote), context=self._context)
+        connecting = self._connect(remote, crowded=len(self._pending) >= self.limits.connecting)
+        task = self.loop.create_task(connecting, context=self._context)
         self._pending[remote] = task
         task.add_done_callback(lambda done: self._connected(remote, done))
         return task
 
-    async def _connect(self, remote: Address) -> Flow:
+    async def _connect(self, remote: Address, *, crowded: bool) -> Flow:
+        if crowded:
+            raise ConnectionError("too many connections are being made")
         async with asyncio.timeout(self.limits.connect):
             _, connection = await self.loop.create_connection(
                 lambda: Connection(self, self.limits.answer), remote.host, remote.port

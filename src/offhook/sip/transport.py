@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable, Set
 from typing import Final
 
 from offhook.network import Address, DatagramOpener, Datagrams, open_datagrams
@@ -28,14 +29,19 @@ class Transports:
         sources: Sources | None = None,
     ) -> None:
         self._opener = opener
-        self._arrivals = Arrivals(sources or Sources(), asyncio.get_running_loop().time)
-        self._tcp = TcpPool(limits or Limits())
+        sources = sources or Sources()
+        self._arrivals = Arrivals(sources, asyncio.get_running_loop().time)
+        self._tcp = TcpPool(limits or Limits(), sources, self._arrivals)
         self._sockets: dict[Address, Datagrams] = {}
         self._received: Received | None = None
 
-    def attach(self, received: Received, lost: Lost, broken: Broken) -> None:
-        """Who gets what arrives. To be called before `listen`."""
+    def attach(
+        self, received: Received, lost: Lost, broken: Broken, in_use: Callable[[], Set[Address]] = frozenset
+    ) -> None:
+        """Who gets what arrives, and the far ends of the connections that it needs. To be called before
+        `listen`."""
         self._received = received
+        self._tcp.in_use = in_use
         self._tcp.received = received
         self._tcp.lost = lost
         self._tcp.broken = broken

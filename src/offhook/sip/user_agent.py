@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from functools import partial
 from typing import Protocol, runtime_checkable
 
@@ -62,7 +62,9 @@ class Sockets(Wires, Protocol):
 
     @property
     def addresses(self) -> tuple[Address, ...]: ...
-    def attach(self, received: Received, lost: Lost, broken: Broken) -> None: ...
+    def attach(
+        self, received: Received, lost: Lost, broken: Broken, in_use: Callable[[], Set[Address]]
+    ) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -98,7 +100,7 @@ class UserAgent:
         self._merging: set[Key] = set()
         self._calls: set[OutgoingCall] = set()
         self._closed = False
-        transports.attach(self._received, self._core.layer.lost, self._broken)
+        transports.attach(self._received, self._core.layer.lost, self._broken, self._core.connections)
 
     # What the upper rooms ask for
 

@@ -14,17 +14,17 @@ class Ways:
     """The ways to one peer, in the order in which they are tried. `came`: how its first message came, or went
     out; `flow`: where to send without asking a resolver, None to follow the route set and the target."""
 
-    __slots__ = ("_connection", "_flow", "_wires")
+    __slots__ = ("_flow", "_wires", "connection")
 
     def __init__(self, wires: Wires, came: Flow | None, flow: Flow | None) -> None:
         self._wires = wires
-        self._connection = came if came is not None and came.reliable else None
+        self.connection = came if came is not None and came.reliable else None
         self._flow = flow
 
     def in_order(self) -> tuple[Flow | None, ...]:
         """The dialog's own connection while it is open, whatever port its Contact or Record-Route names: a
         phone, and many a proxy, takes no other. Then the flow."""
-        connection = self._connection
+        connection = self.connection
         if connection is None or not self._wires.is_open(connection):
             return (self._flow,)
         return connection, self._flow
@@ -32,7 +32,7 @@ class Ways:
     def heard(self, flow: Flow) -> None:
         """A request of the peer came over `flow`: on a connection, that is the dialog's own from now on."""
         if flow.reliable:
-            self._connection = flow
+            self.connection = flow
 
     def refreshed(self, request: Request, flow: Flow, hop: Uri, *, moved: bool) -> None:
         """A target refresh of the peer came over `flow`; `moved` when its Contact is another one. A peer
@@ -41,7 +41,7 @@ class Ways:
         if moved or (known is not None and found is not None and known.remote.host == found.remote.host):
             self._flow = found
         if moved and not flow.reliable:
-            self._connection = None
+            self.connection = None
 
     def forget(self) -> None:
         """The peer has moved and does not say from where: follow its target."""
