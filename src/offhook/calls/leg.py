@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
+from offhook.calls.keys import Keys, keys_of
 from offhook.network import Address
 from offhook.rtp.clock import Clock
 from offhook.rtp.consent import Unasked
@@ -88,7 +89,7 @@ class Leg:
         one we like best first."""
         self._media = media
         self._owner = owner
-        self._sink = sink
+        self._keys = Keys(sink, asyncio.get_running_loop().time)
         self._source = source
         self._call_id = call_id
         self._peer = peer
@@ -160,7 +161,12 @@ class Leg:
         self._end("gone", reason)
 
     def requested(self, request: Request) -> Answer | None:
-        return self._owner.leg_requested(request)
+        presses = keys_of(request)
+        if presses is None:
+            return self._owner.leg_requested(request)
+        for press in presses:
+            self._keys.informed(press)
+        return 200
 
     def reoffered(self, offered: bytes | None) -> bytes:
         """A re-INVITE or UPDATE: hold, resume, a moved address. SipError leaves the call as it was."""
@@ -250,7 +256,7 @@ class Leg:
                 self._port,
                 signalling_host=self._peer,
                 rng=self._media.rng,
-                sink=self._sink,
+                sink=self._keys,
                 source=self._source,
                 loop_time=asyncio.get_running_loop().time,
                 now=self._media.now,
