@@ -41,6 +41,14 @@ def test_another_host_gets_a_short_start_and_no_more() -> None:
     assert consent.withheld == 60 * 50 - START * 50
 
 
+def test_an_answer_begins_anew_what_was_used_up_while_it_rang() -> None:
+    consent = aimed(Unasked())
+    sent(consent, 0.0, 20)
+    consent.begin_anew()
+
+    assert sent(consent, 20.0, 20) == START * 50
+
+
 def test_a_packet_of_it_is_a_sign_for_a_while() -> None:
     consent = aimed(Unasked())
     consent.heard(ELSEWHERE, 0.0)

@@ -632,6 +632,19 @@ def test_whatever_was_offered_is_heard_by_its_payload_type() -> None:
     on_a_leg(story, codecs={0: "PCMU", 8: "PCMA"}, events=[101, 96])
 
 
+def test_a_refresh_is_not_heard_whatever_codec_the_peer_chose() -> None:
+    async def story(leg: Leg) -> None:
+        for number in range(6):
+            leg.receive(PCMA.encode(LOUD), payload_type=8)
+            if number == 3:
+                leg.negotiated(codecs={0: "PCMU", 8: "PCMA"})
+            await ticks(1)
+
+        assert leg.ear.heard == [PCMA.decode(PCMA.encode(LOUD))] * 6
+
+    on_a_leg(story, codecs={0: "PCMU", 8: "PCMA"})
+
+
 def test_a_muted_caller_whose_reports_go_on_is_alive() -> None:
     async def story(leg: Leg) -> None:
         for _ in range(20):

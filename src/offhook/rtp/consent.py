@@ -84,6 +84,11 @@ class Consent:
             self._started_at = self._heard_at = float("-inf")
         self._may_begin = may_begin
 
+    def begin_anew(self) -> None:
+        """What was called has answered: what was sent while it rang is not held against it."""
+        if self._heard_at == float("-inf"):
+            self._started_at = self._heard_at
+
     def heard(self, host: str, now: float) -> None:
         """A valid packet of the peer came from `host`."""
         signalling_host = self._signalling_host

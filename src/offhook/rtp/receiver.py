@@ -42,10 +42,11 @@ class Receiver:
         self.negotiate(codec, codecs, events)
 
     def negotiate(self, codec: Codec, codecs: Mapping[int, Codec], events: Collection[int]) -> None:
-        """What the peer may send from now on."""
+        """What the peer may send from now on. Its packets say what it does send: a refresh that leaves that
+        allowed is not heard."""
         self._codecs = codecs
         self._events = frozenset(events)
-        if codec is not self._codec:
+        if self._codec not in codecs.values():
             self._switch(codec)
 
     def _switch(self, codec: Codec) -> None:

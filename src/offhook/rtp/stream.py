@@ -152,6 +152,7 @@ class RtpStream:
     def learn(self) -> None:
         """The answer was acknowledged: from now on what comes shows where the peer is (see SourceLock)."""
         self._lock.open(self._loop_time())
+        self._consent.begin_anew()
 
     def update(
         self,

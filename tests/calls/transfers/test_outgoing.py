@@ -16,7 +16,8 @@ from offhook.calls.transfers.destination import Target, TransferFailed, target_o
 from offhook.calls.transfers.outgoing import Dialler, Party
 from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.network import Address, AddressGuard
-from offhook.rtp.codecs import PCMU
+from offhook.rtp.codecs import PCMA, PCMU, Codec
+from offhook.rtp.consent import START
 from offhook.rtp.packet import build
 from offhook.sip.digest import Credentials, verify
 from offhook.sip.message import Request, respond
@@ -386,3 +387,94 @@ def test_the_callers_codec_is_offered_first(tmp_path: Path, codec: str) -> None:
         assert formats[:2] == {"PCMU": ("0", "8"), "PCMA": ("8", "0")}[codec]
 
     story()
+
+
+class Listening:
+    """Audio of a party that keeps what it heard."""
+
+    def __init__(self) -> None:
+        self.loudest = 0
+        self.keys = ""
+
+    def next_frame(self) -> bytes | None:
+        return None
+
+    def exchanged(self, heard: bytes, said: bytes) -> None:
+        self.loudest = max(self.loudest, int(np.frombuffer(heard, "<i2").max()))
+
+    def digit(self, digit: str, milliseconds: int) -> None:
+        self.keys += digit
+
+
+TWO_NUMBERS = sdp(payload_type=8).replace(
+    b"RTP/AVP 8\r\n", b"RTP/AVP 8 96\r\na=rtpmap:96 telephone-event/8000\r\n"
+)
+
+
+@pytest.mark.parametrize("events", [101, 96], ids=["our number", "its own"])
+@pytest.mark.parametrize("codec", [PCMU, PCMA], ids=["not chosen", "chosen"])
+def test_whatever_was_offered_to_the_party_is_heard(tmp_path: Path, codec: Codec, events: int) -> None:
+    """Its answer names one codec, and another payload type for keys than our offer."""
+
+    @virtual
+    async def story() -> None:
+        async with desks(tmp_path, HOST) as (house, (desk,)):
+            called = party(house)
+            sent: list[bytes] = []
+            sound = await house.wire.open(HOST, 30000, lambda data, source: sent.append(data))
+            calling = asyncio.create_task(called.call(None, "ann", [], 30))
+            invite = await desk.request("INVITE")
+            desk.reply(invite, 200, body=TWO_NUMBERS)
+            await calling
+            called.audio = ear = Listening()
+            ours = Address(SERVER.host, SessionDescription.parse(invite.body).media[0].port)
+            for number in range(20):
+                loud = codec.encode(b"\x00\x20\x00\xe0" * 80)
+                sound.send(build(codec.payload_type, number, 160 * number, 7, loud), ours)
+                await asyncio.sleep(0.02)
+            for number in range(20, 24):
+                pressed = bytes((5, 0x8A if number > 21 else 10, 0, 160))
+                sound.send(build(events, number, 3200, 7, pressed), ours)
+                await asyncio.sleep(0.02)
+            called.press("7", 100)
+            await asyncio.sleep(0.5)
+            await called.close()
+            desk.reply(await desk.request("BYE"), 200, tag=None)
+            sound.close()
+        assert ear.loudest > 4000
+        assert ear.keys == "5"
+        assert {data[1] & 0x7F for data in sent if len(data) < 200 and data[1] < 192} == {8, 96}
+
+    story()
+
+
+@virtual
+async def test_a_party_whose_media_server_is_elsewhere_and_silent_is_sent_a_short_start(
+    tmp_path: Path,
+) -> None:
+    async with desks(tmp_path, HOST) as (house, (desk,)):
+        called = party(house)
+        calling = asyncio.create_task(called.call(None, "ann", [], 30))
+        invite = await desk.request("INVITE")
+        desk.reply(invite, 200, body=sdp("10.0.0.99"))
+        await calling
+        await asyncio.sleep(15)
+        sent = [one for one in house.wire.seen if one.to == Address("10.0.0.99", 30000)]
+        await called.close()
+        desk.reply(await desk.request("BYE"), 200, tag=None)
+
+    assert 0 < len(sent) <= START * 50 + 2
+
+
+@virtual
+async def test_a_party_of_another_family_than_ours_cannot_be_called(tmp_path: Path) -> None:
+    async with desks(tmp_path, HOST) as (house, _):
+
+        def address_for(peer: str) -> str:
+            raise OSError(101, "Network is unreachable")
+
+        media = replace(house.services.media, address_for=address_for)
+        called = Party(house.services.dialler, media, TARGET, "call-1")
+        with pytest.raises(TransferFailed, match="could not be called"):
+            await called.call(None, "ann", [], 30)
+        await called.close()

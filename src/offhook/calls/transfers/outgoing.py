@@ -244,7 +244,6 @@ class Party:
         self._leg.hang_up()
         stream, agreement = self._leg.stream, self._leg.agreement
         if stream is not None and agreement is not None:
-            _log.info("call=%s the other party's audio: %s", self._call_id, stream.statistics)
             self.statistics = _shown(agreement.codec, stream.statistics)
         await self._leg.close()
 
