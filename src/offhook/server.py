@@ -119,7 +119,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     stack.push_async_callback(outside.aclose)
     secret = settings.webhook_signing_secret
     signing_secret = secret.get_secret_value() if secret else None
-    client = Client(outside, now=now, new_id=new_id, signing_secret=signing_secret)
+    client = Client(outside, now=now, new_id=new_id.random, signing_secret=signing_secret)
     outbox = Outbox(
         database,
         client,

@@ -25,6 +25,7 @@ ROOMS = [
     "webhook",
     "health",
     "documentation",
+    "unserved",
 ]
 
 

@@ -21,3 +21,12 @@ def test_ids_grow_within_a_millisecond_and_when_the_clock_is_set_back() -> None:
     assert made == sorted(made)
     assert len(set(made)) == len(made)
     assert all(UUID(text).version == 7 for text in made)
+
+
+def test_other_ids_differ_from_their_first_digits_on() -> None:
+    new_id = IdMaker(lambda: 1.0, random.Random(1))
+    made = [UUID(new_id.random()) for _ in range(200)]
+
+    assert {one.version for one in made} == {4}
+    assert {one.variant for one in made} == {"specified in RFC 4122"}
+    assert len({str(one)[:8] for one in made}) == 200

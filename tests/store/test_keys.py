@@ -6,14 +6,17 @@ import pytest
 
 from offhook.store import Database, Duplicate, key_hash
 
+from .databases import Clock
+
 KEY = "a-private-key-that-nobody-may-read"
 
 
-async def test_a_key_opens_its_org_until_it_is_revoked(database: Database) -> None:
+async def test_a_key_opens_its_org_until_it_is_revoked(database: Database, clock: Clock) -> None:
     async with database.transaction() as tx:
         org = (await tx.orgs.create({"name": "Ours"})).id
         other = (await tx.orgs.create({"name": "Theirs"})).id
         key = await tx.keys.create(org, KEY, tag="private", name="first")
+        clock.seconds += 1
         await tx.keys.create(org, "another key", tag="public", name="web")
         found = await tx.keys.find_by_hash(key_hash(KEY))
         assert found == key

@@ -27,6 +27,7 @@ from offhook.api import (
     recording,
     squad,
     tool,
+    unserved,
     webhook,
 )
 from offhook.api.boundary import Boundary
@@ -46,6 +47,7 @@ ROOMS: Final = (
     webhook,
     health,
     documentation,
+    unserved,
 )
 
 _log = logging.getLogger(__name__)

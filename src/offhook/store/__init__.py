@@ -2,7 +2,7 @@
 
 from .calls import CallChange, Calls, NewCall
 from .database import Database, Transaction
-from .ids import IdMaker, NewId
+from .ids import IdMaker
 from .keys import Keys, key_hash
 from .migrate import upgrade
 from .outbox import OutboxRows
@@ -32,7 +32,6 @@ __all__ = [
     "KeyTag",
     "Keys",
     "NewCall",
-    "NewId",
     "NewMessage",
     "Orgs",
     "OutboxRow",

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from . import tables
 from .calls import CallChange, Calls, NewCall, write_calls
 from .connecting import SqliteThread, explain, is_sqlite, parse_url, probe, reading_engine, writing_engine
-from .ids import NewId
+from .ids import IdMaker
 from .keys import Keys
 from .migrate import check_revision
 from .nodes import Nodes
@@ -80,7 +80,7 @@ class Transaction(Statements):
 class Database:
     """`now` gives seconds since the epoch, `new_id` the ids of new rows."""
 
-    def __init__(self, url: URL, now: Callable[[], float], new_id: NewId) -> None:
+    def __init__(self, url: URL, now: Callable[[], float], new_id: IdMaker) -> None:
         self._url = url
         self._now = now
         self.new_id = new_id
@@ -95,7 +95,7 @@ class Database:
         self._turn = asyncio.Lock() if is_sqlite(url) else contextlib.nullcontext()
 
     @classmethod
-    async def open(cls, url: str, *, now: Callable[[], float], new_id: NewId) -> Database:
+    async def open(cls, url: str, *, now: Callable[[], float], new_id: IdMaker) -> Database:
         """Connect, and see that the tables are there. Raises StoreError with one line that says what to do:
         no such folder, not writable, disk full, nothing answers, not upgraded, newer than this code."""
         parsed = parse_url(url)

@@ -1,4 +1,6 @@
-"""Identifiers: UUID version 7 (RFC 9562 §5.7), so that newer rows sort, and are stored, after older ones."""
+"""Identifiers: UUIDs. Those of calls are of version 7 (RFC 9562 §5.7), so that newer rows are stored after
+older ones; all others of version 4, since tools tell resources apart by their first digits, which those of
+version 7 share for a minute."""
 
 from __future__ import annotations
 
@@ -6,12 +8,11 @@ import random
 from collections.abc import Callable
 from uuid import UUID
 
-NewId = Callable[[], str]
-
 
 class IdMaker:
-    """Call it for the next id. `now` gives seconds since the epoch. Ids of one maker always grow: within a
-    millisecond, and when the clock is set back, the 12 bits after the time count (RFC 9562 §6.2)."""
+    """Call it for a call's id, `random` for any other. `now` gives seconds since the epoch. Calls' ids of one
+    maker always grow: within a millisecond, and when the clock is set back, the 12 bits after the time count
+    (RFC 9562 §6.2)."""
 
     __slots__ = ("_counter", "_last", "_now", "_rng")
 
@@ -31,3 +32,6 @@ class IdMaker:
                 self._last, self._counter = self._last + 1, 0
         number = self._last << 80 | 7 << 76 | self._counter << 64 | 2 << 62 | self._rng.getrandbits(62)
         return str(UUID(int=number))
+
+    def random(self) -> str:
+        return str(UUID(int=self._rng.getrandbits(128), version=4))

@@ -27,7 +27,7 @@ class Keys:
     async def create(self, org_id: str, value: str, *, tag: KeyTag, name: str) -> Key:
         """Let `value` be a key of the org. Raises Duplicate("key") if it is one already, of whichever org."""
         now = self._tx.now_ms()
-        id = self._tx.new_id()
+        id = self._tx.new_id.random()
         values = {
             "id": id,
             "org_id": org_id,

@@ -113,7 +113,7 @@ class OutboxRows:
     ) -> str:
         """Add a message behind all others of its call; returns its id. Transactions that put messages of
         the same call must follow one another, or their order is anyone's guess."""
-        message = NewMessage(self._tx.new_id(), type, host, receiver, body)
+        message = NewMessage(self._tx.new_id.random(), type, host, receiver, body)
         await self.add(message, org_id, call_id)
         return message.id
 

@@ -174,7 +174,7 @@ class Repository:
     ) -> Record:
         now = self._tx.now_ms()
         values: Values = {
-            "id": id or self._tx.new_id(),
+            "id": id or self._tx.new_id.random(),
             "org_id": org_id,
             "created_at": now,
             "updated_at": now,
@@ -258,7 +258,7 @@ class Orgs:
         """Raises Duplicate for an id that is taken."""
         now = self._tx.now_ms()
         values: Values = {
-            "id": id or self._tx.new_id(),
+            "id": id or self._tx.new_id.random(),
             "created_at": now,
             "updated_at": now,
             "document": dict(document),

@@ -9,7 +9,7 @@ from sqlalchemy import Executable, Row
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .ids import NewId
+from .ids import IdMaker
 from .records import Duplicate
 
 
@@ -18,7 +18,7 @@ class Statements:
 
     __slots__ = ("_after_commit", "_connection", "_now", "new_id", "reconfigured")
 
-    def __init__(self, connection: AsyncConnection, now: Callable[[], float], new_id: NewId) -> None:
+    def __init__(self, connection: AsyncConnection, now: Callable[[], float], new_id: IdMaker) -> None:
         self._connection = connection
         self._now = now
         self._after_commit: list[Callable[[], None]] = []

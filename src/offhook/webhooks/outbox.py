@@ -133,7 +133,7 @@ class Outbox:
         else:
             text = body if isinstance(body, str) else message_body(body)
         return NewMessage(
-            self._database.new_id(), type, host, receiver.to_json(), text, lease, passing, shared
+            self._database.new_id.random(), type, host, receiver.to_json(), text, lease, passing, shared
         )
 
     def written(self, message: NewMessage, receiver: Receiver, call_id: str, org_id: str) -> None:
