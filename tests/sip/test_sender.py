@@ -189,20 +189,36 @@ async def nowhere(host: str, port: int, transport: str) -> Address:
     raise OSError("no such host")
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        *ROUTED,
+        ("Record-Route", "<sip:10.0.0.9;transport=tls;lr>"),
+        ("Contact", "<sip:a@laptop.local>"),
+        ("Contact", "<sips:a@10.0.0.9>"),
+        ("Contact", "<sip:a@10.0.0.9:5061;transport=TLS>"),
+        ("Contact", "<sip:a@10.0.0.9;transport=ws>"),
+    ],
+)
 @story
-async def test_a_next_hop_that_cannot_be_found_ends_the_session_quietly() -> None:
-    async with talking(ROUTED, resolve=nowhere) as (h, _):
-        h.session.bye()
-        await h.session.closed.wait()
+async def test_a_peer_that_names_what_cannot_be_reached_is_reached_where_it_is_seen(
+    header: tuple[str, str],
+) -> None:
+    async with talking([header], resolve=nowhere) as (h, _):
+        asking, info = await h.asking(h.session.request("INFO"), "INFO")
+        h.phone.reply(info, 200)
+        assert (await asking).status == 200
+        await h.hangs_up()
         await h.settle()
 
 
 @story
 async def test_a_session_whose_next_hop_is_lost_is_gone() -> None:
     async with talking(ROUTED, resolve=nowhere) as (h, _):
-        assert await refusal(h.session.request("INFO")) == 503
-        assert h.events[-1] == ("gone", "transport failed")
-        assert h.session.closed.is_set()
+        h.phone.close()
+        assert await refusal(h.session.request("INFO")) == 408
+        assert h.events[-1] == ("gone", "no answer")
+        await h.session.closed.wait()
 
 
 @story

@@ -13,7 +13,7 @@ import pytest
 from offhook.sip import Session, Uri
 from offhook.sip.message import respond
 from tests.listening import listening
-from tests.sip.agents import ANSWER, Desk, Recorder
+from tests.sip.agents import ANSWER, Desk, Recorder, refusal
 from tests.sip.test_transport import ME, Line, agent_on
 from tests.wire import OFFER
 
@@ -142,6 +142,16 @@ async def test_once_the_connection_is_gone_the_contact_is_followed() -> None:
         await asyncio.sleep(0.1)
         answer = await session.request("INFO")
         assert answer.status == 481  # whoever is there does not know the dialog, but was asked
+
+
+async def test_a_dialog_without_any_way_is_gone(closed: int) -> None:
+    async with agent_on() as (_, desk, address, _):
+        line = await Line.to(address)
+        session = await connected(line, desk, named("contact", closed))
+        line.writer.transport.abort()
+        await asyncio.sleep(0.1)
+        assert await refusal(session.request("INFO")) == 503
+        assert desk.recorder.events[-1] == ("gone", "transport failed")
 
 
 async def test_a_connection_that_breaks_before_the_answer_is_given_up_for_the_contact() -> None:

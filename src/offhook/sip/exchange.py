@@ -38,7 +38,7 @@ class Exchange:
         contact: str | None = None,
         login: Login | None = None,
     ) -> None:
-        """`ways` are tried in order while they fail; None follows `to`."""
+        """`ways` are tried in order while none can be gone (503, 416); None follows `to`."""
         self.core = core
         self.outcome: asyncio.Future[Response | SipError] = core.loop.create_future()
         self._build = build
@@ -67,7 +67,7 @@ class Exchange:
         self._settle(response)
 
     def failed(self, error: SipError) -> None:
-        if error.status == 503 and len(self._ways) > 1:
+        if error.status in (416, 503) and len(self._ways) > 1:
             self._ways = self._ways[1:]
             self._send(())
         else:

@@ -14,25 +14,33 @@ class Ways:
     """The ways to one peer, in the order in which they are tried. `came`: how its first message came, or went
     out; `flow`: where to send without asking a resolver, None to follow the route set and the target."""
 
-    __slots__ = ("_flow", "_wires", "connection")
+    __slots__ = ("_flow", "_source", "_wires", "connection")
 
     def __init__(self, wires: Wires, came: Flow | None, flow: Flow | None) -> None:
         self._wires = wires
-        self.connection = came if came is not None and came.reliable else None
+        self.connection: Flow | None = None
+        self._source: Flow | None = None
         self._flow = flow
+        if came is not None:
+            self.heard(came)
 
     def in_order(self) -> tuple[Flow | None, ...]:
         """The dialog's own connection while it is open, whatever port its Contact or Record-Route names: a
-        phone, and many a proxy, takes no other. Then the flow."""
-        connection = self.connection
-        if connection is None or not self._wires.is_open(connection):
-            return (self._flow,)
-        return connection, self._flow
+        phone, and many a proxy, takes no other. Then the flow. Where that is what the peer names, and leads
+        nowhere (a name of its own network, a transport that we have not), what its messages came from."""
+        ways: tuple[Flow | None, ...] = (self._flow,)
+        if self._flow is None and self._source is not None:
+            ways = (None, self._source)
+        if self.connection is None or not self._wires.is_open(self.connection):
+            return ways
+        return self.connection, *ways
 
     def heard(self, flow: Flow) -> None:
         """A request of the peer came over `flow`: on a connection, that is the dialog's own from now on."""
         if flow.reliable:
             self.connection = flow
+        else:
+            self._source = flow
 
     def refreshed(self, request: Request, flow: Flow, hop: Uri, *, moved: bool) -> None:
         """A target refresh of the peer came over `flow`; `moved` when its Contact is another one. A peer
