@@ -95,7 +95,8 @@ def test_many_calls_aimed_at_one_network_share_what_it_gets() -> None:
     for tick in range(60 * 50):
         total += sum(leg.spend(host, 0.02 * tick) for leg, host in zip(legs, hosts, strict=True))
 
-    assert BURST <= total <= BURST + 60 * REFILL
+    # And it gets it: nobody is starved because many ask.
+    assert BURST + (START - 1) * REFILL <= total <= BURST + START * REFILL
 
 
 def test_calls_one_after_the_other_share_it_too() -> None:

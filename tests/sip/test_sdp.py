@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.network.addresses import Address
+from offhook.sip import sdp as sdp_module
 from offhook.sip.description import MAX_LINES, MAX_MEDIA
 from offhook.sip.sdp import (
     Direction,
@@ -278,6 +279,13 @@ def test_of_several_maps_of_a_payload_type_the_one_that_fits_is_chosen(
     assert chosen == (codec, number, events)
     assert len(ours.media[0].formats) == 1 + (events is not None)
     assert received(agreement)[number] == codec
+
+
+def test_a_payload_type_is_looked_at_once_however_often_it_is_listed_and_mapped() -> None:
+    maps = "a=rtpmap:101 opus/48000/2\n" * 900
+    offered = parse(f"{HEAD}m=audio 4000 RTP/AVP{' 101' * 127} 0\n{maps}")
+    assert len(list(sdp_module._encodings(offered.media[0]))) == 901
+    assert agree(f"{HEAD}m=audio 4000 RTP/AVP{' 101' * 127} 0\n{maps}")[1].codec == "PCMU"
 
 
 @pytest.mark.parametrize("profile", ["RTP/AVP", "RTP/AVPF", "rtp/avpf"])

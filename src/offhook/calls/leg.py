@@ -135,7 +135,8 @@ class Leg:
         if self.stream is not None:
             self._media.clock.remove(self.stream)
             self.stream.close()
-            _log.info("call=%s audio with %s: %s", self._call_id, self._peer, self.stream.statistics)
+            if self._connected:
+                _log.info("call=%s audio with %s: %s", self._call_id, self._peer, self.stream.statistics)
         elif self._port is not None:
             self._port.close()
         self._port = None

@@ -31,6 +31,8 @@ provider's media server takes part in hundreds."""
 MOST_REMEMBERED: Final = 4096
 """Hosts, and networks; the oldest are forgotten first."""
 
+_NEVER: Final = float("-inf")
+
 
 class Unasked:
     """Counts, over all legs of a node, what goes to hosts that have sent nothing yet."""
@@ -42,14 +44,15 @@ class Unasked:
     def spend(self, signalling_host: str, host: str, network: str, now: float) -> bool:
         """Whether one more packet may go to `host`, which lies in `network`, in a call of
         `signalling_host`."""
-        if now - self._answered.get((signalling_host, host), float("-inf")) < REMEMBERED:
+        if now - self._answered.get((signalling_host, host), _NEVER) < REMEMBERED:
             return True
         left, at = self._left.pop(network, (float(BURST), now))
         left = min(left + (now - at) * REFILL, BURST)
-        self._left[network] = (max(left - 1.0, 0.0), now)
+        granted = left >= 1.0
+        self._left[network] = (left - granted, now)
         if len(self._left) > MOST_REMEMBERED:
             del self._left[next(iter(self._left))]
-        return left >= 1.0
+        return granted
 
     def answered(self, signalling_host: str, host: str, now: float) -> None:
         """`host` sent valid packets to a call of `signalling_host`."""
@@ -73,7 +76,7 @@ class Consent:
         self._unasked = unasked
         self._host = self._network = ""
         self._may_begin = False
-        self._started_at = self._heard_at = float("-inf")
+        self._started_at = self._heard_at = _NEVER
         self.withheld = 0
 
     def aim(self, host: str, *, may_begin: bool) -> None:
@@ -81,13 +84,13 @@ class Consent:
         if host != self._host:
             self._host = host
             self._network = network_of(host)
-            self._started_at = self._heard_at = float("-inf")
+            self._started_at = self._heard_at = _NEVER
         self._may_begin = may_begin
 
     def begin_anew(self) -> None:
         """What was called has answered: what was sent while it rang is not held against it."""
-        if self._heard_at == float("-inf"):
-            self._started_at = self._heard_at
+        if self._heard_at == _NEVER:
+            self._started_at = _NEVER
 
     def heard(self, host: str, now: float) -> None:
         """A valid packet of the peer came from `host`."""
@@ -119,7 +122,7 @@ class Consent:
             if now - self._heard_at < LASTS:
                 return True
             if self._may_begin:
-                if self._started_at == float("-inf"):
+                if self._started_at == _NEVER:
                     self._started_at = now
                 if now - self._started_at < START and self._unasked.spend(
                     signalling_host, host, self._network, now

@@ -203,10 +203,11 @@ def _encodings(media: Media) -> Iterator[RtpMap]:
     """The encodings of the formats of a media line, in its order of preference. For a payload type that is
     mapped more than once each of them, beginning with the one that RFC 3551 gives it."""
     maps = media.rtpmaps
-    for text in media.formats:
-        if text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 127:
-            static = _BY_STATIC.get(int(text))
-            named = maps.get(int(text), [static] if static else [])
+    written = [int(text) for text in media.formats if text.isascii() and text.isdigit() and len(text) <= 3]
+    for number in dict.fromkeys(written):
+        static = _BY_STATIC.get(number)
+        named = maps.get(number, [static] if static else [])
+        if number <= 127:
             yield from sorted(named, key=lambda encoding: encoding != static)
 
 
