@@ -36,6 +36,10 @@ PIPELINE_ERROR = "pipeline-error"
 """In a filter it stands for every reason that begins with it."""
 
 
+AGAIN_SECONDS = 1.0
+"""After which a hook that was due while the caller was elsewhere looks again."""
+
+
 class HookStage(ActionStage, Protocol):
     """What hooks need of the conversation."""
 
@@ -57,7 +61,7 @@ class Hooks:
         self._began = began
         self._loop = asyncio.get_running_loop()
         self._ended: set[int] = set()  # hooks on the call's ending that have run
-        self._timers: list[asyncio.Handle] = []
+        self._timers: dict[int, asyncio.Handle] = {}  # by the hook's place
         self._silences: list[_Silence] = []
         self._speaking: set[Role] = set()
         self._over = -1  # the assistant's turn that interrupted the caller last
@@ -72,15 +76,15 @@ class Hooks:
         self._silences = [
             _Silence(hook, self._silent) for hook in hooks if isinstance(hook, CustomerSpeechTimeoutHook)
         ]
-        for hook in hooks:
+        for index, hook in enumerate(hooks):
             if isinstance(hook, CallTimeElapsedHook):
                 at = self._began + hook.options.seconds
                 if at >= self._loop.time():
-                    self._timers.append(self._loop.call_at(at, self._run, hook.do))
+                    self._at(at, index, hook)
         self._count_silence()
 
     def close(self) -> None:
-        for timer in self._timers:
+        for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
         for silence in self._silences:
@@ -125,6 +129,18 @@ class Hooks:
         silence.count()
         known = self._words
         self._run(silence.hook.do, lambda: self._words > known or "user" in self._speaking)
+
+    # time that has passed
+
+    def _at(self, moment: float, index: int, hook: CallTimeElapsedHook) -> None:
+        self._timers[index] = self._loop.call_at(moment, self._elapsed, index, hook)
+
+    def _elapsed(self, index: int, hook: CallTimeElapsedHook) -> None:
+        """While the caller is elsewhere it is put off: a transfer that fails brings the caller back."""
+        if self._stage.listening:
+            self._run(hook.do)
+        elif not self._stage.over:
+            self._at(self._loop.time() + AGAIN_SECONDS, index, hook)
 
     # what is done
 

@@ -148,4 +148,5 @@ class Conversation(ConversationStage):
     def resume(self) -> None:
         """The call is back from a transfer that failed: go on listening."""
         self._away = False
+        self.touch()
         self._floor.start_afresh()

@@ -37,6 +37,7 @@ from offhook.conversation.voicing import Mouth
 from offhook.conversation.watch import Watch
 from offhook.language.base import Message, ModelError, ToolCall
 from offhook.schema.assistant import Assistant
+from offhook.schema.hook import HookAction
 from offhook.speech.base import EngineError, Voice
 from offhook.speech.base import Transcript as Heard
 
@@ -192,11 +193,20 @@ class ConversationStage:
         instead = self._hooks.rescue(reason) if self._hooks is not None and not self.over else ()
         if instead:
             self._away = True
-            self.in_background(perform(instead, self))
+            self.in_background(self._rescue(instead, reason, message))
         else:
             reply = self._floor.reply
             marks = reply.unvoiced if reply is not None else None
             self._farewell.say(reason, message, self.mouth, self.context, marks)
+
+    async def _rescue(self, instead: Sequence[HookAction], reason: str, message: str) -> None:
+        """Hand the caller on in place of an end; if that cannot even be begun, it is the end after all."""
+        try:
+            await perform(instead, self)
+        except Exception:
+            self._failures.broken("a hook on the end of the call")
+            self._away = False
+            self.finish(reason, message)
 
     def transfer(self, destination: Mapping[str, Any]) -> None:
         self._away = True
