@@ -45,7 +45,7 @@ def call_in_real_time(folder: Path, segmented: bool, story: Story) -> House:
         return runner.run(call())
 
 
-@pytest.mark.parametrize("apart", [0.0, 0.01])
+@pytest.mark.parametrize("apart", [0.0, 0.01, 0.3])
 @pytest.mark.parametrize("after", [0.05, 0.6])
 def test_two_finals_at_once_or_nearly(tmp_path: Path, apart: float, after: float) -> None:
     """The second comes when the wait that the first has begun is over already."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from offhook.conversation.activity import SpeechBegan, SpeechGate
 from offhook.conversation.events import Event, SpeechStarted, SpeechStopped
+from offhook.conversation.speeches import Speeches
 from offhook.speech.base import EngineError, Transcriber
 from offhook.speech.base import Transcript as Heard
-
-MOST_SPEECHES = 64
 
 
 class Listener(Protocol):
@@ -27,10 +25,15 @@ class Listener(Protocol):
         ...
 
     def caller_said(self, heard: Heard, start: float, end: float, owed: bool) -> None:
-        """`start`, `end`: when these words were spoken, in loop.time(). `owed`: they answer a speech."""
+        """`start`, `end`: when the words of a final were spoken, in loop.time(). `owed`: they answer a
+        speech."""
         ...
 
     def engine_failed(self, error: EngineError) -> None: ...
+
+    def assistant_heard_between(self, start: float, end: float) -> bool:
+        """Was the assistant heard between these moments?"""
+        ...
 
 
 class Ear:
@@ -61,8 +64,7 @@ class Ears:
         self._loop = asyncio.get_running_loop()
         self._transcriber: Transcriber | None = None
         self._turn = -1
-        self._began = 0.0
-        self._speeches: deque[tuple[float, float]] = deque(maxlen=MOST_SPEECHES)  # ended, without a final yet
+        self._speeches = Speeches(lambda start, end: listener.assistant_heard_between(start, end))
 
     @property
     def speaking(self) -> bool:
@@ -77,7 +79,7 @@ class Ears:
     def adopt(self, transcriber: Transcriber, ear: Ear) -> None:
         """Listen with this one from now on; speech that goes on is new to it."""
         self._transcriber, self.current = transcriber, ear
-        self._speeches.clear()
+        self._speeches.forget()
         if self._gate.speaking:
             transcriber.speech_started()
 
@@ -93,37 +95,26 @@ class Ears:
             return
         if isinstance(change, SpeechBegan):
             self._turn += 1
-            self._began = change.at
+            self._speeches.began(change.at)
             if self._transcriber is not None:
                 self._transcriber.speech_started()
             self._tell(SpeechStarted("user", self._turn, change.at))
             self.listener.caller_started()
             self.listener.caller_went_on(self._gate.voiced)
             return
-        self._speeches.append((self._began, change.at))
         owed = self._transcriber is not None and self._transcriber.segmented
+        self._speeches.ended(change.at, owed)
         if self._transcriber is not None:
             self._transcriber.speech_stopped()
         self._tell(SpeechStopped("user", self._turn, change.at))
         self.listener.caller_stopped(change.at, owed)
 
     def heard(self, heard: Heard) -> None:
-        segmented = self._transcriber is not None and self._transcriber.segmented
-        start, end = self._times(segmented, heard.final)
-        self.listener.caller_said(heard, start, end, segmented and heard.final)
-
-    def _times(self, segmented: bool, final: bool) -> tuple[float, float]:
-        """When the words of a transcript were spoken. A streaming transcriber's final covers all speech since
-        the last one."""
+        owed = heard.final and self._transcriber is not None and self._transcriber.segmented
         now = self._loop.time()
-        if segmented and self._speeches:
-            return self._speeches.popleft() if final else self._speeches[0]
-        begins = [start for start, _ in self._speeches]
-        if self._gate.speaking:
-            begins.append(self._began)
-        end = now if self._gate.speaking or not self._speeches else self._speeches[-1][1]
-        if final:
-            self._speeches.clear()
-            if self._gate.speaking:
-                self._began = now
-        return min(begins, default=now), end
+        if not heard.final:
+            self._speeches.partial(heard.text, now)
+            self.listener.caller_said(heard, now, now, False)
+            return
+        start, end = (self._speeches.owed() if owed else None) or self._speeches.final(heard.text, now)
+        self.listener.caller_said(heard, start, end, owed)

@@ -115,6 +115,9 @@ class ConversationStage:
         self._floor.words_at = (now, heard.seconds or 0.0)
         self._floor.feed(turn.Words(text, heard.final, owed))
 
+    def assistant_heard_between(self, start: float, end: float) -> bool:
+        return self.transcript.bot_heard_between(start, end)
+
     # what replies and tools ask
 
     def tell(self, event: Event) -> None:

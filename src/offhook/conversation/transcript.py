@@ -42,11 +42,16 @@ class Transcript:
 
     def add_user(self, text: str, start: float, end: float) -> Entry:
         """What the caller said joins what was said just before, unless the assistant was heard since."""
-        last = self._last("user")
-        if last is not None and last is self.entries[-1] and not self._bot_heard_since(last):
-            last.extend(text, end)
-            return last
-        return self._insert(Entry("user", text.strip(), start, max(start, end)))
+        at = self._place_of(start)
+        before = self.entries[at - 1] if at else None
+        if before is not None and before.role == "user":
+            ended = before.end or before.start
+            if not self.bot_heard_between(ended, start):
+                before.extend(text, max(end, ended))
+                return before
+        entry = Entry("user", text.strip(), start, max(start, end))
+        self.entries.insert(at, entry)
+        return entry
 
     def add_bot(self, start: float) -> Entry:
         """The assistant begins to be heard; its words are added as they are played."""
@@ -94,19 +99,26 @@ class Transcript:
             if entry.role in names and entry.text
         )
 
+    def bot_heard_between(self, start: float, end: float) -> bool:
+        """Was the assistant heard between these moments?"""
+        return any(
+            entry.role == "bot" and entry.start < end and (entry.end is None or entry.end > start)
+            for entry in reversed(self.entries)
+        )
+
     def _insert(self, entry: Entry) -> Entry:
-        index = len(self.entries)
-        while index > 0 and self.entries[index - 1].start > entry.start:
-            index -= 1
-        self.entries.insert(index, entry)
+        self.entries.insert(self._place_of(entry.start), entry)
         return entry
+
+    def _place_of(self, start: float) -> int:
+        """Where an entry that begins at `start` stands: behind those that began before, or with it."""
+        index = len(self.entries)
+        while index > 0 and self.entries[index - 1].start > start:
+            index -= 1
+        return index
 
     def _last(self, role: EntryRole) -> Entry | None:
         return next((entry for entry in reversed(self.entries) if entry.role == role), None)
-
-    def _bot_heard_since(self, user: Entry) -> bool:
-        bot = self._last("bot")
-        return bot is not None and (bot.end is None or bot.end > (user.end or user.start))
 
 
 def _counts(entry: Entry) -> bool:

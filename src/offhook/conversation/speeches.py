@@ -1,0 +1,136 @@
+"""Which of the caller's sounds a transcript belongs to: the times of its words come from voice activity.
+
+A streaming transcriber says no times. Its final comes 0.05 to 2 s after the voice, or in the middle of it;
+one utterance may bring several, and a cough brings none. So sounds are kept for a while, and words are given
+the latest ones that can hold them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MOST_SPEECHES = 64
+
+CHARACTERS_PER_SECOND = 30.0
+"""Nobody speaks faster: words that are longer than a sound began before it."""
+PAUSE_SECONDS = 1.5
+"""Inside of one utterance; what is further apart are two."""
+YOUNG_SECONDS = 0.3
+"""A sound that began later than this cannot have been understood yet."""
+REST_SECONDS = 0.3
+"""What goes on this long after a final may hold other words."""
+LATE_SECONDS = 3.0
+"""Words that come longer than this after any voice were said just now, too softly for it."""
+
+
+@dataclass(slots=True)
+class Speech:
+    """One sound of the caller's, in loop.time(). `end` None: it goes on. `told`: up to when its words are
+    known. `owed`: a transcriber of whole phrases answers it with one final."""
+
+    start: float
+    end: float | None = None
+    told: float | None = None
+    owed: bool = False
+
+    @property
+    def begins(self) -> float:
+        """Where words begin that are not known yet."""
+        return self.start if self.told is None else max(self.start, self.told)
+
+    @property
+    def untold(self) -> bool:
+        """May there be words in it that are not known yet?"""
+        if self.told is None or self.end is None:
+            return True
+        return self.end - self.told >= REST_SECONDS
+
+
+class Speeches:
+    """`assistant_heard_between(a, b)`: was the assistant heard between these moments?"""
+
+    def __init__(self, assistant_heard_between: Callable[[float, float], bool]) -> None:
+        self._assistant_heard_between = assistant_heard_between
+        self._speeches: deque[Speech] = deque(maxlen=MOST_SPEECHES)
+        self._words_in: tuple[Speech, float] | None = (
+            None  # where the words begin of which there are partials
+        )
+
+    def began(self, at: float) -> None:
+        self._speeches.append(Speech(at))
+
+    def ended(self, at: float, owed: bool) -> None:
+        if self._speeches:
+            last = self._speeches[-1]
+            last.end, last.owed = at, owed
+
+    def forget(self) -> None:
+        """Another transcriber listens, which has heard nothing of what is over."""
+        going_on = [one for one in self._speeches if one.end is None]
+        self._speeches.clear()
+        self._speeches.extend(going_on)
+        self._words_in = None
+
+    def owed(self) -> tuple[float, float] | None:
+        """The sound that a final of a whole phrase answers."""
+        for one in self._speeches:
+            if one.owed and one.end is not None:
+                one.owed, one.told = False, one.end
+                return one.start, one.end
+        return None
+
+    def partial(self, text: str, now: float) -> None:
+        """Words of which the final is still to come."""
+        if self._words_in is None and text.strip():
+            first = self._first_of(text, now)
+            self._words_in = None if first is None else (first, first.begins)
+
+    def final(self, text: str, now: float) -> tuple[float, float]:
+        """When the words of a final were spoken."""
+        start, end = self._begin_of(text, now), now
+        last = self._speeches[-1] if self._speeches else None
+        if last is not None and last.end is not None and now - last.end <= LATE_SECONDS:
+            end = last.end
+        if text.strip():
+            self._words_in = None
+            for one in self._speeches:
+                one.told = now
+        return start, max(start, end)
+
+    def _begin_of(self, text: str, now: float) -> float:
+        if self._words_in is not None:
+            first, begins = self._words_in
+            if first.untold:  # else that was a partial behind its final
+                return begins
+        found = self._first_of(text, now)
+        if found is not None:
+            return found.begins
+        # Another final of the same utterance, or words without any voice.
+        return self._speeches[-1].start if self._recent(now) else now
+
+    def _recent(self, now: float) -> bool:
+        if not self._speeches:
+            return False
+        ended = self._speeches[-1].end
+        return ended is None or now - ended <= LATE_SECONDS
+
+    def _first_of(self, text: str, now: float) -> Speech | None:
+        """The sound in which words begin that have just come; None if they belong to none that is left."""
+        untold = [one for one in self._speeches if one.untold] if self._recent(now) else []
+        if not untold:
+            return None
+        if len(untold) > 1 and untold[-1].end is None and now - untold[-1].start < YOUNG_SECONDS:
+            untold.pop()
+        first = untold.pop()
+        voice = (first.end or now) - first.begins
+        while untold:
+            before = untold[-1]
+            assert before.end is not None
+            short = voice * CHARACTERS_PER_SECOND < len(text) and now - before.end <= LATE_SECONDS
+            apart = first.begins - before.end > PAUSE_SECONDS
+            if not short and (apart or self._assistant_heard_between(before.end, first.begins)):
+                break
+            first = untold.pop()
+            voice += before.end - before.begins
+        return first
