@@ -12,7 +12,7 @@ from offhook.sip.errors import SipError
 from offhook.sip.flow import Flow
 from offhook.sip.layer import cancellation
 from offhook.sip.message import Request, Response
-from offhook.sip.sender import Sending
+from offhook.sip.sender import AllowanceOf, Sending
 from offhook.sip.uri import Uri
 
 Build = Callable[[tuple[tuple[str, str], ...]], Request]
@@ -37,6 +37,7 @@ class Exchange:
         ways: Sequence[Flow | None] = (None,),
         contact: str | None = None,
         login: Login | None = None,
+        allowance: AllowanceOf | None = None,
     ) -> None:
         """`ways` are tried in order while none can be gone (503, 416); None follows `to`."""
         self.core = core
@@ -46,6 +47,7 @@ class Exchange:
         self._ways = ways
         self._contact = contact
         self._login = login
+        self._allowance = allowance
         self._attempts = 0
         self._send(())
 
@@ -78,7 +80,7 @@ class Exchange:
         request = self._build(authorization)
         self.request = request
         self.sending: Sending = self.core.sender.send(
-            request, self._to, self, flow=self._ways[0], contact=self._contact
+            request, self._to, self, flow=self._ways[0], contact=self._contact, allowance=self._allowance
         )
 
     def _answered_challenge(self, response: Response) -> bool:
@@ -115,6 +117,7 @@ class InviteExchange(Exchange):
         ways: Sequence[Flow | None] = (None,),
         contact: str | None = None,
         login: Login | None = None,
+        allowance: AllowanceOf | None = None,
     ) -> None:
         self.cancelled = False
         self._on_provisional = on_provisional
@@ -122,7 +125,7 @@ class InviteExchange(Exchange):
         self._proceeding = False
         self._cancel_sent = False
         self._timer = core.later(limit, self.cancel)
-        super().__init__(core, build, to, ways=ways, contact=contact, login=login)
+        super().__init__(core, build, to, ways=ways, contact=contact, login=login, allowance=allowance)
 
     def cancel(self) -> None:
         """Take the INVITE back (§9.1): now, or with the first provisional response. `outcome` follows: a

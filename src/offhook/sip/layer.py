@@ -6,9 +6,10 @@ import asyncio
 import contextvars
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Set
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from offhook.network import Address
+from offhook.sip.allowance import FAREWELL, TIMES, Allowance
 from offhook.sip.errors import SipError
 from offhook.sip.flow import Flow, Wires, reconnect_address
 from offhook.sip.headers import Headers
@@ -33,6 +34,13 @@ REPEATS_AT_ONCE: Final = 10
 """How many repetitions of a request are answered in T1, after which the first is due (RFC 3261 §17.1)."""
 
 
+class Arrival(NamedTuple):
+    """What came: `mark` stands for the octets and their source, `octets` is how many there were."""
+
+    mark: int
+    octets: int
+
+
 class ClientUser(Protocol):
     """Who sent a request."""
 
@@ -44,9 +52,10 @@ class ClientUser(Protocol):
 
 
 class Transaction(ABC):
-    """A machine on the loop. `flow` is where its messages go."""
+    """A machine on the loop. `flow` is where its messages go, `allowance` what may be repeated there; None
+    is no limit."""
 
-    __slots__ = ("_handles", "_last", "flow", "key", "layer", "machine", "request")
+    __slots__ = ("_handles", "_last", "allowance", "flow", "key", "layer", "machine", "request")
 
     def __init__(self, layer: TransactionLayer, key: Key, machine: Machine, request: Request, flow: Flow):
         self.layer = layer
@@ -54,6 +63,7 @@ class Transaction(ABC):
         self.machine = machine
         self.request = request
         self.flow = flow
+        self.allowance: Allowance | None = None
         self._handles: dict[Timer, asyncio.Handle] = {}
         self._last: bytes | None = None
 
@@ -102,11 +112,14 @@ class Transaction(ABC):
 
     def _send(self, message: Request | Response) -> None:
         self._last = message.to_bytes()
+        if self.allowance is not None:
+            self.allowance.spend(len(self._last))
         self.layer.wires.send(self._last, self.flow)
 
-    def _resend(self) -> None:
-        if self._last is not None:
-            self.layer.wires.send(self._last, self.flow)
+    def _resend(self, keep: int = 0) -> None:
+        last, allowance = self._last, self.allowance
+        if last is not None and (allowance is None or allowance.covers(len(last), keep)):
+            self.layer.wires.send(last, self.flow)
 
     def _finish(self) -> None:
         for handle in self._handles.values():
@@ -138,6 +151,8 @@ class ClientTransaction(Transaction):
         self._send(self.request)
 
     def received(self, response: Response) -> None:
+        if self.allowance is not None:
+            self.allowance.lift()
         self._run(self.machine.handle(signal_of(response.status)), response)
 
     def _act(self, act: Act, message: Request | Response | None) -> None:
@@ -188,14 +203,16 @@ class ServerTransaction(Transaction):
     do), `on_failed` hears that the transport failed or that a refusal was not acknowledged, `on_end` that
     the transaction is over."""
 
-    __slots__ = ("_repeats_until", "mark", "on_ack", "on_end", "on_failed", "to_tag")
+    __slots__ = ("_repeats_until", "arrival", "on_ack", "on_end", "on_failed", "to_tag")
 
     def __init__(
-        self, layer: TransactionLayer, key: Key, request: Request, flow: Flow, mark: int | None
+        self, layer: TransactionLayer, key: Key, request: Request, flow: Flow, arrival: Arrival | None
     ) -> None:
         kind = InviteServer if request.method == "INVITE" else RequestServer
         super().__init__(layer, key, kind(flow.reliable, layer.timings), request, flow)
-        self.mark = mark
+        self.arrival = arrival
+        if arrival is not None and request.method == "INVITE" and not flow.reliable:
+            self.allowance = Allowance(TIMES * arrival.octets)
         self._repeats_until = 0.0
         self.on_ack: Callable[[Request], None] | None = None
         self.on_failed: Callable[[], None] | None = None
@@ -223,7 +240,7 @@ class ServerTransaction(Transaction):
     def repeat(self) -> None:
         """Send the 2xx once more (RFC 3261 §13.3.1.4)."""
         if self.machine.state is State.ACCEPTED:
-            self._resend()
+            self._resend(FAREWELL)
 
     def repeat_provisional(self) -> None:
         """Send the last provisional response once more (RFC 3261 §13.3.1.1)."""
@@ -243,6 +260,8 @@ class ServerTransaction(Transaction):
         until = max(self._repeats_until, now) + every
         if until - now <= REPEATS_AT_ONCE * every:
             self._repeats_until = until
+            if self.allowance is not None and self.arrival is not None:
+                self.allowance.add(TIMES * self.arrival.octets)
             self._run(self.machine.handle(Signal.REQUEST), None)
 
     def _act(self, act: Act, message: Request | Response | None) -> None:
@@ -264,9 +283,9 @@ class ServerTransaction(Transaction):
     def _release(self) -> None:
         self.on_ack = self.on_failed = self.on_end = None
 
-    def _resend(self) -> None:
+    def _resend(self, keep: int = 0) -> None:
         self.layer.reconnect(self)
-        super()._resend()
+        super()._resend(keep)
 
     def _send(self, message: Request | Response) -> None:
         self.layer.reconnect(self)
@@ -295,21 +314,23 @@ class TransactionLayer:
         """The far ends of the connections that transactions need."""
         return self._by_connection.keys()
 
-    def send(self, request: Request, flow: Flow, user: ClientUser) -> ClientTransaction:
+    def send(
+        self, request: Request, flow: Flow, user: ClientUser, allowance: Allowance | None = None
+    ) -> ClientTransaction:
         """Begin a client transaction; `request` has its Via."""
         transaction = ClientTransaction(self, request, flow, user)
+        transaction.allowance = allowance
         self._clients[transaction.key] = transaction
         self._watch(transaction)
         transaction.start()
         return transaction
 
-    def serve(self, request: Request, flow: Flow, mark: int | None = None) -> ServerTransaction:
-        """Begin a server transaction; `flow` is the way of its responses, `mark` stands for the octets of the
-        request and where they came from."""
-        transaction = ServerTransaction(self, server_key(request), request, flow, mark)
+    def serve(self, request: Request, flow: Flow, arrival: Arrival | None = None) -> ServerTransaction:
+        """Begin a server transaction; `flow` is the way of its responses."""
+        transaction = ServerTransaction(self, server_key(request), request, flow, arrival)
         self._servers[transaction.key] = transaction
-        if mark is not None:
-            self._by_mark[mark] = transaction
+        if arrival is not None:
+            self._by_mark[arrival.mark] = transaction
         self._watch(transaction)
         return transaction
 
@@ -349,8 +370,8 @@ class TransactionLayer:
         found: dict[Key, ClientTransaction] | dict[Key, ServerTransaction] = self._clients
         if isinstance(transaction, ServerTransaction):
             found = self._servers
-            if transaction.mark is not None:
-                self._by_mark.pop(transaction.mark, None)
+            if transaction.arrival is not None:
+                self._by_mark.pop(transaction.arrival.mark, None)
         if found.get(transaction.key) is transaction:
             del found[transaction.key]
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from offhook.network import Address
+from offhook.sip.allowance import Allowance
 from offhook.sip.errors import SipError
 from offhook.sip.flow import DEFAULT_PORT, Flow, TransportName, Wires
 from offhook.sip.headers import Via
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 Resolve = Callable[[str, int, str], Awaitable[Address]]
 """`await resolve(host, port, "udp" | "tcp")` gives an address to send to; OSError when there is none."""
+
+AllowanceOf = Callable[[Flow], Allowance | None]
 
 LARGEST_DATAGRAM: Final = 1300
 """Octets of a request that may go over UDP where TCP is possible too (RFC 3261 §18.1.1)."""
@@ -47,10 +50,18 @@ async def resolve_name(host: str, port: int, transport: str) -> Address:
 class Sending:
     """One request under way. `flow` and `transaction` are None until the next hop is found."""
 
-    __slots__ = ("_data", "_task", "_user", "contact", "ended", "flow", "request", "sender", "transaction")
+    __slots__ = (
+        "_allowance", "_data", "_task", "_user", "contact", "ended", "flow", "request", "sender",
+        "transaction",
+    )  # fmt: skip
 
     def __init__(
-        self, sender: Sender, request: Request, user: ClientUser | None, contact: str | None
+        self,
+        sender: Sender,
+        request: Request,
+        user: ClientUser | None,
+        contact: str | None,
+        allowance: AllowanceOf | None,
     ) -> None:
         self.sender = sender
         self.request = request
@@ -59,6 +70,7 @@ class Sending:
         self.transaction: ClientTransaction | None = None
         self.ended = False
         self._user = user
+        self._allowance = allowance
         self._data = b""
         self._task: asyncio.Task[None] | None = None
 
@@ -72,17 +84,24 @@ class Sending:
             return
         self.flow = flow
         self.sender.complete(self.request, flow, self.contact)
+        allowance = None if self._allowance is None else self._allowance(flow)
         if self._user is None:
             self._data = self.request.to_bytes()
-            self.repeat()
+            if allowance is not None:
+                allowance.spend(len(self._data))
+            self.sender.wires.send(self._data, flow)
         else:
             user, self._user = self._user, None
-            self.transaction = self.sender.layer.send(self.request, flow, user)
+            self.transaction = self.sender.layer.send(self.request, flow, user, allowance)
 
     def repeat(self) -> None:
         """Send an ACK, which has no transaction, once more."""
-        if self.flow is not None:
-            self.sender.wires.send(self._data, self.flow)
+        flow = self.flow
+        if flow is None:
+            return
+        allowance = None if self._allowance is None else self._allowance(flow)
+        if allowance is None or allowance.covers(len(self._data)):
+            self.sender.wires.send(self._data, flow)
 
     def failed(self, error: SipError) -> None:
         if not self.ended and self._user is not None:
@@ -128,12 +147,13 @@ class Sender:
         *,
         flow: Flow | None = None,
         contact: str | None = None,
+        allowance: AllowanceOf | None = None,
     ) -> Sending:
         """Send `request`, which has no Via yet, to `flow` if it is known and still open, else to `to`.
 
         `contact` is the user part of the Contact to add, None for none. Without `user` no transaction
-        is begun (ACK)."""
-        sending = Sending(self, request, user, contact)
+        is begun (ACK). `allowance` says how much may go the way that is found."""
+        sending = Sending(self, request, user, contact, allowance)
         if self.closed:
             sending.failed(SipError(503, "Shutting Down"))
         elif (

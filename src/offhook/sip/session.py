@@ -8,6 +8,7 @@ from typing import Final
 
 from offhook.log_context import CALL, working_for
 from offhook.network import Address
+from offhook.sip.allowance import Allowance
 from offhook.sip.authentication import Login
 from offhook.sip.awaited import AwaitedAck, AwaitedAcks
 from offhook.sip.content import SDP, session_description
@@ -52,6 +53,8 @@ class Session:
         self._core = core
         self._handler = handler
         self._ways = ways
+        # Of an INVITE that nobody has vouched for yet: its sender may be forged.
+        self._unproven: ServerTransaction | None = None
         self._contact = contact
         self._login = login
         self._over = False  # nothing more is told to the handler
@@ -123,10 +126,12 @@ class Session:
 
     def established(self, transaction: ServerTransaction, number: int, late: bool) -> None:
         """Our 2xx to INVITE `number` was sent on `transaction`; `late` when it made the offer."""
+        self._unproven = transaction if transaction.allowance is not None else None
         self._await_ack(transaction, number, late)
 
     def acknowledged(self, request: Request) -> None:
         """An ACK: ends the repetition of its 2xx and of all earlier ones."""
+        self._unproven = None
         found = self._awaited.came(request.cseq.number)
         if found is None:
             return
@@ -150,6 +155,7 @@ class Session:
 
     def _received(self, request: Request, transaction: ServerTransaction) -> None:
         self._ways.heard(transaction.flow)
+        self._unproven = None
         try:
             self.dialog.accept(request)
             self.peer = transaction.flow.remote
@@ -322,11 +328,23 @@ class Session:
         def build(authorization: tuple[tuple[str, str], ...]) -> Request:
             return self.dialog.request(method, (*items, *authorization), body)
 
-        ways = self._ways.in_order()
+        ways, allowance = self._ways.in_order(), self._ways.allowance
+        if self._unproven is not None:
+            # Contact and Record-Route may name anybody: only where the answer went, and no more than that.
+            ways, allowance = (self._unproven.flow,), self._allowance_of_invite
         exchange = Exchange(
-            self._core, build, self.dialog.next_hop, ways=ways, contact=contact, login=self._login
+            self._core,
+            build,
+            self.dialog.next_hop,
+            ways=ways,
+            contact=contact,
+            login=self._login,
+            allowance=allowance,
         )
         return self._own(exchange)
+
+    def _allowance_of_invite(self, flow: Flow) -> Allowance | None:
+        return None if self._unproven is None else self._unproven.allowance
 
     def _own(self, exchange: Exchange) -> Exchange:
         self._exchanges.add(exchange)
@@ -355,6 +373,7 @@ class Session:
             on_success=succeeded,
             limit=REINVITE_LIMIT,
             ways=self._ways.in_order(),
+            allowance=self._ways.allowance,
             contact=self._contact,
             login=self._login,
         )
@@ -382,7 +401,8 @@ class Session:
         headers += [item for item in invite.headers.items() if item[0] in _CREDENTIALS]
         ack = self.dialog.ack(invite.cseq.number, headers)
         flow = self._ways.in_order()[0]
-        return self._core.sender.send(ack, self.dialog.next_hop, None, flow=flow)
+        allowance = self._ways.allowance
+        return self._core.sender.send(ack, self.dialog.next_hop, None, flow=flow, allowance=allowance)
 
     def _media_headers(self, flow: Flow) -> tuple[tuple[str, str], ...]:
         contact = self._core.sender.contact(self._contact, flow)

@@ -23,6 +23,7 @@ from offhook.sip.flow import Flow, Lost, Received, TransportName, Wires, respons
 from offhook.sip.handler import Answer, SessionHandler
 from offhook.sip.headers import NameAddr
 from offhook.sip.invitation import Invitation
+from offhook.sip.layer import Arrival
 from offhook.sip.limits import Limits
 from offhook.sip.matching import Key, merge_key
 from offhook.sip.message import MessageError, Request, Response, respond
@@ -216,8 +217,8 @@ class UserAgent:
     def _received(self, data: bytes, flow: Flow) -> None:
         if not data.strip(b"\r\n\0 "):
             return  # a keep-alive (RFC 5626 §3.5, and what phones make of it)
-        mark = hash((data, flow.remote))
-        repeated = self._core.layer.of_mark(mark)
+        arrival = Arrival(hash((data, flow.remote)), len(data))
+        repeated = self._core.layer.of_mark(arrival.mark)
         if repeated is not None:
             repeated.repeated()
             return
@@ -231,7 +232,7 @@ class UserAgent:
                 self._response(message)
             else:
                 stamp(message, flow.remote)
-                self._request(message, flow, mark)
+                self._request(message, flow, arrival)
         except Exception:
             log.exception("a SIP message could not be handled sip-call=%s", message.call_id)
 
@@ -257,7 +258,7 @@ class UserAgent:
             return
         transaction.received(response)
 
-    def _request(self, request: Request, flow: Flow, mark: int) -> None:
+    def _request(self, request: Request, flow: Flow, arrival: Arrival) -> None:
         layer = self._core.layer
         found = layer.of_request(request)
         if found is not None:
@@ -271,9 +272,9 @@ class UserAgent:
             if refusal is not None:
                 self._refuse(request, flow, refusal)
             elif request.to.tag is not None:
-                self._in_dialog(request, flow, mark)
+                self._in_dialog(request, flow, arrival)
             else:
-                self._outside(request, flow, mark)
+                self._outside(request, flow, arrival)
 
     def _cancelled(self, request: Request, flow: Flow) -> None:
         """§9.2. The CANCEL has the branch of its INVITE, so that no stranger can make one."""
@@ -288,7 +289,7 @@ class UserAgent:
         if found is not None:
             found.cancelled()
 
-    def _in_dialog(self, request: Request, flow: Flow, mark: int) -> None:
+    def _in_dialog(self, request: Request, flow: Flow, arrival: Arrival) -> None:
         user = self._core.dialogs.get(key_of(request))
         if user is None:
             self._refuse(request, flow, SipError(481))
@@ -297,14 +298,14 @@ class UserAgent:
         if ended is None:
             self._refuse(request, flow, self._later(500, "Too Many Requests"))
             return
-        transaction = self._core.layer.serve(request, response_flow(request, flow), mark)
+        transaction = self._core.layer.serve(request, response_flow(request, flow), arrival)
         transaction.on_end = ended
         user.received(request, transaction)
 
-    def _outside(self, request: Request, flow: Flow, mark: int) -> None:
+    def _outside(self, request: Request, flow: Flow, arrival: Arrival) -> None:
         method = request.method
         if method == "INVITE":
-            self._invited(request, flow, mark)
+            self._invited(request, flow, arrival)
         elif method == "OPTIONS":
             self._options(request, flow)
         elif method in ("MESSAGE", "REFER"):
@@ -312,7 +313,7 @@ class UserAgent:
         else:
             self._refuse(request, flow, SipError(481))
 
-    def _invited(self, request: Request, flow: Flow, mark: int) -> None:
+    def _invited(self, request: Request, flow: Flow, arrival: Arrival) -> None:
         merge = merge_key(request)
         if merge in self._merging:
             self._refuse(request, flow, SipError(482, "Merged Request"))
@@ -326,7 +327,7 @@ class UserAgent:
         if ended is None:
             self._refuse(request, flow, self._later(503))
             return
-        transaction = self._core.layer.serve(request, response_flow(request, flow), mark)
+        transaction = self._core.layer.serve(request, response_flow(request, flow), arrival)
         invitation = Invitation(
             self._core, transaction, flow, partial(self._invitations.pop, transaction.key, None)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from offhook.network import Address
+from offhook.sip.allowance import START, Allowance
 from offhook.sip.flow import DEFAULT_PORT, Flow, Wires
 from offhook.sip.message import Request
 from offhook.sip.uri import Uri
@@ -14,7 +15,7 @@ class Ways:
     """The ways to one peer, in the order in which they are tried. `came`: how its first message came, or went
     out; `flow`: where to send without asking a resolver, None to follow the route set and the target."""
 
-    __slots__ = ("_flow", "_source", "_wires", "connection")
+    __slots__ = ("_flow", "_signals_from", "_source", "_starts", "_wires", "connection")
 
     def __init__(self, wires: Wires, came: Flow | None, flow: Flow | None) -> None:
         self._wires = wires
@@ -23,6 +24,17 @@ class Ways:
         self._flow = flow
         if came is not None:
             self.heard(came)
+        self._signals_from = came.remote.host if came is not None else None
+        self._starts: dict[str, Allowance] = {}
+
+    def allowance(self, flow: Flow) -> Allowance | None:
+        """How much may be sent over `flow`: to the host that the dialog's signalling comes from, and on
+        connections, whatever there is to say (None). To any other goes a start only, until it has responded:
+        Contact and Record-Route may name anybody."""
+        host = flow.remote.host
+        if flow.reliable or host == self._signals_from:
+            return None
+        return self._starts.setdefault(host, Allowance(START))
 
     def in_order(self) -> tuple[Flow | None, ...]:
         """The dialog's own connection while it is open, whatever port its Contact or Record-Route names: a
