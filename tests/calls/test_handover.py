@@ -139,6 +139,10 @@ def test_a_member_brings_the_tools_of_its_place_in_the_squad() -> None:
         ({"error": "All are busy.", "destination": AGENT}, Named(error="All are busy.")),
         ({}, Named(error="The server named no destination.")),
         ({"destination": {}}, Named(error="The server named no destination.")),
+        # what is unknown, and what typed languages write for what nobody has set
+        ({"error": "", "destination": {**AGENT, "new": 1}, "message": ""}, Named(AGENT)),
+        ({"error": {}, "destination": {**AGENT, "transferPlan": {"mode": ""}}}, Named(AGENT)),
+        ({"destination": {"type": "", "number": ""}}, Named(error="The server named no destination.")),
     ],
 )
 def test_where_a_server_sends_the_caller(answer: Mapping[str, Any], named: Named) -> None:
@@ -167,6 +171,10 @@ def test_a_destination_that_is_none_is_explained(destination: object) -> None:
             Named(error="The server named another dynamic destination."),
         ),
         ({"error": "Nobody is free."}, Named(error="Nobody is free.")),
+        (
+            {"error": "", "destination": {"type": "assistant", "assistantId": "a1", "new": 1}, "result": ""},
+            Named({"type": "assistant", "assistantId": "a1"}),
+        ),
         ({"destination": None}, Named(error="The server named no destination.")),
     ],
 )

@@ -103,6 +103,7 @@ def test_nobody_to_answer_and_nobody_to_ask() -> None:
     assert outcome.action == Say(SORRY, "call-start-error-neither-assistant-nor-server-set")
 
 
+NOBODY = "00000000-0000-0000-0000-000000000000"
 ANSWERS: list[tuple[Mapping[str, Any], str | None, str]] = [
     # answer, id of the assistant, first message
     ({"assistantId": "a1"}, "a1", "Desk here."),
@@ -113,6 +114,27 @@ ANSWERS: list[tuple[Mapping[str, Any], str | None, str]] = [
     ({"squadId": "s1", "squadOverrides": {"firstMessage": "Squad."}}, "a1", "Squad."),
     ({"squad": {"members": [{"assistant": {"firstMessage": "Mine."}}]}}, None, "Mine."),
     ({"assistantId": "a1", "squadId": "s1"}, "a1", "Desk here."),
+    # unknown properties, and what typed languages write for those that nobody has set
+    ({"error": "", "assistantId": "a1", "squadId": "", "transport": {"x": 1}}, "a1", "Desk here."),
+    (
+        {"error": {}, "destination": {}, "assistant": {}, "assistantId": "a1"},
+        "a1",
+        "Desk here.",
+    ),
+    (
+        {"destination": {"type": "", "number": None}, "assistantId": "a1"},
+        "a1",
+        "Desk here.",
+    ),
+    ({"assistantId": NOBODY, "squadId": "s1", "squadOverrides": {"nope": 1}}, "a1", "Desk here."),
+    ({"assistant": {}, "squad": {"members": [{"assistantId": "a1", "assistant": {}}]}}, "a1", "Desk here."),
+    ({"assistantId": "a1", "squad": {"name": "", "members": []}}, "a1", "Desk here."),
+    ({"assistant": {"firstMessage": "T", "first_message": "Hi", "voice": {"provider": ""}}}, None, "T"),
+    (
+        {"assistant": {"firstMessage": "T"}, "assistantOverrides": {"maxDurationSeconds": 0}},
+        None,
+        "T",
+    ),
 ]
 
 
@@ -158,12 +180,12 @@ FAILURES: list[tuple[Mapping[str, Any] | RequestFailed, str]] = [
     ({"error": {"code": 5}}, "assistant-request-returned-unspeakable-error"),
     ({"error": "  "}, "assistant-request-returned-unspeakable-error"),
     ({"assistant": {"firstMessage": 5}}, "assistant-request-returned-invalid-assistant"),
-    ({"assistant": {"first_message": "Hi"}}, "assistant-request-returned-invalid-assistant"),
     ({"assistant": "a1"}, "assistant-request-returned-invalid-assistant"),
-    ({"assistant": {}, "assistantOverrides": {"nope": 1}}, "assistant-request-returned-invalid-assistant"),
+    ({"error": "", "assistantId": "", "assistant": None}, "assistant-request-returned-no-assistant"),
+    ({"assistantId": NOBODY, "destination": {"type": ""}}, "assistant-request-returned-no-assistant"),
     ({"squad": {"members": "x"}}, "assistant-request-returned-invalid-assistant"),
     ({"squadId": "s1", "squadOverrides": ["x"]}, "assistant-request-returned-invalid-assistant"),
-    ({"squadId": "s1", "squadOverrides": {"nope": 1}}, "assistant-request-returned-invalid-assistant"),
+    ({"squadId": "s1", "squadOverrides": {"nope": 1}}, "assistant-not-found"),
     ({"workflowId": "w1"}, "assistant-request-returned-no-assistant"),
     ({"destination": {"type": "number"}}, "assistant-request-returned-invalid-assistant"),
     ({"assistantId": "nobody"}, "assistant-not-found"),

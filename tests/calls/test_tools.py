@@ -102,6 +102,19 @@ def test_an_error_is_an_outcome_and_brings_no_variables(answer: dict[str, Any], 
     assert result.body is None
 
 
+@pytest.mark.parametrize("error", [None, "", {}, [], 0, False, {"code": 0, "message": ""}])
+def test_what_typed_languages_write_for_no_error_is_none(error: object) -> None:
+    nobody = {"toolCallId": "", "error": error, "result": "nobody's"}
+    ours = {"toolCallId": "t1", "error": error, "result": "yes", "message": "", "metadata": {}, "new": 1}
+    assert read_results({"error": error, "results": [ours]}, CALL).outcome == ToolOutcome(result="yes")
+    assert read_results({"results": [nobody]}, CALL).outcome == ToolOutcome(result="nobody's")
+
+
+def test_a_message_with_an_empty_type_and_role_is_spoken() -> None:
+    message = {"type": "", "role": "", "content": "Done.", "contents": None, "conditions": None}
+    assert outcome(result="yes", message=message).message == "Done."
+
+
 def test_an_empty_error_beside_a_result_is_none() -> None:
     assert (
         outcome(result="fine", error="") == outcome(result="fine", error=None) == ToolOutcome(result="fine")

@@ -96,11 +96,11 @@ def test_a_wrong_assistant_is_told_in_one_sentence(value: dict[str, Any], said: 
 
 def test_a_tag_that_is_also_a_property_is_no_part_of_the_path() -> None:
     """`fallbackDestination.number.number` is how pydantic would have it."""
-    value = {"provider": "vapi", "fallbackDestination": {"type": "number", "number": "1", "name": "x"}}
+    value = {"provider": "vapi", "fallbackDestination": {"type": "number", "number": "1", "nome": "x"}}
 
     assert refusal(CreateVapiPhoneNumber, value) == [
         "fallbackDestination.number must be longer than or equal to 3 characters",
-        "fallbackDestination.property name should not exist",
+        "fallbackDestination.property nome should not exist",
     ]
 
 

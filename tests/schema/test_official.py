@@ -11,7 +11,8 @@ from offhook.schema.assistant import Assistant, AssistantOverrides, StoredAssist
 from offhook.schema.call import Call, CreateCall, DeleteCalls, UpdateCall
 from offhook.schema.control import ControlMessage
 from offhook.schema.credential import WebhookCredential
-from offhook.schema.error_path import tagged
+from offhook.schema.error_path import tagged, whole
+from offhook.schema.json_schema import JsonSchema
 from offhook.schema.number import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, VapiPhoneNumber
 from offhook.schema.org import Org
 from offhook.schema.server_message import BODIES, Body, wire_name
@@ -46,8 +47,24 @@ OURS_ALONE = {
     "Call": {"phoneCallProviderDetails", "transcript", "summary", "recordingUrl", "stereoRecordingUrl"},
     "VapiModel": {"maxTokens"},
     "StoredAssistant": {"isServerUrlSecretSet"},
+    # All of JSON Schema, since libraries write it.
+    "_Keywords": {info.alias for info in whole(JsonSchema).model_fields.values()},
+    "OpenAIFunctionParameters": {"strict"},
+    # What newer SDKs write.
+    "_Destination": {"name"},
+    "OpenAIModel": {"reasoner", "serviceTier", "speaker"},
+    "AnthropicModel": {"fallbackModels"},
+    "DeepgramVoice": {"expressivity", "speed"},
+    "AssemblyAITranscriber": {"agentContextAutoUpdateEnabled"},
+    "SonioxTranscriber": {"confidenceThreshold", "endpointLatencyAdjustmentLevel", "endpointSensitivity"},
 }
 AS_IT_IS = {
+    # Lists of types, other formats and no type at all are JSON Schema too.
+    ("JsonSchema", "type"),
+    ("JsonSchema", "enum"),
+    ("JsonSchema", "format"),
+    ("OpenAIFunctionParameters", "type"),
+    ("OpenAIFunctionParameters", "properties"),
     # Objects without published properties, or of another service's bookkeeping.
     ("SecurityFilterPlan", "filters"),
     ("AnalysisCost", "structuredOutputBreakdown"),

@@ -130,6 +130,39 @@ def test_an_assistant_is_created_with_what_the_sdk_wrote() -> None:
     assert assistant.start_speaking_plan.wait_seconds == 0.2
 
 
+def test_what_only_the_newest_sdk_knows_is_taken() -> None:
+    seen: list[dict[str, Any]] = []
+
+    def create(request: httpx.Request) -> object:
+        seen.append(document(parse(Assistant, json.loads(request.content))))
+        return {**seen[-1], **IDS}
+
+    calling = client(create)
+    desk = vapi.CreateTransferCallToolDtoDestinationsItem_Number(number="+15550100", name="Front desk")
+    calling.assistants.create(
+        model=vapi.CreateAssistantDtoModel_Openai(
+            model="gpt-4o",
+            service_tier="priority",
+            tools=[vapi.OpenAiModelToolsItem_TransferCall(destinations=[desk])],
+        ),
+        voice=vapi.CreateAssistantDtoVoice_Deepgram(voice_id="asteria", speed=1.1, expressivity=0.5),
+        transcriber=vapi.CreateAssistantDtoTranscriber_Soniox(endpoint_sensitivity=0.5),
+    )
+    calling.assistants.create(
+        model=vapi.CreateAssistantDtoModel_AnthropicBedrock(
+            model="claude-3-haiku-20240307", fallback_models=["claude-3-opus-20240229"]
+        ),
+        transcriber=vapi.CreateAssistantDtoTranscriber_AssemblyAi(agent_context_auto_update_enabled=True),
+    )
+
+    first, second = seen
+    assert first["model"]["tools"][0]["destinations"][0]["name"] == "Front desk"
+    assert first["voice"]["expressivity"] == 0.5
+    assert first["transcriber"]["endpointSensitivity"] == 0.5
+    assert second["model"]["fallbackModels"] == ["claude-3-opus-20240229"]
+    assert second["transcriber"]["agentContextAutoUpdateEnabled"] is True
+
+
 @pytest.mark.parametrize("path", ASSISTANTS, ids=lambda path: path.stem)
 def test_no_value_of_an_assistant_is_lost_in_the_sdk(path: Path) -> None:
     """A missing discriminator would make the SDK drop a whole object in silence."""

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
+from offhook.schema.answered import NotValid, read
 from offhook.schema.assistant import AssistantOverrides, merge
-from offhook.schema.errors import sentences
 from offhook.schema.hook import Hook, HookAction, ToolAction
 from offhook.schema.tool import Tool
 
@@ -49,12 +49,10 @@ async def equipped(
             _log.warning("call=%s the tool %.100s does not exist and is left out", call_id, tool_id)
             return None
         try:
-            tool: BaseModel = _TOOL.validate_python(document)
-        except ValidationError as error:
-            problem = ", ".join(sentences(error, Tool))
+            return read(Tool, document, _TOOL, f"the tool {tool_id}")
+        except NotValid as problem:
             _log.warning("call=%s the tool %s is not valid and is left out: %s", call_id, tool_id, problem)
             return None
-        return tool
 
     changes: dict[str, Any] = {}
     if settings.model is not None and (wanted := tool_ids(settings.model)):

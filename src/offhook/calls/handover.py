@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from offhook.calls import routing
 from offhook.conversation.events import Named
 from offhook.conversation.tools import content_of
+from offhook.schema.answered import NotValid, given, read_document
 from offhook.schema.assistant import AssistantOverrides, merge
-from offhook.schema.base import document as given
 from offhook.schema.destination import TransferDestination
-from offhook.schema.errors import sentences
-from offhook.schema.handoff import HandoffDestination, HandoffDestinationAssistant, HandoffDestinationSquad
+from offhook.schema.handoff import HandoffDestination
 
 Document = Mapping[str, Any]
 
@@ -49,7 +48,7 @@ async def successor(
     destination names. `overrides` are the call's; the destination's `assistantOverrides` come over them."""
     own = destination.get("assistantOverrides") or {}
     if destination.get("type") == "squad":
-        squad = destination.get("squad") or await directory.squad(org_id, str(destination.get("squadId")))
+        squad = given(destination, "squad") or await directory.squad(org_id, str(destination.get("squadId")))
         squad = _overridden(squad, destination.get("squadOverrides"))
         wanted = _Wanted(name=destination.get("entryAssistantName"))
         found = await _member(org_id, squad, wanted, overrides, directory)
@@ -104,8 +103,8 @@ async def _member(
 async def _assistant(
     org_id: str, destination: Document, overrides: Document, directory: routing.Directory
 ) -> tuple[Document, str | None] | None:
-    if destination.get("assistant") is not None:
-        return merge(destination["assistant"], overrides), None
+    if (transient := given(destination, "assistant")) is not None:
+        return merge(transient, overrides), None
     wanted = destination.get("assistantId")
     saved = await directory.assistant(org_id, str(wanted)) if wanted else None
     return None if saved is None else (merge(saved, overrides), str(wanted))
@@ -114,7 +113,7 @@ async def _assistant(
 def transfer_answer(answer: Document) -> Named:
     """An answer to transfer-destination-request: where to, and what to say before."""
     named = _named(answer, TransferDestination)
-    message = content_of(answer.get("message"))
+    message = content_of(given(answer, "message"))
     return named if message is None else replace(named, message=message[:MAX_WORDS])
 
 
@@ -126,19 +125,15 @@ def handoff_answer(answer: Document) -> Named:
 
 
 def _named(answer: Document, kind: Any) -> Named:
-    error = answer.get("error")
-    if error:
+    if (error := given(answer, "error")) is not None:
         return Named(error=str(error)[:MAX_WORDS])
-    destination = answer.get("destination")
-    if not destination:
+    destination = given(answer, "destination")
+    if destination is None:
         return Named(error="The server named no destination.")
     try:
-        parsed: BaseModel = _ADAPTERS[kind].validate_python(destination, by_alias=True, by_name=False)
-    except ValidationError as problem:
-        complaint = ", ".join(sentences(problem, kind))[:MAX_WORDS]
-        return Named(error=f"The server's destination is not valid: {complaint}")
-    if kind is HandoffDestination and not isinstance(
-        parsed, HandoffDestinationAssistant | HandoffDestinationSquad
-    ):
+        chosen = read_document(kind, destination, _ADAPTERS[kind], "a server's destination")
+    except NotValid as problem:
+        return Named(error=f"The server's destination is not valid: {problem}"[:MAX_WORDS])
+    if chosen["type"] == "dynamic":
         return Named(error="The server named another dynamic destination.")
-    return Named(given(parsed))
+    return Named(chosen)

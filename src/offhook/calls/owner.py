@@ -20,6 +20,7 @@ from offhook.conversation.events import Named, ToolOutcome
 from offhook.conversation.tools import destination_name
 from offhook.language.base import ToolCall
 from offhook.language.extraction import RESERVED, extracted
+from offhook.schema.answered import unwrapped
 from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.schema.server_message import (
     AssistantRequest,
@@ -237,9 +238,10 @@ class Owner:
         services = self._services
         question = messages.message(body, self._record, services.now())
         if seconds is not None:
-            return await services.ask(receiver, question, seconds)
-        return await attempted(
+            return unwrapped(await services.ask(receiver, question, seconds))
+        answer = await attempted(
             lambda left: services.ask(receiver, question, left),
             receiver.timeout_seconds,
             receiver.backoff,
         )
+        return unwrapped(answer)

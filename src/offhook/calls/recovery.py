@@ -9,8 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from offhook.calls import messages
 from offhook.calls.privacy import Kept, kept_by, kept_without_assistant
 from offhook.calls.record import CallRecord, Document
@@ -18,6 +16,7 @@ from offhook.calls.recording import stereo_path
 from offhook.calls.routing import Assistant, Directory, understood, who_answers
 from offhook.calls.stored import StoredDirectory, resource
 from offhook.schema import effective
+from offhook.schema.answered import NotValid
 from offhook.schema.assistant import AssistantOverrides, merge
 from offhook.schema.server_message import wanted
 from offhook.store import Database, Record, Repository, StoreError, Transaction
@@ -164,7 +163,7 @@ async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) 
 def _kept(record: CallRecord) -> Kept:
     try:
         return kept_by(understood(record.assistant or {}), record.org)
-    except ValidationError:
+    except NotValid:
         return kept_without_assistant(record.assistant, record.org)
 
 
@@ -173,7 +172,7 @@ def _settings(assistant: Mapping[str, Any] | None) -> AssistantOverrides:
     the usual holds."""
     try:
         return understood(assistant or {})
-    except ValidationError:
+    except NotValid:
         return AssistantOverrides()
 
 

@@ -12,14 +12,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from offhook.calls.equipment import ToolDirectory, with_destinations
 from offhook.schema import assistant as schema
+from offhook.schema.answered import NotValid, given, is_empty, read, read_document
 from offhook.schema.assistant import AssistantOverrides, merge
-from offhook.schema.base import document as given
 from offhook.schema.destination import CallDestination
-from offhook.schema.errors import sentences
 from offhook.schema.kept import Kept
 from offhook.schema.squad import Squad
 
@@ -179,42 +178,38 @@ def request_failure(failed: RequestFailed) -> Failure:
 async def read_answer(
     answer: Document, org_id: str, from_headers: Document, directory: Directory
 ) -> Assistant | Transfer | Failure:
-    """The answer to an assistant-request: `error` beats all, then `destination`, then assistant or squad."""
-    if answer.get("error") is not None:
+    """The answer to an assistant-request: `error` beats all, then `destination`, then assistant or squad.
+    What is empty is as if it were not there, but for an assistant that nothing else stands beside."""
+    if given(answer, "error") is not None:
         return _spoken_error(answer)
-    if answer.get("destination") is not None:
-        destination, problem = _validated(CallDestination, answer["destination"])
-        if problem:
-            return _invalid(answer, problem)
-        return Transfer(destination, "assistant-request-returned-forwarding-phone-number")
-    overrides, problem = _validated(AssistantOverrides, answer.get("assistantOverrides") or {})
-    if problem:
-        return _invalid(answer, problem)
-    overrides = merge(from_headers, overrides)
-    if answer.get("assistantId"):
-        return await _saved_assistant(org_id, str(answer["assistantId"]), overrides, directory)
-    if answer.get("assistant") is not None:
-        document, problem = _validated(schema.Assistant, answer["assistant"])
-        if problem:
-            return _invalid(answer, problem)
-        return prepared(merge(document, overrides), overrides=overrides, transient=True)
-    squad_overrides, problem = _validated(AssistantOverrides, answer.get("squadOverrides") or {})
-    if problem:
-        return _invalid(answer, problem)
-    overrides = merge(overrides, squad_overrides)
-    if answer.get("squadId"):
-        return await _saved_squad(org_id, str(answer["squadId"]), overrides, directory)
-    if answer.get("squad") is not None:
-        squad, problem = _validated(Squad, answer["squad"])
-        if problem:
-            return _invalid(answer, problem)
-        return await _first_member(org_id, squad, None, overrides, directory)
+    try:
+        if (destination := given(answer, "destination")) is not None:
+            chosen = _read(CallDestination, destination)
+            return Transfer(chosen, "assistant-request-returned-forwarding-phone-number")
+        overrides = merge(from_headers, _read(AssistantOverrides, answer.get("assistantOverrides") or {}))
+        if assistant_id := given(answer, "assistantId"):
+            return await _saved_assistant(org_id, str(assistant_id), overrides, directory)
+        if (transient := given(answer, "assistant")) is not None:
+            return _transient(transient, overrides)
+        squad_overrides = merge(overrides, _read(AssistantOverrides, answer.get("squadOverrides") or {}))
+        if squad_id := given(answer, "squadId"):
+            return await _saved_squad(org_id, str(squad_id), squad_overrides, directory)
+        if (squad := given(answer, "squad")) is not None:
+            return await _first_member(org_id, _read(Squad, squad), None, squad_overrides, directory)
+        if answer.get("assistant") is not None:
+            return _transient(answer["assistant"], overrides)
+    except NotValid as problem:
+        return _invalid(answer, str(problem))
     missing = "No assistant, squad or destination in the answer"
-    if answer.get("workflowId") or answer.get("workflow"):
+    if given(answer, "workflowId") or given(answer, "workflow"):
         missing += "; workflows are not served"
     return Failure(
         "assistant-request-returned-no-assistant", missing, artifacts=_artifacts(answer, f"{missing}.")
     )
+
+
+def _transient(assistant: object, overrides: Document) -> Assistant | Failure:
+    return prepared(merge(_read(schema.Assistant, assistant), overrides), overrides=overrides, transient=True)
 
 
 def _spoken_error(answer: Document) -> Failure:
@@ -278,12 +273,12 @@ async def member(
 ) -> tuple[Document, str | None] | None:
     """One member's assistant and its id: with the member's own overrides, then the squad's
     `membersOverrides`, then the call's. None if it does not exist."""
-    if listed.get("assistant") is not None:
-        document: Document | None = listed["assistant"]
-        assistant_id = None
+    assistant_id = given(listed, "assistantId")
+    document: Document | None
+    if listed.get("assistant") is not None and not (assistant_id and is_empty(listed["assistant"])):
+        document, assistant_id = listed["assistant"], None
     else:
-        assistant_id = str(listed.get("assistantId"))
-        document = await directory.assistant(org_id, assistant_id)
+        document = await directory.assistant(org_id, str(assistant_id))
     if document is None:
         return None
     for layer in (listed.get("assistantOverrides"), squad.get("membersOverrides"), overrides):
@@ -311,16 +306,16 @@ def prepared(document: Document, **more: Any) -> Assistant | Failure:
     understood today."""
     try:
         settings = _settings_of(document)
-    except ValidationError as error:
-        problem = ", ".join(sentences(error, AssistantOverrides))
+    except NotValid as problem:
         return Failure("assistant-not-valid", f"the assistant is not valid: {problem}", meant=document)
     return Assistant(document, settings, **more)
 
 
 def understood(document: Document) -> AssistantOverrides:
-    """What an assistant says, a stored one with what every resource has. Raises ValidationError."""
+    """What an assistant says, a stored one with what every resource has. Raises NotValid."""
     own = {name: value for name, value in document.items() if name not in RESOURCE}
-    settings: AssistantOverrides = _ADAPTERS[AssistantOverrides].validate_python(own)
+    settings = read(AssistantOverrides, own, _ADAPTERS[AssistantOverrides], "an assistant")
+    assert isinstance(settings, AssistantOverrides)
     return settings
 
 
@@ -379,13 +374,10 @@ def _from_hook(action: Document, event: str) -> Transfer | Say:
     return Say(str(action.get("exact", "")), f"{event}.hook-executed-say", ours=True)
 
 
-def _validated(kind: Any, document: object) -> tuple[dict[str, Any], str]:
-    """The document as it was given, and "" or what is wrong with it. `kind`: a schema type."""
-    try:
-        parsed: BaseModel = _ADAPTERS[kind].validate_python(document, by_alias=True, by_name=False)
-    except ValidationError as error:
-        return {}, ", ".join(sentences(error, kind))
-    return given(parsed), ""
+def _read(kind: Any, answered: object) -> dict[str, Any]:
+    """The document as it was given, but for what is unknown or empty in it. `kind`: a schema type. Raises
+    NotValid."""
+    return read_document(kind, answered, _ADAPTERS[kind], "the answer to assistant-request")
 
 
 def _invalid(answer: Document, problem: str) -> Failure:

@@ -11,6 +11,7 @@ from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools import content_of, meets
 from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
+from offhook.schema.answered import given
 from offhook.schema.server_message import ToolCalls
 
 MAX_RESULT_CHARACTERS: Final = 16_000
@@ -54,13 +55,13 @@ def read_results(answer: Mapping[str, Any], call: ToolCall) -> Result:
     """What an answer to tool-calls says about `call`; another shape is an error for the model."""
     results = answer.get("results")
     if not isinstance(results, Sequence) or isinstance(results, str):
-        error = answer.get("error")
+        error = given(answer, "error")
         return _failed(text_of(error) if error else "the tool's server did not answer with results")
     found = _result_for(results, call)
     if found is None:
         return _failed(f"the tool's server gave no result for {call.name}")
-    error, result = found.get("error"), found.get("result")
-    if error:
+    error, result = given(found, "error"), found.get("result")
+    if error is not None:
         return Result(_with_message(ToolOutcome(error=text_of(error)), "request-failed", found, call))
     text = NO_RESULT if result is None else text_of(result)
     outcome = _with_message(ToolOutcome(result=text), "request-complete", found, call)
@@ -80,10 +81,10 @@ def _failed(error: str) -> Result:
 
 def _result_for(results: Sequence[object], call: ToolCall) -> Mapping[str, Any] | None:
     """The result with the call's id, wherever it stands; else the first that names no call."""
-    given = [result for result in results if isinstance(result, Mapping)]
+    listed = [result for result in results if isinstance(result, Mapping)]
     for wanted in (call.id, None):
-        for result in given:
-            if result.get("toolCallId") == wanted:
+        for result in listed:
+            if given(result, "toolCallId") == wanted:
                 return result
     return None
 
@@ -94,13 +95,13 @@ def _with_message(outcome: ToolOutcome, kind: str, result: Mapping[str, Any], ca
     message = result.get("message")
     if isinstance(message, str):
         message = {"content": message}
-    if not isinstance(message, Mapping) or message.get("type", kind) != kind:
+    if not isinstance(message, Mapping) or (message.get("type") or kind) != kind:
         return outcome
     content = content_of(message)
     if not content or not meets(message, call.arguments):
         return outcome
     content = text_of(content[:MAX_SPOKEN_CHARACTERS])
-    if message.get("role", "assistant") != "assistant":
+    if (message.get("role") or "assistant") != "assistant":
         return ToolOutcome(outcome.result, outcome.error, hint=content)
     ends = message.get("endCallAfterSpokenEnabled") is True
     return ToolOutcome(outcome.result, outcome.error, message=content, end_call_after=ends)

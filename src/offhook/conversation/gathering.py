@@ -13,7 +13,7 @@ from typing import Any
 from offhook.conversation.tools import Tool
 from offhook.conversation.voicing import closing
 from offhook.language.base import LanguageModel, Message, ModelError, Text, ToolCall, ToolDefinition
-from offhook.language.extraction import Variables, bounded, extracted, parsed
+from offhook.language.extraction import Variables, bounded, extracted, kind_of, parsed
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,6 @@ async def _read(model: LanguageModel, schema: Mapping[str, Any], history: Sequen
 
 def _as_object(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """A function's parameters are an object: what is another type becomes its one property."""
-    if schema.get("type") == "object":
-        return schema
+    if kind_of(schema) == "object":
+        return {**schema, "type": "object"}
     return {"type": "object", "properties": {str(schema.get("title") or "value"): schema}}

@@ -91,6 +91,8 @@ def definition_of(tool: Tool) -> ToolDefinition:
     function = tool.get("function") or {}
     destinations = destinations_of(tool)
     parameters = function.get("parameters") or _default_parameters(kind, tool, destinations)
+    if "type" not in parameters:  # JSON Schema can do without, models' APIs cannot
+        parameters = {"type": "object", **parameters}
     description = function.get("description") or tool.get("description") or _DESCRIPTIONS.get(kind, "")
     if destinations:
         choices = "; ".join(_choice(each) for each in destinations)

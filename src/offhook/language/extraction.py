@@ -64,7 +64,7 @@ def by_schema(schema: object, value: object) -> Variables:
     taken = _taken(schema, value, DEEPEST)
     if taken is _ABSENT:
         return {}
-    if isinstance(taken, dict) and schema.get("type") == "object":
+    if isinstance(taken, dict) and kind_of(schema) == "object":
         return bounded(taken)
     title = schema.get("title")
     return bounded({title: taken}) if isinstance(title, str) else {}
@@ -82,7 +82,7 @@ def bounded(variables: Mapping[str, Any]) -> Variables:
 
 def _taken(schema: Mapping[str, Any], value: Any, depth: int) -> Any:
     """The part of a value that a schema describes; `_ABSENT` where it is of another type."""
-    if not _is(schema.get("type"), value) or depth == 0:
+    if not _is(kind_of(schema), value) or depth == 0:
         return _ABSENT
     properties, items = schema.get("properties"), schema.get("items")
     if isinstance(value, dict) and isinstance(properties, Mapping) and properties:
@@ -96,6 +96,15 @@ def _taken(schema: Mapping[str, Any], value: Any, depth: int) -> Any:
         each = [_taken(items, inner, depth - 1) for inner in value]
         return [part for part in each if part is not _ABSENT]
     return value
+
+
+def kind_of(schema: Mapping[str, Any]) -> object:
+    """Its type; of a list with "null" the other one, None where it may be several or says nothing."""
+    kind = schema.get("type")
+    if not isinstance(kind, list):
+        return kind
+    kinds = [each for each in kind if each != "null"]
+    return kinds[0] if len(kinds) == 1 else None
 
 
 def _is(kind: object, value: object) -> bool:

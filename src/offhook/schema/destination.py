@@ -69,6 +69,7 @@ class TransferPlan(Model):
 class _Destination(Model):
     """`message` is said before; left out, a standard sentence is. `description` is for the model."""
 
+    name: str | None = None
     message: Spoken | None = None
     description: str | None = None
 

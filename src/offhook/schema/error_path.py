@@ -18,13 +18,14 @@ LONGEST_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`path` as the client knows it, `kind` the type expected there.
+    """`path` as the client knows it, `keys` its parts in full, `kind` the type expected there.
 
     `union` is the path of the first union without a discriminator on the way, `member` which of
     its members was tried. `discriminator` and `tags` are set where `kind` is a union with one."""
 
     path: str
     kind: Any
+    keys: Location = ()
     union: str | None = None
     member: str = ""
     discriminator: str = ""
@@ -32,7 +33,8 @@ class Place:
 
     def below(self, part: int | str, kind: Any) -> Place:
         name = str(part)[:LONGEST_NAME]
-        return replace(self, path=f"{self.path}.{name}" if self.path else name, kind=kind)
+        path = f"{self.path}.{name}" if self.path else name
+        return replace(self, path=path, kind=kind, keys=(*self.keys, part))
 
 
 def locate(kind: Any, location: Location) -> Place:

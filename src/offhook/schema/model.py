@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from offhook.schema.base import OWN_NAMES, Model, Number
+from offhook.schema.base import OWN_NAMES, JsonObject, Model, Number
 from offhook.schema.plain_model import AnthropicThinkingConfig, PromptMessage
 from offhook.schema.server import Server
 from offhook.schema.tool import Tool
@@ -98,12 +98,16 @@ class OpenAIModel(_Model):
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
     prompt_cache_key: str | None = Field(default=None, max_length=64)
     reasoning_effort: Literal["minimal", "none", "low", "medium", "high", "xhigh"] | None = None
+    service_tier: str | None = None
+    reasoner: JsonObject | None = None
+    speaker: JsonObject | None = None
 
 
 class AnthropicModel(_Model):
     provider: Literal["anthropic", "anthropic-bedrock"]
     model: str
     thinking: AnthropicThinkingConfig | None = None
+    fallback_models: list[str] | None = None
 
 
 class GeminiPrebuiltVoice(Model):

@@ -72,6 +72,7 @@ class AssemblyAITranscriber(_Transcriber):
     language: str | None = None
     confidence_threshold: Number | None = Field(default=None, ge=0, le=1)
     format_turns: bool | None = None
+    agent_context_auto_update_enabled: bool | None = None
     end_of_turn_confidence_threshold: Number | None = Field(default=None, ge=0, le=1)
     min_end_of_turn_silence_when_confident: Number | None = Field(default=None, ge=0)
     word_finalization_max_wait_time: Number | None = Field(default=None, ge=0)
@@ -169,6 +170,9 @@ class SonioxTranscriber(_Transcriber):
     languages: list[str] | None = None
     language_hints_strict: bool | None = None
     max_endpoint_delay_ms: Number | None = Field(default=None, ge=500, le=3000)
+    endpoint_sensitivity: Number | None = None
+    endpoint_latency_adjustment_level: Number | None = None
+    confidence_threshold: Number | None = None
     custom_vocabulary: list[str] | None = None
     context_general: list[SonioxContextGeneralItem] | None = None
 

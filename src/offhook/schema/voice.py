@@ -132,6 +132,8 @@ class DeepgramVoice(_Voice):
     voice_id: str
     model: str | None = None
     mip_opt_out: bool | None = None
+    speed: Number | None = None
+    expressivity: Number | None = None
 
 
 class ElevenLabsPronunciationDictionaryLocator(Model):

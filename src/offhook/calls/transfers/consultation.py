@@ -8,16 +8,16 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from pydantic import ValidationError
-
 from offhook.calls.conversing import converse
 from offhook.calls.record import CallRecord, Document
+from offhook.calls.routing import understood
 from offhook.calls.services import Services
 from offhook.calls.transfers.destination import TransferFailed
 from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, VoiceUsed
 from offhook.conversation.session import Conversation
 from offhook.conversation.transcript import Transcript
 from offhook.language.base import ModelError, ToolCall
+from offhook.schema.answered import NotValid
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.destination import ContextLastMessages, ContextNone, TransferPlan
 from offhook.speech.base import EngineError
@@ -85,9 +85,9 @@ class Consultation:
         """Have the engines ready before anybody is called. Raises TransferFailed."""
         document = assistant_document(plan, self._record)
         try:
-            settings = AssistantOverrides.model_validate(document)
-        except ValidationError as error:
-            raise TransferFailed(f"the transferAssistant is not valid: {error.errors()[0]['msg']}") from error
+            settings = understood(document)
+        except NotValid as problem:
+            raise TransferFailed(f"the transferAssistant is not valid: {problem}") from problem
         services = self._services
         try:
             self._conversation = await converse(

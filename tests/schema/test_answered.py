@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from offhook.schema.answered import NotValid, given, is_empty, read_document, unwrapped
+from offhook.schema.assistant import Assistant
+from offhook.schema.destination import CallDestination
+from offhook.schema.handoff import HandoffDestination
+from offhook.schema.squad import Squad
+
+KINDS: list[Any] = [Assistant, CallDestination, HandoffDestination, Squad]
+ADAPTERS = {kind: TypeAdapter(kind) for kind in KINDS}
+
+
+def read(kind: Any, answered: object) -> dict[str, Any]:
+    return read_document(kind, answered, ADAPTERS[kind], "an answer")
+
+
+FUNCTION = {"name": "f", "parameters": {"type": "object", "properties": {}}}
+TOOL = {"type": "function", "function": FUNCTION}
+TRANSFER = {"type": "transferCall"}
+AGENT = {"type": "number", "number": "+15550100"}
+
+
+def with_tool(tool: dict[str, Any]) -> dict[str, Any]:
+    return {"model": {"provider": "openai", "model": "gpt-4o", "tools": [tool]}}
+
+
+@pytest.mark.parametrize(
+    ("answered", "kept"),
+    [
+        ({"firstMessage": "Hi", "nobodyKnows": {"a": [1]}}, {"firstMessage": "Hi"}),
+        ({"firstMessageMode": ""}, {}),
+        ({"maxDurationSeconds": 0, "silenceTimeoutSeconds": 0.0}, {}),
+        ({"voice": {}, "transcriber": {"provider": "", "language": ""}, "model": None}, {"model": None}),
+        ({"model": {"provider": "", "model": "", "messages": [], "temperature": 0}}, {}),
+        ({"endCallPhrases": ["", "bye"], "serverMessages": [""]}, {"endCallPhrases": ["bye"]}),
+        ({"hooks": [{}, None], "credentials": [{"provider": ""}]}, {}),
+        (
+            # nobody has set a plan of nothing but zeros
+            {"startSpeakingPlan": {"smartEndpointingPlan": {"provider": ""}, "waitSeconds": 0}},
+            {},
+        ),
+        (
+            {"analysisPlan": {"summaryPlan": {"timeoutSeconds": 0, "new": True}}},
+            {"analysisPlan": {"summaryPlan": {}}},
+        ),
+        # `function` is the tag of the union as well as a property
+        (with_tool({**TOOL, "name": "f", "function": {**FUNCTION, "new": 1}}), with_tool(TOOL)),
+        (
+            with_tool({**TRANSFER, "destinations": [{**AGENT, "new": 1, "transferPlan": {"mode": ""}}]}),
+            with_tool({**TRANSFER, "destinations": [AGENT]}),
+        ),
+        ({"name": "A", "voicemailDetection": {"provider": "", "enabled": False}}, {"name": "A"}),
+    ],
+)  # fmt: skip
+def test_what_is_unknown_or_empty_is_left_out_and_said(
+    answered: dict[str, Any], kept: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read(Assistant, answered) == kept
+    assert "an answer: unknown or empty properties are left out: " in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "answered", "sentence"),
+    [
+        (Assistant, {"firstMessage": 5, "unknown": 1}, "firstMessage must be a string"),
+        (Assistant, "a1", "the document must be an object"),
+        (Assistant, {"maxDurationSeconds": 5}, "maxDurationSeconds must not be less than 10"),
+        (Assistant, {"voice": {"provider": "no"}, "transcriber": {}}, "voice.provider must be one of"),
+        (CallDestination, {"type": "number", "number": ""}, "number should not be empty"),
+        (Squad, {"members": "x"}, "members must be an array"),
+    ],
+)
+def test_what_is_meant_and_wrong_is_still_an_error(kind: Any, answered: object, sentence: str) -> None:
+    with pytest.raises(NotValid, match=sentence):
+        read(kind, answered)
+
+
+def test_what_is_valid_stays_as_it_is_even_if_empty(caplog: pytest.LogCaptureFixture) -> None:
+    answered = {"firstMessage": "", "endCallPhrases": [], "metadata": {}, "voice": None}
+    assert read(Assistant, answered) == answered
+    assert not caplog.text
+
+
+def test_a_thousand_unknown_properties_make_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    answered = {f"unknown{n}": {} for n in range(1000)}
+    assert read(Assistant, {**answered, "name": "A"}) == {"name": "A"}
+    (line,) = caplog.messages
+    assert line.endswith("and 980 more")
+    assert len(line) < 5000
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, "", 0, 0.0, False, [], {}, {"a": {"b": [None, {"c": ""}]}},
+     "00000000-0000-0000-0000-000000000000", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00"],
+)  # fmt: skip
+def test_empty_values(value: object) -> None:
+    assert is_empty(value)
+    assert given({"a": value}, "a") is None
+
+
+@pytest.mark.parametrize("value", [1, " ", "0", True, [1], {"a": [{"b": "x"}]}])
+def test_values_that_say_something(value: object) -> None:
+    assert not is_empty(value)
+    assert given({"a": value}, "a") == value
+
+
+@pytest.mark.parametrize("other", [{}, {"error": ""}, {"assistantId": "b"}])
+def test_an_answer_may_stand_in_message_response(other: dict[str, Any]) -> None:
+    assert unwrapped({"messageResponse": {"assistantId": "a"}, **other}) == {"assistantId": "a"}
+
+
+@pytest.mark.parametrize("wrapper", [None, {}, "", {"assistantId": ""}, [1]])
+def test_an_empty_wrapper_wraps_nothing(wrapper: object) -> None:
+    answer = {"messageResponse": wrapper, "assistantId": "a"}
+    assert unwrapped(answer) == answer
