@@ -234,7 +234,7 @@ class Settings(BaseSettings):
     allow_private_urls: bool = Field(
         False,
         description="`1` lets webhooks, tools, engines and SIP destinations be on private and loopback"
-        " addresses.",
+        " addresses, and audio go to those that a caller from outside names.",
     )
     trunk: TrunkUri | None = Field(
         None,

@@ -530,3 +530,19 @@ def test_keys_are_heard_under_either_number_and_sent_under_the_answers(tmp_path:
         assert any("5" in one.get("message", "") for one in house.report["artifact"]["messages"])
 
     story()
+
+
+@virtual
+async def test_a_number_that_was_agreed_on_is_kept_in_what_we_offer_later(tmp_path: Path) -> None:
+    """RFC 3264 §8.3.2: within a session a payload type does not change its meaning."""
+    async with open_house(tmp_path) as house:
+        phone = await house.phone()
+        call = dial(phone, OtherNumber)
+        await call.place(sdp=b"")
+        await call.until(lambda: call.is_up, 5)
+        call.invite(b"")
+        await phone.response(200)
+        offered = await phone.response(200)
+        assert re.search(rb"m=audio \d+ RTP/AVP 0 8 96\r\n", offered.body)
+        assert b"a=rtpmap:96 telephone-event/8000\r\n" in offered.body
+        call.hang_up()

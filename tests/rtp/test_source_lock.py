@@ -272,6 +272,7 @@ def test_a_nat_that_changes_the_port_in_mid_call_is_followed_once_the_old_one_is
     assert taken == sorted(taken)
     assert taken.count(False) <= round(SILENT / 0.02)
     assert line.lock.remote == moved
+    assert line.lock.state is State.HELD
     assert not line.is_heard(BEHIND_NAT._replace(port=61888), 8)
 
 
@@ -282,6 +283,10 @@ def test_a_relay_that_changes_its_port_is_followed_too() -> None:
 
     assert line.is_heard(moved, 3)
     assert line.lock.remote == moved
+    # It is a stranger all the same.
+    assert line.lock.state is State.BORROWED
+    assert line.is_heard(BEHIND_NAT, 8)
+    assert line.lock.remote == BEHIND_NAT
 
 
 def test_the_stream_that_goes_on_from_the_announced_host_is_followed_to_it() -> None:

@@ -206,16 +206,16 @@ class SourceLock:
         if rule is Rule.IF_SILENT:
             taken = now - self._heard_at >= SILENT or (comes is Comes.NEW_SSRC and self._may_change)
         elif rule is Rule.IF_STEADY:
-            taken = not self._known and self._is_steady(packet, source, now)
+            taken = self._is_steady(packet, source, now)
         else:
             taken = rule is Rule.TAKE
         if not taken:
             self.refused += 1
             return False
+        self._source = source
         if comes is Comes.NEW_SSRC:
             self._expecting = False
-        else:
-            self._source = source
+        elif comes is not Comes.GOING_ON:
             self._borrowed = comes is Comes.STRANGER
             self._count = SETTLED if self._borrowed else 1
             self._taken_at = now
