@@ -242,7 +242,7 @@ async def test_leases_of_a_process_that_died_are_taken_back(
 async def test_a_slow_receiver_keeps_no_other_org_waiting(make: MakeOutbox, database: Database) -> None:
     hook = Hook()
     async with serving(hang) as slow, serving(hook) as quick:
-        outbox = make(limits=Limits(total=12, per_host=2, per_failing_host=1, per_org=3))
+        outbox = make(limits=Limits(total=12, per_host=2, per_unproven_host=1, per_org=3))
         await outbox.start()
         await put(outbox, database, Receiver(slow.url), *"abcdefghijklmnopqrstuvwxyz", org="slow")
         await put(outbox, database, Receiver(quick.url), *(f"{call}1" for call in "ABCDEFGHIJ"), org="quick")
@@ -257,7 +257,7 @@ async def test_a_host_that_is_busy_hides_nothing_behind_it(make: MakeOutbox, dat
     """More messages to a slow host than one query gives must not cover those to others."""
     hook = Hook()
     async with serving(hang) as slow, serving(hook) as quick:
-        outbox = make(limits=Limits(total=256, per_host=2, per_failing_host=1, per_org=300))
+        outbox = make(limits=Limits(total=256, per_host=2, per_unproven_host=1, per_org=300))
         await outbox.start()
         async with database.transaction() as tx:
             for index in range(100):
@@ -370,7 +370,7 @@ async def test_two_nodes_share_the_work(
     other_database = await Database.open(empty_url, now=clock, new_id=IdMaker(clock, random.Random(5)))
     hook = Hook()
     async with serving(hook) as server:
-        few = Limits(total=4, per_host=2, per_failing_host=2, per_org=4)
+        few = Limits(total=4, per_host=2, per_unproven_host=2, per_org=4)
         one, two = make("one", few), make("two", few, on=other_database)
         await asyncio.gather(one.start(), two.start())
         texts = [f"{call}{number}" for number in range(5) for call in "abcdefghijkl"]

@@ -22,6 +22,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -122,11 +123,17 @@ class OutboxRows:
         await self._tx.changed(PUT, message_values(message, org_id, call_id, self._tx.now_ms()))
 
     async def due(
-        self, now: int, limit: int, *, busy_hosts: Collection[str], busy_orgs: Collection[str]
+        self,
+        now: int,
+        limit: int,
+        *,
+        busy_hosts: Collection[str],
+        busy_orgs: Collection[str],
+        full: Collection[tuple[str, str]] = (),
     ) -> list[OutboxRow]:
         """Messages to send now, those that waited longest first: only the first one of each call, none that
-        a node has leased, none to busy hosts or of busy orgs. PostgreSQL locks the rows until the end of
-        the transaction, and leaves out those that another node has locked."""
+        a node has leased, none to busy hosts or of busy orgs, nor of a host and org in `full`. PostgreSQL
+        locks the rows until the end of the transaction, and leaves out those that another node has locked."""
         earlier = outbox.alias("earlier")
         earlier_pending = and_(earlier.c.delivered_at.is_(None), earlier.c.abandoned_at.is_(None))
         wanted = select(*_COLUMNS).where(
@@ -141,6 +148,8 @@ class OutboxRows:
             wanted = wanted.where(outbox.c.host.not_in(busy_hosts))
         if busy_orgs:
             wanted = wanted.where(outbox.c.org_id.not_in(busy_orgs))
+        if full:
+            wanted = wanted.where(tuple_(outbox.c.host, outbox.c.org_id).not_in(full))
         order = (outbox.c.next_attempt_at, outbox.c.position)
         rows = await self._tx.execute(
             wanted.order_by(*order).limit(limit).with_for_update(of=outbox, skip_locked=True)

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 MAX_REMEMBERED = 4096
-"""Failing hosts that are remembered as such."""
+"""Hosts of which is remembered whether they took the last message, or failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """No host and no org gets beyond its own limit, nor beyond half of what is free at the time: where orgs
-    with slow receivers have taken what they could get, there is still room for the next one. A host whose
-    last attempt failed gets `per_failing_host` until one succeeds."""
+    with slow receivers have taken what they could get, there is still room for the next one. A host that has
+    not taken a message yet, or failed at the last, gets `per_unproven_host` until it takes one.
+
+    Within an org no host gets beyond half of what the others leave, and those that are unproven leave a
+    quarter to those that are not: so one that does take messages has a lane, however many others hang."""
 
     total: int = 256
     per_host: int = 32
-    per_failing_host: int = 4
+    per_unproven_host: int = 4
     per_org: int = 64
+
+
+Pair = tuple[str, str]
+"""A host and an org that has messages for it."""
 
 
 class Lanes:
@@ -28,34 +37,40 @@ class Lanes:
         self._limits = limits
         self._hosts: Counter[str] = Counter()
         self._orgs: Counter[str] = Counter()
-        self._failing: OrderedDict[str, None] = OrderedDict()
+        self._pairs: Counter[Pair] = Counter()
+        self._unproven: Counter[str] = Counter()
+        self._took: OrderedDict[str, bool] = OrderedDict()
         self.free = limits.total
 
     def enter(self, host: str, org_id: str) -> bool:
-        """False if its host or its org has no free lane."""
+        """False if there is no free lane for it."""
         if not self.admits(host, org_id):
             return False
         self._hosts[host] += 1
         self._orgs[org_id] += 1
+        self._pairs[host, org_id] += 1
+        self._unproven[org_id] += not self._took.get(host)
         self.free -= 1
         return True
 
     def admits(self, host: str, org_id: str) -> bool:
-        return self.free > 0 and not self._host_is_busy(host) and not self._org_is_busy(org_id)
+        return (
+            self.free > 0
+            and not self._host_is_busy(host)
+            and not self._org_is_busy(org_id)
+            and not self._has_its_share(host, org_id)
+        )
 
     def leave(self, host: str, org_id: str, failed: bool | None = None) -> None:
         """`failed` says how the attempt ended; None if it was not made."""
         self.free += 1
-        for counter, key in ((self._hosts, host), (self._orgs, org_id)):
-            counter[key] -= 1
-            if counter[key] <= 0:
-                del counter[key]
-        if failed:
-            self._failing[host] = None
-            if len(self._failing) > MAX_REMEMBERED:
-                self._failing.popitem(last=False)
-        elif failed is not None:
-            self._failing.pop(host, None)
+        if not self._took.get(host):
+            _less(self._unproven, org_id)
+        _less(self._hosts, host)
+        _less(self._orgs, org_id)
+        _less(self._pairs, (host, org_id))
+        if failed is not None:
+            self._remember(host, not failed)
 
     def busy_hosts(self) -> list[str]:
         return [host for host in self._hosts if self._host_is_busy(host)]
@@ -63,12 +78,48 @@ class Lanes:
     def busy_orgs(self) -> list[str]:
         return [org for org in self._orgs if self._org_is_busy(org)]
 
+    def _remember(self, host: str, took: bool) -> None:
+        before = bool(self._took.get(host))
+        self._took[host] = took
+        self._took.move_to_end(host)
+        self._count_anew(host, before, took)
+        if len(self._took) > MAX_REMEMBERED:
+            oldest, took = self._took.popitem(last=False)
+            self._count_anew(oldest, took, False)
+
+    def _count_anew(self, host: str, before: bool, now: bool) -> None:
+        if before != now and self._hosts[host]:
+            for (one, org_id), running in self._pairs.items():
+                if one == host:
+                    self._unproven[org_id] += running if before else -running
+
+    def _has_its_share(self, host: str, org_id: str) -> bool:
+        limits, running = self._limits, self._pairs[host, org_id]
+        others = self._orgs[org_id] - running
+        if 0 < running >= (limits.per_org - others) // 2:
+            return True
+        if self._took.get(host):
+            return False
+        # The first lane of a host, by which it can prove itself, comes before the next ones of others.
+        part = 0.25 if running else 0.75
+        return (
+            self._unproven[org_id] >= limits.per_org * part or self._unproven.total() >= limits.total * part
+        )
+
     def _host_is_busy(self, host: str) -> bool:
-        limit = self._limits.per_failing_host if host in self._failing else self._limits.per_host
-        return self._is_busy(self._hosts[host], limit)
+        proven = self._took.get(host)
+        return self._is_busy(
+            self._hosts[host], self._limits.per_host if proven else self._limits.per_unproven_host
+        )
 
     def _org_is_busy(self, org_id: str) -> bool:
         return self._is_busy(self._orgs[org_id], self._limits.per_org)
 
     def _is_busy(self, running: int, limit: int) -> bool:
         return running > 0 and running >= min(limit, self.free // 2)
+
+
+def _less(counter: Counter[Any], key: Hashable) -> None:
+    counter[key] -= 1
+    if counter[key] <= 0:
+        del counter[key]

@@ -14,7 +14,7 @@ from offhook.store import Database, NewMessage, OutboxRow, OutboxState, StoreErr
 
 from .attempts import Attempt, Counters, Records, answered
 from .client import AskFailed, Client, message_body
-from .lanes import Lanes, Limits
+from .lanes import Lanes, Limits, Pair
 from .lines import MAX_BEHIND, MAX_KEPT, Lines, Message
 from .receiver import Receiver
 
@@ -318,17 +318,25 @@ class Outbox:
 
     async def _claim(self, tx: Transaction, claimed: Messages) -> float:
         """Lease what may go out now; returns the seconds until there may be more. A query that gives only
-        messages to hosts or orgs which are busy makes them known to the next one, so the loop ends."""
+        messages for which there is no lane makes them known to the next one, so the loop ends."""
         now = self._milliseconds()
+        full: set[Pair] = set()
         while (limit := min(self._lanes.free, CLAIM_AT_ONCE)) > 0:
             rows = await tx.outbox.due(
-                now, limit, busy_hosts=self._lanes.busy_hosts(), busy_orgs=self._lanes.busy_orgs()
+                now,
+                limit,
+                busy_hosts=self._lanes.busy_hosts(),
+                busy_orgs=self._lanes.busy_orgs(),
+                full=full,
             )
-            admitted = [
-                Message.found(row)
-                for row in rows
-                if row.id not in self._lines and self._lanes.enter(row.host, row.org_id)
-            ]
+            admitted: Messages = []
+            for row in rows:
+                if row.id in self._lines:
+                    continue
+                if self._lanes.enter(row.host, row.org_id):
+                    admitted.append(Message.found(row))
+                else:
+                    full.add((row.host, row.org_id))
             claimed += admitted
             if admitted:
                 longest = max(message.timeout_seconds for message in admitted)
@@ -336,7 +344,9 @@ class Outbox:
                 await tx.outbox.lease([message.id for message in admitted], self._node, until)
             if len(rows) < limit or all(row.id in self._lines for row in rows):
                 break
-        self._crowded = bool(self._lanes.free <= 0 or self._lanes.busy_hosts() or self._lanes.busy_orgs())
+        self._crowded = bool(
+            full or self._lanes.free <= 0 or self._lanes.busy_hosts() or self._lanes.busy_orgs()
+        )
         await self._purge(tx)
         later = await tx.outbox.next_after(now)
         return POLL_SECONDS if later is None else min(POLL_SECONDS, max(later / 1000 - self._now(), 0.0))
