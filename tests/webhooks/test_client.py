@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
 import random
@@ -344,6 +345,82 @@ async def test_the_deadline_holds_for_the_whole_answer(client: Client, answer: o
         failed = await failure(client, server.url, timeout=0.1)
     assert failed.kind == "timeout"
     assert "0.1 s" in failed.detail
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+ENDLESS = {
+    "100 Continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "102 Processing": (b"", b"HTTP/1.1 102 Processing\r\nx-step: one of many\r\n\r\n"),
+    "headers": (HEAD, b"x-one: more\r\n"),
+    "one header": (HEAD + b"x-one: ", b"m"),
+    "a status line": (b"HTTP/1.1 200 ", b"O"),
+    "chunks of a byte": (CHUNKED, b"1\r\n \r\n"),
+    "chunk extensions": (CHUNKED, b"1;" + b"x" * 5000 + b"\r\n \r\n"),
+    "one chunk extension": (CHUNKED + b"1;", b"x"),
+    "trailers after a chunk": (CHUNKED + b"2\r\n{}\r\n0\r\n", b"x-one: more\r\n"),
+    "a refusal in pieces": (CHUNKED.replace(b"200 OK", b"500 No"), b"1\r\n \r\n"),
+}
+MOST_SENT = 8_000_000
+"""What the limits leave, and what waits in the buffers of both systems."""
+
+
+class Endless:
+    """Sends the beginning, and then the same again and again, as long as somebody takes it."""
+
+    def __init__(self, kind: str) -> None:
+        self._beginning, again = ENDLESS[kind]
+        self._again = again * (20_000 // len(again) + 1)
+        self.sent = 0
+
+    async def __call__(self, heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(self._beginning)
+        with contextlib.suppress(ConnectionError):
+            while self.sent < 50_000_000:
+                writer.write(self._again)
+                self.sent += len(self._again)
+                await writer.drain()
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+async def test_an_answer_without_an_end_is_not_read_to_it(client: Client, kind: str) -> None:
+    endless = Endless(kind)
+    async with serving(endless) as server:
+        failed = await failure(client, server.url, timeout=60)
+    assert failed.kind in ("protocol", "too-large", "status")
+    assert endless.sent < MOST_SENT
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+async def test_a_message_is_taken_or_not_by_an_answer_without_an_end(client: Client, kind: str) -> None:
+    endless, taken = Endless(kind), list[int]()
+    async with serving(endless) as server:
+        with contextlib.suppress(AskFailed):
+            receiver = Receiver(server.url)
+            await client.deliver(receiver, b"{}", webhook_id="1", timeout=60, taken=taken.append)
+    assert taken == ([200] if "chunk" in kind else [])
+    assert endless.sent < MOST_SENT
+
+
+@pytest.mark.parametrize("kind", ["100 Continue", "chunks of a byte", "chunk extensions", "headers"])
+async def test_a_token_or_a_tool_s_answer_without_an_end_is_not_read_to_it(client: Client, kind: str) -> None:
+    endless = Endless(kind)
+    async with serving(endless) as server:
+        plan = {"type": "oauth2", "url": server.url, "clientId": "me", "clientSecret": "hush"}
+        with pytest.raises(AskFailed) as of_token:
+            await client.ask(Receiver(server.url, authentication=plan), {"message": {}}, 60)
+        with pytest.raises(AskFailed) as of_tool:
+            await client.fetch(OutsideRequest("GET", server.url, {}), 60)
+    assert "timeout" not in (of_token.value.kind, of_tool.value.kind)
+    assert endless.sent < 2 * MOST_SENT
+
+
+async def test_a_bounded_answer_in_many_pieces_is_read(client: Client) -> None:
+    text = json.dumps({"said": "x" * 500}).encode()
+    pieces = b"".join(b"1\r\n%c\r\n" % octet for octet in text) + b"0\r\n\r\n"
+    continues = b"HTTP/1.1 100 Continue\r\n\r\n" * 3
+    async with serving(always(continues + CHUNKED + pieces)) as server:
+        assert await client.ask(Receiver(server.url), {"message": {}}, 30) == {"said": "x" * 500}
 
 
 # -- OAuth 2 ----------------------------------------------------------------------------------

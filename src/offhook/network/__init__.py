@@ -3,10 +3,11 @@
 from .addresses import Address
 from .datagrams import DatagramOpener, Datagrams, Receive, open_datagrams
 from .guard import AddressGuard, AddressRefused, ConnectFailed, NameNotFound
-from .http import BodyRefused, BodyTooLarge, Reply, causes, guarded_client, read_bounded
+from .http import MAX_ANSWER, BodyRefused, BodyTooLarge, Reply, at_most, causes, guarded_client, read_bounded
 from .outside import Outside
 
 __all__ = [
+    "MAX_ANSWER",
     "Address",
     "AddressGuard",
     "AddressRefused",
@@ -19,6 +20,7 @@ __all__ = [
     "Outside",
     "Receive",
     "Reply",
+    "at_most",
     "causes",
     "guarded_client",
     "open_datagrams",

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterable, Iterator, Mapping
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import httpcore2
 import httpx2
 
 from .guard import AddressGuard
-from .pool import REPEATABLE, GuardedPool
+from .pool import MOST_BYTES, REPEATABLE, Body, GuardedPool
 
 DEFAULT_TIMEOUT = httpx2.Timeout(20.0)
+
+MAX_ANSWER = 1024 * 1024
+"""Bytes of an answer to a message, at most."""
+
+MAX_FRAMING = 64 * 1024
+"""Bytes on the line beside a body that is read as a whole: sizes and extensions of chunks, trailers."""
+
+MAX_PIECES = 2048
+"""Pieces in which it may come, and one more for each `LEAST_PIECE` bytes that it may be long."""
+
+LEAST_PIECE = 512
+
+PIECES_AT_ONCE = 64
+"""Chunks after which others have their turn."""
 
 USUAL_HEADERS = {
     "Accept": "*/*",
@@ -82,6 +97,8 @@ class Reply:
         """The body, at most `limit` bytes of it. Raises BodyRefused, BodyTooLarge and httpcore's errors."""
         encoding = self._header(b"content-encoding")
         length = self._header(b"content-length")
+        assert isinstance(self._response.stream, Body)
+        self._response.stream.expect(limit + MAX_FRAMING)
         return await _bounded(encoding, length, self._response.aiter_stream(), limit)
 
     def _header(self, name: bytes) -> str:
@@ -137,6 +154,11 @@ def _pair(name: str, value: str) -> tuple[bytes, bytes]:
     return name.encode("ascii"), value.encode("ascii")
 
 
+def at_most(limit: int) -> dict[str, Any]:
+    """The extensions of a request whose answer's body is read as a whole, with so many bytes at most."""
+    return {MOST_BYTES: limit + MAX_FRAMING}
+
+
 async def read_bounded(response: httpx2.Response, limit: int) -> bytes:
     """The body of a streamed answer, at most `limit` bytes of it. Raises BodyTooLarge, or BodyRefused for
     a compressed one, which was not asked for."""
@@ -150,8 +172,14 @@ async def _bounded(encoding: str, length: str, parts: AsyncIterable[bytes], limi
     if length.isdecimal() and int(length[:20]) > limit:
         raise BodyTooLarge(f"the answer is longer than {limit} bytes")
     body = bytearray()
+    pieces, most_pieces = 0, MAX_PIECES + limit // LEAST_PIECE
     async for part in parts:
         body += part
+        pieces += 1
+        if pieces > most_pieces:
+            raise BodyRefused(f"the answer comes in more than {most_pieces} pieces")
+        if pieces % PIECES_AT_ONCE == 0:
+            await asyncio.sleep(0)
         if len(body) > limit:
             raise BodyTooLarge(f"the answer is longer than {limit} bytes")
     return bytes(body)

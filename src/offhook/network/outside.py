@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import httpx2
 
 from .guard import AddressGuard
-from .http import BodyRefused, Reply, guarded_client, post, read_bounded
+from .http import BodyRefused, Reply, at_most, guarded_client, post, read_bounded
 from .pool import GuardedPool
 
 
@@ -39,7 +39,7 @@ class Outside:
         """What is at `url`, at most `limit` bytes. Raises AddressRefused, and OSError for everything else
         that goes wrong."""
         try:
-            async with self.http.stream("GET", url) as response:
+            async with self.http.stream("GET", url, extensions=at_most(limit)) as response:
                 if response.status_code != 200:
                     raise OSError(f"the server answered {response.status_code}")
                 return await read_bounded(response, limit)

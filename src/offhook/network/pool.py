@@ -19,6 +19,13 @@ IDLE_SECONDS = 4.0
 """Shorter than what common servers keep an idle connection for (uvicorn and Node.js: 5 seconds), so that a
 request does not meet one that is just being closed."""
 
+MAX_HEAD = 64 * 1024
+"""Bytes of an answer's head, with each `100 Continue` that comes before it."""
+
+MOST_BYTES: Final = "offhook.most_bytes"
+"""The extension of a request whose answer's body may take so many bytes on the line, chunks and trailers
+included."""
+
 REPEATABLE: Final = "offhook.repeatable"
 """The extension of a request that may arrive twice: True sends it once more, on a new connection, where an
 idle connection breaks before any byte of the answer. A server may close one at any time (RFC 9112 §9.5)."""
@@ -33,6 +40,13 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
     def __init__(self, guard: AddressGuard) -> None:
         self._guard = guard
         self._stream: TcpStream | None = None
+        self._most: int | None = None
+
+    def expect(self, most: int | None) -> None:
+        """So many more bytes may be read."""
+        self._most = most
+        if self._stream is not None:
+            self._stream.most = most
 
     @property
     def received(self) -> int:
@@ -56,6 +70,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectTimeout(f"{host}: no connection in time") from error
         except OSError as error:
             raise httpcore2.ConnectError(str(error)) from error
+        self._stream.most = self._most
         return self._stream
 
 
@@ -99,7 +114,7 @@ class GuardedPool(httpcore2.AsyncConnectionPool):
         return httpcore2.Response(
             status=response.status,
             headers=response.headers,
-            content=_Body(response.stream, self, kept),
+            content=Body(response.stream, self, kept),
             extensions=response.extensions,
         )
 
@@ -137,12 +152,12 @@ class GuardedPool(httpcore2.AsyncConnectionPool):
         if kept is not None:
             before = kept.backend.received
             try:
-                return kept, await kept.line.handle_async_request(request)
+                return kept, await _ask(kept, request)
             except _BROKEN:
                 if kept.backend.received > before or not request.extensions.get(REPEATABLE):
                     raise
         kept = _Kept(origin, self._guard, self._tls)
-        return kept, await kept.line.handle_async_request(request)
+        return kept, await _ask(kept, request)
 
     async def _take(self, origin: httpcore2.Origin) -> _Kept | None:
         """The connection that was used last, if it still stands."""
@@ -167,7 +182,14 @@ class GuardedPool(httpcore2.AsyncConnectionPool):
         await kept.line.aclose()
 
 
-class _Body:
+async def _ask(kept: _Kept, request: httpcore2.Request) -> httpcore2.Response:
+    kept.backend.expect(MAX_HEAD)
+    response = await kept.line.handle_async_request(request)
+    kept.backend.expect(request.extensions.get(MOST_BYTES))
+    return response
+
+
+class Body:
     """The body of an answer, whose connection goes back when it is closed."""
 
     __slots__ = ("_body", "_kept", "_pool")
@@ -179,6 +201,10 @@ class _Body:
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._body.__aiter__()
+
+    def expect(self, most: int) -> None:
+        """So many more bytes may come on the line."""
+        self._kept.backend.expect(most)
 
     async def aclose(self) -> None:
         pool, self._pool = self._pool, None

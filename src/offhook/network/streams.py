@@ -12,6 +12,9 @@ import httpcore2
 READ_AHEAD = 256 * 1024
 """Bytes that wait to be read before the peer is told to pause."""
 
+READ_AT_ONCE = 16 * 1024
+"""Bytes that are looked at in one go where only so many may come: thousands of tiny pieces fit in more."""
+
 HOLD = 64 * 1024
 """Bytes of a request that are held back, so that head and body leave in one piece."""
 
@@ -19,7 +22,7 @@ HOLD = 64 * 1024
 class TcpStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
     """A connected TCP connection. What is written leaves when it is long enough, or when something is read.
 
-    `received` counts the bytes that ever came."""
+    `received` counts the bytes that ever came, `most` is how many may still be read: more is an error."""
 
     _transport: asyncio.Transport
 
@@ -32,6 +35,7 @@ class TcpStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self.received = 0
+        self.most: int | None = None
 
     @classmethod
     async def over(cls, sock: socket.socket) -> TcpStream:
@@ -42,8 +46,13 @@ class TcpStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
     # -- httpcore's side ------------------------------------------------------------------------
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """What came, at least one byte of it; nothing at the end. Raises ReadError or ReadTimeout."""
+        """What came, at least one byte of it; nothing at the end. Raises ReadError, ReadTimeout, or
+        RemoteProtocolError for more than is taken."""
         await self._flush(timeout)
+        if self.most is not None:
+            max_bytes = min(max_bytes, READ_AT_ONCE)
+            if self._buffer:
+                await asyncio.sleep(0)  # others have their turn in between
         if not self._buffer and not self._ended:
             self._reader = self._loop.create_future()
             try:
@@ -55,6 +64,10 @@ class TcpStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         if self._broken is not None and not self._buffer:
             raise httpcore2.ReadError(str(self._broken)) from self._broken
         data = bytes(self._buffer[:max_bytes])
+        if self.most is not None:
+            self.most -= len(data)
+            if self.most < 0:
+                raise httpcore2.RemoteProtocolError("the answer is longer than is taken")
         del self._buffer[:max_bytes]
         if not self._ended and len(self._buffer) < READ_AHEAD <= len(self._buffer) + len(data):
             self._transport.resume_reading()

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import httpcore2
 import httpx2
 
-from offhook.network import BodyRefused, Outside, Reply, read_bounded
+from offhook.network import MAX_ANSWER, BodyRefused, Outside, Reply, at_most, read_bounded
 from offhook.store.json_text import ascii_json
 
 from .failures import AskFailed, FailureKind, failure_of
@@ -22,9 +22,6 @@ from .sign import CannotSign, bearer_headers, hmac_headers, message_headers
 from .tokens import TokenCache
 
 __all__ = ["Answer", "AskFailed", "Client", "FailureKind", "OutsideRequest", "message_body"]
-
-MAX_ANSWER = 1024 * 1024
-"""Bytes of an answer that are read at most."""
 
 MAX_UNUSED = 64 * 1024
 """Bytes that nobody looks at which are read, so that their connection can be used again."""
@@ -141,7 +138,12 @@ class Client:
         http = self._outside.http
         response = await http.send(
             http.build_request(
-                request.method, request.url, headers=headers, content=request.body, timeout=None
+                request.method,
+                request.url,
+                headers=headers,
+                content=request.body,
+                timeout=None,
+                extensions=at_most(MAX_ANSWER),
             ),
             stream=True,
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 
-from offhook.network import read_bounded
+from offhook.network import at_most, read_bounded
 
 from .failures import AskFailed
 
@@ -77,7 +77,8 @@ class TokenCache:
         }
         if plan.get("scope"):
             form["scope"] = str(plan["scope"])
-        request = self._http.build_request("POST", str(plan.get("url") or ""), data=form, timeout=None)
+        url, extensions = str(plan.get("url") or ""), at_most(MAX_ANSWER)
+        request = self._http.build_request("POST", url, data=form, timeout=None, extensions=extensions)
         request.headers["Accept"] = "application/json"
         response = await self._http.send(request, stream=True)
         try:
