@@ -144,7 +144,7 @@ def test_a_transcript_that_is_not_wanted_is_in_no_artifact_and_the_messages_are(
 
 
 def test_what_the_conversation_brought_is_not_kept_either() -> None:
-    record = a_record(transcript=spoken(), status="ended", ended_at=NOW)
+    record = a_record(transcript=spoken(), status="ended", started_at=NOW - 9, ended_at=NOW)
     answered(record, {**HIPAA, "variableValues": {"plan": "gold"}})
     record.variables.update({"plan": "gold", "ill-with": "flu", "ill_with": "flu"})
     record.learned = {"ill-with": "flu"}

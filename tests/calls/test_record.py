@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from offhook.calls import messages
-from offhook.calls.caller import MAX_VARIABLES, customer, header_variables
+from offhook.calls.caller import MAX_KEPT_CHARACTERS, MAX_URI, MAX_VARIABLES, customer, header_variables, kept
 from offhook.calls.record import CallRecord, performance
 from offhook.calls.routing import Assistant
 from offhook.calls.secrets import without_secrets
@@ -67,6 +67,10 @@ def test_the_caller_is_who_the_from_header_says(from_: str, expected: dict[str, 
     assert customer(invite(from_)) == expected
 
 
+def test_a_uri_without_an_end_is_cut() -> None:
+    assert len(customer(invite(f"<sip:{'u' * 500}@h.test>"))["sipUri"]) == MAX_URI
+
+
 def test_headers_that_begin_with_x_become_variables() -> None:
     headers = [
         ("X-First-Name", " Ada "),
@@ -84,6 +88,17 @@ def test_variables_are_bounded() -> None:
 
     assert len(many) == MAX_VARIABLES
     assert {len(value) for value in many.values()} == {2000}
+
+
+def test_what_is_kept_of_them_is_bounded_all_together() -> None:
+    many = header_variables((f"X-{n}", "v" * 5000) for n in range(500))
+    few = {"case": "7", "who": "Ada"}
+    cut = kept(many)
+
+    assert kept(few) == few
+    assert sum(len(name) + len(value) for name, value in cut.items()) == MAX_KEPT_CHARACTERS
+    assert list(cut) == list(many)[: len(cut)]
+    assert kept({"n" * 10_000: "v"}) == {}
 
 
 def test_what_templates_may_use() -> None:

@@ -535,7 +535,8 @@ async def test_a_failing_model_is_apologised_for() -> None:
         await settles(stage)
         assert said(stage) == [APOLOGY]
         assert stage.ended == ["pipeline-error-openai-500-server-error"]
-        assert stage.told(EngineFailed) == [EngineFailed("pipeline-error-openai-500-server-error", "boom")]
+        (failed,) = stage.told(EngineFailed)
+        assert failed == EngineFailed("pipeline-error-openai-500-server-error", "openai model: boom")
 
 
 @plays

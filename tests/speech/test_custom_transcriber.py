@@ -218,7 +218,7 @@ async def test_a_server_that_cannot_be_reached_fails_start(url: str, words: str)
 
 async def test_a_web_server_without_websocket_fails_start() -> None:
     async with http_server(answer(b"hello")) as server:
-        with pytest.raises(EngineError, match="Invalid"):
+        with pytest.raises(EngineError, match="rejected WebSocket connection"):
             async with hearing(server.url):
                 pass
 

@@ -14,6 +14,7 @@ from fastapi import APIRouter
 from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud
 from offhook.api.secrets import without_keys
+from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work
 from offhook.schema.assistant import Assistant, StoredAssistant
@@ -33,6 +34,7 @@ def show(stored: Mapping[str, Any]) -> Document:
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
     assistant = _WHOLE.parse(given)
+    check_urls(work, assistant, given)
     await check_references(work, assistant, given)
     before = stored.document if stored else {}
     return {**before, **normalise_server(document(assistant), before)}

@@ -9,8 +9,10 @@ from fastapi import APIRouter
 from offhook.api.errors import BadRequest
 from offhook.api.resource import Document, Kind, crud, with_resource
 from offhook.api.secrets import without_secrets
+from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work
+from offhook.schema.base import document
 from offhook.schema.credential import AnyCredential
 from offhook.store import Record
 
@@ -21,7 +23,9 @@ _SHOWN: Final = Wire("ShownCredential", with_resource(AnyCredential))
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
     if stored and given.get("provider", stored.document["provider"]) != stored.document["provider"]:
         raise BadRequest("the provider of a credential cannot change: create another one")
-    return _WHOLE.document({**(stored.document if stored else {}), **given})
+    credential = _WHOLE.parse({**(stored.document if stored else {}), **given})
+    check_urls(work, credential, given)
+    return document(credential)
 
 
 def router() -> APIRouter:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from offhook.api.openapi import described, list_of, place
 from offhook.api.references import check_references
 from offhook.api.resource import missing, resource
+from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
 from offhook.schema.base import document
@@ -38,6 +39,7 @@ async def _own(work: Work, identity: str, *, to_change: bool = False) -> Record:
 
 async def _changed(work: Work, stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     org = _UPDATE.parse(given)
+    check_urls(work, org, given)
     await check_references(work, org, given)
     return {**stored, **normalise_server(document(org), stored)}
 

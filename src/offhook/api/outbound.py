@@ -18,6 +18,7 @@ from offhook.api.errors import BadRequest
 from offhook.api.openapi import refusing
 from offhook.api.references import check_references
 from offhook.api.resource import Document
+from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work, keyed, private
 from offhook.schema.base import document, timestamp
@@ -40,6 +41,7 @@ def add_to(routes: APIRouter) -> None:
             wanted = _CREATE.parse(work.object())
             given = document(wanted)
             _check(given)
+            check_urls(work, wanted, given)
             await check_references(work, wanted, given)
             await work.tx.calls.create(work.org_id, _failed(work, given))
         raise BadRequest(INBOUND_ONLY)

@@ -16,6 +16,7 @@ from offhook.api.openapi import described, page_of
 from offhook.api.paging import described_page, page_metadata, parse_page
 from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud, resource
+from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
 from offhook.schema.base import Model, document
@@ -66,6 +67,7 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
             raise BadRequest("sipUri cannot be cleared: without it nobody could call the number")
         changed["sipUri"] = made_up_uri(work)
     _check_host(changed["sipUri"], work.services.settings.domain)
+    check_urls(work, number, given)
     await check_references(work, number, given)
     return changed
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud
 from offhook.api.secrets import without_keys
+from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work
 from offhook.schema.base import document
@@ -21,6 +22,7 @@ _WHOLE: Final = Wire("Squad", Squad)
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
     squad = _WHOLE.parse({**(stored.document if stored else {}), **given})
+    check_urls(work, squad, given)
     await check_references(work, squad, given)
     return document(squad)
 

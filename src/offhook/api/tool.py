@@ -10,6 +10,7 @@ from offhook.api.errors import BadRequest
 from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud, with_resource
 from offhook.api.secrets import without_keys
+from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work
 from offhook.schema.base import document
@@ -27,6 +28,7 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
     if stored and given.get("type", stored.document["type"]) != stored.document["type"]:
         raise BadRequest("the type of a tool cannot change: create another one")
     tool = _WHOLE.parse({**(stored.document if stored else {}), **given})
+    check_urls(work, tool, given)
     await check_references(work, tool, given)
     return document(tool)
 

@@ -37,6 +37,7 @@ from offhook.conversation.member import ended_reason
 from offhook.conversation.session import Conversation
 from offhook.language.base import ModelError, ToolCall
 from offhook.log_context import working_for
+from offhook.network import INTERNAL
 from offhook.rtp.ports import PortsExhausted
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
@@ -60,6 +61,13 @@ LEG_REASONS: Final[dict[LegEnd, str]] = {
     "gone": "call.in-progress.error-sip-inbound-call-failed-to-connect",
     "no-audio": "call.in-progress.error-assistant-did-not-receive-customer-audio",
 }
+
+LEG_FAILURES: Final[Mapping[LegEnd, str]] = {
+    "unacknowledged": "the caller's phone did not acknowledge the answer",
+    "gone": "the caller was lost",
+    "no-audio": "nothing was heard from the caller",
+}
+"""What the call's `endedMessage` says of them; the caller who hangs up is no failure."""
 
 _log = logging.getLogger(__name__)
 
@@ -118,6 +126,7 @@ class Call:
     def _worked(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             _log.error("call=%s broke", self.record.id, exc_info=task.exception())
+            self.record.explain(BROKEN, INTERNAL)
             self.end(BROKEN)
 
     async def _serve(self, refusal: Refusal | None) -> None:
@@ -136,7 +145,8 @@ class Call:
             self._refuse(Refusal(503, "call.start.error-vapifault-worker-not-available", str(error)))
         except Exception:
             _log.exception("call=%s could not be set up", self.record.id)
-            self._refuse(Refusal(500, "call.start.error-get-assistant", "internal error"))
+            detail = f"the call could not be set up: {INTERNAL}"
+            self._refuse(Refusal(500, "call.start.error-get-assistant", detail))
 
     async def _set_up(self, begun: asyncio.Future[None]) -> None:
         record, services = self.record, self._services
@@ -158,7 +168,9 @@ class Call:
         if outcome.failure is not None:
             failure = outcome.failure
             record.debugging = record.shown(failure.artifacts or {"error": failure.error})
-            _log.warning("call=%s %s: %s", record.id, failure.ended_reason, failure.error)
+            for reason in (failure.ended_reason, _reason_of(outcome.action)):
+                record.explain(reason, str(failure))
+            _log.warning("call=%s %s: %s", record.id, failure.ended_reason, failure)
         self._on_connected = await self._prepare(outcome.action)
         self.leg.session = self._invitation.answer(sdp, self.leg)
 
@@ -196,7 +208,7 @@ class Call:
         except (EngineError, ModelError) as error:
             # The caller hears that nobody speaks, in the platform's own voice.
             _log.error("call=%s %s", record.id, error)
-            record.ended_message = str(error)
+            record.explain(ended_reason(error), str(error))
             hooks = AssistantOverrides(hooks=settings.hooks)
             return await self._prepare_last_words(routing.SORRY, ended_reason(error), hooks)
 
@@ -208,7 +220,7 @@ class Call:
             conversation = await self._converse(settings)
         except (EngineError, ModelError) as error:
             # Nobody is there who could say it.
-            raise Refusal(503, reason, str(error)) from error
+            raise Refusal(503, reason, self._besides(reason, str(error))) from error
         return _in_order(conversation.begin, lambda: conversation.finish(reason, text))
 
     async def _converse(self, assistant: AssistantOverrides) -> Conversation:
@@ -244,6 +256,8 @@ class Call:
     def leg_ended(self, end: LegEnd, detail: str) -> None:
         _log.info("call=%s the caller's leg ended: %s (%s)", self.record.id, end, detail)
         reason = LEG_REASONS[end]
+        if end in LEG_FAILURES:
+            self.record.explain(reason, f"{LEG_FAILURES[end]}: {detail}")
         if self._sound.transfer is not None and end == "hung-up":
             reason = self._sound.transfer.reason_when_caller_leaves()
         elif self._returned is not None and end == "hung-up":
@@ -333,14 +347,12 @@ class Call:
             reason = await transfer.run(self._forwarding)
         except TransferFailed as failed:
             _log.warning("call=%s transfer failed: %s", self.record.id, failed)
-            self.record.ended_message = str(failed)
             self._sound.transfer, self._returned = None, transfer
-            self._after_failed_transfer(transfer, self.record.ended_reason or failed.ended_reason)
-        except Exception as error:
+            self._after_failed_transfer(transfer, failed.ended_reason, str(failed))
+        except Exception:
             _log.exception("call=%s transfer broke", self.record.id)
-            self.record.ended_message = repr(error)
             self._sound.transfer, self._returned = None, transfer
-            self._after_failed_transfer(transfer, FAILED)
+            self._after_failed_transfer(transfer, FAILED, INTERNAL)
         else:
             self.end(reason)
 
@@ -348,8 +360,13 @@ class Call:
         if self._state.allows("forwarded"):
             self._move("forwarded")
 
-    def _after_failed_transfer(self, transfer: Transfer, reason: str) -> None:
+    def _after_failed_transfer(self, transfer: Transfer, reason: str, detail: str) -> None:
+        """The call ends for what led to the transfer, if that was a failure before it."""
         conversation = self.conversation
+        before = self.record.ended_reason
+        failed = f"the transfer failed: {detail}"
+        reason = before or reason
+        self.record.explain(reason, self._besides(reason, failed) if before else failed)
         if conversation is None:
             self.end(reason)
         elif transfer.ends_call_on_failure:
@@ -364,8 +381,7 @@ class Call:
         """End the call, once; later reasons are not heard."""
         if self._finisher is not None:
             return
-        self.record.ended_reason = ended_reason
-        self.record.ended_at = self._services.now()
+        self.record.ends(ended_reason, self._services.now())
         with working_for(self.record.id):
             self._finisher = asyncio.create_task(self._finish(), name=f"end of call {self.record.id}")
 
@@ -376,10 +392,15 @@ class Call:
     def _cancelled(self) -> None:
         self.end("call.ringing.sip-inbound-caller-hungup-before-call-connect")
 
+    def _besides(self, reason: str, detail: str) -> str:
+        """What has failed after what the call was to end for already."""
+        before = self.record.why.get(reason)
+        return detail if before is None else f"{before}; then {detail}"
+
     def _refuse(self, refusal: Refusal) -> None:
         _log.warning("call=%s refused with %d: %s", self.record.id, refusal.status, refusal)
         self._invitation.reject(refusal.status, headers=refusal.headers)
-        self.record.ended_message = str(refusal)
+        self.record.explain(refusal.ended_reason, str(refusal))
         self.end(refusal.ended_reason)
 
     async def _finish(self) -> None:
@@ -432,6 +453,10 @@ class Call:
         finally:
             if recorder.begun:
                 self.record.recording_urls = self._services.recording_urls(self.record.id)
+
+
+def _reason_of(action: routing.Action) -> str:
+    return "" if isinstance(action, routing.Assistant) else action.ended_reason
 
 
 def _in_order(*steps: Callable[[], None]) -> Callable[[], None]:

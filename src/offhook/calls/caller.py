@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from offhook.sip.message import Request
@@ -11,6 +11,11 @@ from offhook.sip.telephone import subscriber_of
 MAX_VARIABLES: Final = 64
 MAX_VALUE_CHARACTERS: Final = 2000
 MAX_NAME: Final = 40
+MAX_KEPT_CHARACTERS: Final = 8000
+"""Of all variables together, with their names: whoever calls decides how much there is, and all of it is kept
+with the call."""
+MAX_URI: Final = 300
+"""Characters of a SIP URI, or of a Call-ID, that are kept with the call."""
 
 
 def customer(request: Request) -> dict[str, Any]:
@@ -24,7 +29,7 @@ def customer(request: Request) -> dict[str, Any]:
     if caller.display_name:
         found["name"] = caller.display_name[:MAX_NAME]
     if caller.uri.is_sip:
-        found["sipUri"] = str(caller.uri)
+        found["sipUri"] = str(caller.uri)[:MAX_URI]
     return found
 
 
@@ -38,3 +43,16 @@ def header_variables(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         if lowered.startswith("x-") and len(lowered) > 2 and len(variables) < MAX_VARIABLES:
             variables.setdefault(lowered[2:], value.strip()[:MAX_VALUE_CHARACTERS])
     return variables
+
+
+def kept(variables: Mapping[str, str]) -> dict[str, str]:
+    """As many of the variables as are kept with a call, in their order; the last one may be cut."""
+    cut: dict[str, str] = {}
+    left = MAX_KEPT_CHARACTERS
+    for name, value in variables.items():
+        left -= len(name)
+        if left <= 0:
+            break
+        cut[name] = value[:left]
+        left -= len(cut[name])
+    return cut

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
 from offhook.calls.keys import Keys, keys_of
-from offhook.network import Address
+from offhook.network import INTERNAL, Address
 from offhook.rtp.clock import Clock
 from offhook.rtp.consent import Unasked
 from offhook.rtp.ports import MediaPort, PortPool
@@ -271,7 +271,8 @@ class Leg:
     def _stream_failed(self, error: Exception) -> None:
         """The clock let go of the leg: nobody hears anything any more."""
         self.hang_up()
-        self._end("gone", f"audio failed: {error!r}")
+        _log.error("call=%s audio failed", self._call_id, exc_info=error)
+        self._end("gone", f"audio failed: {INTERNAL}")
 
     def early(self, body: bytes) -> bool:
         """Audio before the answer, to this SDP of a provisional response (RFC 3261 §13.2.1, RFC 3960): from

@@ -35,6 +35,10 @@ CARRIERS: Final = ("twilio", "vonage", "telnyx")
 _OF_THE_CALL: Final = ("variableValues", "tools:append")
 
 
+MOST_EXPLAINED: Final = 1000
+"""Characters of an `endedMessage`."""
+
+
 class Messages(Protocol):
     """The conversation so far, in the API's forms (`conversation.transcript.Transcript`)."""
 
@@ -69,6 +73,7 @@ class CallRecord:
     ended_at: float | None = None
     ended_reason: str | None = None
     ended_message: str | None = None
+    why: dict[str, str] = field(default_factory=dict)
     destination: Mapping[str, Any] | None = None
     summary: str | None = None
     """What whoever the call is forwarded to is told of it, where the transfer's mode asks for that."""
@@ -87,6 +92,7 @@ class CallRecord:
     monitor: Document = field(default_factory=dict)
     kept: Kept = field(default_factory=Kept)
     _shown: dict[int, tuple[Mapping[str, Any], Document]] = field(default_factory=dict, repr=False)
+    _assistants: dict[int, tuple[Mapping[str, Any], Document]] = field(default_factory=dict, repr=False)
     _artifact: Document | None = field(default=None, repr=False)
 
     def answered_by(self, found: Assistant) -> None:
@@ -123,10 +129,18 @@ class CallRecord:
                 self.completion_tokens += completion
             case VoiceUsed(characters):
                 self.voice_characters += characters
-            case EngineFailed(_, detail):
-                self.ended_message = detail
+            case EngineFailed(reason, detail):
+                self.explain(reason, detail)
             case _:
                 pass
+
+    def explain(self, ended_reason: str, detail: str) -> None:
+        """What has failed: told as `endedMessage` if it is for that reason that the call ends."""
+        self.why[ended_reason] = detail[:MOST_EXPLAINED]
+
+    def ends(self, ended_reason: str, at: float) -> None:
+        self.ended_reason, self.ended_at = ended_reason, at
+        self.ended_message = self.why.get(ended_reason)
 
     @property
     def duration(self) -> float:
@@ -134,6 +148,10 @@ class CallRecord:
         if self.started_at is None or self.ended_at is None:
             return 0.0
         return max(0.0, self.ended_at - self.started_at)
+
+    @property
+    def answered(self) -> bool:
+        return self.started_at is not None
 
     @property
     def decided(self) -> bool:
@@ -210,11 +228,18 @@ class CallRecord:
         return self.shown(self.number)
 
     def assistant_resource(self) -> Document | None:
-        """The assistant as it goes out in server messages, without secrets; None until there is one."""
-        if self.assistant is None:
+        """The assistant as it goes out in server messages, without secrets; None until there is one. Values
+        of variables are those of the call, and stand in its overrides."""
+        assistant = self.assistant
+        if assistant is None:
             return None
-        shown = self.shown(self.assistant)
-        return {**shown, "isServerUrlSecretSet": is_secret_set(self.assistant)} if "id" in shown else shown
+        kept = self._assistants.get(id(assistant))
+        if kept is None:
+            shown = {name: one for name, one in self.shown(assistant).items() if name != "variableValues"}
+            if "id" in shown:
+                shown["isServerUrlSecretSet"] = is_secret_set(assistant)
+            kept = self._assistants[id(assistant)] = (assistant, shown)
+        return kept[1]
 
     def shown(self, document: Mapping[str, Any]) -> Document:
         """Without secrets, worked out once per document: every message carries it."""
@@ -261,14 +286,16 @@ class CallRecord:
         return self._artifact
 
     def _make_artifact(self) -> Document:
+        # What a caller's headers brought is in the overrides, and nobody has used it.
+        variables = self.variables if self.answered else {}
         body: Document = {
             "messages": self.messages(),
             "messagesOpenAIFormatted": self.messages_openai(),
             "transcript": self.text(),
             "transfers": self.transfers,
             "nodes": [],
-            "variableValues": self.variables,
-            "variables": self.variables,
+            "variableValues": variables,
+            "variables": variables,
             "performanceMetrics": performance(self.turns, self.user_interrupted, self.assistant_interrupted),
         }
         if self.recording_urls:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from offhook.calls.admission import Admission
 from offhook.calls.call import Call, Refusal
-from offhook.calls.caller import customer, header_variables
+from offhook.calls.caller import MAX_URI, customer, header_variables, kept
 from offhook.calls.entrance import RETRY_AFTER, Entrance, Limits, Turned
 from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record import CallRecord
@@ -136,12 +136,12 @@ class Calls:
         invitation.trying()
         services = self._services
         now = services.now()
-        variables = header_variables(invitation.request.headers.items())
+        variables = kept(header_variables(invitation.request.headers.items()))
         record = CallRecord(
             id=services.new_id(),
             org_id=number["orgId"],
             number=number,
-            sip_call_id=invitation.call_id,
+            sip_call_id=invitation.call_id[:MAX_URI],
             customer=customer(invitation.request),
             created_at=now,
             offset=now - asyncio.get_running_loop().time(),

@@ -27,6 +27,8 @@ Document = Mapping[str, Any]
 SORRY: Final = "Sorry, this number cannot take your call right now. Please try again later. Goodbye."
 """What a caller hears when nobody can answer and nothing else was arranged."""
 
+ANSWER: Final = "the answer to the assistant-request"
+
 MAX_SPOKEN_ERROR: Final = 1000
 """Characters of a webhook's `error` that are spoken; more is not a sentence."""
 
@@ -84,6 +86,11 @@ class Failure:
     artifacts: Document = field(default_factory=dict)
     meant: object = None
     """The assistant, or the answer, that could not be taken."""
+    step: str = ""
+
+    def __str__(self) -> str:
+        """With the step that failed, where the error does not name it: the call's `endedMessage`."""
+        return f"{self.step}: {self.error}" if self.step else self.error
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +179,7 @@ def request_failure(failed: RequestFailed) -> Failure:
         reason = "assistant-request-returned-invalid-assistant"
     else:
         reason = "assistant-request-failed"
-    return Failure(reason, failed.detail, artifacts=artifacts)
+    return Failure(reason, failed.detail, artifacts=artifacts, step="the assistant-request failed")
 
 
 async def read_answer(
@@ -204,7 +211,10 @@ async def read_answer(
     if given(answer, "workflowId") or given(answer, "workflow"):
         missing += "; workflows are not served"
     return Failure(
-        "assistant-request-returned-no-assistant", missing, artifacts=_artifacts(answer, f"{missing}.")
+        "assistant-request-returned-no-assistant",
+        missing,
+        artifacts=_artifacts(answer, f"{missing}."),
+        step=f"{ANSWER} names nobody",
     )
 
 
@@ -220,11 +230,13 @@ def _spoken_error(answer: Document) -> Failure:
             error,
             spoken=error[:MAX_SPOKEN_ERROR],
             artifacts=_artifacts(answer, error),
+            step=f"{ANSWER} is an error",
         )
     return Failure(
         "assistant-request-returned-unspeakable-error",
         "the answer's error is not a sentence",
         artifacts=_artifacts(answer, "The answer's error is not a sentence."),
+        step=f"{ANSWER} is not valid",
     )
 
 
@@ -386,6 +398,7 @@ def _invalid(answer: Document, problem: str) -> Failure:
         problem,
         artifacts=_artifacts(answer, f"Invalid Assistant. Errors: [ {problem} ]"),
         meant=answer,
+        step=f"{ANSWER} is not valid",
     )
 
 

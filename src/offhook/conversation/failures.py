@@ -55,7 +55,7 @@ class Failures:
         reason = ended_reason(error)
         log.error("call=%s ends with %s: %s", self._call_id, reason, error)
         self.first = error
-        self._stage.tell(EngineFailed(reason, error.detail))
+        self._stage.tell(EngineFailed(reason, str(error)))
         speechless = isinstance(error, EngineError) and error.stage == "voice"
         if self._farewell.reason is not None:
             if speechless:

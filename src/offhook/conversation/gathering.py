@@ -14,6 +14,7 @@ from offhook.conversation.tools import Tool
 from offhook.conversation.voicing import closing
 from offhook.language.base import LanguageModel, Message, ModelError, Text, ToolCall, ToolDefinition
 from offhook.language.extraction import Variables, bounded, extracted, kind_of, parsed
+from offhook.network import words_of
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ async def gathered(
             lambda text, more: render(text, {**named, **more}),
         )
     except (ModelError, TimeoutError, ValueError) as error:
-        log.warning("no variables are taken for a hand-over: %s", str(error) or type(error).__name__)
+        log.warning("no variables are taken for a hand-over: %s", words_of(error))
         return named
     except Exception:
         log.exception("no variables are taken for a hand-over")

@@ -19,6 +19,7 @@ from offhook.conversation.transcript import call_to_wire
 from offhook.conversation.voicing import Mouth, closing, next_within
 from offhook.language.base import Message, ModelError, Text, ToolCall
 from offhook.language.base import Reply as Output
+from offhook.network import INTERNAL
 from offhook.speech.base import EngineError
 
 log = logging.getLogger(__name__)
@@ -198,10 +199,10 @@ class Reply:
                     break
         except ModelError as error:
             self._stage.engine_failed(error)
-        except Exception as error:
+        except Exception:
             log.exception("a reply failed")
             provider = self._stage.member.engines.model.provider
-            self._stage.engine_failed(ModelError(provider, type(error).__name__))
+            self._stage.engine_failed(ModelError(provider, INTERNAL))
         finally:
             self.acting = False
             self.done = True

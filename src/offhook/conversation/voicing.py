@@ -15,6 +15,7 @@ from offhook.conversation.events import Event, VoiceInput, VoiceUsed
 from offhook.conversation.metrics import Marks
 from offhook.conversation.speakable import FormatPlan, speakable
 from offhook.conversation.speaking import Listener, Piece, Playout, Utterance
+from offhook.network import INTERNAL
 from offhook.speech.base import SAMPLE_RATE, EngineError, Voice
 
 log = logging.getLogger(__name__)
@@ -151,9 +152,9 @@ class Mouth:
                     await changed.wait()
         except EngineError as error:
             self._silenced(utterance, error)
-        except Exception as error:
+        except Exception:
             log.exception("the voice broke its contract")
-            self._silenced(utterance, EngineError("voice", self.voice.provider, type(error).__name__))
+            self._silenced(utterance, EngineError("voice", self.voice.provider, INTERNAL))
 
     def _silenced(self, utterance: Utterance, error: EngineError) -> None:
         """There will be no sound of it: it must not stand before what another voice has to say."""

@@ -12,6 +12,7 @@ import httpx2
 from offhook.language.base import LanguageModel, ModelError
 from offhook.language.extractive import ExtractiveModel
 from offhook.language.openai import ChatServer, OpenAiModel, base_url
+from offhook.network import words_of
 from offhook.network.outside import Outside
 from offhook.speech.remote import CallContext, Settings, json_of, no_context
 
@@ -85,7 +86,7 @@ class LanguageModels:
         try:
             return OpenAiModel(server, self._outside.http, metadata if metadata is not None else dict)
         except (httpx2.InvalidURL, ValueError, TypeError) as error:
-            raise ModelError(server.provider, f"{type(error).__name__}: {error}") from None
+            raise ModelError(server.provider, words_of(error)) from None
 
 
 def _custom(chosen: Mapping[str, object]) -> ChatServer:

@@ -15,6 +15,7 @@ import httpx2
 from offhook.language.answer import Answer, ServerSays
 from offhook.language.base import Message, ModelError, Reply, Text, ToolDefinition
 from offhook.language.event_stream import EventStream
+from offhook.network import words_of
 from offhook.network.guard import AddressRefused
 from offhook.schema.ended_reason import PipelineFailure
 
@@ -130,7 +131,7 @@ class OpenAiModel:
         except (TimeoutError, httpx2.TimeoutException):
             raise self._error("the server took too long") from None
         except _FAILURES as error:
-            raise self._error(f"{type(error).__name__}: {_line(str(error))}") from None
+            raise self._error(words_of(error)) from None
 
     async def _stream(
         self, messages: Sequence[Message], tools: Sequence[ToolDefinition]

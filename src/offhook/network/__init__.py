@@ -5,8 +5,10 @@ from .datagrams import DatagramOpener, Datagrams, Receive, open_datagrams
 from .guard import AddressGuard, AddressRefused, ConnectFailed, NameNotFound
 from .http import MAX_ANSWER, BodyRefused, BodyTooLarge, Reply, at_most, causes, guarded_client, read_bounded
 from .outside import Outside
+from .words import INTERNAL, words_of
 
 __all__ = [
+    "INTERNAL",
     "MAX_ANSWER",
     "Address",
     "AddressGuard",
@@ -25,4 +27,5 @@ __all__ = [
     "guarded_client",
     "open_datagrams",
     "read_bounded",
+    "words_of",
 ]

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+from urllib.parse import urlsplit
 
 from .addresses import Address, plain_host
 from .names import NameNotFound, SystemResolver
@@ -82,6 +84,10 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
+ALLOWING: Final = "unless OFFHOOK_ALLOW_PRIVATE_URLS=1 is set"
+ONLY_WEB: Final = f"only http and https URLs with a host are reached, private ones not {ALLOWING}"
+
+
 class AddressRefused(Exception):
     """The guard does not let this host be reached. `reason` is one line to show to its owner."""
 
@@ -127,9 +133,9 @@ def why_refused(address: IpAddress, allow_private: bool) -> str | None:
             if why_refused(inner, allow_private):
                 return f"{address} leads to {inner}, which is not public"
         if not (allow_private or address in GLOBAL_UNICAST or _within(address, TRANSLATED)):
-            return f"{address} is private"
+            return f"{address} is private: it is not reached {ALLOWING}"
     if not allow_private and _within(address, PRIVATE):
-        return f"{address} is private"
+        return f"{address} is private: it is not reached {ALLOWING}"
     return None
 
 
@@ -155,6 +161,49 @@ def parse_host(host: str) -> IpAddress | str:
     return name
 
 
+def check_url(url: str, allow_private: bool, schemes: Collection[str]) -> None:
+    """What can be told of a URL before its name is looked up. Raises AddressRefused."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
+    except ValueError:
+        raise AddressRefused(url[:300], ONLY_WEB) from None
+    host = parts.hostname or ""
+    if parts.scheme not in schemes or not host:
+        raise AddressRefused(url[:300], ONLY_WEB)
+    check_port(host, port, allow_private)
+    parsed = parse_host(host)
+    if isinstance(parsed, str):
+        check_name(parsed, allow_private)
+    else:
+        check_address(host, parsed, allow_private)
+
+
+def check_name(name: str, allow_private: bool) -> None:
+    """Raises AddressRefused for a name of this machine."""
+    if not allow_private and (name in LOCAL_NAMES or name.endswith(".localhost")):
+        raise AddressRefused(name, f"this is the machine itself: it is not reached {ALLOWING}")
+
+
+def check_address(host: str, address: IpAddress, allow_private: bool) -> None:
+    """Raises AddressRefused for one that may not be reached."""
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        raise AddressRefused(host, "the address is valid on one link only")
+    reason = why_refused(address, allow_private)
+    if reason:
+        raise AddressRefused(host, reason)
+
+
+def check_port(host: str, port: int, allow_private: bool) -> None:
+    """On public hosts only the web's own ports and those that no privilege is needed for: what is below
+    (SMTP, SSH, DNS...) is nobody's webhook, and a request could be read there as commands. Raises
+    AddressRefused."""
+    if not 0 < port < 65536:
+        raise AddressRefused(host, f"port {port} does not exist")
+    if port < 1024 and port not in (80, 443) and not allow_private:
+        raise AddressRefused(host, f"port {port} is not reached {ALLOWING}: use 80, 443 or one from 1024")
+
+
 class AddressGuard:
     """`allow_private` lets loopback and private addresses through; link-local, metadata and multicast
     addresses stay refused. `resolver` is the system's unless a test brings its own."""
@@ -166,11 +215,11 @@ class AddressGuard:
     async def resolve(self, host: str, port: int) -> list[Address]:
         """The addresses to connect to, best first, all of them checked. Raises AddressRefused if any of
         them (not only the first) may not be reached, NameNotFound if there are none."""
-        self._check_port(host, port)
+        check_port(host, port, self.allow_private)
         parsed = parse_host(host)
         if isinstance(parsed, str):
             return [Address(str(found), port) for found in await self._look_up(parsed)]
-        self._check_address(host, parsed)
+        check_address(host, parsed, self.allow_private)
         return [Address(str(parsed), port)]
 
     async def connect(self, host: str, port: int) -> socket.socket:
@@ -191,26 +240,18 @@ class AddressGuard:
         raise ConnectFailed("; ".join(problems))
 
     async def _look_up(self, name: str) -> list[IpAddress]:
-        if not self.allow_private and (name in LOCAL_NAMES or name.endswith(".localhost")):
-            raise AddressRefused(name, "this is the name of the machine itself")
+        check_name(name, self.allow_private)
         addresses: list[IpAddress] = []
         for literal in (await self._resolver(name))[:MAX_ADDRESSES]:
             try:
                 address = ip_address(literal)
             except ValueError:
                 raise AddressRefused(name, "the name leads to something that is no address") from None
-            self._check_address(name, address)
+            check_address(name, address, self.allow_private)
             addresses.append(address)
         if not addresses:
             raise NameNotFound(name)
         return addresses
-
-    def _check_address(self, host: str, address: IpAddress) -> None:
-        if isinstance(address, IPv6Address) and address.scope_id is not None:
-            raise AddressRefused(host, "the address is valid on one link only")
-        reason = why_refused(address, self.allow_private)
-        if reason:
-            raise AddressRefused(host, reason)
 
     def lets_media(self, to: Address, signalling_host: str) -> bool:
         """Whether audio may be sent to an address that a peer's SDP names, before anything came from there.
@@ -231,14 +272,6 @@ class AddressGuard:
         if to.port < 1024 or (address.is_loopback and not beside.is_loopback):
             return False
         return not why_refused(address, allow_private=False) or bool(why_refused(beside, allow_private=False))
-
-    def _check_port(self, host: str, port: int) -> None:
-        """On public hosts only the web's own ports and those that no privilege is needed for: what is below
-        (SMTP, SSH, DNS...) is nobody's webhook, and a request could be read there as commands."""
-        if not 0 < port < 65536:
-            raise AddressRefused(host, f"port {port} does not exist")
-        if port < 1024 and port not in (80, 443) and not self.allow_private:
-            raise AddressRefused(host, f"port {port} is not allowed: use 80, 443 or one from 1024")
 
 
 async def _connect(address: Address) -> socket.socket:

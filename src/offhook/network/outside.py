@@ -11,6 +11,7 @@ import httpx2
 from .guard import AddressGuard
 from .http import BodyRefused, Reply, at_most, guarded_client, post, read_bounded
 from .pool import GuardedPool
+from .words import words_of
 
 
 class Outside:
@@ -44,7 +45,7 @@ class Outside:
                     raise OSError(f"the server answered {response.status_code}")
                 return await read_bounded(response, limit)
         except (httpx2.HTTPError, httpx2.InvalidURL, BodyRefused) as error:
-            raise OSError(str(error) or type(error).__name__) from error
+            raise OSError(words_of(error)) from error
 
     async def aclose(self) -> None:
         await self.http.aclose()

@@ -18,6 +18,7 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from offhook.network import words_of
 from offhook.network.outside import Outside
 from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
 from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, no_context
@@ -118,7 +119,7 @@ class CustomTranscriber:
         except TimeoutError:
             raise EngineError("transcriber", CUSTOM, "the server took too long to connect to") from None
         except (WebSocketException, *REFUSED) as error:
-            raise EngineError("transcriber", CUSTOM, f"{type(error).__name__}: {error}") from None
+            raise EngineError("transcriber", CUSTOM, words_of(error)) from None
 
     async def _open(self) -> ClientConnection:
         url = urlsplit(self._remote.url)
@@ -175,7 +176,7 @@ class CustomTranscriber:
                 self._received(message)
             return "closed by the server"
         except (WebSocketException, OSError) as error:
-            return f"{type(error).__name__}: {error}"
+            return words_of(error)
         finally:
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)

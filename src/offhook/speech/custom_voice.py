@@ -11,6 +11,7 @@ from contextlib import aclosing
 
 import httpx2
 
+from offhook.network import words_of
 from offhook.network.outside import Outside
 from offhook.speech.base import SAMPLE_RATE, EngineError
 from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, no_context
@@ -151,7 +152,7 @@ class CustomVoice:
         except TimeoutError:
             raise self._error("the server took too long") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, *REFUSED) as error:
-            raise self._error(f"{type(error).__name__}: {error}") from None
+            raise self._error(words_of(error)) from None
 
     async def _pieces(self, text: str) -> AsyncGenerator[bytes, None]:
         http, remote = self._outside.http, self._remote

@@ -11,11 +11,12 @@ from offhook.speech.framing import Frame
 
 class WorkerFailed(Exception):
     """A job was not done. `retry` says whether doing it again may help: the worker died, the job did not
-    fail by itself."""
+    fail by itself. `words` are for the owner of the call, to whom an error inside a worker means nothing."""
 
-    def __init__(self, detail: str, *, retry: bool = False) -> None:
+    def __init__(self, detail: str, *, retry: bool = False, words: str | None = None) -> None:
         super().__init__(detail)
         self.retry = retry
+        self.words = detail if words is None else words
 
 
 class Job:

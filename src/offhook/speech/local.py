@@ -150,7 +150,7 @@ class LocalTranscriber:
     def _fail(self, error: WorkerFailed) -> None:
         on_failure, self._on_failure = self._on_failure, None
         if on_failure is not None:  # it is told once
-            on_failure(EngineError("transcriber", PROVIDER, str(error)))
+            on_failure(EngineError("transcriber", PROVIDER, error.words))
 
 
 class SpeechCache:
@@ -244,6 +244,6 @@ class LocalVoice:
                 return
             except WorkerFailed as error:
                 if said or attempt or not error.retry:
-                    raise EngineError("voice", PROVIDER, str(error)) from None
+                    raise EngineError("voice", PROVIDER, error.words) from None
             finally:
                 job.cancel()

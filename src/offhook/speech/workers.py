@@ -17,6 +17,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from offhook.network import INTERNAL
 from offhook.speech.framing import Frame, FramingError, Unpacker, Value, pack
 from offhook.speech.jobs import FairQueue, Job, WorkerFailed
 
@@ -77,10 +78,14 @@ class _Worker(asyncio.Protocol):
         if head.get("end") or "error" in head:
             self.job = None
             self.jobs_done += 1
-            job.end(WorkerFailed(str(head["error"])) if "error" in head else None)
+            job.end(self._failure(str(head["error"])) if "error" in head else None)
             self._pool.idle(self)
         elif not job.ended:
             job.add(frame)
+
+    def _failure(self, error: str) -> WorkerFailed:
+        log.error("worker pid=%d: a job failed: %s", self.process.pid, error)
+        return WorkerFailed(error, words=INTERNAL)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.warm = False

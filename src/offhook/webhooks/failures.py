@@ -8,7 +8,8 @@ from typing import Literal
 import httpcore2
 import httpx2
 
-from offhook.network import AddressRefused, BodyRefused, BodyTooLarge, NameNotFound, causes
+from offhook.network import AddressRefused, BodyRefused, BodyTooLarge, NameNotFound, causes, words_of
+from offhook.network.guard import ONLY_WEB
 
 FailureKind = Literal[
     "dns",
@@ -66,20 +67,15 @@ def failure_of(error: Exception) -> AskFailed:
         if isinstance(cause, NameNotFound):
             return AskFailed("dns", str(cause))
         if isinstance(cause, ssl.SSLError):
-            return AskFailed("tls", _first_line(cause))
+            return AskFailed("tls", words_of(cause))
     if isinstance(error, BodyTooLarge):
         return AskFailed("too-large", str(error))
     if isinstance(error, _NO_URL):
-        return AskFailed("refused-by-policy", "the URL does not start with http:// or https:// and a host")
+        return AskFailed("refused-by-policy", ONLY_WEB)
     if isinstance(error, _LATE):
         return AskFailed("timeout", "no answer in time")
     if isinstance(error, (httpx2.NetworkError, httpcore2.NetworkError)):
-        return AskFailed("refused", _first_line(error) or "the connection could not be made or broke")
+        return AskFailed("refused", words_of(error))
     if isinstance(error, _NOT_HTTP):
-        return AskFailed("protocol", _first_line(error))
+        return AskFailed("protocol", words_of(error))
     raise error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return lines[0][:300] if lines else type(error).__name__

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from offhook.network import INTERNAL
 from offhook.store import Database, NewMessage, OutboxRow, OutboxState, StoreError, Told, Transaction
 
 from .attempts import Attempt, Counters, Records, answered
@@ -398,10 +399,10 @@ class Outbox:
             attempt.failure = failure
         except StoreError as error:
             log.error("call=%s webhook=%s waits for the database: %s", message.call_id, message.id, error)
-        except Exception as error:
+        except Exception:
             log.exception("call=%s webhook=%s could not be sent", message.call_id, message.id)
             if attempt.status is None:
-                attempt.failure = AskFailed("protocol", type(error).__name__)
+                attempt.failure = AskFailed("protocol", INTERNAL)
         finally:
             failed = attempt.failure is not None
             self.counters.failed += failed

@@ -24,6 +24,7 @@ from offhook.conversation.tools import content_of
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
 from offhook.schema.destination import CallDestination, TransferDestinationNumber, TransferPlan
+from offhook.schema.errors import sentences
 from offhook.sip.errors import SipError
 from offhook.sip.flow import DEFAULT_PORT, TransportName
 from offhook.sip.sender import transport_of
@@ -86,7 +87,8 @@ class Destination:
         try:
             self._settings = _ADAPTER.validate_python(document)
         except ValidationError as error:
-            raise TransferFailed(f"the destination is not valid: {error.errors()[0]['msg']}") from error
+            problem = ", ".join(sentences(error, CallDestination))
+            raise TransferFailed(f"the destination is not valid: {problem}") from error
         self._document = document
         self.plan: TransferPlan = self._settings.transfer_plan or TransferPlan(mode="blind-transfer")
         self.caller_id: str | None = self._settings.caller_id
@@ -200,6 +202,11 @@ def fallback_of(document: Mapping[str, Any]) -> tuple[str | None, bool]:
     given = plan_of(document).get("fallbackPlan")
     fallback: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
     return content_of(fallback.get("message")), fallback.get("endCallEnabled") is not False
+
+
+def not_answered(seconds: float) -> TransferFailed:
+    detail = f"the destination did not answer within {seconds:g} s"
+    return TransferFailed(detail, "no-answer", "call.forwarding.no-answer")
 
 
 def failure_of(status: int) -> TransferFailed:

@@ -9,17 +9,17 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from offhook.calls.headers import Headers
 from offhook.calls.in_dialog import seconds_for
 from offhook.calls.leg import Leg, LegEnd, Media
 from offhook.calls.record import Document
 from offhook.calls.transfers.bridge import Early
-from offhook.calls.transfers.destination import Target, TransferFailed, failure_of
+from offhook.calls.transfers.destination import Target, TransferFailed, failure_of, not_answered
 from offhook.calls.transfers.redirect import MOST_TARGETS, contacts_of, nobody_there
 from offhook.calls.transfers.tones import Audio
-from offhook.network import Address
+from offhook.network import Address, words_of
 from offhook.rtp.ports import PortsExhausted
 from offhook.rtp.stream import StreamStatistics
 from offhook.sip.content import session_description
@@ -36,6 +36,9 @@ T = TypeVar("T")
 
 Follow = Callable[[Uri], Awaitable[Target]]
 """Where a Contact of a redirection leads, by the same rules as a destination. Raises TransferFailed."""
+
+OUR_CANCEL: Final = 487
+"""What the destination answers when we give up (RFC 3261 §9.2), and others when they do."""
 
 _log = logging.getLogger(__name__)
 
@@ -110,11 +113,13 @@ class Party:
                 return
             except SipError as error:
                 refusal, failed = error, failure_of(error.status)
+                if error.status == OUR_CANCEL and loop.time() >= deadline:
+                    failed = not_answered(seconds)
                 waiting = contacts_of(error) + waiting
             except PortsExhausted as error:
                 raise TransferFailed(f"there are no audio ports for a second leg: {error}") from error
             except OSError as error:
-                raise TransferFailed(f"the destination could not be called: {error}") from error
+                raise TransferFailed(f"the destination could not be called: {words_of(error)}") from error
             if refusal.status >= 600 or loop.time() >= deadline:
                 raise failed from refusal
             target = _elsewhere(target, refusal) or await self._next(waiting, tried, failed)
