@@ -72,8 +72,8 @@ def _bound(what: str, how: str, address: Address, kind: socket.SocketKind) -> so
 
 async def serve_http(
     listening: socket.socket, app: ASGIApp, stack: AsyncExitStack, bounds: Bounds | None = None
-) -> None:
-    """Serve `app` on `listening` until `stack` is closed; returns once it serves."""
+) -> asyncio.Task[None]:
+    """Serve `app` on `listening` until `stack` is closed; returns the task once it serves."""
     bounds = bounds or Bounds()
     config = uvicorn.Config(
         app,
@@ -95,6 +95,7 @@ async def serve_http(
     up = asyncio.create_task(server.up.wait())
     await asyncio.wait([up, task], return_when=asyncio.FIRST_COMPLETED)
     up.cancel()
+    return task
 
 
 class _Server(uvicorn.Server):

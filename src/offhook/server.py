@@ -203,7 +203,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         deliver=outbox.nudge,
         forget=outbox.forget,
     )
-    await serve_http(listening, create_app(api), stack)
+    vital.watch("the task that serves the API", await serve_http(listening, create_app(api), stack))
     stack.push_async_callback(calls.drain, DRAIN_SECONDS)
     stack.callback(vital.close)
     return Node(

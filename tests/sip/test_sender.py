@@ -267,3 +267,15 @@ async def test_a_name_that_takes_too_long_is_a_503() -> None:
 
     async with house(resolve=resolve) as h:
         assert await refusal(h.agent.request("OPTIONS", Uri.parse("sip:a@slow.example"), from_=ME)) == 503
+
+
+@story
+async def test_a_resolver_that_breaks_fails_the_request_and_leaves_no_dialog() -> None:
+    async def resolve(host: str, port: int, transport: str) -> Address:
+        raise UnicodeError("label too long")
+
+    async with house(resolve=resolve) as h:
+        uri = Uri.parse(f"sip:a@{'x' * 63}.example")
+        call = h.agent.invite(uri, from_=ME, body=OFFER, handler=Recorder())
+        assert await refusal(call.wait()) == 503
+        await h.settle()

@@ -243,3 +243,24 @@ async def test_close_while_switching_ends_it() -> None:
     await fallback.close()
     assert second.events == ["close"]
     assert told.errors == []
+
+
+@pytest.mark.parametrize("broken", ["start", "close", "push"])
+async def test_what_breaks_while_switching_is_told(
+    broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*given: object) -> None:
+        raise RuntimeError("broken")
+
+    first, second = ScriptedTranscriber("a"), ScriptedTranscriber("b")
+    fallback, told = await listening(first, second)
+    monkeypatch.setattr(first if broken == "close" else second, broken, fails)
+    first.break_down()
+    fallback.push(FRAME, FRAME)
+    await settle()
+    if broken == "push":
+        # It went wrong when what was kept was handed on; from then on the next one is in charge.
+        assert "falling back to another transcriber failed" in caplog.text
+    assert [error.detail for error in told.errors] == ["falling back failed"]
+    monkeypatch.undo()
+    await fallback.close()

@@ -317,3 +317,30 @@ async def test_workers_do_not_outlive_a_killed_node(run: str) -> None:
         node.kill()
     for pid in pids:
         assert await gone(pid)
+
+
+async def test_what_breaks_in_looking_after_a_worker_ends_neither_the_start_nor_the_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mode = tmp_path / "mode"
+    mode.write_text("well")
+    workers = Workers(1, command(str(mode)), WorkerLimits(restart_first=0.05, restart_last=0.1))
+    spawn = Workers._spawn
+
+    async def breaks(self: Workers) -> object:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(Workers, "_spawn", breaks)
+    async with asyncio.timeout(30):
+        with pytest.raises(WorkerFailed, match="broken"):
+            await workers.start()
+    monkeypatch.setattr(Workers, "_spawn", spawn)
+    workers = Workers(1, command(str(mode)), WorkerLimits(restart_first=0.05, restart_last=0.1))
+    async with asyncio.timeout(30):
+        await workers.start()
+        monkeypatch.setattr(Workers, "_spawn", breaks)
+        os.kill(workers.processes[0], signal.SIGKILL)
+        await outcome_becomes(workers, "broken")
+        monkeypatch.setattr(Workers, "_spawn", spawn)
+        await outcome_becomes(workers, "done")
+        await workers.close()

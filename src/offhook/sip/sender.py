@@ -215,6 +215,9 @@ class Sender:
         except (OSError, TimeoutError) as error:
             log.info("no way to %s:%s sip-call=%s: %s", to.host, to.port, sending.request.call_id, error)
             sending.failed(SipError(503, "Transport Failed"))
+        except Exception:
+            log.exception("the way could not be found sip-call=%s", sending.request.call_id)
+            sending.failed(SipError(503, "Transport Failed"))
         else:
             sending.go(flow)
 

@@ -162,6 +162,7 @@ class FallbackTranscriber:
             return
         log.warning("falling back to the next transcriber: %s", error)
         self._switching = asyncio.create_task(self._switch(at))
+        self._switching.add_done_callback(self._switched)
         if self._speaking:
             self._kept.append(self.speech_started)
         owed, self._owed = self._owed, 0
@@ -180,6 +181,11 @@ class FallbackTranscriber:
         kept, self._kept = self._kept, []
         for again in kept:
             again()
+
+    def _switched(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("falling back to another transcriber failed", exc_info=error)
+            self._give_up(EngineError("transcriber", self.provider, "falling back failed"))
 
     def _tell(self, transcript: Transcript) -> None:
         if self._on_transcript is not None:

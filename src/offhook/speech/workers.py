@@ -245,6 +245,13 @@ class Workers:
                     return
                 log.error("a worker does not start: %s", error)
                 self._start_failed(str(error))
+            except Exception as error:
+                # The place in the pool must not stay empty, nor whoever waits for it wait for ever.
+                log.exception("a worker could not be looked after; starting another")
+                if not started.done():
+                    started.set_exception(WorkerFailed(repr(error)))
+                    return
+                self._start_failed(repr(error))
             finally:
                 if worker is not None:
                     # Of its own, so that a cancelled keeper leaves no zombie behind; `close` waits for it.

@@ -60,6 +60,9 @@ async def load(url: str, sounds: Sounds, call_id: str) -> list[bytes | None]:
     except (AddressRefused, OSError, ValueError) as error:
         _log.warning("call=%s an audio file cannot be played: %s", call_id, error)
         return []
+    except Exception:
+        _log.exception("call=%s an audio file cannot be played", call_id)
+        return []
 
 
 async def play_instead(waiting: Waiting, url: str, sounds: Sounds, call_id: str) -> None:
