@@ -163,7 +163,7 @@ def test_a_steady_stream_of_a_stranger_is_taken_where_nobody_else_has_sent(
         if state is not State.OPEN:
             line.sends(LOCKED[state], STREAM[state])
 
-    assert (line.lock.remote == STRANGER) is (rule is Rule.IF_STEADY)
+    assert (line.lock.remote == STRANGER) is (state is State.OPEN)
 
 
 # Callers of all sorts are heard and answered.
@@ -435,6 +435,54 @@ def test_a_stranger_who_is_there_before_the_caller_gains_nothing(caller: Address
     assert all(line.sends(caller, 7, 50))
     assert not any(line.sends(STRANGER, 666, 50))
     assert line.lock.remote == caller
+
+
+def test_a_phone_that_suppresses_silence_is_answered_though_it_sent_two_packets() -> None:
+    line = Line(announced=Address("192.168.1.7", 4000)).opened()
+    line.sends(BEHIND_NAT, 7, 2)
+    line.now += 30
+
+    assert line.lock.remote == BEHIND_NAT
+    assert not line.lock.is_undecided(line.now)
+    assert line.reports(BEHIND_NAT._replace(port=61001), 8)
+    assert line.is_heard(BEHIND_NAT, 7)
+
+
+def test_a_relay_may_have_another_port_after_a_hold() -> None:
+    line = Line().borrowed()
+    line.now += 60
+    assert not any(line.sends(RELAY._replace(port=30002), 4, 100))
+
+    line.lock.expect(ANNOUNCED, line.now)
+    line.sends(RELAY._replace(port=30002), 4, SETTLED + 1)
+
+    assert line.lock.remote == RELAY._replace(port=30002)
+    assert line.lock.state is State.BORROWED
+
+
+@pytest.mark.parametrize("caller", [ANNOUNCED, BEHIND_NAT], ids=["named", "NAT"])
+def test_a_neighbour_who_sprays_while_it_rings_hears_nothing(caller: Address) -> None:
+    """Somebody of the host that signals, behind the same NAT."""
+    neighbour = BEHIND_NAT._replace(port=9)
+    line = Line()
+    line.sends(neighbour, 666, 100)
+    line.opened()
+    line.sends(neighbour, 666, 3)
+    assert line.lock.is_undecided(line.now)
+
+    line.now += 0.0 if caller == ANNOUNCED else SILENT
+    line.sends(caller, 7, 1)
+    assert line.lock.remote == caller
+    assert line.lock.is_undecided(line.now) is (caller != ANNOUNCED)
+    line.now += SILENT
+    assert not line.lock.is_undecided(line.now)
+
+
+def test_where_nobody_sent_before_the_caller_is_answered_at_once() -> None:
+    line = Line(announced=Address("192.168.1.7", 4000)).opened()
+    line.sends(BEHIND_NAT)
+
+    assert not line.lock.is_undecided(line.now)
 
 
 def test_a_stranger_with_a_stream_is_given_up_as_soon_as_the_caller_speaks() -> None:

@@ -33,7 +33,8 @@ PAUSE: Final = 2.0
 are learned: nearly all phones begin within one."""
 
 PASSES: Final = 1.0
-"""Seconds after the last of fewer than SETTLED packets of a source after which it is forgotten again."""
+"""Seconds after the last of fewer than SETTLED packets of a source in which strangers stay out for it. It is
+answered for longer: a phone that suppresses silence may have sent no more."""
 
 CONTROL_KEEPS: Final = 15.0
 """Seconds for which RTCP of a right host keeps strangers out: it comes every five (RFC 3550 §6.2), also of a
@@ -80,7 +81,8 @@ class Rule(Enum):
     IF_SILENT = auto()
     """The same, if nothing was heard of the locked source for SILENT seconds."""
     IF_STEADY = auto()
-    """The same, if it is one of a stream that has lasted for SETTLED packets, after PAUSE."""
+    """The same, if it is one of a stream that has lasted for SETTLED packets, after PAUSE; and if what is
+    locked has sent fewer since the last SDP, and none for PASSES."""
     REFUSE = auto()
 
 
@@ -92,9 +94,9 @@ RULES: Final[Mapping[State, Mapping[Comes, Rule]]] = {
         #                NEW_SSRC  ANNOUNCED  RIGHT_HOST  GOING_ON  STRANGER
         State.CLOSED:   (_S,       _T,        _S,         _S,       _R),
         State.OPEN:     (_R,       _T,        _T,         _R,       _W),
-        State.FOUND:    (_S,       _T,        _S,         _S,       _R),
+        State.FOUND:    (_S,       _T,        _S,         _S,       _W),
         State.HELD:     (_S,       _T,        _R,         _S,       _R),
-        State.BORROWED: (_S,       _T,        _T,         _S,       _R),
+        State.BORROWED: (_S,       _T,        _T,         _S,       _W),
     }.items()
 }  # fmt: skip
 
@@ -106,15 +108,17 @@ class SourceLock:
     they are heard, and change nothing."""
 
     __slots__ = (
-        "_announced", "_borrowed", "_candidate", "_count", "_expecting", "_heard_at", "_known", "_last",
-        "_not_before", "_open", "_pause_ends", "_right", "_source", "_taken_at", "refused", "ssrc",
+        "_announced", "_answer_from", "_borrowed", "_candidate", "_contested", "_count", "_expecting",
+        "_heard_at", "_known", "_last", "_not_before", "_open", "_pause_ends", "_right", "_source",
+        "_taken_at", "refused", "ssrc",
     )  # fmt: skip
 
     def __init__(self, announced: Address, signalling_host: str | None = None) -> None:
         """`announced` is the SDP's address; `signalling_host` where the SIP messages come from, which
         behind a NAT is where the media will come from too."""
         self._open = False
-        self._not_before = self._pause_ends = 0.0
+        self._not_before = self._pause_ends = self._answer_from = 0.0
+        self._contested = False
         self.refused = 0
         self._look_for(announced, signalling_host)
 
@@ -138,6 +142,7 @@ class SourceLock:
     def open(self, now: float) -> None:
         """The answer was acknowledged: the source of what comes from now on is learned."""
         self._open = True
+        self._contested = self.refused > 0 or self._source is not None
         self._not_before = self._pause_ends = now + PAUSE
         self._forget()
 
@@ -163,8 +168,11 @@ class SourceLock:
         return self._source if self._open and self._source is not None else self._announced
 
     def is_undecided(self, now: float) -> bool:
-        """Whether a stranger sends and nobody else, in the PAUSE or just after it: what is said now, the
-        wrong one may hear, or nobody."""
+        """Whether a stranger sends and nobody else, in the PAUSE or just after it; or whether somebody sent
+        before the ACK and it is not the announced address that has sent since, for a moment only. What is
+        said now, the wrong one may hear, or nobody."""
+        if now < self._answer_from:
+            return True
         return self._candidate is not None and now < self._pause_ends + SILENT
 
     @property
@@ -200,13 +208,12 @@ class SourceLock:
             self._known = True
 
     def _admit_other(self, packet: Packet, source: Address, now: float, event: bool) -> bool:
-        self._forget_a_passing_one(now)
         comes = self._what(packet, source, now)
         rule = RULES[self.state][comes]
         if rule is Rule.IF_SILENT:
             taken = now - self._heard_at >= SILENT or (comes is Comes.NEW_SSRC and self._may_change)
         elif rule is Rule.IF_STEADY:
-            taken = self._is_steady(packet, source, now)
+            taken = self._is_passing(now) and self._is_steady(packet, source, now)
         else:
             taken = rule is Rule.TAKE
         if not taken:
@@ -220,6 +227,8 @@ class SourceLock:
             self._count = SETTLED if self._borrowed else 1
             self._taken_at = now
             self._candidate = None
+            late = self._contested and comes is Comes.RIGHT_HOST
+            self._answer_from = now + SILENT if late else now
         self.ssrc = -1 if event else packet.ssrc
         self._heard_at = now
         self._last = packet
@@ -230,12 +239,10 @@ class SourceLock:
         """Whether the locked address may have another SSRC at once: only events came of it, or a new SDP."""
         return self.ssrc == -1 or self._expecting
 
-    def _forget_a_passing_one(self, now: float) -> None:
-        """A packet or two hold nobody out for long, whoever sent them."""
-        if self._open and self._count < SETTLED and not self._known and now - self._heard_at >= PASSES:
-            candidate = self._candidate
-            self._forget()
-            self._candidate = candidate
+    def _is_passing(self, now: float) -> bool:
+        """Whether what is locked, if anything, sent a packet or two and no more: they hold nobody out for
+        long, whoever sent them."""
+        return self._count < SETTLED and not self._known and now - self._heard_at >= PASSES
 
     def _what(self, packet: Packet, source: Address, now: float) -> Comes:
         if source == self._source:
@@ -277,11 +284,10 @@ class SourceLock:
     def admit_control(self, source: Address, ssrc: int, now: float) -> bool:
         """Whether valid RTCP is the peer's: from the locked host, whose SSRC it must then know, or from a
         right one while there is none. A stranger's lock ends with it. Counts it as refused if not."""
-        self._forget_a_passing_one(now)
         locked = self._source
         right = plain_host(source.host) in self._right
         if locked is not None and (source.host == locked.host or (right and not self._borrowed)):
-            taken = self.ssrc in (-1, ssrc)
+            taken = self.ssrc in (-1, ssrc) or self._is_passing(now)
         else:
             taken = right
             if right and self._borrowed:
