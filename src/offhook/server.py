@@ -28,6 +28,7 @@ from offhook.calls.stored import StoredDirectory, StoredLedger
 from offhook.calls.transfers.hold_audio import sounds_by
 from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
+from offhook.conversation.failures import rehearse
 from offhook.conversation.member import EngineFactory, Engines
 from offhook.conversation.profile import profile_of
 from offhook.folder import DataFolder
@@ -50,7 +51,7 @@ from offhook.speech.activity import VoiceActivity
 from offhook.speech.base import EngineError
 from offhook.speech.engines import SpeechEngines, missing
 from offhook.speech.jobs import WorkerFailed
-from offhook.speech.local import LocalVoice
+from offhook.speech.local import LocalVoice, SpeechCache
 from offhook.speech.remote import CallContext
 from offhook.speech.workers import Workers
 from offhook.store import Database, IdMaker, StoreError, upgrade
@@ -64,6 +65,9 @@ SIP_GRACE_SECONDS: Final = 2.0
 WEBHOOK_GRACE_SECONDS: Final = 5.0
 
 EnginesOf = Callable[[CallContext], EngineFactory]
+
+EMERGENCY_BYTES = 4 * 1024 * 1024
+"""Of sound that the voice for emergencies keeps; the apology is in it from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +251,12 @@ async def _engines(
 ) -> tuple[EnginesOf, LocalVoice]:
     """What assistants hear, think and speak with, and the voice that apologises when theirs fails."""
     workers = Workers(settings.workers)
-    emergency = LocalVoice(workers, "", 1.0, None)
+    emergency = LocalVoice(workers, "", 1.0, SpeechCache(EMERGENCY_BYTES))
     try:
         await workers.start()
         stack.push_async_callback(workers.close)
         await emergency.start()
+        await rehearse(emergency)
     except (WorkerFailed, EngineError) as error:
         raise StartError(
             f"the local speech engines do not start ({error}): `offhook doctor` says what is missing"

@@ -18,8 +18,9 @@ from offhook.conversation.events import (
     UserInterrupted,
     VoiceInput,
 )
+from offhook.conversation.failures import APOLOGY
 from offhook.language.base import Text
-from offhook.speech.base import FRAME_SECONDS, Transcript
+from offhook.speech.base import FRAME_SECONDS, EngineError, Transcript
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
 from tests.virtual import run_virtual
@@ -528,3 +529,16 @@ async def test_closing_at_any_moment_leaves_nothing() -> None:
         assert stage.model.closed
         assert stage.voice.closed
         await stage.conversation.close()
+
+
+@plays
+async def test_who_fails_beside_the_voice_and_is_run_by_the_same_may_have_taken_it_along() -> None:
+    """The apology comes from the voice that keeps it ready; the other might be waited for in vain."""
+    emergency, voice = ScriptedVoice(), ScriptedVoice(provider="vapi")
+    transcriber = ScriptedTranscriber(provider="vapi")
+    async with on_stage(transcriber=transcriber, voice=voice, emergency=emergency) as stage:
+        await greeted(stage)
+        transcriber.fail(EngineError("transcriber", "vapi", "no worker"))
+        await stage.caller.hears_the_end()
+        assert " ".join(emergency.spoken) == APOLOGY
+        assert stage.ended == ["pipeline-error-vapi-transcriber-failed"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +64,32 @@ def test_a_call_that_a_crash_cut_off_is_reported_once(node: Node, sink: WebhookS
     # What was taken in the last moment might: the same message, by its id.
     told = {one.headers["webhook-id"]: one.message for one in sink.taken()}
     assert all(told[one.headers["webhook-id"]] == one.message for one in sink.taken())
+
+
+def test_workers_that_hang_leave_no_caller_in_silence(node: Node, sink: WebhookSink, tmp_path: Path) -> None:
+    """All of them are stopped when the caller has been greeted: the next word comes regardless."""
+    plan = {"idleMessages": ["There is one thing that was not said before."], "idleTimeoutSeconds": 5}
+    reports_to = {"server": {"url": sink.url}, "serverMessages": ALL_MESSAGES}
+    desk = new_number(node, answered_by=assistant(messagePlan=plan, **reports_to))
+
+    def spoken() -> int:
+        updates = [one.message for one in sink.taken("speech-update")]
+        return sum(one["role"] == "assistant" and one["status"] == "started" for one in updates)
+
+    with Baresip(tmp_path / "phone") as phone:
+        phone.dial(desk.uri())
+        sink.wait_for("speech-update", status="stopped", role="assistant")
+        before = spoken()
+        for pid in _workers_of(node.peer.process.pid):
+            os.kill(pid, signal.SIGSTOP)
+        soon(lambda: spoken() > before, 30)
+    assert "gives no sign of life" in node.log
+
+
+def _workers_of(pid: int) -> list[int]:
+    """Child processes that are workers (proc(5))."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(each) for each in children if b"speech.worker" in Path(f"/proc/{each}/cmdline").read_bytes()]
 
 
 def test_a_receiver_that_was_away_gets_all_in_order_even_over_a_restart(

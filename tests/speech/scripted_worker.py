@@ -26,6 +26,13 @@ def count(head: Head, blob: bytes) -> Iterator[Reply]:
         time.sleep(float(str(head.get("every", 0))))
 
 
+def compute(head: Head, blob: bytes) -> Iterator[Reply]:
+    ends = time.monotonic() + float(str(head["seconds"]))
+    while time.monotonic() < ends:
+        pass
+    yield {}, b""
+
+
 def fail(head: Head, blob: bytes) -> Iterator[Reply]:
     yield {"number": 0}, b""
     raise ValueError("it does not work")
@@ -57,6 +64,7 @@ def load() -> Mapping[str, Handler]:
     return {
         "echo": echo,
         "count": count,
+        "compute": compute,
         "fail": fail,
         "die": die,
         "environment": environment,

@@ -15,6 +15,9 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from offhook.conversation.chunks import ChunkPlan, cut_into_pieces
+from offhook.conversation.failures import APOLOGY, rehearse
+from offhook.conversation.speakable import FormatPlan, speakable
 from offhook.speech.base import EngineError, Transcript
 from offhook.speech.local import LONGEST_TEXT, LocalTranscriber, LocalVoice, SpeechCache, plain
 from offhook.speech.workers import Workers
@@ -327,3 +330,13 @@ async def test_the_cache_is_bounded_and_forgets_what_was_not_used() -> None:
     assert cache.get(("1", "", 1.0)) is None
     cache.put(("long", "", 1.0), bytes(3000))
     assert cache.get(("long", "", 1.0)) is None
+
+
+async def test_the_apology_is_heard_when_no_worker_is_left(workers: Workers) -> None:
+    emergency = LocalVoice(workers, cache=SpeechCache())
+    await rehearse(emergency)
+    closed = Workers(0)
+    await closed.close()
+    emergency._workers = closed
+    for piece in cut_into_pieces(APOLOGY, ChunkPlan()):
+        assert await said(emergency, speakable(piece, FormatPlan()))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -344,3 +345,85 @@ async def test_what_breaks_in_looking_after_a_worker_ends_neither_the_start_nor_
         monkeypatch.setattr(Workers, "_spawn", spawn)
         await outcome_becomes(workers, "done")
         await workers.close()
+
+
+# workers that hang
+
+SOON = WorkerLimits(check=0.1, missed=12)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_workers_that_are_stopped_are_replaced_and_the_jobs_said_to_be_done_again(count: int) -> None:
+    async with running(count, SOON) as workers:
+        stopped = workers.processes
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        jobs = [workers.submit("echo", {"text": "a"}, b"", owner=number) for number in range(count)]
+        for job in jobs:
+            with pytest.raises(WorkerFailed) as caught:
+                await anext(job)
+            assert caught.value.retry
+        for pid in stopped:
+            assert await gone(pid)
+        (answer,) = await replies(workers.submit("echo", {"text": "b"}, b"", owner="call"))
+        assert answer["text"] == "b"
+        assert answer["pid"] not in stopped
+
+
+async def test_a_worker_that_is_stopped_while_it_has_nothing_to_do_is_replaced() -> None:
+    async with running(1, SOON) as workers:
+        (pid,) = workers.processes
+        os.kill(pid, signal.SIGSTOP)
+        assert await gone(pid)
+        (answer,) = await replies(workers.submit("echo", {"text": "b"}, b"", owner="call"))
+        assert answer["pid"] != pid
+
+
+async def test_a_worker_that_is_stopped_in_the_middle_of_a_job(tmp_path: Path) -> None:
+    head = {"to": 100, "every": 0.05, "name": "a", "log": str(tmp_path / "log")}
+    async with running(1, SOON) as workers:
+        job = workers.submit("count", head, b"", owner="call")
+        await anext(job)
+        os.kill(workers.processes[0], signal.SIGSTOP)
+        with pytest.raises(WorkerFailed, match="died"):
+            await replies(job)
+
+
+async def test_a_long_job_is_no_hanging(tmp_path: Path) -> None:
+    """Neither one that waits nor one that computes without a pause: both give signs of life."""
+    async with running(1, WorkerLimits(check=0.1, missed=8)) as workers:
+        (pid,) = workers.processes
+        for kind, head in (
+            ("count", {"to": 1, "every": 2.5, "name": "a", "log": str(tmp_path / "log")}),
+            ("compute", {"seconds": 2.5}),
+        ):
+            await replies(workers.submit(kind, head, b"", owner="call"))
+        assert workers.processes == [pid]
+
+
+async def test_a_node_that_was_held_up_itself_blames_nobody() -> None:
+    async with running(1, WorkerLimits(check=0.1, missed=3)) as workers:
+        workers_before = workers.processes
+        for worker in workers._live:
+            worker.missed = 0
+        time.sleep(1.5)
+        await asyncio.sleep(0)
+        assert workers.processes == workers_before
+
+
+async def test_jobs_wait_no_longer_than_a_caller_does_while_there_is_no_worker() -> None:
+    limits = WorkerLimits(unattended=0.1, restart_first=20)
+    async with running(1, limits) as workers:
+        queued = [workers.submit("count", {"to": 1, "every": 60, "name": "a", "log": os.devnull}, b"", "a")]
+        queued += [workers.submit("echo", {"text": "b"}, b"", owner="b")]
+        os.kill(workers.processes[0], signal.SIGKILL)
+        with pytest.raises(WorkerFailed):
+            await replies(queued[0])
+        for job in (queued[1], workers.submit("echo", {"text": "c"}, b"", owner="c")):
+            with pytest.raises(WorkerFailed, match="no worker"):
+                await replies(job)
+
+
+def test_a_hung_worker_and_the_word_after_it_are_within_what_a_caller_waits() -> None:
+    limits = WorkerLimits()
+    assert limits.check * (limits.missed + 1) + limits.unattended < 7.5

@@ -7,9 +7,11 @@ import asyncio
 import logging
 from typing import Protocol
 
+from offhook.conversation.chunks import ChunkPlan, cut_into_pieces
 from offhook.conversation.events import EngineFailed, Event
 from offhook.conversation.farewell import Farewell
 from offhook.conversation.member import Member, ended_reason
+from offhook.conversation.speakable import FormatPlan, speakable
 from offhook.conversation.voicing import Mouth
 from offhook.language.base import ModelError
 from offhook.speech.base import EngineError, Voice
@@ -17,6 +19,14 @@ from offhook.speech.base import EngineError, Voice
 log = logging.getLogger(__name__)
 
 APOLOGY = "I'm sorry, something went wrong on our side and I have to end the call. Goodbye."
+
+
+async def rehearse(emergency: Voice) -> None:
+    """Let a voice that keeps what it has said make the apology, so that it can be heard when nothing works.
+    Raises EngineError."""
+    for piece in cut_into_pieces(APOLOGY, ChunkPlan()):
+        async for _ in emergency.speak(speakable(piece, FormatPlan())):
+            pass
 
 
 class FailureStage(Protocol):
@@ -57,17 +67,19 @@ class Failures:
         self.first = error
         self._stage.tell(EngineFailed(reason, str(error)))
         speechless = isinstance(error, EngineError) and error.stage == "voice"
+        voice = self._stage.member.engines.voice
+        # What has failed beside the voice, and is run by the same, may have taken the voice with it.
+        doubtful = isinstance(error, EngineError) and error.provider == voice.provider
         if self._farewell.reason is not None:
             if speechless:
                 self._farewell.now(self._farewell.reason)
             return
         self._stage.cut_off()
-        if speechless:
-            if self._emergency is None:
-                self._farewell.now(reason)
-                return
-            profile = self._stage.member.profile
-            self._stage.mouth.adopt(self._emergency, profile.chunks, profile.form)
+        if self._emergency is not None and (speechless or doubtful):
+            self._stage.mouth.adopt(self._emergency, ChunkPlan(), FormatPlan())
+        elif speechless:
+            self._farewell.now(reason)
+            return
         self.first = None  # a second failure, of the apology, ends the call at once
         self._stage.finish(reason, APOLOGY)
 

@@ -2,8 +2,8 @@
 
 A frame is `length: u32, head length: u32` (big-endian; `length` counts what follows it), a JSON object, and
 raw bytes (audio). From the node: `{"job": n, "kind": ..., ...}` and `{"cancel": n}`. From the worker:
-`{"ready": true}` once, then per job any number of `{"job": n, ...}` and one `{"job": n, "end": true}` or
-`{"job": n, "error": "..."}`.
+`{"ready": true}` once, `{"alive": true}` all the time from then on, and per job any number of
+`{"job": n, ...}` and one `{"job": n, "end": true}` or `{"job": n, "error": "..."}`.
 """
 
 from __future__ import annotations

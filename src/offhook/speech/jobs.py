@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 
 from offhook.speech.framing import Frame
 
@@ -85,6 +85,9 @@ class FairQueue:
 
     def __len__(self) -> int:
         return self._length
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter([job for jobs in self._by_owner.values() for job in jobs])
 
     def put(self, job: Job) -> None:
         self._by_owner.setdefault(job.owner, deque()).append(job)

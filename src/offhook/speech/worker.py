@@ -12,11 +12,14 @@ import select
 import signal
 import socket
 import sys
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
 from offhook.speech.framing import Frame, Handler, Unpacker, Value, pack
 
+BEAT_SECONDS = 0.4
 _READ = 65536
 _NICENESS = 5
 
@@ -28,12 +31,14 @@ class _NodeGone(Exception):
 class _Link:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
+        self._sending = threading.Lock()
         self._unpacker = Unpacker()
         self._frames: deque[Frame] = deque()
 
     def send(self, head: Mapping[str, Value], blob: bytes = b"") -> None:
         try:
-            self._socket.sendall(pack(head, blob))
+            with self._sending:
+                self._socket.sendall(pack(head, blob))
         except OSError:
             raise _NodeGone from None
 
@@ -70,8 +75,19 @@ def serve(sock: socket.socket, load: Callable[[], Mapping[str, Handler]]) -> Non
             link.send({"ready": False, "error": _describe(error)})
             return
         link.send({"ready": True})
+        threading.Thread(target=_beat, args=(link,), daemon=True).start()
         while True:
             _do(link, handlers, link.next())
+    except _NodeGone:
+        return
+
+
+def _beat(link: _Link) -> None:
+    """Tell the node that this process lives, also in the middle of a job."""
+    try:
+        while True:
+            link.send({"alive": True})
+            time.sleep(BEAT_SECONDS)
     except _NodeGone:
         return
 

@@ -15,6 +15,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from offhook.network import INTERNAL
@@ -28,11 +29,16 @@ COMMAND = (sys.executable, "-P", "-m", "offhook.speech.worker")
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """Seconds, but for `waiting`: how many jobs may wait."""
+    """Seconds, but for `waiting`: how many jobs may wait, and `missed`: so many checks, `check` apart, may
+    find no sign of life of a worker before it is taken for hung. `unattended`: how long jobs wait while there
+    is no worker at all. Both together are less than a caller is to wait for a word."""
 
     start: float = 60.0
     job: float = 20.0
     wait: float = 15.0
+    unattended: float = 5.0
+    check: float = 0.4
+    missed: int = 5
     waiting: int = 256
     restart_first: float = 0.1
     restart_last: float = 10.0
@@ -48,6 +54,7 @@ class _Worker(asyncio.Protocol):
         self.warm = False
         self.job: Job | None = None
         self.jobs_done = 0
+        self.missed = 0  # checks since the last sign of life
         self._pool = pool
         self._unpacker = Unpacker()
         self._transport: asyncio.Transport | None = None
@@ -56,6 +63,7 @@ class _Worker(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are not instances of it
 
     def data_received(self, data: bytes) -> None:
+        self.missed = 0
         try:
             for frame in self._unpacker.feed(data):
                 self._received(frame)
@@ -131,6 +139,7 @@ class Workers:
         self._numbers = 0
         self._failure: str | None = None
         self._closed = False
+        self._checking: asyncio.Handle | None = None
 
     @property
     def processes(self) -> list[int]:
@@ -146,6 +155,7 @@ class Workers:
         """Returns when every worker is warm. Raises WorkerFailed if one does not start; then nothing runs."""
         started = [asyncio.get_running_loop().create_future() for _ in range(self.count)]
         self._keepers = [asyncio.create_task(self._keep(future)) for future in started]
+        self._check()
         try:
             await asyncio.gather(*started)
         except BaseException:
@@ -161,6 +171,8 @@ class Workers:
     async def close(self) -> None:
         """Ends the processes; jobs not done fail."""
         self._closed = True
+        if self._checking is not None:
+            self._checking.cancel()
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -186,8 +198,29 @@ class Workers:
             job.end(WorkerFailed("overloaded: too many jobs are waiting"))
         else:
             self._queue.put(job)
-            job.timer = asyncio.get_running_loop().call_later(self._limits.wait, self._waited_too_long, job)
+            self._limit_wait(job)
         return job
+
+    def _limit_wait(self, job: Job) -> None:
+        if job.timer is not None:
+            job.timer.cancel()
+        seconds = self._limits.wait if self._attended else self._limits.unattended
+        job.timer = asyncio.get_running_loop().call_later(seconds, self._waited_too_long, job)
+
+    @property
+    def _attended(self) -> bool:
+        return any(worker.warm for worker in self._live)
+
+    def _check(self) -> None:
+        """Find workers that hang: stopped, or deadlocked. One that only waits for its turn of the processor,
+        as all do on a busy machine, has its job's time. Checks are counted, not seconds: a node that was held
+        up itself has not read yet what its workers have told it."""
+        self._checking = asyncio.get_running_loop().call_later(self._limits.check, self._check)
+        for worker in list(self._live):
+            worker.missed += 1
+            if worker.warm and worker.missed > self._limits.missed and not _runs(worker.process.pid):
+                log.error("worker pid=%d: killed, it gives no sign of life", worker.process.pid)
+                worker.kill()
 
     def _take_back(self, job: Job) -> None:
         if not self._queue.discard(job):
@@ -202,6 +235,9 @@ class Workers:
         self._live.discard(worker)
         if worker in self._idle:
             self._idle.remove(worker)
+        if not self._attended:
+            for job in self._queue:
+                self._limit_wait(job)
 
     def idle(self, worker: _Worker) -> None:
         if len(self._queue):
@@ -277,7 +313,7 @@ class Workers:
 
     def _start_failed(self, detail: str) -> None:
         """With no worker left, whoever asks hears why at once instead of waiting in vain."""
-        if not any(worker.warm for worker in self._live):
+        if not self._attended:
             self._failure = detail
             self._fail_waiting(detail)
 
@@ -311,6 +347,17 @@ class Workers:
                 return
             await asyncio.sleep(0.005)
         log.error("worker pid=%d does not end", worker.process.pid)
+
+
+def _runs(pid: int) -> bool:
+    """Does any thread of a process use the processor, or the disk, or wait for its turn (proc(5))?"""
+    try:
+        for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+            if stat.read_text().rpartition(")")[2].split()[0] in ("R", "D"):
+                return True
+    except (OSError, IndexError):
+        pass
+    return False
 
 
 def _set(future: asyncio.Future[None]) -> None:
