@@ -193,7 +193,7 @@ def _look_at_the_rest(message: Message, method: str | None) -> None:
         headers.set("Content-Type", types[0])
     for name, read, needed in (
         ("Contact", _CONTACTS, method in _CONTACTED),
-        ("Record-Route", _RECORD_ROUTES, method == "INVITE"),
+        ("Record-Route", _RECORD_ROUTES, method == "INVITE" and message.to.tag is None),
         ("Content-Type", _CONTENT_TYPE, bool(message.body) and method in _DESCRIBED),
     ):
         try:
