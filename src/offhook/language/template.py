@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from liquid import Environment
+from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.context import RenderContext
 from liquid.exceptions import FilterArgumentError, LiquidError
 from liquid.filter import with_context
 from liquid.template import BoundTemplate
 from liquid.undefined import is_undefined
+
+from offhook.language.template_shape import code_of
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +32,8 @@ LONGEST_TEMPLATE = 200_000
 _LONGEST_STRING = 100_000
 _LONGEST_LIST = 10_000
 _LONGEST_DATE_FORMAT = 200
-_MOST_WORK = 20_000
+_MOST_WORK = 5000
+_MOST_KEPT = 200_000
 _SHORT_TEMPLATE = 4096
 _NOW = " now"  # with a space: no template can name them
 _WORK = " work"
@@ -60,7 +65,7 @@ def render(text: str, variables: Mapping[str, object], now: float) -> str:
     What is no valid template, or asks for too much, comes back as it was written."""
     if "{{" not in text and "{%" not in text:
         return text
-    template = _parse(text)
+    template = _parsed_template(text)
     if template is None:
         return text
     names = {**builtin_variables(now), **_with_underscores(variables), _NOW: now, _WORK: [0]}
@@ -86,17 +91,44 @@ def _warn(start: str, error: str) -> None:
     log.warning("a template is left as it was written: %s: %r", error, start)
 
 
-@functools.lru_cache(maxsize=512)
-def _parse(text: str) -> BoundTemplate | None:
+class _Parsed:
+    """Templates as they are parsed, the latest used ones, as far as there is room: a character of code takes
+    about 100 bytes."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[BoundTemplate | None, int]] = OrderedDict()
+        self._room = _MOST_KEPT
+
+    def __call__(self, text: str) -> BoundTemplate | None:
+        found = self._kept.get(text)
+        if found is not None:
+            self._kept.move_to_end(text)
+            return found[0]
+        template, size = _parse(text)
+        self._kept[text] = template, size
+        self._room -= size
+        while self._room < 0:
+            _, (_, freed) = self._kept.popitem(last=False)
+            self._room += freed
+        return template
+
+
+def _parse(text: str) -> tuple[BoundTemplate | None, int]:
+    """None for what is left as it was written; and what it counts for in memory."""
+    size = 100 + len(text) // 50
     if len(text) > LONGEST_TEMPLATE:
         _warn(text[:80], "it is too long")
-        return None
+        return None, size
     environment = _SHORT if len(text) <= _SHORT_TEMPLATE else _LONG
     try:
-        return environment.from_string(text)
+        size += code_of(text)
+        return environment.from_string(text), size
     except (LiquidError, RecursionError, ValueError) as error:
         _warn(text[:80], _brief(error))
-        return None
+        return None, size
+
+
+_parsed_template = _Parsed()
 
 
 class _TooMuch(FilterArgumentError):
@@ -104,8 +136,9 @@ class _TooMuch(FilterArgumentError):
         super().__init__(what, token=None)
 
 
-def _spend(context: RenderContext, values: tuple[object, ...]) -> None:
-    """Count the work of one filter call; refuse arguments that only exist to be expanded."""
+def _spend(context: RenderContext, values: tuple[object, ...], squared: bool = False) -> None:
+    """Count the work of one filter call; refuse arguments that only exist to be expanded. `squared`: every
+    item is compared with every other."""
     work = context.globals[_WORK]
     assert isinstance(work, list)
     work[0] += 1
@@ -114,18 +147,20 @@ def _spend(context: RenderContext, values: tuple[object, ...]) -> None:
             raise _TooMuch("too long a range")
         if isinstance(value, int) and value.bit_length() > 1024:
             raise _TooMuch("too large a number")
-        if isinstance(value, str | list | tuple):
+        if isinstance(value, str):
             work[0] += len(value) // 1000
+        elif isinstance(value, list | tuple):
+            work[0] += len(value) * len(value) // 100 if squared else len(value) // 20
     if work[0] > _MOST_WORK:
         raise _TooMuch("too much work for filters")
 
 
-def _bounded(function: _Filter) -> _Filter:
+def _bounded(function: _Filter, squared: bool = False) -> _Filter:
     """A filter of the library with its arguments and its result held to a size."""
 
     @functools.wraps(function)
     def bounded(*values: Any, context: RenderContext, **named: Any) -> Any:
-        _spend(context, (*values, *named.values()))
+        _spend(context, (*values, *named.values()), squared)
         if getattr(function, "with_context", False):
             named["context"] = context
         if getattr(function, "with_environment", False):
@@ -133,8 +168,10 @@ def _bounded(function: _Filter) -> _Filter:
         result = function(*values, **named)
         if isinstance(result, str) and len(result) > _LONGEST_STRING:
             raise _TooMuch("too long a string")
-        if isinstance(result, list | tuple) and len(result) > _LONGEST_LIST:
-            raise _TooMuch("too long a list")
+        if isinstance(result, list | tuple):
+            if len(result) > _LONGEST_LIST:
+                raise _TooMuch("too long a list")
+            _spend(context, (result,))
         return result
 
     return with_context(bounded)
@@ -236,6 +273,18 @@ def _zone(zone: object) -> tzinfo:
     return UTC
 
 
+def _range(self: RangeLiteral, start: Any, stop: Any) -> range:
+    """`(1..n)`, which the library makes as long as it is asked for, and then walks or copies."""
+    made = _any_range(self, start, stop)
+    if made.stop - made.start > _LONGEST_LIST:
+        raise _TooMuch("too long a range")
+    return made
+
+
+_any_range = RangeLiteral._make_range
+RangeLiteral._make_range = _range  # type: ignore[method-assign] # the library has no other way in
+
+
 class _ShortTemplates(Environment):
     loop_iteration_limit = 2000
     output_stream_limit = LONGEST_TEMPLATE
@@ -252,7 +301,7 @@ def _environment(kind: type[Environment]) -> Environment:
     sizes: dict[str, Callable[..., int]] = {"replace": _replaced, "join": _joined}
     for name, function in list(environment.filters.items()):
         known = _growing(function, sizes[name]) if name in sizes else function
-        environment.add_filter(name, _bounded(known))
+        environment.add_filter(name, _bounded(known, squared=name == "uniq"))
     environment.add_filter("date", _bounded(_date))
     environment.add_filter("last", _bounded(_last))
     for name in ("include", "render"):
