@@ -140,6 +140,11 @@ def test_a_broken_header_that_the_call_needs_refuses_it(line: bytes) -> None:
     assert refused.value.status == 400
 
 
+def test_a_dialog_has_its_routes_already() -> None:
+    data = invite(b"Record-Route: <sip:p1>, b c").replace(b"To: <sip:desk@10.0.0.2>", b"To: <sip:a@b>;tag=1")
+    assert parse_message(data).record_routes == ()
+
+
 @pytest.mark.parametrize(
     "contact", [b"X: 1", b"Contact:", b"Contact <sip:a@10.0.0.1>", b"Contact: <sip:a b>"]
 )
