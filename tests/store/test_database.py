@@ -361,6 +361,24 @@ def test_sqlites_own_errors_say_what_to_do(fail: Callable[[Path], None], says: s
 # -- kill -9 ----------------------------------------------------------------------------------
 
 
+async def test_what_is_erased_is_not_left_in_the_file(tmp_path: Path, clock: Clock) -> None:
+    url = f"sqlite:///{tmp_path}/offhook.db"
+    await upgrade(url)
+    database = await opened(url, clock)
+    words = "The flu, three times. " * 500
+    message = {"call_id": "c", "type": "hang", "host": "h:80", "receiver": {"url": "u"}}
+    async with database.transaction() as tx:
+        await tx.outbox.put(org_id="o", body=words, **message)
+        passing = NewMessage("p", "hang", "h:80", {"url": "u"}, words, passing=True)
+        await tx.outbox.add(passing, "o", "d")
+    async with database.transaction() as tx:
+        await tx.outbox.erase("o", "c")
+    await database.note_delivered({200: ["p"]})
+    await database.close()
+
+    assert [file.name for file in tmp_path.iterdir() if b"The flu" in file.read_bytes()] == []
+
+
 async def test_what_was_promised_survives_kill_9(empty_url: str, clock: Clock) -> None:
     await upgrade(empty_url)
     promised: set[str] = set()

@@ -144,6 +144,8 @@ def _set_up_sqlite(engine: Engine, begin: str | None = None, *pragmas: str) -> N
             # the loss of the process. Writers share commits, so one fsync serves many calls.
             "PRAGMA synchronous=FULL",
             "PRAGMA foreign_keys=ON",
+            # What is erased is written over, as in the SQLite of most distributions, and not only forgotten.
+            "PRAGMA secure_delete=ON",
             *pragmas,
         ):
             cursor.execute(pragma)
