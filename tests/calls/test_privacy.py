@@ -63,22 +63,38 @@ def test_the_plans_of_assistant_and_org_decide(
 
 
 @pytest.mark.parametrize(
-    ("meant", "words", "transcript"),
+    ("meant", "audio", "words", "transcript"),
     [
-        (None, True, True),
-        ({"voice": {"provider": "nobody"}, **HIPAA}, False, True),
-        ({"assistant": {"hipaaEnabled": True, "name": 7}}, False, True),
-        ({"squad": {"members": [{"assistant": PCI}]}}, False, True),
-        ({"compliancePlan": "none", "artifactPlan": {"transcriptPlan": {"enabled": False}}}, True, False),
-        ([{"members": [{"assistantOverrides": HIPAA}]}, None], False, True),
+        (None, True, True, True),
+        ({"recordingEnabled": False}, False, True, True),
+        (
+            {"squad": {"members": [{"assistant": {"artifactPlan": {"recordingEnabled": False}}}]}},
+            False,
+            True,
+            True,
+        ),
+        ({"voice": {"provider": "nobody"}, **HIPAA}, False, False, True),
+        ({"assistant": {"hipaaEnabled": True, "name": 7}}, False, False, True),
+        ({"squad": {"members": [{"assistant": PCI}]}}, False, False, True),
+        (
+            {"compliancePlan": "none", "artifactPlan": {"transcriptPlan": {"enabled": False}}},
+            True,
+            True,
+            False,
+        ),
+        ([{"members": [{"assistantOverrides": HIPAA}]}, None], False, False, True),
     ],
 )
-def test_without_an_assistant_nothing_is_recorded_and_compliance_is_read_from_what_there_is(
-    meant: object, words: bool, transcript: bool
+def test_without_an_assistant_the_plans_of_whoever_should_have_answered_hold(
+    meant: object, audio: bool, words: bool, transcript: bool
 ) -> None:
     kept = kept_without_assistant(meant, {})
 
-    assert (kept.audio, kept.words, kept.transcript) == (False, words, transcript)
+    assert (kept.audio, kept.words, kept.transcript) == (audio, words, transcript)
+
+
+def test_without_an_assistant_the_org_s_compliance_holds() -> None:
+    assert kept_without_assistant(None, {"hipaaEnabled": True}) == Kept(audio=False, words=False)
 
 
 def test_sound_is_the_business_of_whoever_speaks_and_words_are_that_of_all() -> None:
@@ -207,8 +223,21 @@ def test_an_apology_is_recorded_no_more_than_the_conversation_would_have_been(
 INVALID = {"assistant": {"firstMessage": "Hello.", "voice": {"provider": "nobody"}, **HIPAA}}
 
 
-@pytest.mark.parametrize("answer", [INVALID, {"error": "We are closed."}, {}])
-def test_a_call_that_finds_no_assistant_is_not_recorded(tmp_path: Path, answer: Mapping[str, Any]) -> None:
+UNRECORDED_AND_INVALID = {"assistant": {"voice": {"provider": "nobody"}, **UNRECORDED}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "audio", "words"),
+    [
+        (INVALID, False, False),
+        (UNRECORDED_AND_INVALID, False, True),
+        ({"error": "We are closed."}, True, True),
+        ({}, True, True),
+    ],
+)
+def test_a_call_that_finds_no_assistant_is_kept_as_the_one_who_was_meant_says(
+    tmp_path: Path, answer: Mapping[str, Any], audio: bool, words: bool
+) -> None:
     @virtual
     async def story() -> None:
         async with open_house(tmp_path) as house:
@@ -223,8 +252,8 @@ def test_a_call_that_finds_no_assistant_is_not_recorded(tmp_path: Path, answer: 
             await call.ended()
             await ended(house)
 
-        assert list(tmp_path.iterdir()) == []
-        assert (house.row["transcript"] == "") is (answer is INVALID)
+        assert (list(tmp_path.iterdir()) != []) is audio
+        assert (house.row["transcript"] != "") is words
         assert house.report["transcript"] != ""
 
     story()

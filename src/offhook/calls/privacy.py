@@ -52,12 +52,17 @@ def kept_by(settings: AssistantOverrides, org: Mapping[str, Any]) -> Kept:
 
 
 def kept_without_assistant(meant: object, org: Mapping[str, Any]) -> Kept:
-    """Of a call that no assistant answers: nobody's plan asks for a recording. `meant` is what its owner has
-    given of those who should have answered, be it valid or not: their compliance holds."""
+    """Of a call that no assistant answers. `meant` is what its owner has given of those who should have
+    answered, be it valid or not: whatever they do not let be kept is not."""
     given = list(_mappings(meant))
     hipaa, pci = _compliance([org, *given])
+    unrecorded = any(one.get("recordingEnabled") is False for one in given)
     silent = any(_mapping(one.get("transcriptPlan")).get("enabled") is False for one in given)
-    return Kept(audio=False, words=not (hipaa or pci), transcript=not silent)
+    return Kept(
+        audio=not (hipaa or pci or unrecorded),
+        words=not (hipaa or pci),
+        transcript=not silent,
+    )
 
 
 def without_words(artifact: Mapping[str, Any], learned: Mapping[str, Any]) -> Document:
