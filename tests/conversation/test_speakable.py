@@ -185,3 +185,15 @@ def test_numbers_in_words(number: int, words: str) -> None:
 def test_whatever_is_written_can_be_spoken(text: str) -> None:
     spoken = speakable(text, FormatPlan())
     assert len(spoken) <= 12 * len(text) + 60
+
+
+@pytest.mark.parametrize(
+    "text", [" ", "\n", " \n", "[", "![", "[a](", "(", "*", "1 ", "+1 ", "11 ", "-", "a@", "<"]
+)
+def test_what_is_made_of_marks_is_looked_through_once(text: str) -> None:
+    """Twice as long a text takes about twice as many steps: runs of space are one, and links hold none."""
+    assert len(speakable(f"Yes.{text * 2000} No.", FormatPlan())) <= 3 * LONGEST
+
+
+def test_runs_of_space_are_one() -> None:
+    assert speakable("One \t  two.\n \n\n Three   –   four", FormatPlan()) == "One two. Three, four"

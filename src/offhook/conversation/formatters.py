@@ -15,7 +15,7 @@ from offhook.schema.chunk import Formatter
 
 Format = Callable[[str], str]
 
-_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*\)")
+_LINK = re.compile(r"!?\[([^\[\]\n]*)\]\([^()\s]*\)")
 _LINE_MARK = re.compile(r"(?m)^[ \t]*(?:#{1,6}[ \t]+|[-*•][ \t]+|>[ \t]*)")
 _EMOJI = re.compile("[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\ufe00-\ufe0f\u200d\U0001f000-\U0001faff]")
 _IN_ASTERISKS = re.compile(r"\*\*[^*\n]+\*\*|\*[^*\n]+\*")
@@ -48,6 +48,7 @@ _NUMBER = re.compile(
     _APART + r"|(?<![\w.,:$€£/-])(-?)(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?(?![\w:/%°]|[.,-]\d|-\w)"
 )
 _DAY_OF_MONTH = re.compile(rf"\b(?:{'|'.join(_MONTHS)}) $")
+_LONGEST_MONTH = len("September ") + 1
 _ACRONYM = re.compile(r"(?<![\w.])\.?[A-Z]{2,6}(?![\w])")
 _AS_WORDS = frozenset(
     {"NASA", "NATO", "UNICEF", "UNESCO", "OPEC", "FIFA", "AIDS", "PIN", "SIM", "RAM", "ZIP", "ASAP", "NET"}
@@ -236,7 +237,7 @@ def numbers(cutoff: float) -> Format:
             return minus + spelled(value)
         if (whole.startswith("0") and len(whole) > 1) or value > cutoff:
             return minus + digits(whole)
-        before = found.string[: found.start()]
+        before = found.string[max(found.start() - _LONGEST_MONTH, 0) : found.start()]
         if (1900 <= value <= 2099 and len(whole) == 4) or (value <= 31 and _DAY_OF_MONTH.search(before)):
             return found[0]
         return minus + spelled(value)

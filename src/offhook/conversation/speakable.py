@@ -18,6 +18,7 @@ LONGEST = 2000
 """Characters for a voice; replacements can make much of little."""
 
 _TAG = re.compile(r"(?<!<)<(?!/?(?:break|spell)\b|<)[^<>\s][^<>\n]{0,100}>(?!>)")
+_RUNS = re.compile(r"\s{2,}")
 _SPACES = re.compile(r"[ \t]{2,}")
 _BEFORE_MARK = re.compile(r"[ \t]+(?=[,.!?;](?:\s|$))")
 
@@ -72,7 +73,8 @@ def speakable(text: str, plan: FormatPlan) -> str:
 
     A replacement applies to what was written; one that finds nothing there, to what is spoken instead."""
     text, unused = _replaced(text, plan.replacements)
-    text = _TAG.sub("", text)
+    # Runs of space are one from here on: some patterns would look through a run from each of its places.
+    text = _RUNS.sub(lambda run: "\n" if "\n" in run[0] else " ", _TAG.sub("", text[:LONGEST]))
     for step in plan.steps:
         text = step(text)
     text, _ = _replaced(text, unused)

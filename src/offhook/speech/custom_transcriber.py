@@ -11,15 +11,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from collections import deque
 from urllib.parse import urlsplit
 
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosedOK, WebSocketException
 
 from offhook.network import words_of
 from offhook.network.outside import Outside
+from offhook.speech.allowance import Allowance
 from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
 from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, no_context
 from offhook.speech.resample import LiveUpsampler
@@ -39,7 +41,22 @@ _MOST_WAITING = 250  # frames: 5 s
 _MOST_AT_ONCE = 25
 _LONGEST_MESSAGE = 65536
 _LONGEST_TRANSCRIPT = 4000
+_MOST_FRAGMENTS = 64
+_RECEIVED_BYTES = 32 * 1024
+"""Of the socket's buffer: so much at most is taken in at one time, however fast it comes."""
+_UNSENT_BYTES = 256 * 1024
+"""A server that pings and does not read is let go."""
+
+MESSAGES = (200, 50)
+"""Messages at once, and a second; each 4 kB of one count as one."""
+CHARACTERS = (20_000, 100)
+"""Of final words at once, and a second: several times of what anybody can say."""
+_PER_MESSAGE = 4096
 _PORTS = {"ws": 80, "wss": 443, "http": 80, "https": 443}
+
+
+class Flood(Exception):
+    """The server sends more than a call can bring. The text says of what."""
 
 
 def parse_response(text: str) -> Transcript | None:
@@ -81,6 +98,10 @@ class CustomTranscriber:
         self._task: asyncio.Task[None] | None = None
         self._on_transcript: TranscriptSink | None = None
         self._on_failure: FailureSink | None = None
+        now = asyncio.get_running_loop().time()
+        self._messages = Allowance(*MESSAGES, now)
+        self._characters = Allowance(*CHARACTERS, now)
+        self._transport: asyncio.Transport | None = None
         self._odd_logged = False
         self._late_logged = False
 
@@ -95,6 +116,8 @@ class CustomTranscriber:
         if len(self._waiting) == _MOST_WAITING and not self._late_logged:
             self._late_logged = True
             log.warning("custom transcriber%s: it takes audio too slowly, some is dropped", self._which())
+        if self._transport is not None and self._transport.get_write_buffer_size() > _UNSENT_BYTES:
+            self._transport.abort()
         both = np.column_stack([self._customer.push(heard), self._assistant.push(said)])
         self._waiting.append(both.tobytes())
         self._more.set()
@@ -129,6 +152,7 @@ class CustomTranscriber:
             url = url._replace(scheme="ws" + url.scheme.removeprefix("http"))
         sock = await self._outside.connect(url.hostname or "", url.port or _PORTS[url.scheme])
         try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
             connection = await connect(
                 url.geturl(),
                 sock=sock,
@@ -151,7 +175,11 @@ class CustomTranscriber:
         attempts = 0
         while True:
             connected_at = loop.time()
-            detail = await self._talk(connection)
+            try:
+                detail = await self._talk(connection)
+            except Flood as error:
+                self._fail(str(error))
+                return
             if loop.time() - connected_at > _STEADY_SECONDS:
                 attempts = 0
             log.warning("custom transcriber%s: connection lost: %s", self._which(), detail)
@@ -169,15 +197,18 @@ class CustomTranscriber:
             connection = again
 
     async def _talk(self, connection: ClientConnection) -> str:
-        """Send and receive until the connection ends; says why it did."""
+        """Send and receive until the connection ends; says why it did. Raises Flood."""
         sender = asyncio.create_task(self._send(connection))
+        self._transport = connection.transport
         try:
-            async for message in connection:
-                self._received(message)
+            while True:
+                self._received(await _message(connection))
+        except ConnectionClosedOK:
             return "closed by the server"
         except (WebSocketException, OSError) as error:
             return words_of(error)
         finally:
+            self._transport = None
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
             await connection.close()
@@ -196,6 +227,10 @@ class CustomTranscriber:
             return  # the receiving side says why
 
     def _received(self, message: str | bytes) -> None:
+        """Raises Flood."""
+        now = asyncio.get_running_loop().time()
+        if not self._messages.take(1 + len(message) // _PER_MESSAGE, now):
+            raise Flood(f"it sends more than {MESSAGES[1]} messages a second")
         try:
             if isinstance(message, bytes):
                 raise ValueError("a binary message")
@@ -205,8 +240,11 @@ class CustomTranscriber:
                 self._odd_logged = True
                 log.warning("custom transcriber%s: a message is ignored: %s", self._which(), error)
             return
-        if transcript is not None and self._on_transcript is not None:
-            self._on_transcript(transcript)
+        if transcript is None or self._on_transcript is None:
+            return
+        if transcript.final and not self._characters.take(len(transcript.text), now):
+            raise Flood("it hears more words than anybody can say")
+        self._on_transcript(transcript)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -222,3 +260,14 @@ class CustomTranscriber:
         call = self._context().get("call")
         identity = call.get("id") if isinstance(call, dict) else None
         return f" call={identity}" if identity else ""
+
+
+async def _message(connection: ClientConnection) -> str | bytes:
+    """One message, put together. Raises Flood for one in more pieces than there is reason for."""
+    parts: list[str | bytes] = []
+    async for part in connection.recv_streaming():
+        parts.append(part)
+        if len(parts) > _MOST_FRAGMENTS:
+            raise Flood(f"it sends a message in more than {_MOST_FRAGMENTS} pieces")
+    texts = [part for part in parts if isinstance(part, str)]
+    return "".join(texts) if len(texts) == len(parts) else b""

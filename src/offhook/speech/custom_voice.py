@@ -19,8 +19,18 @@ from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, no_conte
 LONGEST_REPLY = 180 * SAMPLE_RATE * 2
 """Bytes: three minutes of audio for one sentence."""
 
+SECONDS_PER_TEXT = 20.0
+SECONDS_PER_CHARACTER = 1.0
+"""Of audio for one text: far more than anybody takes to say it, pauses and spelling included."""
+MOST_CHUNKS = 20_000
+"""Pieces in which the audio of one text may come."""
+_CHUNKS_AT_A_TIME = 16
+"""After which the rest of the node has its turn."""
+
 CHUNK_TIMEOUT = 10.0
 """Seconds between two pieces of one reply."""
+SLOWEST = 2.0
+"""Seconds that a second of audio may take to come, beside one CHUNK_TIMEOUT."""
 
 _TOLD = frozenset({"call", "phoneNumber", "customer", "assistant"})
 _LONGEST_MESSAGE = 4096
@@ -39,18 +49,19 @@ class AudioReader:
     Raw s16le mono at 8 kHz is asked for. A WAV header in front of it is skipped if it says just that; an
     error in JSON, which many servers send with status 200, is found out."""
 
-    __slots__ = ("_held", "_in_audio", "_taken")
+    __slots__ = ("_held", "_in_audio", "_most", "_taken")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = LONGEST_REPLY) -> None:
+        self._most = most
         self._held = b""
         self._in_audio = False
         self._taken = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Raises NotAudio, also when there is more than LONGEST_REPLY."""
+        """Raises NotAudio, also when there are more than `most` bytes."""
         self._taken += len(data)
-        if self._taken > LONGEST_REPLY:
-            raise NotAudio(f"more than {LONGEST_REPLY} bytes of audio")
+        if self._taken > self._most:
+            raise NotAudio(f"more than {self._most} bytes of audio")
         data = self._held + data
         if not self._in_audio:
             start = self._start(data)
@@ -62,6 +73,11 @@ class AudioReader:
         whole = len(data) & ~1
         self._held = data[whole:]
         return data[:whole]
+
+    @property
+    def seconds(self) -> float:
+        """Of audio so far."""
+        return self._taken / (SAMPLE_RATE * 2)
 
     def end(self) -> bytes:
         """What was held back. Raises NotAudio if it is not audio, or if there was nothing at all."""
@@ -165,17 +181,24 @@ class CustomVoice:
             response = await http.send(request, stream=True)
         try:
             await self._check(response)
-            reader = AudioReader()
-            chunks = response.aiter_raw()
-            limit = remote.timeout
+            reader = AudioReader(_most_for(text))
+            chunks, taken, loop = response.aiter_raw(), 0, asyncio.get_running_loop()
+            begun, limit = loop.time(), remote.timeout
             while True:
-                async with asyncio.timeout(limit):
+                latest = begun + remote.timeout + CHUNK_TIMEOUT + SLOWEST * reader.seconds
+                async with asyncio.timeout_at(min(loop.time() + limit, latest)):
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     break
                 if piece := reader.feed(chunk):
                     yield piece
-                limit = CHUNK_TIMEOUT
+                limit, taken = CHUNK_TIMEOUT, taken + 1
+                if taken > MOST_CHUNKS:
+                    raise NotAudio(f"audio in more than {MOST_CHUNKS} pieces")
+                if taken % _CHUNKS_AT_A_TIME == 0:
+                    await asyncio.sleep(0)
+                if loop.time() > latest:
+                    raise TimeoutError
             if piece := reader.end():
                 yield piece
         finally:
@@ -210,6 +233,12 @@ class CustomVoice:
 
     def _error(self, detail: str) -> EngineError:
         return EngineError("voice", CUSTOM, detail)
+
+
+def _most_for(text: str) -> int:
+    """Bytes of audio for a text."""
+    seconds = SECONDS_PER_TEXT + SECONDS_PER_CHARACTER * len(text)
+    return min(round(seconds * SAMPLE_RATE) * 2, LONGEST_REPLY)
 
 
 def _excerpt(body: bytes) -> str:
