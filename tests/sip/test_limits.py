@@ -237,3 +237,17 @@ def test_lines_about_strangers_are_few(caplog: pytest.LogCaptureFixture) -> None
         run_virtual(strangers())
     assert 20 <= len(caplog.messages) <= 66
     assert sum(len(line) for line in caplog.messages) < 16 * 1024
+
+
+def test_what_a_strangers_message_breaks_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def strangers() -> None:
+        async with house() as h:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("offhook.sip.user_agent.screen", lambda *given: 1 / 0)
+                for _ in range(500):
+                    h.phone.call().request("OPTIONS")
+                    await asyncio.sleep(0.01)
+
+    run_virtual(strangers())
+    assert 1 <= sum("could not be handled" in line for line in caplog.messages) <= 20
+    assert "ZeroDivisionError" in caplog.text

@@ -29,7 +29,11 @@ class QuietLog:
     def error(self, text: str, *arguments: object) -> None:
         self._write(logging.ERROR, text, arguments)
 
-    def _write(self, level: int, text: str, arguments: tuple[object, ...]) -> None:
+    def exception(self, text: str, *arguments: object) -> None:
+        """With the traceback of what is being handled."""
+        self._write(logging.ERROR, text, arguments, traced=True)
+
+    def _write(self, level: int, text: str, arguments: tuple[object, ...], traced: bool = False) -> None:
         now = self._time()
         if now - self._since >= INTERVAL:
             if self._suppressed:
@@ -37,6 +41,6 @@ class QuietLog:
             self._since, self._left, self._suppressed = now, LINES, 0
         if self._left:
             self._left -= 1
-            self._log.log(level, text, *arguments)
+            self._log.log(level, text, *arguments, exc_info=traced)
         else:
             self._suppressed += 1

@@ -97,6 +97,7 @@ class UserAgent:
         )
         self._limits = Limits(sources or Sources(), self._core.loop.time)
         self._refusals = QuietLog(log, self._core.loop.time)
+        self._breaks = QuietLog(log, self._core.loop.time)
         self._invitations: dict[Key, Invitation] = {}
         self._merging: set[Key] = set()
         self._calls: set[OutgoingCall] = set()
@@ -234,7 +235,7 @@ class UserAgent:
                 stamp(message, flow.remote)
                 self._request(message, flow, arrival)
         except Exception:
-            log.exception("a SIP message could not be handled sip-call=%s", message.call_id)
+            self._breaks.exception("a SIP message could not be handled sip-call=%s", message.call_id)
 
     def _broken(self, error: MessageError, flow: Flow) -> None:
         """A stream that cannot be read on."""
