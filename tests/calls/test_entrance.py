@@ -87,6 +87,11 @@ async def test_a_flood_to_unknown_numbers_leaves_nothing_and_keeps_nobody_out(
                 assert house.agent.transactions <= 8
                 if second % 3 == 2:
                     await gets_through(house, f"10.0.1.{second}")
+            # A neighbour behind the same address may even call what nobody has called yet.
+            house.directory.numbers["first"] = {**house.number, "sipUri": "sip:first@10.0.0.2"}
+            neighbour = await house.phone("10.0.0.9", port=5070)
+            call = await neighbour.dial("first").connect()
+            call.hang_up()
             await flooding
         await asyncio.sleep(1)
         # Each got an answer, few of them a look into the database.

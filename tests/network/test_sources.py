@@ -6,7 +6,8 @@ import ipaddress
 
 import pytest
 
-from offhook.network.sources import Rate, Shares, Sources, source_of
+from offhook.network import Address
+from offhook.network.sources import PeerRate, Rate, Shares, Sources, source_of
 
 
 @pytest.mark.parametrize(
@@ -123,3 +124,19 @@ def test_forged_senders_do_not_whiten_who_floods_on() -> None:
         admitted += rate.admits("flood", 0.0)
         rate.admits(f"{number}", 0.0)
     assert admitted == 10
+
+
+def test_neighbours_behind_one_address_do_not_pay_for_each_other_and_ports_bring_little() -> None:
+    trusted = Sources([ipaddress.ip_network("10.0.0.0/8")])
+    rate = PeerRate(trusted, (10, 20), (50, 60))
+    flood, neighbour = Address("192.0.2.7", 5060), Address("192.0.2.7", 5061)
+    assert sum(rate.admits(flood, 0.0) for _ in range(100)) == 20
+    assert rate.exhausted(flood, 0.0)
+    assert not rate.exhausted(neighbour, 0.0)
+    assert rate.admits(neighbour, 0.0)
+    # All ports together.
+    assert sum(rate.admits(Address("192.0.2.7", port), 0.0) for port in range(6000, 6100)) == 39
+    assert rate.exhausted(Address("192.0.2.7", 7000), 0.0)
+    pbx = Address("10.0.0.5", 5060)
+    assert all(rate.admits(pbx, 0.0) for _ in range(1000))
+    assert not rate.exhausted(pbx, 0.0)

@@ -70,6 +70,12 @@ async def test_three_thousand_infos_a_second_cost_little_and_keep_nobody_out() -
             await asyncio.sleep(0.9)
             assert h.agent.transactions <= 150
             await gets_through(h)
+        neighbour = await ScriptedPhone.open(h.wire.open, "10.0.0.1", h.phone.server, 5070)
+        again = neighbour.call()
+        await again.connected()
+        again.bye()
+        await neighbour.response(200, within=1)
+        neighbour.close()
         await flooding
         heard = sum(isinstance(one, tuple) and one[0] == "INFO" for one in h.events)
         assert 20 <= heard <= 60 + 4 * 20

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from offhook.network.sources import Rate, Shares, Source, Sources
+from offhook.network import Address
+from offhook.network.sources import PeerRate, Rate, Shares, Source, Sources
 
 LOOK_UPS: Final = 256
 """Numbers looked up at once that were not called before."""
 
 MISSES: Final = (20.0, 100)
-"""A second, and at once: unknown numbers that one source may ask for. Beyond it only numbers that were called
-before are looked up for it."""
+MISSES_OF_SOURCE: Final = (100.0, 500)
+"""A second, and at once: unknown numbers that one address and port may ask for, and all of its source. Beyond
+it only numbers that were called before are looked up for it."""
 
 MISSES_IN_ALL: Final = (200.0, 400)
 """The same of all sources together, forged ones among them."""
@@ -53,11 +55,11 @@ class Entrance:
         self._time = time
         self._places = Shares(limits.calls)
         self._look_ups = Shares(LOOK_UPS)
-        self._misses = Rate(*MISSES)
+        self._misses = PeerRate(limits.sources, MISSES, MISSES_OF_SOURCE)
         self._misses_in_all = Rate(*MISSES_IN_ALL)
         self._called: dict[str, None] = {}
 
-    def turns_away(self, source: Source, user: str) -> Turned | None:
+    def turns_away(self, source: Source, peer: Address, user: str) -> Turned | None:
         """Why nobody looks for the number `user` now; None to go on."""
         if not self._places.admits(source):
             return self._full(source)
@@ -67,7 +69,7 @@ class Entrance:
         # callers away too (RFC 3261 §21.5.4).
         now = self._time()
         if source is not None and (
-            self._misses.exhausted(source, now) or self._misses_in_all.exhausted(_ALL, now)
+            self._misses.exhausted(peer, now) or self._misses_in_all.exhausted(_ALL, now)
         ):
             return Turned(480, "too many unknown numbers were asked for")
         if not self._look_ups.admits(source):
@@ -77,7 +79,7 @@ class Entrance:
     def look_up(self, source: Source) -> None:
         self._look_ups.take(source)
 
-    def looked_up(self, source: Source, user: str, found: bool | None) -> None:
+    def looked_up(self, source: Source, peer: Address, user: str, found: bool | None) -> None:
         """The look-up has ended; `found` is None when it failed."""
         self._look_ups.give_back(source)
         self._called.pop(user, None)
@@ -86,7 +88,7 @@ class Entrance:
                 del self._called[next(iter(self._called))]
             self._called[user] = None
         elif found is False and source is not None:
-            self._misses.admits(source, self._time())
+            self._misses.admits(peer, self._time())
             self._misses_in_all.admits(_ALL, self._time())
 
     def enter(self, source: Source) -> Turned | None:

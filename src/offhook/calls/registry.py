@@ -68,7 +68,7 @@ class Calls:
     def invited(self, invitation: Invitation) -> None:
         source = self._limits.sources.of(invitation.source.host)
         user = subscriber_of(invitation.request.uri)
-        turned = DRAINING if self.draining else self._entrance.turns_away(source, user)
+        turned = DRAINING if self.draining else self._entrance.turns_away(source, invitation.source, user)
         if turned is not None:
             self._turn_away(invitation, turned)
             return
@@ -106,7 +106,7 @@ class Calls:
             self.doubt()
             return Turned(503, "no database", RETRY_AFTER)
         finally:
-            self._entrance.looked_up(source, user, exists)
+            self._entrance.looked_up(source, invitation.source, user, exists)
         return Turned(404, f"no number {user[:LONGEST_LOGGED]}")
 
     def _admit(

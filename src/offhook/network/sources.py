@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from .addresses import Address
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 Source = str | None
@@ -62,6 +64,31 @@ class Sources:
         if isinstance(address, ipaddress.IPv6Address):
             address = address.ipv4_mapped or address
         return any(address.version == network.version and address in network for network in self._trusted)
+
+
+class PeerRate:
+    """Rates for each address and port by itself, and for all of one source together: neighbours behind one
+    address do not pay for each other, and new ports bring nobody more than `of_source`. Both are (a second,
+    at once)."""
+
+    def __init__(self, sources: Sources, of_peer: tuple[float, int], of_source: tuple[float, int]) -> None:
+        self._sources = sources
+        self._of_peer = Rate(*of_peer)
+        self._of_source = Rate(*of_source)
+
+    def admits(self, peer: Address, now: float) -> bool:
+        """As `Rate.admits`."""
+        source = self._sources.of(peer.host)
+        if source is None:
+            return True
+        return self._of_peer.admits(str(peer), now) and self._of_source.admits(source, now)
+
+    def exhausted(self, peer: Address, now: float) -> bool:
+        """As `Rate.exhausted`."""
+        source = self._sources.of(peer.host)
+        if source is None:
+            return False
+        return self._of_peer.exhausted(str(peer), now) or self._of_source.exhausted(source, now)
 
 
 class Shares:

@@ -8,16 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from offhook.network.sources import Rate, Shares, Source, Sources
+from offhook.network import Address
+from offhook.network.sources import PeerRate, Rate, Shares, Source, Sources
 from offhook.sip.message import Request
 
 ARRIVALS: Final = (1000.0, 2000)
-"""Messages of one source, a second and at once; the same again for what begins with one of `OF_CALLS`."""
+ARRIVALS_OF_SOURCE: Final = (3000.0, 6000)
+"""Messages of one address and port, and of all ports of its source, a second and at once; the same again for
+what begins with one of `OF_CALLS`."""
 
 OF_CALLS: Final = (b"ACK ", b"BYE ", b"SIP/2.0 ")
 
 REPLIES: Final = (100.0, 300)
-"""Answers without a transaction (refusals, OPTIONS) to one source, a second and at once."""
+REPLIES_OF_SOURCE: Final = (300.0, 900)
+"""Answers without a transaction (refusals, OPTIONS) to one address and port, and to all of its source."""
 
 IN_DIALOG: Final = (20.0, 60)
 """Requests in one dialog, a second and at once, besides its BYE."""
@@ -36,14 +40,13 @@ class Arrivals:
     """What of the messages that come is read at all. `time` is the loop's clock."""
 
     def __init__(self, sources: Sources, time: Callable[[], float]) -> None:
-        self._sources = sources
         self._time = time
-        self._usual = Rate(*ARRIVALS)
-        self._of_calls = Rate(*ARRIVALS)
+        self._usual = PeerRate(sources, ARRIVALS, ARRIVALS_OF_SOURCE)
+        self._of_calls = PeerRate(sources, ARRIVALS, ARRIVALS_OF_SOURCE)
 
-    def admits(self, data: bytes, host: str) -> bool:
+    def admits(self, data: bytes, peer: Address) -> bool:
         rate = self._of_calls if data.startswith(OF_CALLS) else self._usual
-        return rate.admits(self._sources.of(host), self._time())
+        return rate.admits(peer, self._time())
 
 
 class Limits:
@@ -52,14 +55,14 @@ class Limits:
     def __init__(self, sources: Sources, time: Callable[[], float]) -> None:
         self._sources = sources
         self._time = time
-        self._replies = Rate(*REPLIES)
+        self._replies = PeerRate(sources, REPLIES, REPLIES_OF_SOURCE)
         self._in_dialog = Rate(*IN_DIALOG, remembered=MAX_TRANSACTIONS)
         self._invites = Shares(MAX_TRANSACTIONS, OF_ONE_SOURCE)
         self._within = Shares(MAX_TRANSACTIONS, OF_ONE_DIALOG)
 
-    def replies(self, host: str) -> bool:
-        """Whether `host` is answered once more without a transaction."""
-        return self._replies.admits(self._sources.of(host), self._time())
+    def replies(self, peer: Address) -> bool:
+        """Whether `peer` is answered once more without a transaction."""
+        return self._replies.admits(peer, self._time())
 
     def begin_invite(self, host: str) -> Callable[[], None] | None:
         """Take on an INVITE outside a dialog: what to call at its end, None when there is no room."""

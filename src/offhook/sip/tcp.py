@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
         for _ in range(AT_ONCE):
             if not self._arrived:
                 break
-            if not self._pool.arrivals.admits(self._arrived[0], self.flow.remote.host):
+            if not self._pool.arrivals.admits(self._arrived[0], self.flow.remote):
                 self._handle_later(PAUSE)
                 return
             self._pool.touch(self)

@@ -125,7 +125,7 @@ class Transports:
         local: Address | None = None
 
         def receive(data: bytes, source: Address) -> None:
-            if self._received is not None and self._arrivals.admits(data, source.host):
+            if self._received is not None and self._arrivals.admits(data, source):
                 self._received(data, Flow("udp", source, local))
 
         datagrams = await self._opener(host, port, receive)

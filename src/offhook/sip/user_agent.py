@@ -380,7 +380,7 @@ class UserAgent:
         headers: HeaderItems,
         body: bytes,
     ) -> None:
-        if not self._limits.replies(flow.remote.host):
+        if not self._limits.replies(flow.remote):
             return
         response = respond(
             request,
