@@ -42,7 +42,9 @@ def test_a_name_that_cannot_be_read_is_given_anew(tmp_path: Path, damaged: bytes
 def test_two_nodes_do_not_share_a_folder(tmp_path: Path) -> None:
     """The second would take the first one's calls for left behind, and end them."""
     first = DataFolder.take(tmp_path, lambda: "node")
-    assert holder(tmp_path) == str(os.getpid())
+    held_by = holder(tmp_path)
+    assert held_by is not None
+    assert (held_by.process, held_by.told) == (str(os.getpid()), {})
 
     with pytest.raises(StartError, match=rf"another offhook \(process {os.getpid()}\) .*OFFHOOK_DATA"):
         DataFolder.take(tmp_path, lambda: "node")

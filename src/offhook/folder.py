@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from offhook.process import StartError
 
 LEAST_FREE: Final = 16 * 1024 * 1024
 """Bytes. Less is a quarter of an hour of recordings: not worth starting with."""
+
+_LONGEST: Final = 4096
 
 LOCK: Final = "lock"
 NODE: Final = "node"
@@ -40,7 +44,8 @@ class DataFolder:
         check(path)
         lock = -1
         try:
-            lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.fchmod(lock, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _write_pid(lock)
             return cls(path, lock, _name(path / NODE, new_name))
@@ -56,12 +61,25 @@ class DataFolder:
                 os.close(lock)
             raise StartError(_unusable(path, error)) from error
 
+    def tell(self, what: Mapping[str, Any]) -> None:
+        """Write down what others on this machine, who may read the folder, can know of the node."""
+        process = _written_pid(self._lock)
+        os.pwrite(self._lock, f"{process}\n{json.dumps(what)}\n".encode(), 0)
+
     def close(self) -> None:
         os.close(self._lock)
 
 
-def holder(path: Path) -> str | None:
-    """The process that holds the folder, as it wrote itself down; None if nobody does."""
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a folder, by its own words. `told` is empty until it has started."""
+
+    process: str
+    told: Mapping[str, Any]
+
+
+def holder(path: Path) -> Holder | None:
+    """None if nobody holds the folder, or it cannot be seen."""
     try:
         lock = os.open(path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -69,7 +87,7 @@ def holder(path: Path) -> str | None:
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _written_pid(lock)
+        return _holder(lock)
     except OSError:
         return None
     finally:
@@ -77,18 +95,31 @@ def holder(path: Path) -> str | None:
     return None
 
 
-def check(path: Path) -> None:
+def _holder(lock: int) -> Holder:
+    process, *rest = _written(lock)
+    try:
+        told = json.loads(rest[0]) if rest else {}
+    except ValueError:
+        told = {}
+    return Holder(process or "unknown", told if isinstance(told, dict) else {})
+
+
+def check(path: Path, *, make: bool = True) -> None:
     """The folder can be made and written to, and so can that of the recordings. Raises StartError.
 
-    Only its owner may read a folder that is made here: it holds what was said, and servers' secrets."""
+    Only its owner may read a folder that is made here: it holds what was said, and servers' secrets. Without
+    `make` nothing is: what is there already is tried."""
     path = path.absolute()
     try:
         for folder in (path, path / "recordings"):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if make:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            else:
+                folder = next(one for one in (folder, *folder.parents) if one.exists())
             with tempfile.TemporaryFile(dir=folder) as probe:
                 probe.write(bytes(4096))
                 probe.flush()
-        disk = os.statvfs(path)
+        disk = os.statvfs(folder)
     except OSError as error:
         raise StartError(_unusable(path, error)) from error
     free = disk.f_bavail * disk.f_frsize
@@ -107,7 +138,13 @@ def _unusable(path: Path, error: OSError) -> str:
 
 
 def _written_pid(lock: int) -> str:
-    return os.pread(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
+    return _written(lock)[0] or "unknown"
+
+
+def _written(lock: int) -> list[str]:
+    """The process, then what it told of itself."""
+    lines = os.pread(lock, _LONGEST, 0).decode("utf-8", "replace").split("\n")
+    return [line.strip() for line in lines]
 
 
 def _write_pid(lock: int) -> None:
@@ -118,11 +155,13 @@ def _write_pid(lock: int) -> None:
 def _name(file: Path, new_name: Callable[[], str]) -> str:
     """The node's name as it was once written down. Nobody else writes meanwhile: the folder is held."""
     if file.exists():
+        file.chmod(0o600)
         name = file.read_text("utf-8", "replace").strip()
         if _NAME.fullmatch(name):
             return name
     name = new_name()
     beside = file.with_suffix(".new")
+    beside.touch(0o600)
     beside.write_text(f"{name}\n", "utf-8")
     beside.replace(file)
     return name

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 import resource
+from pathlib import Path
 from typing import Final
 
 THRESHOLDS: Final = (20_000, 20, 50)
@@ -39,6 +41,16 @@ def raise_file_limit() -> None:
 def file_limit() -> int:
     """How many files this process may have open."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def file_limit_of(process: str) -> int | None:
+    """The same of another process of this machine, by its number; None if that cannot be seen."""
+    try:
+        limits = Path(f"/proc/{int(process)}/limits").read_text()
+    except (OSError, ValueError):
+        return None
+    found = re.search(r"^Max open files +(\d+)", limits, re.MULTILINE)
+    return int(found[1]) if found else None
 
 
 def room_for_calls(files: int) -> int:

@@ -195,8 +195,11 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     connections = sip_connections_within(file_limit(), max_calls)
     agent, sip = await _sip(settings, calls, sources, connections, outside.guard, trunk, rng, stack)
     dialler.agent = agent
+    # What is told of addresses needs the real port.
+    settings = settings.model_copy(update={"sip": sip})
     # Not before all that can fail: a key is made and told once.
     started = await first_start(database, settings)
+    folder.tell(settings.told())
     api = ApiServices(
         database=database,
         settings=settings,
@@ -205,6 +208,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         now=now,
         rng=rng,
         deliver=outbox.nudge,
+        node=folder.node,
         forget=outbox.forget,
     )
     vital.watch("the task that serves the API", await serve_http(listening, create_app(api), stack))

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -83,6 +83,10 @@ def _is_ip(text: str, version: int) -> bool:
         return False
 
 
+def is_ip(text: str) -> bool:
+    return _is_ip(text, 4) or _is_ip(text, 6)
+
+
 def _address(value: object) -> object:
     return parse_host_port(value) if isinstance(value, str) else value
 
@@ -98,7 +102,7 @@ def _host(value: str) -> str:
 
 
 def _ip(value: str) -> str:
-    if not (_is_ip(value, 4) or _is_ip(value, 6)):
+    if not is_ip(value):
         raise ValueError(f"{value!r} is not an IP address; phones send their audio to it")
     return value
 
@@ -175,6 +179,10 @@ DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 # A short key could be guessed; so could a short signing secret.
 Secret = Annotated[SecretStr, Field(min_length=16, max_length=512)]
 SigningSecret = Annotated[Secret, AfterValidator(_signing_secret)]
+
+
+TOLD: Final = ("http", "sip", "rtp_ports", "domain", "public_address", "max_calls", "allow_private_urls")
+"""What `offhook doctor` judges of a running node."""
 
 
 class Settings(BaseSettings):
@@ -284,6 +292,10 @@ class Settings(BaseSettings):
         """The database's URL with its asynchronous driver."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data.absolute() / 'offhook.db'}"
 
+    def told(self) -> dict[str, Any]:
+        """What whoever may read the data folder can know of a running node: JSON, without anything secret."""
+        return self.model_dump(mode="json", include=set(TOLD))
+
     @property
     def recordings(self) -> Path:
         """The folder of the recordings, one folder a call."""
@@ -293,6 +305,11 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """URL of the API without a slash at its end."""
         return self.public_url or f"http://{_reachable(self.http)}"
+
+    @property
+    def reachable_http(self) -> Address:
+        """Where the API is reached from this machine."""
+        return _reachable(self.http)
 
     @property
     def sip_host(self) -> str:
@@ -315,14 +332,17 @@ def _reachable(address: Address) -> Address:
     return Address(own.get(address.host, address.host), address.port)
 
 
-def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
-    """Settings from the environment, with `flags` (field name to value; None is unset) above it.
+def load_settings(
+    flags: Mapping[str, object] | None = None, told: Mapping[str, object] | None = None
+) -> Settings:
+    """Settings from the environment, with `flags` (field name to value; None is unset) above it, and above
+    both what a running node has `told`, also where it has none.
 
     Raises SettingsError.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        return Settings(**{**given, **(told or {})})  # type: ignore[arg-type]
     except ValidationError as problem:
         lines = (_sentence(error) for error in problem.errors(include_input=False))
         raise SettingsError("\n".join(lines)) from None

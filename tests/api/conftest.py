@@ -22,6 +22,7 @@ from offhook.store import Database, IdMaker, upgrade
 
 KEY = "11111111-2222-4333-8444-555555555555"
 OTHER_KEY = "99999999-2222-4333-8444-555555555555"
+NODE = "node-1"
 PUBLIC_KEY = "77777777-2222-4333-8444-555555555555"
 
 
@@ -76,7 +77,7 @@ async def open_house(folder: Path, **flags: object) -> AsyncIterator[House]:
     delivering: list[bool] = []
     forgotten: list[str] = []
     deliver = lambda: delivering.append(True)  # noqa: E731
-    services = Services(database, settings, live, links, clock, rng, deliver, forgotten.append)
+    services = Services(database, settings, live, links, clock, rng, deliver, NODE, forgotten.append)
     try:
         async with database.transaction() as tx:
             org = await tx.orgs.create({"name": "First"})

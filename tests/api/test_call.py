@@ -15,7 +15,7 @@ from offhook.api.recording import recording_file
 from offhook.api.resource import FIRST_SLICE, SLICE_BYTES
 from offhook.calls.recording import InlineWriter, Recorder, mono_path, stereo_path
 
-from .conftest import KEY, PUBLIC_KEY, House, client_of
+from .conftest import KEY, NODE, PUBLIC_KEY, House, client_of
 from .test_phone_number import refused
 
 WAV = b"RIFF" + bytes(range(200)) * 4
@@ -242,6 +242,27 @@ async def test_no_recording_and_not_yet(client: httpx2.AsyncClient, house: House
     assert await refused(none, 404) == "This call has no mono recording."
     assert await refused(not_yet, 404) == "The recording is there once the call has ended."
     assert early.status_code == 404
+
+
+async def test_a_recording_that_another_node_has_is_said_to_be_there(
+    client: httpx2.AsyncClient, house: House
+) -> None:
+    ids = []
+    async with house.services.database.transaction() as tx:
+        for node in ("node-2", NODE):
+            call = await tx.calls.begin(house.org_id, {"status": "ended"}, status="ended", node=node)
+            ids.append(call.id)
+    theirs, ours = ids
+
+    asked = await client.get(f"/call/{theirs}/mono-recording")
+    linked = await client.get(house.services.links.brief(theirs, "stereo"))
+    nowhere = await client.get(f"/call/{ours}/mono-recording")
+
+    for answer in (asked, linked):
+        assert "The recording is with the node node-2, which took the call: ask there" in str(
+            await refused(answer, 404)
+        )
+    assert await refused(nowhere, 404) == "This call has no mono recording."
 
 
 async def test_erasing_a_call_hangs_up_and_leaves_no_audio(client: httpx2.AsyncClient, house: House) -> None:

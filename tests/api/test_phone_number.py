@@ -286,3 +286,27 @@ async def test_a_query_with_mistakes(client: httpx2.AsyncClient) -> None:
         "limit must be a number conforming to the specified constraints",
         "property nope should not exist",
     ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "given", "kept"),
+    [
+        ({"sip": "0.0.0.0:5070"}, "sip:a@127.0.0.1", "sip:a@127.0.0.1:5070"),
+        ({"sip": "0.0.0.0:5070"}, "sip:a@198.51.100.7", "sip:a@198.51.100.7:5070"),
+        ({"sip": "0.0.0.0:5070"}, "sip:a@[2001:db8::7]", "sip:a@[2001:db8::7]:5070"),
+        ({"sip": "0.0.0.0:5070"}, "SIP:a@LocalHost", "SIP:a@LocalHost:5070"),
+        ({"sip": "0.0.0.0:5070"}, "sip:a@127.0.0.1:5060", "sip:a@127.0.0.1:5060"),
+        ({"sip": "0.0.0.0:5070"}, "sip:a@sip.elsewhere.example", "sip:a@sip.elsewhere.example"),
+        ({"sip": "0.0.0.0:5060"}, "sip:a@127.0.0.1", "sip:a@127.0.0.1"),
+        ({"sip": "0.0.0.0:5070", "domain": "127.0.0.1"}, "sip:a@127.0.0.1", "sip:a@127.0.0.1"),
+    ],
+)
+async def test_a_uri_at_this_machine_can_be_dialled_as_it_is_shown(
+    tmp_path: Path, flags: dict[str, str], given: str, kept: str
+) -> None:
+    async with open_house(tmp_path, **flags) as house, client_of(house) as client:
+        made = await created(client, sipUri=given)
+        patched = await client.patch(f"/phone-number/{made['id']}", json={"sipUri": given})
+        renamed = await client.patch(f"/phone-number/{made['id']}", json={"name": "A"})
+
+        assert (made["sipUri"], patched.json()["sipUri"], renamed.json()["sipUri"]) == (kept, kept, kept)

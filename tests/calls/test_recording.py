@@ -86,6 +86,31 @@ def test_a_disk_that_refuses_stops_the_recording_and_says_so_once(
     assert len(caplog.records) == 1
 
 
+def test_a_disk_that_takes_recordings_again_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, writer = tmp_path / "recordings", InlineWriter()
+    folder.write_text("in the way")
+
+    def recorded(call_id: str) -> None:
+        recorder = Recorder(folder, call_id, writer)
+        for _ in range(200):
+            recorder.exchanged(tone(1), tone(1))
+        recorder.close()
+
+    recorded("c1")
+    recorded("c2")
+    folder.unlink()
+    recorded("c3")
+    recorded("c4")
+
+    assert [(record.levelname, record.message.split(" (")[0]) for record in caplog.records] == [
+        ("ERROR", "call=c1 recording stopped, the call goes on"),
+        ("ERROR", "call=c2 recording stopped, the call goes on"),
+        ("WARNING", f"call=c3 recordings are written again to {folder}"),
+    ]
+
+
 def test_a_full_disk_keeps_what_was_written(tmp_path: Path) -> None:
     # /dev/full refuses every byte with ENOSPC, as a full disk does.
     recorder = Recorder(tmp_path, "full", InlineWriter())
@@ -212,6 +237,8 @@ def test_all_of_a_call_is_erased_and_nothing_of_another(tmp_path: Path) -> None:
 
 class Busy:
     """A writer that has no room for some jobs."""
+
+    disk_refuses = False
 
     def __init__(self) -> None:
         self.full = False

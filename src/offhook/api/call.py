@@ -18,7 +18,7 @@ from offhook.api.errors import BadRequest, NotFound, Unavailable
 from offhook.api.links import KINDS, RecordingKind
 from offhook.api.openapi import described, list_of, place, redirecting
 from offhook.api.paging import described_list, parse_list
-from offhook.api.recording import is_recorded
+from offhook.api.recording import elsewhere, is_recorded
 from offhook.api.resource import found, json_response, listed, missing, resource
 from offhook.api.secrets import without_keys
 from offhook.api.services import Services
@@ -132,7 +132,8 @@ def _add_recording(routes: APIRouter, kind: RecordingKind) -> None:
         services: Services = request.app.state.services
         async with private(request) as work:
             record = await _call(work, identity)
-        _require_recording(services, record.document, record.id, kind)
+            node = await work.tx.calls.node_of(record.id)
+        _require_recording(services, record, kind, node)
         return RedirectResponse(services.links.brief(record.id, kind), 302)
 
     routes.add_api_route(
@@ -144,10 +145,8 @@ def _add_recording(routes: APIRouter, kind: RecordingKind) -> None:
     )
 
 
-def _require_recording(
-    services: Services, call: Mapping[str, Any], call_id: str, kind: RecordingKind
-) -> None:
-    if call.get("status") != "ended":
+def _require_recording(services: Services, call: Record, kind: RecordingKind, node: str | None) -> None:
+    if call.document.get("status") != "ended":
         raise NotFound("The recording is there once the call has ended.")
-    if not is_recorded(services.recordings, call_id):
-        raise NotFound(f"This call has no {kind} recording.")
+    if not is_recorded(services.recordings, call.id):
+        raise elsewhere(services, node) or NotFound(f"This call has no {kind} recording.")

@@ -22,10 +22,12 @@ from offhook.api.work import Work, private
 from offhook.schema.base import Model, document
 from offhook.schema.number import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, VapiPhoneNumber, unserved
 from offhook.schema.server import normalise_server, show_server
+from offhook.settings import Settings, is_ip
 from offhook.store import Record
 
 # No vowels, so that a made-up name never reads as a word.
 _LETTERS: Final = "bcdfghjkmnpqrstvwxz23456789"
+DEFAULT_PORT: Final = 5060
 _HOST_OF_URI: Final = re.compile(r"sip:[^@]+@(\[[^\]]+\]|[^:]+)", re.IGNORECASE)
 
 
@@ -66,6 +68,8 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
         if stored:
             raise BadRequest("sipUri cannot be cleared: without it nobody could call the number")
         changed["sipUri"] = made_up_uri(work)
+    elif given.get("sipUri") is not None:
+        changed["sipUri"] = _with_port(changed["sipUri"], work.services.settings)
     _check_host(changed["sipUri"], work.services.settings.domain)
     check_urls(work, number, given)
     await check_references(work, number, given)
@@ -76,6 +80,17 @@ def made_up_uri(work: Work) -> str:
     """A SIP URI nobody else has: ten random letters at this service's host."""
     user = "".join(work.services.rng.choices(_LETTERS, k=10))
     return f"sip:{user}@{work.services.settings.sip_host}"
+
+
+def _with_port(uri: str, settings: Settings) -> str:
+    """A URI at this machine as it can be dialled: phones take 5060 where there is no port. With a domain the
+    DNS says where SIP is, and a name that is not ours may lead to 5060 by whoever gave it."""
+    match = _HOST_OF_URI.fullmatch(uri)
+    if settings.domain or settings.sip.port in (0, DEFAULT_PORT) or match is None:
+        return uri
+    host = match[1].lower()
+    is_ours = host in ("localhost", settings.sip_realm) or is_ip(host.strip("[]"))
+    return f"{uri}:{settings.sip.port}" if is_ours else uri
 
 
 def _check_host(uri: str, domain: str | None) -> None:

@@ -43,6 +43,16 @@ def is_recorded(folder: Path, call_id: str) -> bool:
     return bool(_CALL_ID.fullmatch(call_id)) and stereo_path(folder, call_id).is_file()
 
 
+def elsewhere(services: Services, node: str | None) -> NotFound | None:
+    """What to say of a recording that is not here: another node's calls are on that one's disk."""
+    if node is None or node == services.node:
+        return None
+    return NotFound(
+        f"The recording is with the node {node}, which took the call: ask there (this is {services.node};"
+        " each names itself in the file `node` of its data folder)."
+    )
+
+
 def router() -> APIRouter:
     routes = APIRouter(tags=["recording"])
 
@@ -59,7 +69,8 @@ def router() -> APIRouter:
         path, query = request.scope["raw_path"], request.scope["query_string"]
         if not services.links.allows(call_id, kind, path, query):
             raise NotFound("This link is not valid any more.")
-        if not await _has_ended(services, call_id):
+        has_ended, node = await _state(services, call_id)
+        if not has_ended:
             raise NotFound("There is no such recording.")
         try:
             file = await run_in_threadpool(recording_file, services.recordings, call_id, kind)
@@ -67,7 +78,7 @@ def router() -> APIRouter:
             _log.error("call=%s the %s recording cannot be made: %s", call_id, kind, error)
             raise Unavailable("the recording could not be made; try again later") from error
         if file is None:
-            raise NotFound("There is no such recording.")
+            raise elsewhere(services, node) or NotFound("There is no such recording.")
         return FileResponse(
             file,
             media_type="audio/wav",
@@ -79,8 +90,10 @@ def router() -> APIRouter:
     return routes
 
 
-async def _has_ended(services: Services, call_id: str) -> bool:
+async def _state(services: Services, call_id: str) -> tuple[bool, str | None]:
+    """Whether it has ended, and the node that has it."""
     # A recording grows until its call ends, and an answer's length is said at its beginning.
     async with services.database.reading() as tx:
         call = await tx.calls.find(call_id)
-    return call is not None and call.document.get("status") == "ended"
+        node = await tx.calls.node_of(call_id)
+    return call is not None and call.document.get("status") == "ended", node

@@ -37,6 +37,8 @@ class Services:
     rng: random.Random
     deliver: Callable[[], None]
     """There are messages to deliver: look now instead of a little later."""
+    node: str
+    """The name of this node, which calls are held under."""
     forget: Callable[[str], None] = lambda call_id: None
     """All messages of this call are erased: none of them goes out any more."""
 

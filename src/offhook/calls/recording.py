@@ -156,6 +156,9 @@ Job = Callable[[], None]
 class Writer(Protocol):
     """Runs jobs in the order given, away from the clock."""
 
+    disk_refuses: bool
+    """The last that was written could not be. Of the jobs alone."""
+
     def submit(self, job: Job, *, must: bool = False) -> bool:
         """False if there is no room for it; a job that `must` run always finds some."""
         ...
@@ -163,6 +166,8 @@ class Writer(Protocol):
 
 class InlineWriter:
     """Runs each job at once. For tests on the virtual clock, which has no threads to wait for."""
+
+    disk_refuses = False
 
     def submit(self, job: Job, *, must: bool = False) -> bool:
         job()
@@ -181,6 +186,7 @@ class WriterThread:
         self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
         self._thread.start()
         self.refused = 0
+        self.disk_refuses = False
 
     def submit(self, job: Job, *, must: bool = False) -> bool:
         if not must and self._jobs.qsize() >= self._backlog:
@@ -274,9 +280,12 @@ class Recorder:
                 self._files.append(silence, silence)
                 gap -= len(silence)
             self._files.append(heard, said)
+            if self._writer.disk_refuses:
+                self._writer.disk_refuses = False
+                _log.warning("call=%s recordings are written again to %s", self._call_id, self._folder)
         except OSError as error:
             # The call matters more than its recording: keep what is on disk, say so once, go on.
-            self.failed = True
+            self.failed = self._writer.disk_refuses = True
             what = error.strerror or error
             _log.error(
                 "call=%s recording stopped, the call goes on (%s): look at %s",

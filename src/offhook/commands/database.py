@@ -35,26 +35,36 @@ def settings() -> Settings:
 
 def in_transaction(work: Callable[[Transaction], Awaitable[T]]) -> T:
     """What `work` returns, once it is stored. The database must be there and up to date."""
+    return _run(work, writes=True)
+
+
+def reading(work: Callable[[Transaction], Awaitable[T]]) -> T:
+    """What `work` returns, which only reads. It waits for nobody who writes."""
+    return _run(work, writes=False)
+
+
+def _run(work: Callable[[Transaction], Awaitable[T]], *, writes: bool) -> T:
     import asyncio
 
     from offhook.store import StoreError
 
     url = settings().database
     try:
-        return asyncio.run(_in_transaction(url, work))
+        return asyncio.run(_with_database(url, work, writes))
     except StoreError as problem:
         fail(str(problem))
 
 
-async def _in_transaction(url: str, work: Callable[[Transaction], Awaitable[T]]) -> T:
+async def _with_database(url: str, work: Callable[[Transaction], Awaitable[T]], writes: bool) -> T:
     import random
     import time
 
     from offhook.store import Database, IdMaker
 
-    database = await Database.open(url, now=time.time, new_id=IdMaker(time.time, random.SystemRandom()))
+    new_id = IdMaker(time.time, random.SystemRandom())
+    database = await Database.open(url, now=time.time, new_id=new_id, writes=writes)
     try:
-        async with database.transaction() as tx:
+        async with database.transaction() if writes else database.reading() as tx:
             return await work(tx)
     finally:
         await database.close()

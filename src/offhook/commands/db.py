@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from offhook.commands.database import in_transaction, settings
+from offhook.commands.database import reading, settings
 from offhook.commands.failure import fail
 
 if TYPE_CHECKING:
@@ -42,5 +42,5 @@ def check() -> None:
     async def work(tx: Transaction) -> int:
         return len(await tx.orgs.list())
 
-    orgs = in_transaction(work)
+    orgs = reading(work)
     typer.echo(f"the database is up to date and has {orgs} org{'' if orgs == 1 else 's'}")

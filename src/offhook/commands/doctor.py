@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -15,7 +15,10 @@ from offhook.commands.failure import fail
 from offhook.commands.show import Json
 
 if TYPE_CHECKING:
+    from offhook.folder import Holder
     from offhook.settings import Settings
+
+ASK_SECONDS: Final = 5.0
 
 Check = Callable[[], list[str]]
 
@@ -24,24 +27,28 @@ def doctor(as_json: Json = False) -> None:
     """Say what would keep the service from working here.
 
     Settings, data folder, database, ports, open files and speech models are checked, and for each problem it
-    says what to do. Nothing is changed, but a data folder is made if there is none. While the service runs on
-    that folder its ports are not looked at. Exits with 0 if nothing is wrong, else with 1.
+    says what to do. Nothing is changed or made. While the service runs on that folder, it is asked, and its
+    settings are judged instead of those given here. Exits with 0 if nothing is wrong, else with 1.
 
     \b
     Examples:
       offhook doctor
       OFFHOOK_DATA=/var/lib/offhook offhook doctor --json
     """
+    from offhook.folder import holder
     from offhook.process import raise_file_limit
     from offhook.settings import SettingsError, load_settings
 
     try:
         settings = load_settings()
+        running = holder(settings.data)
+        if running is not None:
+            settings = load_settings(told=running.told)
     except SettingsError as problem:
         fail(str(problem))
     raise_file_limit()
     found: dict[str, list[str]] = {}
-    for what, check in _checks(settings):
+    for what, check in _checks(settings, running):
         found[what] = check()
         if not as_json:
             _print("WRONG" if found[what] else "ok", what)
@@ -65,20 +72,18 @@ def _print(mark: str, text: str) -> None:
     typer.echo(f"{typer.style(f'{mark:6}', fg=colour)}{text}")
 
 
-def _checks(settings: Settings) -> Iterator[tuple[str, Check]]:
-    from offhook.folder import holder
+def _checks(settings: Settings, running: Holder | None) -> Iterator[tuple[str, Check]]:
     from offhook.listening import check_sip, listen_http
 
     yield f"data folder {settings.data.absolute()}", lambda: _folder(settings)
     yield "database", lambda: _database(settings)
-    running = holder(settings.data)
     if running is not None:
-        yield f"the service runs as process {running}", list
+        yield f"the service runs as process {running.process}", lambda: _service(settings, running)
     else:
         yield f"HTTP at {settings.http}", lambda: _starts(lambda: listen_http(settings.http).close())
         yield f"SIP at {settings.sip}", lambda: _starts(lambda: check_sip(settings.sip))
     yield f"media ports {settings.rtp_ports}", lambda: _media_ports(settings)
-    yield "open files", lambda: _files(settings)
+    yield "open files", lambda: _files(settings, running)
     yield "speech models", _speech
 
 
@@ -96,7 +101,25 @@ def _starts(step: Callable[[], None]) -> list[str]:
 def _folder(settings: Settings) -> list[str]:
     from offhook.folder import check
 
-    return _starts(lambda: check(settings.data))
+    return _starts(lambda: check(settings.data, make=False))
+
+
+def _service(settings: Settings, running: Holder) -> list[str]:
+    """What the service itself says; nothing while it starts."""
+    import http.client
+
+    if not running.told:
+        return []
+    address = settings.reachable_http
+    connection = http.client.HTTPConnection(*address, timeout=ASK_SECONDS)
+    try:
+        connection.request("GET", "/health/ready")
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as problem:
+        return [f"it does not answer at http://{address} ({problem}): its log says why"]
+    finally:
+        connection.close()
+    return [] if status == 200 else [f"it takes no new calls (/health/ready says {status}): its log says why"]
 
 
 def _database(settings: Settings) -> list[str]:
@@ -105,12 +128,12 @@ def _database(settings: Settings) -> list[str]:
 
     from offhook.store import Database, IdMaker, StoreError
 
-    if settings.database_url is None and not Path(settings.database.partition(":///")[2]).exists():
-        return []  # the first start makes it
+    if settings.database_url is None and not os.path.exists(settings.database.partition(":///")[2]):
+        return []  # the first start makes it; or the folder cannot be seen, which has been said
 
     async def look() -> None:
         new_id = IdMaker(time.time, random.SystemRandom())
-        database = await Database.open(settings.database, now=time.time, new_id=new_id)
+        database = await Database.open(settings.database, now=time.time, new_id=new_id, writes=False)
         await database.close()
 
     try:
@@ -129,10 +152,13 @@ def _media_ports(settings: Settings) -> list[str]:
     return []
 
 
-def _files(settings: Settings) -> list[str]:
-    from offhook.process import RAISE_FILES, file_limit, room_for_calls
+def _files(settings: Settings, running: Holder | None) -> list[str]:
+    from offhook.process import RAISE_FILES, file_limit, file_limit_of, room_for_calls
 
-    room = room_for_calls(file_limit())
+    limit = file_limit() if running is None else file_limit_of(running.process)
+    if limit is None:
+        return []
+    room = room_for_calls(limit)
     if room < settings.max_calls:
         return [f"enough for {room} calls, OFFHOOK_MAX_CALLS allows {settings.max_calls}: {RAISE_FILES}"]
     return []

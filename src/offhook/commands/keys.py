@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offhook.commands.database import Org, in_transaction, org_meant
+from offhook.commands.database import Org, in_transaction, org_meant, reading
 from offhook.commands.failure import fail
 from offhook.commands.show import Json, show
 
@@ -61,7 +61,7 @@ def list_all(org: Org = None, json: Json = False) -> None:
     async def work(tx: Transaction) -> list[Key]:
         return await tx.keys.list(await org_meant(tx, org))
 
-    show([_key(key) for key in in_transaction(work)], json)
+    show([_key(key) for key in reading(work)], json)
 
 
 @app.command()

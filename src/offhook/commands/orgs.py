@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offhook.commands.database import in_transaction
+from offhook.commands.database import in_transaction, reading
 from offhook.commands.failure import fail
 from offhook.commands.show import Json, show
 
@@ -45,7 +45,7 @@ def list_all(json: Json = False) -> None:
     async def work(tx: Transaction) -> list[Record]:
         return await tx.orgs.list()
 
-    show([_org(record) for record in in_transaction(work)], json)
+    show([_org(record) for record in reading(work)], json)
 
 
 def _org(record: Record) -> dict[str, str]:

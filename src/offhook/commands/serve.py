@@ -63,6 +63,7 @@ def _run(settings: Settings) -> None:
     from offhook.process import StartError, raise_file_limit
 
     raise_file_limit()
+    os.umask(0o077)  # whoever made the data folder, what is written there is for its owner alone
     typer.echo("Starting: loading the speech models ...")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

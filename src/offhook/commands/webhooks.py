@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from offhook.commands.database import Org, in_transaction, org_meant
+from offhook.commands.database import Org, in_transaction, org_meant, reading
 from offhook.commands.failure import fail
 from offhook.commands.show import Json, show
 
@@ -52,7 +52,7 @@ def list_all(
         wanted: OutboxState | None = None if state is None else state.value
         return await tx.outbox.list(await org_meant(tx, org), state=wanted, call_id=call, limit=limit)
 
-    documents = [_document(row) for row in in_transaction(work)]
+    documents = [_document(row) for row in reading(work)]
     if as_json:
         typer.echo(json.dumps(documents, indent=2))
     else:
@@ -66,7 +66,7 @@ def show_one(webhook_id: WebhookId, org: Org = None, as_json: Json = False) -> N
     async def work(tx: Transaction) -> OutboxRow | None:
         return await tx.outbox.find(await org_meant(tx, org), webhook_id)
 
-    row = in_transaction(work)
+    row = reading(work)
     if row is None:
         _unknown(webhook_id)
     _print(row, as_json)

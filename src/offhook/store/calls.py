@@ -196,6 +196,11 @@ class Calls(Repository):
             await self._tx.execute(forget_parts(id))
         return moved
 
+    async def node_of(self, id: str) -> str | None:
+        """The node that holds the call, or held it, and has its recording."""
+        rows = await self._tx.execute(select(calls.c.node).where(calls.c.id == id))
+        return rows[0].node if rows else None
+
     async def unfinished(self, node: str) -> list[Record]:
         """Calls of the node that have not ended, the oldest first: after a crash, those it left behind."""
         wanted = select(calls).where(calls.c.node == node, calls.c.ended_at.is_(None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -156,22 +157,47 @@ def _set_up_sqlite(engine: Engine, begin: str | None = None, *pragmas: str) -> N
         sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
 
 
-async def probe(url: URL) -> None:
-    """Raises StoreError for a SQLite file that cannot be opened or written. A file that fails only when the
-    asynchronous driver opens it leaves a thread of that driver behind, which then prints a traceback."""
+def make_private(url: URL) -> None:
+    """Make the SQLite file if there is none, and let only its owner read it, whoever made the folder. What
+    root makes is the folder's owner's: a command should not lock out the service. Raises OSError."""
+    if not is_sqlite(url):
+        return
+    file = Path(str(url.database))
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        if os.geteuid() == 0:
+            folder = file.parent.stat()
+            os.chown(file, folder.st_uid, folder.st_gid)
+    except FileExistsError:
+        pass
+    # SQLite gives the files beside it the mode of the first.
+    for existing in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))):
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            existing.chmod(0o600)
+
+
+async def probe(url: URL, *, writes: bool = True) -> None:
+    """Raises StoreError for a SQLite file that is not there, or cannot be opened or, if something `writes`,
+    written; none is made. A file that fails only when the asynchronous driver opens it leaves a thread of
+    that driver behind, which then prints a traceback."""
     if not is_sqlite(url):
         return
     try:
-        await asyncio.to_thread(_probe_sqlite, str(url.database))
+        await asyncio.to_thread(_probe_sqlite, str(url.database), writes)
     except sqlite3.Error as error:
         raise explain(error, url) from error
 
 
-def _probe_sqlite(file: str) -> None:
-    with contextlib.closing(sqlite3.connect(file, LOCKED_SECONDS, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
+def _probe_sqlite(file: str, writes: bool) -> None:
+    there = f"{Path(file).absolute().as_uri()}?mode=rw"
+    with contextlib.closing(
+        sqlite3.connect(there, LOCKED_SECONDS, isolation_level=None, uri=True)
+    ) as connection:
+        connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_schema")
         connection.execute("ROLLBACK")
-        write_ahead(connection)
+        if writes:
+            write_ahead(connection)
 
 
 def write_ahead(connection: sqlite3.Connection) -> None:
@@ -201,6 +227,26 @@ def explain(error: Exception, url: URL) -> StoreError:
     return StoreError(f"the database at {place} cannot be used: {detail}; check OFFHOOK_DATABASE_URL")
 
 
+def cannot_make(url: URL, error: OSError) -> StoreError:
+    file = Path(str(url.database))
+    if isinstance(error, PermissionError):
+        return StoreError(f"cannot make {file}: make the folder {file.parent} writable for this user")
+    return StoreError(_explain_sqlite(f"unable to open ({error.strerror})", file))
+
+
+def _what_to_do(file: Path) -> str:
+    """About a file that cannot be opened."""
+    try:
+        file.stat()
+    except PermissionError:
+        return f"the folder {file.parent} is another user's; run this as that user"
+    except OSError:
+        if os.path.isdir(file.parent):
+            return "there is no database yet; start the service, or run `offhook db upgrade`"
+        return f"create the folder {file.parent}"
+    return f"make the file and its folder {file.parent} writable for this user, or run this as its owner"
+
+
 def _explain_sqlite(detail: str, file: Path) -> str:
     lower = detail.lower()
     if "full" in lower or "disk i/o" in lower:
@@ -208,9 +254,7 @@ def _explain_sqlite(detail: str, file: Path) -> str:
     if "readonly" in lower or "read-only" in lower or "permission" in lower:
         return f"cannot write to {file}: make the file and its folder {file.parent} writable for this user"
     if "unable to open" in lower:
-        if not file.parent.is_dir():
-            return f"cannot open {file}: create the folder {file.parent}"
-        return f"cannot open {file}: make the folder {file.parent} writable for this user"
+        return f"cannot open {file}: {_what_to_do(file)}"
     if "locked" in lower or "busy" in lower:
         return f"{file} is held by another process: stop it, or wait until it is done"
     if "not a database" in lower or "malformed" in lower:

@@ -95,14 +95,17 @@ class Database:
         self._turn = asyncio.Lock() if is_sqlite(url) else contextlib.nullcontext()
 
     @classmethod
-    async def open(cls, url: str, *, now: Callable[[], float], new_id: IdMaker) -> Database:
+    async def open(
+        cls, url: str, *, now: Callable[[], float], new_id: IdMaker, writes: bool = True
+    ) -> Database:
         """Connect, and see that the tables are there. Raises StoreError with one line that says what to do:
-        no such folder, not writable, disk full, nothing answers, not upgraded, newer than this code."""
+        no such folder, not writable, disk full, nothing answers, not upgraded, newer than this code. If
+        nothing `writes`, it need not be writable, and who writes to it meanwhile is not waited for."""
         parsed = parse_url(url)
-        await probe(parsed)
+        await probe(parsed, writes=writes)
         database = cls(parsed, now, new_id)
         try:
-            async with database._writing.begin() as connection:
+            async with database._reading.connect() as connection:
                 await connection.run_sync(check_revision)
         except (SQLAlchemyError, OSError) as error:
             await database.close()

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from .connecting import explain, is_sqlite, parse_url, probe, writing_engine
+from .connecting import cannot_make, explain, is_sqlite, make_private, parse_url, probe, writing_engine
 from .records import StoreError
 
 
@@ -54,6 +54,10 @@ async def upgrade(url: str) -> None:
     """Bring the database to the newest revision, from whichever it has; a SQLite file is created. Several
     processes may do so at once. Raises StoreError."""
     parsed = parse_url(url)
+    try:
+        make_private(parsed)
+    except OSError as error:
+        raise cannot_make(parsed, error) from error
     await probe(parsed)
     engine = writing_engine(parsed)
     try:
