@@ -510,3 +510,25 @@ def test_the_first_message_is_what_the_caller_hears_first(tmp_path: Path) -> Non
             assert house.calls.get(house.call_id).record.text() == f"AI: {FIRST}\n"
 
     run_virtual(story())
+
+
+@virtual
+async def test_a_store_that_is_held_by_others_keeps_no_caller_waiting(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        held: list[asyncio.Future[None]] = []
+        begin = house.ledger.begin
+
+        def slow(record: Any) -> asyncio.Future[None]:
+            begin(record)
+            held.append(house.loop.create_future())
+            house.loop.call_later(30.0, held[-1].set_result, None)
+            return held[-1]
+
+        house.ledger.begin = slow  # type: ignore[method-assign]
+        phone = await house.phone()
+        called = house.loop.time()
+        call = await phone.dial().connect()
+        assert call.answer.status == 200
+        assert house.loop.time() - called < 4
+        call.hang_up()
+        await ended(house)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import sqlalchemy as sa
 
 from offhook.calls.recording import InlineWriter, Recorder, stereo_path
 from offhook.calls.recovery import WORKER_DIED, end_orphans
@@ -259,3 +260,17 @@ async def test_words_that_are_not_to_be_kept_are_kept_no_longer_than_they_wait(r
     assert report["transcript"] == "AI: Hello.\nUser: Hi.\n"
     assert (await restarted.row(call_id))["messages"] == []
     assert delivered == ["", ""]
+
+
+async def test_a_row_that_cannot_be_read_keeps_no_other_call_from_its_report(restarted: Restarted) -> None:
+    bad, good = await restarted.left(), await restarted.left()
+    async with restarted.database.transaction() as tx:
+        await tx.execute(sa.text("UPDATE calls SET document = '{no' WHERE id = :id").bindparams(id=bad))
+
+    assert await restarted.end() == 2
+    assert await restarted.end() == 0
+    for call_id in (bad, good):
+        assert [kind for kind, _, _ in await restarted.said(call_id)] == [
+            "status-update",
+            "end-of-call-report",
+        ]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,8 @@ from .parts import Part, put_together
 from .records import NewMessage, Record, moment
 from .repositories import Repository, Values
 from .tables import calls
+
+log = logging.getLogger(__name__)
 
 RANKS: Final[Mapping[str, int]] = {
     "scheduled": 0,
@@ -214,7 +217,10 @@ class Calls(Repository):
             if row.messages_part is not None:
                 parts = await parts_of(self._tx, row.id, [row.messages_part])
                 known = {part.number: part for part in parts}
-                record.document["messages"] = put_together(row.messages_part, known)
+                try:
+                    record.document["messages"] = put_together(row.messages_part, known)
+                except (ValueError, LookupError, TypeError):
+                    log.error("call=%s what was said in it so far cannot be read", row.id)
         return records
 
     def _sort_key(self, sort_by: str) -> ColumnElement[Any]:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from .json_text import dump_json
+from .json_text import dump_json, load_json
 from .records import StoreError
 
 T = TypeVar("T")
@@ -73,19 +73,24 @@ def writing_engine(url: URL) -> AsyncEngine:
         return create_async_engine(
             url,
             json_serializer=dump_json,
+            json_deserializer=load_json,
             pool_size=POSTGRES_CONNECTIONS,
             max_overflow=0,
             pool_pre_ping=True,
             connect_args={"timeout": CONNECT_SECONDS},
         )
-    engine = create_async_engine(url, json_serializer=dump_json, pool_size=1, max_overflow=0)
+    engine = create_async_engine(
+        url, json_serializer=dump_json, json_deserializer=load_json, pool_size=1, max_overflow=0
+    )
     _set_up_sqlite(engine.sync_engine, "BEGIN IMMEDIATE")
     return engine
 
 
 def reading_engine(url: URL) -> AsyncEngine:
     """For SQLite connections that cannot write and do not wait for the writer."""
-    engine = create_async_engine(url, json_serializer=dump_json, pool_size=SQLITE_READERS, max_overflow=0)
+    engine = create_async_engine(
+        url, json_serializer=dump_json, json_deserializer=load_json, pool_size=SQLITE_READERS, max_overflow=0
+    )
     _set_up_sqlite(engine.sync_engine, "BEGIN", "PRAGMA query_only=ON")
     return engine
 
@@ -99,6 +104,7 @@ class SqliteThread:
         self._engine = create_engine(
             url.set(drivername="sqlite+pysqlite"),
             json_serializer=dump_json,
+            json_deserializer=load_json,
             isolation_level="AUTOCOMMIT",
             poolclass=NullPool,
             connect_args={"check_same_thread": False},

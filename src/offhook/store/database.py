@@ -16,12 +16,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from . import tables
 from .calls import CallChange, Calls, NewCall, write_calls
-from .connecting import SqliteThread, explain, is_sqlite, parse_url, probe, reading_engine, writing_engine
+from .connecting import (
+    LOCKED_SECONDS,
+    SqliteThread,
+    explain,
+    is_sqlite,
+    parse_url,
+    probe,
+    reading_engine,
+    writing_engine,
+)
 from .ids import IdMaker
 from .keys import Keys
 from .migrate import check_revision
 from .nodes import Nodes
 from .outbox import OutboxRows, note_delivered
+from .records import StoreError
 from .repositories import Orgs, PhoneNumbers, Repository
 from .statements import Statements
 
@@ -77,6 +87,23 @@ class Transaction(Statements):
         return Nodes(self)
 
 
+class _Turn:
+    """One after the other; nobody waits for ever."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        try:
+            async with asyncio.timeout(LOCKED_SECONDS):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise StoreError(f"others have been writing to the database for {LOCKED_SECONDS} s") from None
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 class Database:
     """`now` gives seconds since the epoch, `new_id` the ids of new rows."""
 
@@ -92,7 +119,7 @@ class Database:
         """Whether other nodes may write too."""
         self._thread = SqliteThread(url) if is_sqlite(url) else None
         # SQLite has one writer. Who waits, waits here in turn, instead of failing on a locked file.
-        self._turn = asyncio.Lock() if is_sqlite(url) else contextlib.nullcontext()
+        self._turn = _Turn() if is_sqlite(url) else contextlib.nullcontext()
 
     @classmethod
     async def open(

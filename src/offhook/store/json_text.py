@@ -1,9 +1,10 @@
-"""How documents are written into the database."""
+"""How documents are written into the database, and read."""
 
 from __future__ import annotations
 
 import json
 import re
+from typing import Any, Final
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
@@ -28,3 +29,18 @@ def ascii_json(value: object) -> str:
     """The JSON that is signed and sent: ASCII, so that no database and no receiver can trip over its
     characters. Raises ValueError for what is no JSON, as NaN."""
     return _ascii.encode(value)
+
+
+class Unreadable:
+    """What a column gives that should hold JSON and does not: a damaged row must not fail those beside it."""
+
+
+UNREADABLE: Final = Unreadable()
+
+
+def load_json(text: str | bytes) -> Any:
+    """The value, or UNREADABLE."""
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return UNREADABLE

@@ -9,11 +9,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, Connection, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from .connecting import cannot_make, explain, is_sqlite, make_private, parse_url, probe, writing_engine
 from .records import StoreError
+from .tables import metadata
+
+_RESTORE = "put a backup in its place"
 
 
 def _config() -> Config:
@@ -37,6 +40,20 @@ def check_revision(connection: Connection) -> None:
         raise StoreError("the database is empty: run `offhook db upgrade`")
     if found != newest_revision():
         raise StoreError("the database was made by an older Offhook: run `offhook db upgrade`")
+    _check_tables(connection)
+
+
+def _check_tables(connection: Connection) -> None:
+    """Raises StoreError unless all of them are there, with all their columns."""
+    found = inspect(connection)
+    there = set(found.get_table_names())
+    for table in metadata.sorted_tables:
+        if table.name not in there:
+            raise StoreError(f"the database is damaged, it lacks the table {table.name}: {_RESTORE}")
+        columns = {column["name"] for column in found.get_columns(table.name)}
+        missing = ", ".join(column.name for column in table.columns if column.name not in columns)
+        if missing:
+            raise StoreError(f"the database is damaged, {table.name} lacks {missing}: {_RESTORE}")
 
 
 def _known_revision(connection: Connection) -> str | None:

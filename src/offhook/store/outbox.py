@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
@@ -31,6 +32,8 @@ from .parts import whole
 from .records import Document, NewMessage, OutboxRow, OutboxState
 from .statements import Statements
 from .tables import calls, outbox, pending
+
+log = logging.getLogger(__name__)
 
 PUT: Final = insert(outbox)
 """Takes `message_values`."""
@@ -219,7 +222,14 @@ class OutboxRows:
         """With its body."""
         wanted = select(*_COLUMNS).where(outbox.c.org_id == org_id, outbox.c.id == id)
         rows = await self._tx.execute(wanted)
-        return replace(_row(rows[0]), body=await self.body(id)) if rows else None
+        return replace(_row(rows[0]), body=await self._body_if_whole(id)) if rows else None
+
+    async def _body_if_whole(self, id: str) -> str | None:
+        try:
+            return await self.body(id)
+        except (ValueError, LookupError, TypeError):
+            log.error("webhook=%s its body in the database cannot be read", id)
+            return None
 
     async def body(self, id: str) -> str | None:
         """The text of a message; None if it is not there any more. Raises ValueError, LookupError or
@@ -231,6 +241,8 @@ class OutboxRows:
         row = rows[0]
         if not row.parts:
             return str(row.body)
+        if not isinstance(row.parts, list):
+            raise ValueError("which parts belong into the message cannot be read")
         numbers = [number for _, number in row.parts]
         return whole(row.body, row.parts, await parts_of(self._tx, row.call_id, numbers))
 
@@ -257,7 +269,7 @@ class OutboxRows:
             .returning(*_COLUMNS)
         )
         rows = await self._tx.execute(changed)
-        return replace(_row(rows[0]), body=await self.body(id)) if rows else None
+        return replace(_row(rows[0]), body=await self._body_if_whole(id)) if rows else None
 
     async def erase(self, org_id: str, call_id: str) -> None:
         """Forget all messages of a call: those that wait are not sent any more."""
@@ -286,4 +298,6 @@ _STATES: dict[OutboxState, ColumnElement[bool]] = {
 
 
 def _row(row: Row[Any]) -> OutboxRow:
-    return OutboxRow(*tuple(row))
+    found = OutboxRow(*tuple(row))
+    # One that cannot be read is refused when it is used.
+    return found if isinstance(found.receiver, dict) else replace(found, receiver={})

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -28,8 +29,10 @@ from sqlalchemy import (
 from offhook.sip.telephone import subscriber
 
 from . import tables
-from .records import Document, Duplicate, Record, milliseconds_of, moment
+from .records import Document, Duplicate, Record, StoreError, milliseconds_of, moment
 from .statements import Statements
+
+log = logging.getLogger(__name__)
 
 SortOrder = Literal["ASC", "DESC"]
 Values = dict[str, Any]
@@ -61,8 +64,17 @@ def fold_user(user: str) -> str:
     return subscriber(unquote(user)).casefold()
 
 
-def as_record(row: Row[Any]) -> Record:
-    return Record(row.id, row.org_id, moment(row.created_at), moment(row.updated_at), row.document)
+def as_record(row: Row[Any], kind: str) -> Record:
+    """A row whose document is damaged has an empty one: nothing else suffers from it."""
+    document = readable(row.document, kind, row.id)
+    return Record(row.id, row.org_id, moment(row.created_at), moment(row.updated_at), document)
+
+
+def readable(document: object, kind: str, id: str) -> Document:
+    if isinstance(document, dict):
+        return document
+    log.error("%s %s: its document in the database cannot be read, it is taken for an empty one", kind, id)
+    return {}
 
 
 class Repository:
@@ -164,7 +176,8 @@ class Repository:
         """The row that was, or None."""
         self._tx.reconfigured = True
         gone = delete(self._table).where(self._table.c.org_id == org_id, self._table.c.id == id)
-        return await self._one(gone.returning(self._table))
+        records = await self._records(await self._tx.execute(gone.returning(self._table)))
+        return records[0] if records else None
 
     def _of(self, org_id: str) -> Select[Any]:
         return select(self._table).where(self._table.c.org_id == org_id)
@@ -184,13 +197,19 @@ class Repository:
         return Record(values["id"], org_id, moment(now), moment(now), values["document"])
 
     async def _one(self, statement: Any) -> Record | None:
+        """Raises StoreError for a row whose document is damaged."""
         rows = await self._tx.execute(statement, unique=self.UNIQUE)
+        if rows and not isinstance(rows[0].document, dict):
+            raise StoreError(
+                f"the document of {self._table.name} {rows[0].id} in the database cannot be read: delete it,"
+                " or restore a backup"
+            )
         records = await self._records(rows[:1])
         return records[0] if records else None
 
     async def _records(self, rows: Sequence[Row[Any]]) -> Records:
         """Just these."""
-        return [as_record(row) for row in rows]
+        return [as_record(row, self._table.name) for row in rows]
 
     def _property(self, name: str) -> ColumnElement[Any]:
         column = self.COLUMNS.get(name)
@@ -292,7 +311,8 @@ class Orgs:
 
     @staticmethod
     def _record(row: Row[Any]) -> Record:
-        return Record(row.id, row.id, moment(row.created_at), moment(row.updated_at), row.document)
+        document = readable(row.document, "orgs", row.id)
+        return Record(row.id, row.id, moment(row.created_at), moment(row.updated_at), document)
 
 
 __all__ = ["Document", "Duplicate", "Orgs", "PhoneNumbers", "Position", "Repository", "SortOrder"]
