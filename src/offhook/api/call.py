@@ -75,12 +75,15 @@ def router() -> APIRouter:
 
     @routes.patch("/call/{identity}", **described("Name call", shown, request=_UPDATE))
     async def change(request: Request, identity: str) -> Response:
-        async with private(request) as work:
-            stored = await _call(work, identity, to_change=True)
+        async def named(work: Work, to_change: bool = False) -> Mapping[str, Any]:
+            stored = await _call(work, identity, to_change=to_change)
             given = _UPDATE.document(work.object())
             if stored.document.get("status") != "ended":
                 raise BadRequest("a call can be named once it has ended")
-            record = await work.tx.calls.replace(work.org_id, identity, {**stored.document, **given})
+            return {**stored.document, **given}
+
+        async with private(request, named) as work:
+            record = await work.tx.calls.replace(work.org_id, identity, await named(work, True))
             if record is None:
                 raise missing("call", identity)
         return answer(record)
@@ -88,7 +91,7 @@ def router() -> APIRouter:
     @routes.delete("/call/{identity}", **described("Erase call and recordings", shown))
     async def delete(request: Request, identity: str) -> Response:
         services: Services = request.app.state.services
-        async with private(request) as work:
+        async with private(request, writes=False) as work:
             _refuse_many(work)
             org_id = (await _call(work, identity)).org_id
         await _end(services, identity)

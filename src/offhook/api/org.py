@@ -62,10 +62,12 @@ def router() -> APIRouter:
 
     @routes.patch("/org/{identity}", **described("Change own org", shown, request=_UPDATE))
     async def change(request: Request, identity: str) -> Response:
-        async with private(request) as work:
-            stored = await _own(work, identity, to_change=True)
-            changed = await _changed(work, stored.document, work.object())
-            record = await work.tx.orgs.replace(identity, changed)
+        async def changed(work: Work, to_change: bool = False) -> dict[str, Any]:
+            stored = await _own(work, identity, to_change=to_change)
+            return await _changed(work, stored.document, work.object())
+
+        async with private(request, changed) as work:
+            record = await work.tx.orgs.replace(identity, await changed(work, True))
             if record is None:
                 raise missing("org", identity)
         return JSONResponse(_answer(record))

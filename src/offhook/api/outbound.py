@@ -37,17 +37,20 @@ def add_to(routes: APIRouter) -> None:
     """The three routes that would begin a call."""
 
     async def create(request: Request) -> Response:
-        async with private(request) as work:
+        async def asked_for(work: Work) -> Document:
             wanted = _CREATE.parse(work.object())
             given = document(wanted)
             _check(given)
             check_urls(work, wanted, given)
             await check_references(work, wanted, given)
-            await work.tx.calls.create(work.org_id, _failed(work, given))
+            return given
+
+        async with private(request, asked_for) as work:
+            await work.tx.calls.create(work.org_id, _failed(work, await asked_for(work)))
         raise BadRequest(INBOUND_ONLY)
 
     async def create_web(request: Request) -> Response:
-        async with keyed(request, ("private", "public")):
+        async with keyed(request, ("private", "public"), writes=False):
             raise BadRequest("web calls are not served by Offhook: call a SIP number")
 
     described = refusing("Refuse to call out", _CREATE)

@@ -134,8 +134,11 @@ def crud(kind: Kind) -> APIRouter:
 
     @router.post(kind.path, **described(f"Create {kind.noun}", one, request=kind.created, status=201))
     async def create(request: Request) -> Response:
-        async with private(request) as work:
-            document = await kind.compose(work, work.object(), None)
+        async def composed(work: Work) -> Document:
+            return await kind.compose(work, work.object(), None)
+
+        async with private(request, composed) as work:
+            document = await composed(work)
             async with unique():
                 record = await kind.repository(work.tx).create(work.org_id, document)
         return answer(record, 201)
@@ -158,19 +161,27 @@ def crud(kind: Kind) -> APIRouter:
 
     @router.patch(f"{kind.path}/{{identity}}", **described(f"Change {kind.noun}", one, request=kind.changed))
     async def change(request: Request, identity: str) -> Response:
-        async with private(request) as work:
+        async def composed(work: Work, to_change: bool = False) -> Document:
             repository = kind.repository(work.tx)
-            stored = await found(work, repository, kind.noun, identity, to_change=True)
-            document = await kind.compose(work, work.object(), stored)
+            stored = await found(work, repository, kind.noun, identity, to_change=to_change)
+            return await kind.compose(work, work.object(), stored)
+
+        async with private(request, composed) as work:
+            document = await composed(work, True)
             async with unique():
-                record = await repository.replace(work.org_id, identity, document)
+                record = await kind.repository(work.tx).replace(work.org_id, identity, document)
             if record is None:
                 raise missing(kind.noun, identity)
         return answer(record)
 
     @router.delete(f"{kind.path}/{{identity}}", **described(f"Delete {kind.noun}", one))
     async def delete(request: Request, identity: str) -> Response:
-        async with private(request) as work:
+        async def there(work: Work) -> bool:
+            if await kind.repository(work.tx).existing(work.org_id, [identity]):
+                return True
+            raise missing(kind.noun, identity)
+
+        async with private(request, there) as work:
             record = await kind.repository(work.tx).delete(work.org_id, identity)
             if record is None:
                 raise missing(kind.noun, identity)

@@ -18,7 +18,7 @@ from offhook.api.paging import described_filters, parse_filters
 from offhook.api.resource import missing
 from offhook.api.services import Services
 from offhook.api.wire import Wire
-from offhook.api.work import private
+from offhook.api.work import Work, private
 from offhook.schema.base import JsonObject, Model, Timestamp
 from offhook.store import OutboxState
 from offhook.webhooks import shown
@@ -75,12 +75,15 @@ def router() -> APIRouter:
     @routes.post("/webhook/{identity}/replay", **described("Send webhook again", one))
     async def replay(request: Request, identity: str) -> Response:
         services: Services = request.app.state.services
-        async with private(request) as work:
+
+        async def whole(work: Work) -> None:
             found = await work.tx.outbox.find(work.org_id, identity)
             if found is None:
                 raise missing("webhook", identity)
             if not found.body:
                 raise BadRequest("what the message said is kept no more, so it cannot be sent again")
+
+        async with private(request, whole) as work:
             work.tx.after_commit(services.deliver)
             row = await work.tx.outbox.replay(work.org_id, identity)
             if row is None:
