@@ -24,7 +24,7 @@ async def document(client: httpx2.AsyncClient) -> dict[str, Any]:
 def _references(part: Any) -> Iterator[str]:
     if isinstance(part, dict):
         for key, value in part.items():
-            if key == "$ref":
+            if key == "$ref" and isinstance(value, str):
                 yield value
             yield from _references(value)
     elif isinstance(part, list):
