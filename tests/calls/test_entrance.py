@@ -221,3 +221,17 @@ async def test_a_broken_look_up_floods_no_log(tmp_path: Path, caplog: pytest.Log
         await flood(phone, 1, lambda n: "desk")
         assert phone.count(503) > 250
         assert 1 <= sum("could not be looked up" in line for line in caplog.messages) <= 20
+
+
+@virtual
+async def test_a_number_stays_known_while_the_database_is_away(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        pbx = await house.phone("10.0.0.9")
+        call = await pbx.dial().connect()
+        call.hang_up()
+        house.directory.failure = OSError("the database is away")
+        await flood(pbx, 1, lambda n: "desk", per_second=5)
+        house.directory.failure = None
+        await flood(pbx, 1, lambda n: f"wrong-{n}")
+        call = await pbx.dial().connect()
+        call.hang_up()

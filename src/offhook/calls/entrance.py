@@ -82,12 +82,14 @@ class Entrance:
     def looked_up(self, source: Source, peer: Address, user: str, found: bool | None) -> None:
         """The look-up has ended; `found` is None when it failed."""
         self._look_ups.give_back(source)
+        if found is None:
+            return
         self._called.pop(user, None)
         if found and len(user) <= LONGEST_USER:
             if len(self._called) >= MOST_CALLED:
                 del self._called[next(iter(self._called))]
             self._called[user] = None
-        elif found is False and source is not None:
+        elif not found and source is not None:
             self._misses.admits(peer, self._time())
             self._misses_in_all.admits(_ALL, self._time())
 
