@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from offhook.conversation.keypad import MOST_DIGITS, Keypad
-from offhook.schema.effective import KeypadInputPlan
+from offhook.schema.assistant import Assistant
+from offhook.schema.effective import KeypadInputPlan, keypad_input
 
 
 def test_digits_are_gathered_until_none_came_for_a_while() -> None:
@@ -35,3 +36,12 @@ def test_an_entry_has_a_limit() -> None:
     for _ in range(1000):
         keypad.press("1", 0.0)
     assert keypad.finish() == "1" * MOST_DIGITS
+
+
+def test_delimiters_may_be_a_list() -> None:
+    given = Assistant.model_validate({"keypadInputPlan": {"enabled": True, "delimiters": ["#", "*"]}})
+    keypad = Keypad(keypad_input(given))
+    assert keypad.press("1", 0.0) is None
+    assert keypad.press("#", 0.1) == "1"
+    assert keypad.press("2", 0.2) is None
+    assert keypad.press("*", 0.3) == "2"

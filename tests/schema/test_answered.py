@@ -119,3 +119,41 @@ def test_an_answer_may_stand_in_message_response(other: dict[str, Any]) -> None:
 def test_an_empty_wrapper_wraps_nothing(wrapper: object) -> None:
     answer = {"messageResponse": wrapper, "assistantId": "a"}
     assert unwrapped(answer) == answer
+
+
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return {"metadata": value}
+
+
+@pytest.mark.parametrize(
+    ("kind", "answered", "sentence"),
+    [
+        (Assistant, {f"u{n}": 1 for n in range(50_000)}, "10000 values"),
+        (Assistant, {f"u{n}": 1 for n in range(5000)}, "1000 mistakes"),
+        (Assistant, {"endCallPhrases": [1] * 100_000}, "10000 values"),
+        (Assistant, {"endCallPhrases": [""] * 5000}, "1000 mistakes"),
+        (Assistant, {"hooks": [{"on": "call.ending", "do": []}] * 5000}, "10000 values"),
+        (Assistant, {"metadata": {"a": [0] * 20_000}}, "10000 values"),
+        (Assistant, nested(100), "64 levels"),
+        (Squad, {"members": [{"assistant": {"firstMessage": "x"}}] * 5000}, "10000 values"),
+    ],
+)
+def test_what_is_too_wide_or_too_deep_is_not_looked_at(kind: Any, answered: object, sentence: str) -> None:
+    with pytest.raises(NotValid, match=sentence):
+        read(kind, answered)
+
+
+def test_a_large_assistant_is_read() -> None:
+    properties = {f"p{n}": {"type": "string", "description": "x"} for n in range(20)}
+    parameters = {"type": "object", "properties": properties}
+    tools = [
+        {"type": "function", "function": {"name": f"f{n}", "parameters": parameters}} for n in range(100)
+    ]
+    answered = {
+        "model": {"provider": "openai", "model": "m", "tools": tools},
+        "firstMessage": "x" * 500_000,
+    }
+    assert read(Assistant, answered) == answered

@@ -8,6 +8,7 @@ the directory (what is stored) and `request_assistant` (the owner's webhook)."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -34,6 +35,9 @@ MAX_SPOKEN_ERROR: Final = 1000
 
 RESOURCE: Final = frozenset({"id", "orgId", "createdAt", "updatedAt"})
 """What a stored assistant has besides its own properties."""
+
+MAX_SHOWN: Final = 16_000
+"""Characters of an answer that cannot be used, as its owner is shown it."""
 
 _ADAPTERS: Final[dict[Any, TypeAdapter[Any]]] = {
     kind: TypeAdapter(kind) for kind in (schema.Assistant, AssistantOverrides, Squad, CallDestination)
@@ -402,9 +406,15 @@ def _invalid(answer: Document, problem: str) -> Failure:
     )
 
 
+def _shown(answer: Document) -> object:
+    """It is kept with the call and sent with its messages: of a long one the beginning."""
+    text = json.dumps(answer, ensure_ascii=False)
+    return dict(answer) if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} ..."
+
+
 def _artifacts(answer: Document, problem: str) -> Document:
     return {
         "error": "Couldn't get assistant.",
         "assistantRequestError": problem,
-        "assistantRequestResponse": dict(answer),
+        "assistantRequestResponse": _shown(answer),
     }

@@ -19,7 +19,12 @@ from offhook.schema.errors import sentences
 
 _log = logging.getLogger(__name__)
 
-MOST_ROUNDS: Final = 16
+MOST_VALUES: Final = 10_000
+"""In what one answer says of an assistant, a squad or a destination. Ten times a large one: the calls of all
+others wait while it is read."""
+DEEPEST: Final = 64
+MOST_MISTAKES: Final = 1000
+MOST_ROUNDS: Final = 6
 """One may bring to light what another hid: an object that has become empty."""
 MOST_NAMED: Final = 20
 """Properties that one line of the log names."""
@@ -42,6 +47,8 @@ def read(kind: Any, answered: object, adapter: TypeAdapter[Any], what: str) -> B
         try:
             parsed: BaseModel = adapter.validate_python(value, by_alias=True, by_name=False)
         except ValidationError as error:
+            if error.error_count() > MOST_MISTAKES:
+                raise NotValid(f"it has more than {MOST_MISTAKES} mistakes") from None
             found = error.errors(include_url=False, include_input=False, include_context=False)
             places = ((one["type"], locate(kind, one["loc"]).keys) for one in found)
             needless = _needless(value, places)
@@ -56,8 +63,28 @@ def read(kind: Any, answered: object, adapter: TypeAdapter[Any], what: str) -> B
 
 
 def read_document(kind: Any, answered: object, adapter: TypeAdapter[Any], what: str) -> dict[str, Any]:
-    """The same as the JSON object that it is, without what was left out. Raises NotValid."""
+    """What has just been answered, as the JSON object that it is, without what was left out. Raises NotValid,
+    also where it is too much to look at."""
+    _measure(answered)
     return document(read(kind, answered, adapter, what))
+
+
+def _measure(answered: object) -> None:
+    level, seen = [answered], 0
+    for _ in range(DEEPEST):
+        deeper: list[object] = []
+        for value in level:
+            if isinstance(value, Mapping):
+                deeper += value.values()
+            elif isinstance(value, list):
+                deeper += value
+        seen += len(deeper)
+        if seen > MOST_VALUES:
+            raise NotValid(f"it has more than {MOST_VALUES} values")
+        if not deeper:
+            return
+        level = deeper
+    raise NotValid(f"it is nested more than {DEEPEST} levels deep")
 
 
 def is_empty(value: object, depth: int = DEEPEST_EMPTY) -> bool:

@@ -281,7 +281,7 @@ def keypad_input(assistant: Assistant) -> KeypadInputPlan:
     return KeypadInputPlan(
         enabled=_flag(plan and plan.enabled, default=False),
         timeout_seconds=_given(plan and plan.timeout_seconds, default=2),
-        delimiters=(plan and plan.delimiters) or "",
+        delimiters="".join((plan and plan.delimiters) or ()),
     )
 
 

@@ -28,12 +28,15 @@ class MonitorPlan(Model):
     monitor_ids: list[str] | None = None
 
 
+Delimiter = Literal["#", "*", ""]
+
+
 class KeypadInputPlan(Model):
     """Digits are gathered until the delimiter, or until none has come for so long (0: delimiter only)."""
 
     enabled: bool | None = None
     timeout_seconds: Number | None = Field(default=None, ge=0, le=10)
-    delimiters: Literal["#", "*", ""] | None = None
+    delimiters: Delimiter | list[Delimiter] | None = None
 
 
 class SmartDenoisingPlan(Model):
