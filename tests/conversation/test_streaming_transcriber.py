@@ -156,3 +156,16 @@ async def test_words_without_a_voice_are_said_when_they_come() -> None:
         stage.transcriber.give(Transcript("Hello.", True))
         await stage.caller.hears_the_end()
         assert starts(stage) == pytest.approx([now], abs=0.05)
+
+
+@story
+async def test_a_partial_behind_its_final_is_no_news() -> None:
+    async with on_stage(["Until five."], transcriber=ScriptedTranscriber(segmented=False)) as stage:
+        await stage.caller.hears_the_end()
+        await stage.caller.says("", 0.5)
+        stage.transcriber.give(Transcript("When do you close?", True))
+        stage.transcriber.give(Transcript("when do you close", False))
+        await stage.caller.hears_the_end()
+        users = [one["content"] for one in stage.model.requests[-1] if one["role"] == "user"]
+        assert users == ["When do you close?"]
+        assert len(stage.model.requests) == 1

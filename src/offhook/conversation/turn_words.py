@@ -20,8 +20,13 @@ class CallerWords:
         self._assumed = ""  # the end of `unanswered` that is only a partial so far
         self._deferred = ""  # said over the assistant, to be answered when it has finished
 
-    def hear(self, partial: str, at: float) -> None:
+    def hear(self, partial: str, at: float) -> bool:
+        """False for one that comes behind its final, and says nothing new."""
+        bare = _bare(partial)
+        if bare and not self._assumed and _bare(self.unanswered[-2 * len(partial) :]).endswith(bare):
+            return False
         self.partial, self.partial_at = partial, at
+        return True
 
     def arrived(self, owed: bool) -> None:
         """A final has come: it stands for the partials before it, and pays what was owed."""

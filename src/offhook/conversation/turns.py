@@ -169,8 +169,8 @@ class TurnMachine:
         """Words while the assistant is silent."""
         assert isinstance(given, Words)
         if not given.final:
-            self._words.hear(given.text, at)
-            self._due = None
+            if self._words.hear(given.text, at):
+                self._due = None
             return []
         self._words.arrived(given.owed)
         actions = self._changed(self._words.take(given.text))
