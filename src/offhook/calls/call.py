@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from offhook.calls import in_dialog, routing
 from offhook.calls.conversing import converse
+from offhook.calls.ends import BROKEN, LEG_FAILURES, LEG_REASONS, Refusal
 from offhook.calls.knowledge import with_knowledge
 from offhook.calls.leg import Leg, LegEnd
 from offhook.calls.owner import Owner
@@ -47,41 +48,13 @@ from offhook.sip.invitation import Invitation
 from offhook.sip.message import Request
 from offhook.speech.base import EngineError
 
-BROKEN: Final = "call.in-progress.error-vapifault-worker-died"
-
 ROW_WITHIN_SECONDS: Final = 2.0
 """For the row of a call to be written before it is answered."""
 
 PUT_AWAY_SECONDS: Final = 10.0
 """For each part of a call to end. What hangs is left behind with a log line."""
 
-LEG_REASONS: Final[dict[LegEnd, str]] = {
-    "hung-up": "customer-ended-call",
-    "unacknowledged": "call.ringing.error-sip-inbound-call-failed-to-connect",
-    "gone": "call.in-progress.error-sip-inbound-call-failed-to-connect",
-    "no-audio": "call.in-progress.error-assistant-did-not-receive-customer-audio",
-}
-
-LEG_FAILURES: Final[Mapping[LegEnd, str]] = {
-    "unacknowledged": "the caller's phone did not acknowledge the answer",
-    "gone": "the caller was lost",
-    "no-audio": "nothing was heard from the caller",
-}
-"""What the call's `endedMessage` says of them; the caller who hangs up is no failure."""
-
 _log = logging.getLogger(__name__)
-
-
-class Refusal(Exception):
-    """The call is not answered: the SIP status for the caller, and why, for the report."""
-
-    def __init__(
-        self, status: int, ended_reason: str, detail: str, headers: tuple[tuple[str, str], ...] = ()
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.ended_reason = ended_reason
-        self.headers = headers
 
 
 class Call:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from offhook.calls.admission import Admission
-from offhook.calls.call import Call, Refusal
+from offhook.calls.call import Call
 from offhook.calls.caller import MAX_URI, customer, header_variables, kept
+from offhook.calls.ends import Refusal
 from offhook.calls.entrance import RETRY_AFTER, Entrance, Limits, Turned
 from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record import CallRecord
