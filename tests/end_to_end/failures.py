@@ -74,10 +74,10 @@ FAILURES = [
     Failure("unknown assistant", "assistant-not-found", "", says({"assistantId": NOBODY})),
     Failure("unknown squad", "assistant-not-found", "", says({"squadId": NOBODY})),
     Failure("no id", "assistant-not-found", "", says({"assistantId": "'; --"})),
-    Failure("empty squad", "assistant-not-found", "", says({"squad": {"members": []}})),
+    Failure("empty squad", NONE, "No assistant", says({"squad": {"members": []}})),
     Failure("lost member", "assistant-not-found", "", says({"squad": {"members": [LOST]}})),
     Failure("invalid assistant", INVALID, "model.provider", says({"assistant": UNFIT})),
-    Failure("invalid field", INVALID, "should not exist", says({"assistant": {"firstMesage": "Hello"}})),
+    Failure("invalid field", INVALID, "must be a string", says({"assistant": {"firstMessage": 5, "x": 1}})),
     Failure("no object", INVALID, "", says({"assistant": "Harbor"})),
     Failure("invalid squad", INVALID, "members", says({"squad": {"name": "no members"}})),
     Failure(
