@@ -74,3 +74,10 @@ def test_what_is_kept_of_templates_has_a_bound(monkeypatch: pytest.MonkeyPatch) 
         assert kept(text) is not None
     assert len(kept._kept) <= 3
     assert kept(texts[-1]) is kept(texts[-1])
+
+
+@pytest.mark.parametrize("large", ["a" * 20_001, [0] * 9_999 + ["a"] * 10_002])
+def test_a_large_value_is_not_compared_in_two_thousand_rounds(large: Any) -> None:
+    text = "{% for i in (1..201) %}{% if a contains b %}x{% endif %}{% endfor %}"
+    assert render(text, {"a": "ab", "b": "b"}, 0.0) == "x" * 201
+    assert render(text, {"a": large, "b": "b"}, 0.0) == text

@@ -34,6 +34,7 @@ _LONGEST_LIST = 10_000
 _LONGEST_DATE_FORMAT = 200
 _MOST_WORK = 5000
 _MOST_KEPT = 200_000
+_HEAVY = 20_000
 _SHORT_TEMPLATE = 4096
 _NOW = " now"  # with a space: no template can name them
 _WORK = " work"
@@ -65,7 +66,7 @@ def render(text: str, variables: Mapping[str, object], now: float) -> str:
     What is no valid template, or asks for too much, comes back as it was written."""
     if "{{" not in text and "{%" not in text:
         return text
-    template = _parsed_template(text)
+    template = _parsed_template(text, _heavy(variables))
     if template is None:
         return text
     names = {**builtin_variables(now), **_with_underscores(variables), _NOW: now, _WORK: [0]}
@@ -74,6 +75,11 @@ def render(text: str, variables: Mapping[str, object], now: float) -> str:
     except (LiquidError, ArithmeticError, TypeError, ValueError, RecursionError) as error:
         _warn(text[:80], _brief(error))
         return text
+
+
+def _heavy(variables: Mapping[str, object]) -> bool:
+    """Is there a value that takes long to compare, and so must not be compared in too many rounds?"""
+    return any(isinstance(value, str | list) and len(value) > _HEAVY for value in variables.values())
 
 
 def _with_underscores(variables: Mapping[str, object]) -> dict[str, object]:
@@ -96,16 +102,16 @@ class _Parsed:
     about 100 bytes."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[BoundTemplate | None, int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, bool], tuple[BoundTemplate | None, int]] = OrderedDict()
         self._room = _MOST_KEPT
 
-    def __call__(self, text: str) -> BoundTemplate | None:
-        found = self._kept.get(text)
+    def __call__(self, text: str, heavy: bool = False) -> BoundTemplate | None:
+        found = self._kept.get((text, heavy))
         if found is not None:
-            self._kept.move_to_end(text)
+            self._kept.move_to_end((text, heavy))
             return found[0]
-        template, size = _parse(text)
-        self._kept[text] = template, size
+        template, size = _parse(text, heavy)
+        self._kept[text, heavy] = template, size
         self._room -= size
         while self._room < 0:
             _, (_, freed) = self._kept.popitem(last=False)
@@ -113,13 +119,13 @@ class _Parsed:
         return template
 
 
-def _parse(text: str) -> tuple[BoundTemplate | None, int]:
+def _parse(text: str, heavy: bool) -> tuple[BoundTemplate | None, int]:
     """None for what is left as it was written; and what it counts for in memory."""
     size = 100 + len(text) // 50
     if len(text) > LONGEST_TEMPLATE:
         _warn(text[:80], "it is too long")
         return None, size
-    environment = _SHORT if len(text) <= _SHORT_TEMPLATE else _LONG
+    environment = _LONG if heavy or len(text) > _SHORT_TEMPLATE else _SHORT
     try:
         size += code_of(text)
         return environment.from_string(text), size
