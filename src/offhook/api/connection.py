@@ -75,11 +75,6 @@ class Connection(HttpToolsProtocol):
         self._reading: _Reading
 
     @property
-    def held(self) -> int:
-        """Bytes that came and are kept, but for a body, which its reader bounds."""
-        return len(self._unparsed) + self._overhead
-
-    @property
     def is_waiting(self) -> bool:
         """There is nothing to be answered: it is idle, sends a head, or is being closed."""
         return self.is_closing or self.cycle is None or self.cycle.response_complete
