@@ -20,7 +20,6 @@ from offhook.calls.admission import Admission
 from offhook.calls.entrance import Limits
 from offhook.calls.leg import Media
 from offhook.calls.record import CallRecord
-from offhook.calls.recording import InlineWriter
 from offhook.calls.registry import Calls
 from offhook.calls.reporter import Outgoing
 from offhook.calls.services import Services
@@ -36,6 +35,7 @@ from offhook.sip.user_agent import UserAgent
 from offhook.speech.activity import CHUNK_SAMPLES, VoiceActivity
 from offhook.speech.base import FRAME_SAMPLES
 from offhook.webhooks.receiver import Receiver
+from tests.calls.inline_writer import InlineWriter
 from tests.calls.phone import Phone
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice
 from tests.virtual import run_virtual

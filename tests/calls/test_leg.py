@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from offhook.calls.recording import InlineWriter, Recorder
+from offhook.calls.recording import Recorder
 from tests.calls.house import open_house, virtual
+from tests.calls.inline_writer import InlineWriter
 from tests.calls.phone import PhoneCall, media_of
 from tests.calls.test_whole_call import ANSWER, QUESTION, ended
 from tests.virtual import run_virtual

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from offhook.calls.recording import (
-    InlineWriter,
     Job,
     Recorder,
     Side,
@@ -21,6 +20,7 @@ from offhook.calls.recording import (
     stereo_path,
     write_track,
 )
+from tests.calls.inline_writer import InlineWriter
 
 
 def tone(value: int) -> bytes:

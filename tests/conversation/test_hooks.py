@@ -220,7 +220,7 @@ async def test_a_message_that_runs_over_the_caller_interrupts_the_caller() -> No
         await greeted(stage)
         stage.caller.begin("I was thinking that", 3.0)
         await silent(1)
-        stage.conversation.say("This call is being recorded.", interruptible=False)
+        stage.conversation.speak("This call is being recorded.", interruptible=False)
         await silent(1)
         assert [call.name for call in stage.world.ran] == ["report"]
 
@@ -378,15 +378,6 @@ async def test_a_hand_over_that_fails_is_not_tried_for_ever() -> None:
         await stage.caller.hears_the_end()
         assert len(stage.world.transfers) == 1
         assert stage.ended == ["pipeline-error-scripted-llm-failed"]
-
-
-@plays
-async def test_who_is_hung_up_on_by_the_owner_is_not_handed_on() -> None:
-    async with on_stage(assistant=ending({"type": "transfer", "destination": DESK})) as stage:
-        await greeted(stage)
-        stage.conversation.hang_up("manually-canceled")
-        await silent(1)
-        assert (stage.ended, stage.world.transfers) == (["manually-canceled"], [])
 
 
 @plays

@@ -19,7 +19,7 @@ from offhook.conversation.events import (
     VoiceInput,
 )
 from offhook.conversation.failures import APOLOGY
-from offhook.language.base import Text
+from offhook.language.base import Text, ToolCall
 from offhook.speech.base import FRAME_SECONDS, EngineError, Transcript
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
@@ -390,23 +390,15 @@ async def test_a_call_has_a_greatest_length() -> None:
 
 
 @plays
-async def test_hanging_up_says_the_last_message() -> None:
-    async with on_stage(assistant={"endCallMessage": "Thanks for calling."}) as stage:
-        await stage.caller.hears()
-        stage.conversation.hang_up("manually-canceled")
-        stage.conversation.hang_up("again")
-        await stage.caller.hears_the_end()
-        assert stage.ended == ["manually-canceled"]
-        assert stage.lines[-1] == "AI: Thanks for calling."
-
-
-@plays
 async def test_last_words_are_not_interrupted() -> None:
-    async with on_stage(
-        assistant={"endCallMessage": "Thanks for calling Riverside Dental, goodbye."}
-    ) as stage:
+    assistant = {
+        "endCallMessage": "Thanks for calling Riverside Dental, goodbye.",
+        "model": {"provider": "vapi", "tools": [{"type": "endCall"}]},
+    }
+    async with on_stage([[ToolCall("c1", "endCall", {})]], assistant=assistant) as stage:
         await greeted(stage)
-        stage.conversation.hang_up("manually-canceled")
+        await stage.caller.says("That is all.")
+        await stage.caller.hears()
         await stage.caller.says("Wait, wait, one more question!")
         await stage.caller.hears_the_end()
         assert stage.told(UserInterrupted) == []
@@ -421,23 +413,9 @@ async def test_something_can_be_said_from_outside() -> None:
     async with on_stage() as stage:
         await greeted(stage)
         stage.conversation.say("A word from the manager.")
-        stage.conversation.say("And goodbye.", then_end="assistant-ended-call-after-message-spoken")
         await stage.caller.hears_the_end()
-        assert stage.lines[1:] == ["AI: A word from the manager.", "AI: And goodbye."]
-        assert stage.ended == ["assistant-ended-call-after-message-spoken"]
+        assert stage.lines[1:] == ["AI: A word from the manager."]
         assert stage.told(TurnMeasured) == []
-
-
-@plays
-async def test_a_goodbye_that_was_cut_short_ends_nothing() -> None:
-    async with on_stage(["Of course."]) as stage:
-        await greeted(stage)
-        stage.conversation.say("And now I have to go, goodbye to all of you.", then_end="bye")
-        await stage.caller.hears()
-        await stage.caller.says("Wait, one more thing.")
-        await stage.caller.hears_the_end()
-        assert stage.ended == []
-        assert stage.lines[-1] == "AI: Of course."
 
 
 @plays

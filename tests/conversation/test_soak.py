@@ -71,7 +71,7 @@ async def behave(stage: Stage, rng: random.Random, streaming: bool) -> None:
     elif chance < 0.7:
         stage.conversation.keypad(rng.choice("0123456789#"))
     elif chance < 0.75:
-        stage.conversation.say("A word from outside.", interruptible=rng.random() < 0.5)
+        stage.conversation.speak("A word from outside.", interruptible=rng.random() < 0.5)
     elif chance < 0.8:
         role = rng.choice(["system", "user"])
         stage.conversation.add_message({"role": role, "content": "By the way."}, respond=rng.random() < 0.5)

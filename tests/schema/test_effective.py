@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from offhook.schema import Assistant, effective, parse
+from offhook.schema import Assistant, effective
+
+from .parsing import parse
 
 
 def assistant(**properties: Any) -> Assistant:
@@ -23,18 +25,12 @@ def test_an_empty_assistant_has_the_defaults_of_the_api() -> None:
     assert effective.start_speaking(empty) == effective.StartSpeakingPlan(0.4, None, None, None, ())
     assert effective.transcription_endpointing(empty) == effective.TranscriptionEndpointing(0.1, 1.5, 0.5)
     assert effective.end_call_phrases(empty) == ()
-    assert effective.server(empty) is None
-    assert effective.monitor_plan(empty) == effective.MonitorPlan(True, False, True, False)
     assert effective.keypad_input(empty) == effective.KeypadInputPlan(False, 2, "")
     assert effective.artifact_plan(empty) == effective.ArtifactPlan(
         recording=True,
-        recording_format="wav;l16",
         transcript=True,
         assistant_name="AI",
         user_name="User",
-        pcap=True,
-        logging=True,
-        full_message_history=False,
     )
 
 
@@ -130,17 +126,6 @@ def test_recording_by_plan_then_older_switch_then_compliance(
     settings: dict[str, Any], recorded: bool
 ) -> None:
     assert effective.artifact_plan(assistant(**settings)).recording is recorded
-
-
-def test_the_server_in_either_spelling() -> None:
-    old = effective.server(assistant(serverUrl="https://a", serverUrlSecret="s"))
-    both = effective.server(assistant(server={"url": "https://b", "timeoutSeconds": 3}, serverUrlSecret="s"))
-
-    assert old is not None
-    assert (old.url, old.secret) == ("https://a", "s")
-    assert both is not None
-    assert (both.url, both.secret, both.timeout_seconds) == ("https://b", "s", 3)
-    assert effective.server(assistant(server={"timeoutSeconds": 3})) is None
 
 
 def test_idle_messages_of_the_seed() -> None:

@@ -16,13 +16,13 @@ from offhook.schema import (
     Call,
     ControlMessage,
     CreateVapiPhoneNumber,
-    Invalid,
     Model,
     Squad,
     document,
-    parse,
     sentences,
 )
+
+from .parsing import Invalid, parse
 
 MODELS = (
     "vapi, custom-llm, openai, anthropic, anthropic-bedrock, google, anyscale, cerebras, deep-seek, "
@@ -240,12 +240,9 @@ def test_no_object_of_the_api_takes_what_it_does_not_know() -> None:
     assert {(kind.model_config["extra"], kind.model_config["strict"]) for kind in ours} == {("forbid", True)}
 
 
-def test_what_was_refused_is_not_in_the_error() -> None:
-    """It may be a secret, and errors are logged."""
-    with pytest.raises(Invalid) as raised:
-        parse(Assistant, {"server": {"secret": 12345678}})
-
-    assert "12345678" not in f"{raised.value} {raised.value.__cause__}"
+def test_what_was_refused_is_not_in_the_sentences() -> None:
+    """It may be a secret, and sentences are logged."""
+    assert "12345678" not in str(refusal(Assistant, {"server": {"secret": 12345678}}))
 
 
 json_values = st.recursive(

@@ -6,7 +6,9 @@ import pytest
 
 from offhook.conversation.tools import definition_of
 from offhook.language.extraction import by_schema
-from offhook.schema import Assistant, Invalid, document, parse
+from offhook.schema import Assistant, document
+
+from .parsing import Invalid, parse
 
 ZOD: dict[str, Any] = {
     "$schema": "http://json-schema.org/draft-07/schema#",

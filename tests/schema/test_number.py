@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from offhook.schema import CreateVapiPhoneNumber, Invalid, UpdateVapiPhoneNumber, document, parse, unserved
+from offhook.schema import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, document, unserved
+
+from .parsing import Invalid, parse
 
 SIP = {"provider": "vapi", "sipUri": "sip:front@example.org"}
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.schema import Assistant, Invalid, parse
+from offhook.schema import Assistant
 from offhook.schema.javascript_pattern import PatternRefused
 from offhook.schema.pattern import LONGEST_PATTERN, compiled
+
+from .parsing import Invalid, parse
 
 
 @pytest.mark.parametrize(

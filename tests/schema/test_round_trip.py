@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from offhook.schema import Assistant, AssistantOverrides, Call, Invalid, VapiPhoneNumber, document, parse
+from offhook.schema import Assistant, AssistantOverrides, Call, VapiPhoneNumber, document
 from offhook.schema.credential import AnyCredential
 from offhook.schema.hook import Hook
 from offhook.schema.model import AnyModel
@@ -18,6 +18,8 @@ from offhook.schema.transcriber import AnyTranscriber
 from offhook.schema.voice import AnyVoice
 from tests.schema.official import PUBLISHED, UNIONS
 from tests.schema.samples import sample
+
+from .parsing import Invalid, parse
 
 ASSISTANTS = sorted((Path(__file__).parent / "assistants").glob("*.json"))
 

@@ -23,11 +23,12 @@ from offhook.schema import (
     document,
     format_timestamp,
     normalise_server,
-    parse,
     show_server,
     timestamp,
 )
 from tests.schema.samples import sample
+
+from .parsing import parse
 
 IDS = {
     "id": "0198c5b0-0000-7000-8000-000000000001",

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.schema import CreateVapiPhoneNumber, Server, document, normalise_server, parse, show_server
+from offhook.schema import CreateVapiPhoneNumber, Server, document, normalise_server, show_server
+
+from .parsing import parse
 
 OLD = {"serverUrl": "https://old", "serverUrlSecret": "old secret"}
 NEW = {"server": {"url": "https://new", "secret": "new secret", "timeoutSeconds": 5}}

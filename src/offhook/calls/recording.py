@@ -164,16 +164,6 @@ class Writer(Protocol):
         ...
 
 
-class InlineWriter:
-    """Runs each job at once. For tests on the virtual clock, which has no threads to wait for."""
-
-    disk_refuses = False
-
-    def submit(self, job: Job, *, must: bool = False) -> bool:
-        job()
-        return True
-
-
 class WriterThread:
     """One thread that writes all recordings of the node: a slow disk must never hold the 20 ms clock.
 

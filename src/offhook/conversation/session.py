@@ -129,21 +129,9 @@ class Conversation(ConversationStage):
 
     # from outside
 
-    def say(self, text: str, *, then_end: str | None = None, interruptible: bool = True) -> None:
-        """Say `text` after what is being said; `then_end`: then hang up for it, unless it was cut."""
-        utterance = self.speak(text, interruptible)
-        if utterance is not None and then_end is not None:
-            reason = then_end
-            utterance.on_end.append(lambda played: self._farewell.now(reason) if played else None)
-
-    def hang_up(self, reason: str) -> None:
-        """Stop speaking, say the endCallMessage if there is one, and end the call, whatever hooks say."""
-        if self._farewell.reason is not None:
-            return
-        self._floor.cut_off()
-        self._floor.wind_up()
-        message = self.render(self.member.profile.end_call_message, {})
-        self._farewell.say(reason, message, self.mouth, self.context)
+    def say(self, text: str) -> None:
+        """Say `text` after what is being said."""
+        self.speak(text)
 
     def resume(self) -> None:
         """The call is back from a transfer that failed: go on listening."""

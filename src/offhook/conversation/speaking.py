@@ -100,9 +100,6 @@ class Utterance:
         for callback in callbacks:
             callback(played)
 
-    def text(self) -> str:
-        return joined(*(piece.text for piece in self.pieces))
-
     def heard(self) -> str:
         return joined(*(piece.heard() for piece in self.pieces))
 

@@ -18,7 +18,7 @@ from offhook.schema.call import Call, CallStatus, CreateCall, Customer, Monitor,
 from offhook.schema.control import ControlMessage
 from offhook.schema.credential import WebhookCredential
 from offhook.schema.ended_reason import EndedReason, PipelineFailure, pipeline_error
-from offhook.schema.errors import Invalid, parse, sentences
+from offhook.schema.errors import sentences
 from offhook.schema.message import BotMessage, Message, SystemMessage, UserMessage
 from offhook.schema.number import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, VapiPhoneNumber, unserved
 from offhook.schema.org import Org, UpdateOrg
@@ -39,7 +39,6 @@ __all__ = [
     "CreateVapiPhoneNumber",
     "Customer",
     "EndedReason",
-    "Invalid",
     "Message",
     "Model",
     "Monitor",
@@ -65,7 +64,6 @@ __all__ = [
     "format_timestamp",
     "merge",
     "normalise_server",
-    "parse",
     "parse_timestamp",
     "pipeline_error",
     "sentences",

@@ -104,21 +104,9 @@ class ArtifactPlan:
     """What is kept of the call; the two names begin the lines of the transcript."""
 
     recording: bool
-    recording_format: Literal["wav;l16", "mp3"]
     transcript: bool
     assistant_name: str
     user_name: str
-    pcap: bool
-    logging: bool
-    full_message_history: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorPlan:
-    listen: bool
-    listen_authentication: bool
-    control: bool
-    control_authentication: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,31 +216,18 @@ def server_messages(assistant: Assistant) -> frozenset[str]:
     return frozenset(DEFAULT_SERVER_MESSAGES if given is None else given)
 
 
-def server(assistant: Assistant) -> Server | None:
-    """Where this assistant's messages go, None if it does not say. `serverUrl` and
-    `serverUrlSecret` fill in what `server` leaves open."""
-    given = assistant.server or Server()
-    url = given.url if given.url is not None else assistant.server_url
-    secret = given.secret if given.secret is not None else assistant.server_url_secret
-    return given.model_copy(update={"url": url, "secret": secret}) if url else None
-
-
 def artifact_plan(assistant: Assistant, *, hipaa: bool = False) -> ArtifactPlan:
-    """Recording, packets and logs are kept unless told otherwise; under `hipaaEnabled`, or `hipaa` (the
-    org's), only what is asked for by name."""
+    """A recording is kept unless told otherwise; under `hipaaEnabled`, or `hipaa` (the org's), only if it
+    is asked for by name."""
     plan = assistant.artifact_plan
     transcript = plan.transcript_plan if plan else None
     kept = not (hipaa or hipaa_enabled(assistant))
     recording = _flag(assistant.recording_enabled, default=kept)
     return ArtifactPlan(
         recording=_flag(plan and plan.recording_enabled, default=recording),
-        recording_format=(plan and plan.recording_format) or "wav;l16",
         transcript=_flag(transcript and transcript.enabled, default=True),
         assistant_name=(transcript and transcript.assistant_name) or "AI",
         user_name=(transcript and transcript.user_name) or "User",
-        pcap=_flag(plan and plan.pcap_enabled, default=kept),
-        logging=_flag(plan and plan.logging_enabled, default=kept),
-        full_message_history=_flag(plan and plan.full_message_history_enabled, default=False),
     )
 
 
@@ -264,16 +239,6 @@ def hipaa_enabled(assistant: Assistant) -> bool:
 def pci_enabled(assistant: Assistant) -> bool:
     plan = assistant.compliance_plan
     return _flag(plan and plan.pci_enabled, default=False)
-
-
-def monitor_plan(assistant: Assistant) -> MonitorPlan:
-    plan = assistant.monitor_plan
-    return MonitorPlan(
-        listen=_flag(plan and plan.listen_enabled, default=True),
-        listen_authentication=_flag(plan and plan.listen_authentication_enabled, default=False),
-        control=_flag(plan and plan.control_enabled, default=True),
-        control_authentication=_flag(plan and plan.control_authentication_enabled, default=False),
-    )
 
 
 def keypad_input(assistant: Assistant) -> KeypadInputPlan:

@@ -7,38 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from offhook.schema.error_path import Place, locate
-from offhook.schema.pattern import WRITING
 
 MOST_SENTENCES = 50
 MOST_FINDINGS = 500
 """So many are looked at: one sentence may stand for several, but a document can have tens of thousands."""
 LONGEST_PATH = 200
 """In characters, as far as a sentence shows it."""
-
-
-class Invalid(ValueError):
-    """A document that is not what it should be; `sentences` is the `message` of the answer 400."""
-
-    def __init__(self, sentences: list[str]) -> None:
-        super().__init__("; ".join(sentences))
-        self.sentences = sentences
-
-
-Kind = TypeVar("Kind", bound=BaseModel)
-
-
-def parse(kind: type[Kind], value: object) -> Kind:
-    """The value, JSON already read, as this kind of document. Raises `Invalid`."""
-    try:
-        return kind.model_validate(value, by_alias=True, by_name=False, context=WRITING)
-    except ValidationError as error:
-        raise Invalid(sentences(error, kind)) from error
 
 
 def sentences(error: ValidationError, kind: Any) -> list[str]:

@@ -80,21 +80,3 @@ ClientMessageType = Literal[
     "workflow.node.started",
     "assistant.started",
 ]
-
-CLIENT_MESSAGE_TYPES: tuple[str, ...] = get_args(ClientMessageType)
-
-DEFAULT_CLIENT_MESSAGES: tuple[ClientMessageType, ...] = (
-    "conversation-update",
-    "function-call",
-    "hang",
-    "model-output",
-    "speech-update",
-    "status-update",
-    "transfer-update",
-    "transcript",
-    "tool-calls",
-    "user-interrupted",
-    "voice-input",
-    "workflow.node.started",
-    "assistant.started",
-)
