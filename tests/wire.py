@@ -86,7 +86,7 @@ class MemoryWire:
         if len(self.seen) < self.keep:
             self.seen.append(Datagram(datagram.at, source, to, data, copies))
         for _ in range(copies):
-            loop.call_later(self.delay + self.rng.random() * self.jitter, self._arrive, data, source, to)
+            loop.call_later(self.delay + self.rng.random() * self.jitter, self.arrive, data, source, to)
 
     def unbind(self, local: Address) -> None:
         self._bound.pop(local, None)
@@ -99,7 +99,8 @@ class MemoryWire:
             return 0
         return 2 if self.rng.random() < self.duplication else 1
 
-    def _arrive(self, data: bytes, source: Address, to: Address) -> None:
+    def arrive(self, data: bytes, source: Address, to: Address) -> None:
+        """Hand a datagram to whoever listens there, at once."""
         bound = self._bound.get(to)
         if bound is not None:
             bound[1](data, source)

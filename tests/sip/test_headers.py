@@ -82,7 +82,7 @@ def test_header_parameters_keep_their_quotes_on_the_wire() -> None:
 def test_a_tag_is_set_or_replaced() -> None:
     address = NameAddr.parse("<sip:a@b.c>;x=y")
     assert str(address.with_tag("1")) == "<sip:a@b.c>;x=y;tag=1"
-    assert str(address.with_tag("1").with_tag("2").with_param("x", None)) == "<sip:a@b.c>;x;tag=2"
+    assert str(address.with_tag("1").with_tag("2")) == "<sip:a@b.c>;x=y;tag=2"
 
 
 def test_a_line_break_never_reaches_the_wire() -> None:
@@ -104,24 +104,16 @@ def test_via() -> None:
     via = Via.parse(
         "SIP / 2.0 / udp first.example.com: 4000;ttl=16;maddr=224.2.0.1 ;branch=z9hG4bKa7c6a8dlze.1"
     )
-    assert (via.protocol, via.host, via.port, via.maddr) == ("UDP", "first.example.com", 4000, "224.2.0.1")
+    assert (via.protocol, via.host, via.port) == ("UDP", "first.example.com", 4000)
     assert via.branch == "z9hG4bKa7c6a8dlze.1"
     assert str(via) == (
         "SIP/2.0/UDP first.example.com:4000;ttl=16;maddr=224.2.0.1;branch=z9hG4bKa7c6a8dlze.1"
     )
 
 
-def test_rport_is_wanted_then_known() -> None:
-    asked = Via.parse("SIP/2.0/UDP 10.1.1.1:4540;rport;branch=z9hG4bKkjshdyff")
-    assert (asked.wants_rport, asked.rport) == (True, None)
-    known = asked.with_param("rport", "9988").with_param("received", "192.0.2.1")
-    assert (known.rport, known.received) == (9988, "192.0.2.1")
-    assert str(known) == "SIP/2.0/UDP 10.1.1.1:4540;rport=9988;branch=z9hG4bKkjshdyff;received=192.0.2.1"
-
-
-@pytest.mark.parametrize("value", ["0", "70000", "x", "-1", "1e3"])
-def test_a_senseless_rport_is_none(value: str) -> None:
-    assert Via.parse(f"SIP/2.0/UDP 10.1.1.1;rport={value}").rport is None
+def test_rport_is_wanted() -> None:
+    assert Via.parse("SIP/2.0/UDP 10.1.1.1:4540;rport;branch=z9hG4bKkjshdyff").wants_rport
+    assert not Via.parse("SIP/2.0/UDP 10.1.1.1:4540;branch=z9hG4bKkjshdyff").wants_rport
 
 
 @pytest.mark.parametrize(
@@ -186,14 +178,14 @@ def test_media_types() -> None:
 
 
 def test_a_token_with_parameters() -> None:
-    state = Parametrized.parse("Terminated;reason=noresource", "Subscription-State")
+    state = Parametrized.parse("Terminated;reason=noresource")
     assert (state.value, state.param("reason"), str(state)) == (
         "terminated",
         "noresource",
         "terminated;reason=noresource",
     )
-    with pytest.raises(BadSyntax, match="Subscription-State"):
-        Parametrized.parse("a b", "Subscription-State")
+    with pytest.raises(BadSyntax, match="Header"):
+        Parametrized.parse("a b")
 
 
 # -- Headers --------------------------------------------------------------------------------------
@@ -259,10 +251,8 @@ def test_what_was_parsed_is_forgotten_when_it_changes() -> None:
     assert headers.first("cseq", CSeq.parse) is headers.first("cseq", CSeq.parse)
     headers.set("CSeq", "2 INVITE")
     assert headers.first("cseq", CSeq.parse) == CSeq(2, "INVITE")
-    copy = headers.copy()
-    copy.remove("CSeq")
-    assert headers.first("cseq", CSeq.parse) == CSeq(2, "INVITE")
-    assert copy.first("cseq", CSeq.parse) is None
+    headers.remove("CSeq")
+    assert headers.first("cseq", CSeq.parse) is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.sip.errors import SipError, reason_for
+from offhook.sip.fields import Via
 from offhook.sip.headers import MAX_HEADERS, Headers
 from offhook.sip.message import MessageError, Request, Response, respond
 from offhook.sip.parser import MAX_HEAD, parse_message
@@ -86,7 +87,7 @@ def test_what_is_written_is_what_was_read() -> None:
 
 def test_the_properties_follow_a_change_of_headers() -> None:
     message = invite()
-    message.headers.replace_first("Via", message.via.with_param("received", "203.0.113.9"))
+    message.headers.replace_first("Via", Via.parse(f"{message.via};received=203.0.113.9"))
     message.body = b""
     assert message.via.received == "203.0.113.9"
     assert message.to_bytes().endswith(b"Content-Length: 0\r\n\r\n")
@@ -335,7 +336,6 @@ def refused(error: MessageError) -> None:
 def accepted(message: Request | Response) -> None:
     assert None not in (message.via, message.from_, message.to, message.call_id, message.cseq)
     assert all(via.received is None or via.received for via in message.vias)
-    assert message.via.rport is None or message.via.rport > 0
     assert message.contact is None or str(message.contact)
     assert parse_message(message.to_bytes()).to_bytes() == message.to_bytes()
     if isinstance(message, Request):

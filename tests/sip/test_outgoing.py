@@ -9,7 +9,7 @@ import pytest
 from offhook.sip import Request, Uri, respond
 from offhook.sip.digest import Challenge, Credentials, verify
 from offhook.sip.outgoing import MAX_FORKS
-from tests.sip.agents import ANSWER, ME, House, calling, house, refusal
+from tests.sip.agents import ANSWER, ME, House, Recorder, calling, house, refusal
 from tests.virtual import story
 from tests.wire import OFFER, ScriptedCall
 
@@ -210,18 +210,12 @@ async def test_a_challenge_that_cannot_be_answered_is_a_refusal(header: str) -> 
         assert await refusal(call.wait()) == 407
 
 
-# A request outside a dialog
-
-
+@pytest.mark.parametrize(("uri", "status"), [("sip:nobody@10.0.0.99", 408), ("sips:phone@10.0.0.1", 416)])
 @story
-async def test_a_request_outside_a_dialog() -> None:
+async def test_a_call_to_where_nobody_is(uri: str, status: int) -> None:
     async with house() as h:
-        asked = h.agent.request("OPTIONS", Uri.parse("sip:phone@10.0.0.1"), from_=ME)
-        waiting, options = await h.asking(asked, "OPTIONS")
-        h.phone.reply(options, 200)
-        assert (await waiting).status == 200
-        for uri, status in (("sip:nobody@10.0.0.99", 408), ("sips:phone@10.0.0.1", 416)):
-            assert await refusal(h.agent.request("OPTIONS", Uri.parse(uri), from_=ME)) == status
+        call = h.agent.invite(Uri.parse(uri), from_=ME, body=OFFER, handler=Recorder())
+        assert await refusal(call.wait()) == status
         await h.settle()
 
 

@@ -266,7 +266,8 @@ async def test_a_name_that_takes_too_long_is_a_503() -> None:
         return Address("10.0.0.1", 5060)
 
     async with house(resolve=resolve) as h:
-        assert await refusal(h.agent.request("OPTIONS", Uri.parse("sip:a@slow.example"), from_=ME)) == 503
+        call = h.agent.invite(Uri.parse("sip:a@slow.example"), from_=ME, body=OFFER, handler=Recorder())
+        assert await refusal(call.wait()) == 503
 
 
 @story

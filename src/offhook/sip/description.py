@@ -89,20 +89,6 @@ class Media:
                 )
         return maps
 
-    def fmtp(self, payload_type: int) -> str | None:
-        """The format parameters of a payload type."""
-        prefix = f"{payload_type} "
-        for name, value in self.attributes:
-            if name == "fmtp" and value is not None and value.startswith(prefix):
-                return value[len(prefix) :].strip()
-        return None
-
-    @property
-    def ptime(self) -> int | None:
-        """Milliseconds per packet that the describer would like to receive."""
-        value = self.attribute("ptime") or ""
-        return int(value) if value.isascii() and value.isdigit() and len(value) <= 4 else None
-
     def __str__(self) -> str:
         lines = [f"m={self.kind} {self.port} {self.protocol} {' '.join(self.formats)}\r\n"]
         if self.address is not None:

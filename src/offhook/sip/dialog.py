@@ -96,9 +96,9 @@ class Dialog:
         self.local_seq += 1
         return self._request(method, self.local_seq, headers, body)
 
-    def ack(self, sequence: int, headers: HeaderItems = (), body: bytes = b"") -> Request:
+    def ack(self, sequence: int, headers: HeaderItems) -> Request:
         """The ACK for the 2xx to our INVITE number `sequence` (§13.2.2.4), still without Via."""
-        return self._request("ACK", sequence, headers, body)
+        return self._request("ACK", sequence, headers, b"")
 
     def accept(self, request: Request) -> None:
         """Take note of a request from the peer. SipError 500 when it is older than the last (§12.2.2)."""

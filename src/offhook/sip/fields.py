@@ -46,7 +46,6 @@ _VIA = re.compile(
 _CSEQ = re.compile(rf"([0-9]++)[ \t]++({TOKEN})")
 _MEDIA_TYPE = re.compile(rf"({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]*+(;.*)?", re.DOTALL)
 _VALUE = re.compile(rf"({TOKEN})[ \t]*+(;.*)?", re.DOTALL)
-_PORT = re.compile(r"[0-9]{1,5}")
 _RECEIVED_IPV6 = re.compile(r"\[?([0-9A-Fa-f:.]++)\]?")
 
 
@@ -83,10 +82,6 @@ class NameAddr:
 
     def with_tag(self, tag: str) -> NameAddr:
         return replace(self, params=with_param(self.params, "tag", tag))
-
-    def with_param(self, name: str, value: str | None) -> NameAddr:
-        """With one header parameter set; `value` in wire form (quoted if it is no token)."""
-        return replace(self, params=with_param(self.params, name, value))
 
     def __str__(self) -> str:
         name = "" if self.display_name is None else f"{quote(self.display_name)} "
@@ -129,10 +124,6 @@ class Via:
         return param(self.params, "branch")
 
     @property
-    def maddr(self) -> str | None:
-        return param(self.params, "maddr")
-
-    @property
     def received(self) -> str | None:
         """Where the message came from, without the brackets that IPv6 may or may not have (RFC 5118 §4.5)."""
         value = param(self.params, "received")
@@ -144,22 +135,8 @@ class Via:
         return parse_ipv6(match[1], "Via Received")
 
     @property
-    def rport(self) -> int | None:
-        """The port the message came from, None when it is absent or still empty (RFC 3581)."""
-        value = param(self.params, "rport")
-        port = int(value) if value and _PORT.fullmatch(value) else 0
-        return port if 0 < port <= 65535 else None
-
-    @property
     def wants_rport(self) -> bool:
         return param(self.params, "rport") is not None
-
-    def param(self, name: str) -> str | None:
-        """The parameter's value, "" for one without a value, None when it is absent."""
-        return param(self.params, name)
-
-    def with_param(self, name: str, value: str | None) -> Via:
-        return replace(self, params=with_param(self.params, name, value))
 
     def __str__(self) -> str:
         sent_by = format_host(self.host, self.port)
@@ -217,11 +194,11 @@ class Parametrized:
     params: Params = ()
 
     @classmethod
-    def parse(cls, text: str, where: str = "Header") -> Parametrized:
+    def parse(cls, text: str) -> Parametrized:
         match = _VALUE.fullmatch(text)
         if match is None:
-            raise BadSyntax(f"Malformed {where}")
-        return cls(match[1].lower(), parse_params(match[2] or "", where))
+            raise BadSyntax("Malformed Header")
+        return cls(match[1].lower(), parse_params(match[2] or "", "Header"))
 
     def param(self, name: str) -> str | None:
         return param(self.params, name)

@@ -143,10 +143,6 @@ class Headers:
                 index.setdefault(_LOWER.get(name) or name.lower(), []).append(value)
         return index
 
-    def count(self, name: str) -> int:
-        """How many lines have that name."""
-        return len(self._values(name))
-
     def add(self, name: str, value: str) -> None:
         """One more line after the others. ValueError for a name or value that would break the message."""
         self._items.append(_checked(name, value))
@@ -196,9 +192,6 @@ class Headers:
     def items(self) -> Iterator[tuple[str, str]]:
         """(name, value) of each line, in order; known names in their usual spelling."""
         return iter(self._items)
-
-    def copy(self) -> Headers:
-        return Headers.trusted(list(self._items))
 
     def first(self, name: str, parse: Callable[[str], T]) -> T | None:
         """The first element of that (lower-case) name, parsed once; None if there is none. BadSyntax as

@@ -80,10 +80,8 @@ class Invitation:
     def provisional(
         self,
         status: int = 180,
-        reason: str | None = None,
         *,
         body: bytes = b"",
-        headers: HeaderItems = (),
     ) -> None:
         """Send a 1xx with our To tag; nothing happens when the INVITE is finished."""
         if self.finished:
@@ -91,10 +89,10 @@ class Invitation:
         if not 100 < status < 200:
             raise ValueError(f"{status} is not a provisional status with a dialog")
         self._core.enter(self._dialog.key, self)
-        self._respond(status, reason, headers, body)
+        self._respond(status, body)
         self._repeat_later()
 
-    def answer(self, body: bytes, handler: SessionHandler, headers: HeaderItems = ()) -> Session:
+    def answer(self, body: bytes, handler: SessionHandler) -> Session:
         """Accept the call with 200. `body` is the SDP answer, or our offer if the INVITE had none; its
         answer then comes with `handler.acknowledged`. Raises SipError 487 when it is too late."""
         if self.finished:
@@ -108,34 +106,34 @@ class Invitation:
             contact=self._contact,
         )
         number = self.request.cseq.number
-        self._respond(200, None, headers, body)
+        self._respond(200, body)
         session.established(self._transaction, number, late=self.offer is None)
         return session
 
     def _direct(self) -> Flow | None:
         return direct_flow(self.request, self._flow, self._dialog.next_hop)
 
-    def reject(self, status: int, reason: str | None = None, headers: HeaderItems = ()) -> None:
+    def reject(self, status: int, headers: HeaderItems = ()) -> None:
         """Refuse with 300-699; nothing happens when the INVITE is finished."""
         if self.finished:
             return
         if not 300 <= status < 700:
             raise ValueError(f"{status} refuses nothing")
         self._finish()
-        self._core.answer(self._transaction, status, reason, to_tag=self.tag, headers=headers)
+        self._core.answer(self._transaction, status, to_tag=self.tag, headers=headers)
 
-    def dismiss(self, status: int, reason: str | None = None, headers: HeaderItems = ()) -> None:
+    def dismiss(self, status: int, headers: HeaderItems = ()) -> None:
         """Refuse a stranger and forget it (RFC 3261 §8.2.7): nothing is repeated, its ACK belongs to nothing,
         and the same INVITE is a new one when it comes again. After a provisional response it would not come
         again; then this is `reject`."""
         if self.finished:
             return
         if not self._transaction.silent:
-            self.reject(status, reason, headers)
+            self.reject(status, headers)
             return
         self._finish()
         tag = self._core.derived_tag(self.request)
-        self._core.answer(self._transaction, status, reason, to_tag=tag, headers=headers)
+        self._core.answer(self._transaction, status, to_tag=tag, headers=headers)
         self._transaction.end()
 
     # From the user agent
@@ -164,13 +162,13 @@ class Invitation:
         """The user agent closes."""
         self._finish()
 
-    def _respond(self, status: int, reason: str | None, headers: HeaderItems, body: bytes) -> None:
+    def _respond(self, status: int, body: bytes) -> None:
         self._trying.cancel()
         contact = self._core.sender.contact(self._contact, self._flow)
-        items = [("Contact", contact), ("Allow", ALLOW), *headers]
+        items = [("Contact", contact), ("Allow", ALLOW)]
         if body:
             items.append(("Content-Type", SDP))
-        self._core.answer(self._transaction, status, reason, to_tag=self.tag, headers=items, body=body)
+        self._core.answer(self._transaction, status, to_tag=self.tag, headers=items, body=body)
 
     def _repeat_later(self) -> None:
         if self._repeating is not None:

@@ -87,10 +87,9 @@ class OutgoingCall:
         contact: str,
         flow: Flow | None = None,
         login: Login | None = None,
-        on_provisional: Callable[[Response], None] | None = None,
         ring_limit: float = RING_LIMIT,
     ) -> None:
-        self.on_provisional = on_provisional
+        self.on_provisional: Callable[[Response], None] | None = None
         self.answer: Response | None = None
         self._core = core
         self._handler = handler
@@ -201,14 +200,13 @@ class OutgoingCall:
 
 def builder(
     core: Core,
-    method: str,
     uri: Uri,
     from_: NameAddr,
     to: NameAddr | None,
     headers: tuple[tuple[str, str], ...],
     body: bytes,
 ) -> Build:
-    """Makes a request outside a dialog (§8.1.1), each time with the next sequence number. `headers` may
+    """Makes an INVITE outside a dialog (§8.1.1), each time with the next sequence number. `headers` may
     bring a Max-Forwards of their own."""
     call_id = f"{core.rng.getrandbits(128):032x}"
     caller = str(from_.with_tag(core.new_tag()))
@@ -225,11 +223,11 @@ def builder(
             ("From", caller),
             ("To", called),
             ("Call-ID", call_id),
-            ("CSeq", f"{sequence} {method}"),
+            ("CSeq", f"{sequence} INVITE"),
             *headers,
             ("User-Agent", core.product),
             *authorization,
         ]
-        return Request(method, target, Headers(items), body)
+        return Request("INVITE", target, Headers(items), body)
 
     return build

@@ -62,7 +62,7 @@ class MediaAgreement:
 
     `remote` and `rtcp` are where the peer receives audio and RTCP; they are the same with rtcp-mux.
     `payload_type` and `telephone_event_payload_type` are those to send with (None: no telephone events);
-    `ptime` is what the peer would like in ms; `direction` is ours: sendrecv, sendonly, recvonly, inactive;
+    `direction` is ours: sendrecv, sendonly, recvonly, inactive;
     `profile` is that of the m= lines. `receives` is all that may come, one for each payload type, telephone
     events among them: what either side offered or answered, under its own numbers (RFC 3264 §5.1, §6.1)."""
 
@@ -72,7 +72,6 @@ class MediaAgreement:
     remote: Address
     rtcp: Address
     direction: Direction
-    ptime: int = PTIME
     profile: str = PROFILES[0]
     receives: tuple[RtpMap, ...] = ()
 
@@ -116,18 +115,15 @@ def answer(
     port: int,
     session_id: int,
     version: int,
-    codecs: Sequence[str] = CODECS,
-    telephone_event: bool = True,
-    direction: Direction = "sendrecv",
 ) -> tuple[SessionDescription, MediaAgreement]:
-    """The answer to an offer and what it comes to. `direction` is what we would like.
+    """The answer to an offer and what it comes to.
 
     Takes the first audio line that can be served from `address`, with the offer's first codec among
-    `codecs`, and refuses every other line (port 0). SdpError (488) when there is none."""
-    place, media, codec = _first_served(offered, codecs, lambda host: meets(address, host))
-    events = _telephone_event(media, codec) if telephone_event else None
-    ours = intersect(direction, reverse(_effective_direction(offered, media)))
-    agreement = _agreement(offered, media, codec, events, ours, _common(media, codec, codecs))
+    ours, and refuses every other line (port 0). SdpError (488) when there is none."""
+    place, media, codec = _first_served(offered, lambda host: meets(address, host))
+    events = _telephone_event(media, codec)
+    ours = reverse(_effective_direction(offered, media))
+    agreement = _agreement(offered, media, codec, events, ours, _common(media, codec, CODECS))
     mux = media.attribute("rtcp-mux") is not None
     accepted = _audio(port, media.protocol, [codec], events, ours, mux)
     lines = tuple(
@@ -137,10 +133,10 @@ def answer(
     return SessionDescription(Origin(session_id, version, address), lines, address), agreement
 
 
-def media_host(offered: SessionDescription, reaches: Reaches, codecs: Sequence[str] = CODECS) -> str:
+def media_host(offered: SessionDescription, reaches: Reaches) -> str:
     """The host of the line that `answer` will take. Raises SdpError as it would, for an offer that cannot be
     met."""
-    _, media, _ = _first_served(offered, codecs, reaches)
+    _, media, _ = _first_served(offered, reaches)
     return _host(offered, media) or ""
 
 
@@ -211,14 +207,12 @@ def _encodings(media: Media) -> Iterator[RtpMap]:
             yield from sorted(named, key=lambda encoding: encoding != static)
 
 
-def _first_served(
-    offered: SessionDescription, codecs: Sequence[str], reaches: Reaches
-) -> tuple[int, Media, RtpMap]:
+def _first_served(offered: SessionDescription, reaches: Reaches) -> tuple[int, Media, RtpMap]:
     """The first line that we can serve: its place, itself and the codec for it. SdpError when there is
     none."""
     problem = SdpError(488)
     for place, media in enumerate(offered.media):
-        codec = _choose(media, codecs)
+        codec = _choose(media, CODECS)
         if codec is None:
             continue
         host = _host(offered, media)
@@ -293,7 +287,6 @@ def _agreement(
         Address(host, media.port),
         Address(plain_host(rtcp.host), rtcp.port),
         direction,
-        media.ptime or PTIME,
         media.protocol,
         tuple(by_number.values()),
     )

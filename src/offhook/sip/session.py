@@ -60,7 +60,7 @@ class Session:
         self._over = False  # nothing more is told to the handler
         self._awaited = AwaitedAcks(core, self._unacknowledged)
         self._first_ack = dialog.caller
-        self._bye_headers: tuple[tuple[str, str], ...] | None = None
+        self._bye_due = False  # a BYE of ours is to be sent, if it was not
         self._bye: Exchange | None = None
         self._inviting: InviteExchange | None = None
         self._offering = False  # an UPDATE of ours with an offer is under way
@@ -76,13 +76,13 @@ class Session:
 
     # Towards the peer
 
-    def bye(self, headers: HeaderItems = ()) -> None:
+    def bye(self) -> None:
         """Hang up. Before the ACK of the call has come the BYE waits for it (RFC 3261 §15), for 64*T1 at
         the most. May be called again."""
         if self._over:
             return
         self._over = True
-        self._bye_headers = tuple(headers)
+        self._bye_due = True
         if self._first_ack:
             self._send_bye()
 
@@ -142,7 +142,7 @@ class Session:
         self._quieten()
         first, self._first_ack = not self._first_ack, True
         if self._over:
-            if self._bye_headers is not None and self._bye is None:
+            if self._bye_due and self._bye is None:
                 self._send_bye()
             self._settle()
         elif first or found.late:
@@ -191,15 +191,14 @@ class Session:
         # After our own BYE this is one that crossed it; before the ACK, the one of a caller who has not
         # seen our 2xx, which goes on until it is acknowledged.
         first, self._over = not self._over, True
-        self._bye_headers = None
+        self._bye_due = False
         self._settle()
         self.closed.set()
         if first:
             self._handler.hung_up(request)
 
     def _send_bye(self) -> None:
-        headers = self._bye_headers or ()
-        self._bye = self._start("BYE", headers, b"", None)
+        self._bye = self._start("BYE", (), b"", None)
         self._bye.outcome.add_done_callback(self._bye_done)
 
     def _bye_done(self, outcome: object) -> None:
@@ -210,7 +209,7 @@ class Session:
         """Leave the registry once nothing more can come that is ours."""
         if not self._over or self._bye is not None:
             return
-        if self._bye_headers is None or self._first_ack:
+        if not self._bye_due or self._first_ack:
             self.closed.set()
             self._quiet.set()
         if not self._awaited:
@@ -221,7 +220,7 @@ class Session:
             return
         self._over = True
         if bye:
-            self._bye_headers = ()
+            self._bye_due = True
             self._send_bye()
         else:
             self._settle()
@@ -280,12 +279,12 @@ class Session:
         self._quieten()
         first_missing, self._first_ack = not self._first_ack, True
         if self._over:
-            if first_missing and self._bye_headers is not None:
+            if first_missing and self._bye_due:
                 self._send_bye()
             self._settle()
             return
         self._over = True
-        self._bye_headers = ()
+        self._bye_due = True
         self._send_bye()
         with working_for(self._call):
             log.info("no ACK came sip-call=%s", self.dialog.call_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -30,7 +29,6 @@ _SIP_URI = re.compile(
     rf"(?:\?({_HEADER_CHARS}++=(?:{_HEADER_CHARS}|[=&])*+))?"
 )
 _ANY_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):([^\x00-\x20\x7f-\uffff<>\"]+)")
-_NEVER_IGNORED: Final = frozenset({"user", "ttl", "method", "maddr", "transport"})
 
 MAX_URI: Final = 4096
 """Characters; RFC 4475 §3.1.1.7 has one of about 500."""
@@ -72,18 +70,6 @@ class Uri:
         """This URI with these parameters set (None: a parameter without a value)."""
         kept = tuple(pair for pair in self.params if pair[0] not in params)
         return replace(self, params=(*kept, *params.items()))
-
-    def equivalent(self, other: Uri) -> bool:
-        """RFC 3261 §19.1.4 (not transitive). Other schemes are compared as text."""
-        if not (self.is_sip and other.is_sip):
-            return self == other
-        return (
-            (self.scheme, self.user, self.password, self.port)
-            == (other.scheme, other.user, other.password, other.port)
-            and _same_host(self.host, other.host)
-            and _same_params(dict(self.params), dict(other.params))
-            and _comparable_headers(self) == _comparable_headers(other)
-        )
 
     def __str__(self) -> str:
         if not self.is_sip:
@@ -163,25 +149,3 @@ def _parse_headers(text: str) -> tuple[tuple[str, str], ...]:
             raise BadSyntax("Malformed URI Headers")
         headers.append((unescape(name), unescape(value)))
     return tuple(headers)
-
-
-def _same_host(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    if ":" not in one or ":" not in other:
-        return False
-    return ipaddress.IPv6Address(one) == ipaddress.IPv6Address(other)
-
-
-def _same_params(one: dict[str, str | None], other: dict[str, str | None]) -> bool:
-    for name in one.keys() | other.keys():
-        if name in one and name in other:
-            if (one[name] or "").lower() != (other[name] or "").lower():
-                return False
-        elif name in _NEVER_IGNORED:
-            return False
-    return True
-
-
-def _comparable_headers(uri: Uri) -> list[tuple[str, str]]:
-    return sorted((name.lower(), value) for name, value in uri.headers)

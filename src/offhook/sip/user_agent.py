@@ -18,7 +18,6 @@ from offhook.sip.content import SDP
 from offhook.sip.core import Core
 from offhook.sip.dialog import caller_target, key_of
 from offhook.sip.errors import SipError
-from offhook.sip.exchange import Exchange
 from offhook.sip.flow import Flow, Lost, Received, TransportName, Wires, response_flow, stamp
 from offhook.sip.handler import Answer, SessionHandler
 from offhook.sip.headers import NameAddr
@@ -79,7 +78,6 @@ class UserAgent:
         *,
         transports: Sockets,
         rng: random.Random,
-        user_agent: str = f"Offhook/{__version__}",
         advertised: Address | None = None,
         resolve: Resolve = resolve_name,
         timings: Timings | None = None,
@@ -91,7 +89,7 @@ class UserAgent:
             wires=transports,
             rng=rng,
             timings=timings or Timings(),
-            product=user_agent,
+            product=f"Offhook/{__version__}",
             resolve=resolve,
             advertised=advertised,
         )
@@ -125,7 +123,7 @@ class UserAgent:
         items = (("Content-Type", SDP), ("Allow", ALLOW), *headers)
         call = OutgoingCall(
             self._core,
-            builder(self._core, "INVITE", uri, from_, to, items, body),
+            builder(self._core, uri, from_, to, items, body),
             uri,
             handler,
             contact=from_.uri.user or "",
@@ -136,37 +134,6 @@ class UserAgent:
         self._calls.add(call)
         call.when_done(self._calls.discard)
         return call
-
-    async def request(
-        self,
-        method: str,
-        uri: Uri,
-        *,
-        from_: NameAddr,
-        to: NameAddr | None = None,
-        headers: HeaderItems = (),
-        body: bytes = b"",
-        via: Address | None = None,
-        transport: TransportName = "udp",
-        credentials: tuple[str, str] | None = None,
-    ) -> Response:
-        """Send a request outside a dialog (OPTIONS, ...) and wait for its final response, whatever its
-        status. Raises SipError 408 when there is none, 503 when it cannot be sent."""
-        exchange = Exchange(
-            self._core,
-            builder(self._core, method, uri, from_, to, tuple(headers), body),
-            uri,
-            ways=(None if via is None else Flow(transport, via),),
-            contact=from_.uri.user or "",
-            login=self._login(credentials),
-        )
-        return await exchange.response()
-
-    def receive(
-        self, data: bytes, source: Address, transport: TransportName, local: Address | None = None
-    ) -> None:
-        """One whole message from the network. Never raises."""
-        self._received(data, Flow(transport, source, local))
 
     @property
     def dialogs(self) -> int:
