@@ -9,21 +9,21 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
 
-from offhook.speech.allowance import Allowance
 from offhook.speech.base import EngineError
 from offhook.speech.custom_transcriber import CHARACTERS, MESSAGES
 from offhook.speech.custom_voice import CustomVoice
 from offhook.speech.remote import Remote
+from offhook.speech.token_bucket import TokenBucket
 from tests.speech.servers import http_server, outside
 from tests.speech.test_custom_transcriber import Server, hearing, listen, said, ws_server
 
 
 def test_an_allowance_fills_again_and_no_further() -> None:
-    allowance = Allowance(10, 2, now=0)
-    assert [allowance.take(5, 0), allowance.take(5, 0), allowance.take(1, 0.4)] == [True, True, False]
-    assert allowance.take(1, 0.6)
-    assert not allowance.take(11, 100)
-    assert allowance.take(10, 100)
+    bucket = TokenBucket(10, 2, now=0)
+    assert [bucket.take(5, 0), bucket.take(5, 0), bucket.take(1, 0.4)] == [True, True, False]
+    assert bucket.take(1, 0.6)
+    assert not bucket.take(11, 100)
+    assert bucket.take(10, 100)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ _REASONS: Mapping[str, Literal["stop", "tool_calls", "length"]] = {
     "function_call": "tool_calls",
     "length": "length",
 }
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking")
+"""Where servers put the thoughts that they take out of the text."""
 
 
 class ServerSays(Exception):
@@ -31,9 +33,11 @@ class Answer:
     Raises ServerSays, and ValueError for an answer of another form, for one that is longer than allowed, for
     a tool call without a name, and for a stream that ends before anything has come."""
 
-    def __init__(self) -> None:
+    def __init__(self, thinks_first: bool = False) -> None:
         self._calls = ToolCalls()
-        self._thoughts = Thoughts()
+        self._thoughts = Thoughts(thinks_first)
+        self._in_deltas = False
+        self._whole = ""
         self._characters = 0
         self._arguments = 0
         self._pieces = 0
@@ -46,17 +50,16 @@ class Answer:
         return self._reason is not None
 
     @property
-    def _given(self) -> bool:
-        return bool(self._characters or self._calls)
+    def thought_first(self) -> bool | None:
+        """Did its text begin within a thought? None: it did not show it."""
+        return self._thoughts.thought_first if self._characters else None
 
     def add(self, piece: Mapping[str, Any]) -> str:
         """Text to say, often empty."""
         self._pieces += 1
         if self._pieces > MOST_PIECES:
             raise ValueError(f"an answer in more than {MOST_PIECES} pieces")
-        if error := piece.get("error"):
-            message = error.get("message") if isinstance(error, Mapping) else None
-            raise ServerSays(str(message or error))
+        _check(piece)
         try:
             return self._add(piece)
         except (AttributeError, TypeError, LookupError) as error:
@@ -66,18 +69,35 @@ class Answer:
         usage = piece.get("usage")
         if isinstance(usage, Mapping):
             self._tokens = (_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
-        # Ollama's own API has the message in place of the choices.
-        choices = piece.get("choices") or ([piece] if "message" in piece else [])
+        elif "eval_count" in piece:
+            self._tokens = (_count(piece.get("prompt_eval_count")), _count(piece["eval_count"]))
+        choices = piece.get("choices") or ([_own_of_ollama(piece)] if "message" in piece else [])
         if not choices:
             return ""
         choice = choices[0]
-        message = choice.get("delta")
-        if message is None and not self._given:  # else it is all of it again, behind its pieces
-            message = choice.get("message")
+        _check(choice)
         self._any = True
         reason = choice.get("finish_reason")
         self._reason = reason if isinstance(reason, str) and reason else self._reason
+        message = choice.get("delta")
+        if message is None:
+            message = self._more(choice.get("message"))
+        else:
+            self._in_deltas = self._in_deltas or bool(message.get("content") or message.get("tool_calls"))
         return self._message(message) if message is not None else ""
+
+    def _more(self, message: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """What is new in a `message`: the whole answer, a part of it, all of it up to here, or all of it
+        again behind its pieces."""
+        if message is None or self._in_deltas:
+            return None
+        text = _text(message.get("content"))
+        if self._whole and text.startswith(self._whole):
+            message = {**message, "content": text.removeprefix(self._whole)}
+            self._whole = text
+        else:
+            self._whole += text
+        return message
 
     def _message(self, message: Mapping[str, Any]) -> str:
         for one in message.get("tool_calls") or ():
@@ -88,11 +108,12 @@ class Answer:
         self._characters += len(text)
         if max(self._characters, self._arguments) > LONGEST_REPLY:
             raise ValueError(f"a reply of more than {LONGEST_REPLY} characters")
-        return self._thoughts.feed(text) if text else ""
+        begun = self._thoughts.begin() if any(message.get(name) for name in _THOUGHTS) else ""
+        return begun + self._thoughts.feed(text) if text else begun
 
     def rest(self) -> str:
         """Text that was held back, when all has come."""
-        return self._thoughts.end()
+        return self._thoughts.end(cut=self._reason == "length")
 
     def tool_calls(self) -> list[ToolCall]:
         return self._calls.calls()
@@ -102,6 +123,21 @@ class Answer:
             raise ValueError("an empty reply")
         reason = "tool_calls" if self._calls else _REASONS.get(self._reason or "", "stop")
         return Finished(reason, *self._tokens)
+
+
+def _check(piece: Mapping[str, Any]) -> None:
+    """Raises ServerSays for what stands in place of an answer: an `error`, or an object that is one."""
+    error = piece.get("error")
+    if not error and "choices" not in piece and isinstance(piece.get("message"), str):
+        error = piece["message"]
+    if error:
+        message = error.get("message") if isinstance(error, Mapping) else None
+        raise ServerSays(str(message or error))
+
+
+def _own_of_ollama(piece: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A choice of a piece in the form of Ollama's own API."""
+    return {"delta": piece["message"], "finish_reason": piece.get("done_reason")}
 
 
 def _text(content: object) -> str:

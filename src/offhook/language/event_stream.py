@@ -23,6 +23,7 @@ _BOM = b"\xef\xbb\xbf"
 _CR = ord("\r")
 _LINE_END = re.compile(rb"(?:\r\n|\n|\r)+")
 _ENDS = frozenset({b"\r\n", b"\n", b"\r"})
+_DATA_FIELDS = frozenset({b"data", b"error"})  # llama.cpp's server has sent errors in a field of that name
 _OTHER_FIELDS = frozenset({b"", b"event", b"id", b"retry"})
 
 Object = dict[str, Any]
@@ -124,7 +125,7 @@ def _data_of(line: bytes) -> tuple[bytes, bool]:
     """The data in a line, and whether it is in a field; nothing for another field and for a comment. A line
     that is no field belongs to a JSON object without any framing."""
     name, colon, value = line.partition(b":")
-    if name.strip() == b"data":
+    if name.strip() in _DATA_FIELDS:
         return value.removeprefix(b" "), True
     if colon and name.strip() in _OTHER_FIELDS:
         return b"", False

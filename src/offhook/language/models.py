@@ -11,7 +11,8 @@ import httpx2
 
 from offhook.language.base import LanguageModel, ModelError
 from offhook.language.extractive import ExtractiveModel
-from offhook.language.openai import ChatServer, OpenAiModel, base_url
+from offhook.language.habits import Habits
+from offhook.language.openai import ChatServer, OpenAiModel
 from offhook.network import words_of
 from offhook.network.outside import Outside
 from offhook.speech.remote import CallContext, Settings, json_of, no_context
@@ -42,6 +43,7 @@ class LanguageModels:
     def __init__(self, outside: Outside, settings: ModelSettings | None = None) -> None:
         self._outside = outside
         self._settings = settings or ModelSettings()
+        self._habits = Habits()
 
     def model(self, settings: Settings, context: CallContext = no_context) -> LanguageModel:
         """A model for one call, not started. Raises ModelNotServed, or ModelError for an address that cannot
@@ -74,7 +76,7 @@ class LanguageModels:
         return ChatServer(
             provider="openai",
             model=model,
-            base_url=base_url(url or "https://api.openai.com/v1"),
+            base_url=url or "https://api.openai.com/v1",
             api_key=key,
             temperature=None if own and _REASONING.match(model) else _number(chosen, "temperature", 0.5),
             max_tokens=int(_number(chosen, "maxTokens", 250)),
@@ -84,7 +86,8 @@ class LanguageModels:
 
     def _make(self, server: ChatServer, metadata: _Metadata | None) -> OpenAiModel:
         try:
-            return OpenAiModel(server, self._outside.http, metadata if metadata is not None else dict)
+            habit = self._habits.of(server.base_url, server.model)
+            return OpenAiModel(server, self._outside.http, habit, metadata if metadata is not None else dict)
         except (httpx2.InvalidURL, ValueError, TypeError) as error:
             raise ModelError(server.provider, words_of(error)) from None
 
@@ -97,7 +100,7 @@ def _custom(chosen: Mapping[str, object]) -> ChatServer:
     return ChatServer(
         provider="custom-llm",
         model=str(chosen.get("model") or ""),
-        base_url=base_url(url),
+        base_url=url,
         headers={str(k): str(v) for k, v in headers.items()} if isinstance(headers, Mapping) else {},
         timeout=_number(chosen, "timeoutSeconds", 20.0) or 20.0,
         temperature=_number(chosen, "temperature", 0.5),

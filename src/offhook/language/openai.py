@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,18 +14,15 @@ import httpx2
 
 from offhook.language.answer import Answer, ServerSays
 from offhook.language.base import Message, ModelError, Reply, Text, ToolDefinition
-from offhook.language.event_stream import EventStream
+from offhook.language.habits import Habit
+from offhook.language.response import ResponseBody, drain, explanation, parts
 from offhook.network import words_of
 from offhook.network.guard import AddressRefused
+from offhook.network.pool import REPEATABLE
 from offhook.schema.ended_reason import PipelineFailure
 
 CHUNK_TIMEOUT = 15.0
 """Seconds between two pieces of one reply."""
-LAST_TIMEOUT = 1.0
-"""Seconds for what may follow the model's reason to stop: the count of tokens, and the end itself."""
-REPLY_TIMEOUT = 300.0
-"""Seconds for the whole of one reply."""
-DRAIN_SECONDS = 0.05
 
 SUFFIXES: dict[int, PipelineFailure] = {
     400: "400-bad-request-validation-failed",
@@ -40,13 +37,7 @@ SUFFIXES: dict[int, PipelineFailure] = {
     529: "503-server-overloaded-error",
 }
 
-_PATH = "/chat/completions"
-_LONGEST_EXPLANATION = 2048
-"""Bytes that are read of a refusal."""
-_AT_A_TIME = 16
-"""Pieces of an answer, of at most _SLICE bytes, that are taken before the rest of the node has its turn."""
-_SLICE = 4096
-_IDENTITY = ("", "identity")
+_PATH = b"/chat/completions"
 
 _FAILURES = (
     ServerSays,
@@ -63,9 +54,11 @@ _FAILURES = (
 class _Refused(Exception):
     """The server answered with a status that is no success."""
 
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(f"HTTP {status}: {words}")
-        self.status = status
+    def __init__(self, response: httpx2.Response, body: bytes) -> None:
+        moved = response.headers.get("location", "") if response.is_redirect else ""
+        words = f"it has moved to {moved}, which is not followed" if moved else _words(body)
+        super().__init__(f"HTTP {response.status_code}: {_line(words)}")
+        self.status = response.status_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +78,21 @@ class ChatServer:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def base_url(url: str) -> str:
-    """The address before `/chat/completions`, which people often write with it."""
-    return url.rstrip("/").removesuffix(_PATH).rstrip("/")
-
-
 class OpenAiModel:
     """`body` gives what the request carries beside the chat itself: the call and its metadata for
     custom-llm. Raises httpx2.InvalidURL."""
 
     def __init__(
-        self, server: ChatServer, http: httpx2.AsyncClient, body: Callable[[], Mapping[str, Any]] = dict
+        self,
+        server: ChatServer,
+        http: httpx2.AsyncClient,
+        habit: Habit,
+        body: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self.provider = server.provider
         self.name = server.model
         self._server = server
+        self._habit = habit
         self._body = body
         self._http = http
         self._url = _endpoint(server.base_url)
@@ -136,76 +129,49 @@ class OpenAiModel:
     async def _stream(
         self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
     ) -> AsyncGenerator[Reply, None]:
-        loop = asyncio.get_running_loop()
-        # A lone surrogate, which JSON can name and UTF-8 cannot, stays as JSON has it.
-        content = json.dumps(
-            self._request(messages, tools), ensure_ascii=False, separators=(",", ":"), default=str
-        ).encode("utf-8", "backslashreplace")
-        request = self._http.build_request(
-            "POST", self._url, content=content, headers=self._headers, timeout=self._server.timeout
-        )
-        latest = loop.time() + REPLY_TIMEOUT
-        # Another try would be another wait for a caller who hears nothing; the apology is better.
-        async with asyncio.timeout(self._server.timeout):
-            response = await self._http.send(request, stream=True)
-        answer, limit, taken = Answer(), self._server.timeout, 0
+        response = await self._send(self._request(messages, tools))
         try:
-            await self._check(response)
-            stream, chunks = EventStream(), response.aiter_bytes()
-            while not stream.done:
-                try:
-                    async with asyncio.timeout_at(min(loop.time() + limit, latest)):
-                        chunk = await anext(chunks, None)
-                except (TimeoutError, httpx2.TimeoutException):
-                    if answer.ended:
-                        break  # all has been said, and the connection is left open
-                    raise
-                for part in _slices(chunk):
-                    for piece in stream.end() if part is None else stream.feed(part):
-                        if text := answer.add(piece):
-                            yield Text(text)
-                            limit = CHUNK_TIMEOUT
-                    taken += 1
-                    if taken % _AT_A_TIME == 0 or chunk is not part:
-                        await asyncio.sleep(0)
-                if chunk is None:
-                    break
-                if answer.ended:
-                    limit = LAST_TIMEOUT
-            if text := answer.rest():
-                yield Text(text)
-            for call in answer.tool_calls():
-                yield call
-            yield answer.finished()
-            await _drain(chunks)
+            if not response.is_success:
+                raise _Refused(response, await explanation(response, self._server.timeout))
+            async with aclosing(parts(response)) as body:
+                async with aclosing(self._read(ResponseBody(body, self._server.timeout))) as replies:
+                    async for reply in replies:
+                        yield reply
+                await drain(body)
         finally:
             await response.aclose()
 
-    async def _check(self, response: httpx2.Response) -> None:
-        """Raises _Refused, and ValueError for an answer in a form that was not asked for."""
-        if not response.is_success:
-            raise _Refused(response.status_code, await self._explanation(response))
-        if response.headers.get("content-encoding", "").strip().lower() not in _IDENTITY:
-            raise ValueError("a compressed answer, which was not asked for")
+    async def _read(self, body: ResponseBody) -> AsyncGenerator[Reply, None]:
+        answer = Answer(self._habit.thinks_first)
+        async with aclosing(body.objects()) as pieces:
+            async for piece in pieces:
+                if text := answer.add(piece):
+                    yield Text(text)
+                    body.limit = CHUNK_TIMEOUT
+                body.complete = answer.ended
+        if text := answer.rest():
+            yield Text(text)
+        self._habit.learn(answer.thought_first)
+        for call in answer.tool_calls():
+            yield call
+        yield answer.finished()
 
-    async def _explanation(self, response: httpx2.Response) -> str:
-        """What a server says about its refusal, if it does so soon."""
-        body = b""
-        try:
-            async with asyncio.timeout(self._server.timeout):
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > _LONGEST_EXPLANATION:
-                        break
-        except (TimeoutError, httpx2.HTTPError):
-            pass
-        text = body[:_LONGEST_EXPLANATION].decode("utf-8", "replace")
-        try:
-            error = json.loads(text)["error"]
-            text = error["message"] if isinstance(error, dict) else error
-        except (ValueError, LookupError, TypeError, RecursionError):
-            pass
-        return _line(str(text))
+    async def _send(self, body: Mapping[str, Any]) -> httpx2.Response:
+        # A lone surrogate, which JSON can name and UTF-8 cannot, stays as JSON has it.
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str).encode(
+            "utf-8", "backslashreplace"
+        )
+        request = self._http.build_request(
+            "POST",
+            self._url,
+            content=content,
+            headers=self._headers,
+            timeout=self._server.timeout,
+            extensions={REPEATABLE: True},
+        )
+        # Another try would be another wait for a caller who hears nothing; the apology is better.
+        async with asyncio.timeout(self._server.timeout):
+            return await self._http.send(request, stream=True)
 
     def _request(self, messages: Sequence[Message], tools: Sequence[ToolDefinition]) -> dict[str, Any]:
         request: dict[str, Any] = {
@@ -225,26 +191,28 @@ class OpenAiModel:
         return ModelError(self.provider, detail, suffix)
 
 
-def _slices(chunk: bytes | None) -> Sequence[bytes | None]:
-    if chunk is None or len(chunk) <= _SLICE:
-        return (chunk,)
-    return [chunk[at : at + _SLICE] for at in range(0, len(chunk), _SLICE)]
-
-
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
-    """Read to the end, if that is near: the connection can be used again then."""
-    with suppress(TimeoutError, httpx2.HTTPError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            for _ in range(_AT_A_TIME):
-                if await anext(chunks, None) is None:
-                    return
-
-
 def _endpoint(base: str) -> httpx2.URL:
-    """Raises httpx2.InvalidURL. A query in the address stays behind the path."""
+    """`base` is the address before `/chat/completions`, which people often write with it. A query in it stays
+    behind the path. Raises httpx2.InvalidURL."""
     url = httpx2.URL(base)
-    path = url.path.rstrip("/").removesuffix(_PATH).rstrip("/")
-    return url.copy_with(path=path + _PATH)
+    path, mark, query = url.raw_path.partition(b"?")
+    path = path.rstrip(b"/").removesuffix(_PATH).rstrip(b"/") + _PATH
+    return url.copy_with(raw_path=path + mark + query)
+
+
+def _words(body: bytes) -> str:
+    """What a refusal says, in any of the forms that servers have for it."""
+    text = body.decode("utf-8", "replace")
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if isinstance(said, list) and said:
+        said = said[0]
+    for name in ("error", "message", "detail"):
+        if isinstance(said, dict) and said.get(name):
+            said = said[name]
+    return said if isinstance(said, str) else text
 
 
 def _tool(tool: ToolDefinition) -> dict[str, Any]:

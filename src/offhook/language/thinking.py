@@ -17,12 +17,24 @@ _PAIRS = {
     "<|begin_of_thought|>": "<|end_of_thought|>",
     "<|begin_of_solution|>": "",
     "<|think|>": "<|/think|>",
+    "<|channel>thought": "<channel|>",
+    "<|START_THINKING|>": "<|END_THINKING|>",
+    "<|START_RESPONSE|>": "",
 }
 """What opens a thought to what closes it; to nothing for what stands around words for the caller."""
 
 _CHANNEL, _MESSAGE = "<|channel|>", "<|message|>"
 _SPOKEN = "final"
-_MARKS = ("<|start|>", "<|end|>", "<|return|>", "<|call|>", "<|end_of_solution|>", _CHANNEL, _MESSAGE)
+_MARKS = (
+    "<|start|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+    "<|end_of_solution|>",
+    "<|END_RESPONSE|>",
+    _CHANNEL,
+    _MESSAGE,
+)
 
 _OPEN = "|".join(re.escape(one) for one in sorted(_PAIRS, key=len, reverse=True))
 _CLOSE = "|".join(re.escape(one) for one in sorted(filter(None, _PAIRS.values()), key=len, reverse=True))
@@ -36,11 +48,16 @@ _FIRST = frozenset(one[0] for one in _ALL)
 
 class Thoughts:
     """`feed` text in any pieces, get what is for the caller; `end` gives what was held back, which might have
-    become a tag. A thought that nothing closes goes on to the end."""
+    become a tag. A thought that nothing closes goes on to the end.
 
-    __slots__ = ("_channel", "_closes", "_held", "_silent")
+    `thinks_first`: the prompt may have opened a thought, so that all waits for a tag that shows it.
+    `thought_first`: what this text has shown of that; None: nothing."""
 
-    def __init__(self) -> None:
+    __slots__ = ("_channel", "_closes", "_held", "_silent", "_waiting", "thought_first")
+
+    def __init__(self, thinks_first: bool = False) -> None:
+        self.thought_first: bool | None = None
+        self._waiting: list[str] | None = [] if thinks_first else None
         self._held = ""
         self._closes = ""  # what ends the thought that is under way
         self._channel: str | None = None  # the header of a channel, while it comes
@@ -48,15 +65,32 @@ class Thoughts:
 
     def feed(self, text: str) -> str:
         if not self._held and not self._in_tags and _FIRST.isdisjoint(text):
-            return text
+            return self._known(text)
         text = self._held + text
         kept = _unfinished(text)
         self._held = text[len(text) - kept :]
-        return self._spoken(text[: len(text) - kept])
+        return self._known(self._spoken(text[: len(text) - kept]))
 
-    def end(self) -> str:
+    def end(self, cut: bool = False) -> str:
+        """`cut`: the text is not all that the model meant to write."""
         text, self._held = self._held, ""
-        return self._spoken(text)
+        said = self._spoken(text)
+        if cut and self._waiting is not None:
+            return ""  # the thought was longer than what the model may write
+        return self.begin() + said
+
+    def begin(self) -> str:
+        """The thought, if there is one, comes elsewhere: this is text for the caller from its first word."""
+        if self.thought_first is None:
+            self.thought_first = False
+        waited, self._waiting = self._waiting or (), None
+        return "".join(waited)
+
+    def _known(self, said: str) -> str:
+        if self._waiting is None:
+            return said
+        self._waiting.append(said)
+        return ""
 
     @property
     def _in_tags(self) -> bool:
@@ -72,13 +106,18 @@ class Thoughts:
             if self._closes:
                 if tag == self._closes:
                     self._closes = ""
-            elif found["open"]:
-                self._closes = _PAIRS[tag]
             elif found["close"]:
                 # What opened it stands in the prompt with some models: all up to here was thought.
                 said.clear()
+                self._waiting = None
+                if self.thought_first is None:
+                    self.thought_first = True
             else:
-                self._mark(tag)
+                said.insert(0, self.begin())
+                if found["open"]:
+                    self._closes = _PAIRS[tag]
+                else:
+                    self._mark(tag)
         self._pass(text[start:], said)
         return "".join(said)
 

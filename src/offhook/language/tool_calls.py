@@ -35,7 +35,8 @@ class _Call:
 
     def add(self, call_id: str, name: str, arguments: str) -> None:
         self.id = self.id or call_id
-        self.name = self.name or name
+        if name != self.name:
+            self.name += name
         if arguments:
             self._parts.append(arguments)
             self._follow(arguments)
@@ -117,9 +118,14 @@ def _begins(call: _Call, call_id: str, name: str, arguments: str) -> bool:
         return other and call.whole  # some give each piece of one call a new id
     if not call.name:
         return False
-    if other or name != call.name:
+    if other or (name != call.name and not _is_more_of_name(call, call_id)):
         return True
     return bool(arguments.strip()) and call.whole
+
+
+def _is_more_of_name(call: _Call, call_id: str) -> bool:
+    """Does a name without an id go on with that of `call`? Its arguments come behind it."""
+    return bool(call.id) and not call_id and not call.arguments
 
 
 def _text(given: object) -> str:
@@ -139,6 +145,8 @@ def _parsed(call_id: str, name: str, text: str) -> ToolCall:
     """Models get JSON wrong, or run out of tokens in the middle of it: they may try again."""
     try:
         arguments = json.loads(text, parse_constant=_refuse) if text else {}
+        if isinstance(arguments, str):  # written twice
+            arguments = json.loads(arguments, parse_constant=_refuse)
     except (ValueError, RecursionError):
         arguments = None
     if isinstance(arguments, dict):

@@ -21,10 +21,10 @@ from websockets.exceptions import ConnectionClosedOK, WebSocketException
 
 from offhook.network import words_of
 from offhook.network.outside import Outside
-from offhook.speech.allowance import Allowance
 from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
 from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, no_context
 from offhook.speech.resample import LiveUpsampler
+from offhook.speech.token_bucket import TokenBucket
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +99,8 @@ class CustomTranscriber:
         self._on_transcript: TranscriptSink | None = None
         self._on_failure: FailureSink | None = None
         now = asyncio.get_running_loop().time()
-        self._messages = Allowance(*MESSAGES, now)
-        self._characters = Allowance(*CHARACTERS, now)
+        self._messages = TokenBucket(*MESSAGES, now)
+        self._characters = TokenBucket(*CHARACTERS, now)
         self._transport: asyncio.Transport | None = None
         self._odd_logged = False
         self._late_logged = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Allowance:
+class TokenBucket:
     """`most` at once, and `rate` more with each second (a token bucket). `now`: loop.time()."""
 
     __slots__ = ("_at", "_left", "_most", "_rate")
