@@ -142,6 +142,7 @@ class Signalling:
         if status >= 300 or contact is None or audio is None:
             self._send(self._request("ACK", dialled, 1, f"sip:{dialled.user}@{self._at_service}", b"", "1"))
             del self._calls[dialled.call_id]
+            dialled.state = "over"
             self._owner.refused(dialled, status)
             return
         dialled.state = "up"

@@ -25,6 +25,7 @@ from offhook.calls.sound import Sound
 from offhook.calls.state import CallEvent, CallState
 from offhook.calls.transfers.destination import FAILED, Peer
 from offhook.calls.transfers.transfer import Transfer, TransferFailed
+from offhook.calls.unacknowledged import Unacknowledged
 from offhook.calls.variables import learn, refresh
 from offhook.conversation.destination import filled
 from offhook.conversation.events import (
@@ -61,10 +62,16 @@ class Call:
     """One inbound call. `start` begins it; `finished` is set when nothing of it is left."""
 
     def __init__(
-        self, services: Services, invitation: Invitation, record: CallRecord, org: Mapping[str, Any]
+        self,
+        services: Services,
+        invitation: Invitation,
+        record: CallRecord,
+        org: Mapping[str, Any],
+        unacknowledged: Unacknowledged,
     ) -> None:
         self._services = services
         self._invitation = invitation
+        self._unacknowledged = unacknowledged
         self._state = CallState()
         self._task: asyncio.Task[None] | None = None
         self._finisher: asyncio.Task[None] | None = None
@@ -146,6 +153,8 @@ class Call:
             _log.warning("call=%s %s: %s", record.id, failure.ended_reason, failure)
         self._on_connected = await self._prepare(outcome.action)
         self.leg.session = self._invitation.answer(sdp, self.leg)
+        if self._invitation.transport == "udp":
+            self._unacknowledged.add(record.id)
 
     async def _prepare(
         self, action: routing.Assistant | routing.Transfer | routing.Say
@@ -216,6 +225,7 @@ class Call:
     # -- the leg --------------------------------------------------------------------------------
 
     def leg_connected(self) -> None:
+        self._unacknowledged.remove(self.record.id)
         if self._finisher is not None:
             return
         self.record.started_at = self._services.now()
@@ -354,6 +364,7 @@ class Call:
         """End the call, once; later reasons are not heard."""
         if self._finisher is not None:
             return
+        self._unacknowledged.remove(self.record.id)
         self.record.ends(ended_reason, self._services.now())
         with working_for(self.record.id):
             self._finisher = asyncio.create_task(self._finish(), name=f"end of call {self.record.id}")

@@ -103,6 +103,11 @@ class Entrance:
     def leave(self, source: Source) -> None:
         self._places.give_back(source)
 
+    @property
+    def taken(self) -> float:
+        """How large a part of the places is taken."""
+        return self._places.held / self._places.total
+
     def _full(self, source: Source) -> Turned:
         up, total = self._places.held, self._places.total
         of_source = f", {self._places.of(source)} of them of its source" if up < total else ""

@@ -17,6 +17,7 @@ from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record import CallRecord
 from offhook.calls.recovery import WORKER_DIED
 from offhook.calls.services import Services
+from offhook.calls.unacknowledged import Unacknowledged
 from offhook.log_context import working_for
 from offhook.network.sources import Source
 from offhook.sip.handler import Answer
@@ -50,6 +51,7 @@ class Calls:
         self._limits = limits
         self._admission = admission
         self._entrance = Entrance(limits, asyncio.get_running_loop().time)
+        self._unacknowledged = Unacknowledged(lambda: self._entrance.taken, self._give_up)
         self._refusals = QuietLog(_log, asyncio.get_running_loop().time)
         self._failures = QuietLog(_log, asyncio.get_running_loop().time)
         self._active: dict[str, Call] = {}
@@ -156,7 +158,7 @@ class Calls:
         )  # fmt: skip
         refusal = self._over_the_limit(record.org_id, org)
         with working_for(record.id):
-            call = Call(services, invitation, record, org)
+            call = Call(services, invitation, record, org, self._unacknowledged)
         self._active[record.id] = call
         if refusal is None:
             self._of_org[record.org_id] += 1
@@ -174,6 +176,11 @@ class Calls:
         if limit is None or self._of_org[org_id] < limit:
             return None
         return Refusal(486, OVER_THE_LIMIT, f"the org has {limit} calls at once already", RETRY_AFTER)
+
+    def _give_up(self, call_id: str) -> None:
+        call = self._active.get(call_id)
+        if call is not None:
+            call.leg.unacknowledged()
 
     def _forget(self, call: Call, source: Source) -> None:
         record = call.record

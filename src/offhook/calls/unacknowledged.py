@@ -1,0 +1,57 @@
+"""Callers over UDP who were answered and have not acknowledged it: their sender may be forged.
+
+SIP waits 32 seconds for an ACK (RFC 3261 §13.3.1.4). Where places run short that is too long: forged INVITEs, a
+few a second and each with a source of its own, would hold them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+CHECK_SECONDS: Final = 0.5
+
+PATIENCE: Final = ((3 / 4, 2.0), (1 / 2, 4.0))
+"""From so large a part of the places taken, the seconds that an ACK may take: three or four transmissions of
+the 200."""
+
+
+class Unacknowledged:
+    """`taken` says how large a part of the places is taken; `give_up` is told the id of a call whose caller was
+    waited for long enough."""
+
+    def __init__(self, taken: Callable[[], float], give_up: Callable[[str], None]) -> None:
+        self._taken = taken
+        self._give_up = give_up
+        self._loop = asyncio.get_running_loop()
+        self._since: dict[str, float] = {}  # the one that waits for longest first
+        self._checking: asyncio.Handle | None = None
+
+    def __len__(self) -> int:
+        return len(self._since)
+
+    def add(self, call_id: str) -> None:
+        """Its 200 was sent."""
+        self._since[call_id] = self._loop.time()
+        if self._checking is None:
+            self._checking = self._loop.call_later(CHECK_SECONDS, self._check)
+
+    def remove(self, call_id: str) -> None:
+        """Its ACK came, or it has ended."""
+        self._since.pop(call_id, None)
+        if not self._since and self._checking is not None:
+            self._checking.cancel()
+            self._checking = None
+
+    def _check(self) -> None:
+        self._checking = self._loop.call_later(CHECK_SECONDS, self._check)
+        patience = self._patience()
+        if patience is None:
+            return
+        until = self._loop.time() - patience
+        for call_id in [one for one, since in self._since.items() if since <= until]:
+            self._give_up(call_id)
+
+    def _patience(self) -> float | None:
+        taken = self._taken()
+        return next((seconds for part, seconds in PATIENCE if taken >= part), None)
