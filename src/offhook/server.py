@@ -175,8 +175,10 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
         sounds=sounds_by(outside.fetch),
         send=client.fetch,
     )
-    admission = Admission(Nonces(os.urandom(32), now, os.urandom), lambda: settings.sip_realm)
     sources = Sources(settings.trusted_sources or ())
+    nonces = Nonces(os.urandom(32), now, os.urandom)
+    loop_time = asyncio.get_running_loop().time
+    admission = Admission(nonces, lambda: settings.sip_realm, sources, loop_time)
     calls = Calls(services, Limits(max_calls, settings.domain, sources), admission)
     presence = Presence(
         database, folder.node, end_calls_of=end_calls_of, held=calls.held, hang_up=calls.taken

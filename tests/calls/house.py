@@ -352,7 +352,9 @@ async def open_house(
         rng=rng,
     )
     nonces = Nonces(b"n" * 32, house.now, rng.randbytes)
-    house.calls = Calls(services, limits or Limits(100), Admission(nonces, lambda: "10.0.0.2"))
+    limits = limits or Limits(100)
+    admission = Admission(nonces, lambda: "10.0.0.2", limits.sources, house.loop.time)
+    house.calls = Calls(services, limits, admission)
     transports = Transports(opener=house.wire.open)
     await transports.listen(*SERVER, tcp=False)
     house.agent = UserAgent(house.calls, transports=transports, rng=random.Random(seed + 2))

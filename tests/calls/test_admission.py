@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from offhook.calls.admission import WRONG, WRONG_OF_SOURCE
 from offhook.sip.digest import NONCE_SECONDS, Challenge, answer_challenge
+from offhook.sip.message import Response
 from tests.calls.house import House, open_house, virtual
 from tests.calls.phone import Phone, PhoneCall
 from tests.virtual import run_virtual
@@ -142,3 +144,70 @@ async def test_a_number_without_authentication_takes_any_credentials(tmp_path: P
             [("Authorization", 'Digest username="x", realm="y", nonce="z", uri="u", response="0"')]
         )
         assert call.is_up
+
+
+async def guess(phone: Phone, user: str = "desk", password: str = "guess") -> str:
+    """One try of a new call: how it was answered in the end."""
+    call = phone.dial(user)
+    await call.place()
+    assert await call.ended() == "401"
+    refusal = next(
+        one for one in reversed(phone.heard) if isinstance(one, Response) and one.call_id == call.call_id
+    )
+    challenge = Challenge.parse(refusal.headers.lines("WWW-Authenticate")[0])
+    await again(call, challenge, **as_login(password=password))
+    return "200" if call.is_up else call.ended_by
+
+
+@virtual
+async def test_who_guesses_is_not_looked_at_for_a_while(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        house.number["authentication"] = dict(LOGIN)
+        guesser = await house.phone("10.0.0.9")
+        calls = [guesser.dial() for _ in range(100)]
+        for call in calls:
+            await call.place()
+        await asyncio.sleep(1)
+        asked = [one for one in guesser.heard if isinstance(one, Response) and one.status == 401]
+        guesser.heard.clear()
+        for call, one in zip(calls, asked, strict=True):
+            challenge = Challenge.parse(one.headers.lines("WWW-Authenticate")[0])
+            credentials = answer_challenge(
+                challenge, username=LOGIN["username"], password="guess", method="INVITE", uri=call.uri,
+                cnonce="c",
+            )  # fmt: skip
+            call.invite(call.sdp(), [("Authorization", str(credentials))])
+        await asyncio.sleep(0.5)
+        assert guesser.count(401) == WRONG[1]
+        assert guesser.count(480) == 100 - WRONG[1]
+        assert await guess(guesser, password=LOGIN["password"]) == "480"
+        # Neighbours at the same address are looked at, and so is it after a while.
+        neighbour = await house.phone("10.0.0.9", port=5070)
+        assert await guess(neighbour, password=LOGIN["password"]) == "200"
+        await asyncio.sleep(3)
+        assert await guess(guesser, password=LOGIN["password"]) == "200"
+
+
+@virtual
+async def test_new_ports_bring_no_more_guesses_and_shut_nobody_out_who_was_let_in(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        house.number["authentication"] = dict(LOGIN)
+        regular = await house.phone("10.0.0.9", port=5070)
+        assert await guess(regular, password=LOGIN["password"]) == "200"
+        phones = [await house.phone("10.0.0.9", port=6000 + n) for n in range(WRONG_OF_SOURCE[1] + 20)]
+        answers = await asyncio.gather(*(guess(phone) for phone in phones))
+        assert answers.count("480") >= 15
+        assert await guess(regular, password=LOGIN["password"]) == "200"
+        elsewhere = await house.phone("10.0.0.10")
+        assert await guess(elsewhere, password=LOGIN["password"]) == "200"
+
+
+@virtual
+async def test_stale_nonces_and_other_realms_are_no_guesses(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        phone, call, challenges = await challenged(house)
+        await asyncio.sleep(NONCE_SECONDS + 1)
+        for _ in range(2 * WRONG[1]):
+            await again(call, challenges[0], **as_login())
+            assert call.ended_by == "401"
+        assert await guess(phone, password=LOGIN["password"]) == "200"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.registry import Limits
+from offhook.calls.registry import REPORTED, REPORTED_OF_ORG, Limits
 from offhook.conversation.member import Engines
 from offhook.language.base import ModelError
 from offhook.rtp.ports import REST
@@ -278,6 +278,33 @@ async def test_as_many_calls_as_the_org_may_have(tmp_path: Path) -> None:
 
     assert row["endedReason"] == "call.start.error-subscription-concurrency-limit-reached"
     assert [one.message["endedReason"] for one in reports] == [row["endedReason"]]
+
+
+@virtual
+async def test_calls_beyond_the_org_s_limit_are_refused_always_but_written_down_at_a_limited_rate(
+    tmp_path: Path,
+) -> None:
+    async with open_house(tmp_path, limits=Limits(100)) as house:
+        house.directory.orgs["org-1"] = {"concurrencyLimit": 1}
+        await (await house.phone()).dial().connect()
+        greedy = await house.phone("10.0.0.9")
+        calls = [greedy.dial() for _ in range(60)]
+        for call in calls:
+            await call.place()
+        await asyncio.sleep(0.5)
+        assert {call.ended_by for call in calls} == {"486"}
+        assert len(house.ledger.rows) == 1 + REPORTED[1]
+        # Another source's is written down still.
+        other = (await house.phone("10.0.0.10")).dial()
+        await other.place()
+        assert await other.ended() == "486"
+        assert len(house.ledger.rows) == 2 + REPORTED[1]
+        # Each with a source of its own: the org's rate holds.
+        for number in range(150):
+            stranger = (await house.phone(f"10.1.0.{number}")).dial()
+            await stranger.place()
+        await asyncio.sleep(0.5)
+        assert len(house.ledger.rows) <= 2 + REPORTED_OF_ORG[1] + 5
 
 
 @virtual

@@ -6,11 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from offhook.calls.caller import MAX_URI
+from offhook.network import Address
+from offhook.network.sources import PeerRate, Sources
 from offhook.sip.digest import Challenge, Credentials, Nonces, verify
 from offhook.sip.errors import SipError
 from offhook.sip.message import Request
 from offhook.sip.telephone import subscriber_of
 from offhook.sip.uri import Uri
+
+WRONG: Final = (1.0, 10)
+WRONG_OF_SOURCE: Final = (5.0, 50)
+"""A second, and at once: wrong credentials of one address and port, and of all of its source. Beyond it none
+are looked at, right or wrong, but those of callers who have been let in before."""
+
+MOST_LET_IN: Final = 4096
+"""Callers remembered because their credentials were right."""
+
+RETRY_AFTER: Final = (("Retry-After", "10"),)
 
 MOST_CREDENTIALS: Final = 8
 """Authorization lines that are looked at: one for each realm on the way, as a rule one."""
@@ -26,33 +39,49 @@ class Demand:
 
 class Admission:
     """Checks INVITEs against a number's `authentication`; a number without one takes every caller,
-    whatever credentials come along. `realm` is the one of numbers that name none."""
+    whatever credentials come along. `realm` is the one of numbers that name none. `time` is the loop's
+    clock."""
 
-    def __init__(self, nonces: Nonces, realm: Callable[[], str]) -> None:
+    def __init__(
+        self, nonces: Nonces, realm: Callable[[], str], sources: Sources, time: Callable[[], float]
+    ) -> None:
         self._nonces = nonces
         self._realm = realm
+        self._time = time
+        self._wrong = PeerRate(sources, WRONG, WRONG_OF_SOURCE)
+        self._let_in: dict[tuple[Address, str, str], None] = {}
 
-    def challenge(self, request: Request, number: Mapping[str, Any]) -> Demand | None:
+    def challenge(self, request: Request, peer: Address, number: Mapping[str, Any]) -> Demand | None:
         """None to let the call in, else how to refuse it."""
         authentication = number.get("authentication")
         if not authentication:
             return None
         realm = authentication.get("realm") or self._realm()
+        given = _credentials(request, realm)
+        caller = peer, str(number.get("id")), str(request.from_.uri)[:MAX_URI]
+        if given and caller not in self._let_in and self._wrong.exhausted(peer, self._time()):
+            return Demand(480, RETRY_AFTER)
         stale = False
-        for text in request.headers.lines("Authorization")[:MOST_CREDENTIALS]:
-            credentials = _parse(text)
-            if credentials is None or credentials.realm != realm:
-                continue
+        for credentials in given:
             genuine = (
                 credentials.username == authentication["username"]
                 and _is_for(credentials, request)
                 and verify(credentials, password=authentication["password"], method=request.method)
             )
             if genuine and self._nonces.check(credentials) is None:
+                self._remember(caller)
                 return None
             # Right password, spent nonce: the phone may answer the new one without asking its owner.
             stale = genuine
+        if given and not stale:
+            self._wrong.admits(peer, self._time())
         return Demand(401, self._challenges(realm, stale))
+
+    def _remember(self, caller: tuple[Address, str, str]) -> None:
+        self._let_in.pop(caller, None)
+        if len(self._let_in) >= MOST_LET_IN:
+            del self._let_in[next(iter(self._let_in))]
+        self._let_in[caller] = None
 
     def _challenges(self, realm: str, stale: bool) -> tuple[tuple[str, str], ...]:
         """MD5 first, though RFC 8760 §2.4 wants the stronger one there: phones in the field (SIPp among them)
@@ -62,6 +91,12 @@ class Admission:
             ("WWW-Authenticate", str(Challenge(realm, nonce, algorithm=algorithm, stale=stale)))
             for algorithm in ("MD5", "SHA-256")
         )
+
+
+def _credentials(request: Request, realm: str) -> list[Credentials]:
+    """Those for `realm`."""
+    lines = request.headers.lines("Authorization")[:MOST_CREDENTIALS]
+    return [one for one in map(_parse, lines) if one is not None and one.realm == realm]
 
 
 def _is_for(credentials: Credentials, request: Request) -> bool:

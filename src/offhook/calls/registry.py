@@ -19,7 +19,7 @@ from offhook.calls.recovery import WORKER_DIED
 from offhook.calls.services import Services
 from offhook.calls.unacknowledged import Unacknowledged
 from offhook.log_context import working_for
-from offhook.network.sources import Source
+from offhook.network.sources import Rate, Source
 from offhook.sip.handler import Answer
 from offhook.sip.invitation import Invitation
 from offhook.sip.message import Request
@@ -31,6 +31,11 @@ LOOKUP_SECONDS: Final = 5.0
 """For finding the number in the database; beyond it the caller hears 503 instead of nothing."""
 
 OVER_THE_LIMIT: Final = "call.start.error-subscription-concurrency-limit-reached"
+
+REPORTED: Final = (1.0, 20)
+REPORTED_OF_ORG: Final = (10.0, 100)
+"""A second, and at once: calls beyond an org's limit that are written down and reported, of one source, and
+in all of that org. Others are refused all the same."""
 
 LONGEST_LOGGED: Final = 128
 """Characters of what a caller wrote in one log line."""
@@ -56,6 +61,8 @@ class Calls:
         self._failures = QuietLog(_log, asyncio.get_running_loop().time)
         self._active: dict[str, Call] = {}
         self._of_org: Counter[str] = Counter()
+        self._reported = Rate(*REPORTED)
+        self._reported_of_org = Rate(*REPORTED_OF_ORG)
         self._beyond: set[str] = set()  # of the active ones, those that their org's limit refuses
         self._tasks: set[asyncio.Task[None]] = set()
         self.draining = False
@@ -118,14 +125,17 @@ class Calls:
         """The call that begins, why there is none, or None when nobody waits for it any more."""
         if invitation.finished:
             return None
-        challenge = self._admission.challenge(invitation.request, number)
+        challenge = self._admission.challenge(invitation.request, invitation.source, number)
         if challenge is not None:
             return Turned(challenge.status, "authentication", challenge.headers)
+        refusal = self._over_the_limit(number["orgId"], org)
+        if refusal is not None and not self._reports(source, number["orgId"]):
+            return Turned(refusal.status, str(refusal), refusal.headers)
         turned = DRAINING if self.draining else self._entrance.enter(source)
         if turned is not None:
             return turned
         try:
-            return self._take(invitation, number, org)
+            return self._take(invitation, number, org, refusal)
         except BaseException:
             self._entrance.leave(source)
             raise
@@ -135,7 +145,19 @@ class Calls:
         elsewhere = domain is not None and uri.is_sip and uri.host != domain.lower()
         return None if elsewhere or not user else await self._services.directory.number(user)
 
-    def _take(self, invitation: Invitation, number: Mapping[str, Any], org: Mapping[str, Any]) -> Call:
+    def _reports(self, source: Source, org_id: str) -> bool:
+        """Whether one more call beyond the org's limit is written down."""
+        now = asyncio.get_running_loop().time()
+        own = None if source is None else f"{org_id} {source}"
+        return self._reported.admits(own, now) and self._reported_of_org.admits(org_id, now)
+
+    def _take(
+        self,
+        invitation: Invitation,
+        number: Mapping[str, Any],
+        org: Mapping[str, Any],
+        refusal: Refusal | None,
+    ) -> Call:
         invitation.trying()
         services = self._services
         now = services.now()
@@ -156,7 +178,6 @@ class Calls:
             "call=%s sip-call=%s from %s to %s", record.id, record.sip_call_id[:LONGEST_LOGGED],
             str(invitation.request.from_.uri)[:LONGEST_LOGGED], number.get("sipUri"),
         )  # fmt: skip
-        refusal = self._over_the_limit(record.org_id, org)
         with working_for(record.id):
             call = Call(services, invitation, record, org, self._unacknowledged)
         self._active[record.id] = call

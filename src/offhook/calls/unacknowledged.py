@@ -1,7 +1,7 @@
 """Callers over UDP who were answered and have not acknowledged it: their sender may be forged.
 
-SIP waits 32 seconds for an ACK (RFC 3261 §13.3.1.4). Where places run short that is too long: forged INVITEs, a
-few a second and each with a source of its own, would hold them all."""
+SIP waits 32 seconds for an ACK (RFC 3261 §13.3.1.4). Where places run short that is too long: forged INVITEs,
+a few a second and each with a source of its own, would hold them all."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ the 200."""
 
 
 class Unacknowledged:
-    """`taken` says how large a part of the places is taken; `give_up` is told the id of a call whose caller was
-    waited for long enough."""
+    """`taken` says how large a part of the places is taken; `give_up` is told the id of a call whose caller
+    was waited for long enough."""
 
     def __init__(self, taken: Callable[[], float], give_up: Callable[[str], None]) -> None:
         self._taken = taken
