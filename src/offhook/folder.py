@@ -107,13 +107,14 @@ def _holder(lock: int) -> Holder:
 def check(path: Path, *, make: bool = True) -> None:
     """The folder can be made and written to, and so can that of the recordings. Raises StartError.
 
-    Only its owner may read a folder that is made here: it holds what was said, and servers' secrets. Without
-    `make` nothing is: what is there already is tried."""
+    Only its owner may read a folder that is made here: it holds what was said, and servers' secrets. What
+    root makes belongs to the owner of what it is in, or a command would lock out the service. Without `make`
+    nothing is: what is there already is tried."""
     path = path.absolute()
     try:
         for folder in (path, path / "recordings"):
             if make:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _make(folder)
             else:
                 folder = next(one for one in (folder, *folder.parents) if one.exists())
             with tempfile.TemporaryFile(dir=folder) as probe:
@@ -128,6 +129,15 @@ def check(path: Path, *, make: bool = True) -> None:
             f"the disk of the data folder {path} has only {free // 1_000_000} MB left: make room, or choose"
             " another folder with --data or OFFHOOK_DATA"
         )
+
+
+def _make(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        around = folder.parent.stat()
+        os.chown(folder, around.st_uid, around.st_gid)
 
 
 def _unusable(path: Path, error: OSError) -> str:
