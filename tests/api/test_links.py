@@ -137,7 +137,10 @@ def test_the_key_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) ->
     assert stat.S_IMODE((data / "secret").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("kept", [b"", b"\n", b" " * 64, b"short", b"fifteen letters\n", b"\t\r\n" * 30])
+GUESSED = [b"", b"\n", b" " * 64, b"short", b"fifteen letters\n", b"\t\r\n" * 30, bytes(64)]
+
+
+@pytest.mark.parametrize("kept", GUESSED, ids=str)
 def test_a_key_that_could_be_guessed_is_none(tmp_path: Path, kept: bytes) -> None:
     (tmp_path / "secret").write_bytes(kept)
 

@@ -40,6 +40,8 @@ async def test_a_missing_table_is_said_at_the_start(file: Path, clock: Clock, ta
     with pytest.raises(StoreError, match=f"damaged, it lacks the table {table}: put a backup") as refused:
         await opened(file, clock)
     assert "\n" not in str(refused.value)
+    with pytest.raises(StoreError, match=f"it lacks the table {table}"):
+        await upgrade(f"sqlite:///{file}")
 
 
 async def test_a_missing_column_is_said_at_the_start(file: Path, clock: Clock) -> None:

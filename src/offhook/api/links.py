@@ -27,6 +27,9 @@ LASTING_SECONDS: Final = 366 * 86_400
 LEAST_SECRET: Final = 16
 """Characters. A shorter one could be guessed, and links forged."""
 
+_BLANK: Final = b"\0 \t\r\n\v\f"
+"""What says nothing; a file that was not written in full before the power went may be all zeros."""
+
 _QUERY: Final = re.compile(rb"expires=([1-9][0-9]{0,14})&signature=([0-9a-f]{64})")
 
 
@@ -79,7 +82,7 @@ def signing_key(configured: str | None, data: Path) -> bytes:
         data.mkdir(parents=True, exist_ok=True)
         _keep(file, secrets.token_hex(32).encode())
     key = file.read_bytes()
-    if len(key.strip()) < LEAST_SECRET:
+    if len(key.strip(_BLANK)) < LEAST_SECRET:
         raise ShortSecret(
             f"{file} is empty or shorter than {LEAST_SECRET} characters: put the copy of your backup in its"
             " place, or remove it (a new one is made, and links to recordings that were given out end)"
@@ -93,6 +96,8 @@ def _keep(file: Path, content: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as made:
             made.write(content)
+            made.flush()
+            os.fsync(descriptor)
         with contextlib.suppress(FileExistsError):
             os.link(name, file)
     finally:

@@ -11,7 +11,7 @@ from typing import Literal
 from offhook.log_context import CALL
 
 _NAMED = re.compile(r"(?<![\w-])call=([\w-]+)")
-_NOISY = ("httpx2", "httpcore2", "openai", "uvicorn", "websockets", "sqlalchemy", "aiosqlite", "alembic")
+_NOISY = ("httpx2", "httpcore2", "uvicorn", "websockets", "sqlalchemy", "aiosqlite", "alembic")
 
 
 class JsonLines(logging.Formatter):

@@ -69,7 +69,7 @@ def _known_revision(connection: Connection) -> str | None:
 
 async def upgrade(url: str) -> None:
     """Bring the database to the newest revision, from whichever it has; a SQLite file is created. Several
-    processes may do so at once. Raises StoreError."""
+    processes may do so at once. Raises StoreError, of one that is damaged too."""
     parsed = parse_url(url)
     try:
         make_private(parsed)
@@ -94,3 +94,4 @@ def _upgrade(connection: Connection, url: URL) -> None:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    _check_tables(connection)
