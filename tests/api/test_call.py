@@ -22,11 +22,10 @@ from .test_phone_number import refused
 WAV = b"RIFF" + bytes(range(200)) * 4
 
 
-async def stored_call(house: House, status: str = "ended", **document: Any) -> str:
+async def stored_call(house: House, status: str = "ended", node: str | None = None, **document: Any) -> str:
+    kept = {"type": "inboundPhoneCall", "status": status, **document}
     async with house.services.database.transaction() as tx:
-        record = await tx.calls.begin(
-            house.org_id, {"type": "inboundPhoneCall", "status": status, **document}, status=status
-        )
+        record = await tx.calls.begin(house.org_id, kept, status=status, node=node)
     return record.id
 
 
@@ -297,6 +296,38 @@ async def test_an_erased_call_takes_its_messages_with_it(client: httpx2.AsyncCli
     assert [(await client.get(f"/webhook/{one}")).status_code for one in ids] == [404, 404, 200]
     assert (await client.post(f"/webhook/{ids[0]}/replay")).status_code == 404
     assert house.forgotten == [call_id]
+
+
+async def test_what_is_erased_is_in_no_file(client: httpx2.AsyncClient, house: House, tmp_path: Path) -> None:
+    call_id = await stored_call(house, transcript="AI: a canary\n")
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert any(b"a canary" in file.read_bytes() for file in files)
+
+    await client.delete(f"/call/{call_id}")
+
+    assert [file.name for file in files if file.exists() and b"a canary" in file.read_bytes()] == []
+
+
+async def test_what_another_node_has_is_erased_there(client: httpx2.AsyncClient, house: House) -> None:
+    link = "http://node-2/recording"
+    recorded_there = await stored_call(house, node="node-2", recordingUrl=link)
+    going_on_there = await stored_call(house, "in-progress", node="node-2")
+    unrecorded = await stored_call(house, node="node-2")
+    async with house.services.database.transaction() as tx:
+        await tx.nodes.enter("node-2")
+
+    for call_id in (recorded_there, going_on_there):
+        assert "with the node node-2" in str(await refused(await client.delete(f"/call/{call_id}"), 503))
+        assert (await client.get(f"/call/{call_id}")).status_code == 200
+    assert (await client.delete(f"/call/{unrecorded}")).status_code == 200
+
+
+async def test_what_a_node_has_left_that_is_gone_is_erased_anywhere(
+    client: httpx2.AsyncClient, house: House
+) -> None:
+    call_id = await stored_call(house, node="node-2", recordingUrl="http://node-2/recording")
+
+    assert (await client.delete(f"/call/{call_id}")).status_code == 200
 
 
 async def test_many_at_once_are_not_erased(client: httpx2.AsyncClient, house: House) -> None:

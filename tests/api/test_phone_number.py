@@ -49,7 +49,7 @@ async def test_a_number_is_made_with_all_that_was_given(client: httpx2.AsyncClie
     assert body["status"] == "active"
     assert body["orgId"] == house.org_id
     assert (body["serverUrl"], body["serverUrlSecret"]) == ("https://example.org/hook", "s3cret")
-    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", body["id"])
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", body["id"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", body["createdAt"])
     assert body["updatedAt"] == body["createdAt"]
     assert (await client.get(f"/phone-number/{body['id']}")).json() == body

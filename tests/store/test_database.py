@@ -361,22 +361,60 @@ def test_sqlites_own_errors_say_what_to_do(fail: Callable[[Path], None], says: s
 # -- kill -9 ----------------------------------------------------------------------------------
 
 
-async def test_what_is_erased_is_not_left_in_the_file(tmp_path: Path, clock: Clock) -> None:
+FLU = "The flu, three times. " * 500
+
+
+async def _told_of_the_flu(tmp_path: Path, clock: Clock) -> Database:
+    """A database with a message of the call c that is kept, and one of d, named p, that is not."""
     url = f"sqlite:///{tmp_path}/offhook.db"
     await upgrade(url)
     database = await opened(url, clock)
-    words = "The flu, three times. " * 500
     message = {"call_id": "c", "type": "hang", "host": "h:80", "receiver": {"url": "u"}}
     async with database.transaction() as tx:
-        await tx.outbox.put(org_id="o", body=words, **message)
-        passing = NewMessage("p", "hang", "h:80", {"url": "u"}, words, passing=True)
+        await tx.outbox.put(org_id="o", body=FLU, **message)
+        passing = NewMessage("p", "hang", "h:80", {"url": "u"}, FLU, passing=True)
         await tx.outbox.add(passing, "o", "d")
+    return database
+
+
+def _with_the_flu(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir() if b"The flu" in file.read_bytes()]
+
+
+async def test_what_is_erased_is_not_left_in_the_file(tmp_path: Path, clock: Clock) -> None:
+    database = await _told_of_the_flu(tmp_path, clock)
     async with database.transaction() as tx:
         await tx.outbox.erase("o", "c")
     await database.note_delivered({200: ["p"]})
     await database.close()
 
-    assert [file.name for file in tmp_path.iterdir() if b"The flu" in file.read_bytes()] == []
+    assert _with_the_flu(tmp_path) == []
+
+
+@pytest.mark.parametrize("ends", ["delivered", "noted", "abandoned"])
+async def test_what_is_erased_is_in_no_file_while_the_service_goes_on(
+    ends: str, tmp_path: Path, clock: Clock
+) -> None:
+    database = await _told_of_the_flu(tmp_path, clock)
+    async with database.transaction() as tx:
+        await tx.outbox.erase("o", "c")
+    if ends == "noted":
+        await database.note_delivered({200: ["p"]})
+    else:
+        async with database.transaction() as tx:
+            if ends == "delivered":
+                await tx.outbox.delivered(["p"], status=200)
+            else:
+                await tx.outbox.abandoned("p", attempts=9, status=None, error="gone")
+    assert _with_the_flu(tmp_path) != []
+
+    async with database.reading() as reader:  # somebody still sees it as it was
+        await reader.outbox.list("o")
+        await database.write_over()
+    await database.write_over()
+
+    assert _with_the_flu(tmp_path) == []
+    await database.close()
 
 
 async def test_what_was_promised_survives_kill_9(empty_url: str, clock: Clock) -> None:

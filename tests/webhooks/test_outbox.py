@@ -540,6 +540,19 @@ async def test_what_is_only_passing_is_kept_as_long_as_it_is_to_be_sent(
         assert await outbox.replay(ORG, webhook_id) is None
 
 
+async def test_what_is_only_passing_is_in_no_file_of_sqlite_once_it_is_sent(
+    make: MakeOutbox, database: Database, tmp_path: Path
+) -> None:
+    async with serving(Hook()) as server:
+        outbox = make()
+        await put(outbox, database, Receiver(server.url), "a canary", passing=True)
+        await outbox.start()
+        assert await outbox.drain(10)
+        async with asyncio.timeout(30):
+            while any(b"a canary" in file.read_bytes() for file in tmp_path.iterdir()):
+                await asyncio.sleep(0.05)
+
+
 async def test_of_a_call_that_is_erased_nothing_more_goes_out(make: MakeOutbox, database: Database) -> None:
     held = asyncio.Event()
     offered: list[str] = []

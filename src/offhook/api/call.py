@@ -4,6 +4,7 @@ says so to those who ask for one over HTTP."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
@@ -27,7 +28,7 @@ from offhook.api.work import Work, private
 from offhook.calls.recording import erase
 from offhook.schema.call import Call, DeleteCalls, UpdateCall
 from offhook.schema.model import with_model_names
-from offhook.store import Record
+from offhook.store import Record, StoreError
 
 FILTERS: Final = ("id", "assistantId", "phoneNumberId")
 WRITTEN_OUT: Final = frozenset({"assistant", "assistantOverrides", "squad"})
@@ -93,13 +94,17 @@ def router() -> APIRouter:
         services: Services = request.app.state.services
         async with private(request, writes=False) as work:
             _refuse_many(work)
-            org_id = (await _call(work, identity)).org_id
+            record = await _call(work, identity)
+            await _refuse_another_nodes(work, services.node, record)
+            org_id = record.org_id
         await _end(services, identity)
         await _erase_recordings(services, identity)
         async with services.database.transaction() as tx:
             tx.after_commit(partial(services.forget, identity))
             await tx.outbox.erase(org_id, identity)
             record = await tx.calls.delete(org_id, identity)
+        with contextlib.suppress(StoreError):  # it is tried again
+            await services.database.write_over()
         if record is None:
             raise missing("call", identity)
         return answer(record)
@@ -112,6 +117,17 @@ def router() -> APIRouter:
 def _refuse_many(work: Work) -> None:
     if work.raw and _DELETE.document(work.object()).get("ids"):
         raise BadRequest("erasing many calls at once is not served by Offhook: DELETE each call by its id")
+
+
+async def _refuse_another_nodes(work: Work, node: str, call: Record) -> None:
+    """What goes on at a node that is there, and what it has recorded, can be erased by that one alone."""
+    holder = await work.tx.calls.node_of(call.id)
+    touches = call.document.get("status") != "ended" or call.document.get("recordingUrl") is not None
+    if holder not in (None, node) and touches and await work.tx.nodes.is_there(str(holder)):
+        raise Unavailable(
+            f"the call, or its recording, is with the node {holder}, which took it: erase it there (this is"
+            f" {node}; each names itself in the file `node` of its data folder). Nothing was erased"
+        )
 
 
 async def _end(services: Services, call_id: str) -> None:

@@ -36,6 +36,8 @@ DRIVERS = {
 LOCKED_SECONDS = 10
 """How long a write waits for another process, such as `offhook keys`, that holds the file."""
 
+_BUSY_TIMEOUT = f"PRAGMA busy_timeout={LOCKED_SECONDS * 1000}"
+
 WAL_RETRY_SECONDS = 0.05
 
 CONNECT_SECONDS = 10.0
@@ -118,19 +120,36 @@ class SqliteThread:
         raises."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, work)
 
+    async def write_over(self) -> bool:
+        """Bring all that was written into the file itself, and empty the write-ahead log. False if somebody
+        reads just now. Raises sqlite3.Error."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._write_over)
+
     def close(self) -> None:
         """When nothing runs any more."""
         self._executor.shutdown()
         if self._connection is not None:
             self._connection.close()
 
-    def _run(self, work: Callable[[Connection], T]) -> T:
+    def _connected(self) -> tuple[Connection, sqlite3.Connection]:
         if self._connection is None:
             self._connection = self._engine.connect()
-        driver = cast("sqlite3.Connection", self._connection.connection.dbapi_connection)
+        return self._connection, cast("sqlite3.Connection", self._connection.connection.dbapi_connection)
+
+    def _write_over(self) -> bool:
+        _, driver = self._connected()
+        driver.execute("PRAGMA busy_timeout=0")  # whoever reads has time; this comes again
+        try:
+            (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            driver.execute(_BUSY_TIMEOUT)
+        return not busy
+
+    def _run(self, work: Callable[[Connection], T]) -> T:
+        connection, driver = self._connected()
         driver.execute("BEGIN IMMEDIATE")
         try:
-            result = work(self._connection)
+            result = work(connection)
             driver.execute("COMMIT")
         except BaseException:
             if driver.in_transaction:
@@ -145,7 +164,7 @@ def _set_up_sqlite(engine: Engine, begin: str | None = None, *pragmas: str) -> N
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
-            f"PRAGMA busy_timeout={LOCKED_SECONDS * 1000}",
+            _BUSY_TIMEOUT,
             "PRAGMA journal_mode=WAL",
             # FULL, not NORMAL: a message or a status that was promised survives the loss of power, not only
             # the loss of the process. Writers share commits, so one fsync serves many calls.

@@ -115,6 +115,8 @@ class Database:
         self._reading: AsyncEngine = reading_engine(url) if is_sqlite(url) else self._writing
         self.generation = 0
         """Grows with every write that decides how calls are answered (numbers, assistants, orgs ...)."""
+        self._erased = False
+        """Whether words that were erased may still be found in the files."""
         self.shared = not is_sqlite(url)
         """Whether other nodes may write too."""
         self._thread = SqliteThread(url) if is_sqlite(url) else None
@@ -157,6 +159,7 @@ class Database:
             raise explain(error, self._url) from error
         if tx.reconfigured:
             self.generation += 1
+        self._erased = self._erased or tx.erased
         tx.committed()
 
     async def at_once(self, work: Callable[[Connection], T]) -> T:
@@ -181,12 +184,31 @@ class Database:
         """Write calls down, and their messages, in this order: all of it or, if it raises, nothing. As
         `at_once`. False for each change that came too late, with its messages."""
         now = round(self._now() * 1000)
-        return await self.at_once(lambda connection: write_calls(connection, writes, now))
+        written = await self.at_once(lambda connection: write_calls(connection, writes, now))
+        wordless = (one for one in writes if isinstance(one, CallChange) and not one.words)
+        if any(one.status == "ended" for one in wordless):
+            self._erased = True
+        return written
 
     async def note_delivered(self, answered: Mapping[int, Sequence[str]]) -> None:
         """Write down the ids of messages that were answered with an HTTP status. As `at_once`."""
         now = round(self._now() * 1000)
-        await self.at_once(lambda connection: note_delivered(connection, answered, now))
+        if await self.at_once(lambda connection: note_delivered(connection, answered, now)):
+            self._erased = True
+
+    async def write_over(self) -> None:
+        """Let nothing of what was erased be found in the files any more. SQLite writes over it in its log
+        first, and in its file when that is full. Where somebody reads just now it has to be asked again; what
+        PostgreSQL leaves is the business of its VACUUM. Raises StoreError."""
+        if not self._erased or self._thread is None:
+            return
+        try:
+            async with self._turn:
+                self._erased = False
+                self._erased = not await self._thread.write_over()
+        except (sqlite3.Error, DBAPIError, OSError) as error:
+            self._erased = True
+            raise explain(error, self._url) from error
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:

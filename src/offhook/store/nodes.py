@@ -53,6 +53,10 @@ class Nodes:
         )
         return {row.node: row.beat for row in await self._tx.execute(wanted)}
 
+    async def is_there(self, name: str) -> bool:
+        """Whether it has not left, and nobody has taken it for dead."""
+        return bool(await self._tx.execute(select(nodes.c.beat).where(nodes.c.name == name)))
+
     async def taken(self, ids: Collection[str]) -> list[str]:
         """Those of these calls that somebody has ended."""
         wanted = select(calls.c.id).where(calls.c.id.in_(sorted(ids)), calls.c.ended_at.is_not(None))

@@ -67,6 +67,7 @@ _DELIVERED = (
         body=_LEFT,
         parts=_PARTS_LEFT,
     )
+    .returning(outbox.c.passing)
 )
 _COLUMNS = tuple(outbox.c[field.name] for field in fields(OutboxRow) if field.name != "body")
 
@@ -99,11 +100,15 @@ def forget_words(connection: Connection, call_id: str) -> None:
     connection.execute(_FORGOTTEN, {"of_call": call_id})
 
 
-def note_delivered(connection: Connection, answered: Mapping[int, Sequence[str]], now: int) -> None:
-    """One more attempt each, answered with this HTTP status. Blocks."""
+def note_delivered(connection: Connection, answered: Mapping[int, Sequence[str]], now: int) -> bool:
+    """One more attempt each, answered with this HTTP status. Whether words were erased with that. Blocks."""
+    erased = False
     for status, ids in answered.items():
-        connection.execute(_DELIVERED, {"ids": ids, "answered": status, "now": now})
-        connection.execute(FORGET_PASSED, {"ids": ids})
+        rows = connection.execute(_DELIVERED, {"ids": ids, "answered": status, "now": now}).all()
+        if any(row.passing for row in rows):
+            connection.execute(FORGET_PASSED, {"ids": ids})
+            erased = True
+    return erased
 
 
 class OutboxRows:
@@ -176,23 +181,27 @@ class OutboxRows:
     async def delivered(self, ids: Sequence[str], *, status: int) -> None:
         """One more attempt each, and all were answered with this HTTP status."""
         now = self._tx.now_ms()
-        await self._tx.changed(_DELIVERED, {"ids": ids, "answered": status, "now": now})
-        await self._tx.changed(FORGET_PASSED, {"ids": ids})
+        values = {"ids": ids, "answered": status, "now": now}
+        await self._forget_passed(await self._tx.execute(_DELIVERED, values), ids)
 
     async def abandoned(self, id: str, *, attempts: int, status: int | None, error: str) -> None:
         """The last attempt failed, and there will be no other."""
-        await self._change(
-            outbox.c.id == id,
-            attempts=attempts,
-            last_status=status,
-            last_error=error,
-            leased_until=None,
-            lease_owner=None,
-            abandoned_at=self._tx.now_ms(),
-            body=_LEFT,
-            parts=_PARTS_LEFT,
+        given_up = (
+            update(outbox)
+            .where(outbox.c.id == id)
+            .values(
+                attempts=attempts,
+                last_status=status,
+                last_error=error,
+                leased_until=None,
+                lease_owner=None,
+                abandoned_at=self._tx.now_ms(),
+                body=_LEFT,
+                parts=_PARTS_LEFT,
+            )
+            .returning(outbox.c.passing)
         )
-        await self._tx.changed(FORGET_PASSED, {"ids": [id]})
+        await self._forget_passed(await self._tx.execute(given_up), [id])
 
     async def failed(
         self, id: str, *, call_id: str, attempts: int, status: int | None, error: str, again_at: int
@@ -275,6 +284,7 @@ class OutboxRows:
         """Forget all messages of a call: those that wait are not sent any more."""
         await self._tx.execute(delete(outbox).where(outbox.c.org_id == org_id, outbox.c.call_id == call_id))
         await self._tx.execute(forget_parts(call_id))
+        self._tx.erased = True
 
     async def purge(self, delivered_before: int, abandoned_before: int) -> int:
         """Forget what was delivered or given up before these times, once its call has ended: what follows
@@ -284,7 +294,14 @@ class OutboxRows:
         gone = await self._tx.execute(delete(outbox).where(old, ~live).returning(outbox.c.call_id))
         for call_id in {row.call_id for row in gone}:
             await self._tx.execute(forget_parts(call_id))
+            self._tx.erased = True
         return len(gone)
+
+    async def _forget_passed(self, ended: Sequence[Row[Any]], ids: Sequence[str]) -> None:
+        """The parts that nothing needs any more, now that these messages have ended."""
+        if any(row.passing for row in ended):
+            await self._tx.changed(FORGET_PASSED, {"ids": ids})
+            self._tx.erased = True
 
     async def _change(self, condition: ColumnElement[bool], **values: Any) -> None:
         await self._tx.execute(update(outbox).where(condition).values(**values))

@@ -16,7 +16,7 @@ from .records import Duplicate
 class Statements:
     """All or nothing. What is read in it belongs together."""
 
-    __slots__ = ("_after_commit", "_connection", "_now", "new_id", "reconfigured")
+    __slots__ = ("_after_commit", "_connection", "_now", "erased", "new_id", "reconfigured")
 
     def __init__(self, connection: AsyncConnection, now: Callable[[], float], new_id: IdMaker) -> None:
         self._connection = connection
@@ -25,6 +25,8 @@ class Statements:
         self.new_id = new_id
         self.reconfigured = False
         """Whether something was written that decides how calls are answered."""
+        self.erased = False
+        """Whether words were erased that are to be found nowhere any more."""
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call it once what was written is durable; not at all if it is rolled back. It must not raise."""
@@ -36,12 +38,17 @@ class Statements:
         return round(self._now() * 1000)
 
     async def execute(
-        self, statement: Executable, *, unique: Mapping[str, str] | None = None
+        self,
+        statement: Executable,
+        values: Mapping[str, Any] | None = None,
+        *,
+        unique: Mapping[str, str] | None = None,
     ) -> Sequence[Row[Any]]:
-        """The rows, if it gives any. `unique` maps columns to the API's properties: a value of theirs that is
-        taken raises Duplicate, after which the transaction can only be left."""
+        """The rows, if it gives any. `values` are parameters of one that was made beforehand. `unique` maps
+        columns to the API's properties: a value of theirs that is taken raises Duplicate, after which the
+        transaction can only be left."""
         try:
-            result = await self._connection.execute(statement)
+            result = await self._connection.execute(statement, values)
         except IntegrityError as error:
             field = duplicate_field(error, unique or {})
             if field is None:

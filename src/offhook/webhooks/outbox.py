@@ -33,6 +33,9 @@ KEEP_SECONDS = 3 * 86400.0
 KEEP_ABANDONED_SECONDS = 30 * 86400.0
 """And those that were given up for so long."""
 
+WRITE_OVER_SECONDS = 5.0
+"""Between two rounds in which what was erased is written over."""
+
 PURGE_SECONDS = (60.0, 3600.0)
 """Between two looks for what has been kept long enough, at least and at most."""
 
@@ -80,6 +83,7 @@ class Outbox:
         self._crowded = False
         self._look_at = 0.0
         self._next_purge = 0.0
+        self._write_over_at = 0.0
         self.counters = Counters()
         self._records = Records(node, now, rng, self.counters)
 
@@ -255,6 +259,7 @@ class Outbox:
             self._wake.clear()
             try:
                 await self._turn(loop.time())
+                await self._write_over(loop.time())
             except StoreError as error:
                 log.error("deliveries wait for the database: %s", error)
                 await self._sleep(POLL_SECONDS)
@@ -264,6 +269,11 @@ class Outbox:
             await self._sleep(self._look_at - loop.time())
             if self._attempts and not self._closing:
                 await asyncio.sleep(GATHER_SECONDS)
+
+    async def _write_over(self, now: float) -> None:
+        if now >= self._write_over_at:
+            self._write_over_at = now + WRITE_OVER_SECONDS
+            await self._database.write_over()
 
     async def _sleep(self, seconds: float) -> None:
         if seconds <= 0:
