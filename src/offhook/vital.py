@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from offhook.network import words_of
+
 _log = logging.getLogger(__name__)
 
 
@@ -28,7 +30,7 @@ class Vital:
         error = None if task.cancelled() else task.exception()
         if self._closing or self.lost.is_set():
             return
-        why = "without a reason" if error is None else f"{type(error).__name__}: {error}"
+        why = "without a reason" if error is None else words_of(error)
         self.reason = f"{what} has ended ({why}), and nothing works without it: the node stops"
         _log.critical("%s", self.reason, exc_info=error)
         self.lost.set()

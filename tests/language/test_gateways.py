@@ -142,6 +142,28 @@ async def test_a_refusal_is_told_in_its_words(body: object, encoding: str) -> No
     assert caught.value.detail == "HTTP 404: no such model"
 
 
+ASKED = {"messages": [{"role": "user", "content": "It is the flu."}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"detail": [{"loc": ["body"], "msg": "Field required", "input": ASKED}]}, "Field required"),
+        ({"detail": [{"msg": "one", "input": ASKED}, {"msg": "two", "input": ASKED}]}, "one, two"),
+        ({"error": {"message": "too long", "request": ASKED}}, "too long"),
+        ({"error": {"code": 7}, "message": "too long", "request": ASKED}, "too long"),
+        ({"request": ASKED}, ""),
+        ([ASKED], ""),
+        ({"request": {"messages": [{"content": "It is the flu." * 2000}]}}, ""),
+    ],
+)
+async def test_a_refusal_tells_nothing_of_what_was_asked(body: object, told: str) -> None:
+    async with http_server(answer(json.dumps(body).encode(), "422 Unprocessable")) as server:
+        with pytest.raises(ModelError) as caught:
+            await ask(custom(server))
+    assert caught.value.detail == f"HTTP 422: {told}"
+
+
 async def test_a_server_that_has_moved_is_told() -> None:
     async with http_server(answer(b"", "308 Moved", Location="https://x.test/v1")) as server:
         with pytest.raises(ModelError, match=r"moved to https://x\.test/v1"):

@@ -94,15 +94,14 @@ def router() -> APIRouter:
         services: Services = request.app.state.services
         async with private(request, writes=False) as work:
             _refuse_many(work)
-            record = await _call(work, identity)
-            await _refuse_another_nodes(work, services.node, record)
-            org_id = record.org_id
+            call = await _call(work, identity)
+            await _refuse_another_nodes(work, services.node, call)
         await _end(services, identity)
         await _erase_recordings(services, identity)
         async with services.database.transaction() as tx:
             tx.after_commit(partial(services.forget, identity))
-            await tx.outbox.erase(org_id, identity)
-            record = await tx.calls.delete(org_id, identity)
+            await tx.outbox.erase(call.org_id, identity)
+            record = await tx.calls.delete(call.org_id, identity)
         with contextlib.suppress(StoreError):  # it is tried again
             await services.database.write_over()
         if record is None:

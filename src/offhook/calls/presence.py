@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
+from offhook.network import words_of
 from offhook.store import Database
 
 BEAT_SECONDS: Final = 5.0
@@ -78,7 +79,7 @@ class Presence:
             async with asyncio.timeout(BEAT_WITHIN_SECONDS), self._database.transaction() as tx:
                 await tx.nodes.leave(self._node, self._beat)
         except Exception as error:  # who looks finds no calls of it
-            _log.warning("the node could not be taken off the list: %s", error or type(error).__name__)
+            _log.warning("the node could not be taken off the list: %s", words_of(error))
 
     async def _run(self) -> None:
         while True:
@@ -89,7 +90,7 @@ class Presence:
                     await self._go_on()
             except Exception as error:
                 if self._ready:
-                    _log.error("not ready, the database is away: %s", str(error) or "no answer in time")
+                    _log.error("not ready, the database is away: %s", words_of(error))
                 self._ready = False
                 continue
             if not self._ready:

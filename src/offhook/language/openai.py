@@ -15,6 +15,7 @@ import httpx2
 from offhook.language.answer import Answer, ServerSays
 from offhook.language.base import Message, ModelError, Reply, Text, ToolDefinition
 from offhook.language.habits import Habit
+from offhook.language.refusal import explained
 from offhook.language.response import ResponseBody, drain, explanation, parts
 from offhook.network import words_of
 from offhook.network.guard import AddressRefused
@@ -56,7 +57,7 @@ class _Refused(Exception):
 
     def __init__(self, response: httpx2.Response, body: bytes) -> None:
         moved = response.headers.get("location", "") if response.is_redirect else ""
-        words = f"it has moved to {moved}, which is not followed" if moved else _words(body)
+        words = f"it has moved to {moved}, which is not followed" if moved else explained(body)
         super().__init__(f"HTTP {response.status_code}: {_line(words)}")
         self.status = response.status_code
 
@@ -198,21 +199,6 @@ def _endpoint(base: str) -> httpx2.URL:
     path, mark, query = url.raw_path.partition(b"?")
     path = path.rstrip(b"/").removesuffix(_PATH).rstrip(b"/") + _PATH
     return url.copy_with(raw_path=path + mark + query)
-
-
-def _words(body: bytes) -> str:
-    """What a refusal says, in any of the forms that servers have for it."""
-    text = body.decode("utf-8", "replace")
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    if isinstance(said, list) and said:
-        said = said[0]
-    for name in ("error", "message", "detail"):
-        if isinstance(said, dict) and said.get(name):
-            said = said[name]
-    return said if isinstance(said, str) else text
 
 
 def _tool(tool: ToolDefinition) -> dict[str, Any]:

@@ -16,7 +16,7 @@ REPLY_TIMEOUT = 300.0
 LAST_TIMEOUT = 1.0
 """Seconds for what may follow the model's reason to stop: the count of tokens, and the end itself."""
 DRAIN_SECONDS = 0.05
-LONGEST_EXPLANATION = 2048
+LONGEST_EXPLANATION = 16384
 """Bytes that are read of a refusal."""
 
 _AT_A_TIME = 16
