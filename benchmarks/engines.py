@@ -48,7 +48,7 @@ class InstantTranscriber:
 
     def _answer(self) -> None:
         if self._hear is not None:
-            self._hear(Transcript(QUESTION, True, 0.9, 0.0))
+            self._hear(Transcript(QUESTION, True, 0.0))
 
     async def close(self) -> None:
         self._hear = None

@@ -171,7 +171,7 @@ async def _node(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> No
         pipe.send((f"http://{node.http.host}:{node.http.port}", (node.sip.host, node.sip.port)))
         await stop.wait()
         loop.remove_reader(pipe.fileno())
-        node.calls.end_all("worker-shutdown")
+        node.calls.end_all()
 
 
 def _sample(node: Any) -> Sample:

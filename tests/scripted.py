@@ -59,7 +59,7 @@ class ScriptedTranscriber:
     def speech_stopped(self) -> None:
         if self.segmented and not self.deaf:
             text = self.words.popleft() if self.words else ""
-            answer = Transcript(text, True, 0.9, self.latency)
+            answer = Transcript(text, True, self.latency)
             asyncio.get_running_loop().call_later(self.latency, self.give, answer)
 
     def give(self, transcript: Transcript) -> None:

@@ -81,8 +81,6 @@ class Node:
     clock: Clock
     ports: PortPool
     agent: UserAgent
-    outbox: Outbox
-    database: Database
     started: FirstStart
     vital: Vital
 
@@ -216,9 +214,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     vital.watch("the task that serves the API", await serve_http(listening, create_app(api), stack))
     stack.push_async_callback(calls.drain, DRAIN_SECONDS)
     stack.callback(vital.close)
-    return Node(
-        settings, settings.http, sip, calls, media.clock, media.ports, agent, outbox, database, started, vital
-    )
+    return Node(settings, settings.http, sip, calls, media.clock, media.ports, agent, started, vital)
 
 
 def _voice_activity() -> VoiceActivity:
@@ -267,7 +263,7 @@ async def _engines(
         raise StartError(
             f"the local speech engines do not start ({error}): `offhook doctor` says what is missing"
         ) from error
-    speech = SpeechEngines(workers, activity, outside, now=now)
+    speech = SpeechEngines(workers, outside, now=now)
     return _engines_of(speech, LanguageModels(outside, _model_settings(settings))), emergency
 
 

@@ -8,7 +8,6 @@ from offhook.schema.transcriber import VapiTranscriber
 from offhook.schema.voice import CustomVoice as CustomVoiceSettings
 from offhook.schema.voice import VapiVoice
 from offhook.speech import engines as engines_module
-from offhook.speech.activity import VoiceActivity
 from offhook.speech.base import EngineError
 from offhook.speech.custom_transcriber import CustomTranscriber
 from offhook.speech.custom_voice import CustomVoice
@@ -25,7 +24,7 @@ CUSTOM_EARS = {"provider": "custom-transcriber", "server": {"url": "wss://ears.e
 @pytest.fixture
 async def engines() -> AsyncIterator[SpeechEngines]:
     async with outside() as reach:
-        yield SpeechEngines(Workers(1), VoiceActivity(), reach)
+        yield SpeechEngines(Workers(1), reach)
 
 
 async def test_without_settings_the_platforms_own_engines_are_taken(engines: SpeechEngines) -> None:
@@ -48,7 +47,7 @@ async def test_custom_engines(engines: SpeechEngines) -> None:
 async def test_the_defaults_come_from_the_settings() -> None:
     async with outside() as reach:
         settings = SpeechSettings(transcriber=CUSTOM_EARS, voice=CUSTOM_VOICE)
-        engines = SpeechEngines(Workers(1), VoiceActivity(), reach, settings)
+        engines = SpeechEngines(Workers(1), reach, settings)
         assert isinstance(engines.transcriber(None), CustomTranscriber)
         assert isinstance(engines.voice(None), CustomVoice)
         assert isinstance(engines.voice({"provider": "vapi"}), LocalVoice)

@@ -13,6 +13,11 @@ from offhook.store import Database, IdMaker
 from offhook.webhooks import BackoffPlan, Client, Outbox, Receiver
 
 
+async def pending(database: Database) -> int:
+    async with database.reading() as tx:
+        return len(await tx.outbox.list("org", state="pending"))
+
+
 async def main(url: str, hook: str, run: str, what: str) -> None:
     new_id = IdMaker(time.time, random.SystemRandom())
     database = await Database.open(url, now=time.time, new_id=new_id)
@@ -28,7 +33,7 @@ async def main(url: str, hook: str, run: str, what: str) -> None:
                 message = {"message": {"call": call, "number": number}}
                 await outbox.put(tx, receiver, call, "org", "status-update", message)
             print(call, number, flush=True)
-    while await outbox.list("org", state="pending"):
+    while await pending(database):
         await outbox.drain(30)
         await asyncio.sleep(0.02)
     await outbox.close()

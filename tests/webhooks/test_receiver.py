@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.store import Database
-from offhook.webhooks import BackoffPlan, Receiver, choose_receiver, choose_server, find_credentials
+from offhook.webhooks import BackoffPlan, Receiver, choose_server, find_credentials
+from offhook.webhooks.receiver import receiver_of
 
 
 def with_server(name: str) -> dict[str, object]:
@@ -22,9 +23,9 @@ def test_the_nearest_server_gets_the_message(present: tuple[bool, ...]) -> None:
         name: with_server(name) if there else {"name": name}
         for name, there in zip(names, present, strict=True)
     }
-    chosen = choose_receiver(**documents)
+    chosen = choose_server(**documents)
     nearest = next((name for name, there in zip(names, present, strict=True) if there), None)
-    assert (chosen and chosen.url) == (nearest and f"https://{nearest}.example.com/")
+    assert (chosen and chosen["url"]) == (nearest and f"https://{nearest}.example.com/")
 
 
 @pytest.mark.parametrize(
@@ -42,8 +43,9 @@ def test_the_nearest_server_gets_the_message(present: tuple[bool, ...]) -> None:
     ],
 )
 def test_both_forms_of_a_server_are_one(document: dict[str, object]) -> None:
-    chosen = choose_receiver(number=document)
-    assert chosen == Receiver("https://x/", secret="s")
+    chosen = choose_server(number=document)
+    assert chosen is not None
+    assert receiver_of(chosen, {}) == Receiver("https://x/", secret="s")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_both_forms_of_a_server_are_one(document: dict[str, object]) -> None:
 )
 def test_a_server_without_a_url_is_none(document: dict[str, object]) -> None:
     assert choose_server(assistant=document, org=with_server("org")) == {"url": "https://org.example.com/"}
-    assert choose_receiver(assistant=document) is None
+    assert choose_server(assistant=document) is None
 
 
 def test_all_of_a_server_is_taken() -> None:
@@ -76,9 +78,7 @@ def test_all_of_a_server_is_taken() -> None:
         "credentialId": "c1",
     }
     plan = {"type": "bearer", "token": "t"}
-    chosen = choose_receiver(
-        assistant={"server": server}, credentials={"c1": {"provider": "webhook", "authenticationPlan": plan}}
-    )
+    chosen = receiver_of(server, {"c1": {"provider": "webhook", "authenticationPlan": plan}})
     assert chosen == Receiver(
         "https://hooks.example.com/x",
         headers={"X-Tenant": "7", "Authorization": "Basic abc"},
@@ -101,14 +101,13 @@ async def test_a_credential_is_found_in_its_own_org(database: Database) -> None:
         assert await find_credentials(tx, theirs.id, server) == {}
         assert await find_credentials(tx, ours.id, {"url": "https://x/"}) == {}
         assert await find_credentials(tx, ours.id, None) == {}
-    chosen = choose_receiver(org={"server": server}, credentials=found)
+    chosen = receiver_of(server, found)
     assert chosen == Receiver("https://x/", authentication={"type": "bearer", "token": "t"})
 
 
 @pytest.mark.parametrize(("given_seconds", "taken"), [(None, 20), (0, 1), (1000, 300), ("9", 20), (True, 20)])
 def test_a_timeout_stays_in_its_bounds(given_seconds: object, taken: float) -> None:
-    chosen = choose_receiver(org={"server": {"url": "https://x/", "timeoutSeconds": given_seconds}})
-    assert chosen is not None
+    chosen = receiver_of({"url": "https://x/", "timeoutSeconds": given_seconds}, {})
     assert chosen.timeout_seconds == taken
 
 
@@ -125,13 +124,12 @@ def test_headers_that_cannot_or_must_not_be_sent_are_left_out(caplog: pytest.Log
         "X-Good": "yes",
         "X-Number": 5,
     }
-    chosen = choose_receiver(org={"server": {"url": "https://x/", "headers": headers}})
-    assert chosen is not None
+    chosen = receiver_of({"url": "https://x/", "headers": headers}, {})
     assert chosen.headers == {"X-Good": "yes", "X-Number": "5"}
 
 
 def test_an_unknown_credential_is_said_once_and_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    chosen = choose_receiver(org={"server": {"url": "https://x/", "credentialId": "gone"}})
+    chosen = receiver_of({"url": "https://x/", "credentialId": "gone"}, {})
     assert chosen == Receiver("https://x/")
     assert "gone" in caplog.text
 
@@ -157,8 +155,9 @@ server_fields = st.fixed_dictionaries(
 @settings(max_examples=200, deadline=None)
 @given(st.fixed_dictionaries({"server": server_fields}))
 def test_whatever_was_stored_makes_a_receiver_or_none(document: dict[str, object]) -> None:
-    chosen = choose_receiver(number=document)
-    if chosen is not None:
+    server = choose_server(number=document)
+    if server is not None:
+        chosen = receiver_of(server, {})
         assert isinstance(chosen.host, str)
         assert Receiver.from_json(json.loads(json.dumps(chosen.to_json()))) == chosen
 
@@ -167,6 +166,6 @@ def test_whatever_was_stored_makes_a_receiver_or_none(document: dict[str, object
 def test_a_secret_that_cannot_be_sent_is_left_out_and_said(
     given_secret: object, sent: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    chosen = choose_receiver(org={"server": {"url": "https://x/", "secret": given_secret}})
+    chosen = receiver_of({"url": "https://x/", "secret": given_secret}, {})
     assert chosen == Receiver("https://x/", secret=sent)
     assert ("secret of a server" in caplog.text) == bool(given_secret and sent is None)

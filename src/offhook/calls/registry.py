@@ -250,19 +250,19 @@ class Calls:
         """What an INVITE would be told now (RFC 3261 §11.2)."""
         return 200 if self.takes_calls() else (503, RETRY_AFTER, b"")
 
-    async def end_call(self, call_id: str, reason: str = "manually-canceled") -> bool:
+    async def end_call(self, call_id: str) -> bool:
         """Hang up and wait until the report is written; False if the call is not up here."""
         call = self._active.get(call_id)
         if call is None:
             return False
-        call.end(reason)
+        call.end("manually-canceled")
         await call.finished.wait()
         return True
 
-    def end_all(self, reason: str) -> None:
-        """Hang up on everybody."""
+    def end_all(self) -> None:
+        """Hang up on everybody, because the node stops."""
         for call in self._active.values():
-            call.end(reason)
+            call.end("worker-shutdown")
 
     async def drain(self, grace: float) -> None:
         """Take no more calls, let those that are up end within `grace` seconds, then end the rest."""
@@ -273,7 +273,7 @@ class Calls:
         waiting = [asyncio.create_task(call.finished.wait()) for call in calls]
         if waiting:
             await asyncio.wait(waiting, timeout=grace)
-        self.end_all("worker-shutdown")
+        self.end_all()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace + 10)
         for task in (*self._tasks, *waiting):

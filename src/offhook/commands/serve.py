@@ -118,7 +118,7 @@ class _Stop:
 
     def _signalled(self) -> None:
         if self.node is not None and self.asked.is_set():
-            self.node.calls.end_all("worker-shutdown")
+            self.node.calls.end_all()
         elif self.node is None and not self.asked.is_set() and self._starting is not None:
             self._starting.cancel()
         self.asked.set()

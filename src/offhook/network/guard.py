@@ -93,8 +93,6 @@ class AddressRefused(Exception):
 
     def __init__(self, host: str, reason: str) -> None:
         super().__init__(f"{host}: {reason}")
-        self.host = host
-        self.reason = reason
 
 
 class ConnectFailed(OSError):

@@ -79,7 +79,7 @@ class RtpStream:
     """A leg between one `MediaPort` and one peer, ticked by the node's `Clock`.
 
     While it sends, one packet goes out at every tick, silence when there is nothing to say, so that NATs
-    stay open and the peer hears a steady stream. While it does not send (`direction`, ours) its source is
+    stay open and the peer hears a steady stream. While it does not send (`direction` is ours) its source is
     not asked; while it does not receive, what comes is counted and not heard; it is ticked all the same.
 
     `last_packet_at` is the loop time of the last valid packet of the peer, RTP or RTCP, at first that of the
@@ -88,10 +88,8 @@ class RtpStream:
     __slots__ = (
         "_closed", "_consent", "_failed", "_invalid", "_lock", "_loop_time", "_port", "_receiver",
         "_receives", "_rtcp", "_rtcp_learned", "_rtcp_mux", "_rtcp_remote", "_send", "_sender", "_sends",
-        "_sink", "_source", "_withheld", "call", "direction", "last_packet_at",
+        "_sink", "_source", "_withheld", "call", "last_packet_at",
     )  # fmt: skip
-
-    direction: Direction
 
     def __init__(
         self,
@@ -188,7 +186,6 @@ class RtpStream:
         if remote.host not in UNSPECIFIED:
             self._consent.aim(remote.host, may_begin=may_begin)
         self._withheld = 0
-        self.direction = direction
         self._sends = direction in ("sendrecv", "sendonly") and remote.host not in UNSPECIFIED
         receives = direction in ("sendrecv", "recvonly")
         if receives and not self._receives:
@@ -251,10 +248,6 @@ class RtpStream:
         """Send keypad digits, and say nothing meanwhile. Raises ValueError for what cannot be sent (see
         DtmfSender.queue) and when the peer takes no telephone events."""
         self._sender.queue_digits(digits, milliseconds, gap)
-
-    @property
-    def sending_digits(self) -> bool:
-        return self._sender.dtmf.busy
 
     def close(self) -> None:
         """Say goodbye by RTCP and give the port back. Does nothing the second time. The clock is the

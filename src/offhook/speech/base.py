@@ -38,7 +38,6 @@ class Transcript:
 
     text: str
     final: bool
-    confidence: float | None = None
     seconds: float | None = None
 
 

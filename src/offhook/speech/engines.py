@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offhook.network.outside import Outside
-from offhook.speech.activity import MODEL, VoiceActivity
+from offhook.speech.activity import MODEL
 from offhook.speech.base import EngineError, Stage, Transcriber, Voice
 from offhook.speech.custom_transcriber import CustomTranscriber
 from offhook.speech.custom_voice import CustomVoice
@@ -60,19 +60,17 @@ class Problem:
 
 
 class SpeechEngines:
-    """The engines of a node. `workers` and `activity` are started and closed by their owner.
+    """The engines of a node. `workers` are started and closed by their owner.
     `now`: seconds since the epoch."""
 
     def __init__(
         self,
         workers: Workers,
-        activity: VoiceActivity,
         outside: Outside,
         settings: SpeechSettings | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.workers = workers
-        self.activity = activity
         self._outside = outside
         self._settings = settings or SpeechSettings()
         self._cache = SpeechCache(self._settings.cache_bytes)

@@ -3,23 +3,11 @@
 from .calls import CallChange, Calls, NewCall
 from .database import Database, Transaction
 from .ids import IdMaker
-from .keys import Keys, key_hash
+from .keys import key_hash
 from .migrate import upgrade
-from .outbox import OutboxRows
 from .parts import Part, Told
-from .records import (
-    Document,
-    Duplicate,
-    Key,
-    KeyTag,
-    NewMessage,
-    OutboxRow,
-    OutboxState,
-    Record,
-    StoreError,
-    moment,
-)
-from .repositories import Orgs, PhoneNumbers, Position, Repository, SortOrder
+from .records import Document, Duplicate, Key, NewMessage, OutboxRow, OutboxState, Record, StoreError, moment
+from .repositories import Position, Repository
 
 __all__ = [
     "CallChange",
@@ -29,20 +17,14 @@ __all__ = [
     "Duplicate",
     "IdMaker",
     "Key",
-    "KeyTag",
-    "Keys",
     "NewCall",
     "NewMessage",
-    "Orgs",
     "OutboxRow",
-    "OutboxRows",
     "OutboxState",
     "Part",
-    "PhoneNumbers",
     "Position",
     "Record",
     "Repository",
-    "SortOrder",
     "StoreError",
     "Told",
     "Transaction",

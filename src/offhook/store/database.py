@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TypeVar
@@ -34,8 +33,6 @@ from .outbox import OutboxRows, note_delivered
 from .records import StoreError
 from .repositories import Orgs, PhoneNumbers, Repository
 from .statements import Statements
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 

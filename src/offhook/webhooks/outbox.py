@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from offhook.network import INTERNAL
-from offhook.store import Database, NewMessage, OutboxRow, OutboxState, StoreError, Told, Transaction
+from offhook.store import Database, NewMessage, StoreError, Told, Transaction
 
 from .attempts import Attempt, Counters, Records, answered
 from .client import AskFailed, Client, message_body
@@ -48,7 +48,6 @@ GATHER_SECONDS = 0.004
 """While messages are under way, the end of one waits so long for the end of others: what ends together is
 written down by one commit."""
 
-Rows = list[OutboxRow]
 Messages = list[Message]
 
 
@@ -195,26 +194,6 @@ class Outbox:
         """These go on by the database alone."""
         self._ended += [Attempt(message) for message in messages]
         self._wake.set()
-
-    # -- looking at them ------------------------------------------------------------------------
-
-    async def list(
-        self, org_id: str, *, state: OutboxState | None = None, call_id: str | None = None, limit: int = 100
-    ) -> Rows:
-        """An org's messages, newest first, without their bodies."""
-        async with self._database.reading() as tx:
-            return await tx.outbox.list(org_id, state=state, call_id=call_id, limit=limit)
-
-    async def show(self, org_id: str, webhook_id: str) -> OutboxRow | None:
-        async with self._database.reading() as tx:
-            return await tx.outbox.find(org_id, webhook_id)
-
-    async def replay(self, org_id: str, webhook_id: str) -> OutboxRow | None:
-        """Send a delivered or abandoned message again, with its id. None if there is no such message, it is
-        still on its way, or its body is kept no more."""
-        async with self._database.transaction() as tx:
-            tx.after_commit(self.nudge)
-            return await tx.outbox.replay(org_id, webhook_id)
 
     # -- delivering -----------------------------------------------------------------------------
 

@@ -121,20 +121,6 @@ def choose_server(
     return None
 
 
-def choose_receiver(
-    *,
-    tool: Document | None = None,
-    assistant: Document | None = None,
-    number: Document | None = None,
-    org: Document | None = None,
-    credentials: Mapping[str, Document] | None = None,
-) -> Receiver | None:
-    """`choose_server` as a Receiver. `credentials` are the documents of the org's credentials by their id;
-    the one that the server names (`credential_id`) is what matters."""
-    server = choose_server(tool=tool, assistant=assistant, number=number, org=org)
-    return None if server is None else receiver_of(server, credentials or {})
-
-
 def credential_id(server: Document) -> str | None:
     """Which credential the server needs."""
     named = server.get("credentialId")
@@ -142,14 +128,15 @@ def credential_id(server: Document) -> str | None:
 
 
 async def find_credentials(tx: Transaction, org_id: str, server: Document | None) -> dict[str, Document]:
-    """What `choose_receiver` needs as `credentials` for this server: the org's credential that it names."""
+    """What `receiver_of` needs as `credentials` for this server: the org's credential that it names."""
     named = credential_id(server or {})
     record = None if named is None else await tx.credentials.get(org_id, named)
     return {} if record is None else {record.id: record.document}
 
 
 def receiver_of(server: Document, credentials: Mapping[str, Document]) -> Receiver:
-    """The Receiver for a `server` object that has a URL. What is malformed in it is left out."""
+    """The Receiver for a `server` object that has a URL. What is malformed in it is left out. `credentials`
+    are documents by their id; the one that the server names (`credential_id`) is what matters."""
     return Receiver(
         url=server["url"],
         secret=_secret(server.get("secret")),
