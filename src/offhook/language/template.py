@@ -15,14 +15,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from liquid import Environment
-from liquid.builtin.expressions.primitive import RangeLiteral
-from liquid.context import RenderContext
-from liquid.exceptions import FilterArgumentError, LiquidError
+from liquid.exceptions import LiquidError
 from liquid.filter import with_context
 from liquid.template import BoundTemplate
 from liquid.undefined import is_undefined
 
-from offhook.language.template_shape import code_of
+from offhook.language.template_shape import Code, code_of
+from offhook.language.template_work import (
+    LONGEST_LIST,
+    WORK,
+    MeteredContext,
+    MeteredTemplate,
+    TooMuch,
+    Work,
+)
 
 log = logging.getLogger(__name__)
 
@@ -30,16 +36,16 @@ LONGEST_TEMPLATE = 200_000
 """Characters; a longer text is not read as a template. So is the output bounded, in bytes."""
 
 _LONGEST_STRING = 100_000
-_LONGEST_LIST = 10_000
+_LONGEST_DATE = 64
 _LONGEST_DATE_FORMAT = 200
-_MOST_WORK = 5000
 _MOST_KEPT = 200_000
-_HEAVY = 20_000
-_SHORT_TEMPLATE = 4096
+_FILTER_STEPS = 10
+_FILTER_CHARACTERS = 20  # for the slowest of them, which go through a text one by one
 _NOW = " now"  # with a space: no template can name them
-_WORK = " work"
 
 _Filter = Callable[..., Any]
+_Template = tuple[BoundTemplate, int]
+"""With the length of its longest tag."""
 
 
 def builtin_variables(now: float) -> dict[str, object]:
@@ -66,20 +72,16 @@ def render(text: str, variables: Mapping[str, object], now: float) -> str:
     What is no valid template, or asks for too much, comes back as it was written."""
     if "{{" not in text and "{%" not in text:
         return text
-    template = _parsed_template(text, _heavy(variables))
-    if template is None:
+    parsed = _parsed_template(text)
+    if parsed is None:
         return text
-    names = {**builtin_variables(now), **_with_underscores(variables), _NOW: now, _WORK: [0]}
+    template, longest = parsed
+    names = {**builtin_variables(now), **_with_underscores(variables), _NOW: now, WORK: Work(longest)}
     try:
         return template.render(names)
     except (LiquidError, ArithmeticError, TypeError, ValueError, RecursionError) as error:
         _warn(text[:80], _brief(error))
         return text
-
-
-def _heavy(variables: Mapping[str, object]) -> bool:
-    """Is there a value that takes long to compare, and so must not be compared in too many rounds?"""
-    return any(isinstance(value, str | list) and len(value) > _HEAVY for value in variables.values())
 
 
 def _with_underscores(variables: Mapping[str, object]) -> dict[str, object]:
@@ -102,16 +104,16 @@ class _Parsed:
     about 100 bytes."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, bool], tuple[BoundTemplate | None, int]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[_Template | None, int]] = OrderedDict()
         self._room = _MOST_KEPT
 
-    def __call__(self, text: str, heavy: bool = False) -> BoundTemplate | None:
-        found = self._kept.get((text, heavy))
+    def __call__(self, text: str) -> _Template | None:
+        found = self._kept.get(text)
         if found is not None:
-            self._kept.move_to_end((text, heavy))
+            self._kept.move_to_end(text)
             return found[0]
-        template, size = _parse(text, heavy)
-        self._kept[text, heavy] = template, size
+        template, size = _parse(text)
+        self._kept[text] = template, size
         self._room -= size
         while self._room < 0:
             _, (_, freed) = self._kept.popitem(last=False)
@@ -119,16 +121,16 @@ class _Parsed:
         return template
 
 
-def _parse(text: str, heavy: bool) -> tuple[BoundTemplate | None, int]:
+def _parse(text: str) -> tuple[_Template | None, int]:
     """None for what is left as it was written; and what it counts for in memory."""
     size = 100 + len(text) // 50
     if len(text) > LONGEST_TEMPLATE:
         _warn(text[:80], "it is too long")
         return None, size
-    environment = _LONG if heavy or len(text) > _SHORT_TEMPLATE else _SHORT
     try:
-        size += code_of(text)
-        return environment.from_string(text), size
+        code: Code = code_of(text)
+        size += code.length
+        return (_ENVIRONMENT.from_string(text), code.longest), size
     except (LiquidError, RecursionError, ValueError) as error:
         _warn(text[:80], _brief(error))
         return None, size
@@ -137,46 +139,42 @@ def _parse(text: str, heavy: bool) -> tuple[BoundTemplate | None, int]:
 _parsed_template = _Parsed()
 
 
-class _TooMuch(FilterArgumentError):
-    def __init__(self, what: str) -> None:
-        super().__init__(what, token=None)
-
-
-def _spend(context: RenderContext, values: tuple[object, ...], squared: bool = False) -> None:
-    """Count the work of one filter call; refuse arguments that only exist to be expanded. `squared`: every
-    item is compared with every other."""
-    work = context.globals[_WORK]
-    assert isinstance(work, list)
-    work[0] += 1
+def _spend(context: MeteredContext, values: tuple[object, ...], many: bool = False) -> None:
+    """Count the work of one filter call; refuse arguments that only exist to be expanded. `many`: every item
+    of the first is compared with every other."""
+    work = context.work
+    work.spend(_FILTER_STEPS)
+    sizes = []
     for value in values:
-        if isinstance(value, range) and len(value) > _LONGEST_LIST:
-            raise _TooMuch("too long a range")
         if isinstance(value, int) and value.bit_length() > 1024:
-            raise _TooMuch("too large a number")
-        if isinstance(value, str):
-            work[0] += len(value) // 1000
-        elif isinstance(value, list | tuple):
-            work[0] += len(value) * len(value) // 100 if squared else len(value) // 20
-    if work[0] > _MOST_WORK:
-        raise _TooMuch("too much work for filters")
+            raise TooMuch("too large a number")
+        items, characters = work.size(value)
+        if isinstance(value, range) and items > LONGEST_LIST:
+            raise TooMuch("too long a range")
+        sizes.append(items + characters // _FILTER_CHARACTERS)
+        work.spend(sizes[-1])
+    if many and sizes:
+        work.spend(sizes[0] * sizes[0] // 20)
+    if len(sizes) > 1 and isinstance(values[0], list | tuple):  # an argument may be made text for each item
+        work.spend(sizes[0] * max(sizes[1:]) // 20)
 
 
-def _bounded(function: _Filter, squared: bool = False) -> _Filter:
+def _bounded(function: _Filter, many: bool = False) -> _Filter:
     """A filter of the library with its arguments and its result held to a size."""
 
     @functools.wraps(function)
-    def bounded(*values: Any, context: RenderContext, **named: Any) -> Any:
-        _spend(context, (*values, *named.values()), squared)
+    def bounded(*values: Any, context: MeteredContext, **named: Any) -> Any:
+        _spend(context, (*values, *named.values()), many)
         if getattr(function, "with_context", False):
             named["context"] = context
         if getattr(function, "with_environment", False):
             named["environment"] = context.env
         result = function(*values, **named)
         if isinstance(result, str) and len(result) > _LONGEST_STRING:
-            raise _TooMuch("too long a string")
+            raise TooMuch("too long a string")
         if isinstance(result, list | tuple):
-            if len(result) > _LONGEST_LIST:
-                raise _TooMuch("too long a list")
+            if len(result) > LONGEST_LIST:
+                raise TooMuch("too long a list")
             _spend(context, (result,))
         return result
 
@@ -191,7 +189,7 @@ def _growing(function: _Filter, size: Callable[..., int]) -> _Filter:
         if size(*[_text(value) if not isinstance(value, list | tuple) else value for value in values]) > (
             _LONGEST_STRING
         ):
-            raise _TooMuch("too long a string")
+            raise TooMuch("too long a string")
         return function(*values, **named)
 
     return growing
@@ -220,14 +218,14 @@ def _joined(items: object = "", separator: str = " ") -> int:
 
 
 @with_context
-def _date(value: Any, form: Any = "", zone: Any = None, *, context: RenderContext) -> str:
+def _date(value: Any, form: Any = "", zone: Any = None, *, context: MeteredContext) -> str:
     """`{{ "now" | date: "%H:%M", "Europe/Berlin" }}`: strftime of a moment in a time zone, UTC without one.
     What is no moment comes back unchanged."""
     if is_undefined(value) or value is None:
         return ""
     form = _text(form)
     if len(form) > _LONGEST_DATE_FORMAT:
-        raise _TooMuch("too long a date format")
+        raise TooMuch("too long a date format")
     now = context.globals[_NOW]
     assert isinstance(now, float | int)
     at = _moment(value, float(now))
@@ -242,7 +240,9 @@ def _moment(value: object, now: float) -> datetime | None:
             return value if value.tzinfo else value.replace(tzinfo=UTC)
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value, UTC)
-        text = str(value).strip()
+        if not isinstance(value, str) or len(value) > _LONGEST_DATE:
+            return None
+        text = value.strip()
         if text in ("now", "today"):
             return datetime.fromtimestamp(now, UTC)
         if text.isdecimal():
@@ -279,35 +279,20 @@ def _zone(zone: object) -> tzinfo:
     return UTC
 
 
-def _range(self: RangeLiteral, start: Any, stop: Any) -> range:
-    """`(1..n)`, which the library makes as long as it is asked for, and then walks or copies."""
-    made = _any_range(self, start, stop)
-    if made.stop - made.start > _LONGEST_LIST:
-        raise _TooMuch("too long a range")
-    return made
-
-
-_any_range = RangeLiteral._make_range
-RangeLiteral._make_range = _range  # type: ignore[method-assign] # the library has no other way in
-
-
-class _ShortTemplates(Environment):
+class _Templates(Environment):
+    template_class = MeteredTemplate
     loop_iteration_limit = 2000
     output_stream_limit = LONGEST_TEMPLATE
     local_namespace_limit = 500_000
 
 
-class _LongTemplates(_ShortTemplates):
-    loop_iteration_limit = 200
-
-
-def _environment(kind: type[Environment]) -> Environment:
+def _environment() -> Environment:
     # A filter or a variable that does not exist changes nothing, as in LiquidJS.
-    environment = kind(strict_filters=False)
+    environment = _Templates(strict_filters=False)
     sizes: dict[str, Callable[..., int]] = {"replace": _replaced, "join": _joined}
     for name, function in list(environment.filters.items()):
         known = _growing(function, sizes[name]) if name in sizes else function
-        environment.add_filter(name, _bounded(known, squared=name == "uniq"))
+        environment.add_filter(name, _bounded(known, many=name == "uniq"))
     environment.add_filter("date", _bounded(_date))
     environment.add_filter("last", _bounded(_last))
     for name in ("include", "render"):
@@ -315,5 +300,4 @@ def _environment(kind: type[Environment]) -> Environment:
     return environment
 
 
-_SHORT = _environment(_ShortTemplates)
-_LONG = _environment(_LongTemplates)
+_ENVIRONMENT = _environment()
