@@ -115,8 +115,7 @@ async def test_nobody_acknowledges_the_answer(tmp_path: Path) -> None:
         await phone.request("BYE", within=40)
         await ended(house)
 
-    # At 0, 0.5, 1.5 and 3.5 s: what an INVITE so short may bring upon an address that may be forged.
-    assert phone.count(200, "INVITE") == 4
+    assert phone.count(200, "INVITE") > 5
     check(house, "call.ringing.error-sip-inbound-call-failed-to-connect", ["ringing", "ended"])
 
 

@@ -32,17 +32,21 @@ BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
 DIAL = {"mode": "blind-transfer", "sipVerb": "dial"}
 
 
-def operator(scenario: str, folder: Path, transport: str = "udp") -> tuple[Run, str]:
-    """SIPp at a telephone of its own, and the URI it is called by. It sends back the audio that it gets."""
-    port = free_port()
+def operator(scenario: str, folder: Path, transport: str = "udp", port: int | None = None) -> tuple[Run, str]:
+    """SIPp at a telephone of its own, and the URI it is called by. It sends back the audio that it gets, and
+    waits for its call for `SECONDS`."""
+    port = port or free_port()
     command = (
         installed("sipp", "sip-tester"), "-sf", str(SCENARIOS / f"{scenario}.xml"),
         "-t", TRANSPORTS[transport], "-i", LOOPBACK, "-p", str(port), "-mp", str(free_port()), "-rtp_echo",
         "-m", "1", "-nostdin", "-timeout", f"{SECONDS}s", "-timeout_error", "-trace_err",
     )  # fmt: skip
+    return Run(Peer(*command, folder=folder, name="operator"), SECONDS + 5), telephone(port, transport)
+
+
+def telephone(port: int, transport: str) -> str:
     suffix = "" if transport == "udp" else f";transport={transport}"
-    run = Run(Peer(*command, folder=folder, name="operator"), SECONDS + 5)
-    return run, f"sip:operator@{LOOPBACK}:{port}{suffix}"
+    return f"sip:operator@{LOOPBACK}:{port}{suffix}"
 
 
 def sent_on(service: Node, uri: str, plan: dict[str, Any], **more: Any) -> Number:
@@ -173,7 +177,8 @@ async def test_a_number_is_called_through_a_trunk_with_its_login(
     whose: str, transport: str, tmp_path: Path
 ) -> None:
     """The node's is at a private address, and nothing else of that kind may be called."""
-    answering, uri = operator("trunk", tmp_path, transport)
+    trunk_port = free_port()
+    uri = telephone(trunk_port, transport)
     settings = {
         "OFFHOOK_TRUNK": uri.replace("sip:operator@", "sip:account@"),
         "OFFHOOK_TRUNK_PASSWORD": "trunk-secret",
@@ -182,9 +187,14 @@ async def test_a_number_is_called_through_a_trunk_with_its_login(
     }
     node = await asyncio.to_thread(Node(tmp_path, **(settings if whose == "the node's" else {})).start)
     try:
+        answering, _ = operator("trunk", tmp_path, transport, trunk_port)
         if whose == "the org's":
-            port = int(uri.rpartition(":")[2].partition(";")[0])
-            gateway = {"ip": LOOPBACK, "port": port, "inboundEnabled": False, "outboundProtocol": transport}
+            gateway = {
+                "ip": LOOPBACK,
+                "port": trunk_port,
+                "inboundEnabled": False,
+                "outboundProtocol": transport,
+            }
             credential = {
                 "provider": "byo-sip-trunk",
                 "gateways": [gateway],

@@ -43,6 +43,7 @@ class Recorder:
     refusal: SipError | None = None
     answer: Answer | None = None
     on_acknowledged: Callable[[], None] | None = None
+    heard: int = 0
 
     def acknowledged(self, body: bytes) -> None:
         self.events.append(("acknowledged", body))
@@ -51,6 +52,9 @@ class Recorder:
 
     def unacknowledged(self) -> None:
         self.events.append("unacknowledged")
+
+    def octets_heard(self) -> int:
+        return self.heard
 
     def hung_up(self, request: Request) -> None:
         self.events.append("hung up")

@@ -130,6 +130,46 @@ async def test_a_phone_that_loses_some_answers_still_gets_one() -> None:
 
 
 @story
+async def test_a_phone_that_hears_nothing_for_a_while_gets_its_answer_late() -> None:
+    async with house(rung_and_answered) as h:
+        invited = h.phone.call().invite()
+        h.wire.lose = lambda one: (one.to == h.phone.socket.local and one.at < 14) or None
+        await asyncio.sleep(40)
+        assert sum(map(len, sent_to(h, "10.0.0.1"))) < 10 * len(invited)
+        assert h.phone.count(200) >= 1
+        await h.settle()
+
+
+@story
+async def test_a_phone_whose_acks_are_lost_gets_as_many_answers_as_ever_once_it_is_heard() -> None:
+    async with answered() as (h, call):
+        h.desk.recorder.heard = 8000
+        await asyncio.sleep(30)
+        assert h.phone.count(200) >= 9
+        call.ack()
+        await h.hangs_up()
+
+
+@story
+async def test_a_phone_that_knows_the_dialog_gets_as_many_answers_as_ever() -> None:
+    async with answered() as (h, call):
+        h.phone.send(call.make("INFO", 2, h.phone.branch()))
+        await asyncio.sleep(30)
+        assert h.phone.count(200, "INVITE") >= 9
+        call.ack()
+        await h.hangs_up()
+
+
+@story
+async def test_a_reinvite_within_a_call_is_answered_until_its_ack() -> None:
+    async with talking() as (h, call):
+        h.phone.send(call.make("INVITE", 2, h.phone.branch(), b""))
+        await asyncio.sleep(30)
+        assert sum(one.cseq.number == 2 and one.cseq.method == "INVITE" for one in h.phone.heard) >= 9
+        await h.settle()
+
+
+@story
 async def test_a_callee_that_names_somebody_else_does_not_aim_us_either() -> None:
     async with calling() as (h, call, invite):
         headers = [("Contact", f"<sip:v@{VICTIM}>"), ("Content-Type", "application/sdp")]

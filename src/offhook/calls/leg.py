@@ -156,6 +156,9 @@ class Leg:
     def unacknowledged(self) -> None:
         self._end("unacknowledged", "no ACK came")
 
+    def octets_heard(self) -> int:
+        return 0 if self.stream is None else self.stream.statistics.octets_received
+
     def hung_up(self, request: Request) -> None:
         self._end("hung-up", request.headers.get("Reason") or "BYE")
 

@@ -25,6 +25,9 @@ class SessionHandler(Protocol):
     def unacknowledged(self) -> None:
         """No ACK came within 64*T1; the session has sent its BYE."""
 
+    def octets_heard(self) -> int:
+        """Of audio that has come from the peer so far: while no ACK has, a sign that it heard our 2xx."""
+
     def hung_up(self, request: Request) -> None:
         """The peer's BYE, which is answered already."""
 

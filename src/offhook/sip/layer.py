@@ -237,6 +237,18 @@ class ServerTransaction(Transaction):
         if response.status >= 200:
             self.request.headers.forget_parsed()
 
+    @property
+    def repeats_left(self) -> int | None:
+        """How many times the 2xx may still be sent again; None is no limit."""
+        if self.allowance is None or not self._last:
+            return None
+        return max(0, int((self.allowance.left - FAREWELL) // len(self._last)))
+
+    def came(self, octets: int) -> None:
+        """So many octets came of the peer, besides the INVITE: it may be sent as much more for them."""
+        if self.allowance is not None:
+            self.allowance.add(TIMES * octets)
+
     def repeat(self) -> None:
         """Send the 2xx once more (RFC 3261 §13.3.1.4)."""
         if self.machine.state is State.ACCEPTED:
@@ -260,8 +272,8 @@ class ServerTransaction(Transaction):
         until = max(self._repeats_until, now) + every
         if until - now <= REPEATS_AT_ONCE * every:
             self._repeats_until = until
-            if self.allowance is not None and self.arrival is not None:
-                self.allowance.add(TIMES * self.arrival.octets)
+            if self.arrival is not None:
+                self.came(self.arrival.octets)
             self._run(self.machine.handle(Signal.REQUEST), None)
 
     def _act(self, act: Act, message: Request | Response | None) -> None:

@@ -58,7 +58,7 @@ class Session:
         self._contact = contact
         self._login = login
         self._over = False  # nothing more is told to the handler
-        self._awaited = AwaitedAcks(core, self._unacknowledged)
+        self._awaited = AwaitedAcks(core, handler.octets_heard, self._unacknowledged)
         self._first_ack = dialog.caller
         self._bye_due = False  # a BYE of ours is to be sent, if it was not
         self._bye: Exchange | None = None
@@ -131,7 +131,7 @@ class Session:
 
     def acknowledged(self, request: Request) -> None:
         """An ACK: ends the repetition of its 2xx and of all earlier ones."""
-        self._unproven = None
+        self._proven()
         found = self._awaited.came(request.cseq.number)
         if found is None:
             return
@@ -155,7 +155,9 @@ class Session:
 
     def _received(self, request: Request, transaction: ServerTransaction) -> None:
         self._ways.heard(transaction.flow)
-        self._unproven = None
+        self._proven()
+        if self._ways.signals_from(transaction.flow):
+            transaction.allowance = None
         try:
             self.dialog.accept(request)
             self.peer = transaction.flow.remote
@@ -174,6 +176,12 @@ class Session:
         except Exception:
             log.exception("a %s could not be handled sip-call=%s", request.method, self.dialog.call_id)
             self._core.answer(transaction, 500)
+
+    def _proven(self) -> None:
+        """Somebody has read our 2xx: its tag is known."""
+        if self._unproven is not None:
+            self._unproven.allowance = None
+            self._unproven = None
 
     def end(self) -> None:
         """Forget everything at once; the peer and the handler hear nothing."""

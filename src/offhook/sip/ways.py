@@ -15,7 +15,7 @@ class Ways:
     """The ways to one peer, in the order in which they are tried. `came`: how its first message came, or went
     out; `flow`: where to send without asking a resolver, None to follow the route set and the target."""
 
-    __slots__ = ("_flow", "_signals_from", "_source", "_starts", "_wires", "connection")
+    __slots__ = ("_flow", "_signalling_host", "_source", "_starts", "_wires", "connection")
 
     def __init__(self, wires: Wires, came: Flow | None, flow: Flow | None) -> None:
         self._wires = wires
@@ -24,17 +24,20 @@ class Ways:
         self._flow = flow
         if came is not None:
             self.heard(came)
-        self._signals_from = came.remote.host if came is not None else None
+        self._signalling_host = came.remote.host if came is not None else None
         self._starts: dict[str, Allowance] = {}
 
     def allowance(self, flow: Flow) -> Allowance | None:
         """How much may be sent over `flow`: to the host that the dialog's signalling comes from, and on
         connections, whatever there is to say (None). To any other goes a start only, until it has responded:
         Contact and Record-Route may name anybody."""
-        host = flow.remote.host
-        if flow.reliable or host == self._signals_from:
+        if self.signals_from(flow):
             return None
-        return self._starts.setdefault(host, Allowance(START))
+        return self._starts.setdefault(flow.remote.host, Allowance(START))
+
+    def signals_from(self, flow: Flow) -> bool:
+        """Whether `flow` is a connection, or the dialog's signalling comes from its host."""
+        return flow.reliable or flow.remote.host == self._signalling_host
 
     def in_order(self) -> tuple[Flow | None, ...]:
         """The dialog's own connection while it is open, whatever port its Contact or Record-Route names: a
