@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.admission import WRONG, WRONG_OF_SOURCE
-from offhook.sip.digest import NONCE_SECONDS, Challenge, answer_challenge
-from offhook.sip.message import Response
+from offhook.calls.admission import WRONG, WRONG_OF_SOURCE, _is_for
+from offhook.sip.digest import NONCE_SECONDS, Challenge, Credentials, answer_challenge
+from offhook.sip.headers import Headers
+from offhook.sip.message import Request, Response
+from offhook.sip.uri import Uri
 from tests.calls.house import House, open_house, virtual
 from tests.calls.phone import Phone, PhoneCall
 from tests.virtual import run_virtual
@@ -109,6 +111,22 @@ async def test_credentials_that_were_overheard_open_nothing(tmp_path: Path) -> N
             )))]
         )  # fmt: skip
         assert await other.ended() == "401"
+
+
+def test_credentials_are_for_a_number_with_and_without_its_plus() -> None:
+    headers = [
+        ("Via", "SIP/2.0/UDP h;branch=z9hG4bK1"),
+        ("From", "<sip:a@h>;tag=1"),
+        ("To", "<sip:b@h>"),
+        ("Call-ID", "c"),
+        ("CSeq", "1 INVITE"),
+    ]
+    request = Request("INVITE", Uri.parse("sip:15550101001@h"), Headers(headers))
+    for uri, meant in (("sip:+1-555-010-1001@h", True), ("sip:+15550101002@h", False)):
+        credentials = Credentials.parse(
+            f'Digest username="u", realm="r", nonce="n", uri="{uri}", response="{"0" * 32}"'
+        )
+        assert _is_for(credentials, request) is meant
 
 
 @virtual

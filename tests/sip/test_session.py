@@ -74,7 +74,7 @@ async def test_without_an_ack_the_call_is_given_up_with_a_bye_after_64_t1() -> N
         h.phone.reply(bye, 200)
         await h.session.closed.wait()
         assert h.events == ["unacknowledged"]
-        # At 0, 0.5, 1.5, 3.5, 7.5 and 11.5 s: no more for an INVITE so short that nobody vouches for.
+        # At 0, 0.5, 1.5, 3.5, 7.5 and 15.5 s: no more for an INVITE so short that nobody vouches for.
         assert h.phone.count(200) == 6
         await h.settle()
 

@@ -214,6 +214,9 @@ async def test_a_database_of_the_first_revision_is_brought_up_with_all_that_is_i
             **{"status": "in-progress", "rank": 3, "node": "gone"},
         }
         await connection.execute(sa.insert(tables.calls), call)
+        for user in ("+1-555-010-1001", "1(555)", "1555", "alice", "desk;room=4"):
+            row = {**org, "id": user, "org_id": "org", "sip_user": user}
+            await connection.execute(sa.insert(tables.phone_numbers), row)
     await engine.dispose()
 
     await upgrade(empty_url)
@@ -223,6 +226,16 @@ async def test_a_database_of_the_first_revision_is_brought_up_with_all_that_is_i
         assert await tx.outbox.body("id") == '{"message":{"of":"old"}}'
         (call,) = await tx.calls.unfinished("gone")
         assert call.document["messages"] == said
+        # As they were written once, and another that is written as one of them is called.
+        for called, user in (
+            ("+15550101001", "+1-555-010-1001"),
+            ("1555", "1555"),
+            ("Alice", "alice"),
+            ("desk;room=4", "desk;room=4"),
+        ):
+            found = await tx.phone_numbers.by_sip_user(called)
+            assert found is not None
+            assert found.id == user
     await database.close()
 
 

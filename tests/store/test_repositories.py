@@ -16,6 +16,34 @@ async def an_org(database: Database, name: str = "Ours") -> str:
         return (await tx.orgs.create({"name": name})).id
 
 
+@pytest.mark.parametrize(
+    ("written", "called"),
+    [
+        ("+15550101001", "15550101001"),
+        ("15550101001", "+15550101001"),
+        ("1-555-010-1001", "+1(555)010-1001"),
+        ("+1001", "1001"),
+    ],
+)
+async def test_a_number_is_found_with_and_without_its_plus(
+    database: Database, written: str, called: str
+) -> None:
+    org = await an_org(database)
+    async with database.transaction() as tx:
+        row = await tx.phone_numbers.create(org, {"sipUri": f"sip:{written}@h"})
+        assert await tx.phone_numbers.by_sip_user(called) == row
+        exact = await tx.phone_numbers.create(org, {"sipUri": f"sip:{called}@h"})
+        assert await tx.phone_numbers.by_sip_user(called) == exact
+        assert await tx.phone_numbers.by_sip_user(written) == row
+
+
+async def test_a_plus_is_none_of_a_name(database: Database) -> None:
+    org = await an_org(database)
+    async with database.transaction() as tx:
+        await tx.phone_numbers.create(org, {"sipUri": "sip:+alice@h"})
+        assert await tx.phone_numbers.by_sip_user("alice") is None
+
+
 async def test_what_is_created_is_read_back(database: Database, clock: Clock) -> None:
     clock.seconds += 0.123
     org = await an_org(database)

@@ -107,7 +107,12 @@ def _is_for(credentials: Credentials, request: Request) -> bool:
         user = subscriber_of(Uri.parse(credentials.uri))
     except SipError:
         return False
-    return not user or user.lower() == subscriber_of(request.uri).lower()
+    return not user or _compared(user) == _compared(subscriber_of(request.uri))
+
+
+def _compared(user: str) -> str:
+    """As numbers are looked up: a proxy may have added a plus, or taken it away."""
+    return user.lower().removeprefix("+")
 
 
 def _parse(text: str) -> Credentials | None:

@@ -263,8 +263,12 @@ class PhoneNumbers(Repository):
         return {"sip_user": user, "sip_host": host}
 
     async def by_sip_user(self, user: str) -> Record | None:
-        """The number with this user part, in any case and of whichever org."""
-        return await self._one(select(self._table).where(self._table.c.sip_user == fold_user(user)))
+        """The number with this user part, in any case and of whichever org; else the one that is written with
+        a `+` where this is not, or without one: trunks add it and take it away."""
+        folded, column = fold_user(user), self._table.c.sip_user
+        other = folded.removeprefix("+") if folded.startswith("+") else f"+{folded}"
+        either = (folded, other) if other.lstrip("+").isdecimal() else (folded,)
+        return await self._one(select(self._table).where(column.in_(either)).order_by(column != folded))
 
 
 class Orgs:
