@@ -85,6 +85,12 @@ def test_lines_may_end_in_lf_alone() -> None:
     assert SessionDescription.parse((HEAD + AUDIO).encode()) == parse(HEAD + AUDIO)
 
 
+def test_blanks_between_and_after_the_fields_of_a_line_count_for_nothing() -> None:
+    (media,) = parse(HEAD + "m=audio 4000 RTP/AVP  0 101  \na=rtpmap:101  telephone-event/8000 \n").media
+    assert media.formats == ("0", "101")
+    assert media.rtpmaps[101][0].encoding == "TELEPHONE-EVENT"
+
+
 def test_a_phones_display_name_in_the_origin_is_let_through() -> None:
     assert parse(HEAD.replace("o=alice", "o=Alice at home")).origin.username == "Alice at home"
 

@@ -212,6 +212,32 @@ async def test_a_peer_that_names_what_cannot_be_reached_is_reached_where_it_is_s
         await h.settle()
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        # A phone behind NAT64 knows its IPv6 address alone.
+        ("Contact", "<sip:a@[2001:db8::5]:5060>"),
+        ("Record-Route", "<sip:[2001:db8::5];lr>"),
+        ("Contact", "<sips:a@10.0.0.1:5061>"),
+    ],
+)
+@story
+async def test_a_peer_that_names_what_no_socket_of_ours_leads_to_is_reached_where_it_is_seen(
+    header: tuple[str, str],
+) -> None:
+    async with talking([header]) as (h, _):
+        await h.hangs_up()
+        await h.settle()
+
+
+@story
+async def test_a_call_to_what_no_socket_leads_to_fails_at_once() -> None:
+    async with house() as h:
+        uri = Uri.parse("sip:b@[2001:db8::5]")
+        call = h.agent.invite(uri, from_=ME, body=OFFER, handler=Recorder())
+        assert await refusal(call.wait()) == 503
+
+
 @story
 async def test_a_session_whose_next_hop_is_lost_is_gone() -> None:
     async with talking(ROUTED, resolve=nowhere) as (h, _):

@@ -50,6 +50,7 @@ def test_one_number_however_it_is_written(uri: str) -> None:
         ("sip:mary-ann@pbx", "mary-ann"),
         ("sip:Desk@pbx", "Desk"),
         ("sip:anonymous;tgrp=x;trunk-context=y@pbx", "anonymous"),
+        ("sip:anonymous;verstat=No-TN-Validation@pbx", "anonymous"),
         ("sip:desk;room=4@pbx", "desk;room=4"),
         ("sip:;tgrp=x@pbx", ";tgrp=x"),
         ("sip:-@pbx", "-"),

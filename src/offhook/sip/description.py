@@ -25,13 +25,13 @@ MAX_FORMATS: Final = 128
 """There are no more RTP payload types."""
 
 _MEDIA = re.compile(
-    r"([A-Za-z0-9\-.!%*_+]++) ([0-9]{1,5})(?:/([0-9]{1,5}))? ([A-Za-z0-9\-.!%*_+/]++)((?: [^ ]++)++) ?"
+    r"([A-Za-z0-9\-.!%*_+]++) ([0-9]{1,5})(?:/([0-9]{1,5}))? ([A-Za-z0-9\-.!%*_+/]++)((?: ++[^ ]++)++) *+"
 )
 # A user name may hold no blank, but some phones put their display name there.
 _ORIGIN = re.compile(r"(.*[^ ]) ([0-9]{1,20}) ([0-9]{1,20}) IN IP[46] ([^ ]++) ?")
 _CONNECTION = re.compile(r"IN (IP4|IP6) ([^ /]++)(?:/[0-9/]++)? ?")
 _HOST = re.compile(HOST)
-_RTPMAP = re.compile(r"([0-9]{1,3}) ([A-Za-z0-9\-.!%*_+]++)/([0-9]{1,6})(?:/([0-9]{1,2}))? ?")
+_RTPMAP = re.compile(r"([0-9]{1,3}) ++([A-Za-z0-9\-.!%*_+]++)/([0-9]{1,6})(?:/([0-9]{1,2}))? ?")
 _RTCP = re.compile(r"([0-9]{1,5})(?: (IN IP[46] .++))?")
 
 

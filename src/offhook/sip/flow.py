@@ -47,6 +47,10 @@ class Wires(Protocol):
         """A TCP connection, the one there is or a new one. OSError or TimeoutError when it fails."""
         ...
 
+    def reaches(self, flow: Flow) -> bool:
+        """Whether there is a socket that `flow` could go out of; always true for TCP."""
+        ...
+
     def local_for(self, flow: Flow) -> Address:
         """Our address as the peer at `flow.remote` would see it without translation."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import logging
 import random
@@ -206,7 +207,7 @@ class Sender:
 
     async def _find_way(self, sending: Sending, to: Uri, known: Flow | None) -> None:
         try:
-            flow = await self._way(sending.request, to, known)
+            sending.go(await self._way(sending.request, to, known))
         except asyncio.CancelledError:
             sending.failed(SipError(503, "Shutting Down"))
             raise
@@ -216,10 +217,8 @@ class Sender:
             log.info("no way to %s:%s sip-call=%s: %s", to.host, to.port, sending.request.call_id, error)
             sending.failed(SipError(503, "Transport Failed"))
         except Exception:
-            log.exception("the way could not be found sip-call=%s", sending.request.call_id)
+            log.exception("a request could not be sent sip-call=%s", sending.request.call_id)
             sending.failed(SipError(503, "Transport Failed"))
-        else:
-            sending.go(flow)
 
     async def _way(self, request: Request, to: Uri, known: Flow | None) -> Flow:
         """RFC 3261 §8.1.2, §18.1.1. SipError 416 for what we have no transport for."""
@@ -237,7 +236,10 @@ class Sender:
                 return await self.wires.connect(address)
             except (OSError, TimeoutError):
                 log.debug("%s does not speak TCP; a large request goes over UDP", address)
-        return Flow("udp", address)
+        found = Flow("udp", address)
+        if not self.wires.reaches(found):
+            raise OSError(errno.EAFNOSUPPORT, "no socket of its address family")
+        return found
 
 
 def transport_of(uri: Uri) -> TransportName:

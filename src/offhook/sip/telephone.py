@@ -15,7 +15,7 @@ _DIGITS = re.compile(r"\+?[0-9*#]++")
 _PARAMETERS: Final = frozenset(
     """
     cic cic-context cpc enumdi ext isub isub-encoding isup-oli noa npdi oli phone-context postd rn rn-context
-    tgrp trunk-context user
+    otg tgrp trunk-context user verstat
     """.split()  # noqa: SIM905 - a list of words reads better as words
 )
 """Of telephone-subscribers (the IANA registry of tel URI parameters, and what gateways add), lower case."""

@@ -79,6 +79,9 @@ class Transports:
     def is_open(self, flow: Flow) -> bool:
         return flow.transport == "udp" or self._tcp.is_open(flow.remote)
 
+    def reaches(self, flow: Flow) -> bool:
+        return flow.transport == "tcp" or self._socket_for(flow) is not None
+
     async def connect(self, remote: Address) -> Flow:
         return await self._tcp.connect(remote)
 

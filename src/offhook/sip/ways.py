@@ -87,7 +87,7 @@ def direct_flow(request: Request, flow: Flow, hop: Uri) -> Flow | None:
         return None
     if hop.host != seen.host:
         return flow
-    if (hop.param("transport") or "udp").lower() != "udp":
+    if hop.scheme != "sip" or (hop.param("transport") or "udp").lower() != "udp":
         return None
     port = hop.port or DEFAULT_PORT
     if via.wants_rport and (via.host, via.port or DEFAULT_PORT) == (hop.host, port):
