@@ -25,7 +25,7 @@ def test_a_folder_is_made_and_named_once(tmp_path: Path) -> None:
     again.close()
 
     assert (first.node, again.node) == ("node-1", "node-1")
-    assert stat.S_IMODE(first.path.stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "a" / "data").stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("damaged", [b"", b"\xff\xfe", b"two words\n", b"x" * 201])
@@ -77,9 +77,7 @@ def test_what_is_in_the_way_is_said_in_one_line(tmp_path: Path, blocked: str) ->
 
 
 def test_a_disk_that_is_as_good_as_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        folder, "os", SimpleNamespace(statvfs=lambda path: SimpleNamespace(f_bavail=3, f_frsize=1_000_000))
-    )
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=3, f_frsize=1_000_000))
 
     with pytest.raises(StartError, match="only 3 MB left: make room"):
         folder.check(tmp_path)

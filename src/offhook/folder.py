@@ -28,8 +28,7 @@ _NAME = re.compile(r"[\w.:-]{1,200}")
 class DataFolder:
     """A folder that this node holds until `close`. Made by `take`."""
 
-    def __init__(self, path: Path, lock: int, node: str) -> None:
-        self.path = path
+    def __init__(self, lock: int, node: str) -> None:
         self.node = node
         """The same after a restart, on whatever host; another for every folder."""
         self._lock = lock
@@ -48,7 +47,7 @@ class DataFolder:
             os.fchmod(lock, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _write_pid(lock)
-            return cls(path, lock, _name(path / NODE, new_name))
+            return cls(lock, _name(path / NODE, new_name))
         except BlockingIOError as error:
             process = _written_pid(lock)
             os.close(lock)
