@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from ipaddress import ip_address
 
 import pytest
 
 from offhook.network import Address
 from offhook.sip import Uri
+from offhook.sip.message import respond
 from offhook.sip.parser import parse_message
 from tests.sip.agents import ANSWER, ME, SERVER, Recorder, house, refusal, talking
 from tests.virtual import story
@@ -185,6 +187,11 @@ async def test_a_route_is_followed_and_its_name_resolved() -> None:
         await h.settle()
 
 
+async def by_number(host: str, port: int, transport: str) -> Address:
+    ip_address(host)
+    return Address(host, port)
+
+
 async def nowhere(host: str, port: int, transport: str) -> Address:
     raise OSError("no such host")
 
@@ -227,6 +234,24 @@ async def test_a_peer_that_names_what_no_socket_of_ours_leads_to_is_reached_wher
 ) -> None:
     async with talking([header]) as (h, _):
         await h.hangs_up()
+        await h.settle()
+
+
+@pytest.mark.parametrize(
+    "contact", ["<sip:a@laptop.local>", "<sip:a@[2001:db8::5]>", "<sips:a@10.0.0.1>", "<sip:a@x.invalid>"]
+)
+@story
+async def test_an_answer_that_names_what_cannot_be_reached_is_acknowledged_where_the_call_went(
+    contact: str,
+) -> None:
+    async with house(resolve=by_number) as h:
+        call, _ = h.dial()
+        headers = [("Contact", contact), ("Content-Type", "application/sdp")]
+        invite = await h.phone.request("INVITE")
+        h.phone.send(respond(invite, 200, to_tag="callee", headers=headers, body=OFFER).to_bytes())
+        session = await call.wait()
+        await h.phone.request("ACK")
+        await h.hangs_up(session)
         await h.settle()
 
 

@@ -52,8 +52,8 @@ class Sending:
     """One request under way. `flow` and `transaction` are None until the next hop is found."""
 
     __slots__ = (
-        "_allowance", "_data", "_task", "_user", "contact", "ended", "flow", "request", "sender",
-        "transaction",
+        "_allowance", "_data", "_otherwise", "_task", "_user", "contact", "ended", "flow", "request",
+        "sender", "transaction",
     )  # fmt: skip
 
     def __init__(
@@ -63,6 +63,7 @@ class Sending:
         user: ClientUser | None,
         contact: str | None,
         allowance: AllowanceOf | None,
+        otherwise: Flow | None,
     ) -> None:
         self.sender = sender
         self.request = request
@@ -72,6 +73,7 @@ class Sending:
         self.ended = False
         self._user = user
         self._allowance = allowance
+        self._otherwise = otherwise
         self._data = b""
         self._task: asyncio.Task[None] | None = None
 
@@ -105,8 +107,12 @@ class Sending:
             self.sender.wires.send(self._data, flow)
 
     def failed(self, error: SipError) -> None:
-        if not self.ended and self._user is not None:
+        if self.ended:
+            return
+        if self._user is not None:
             self._user.failed(error)
+        elif self._otherwise is not None:
+            self.go(self._otherwise)
 
     def end(self) -> None:
         """Stop sending; nobody is told."""
@@ -149,12 +155,14 @@ class Sender:
         flow: Flow | None = None,
         contact: str | None = None,
         allowance: AllowanceOf | None = None,
+        otherwise: Flow | None = None,
     ) -> Sending:
         """Send `request`, which has no Via yet, to `flow` if it is known and still open, else to `to`.
 
         `contact` is the user part of the Contact to add, None for none. Without `user` no transaction
-        is begun (ACK). `allowance` says how much may go the way that is found."""
-        sending = Sending(self, request, user, contact, allowance)
+        is begun (ACK), and nobody hears that no way was found: it goes `otherwise` then. `allowance` says how
+        much may go the way that is found."""
+        sending = Sending(self, request, user, contact, allowance, otherwise)
         if self.closed:
             sending.failed(SipError(503, "Shutting Down"))
         elif (

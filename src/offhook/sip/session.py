@@ -407,9 +407,15 @@ class Session:
         headers = [("User-Agent", self._core.product)]
         headers += [item for item in invite.headers.items() if item[0] in _CREDENTIALS]
         ack = self.dialog.ack(invite.cseq.number, headers)
-        flow = self._ways.in_order()[0]
-        allowance = self._ways.allowance
-        return self._core.sender.send(ack, self.dialog.next_hop, None, flow=flow, allowance=allowance)
+        flow, *others = self._ways.in_order()
+        return self._core.sender.send(
+            ack,
+            self.dialog.next_hop,
+            None,
+            flow=flow,
+            allowance=self._ways.allowance,
+            otherwise=others[-1] if others else None,
+        )
 
     def _media_headers(self, flow: Flow) -> tuple[tuple[str, str], ...]:
         contact = self._core.sender.contact(self._contact, flow)
