@@ -13,13 +13,16 @@ from typing import Final, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from offhook.api.connection import Bounds, Connection
+from offhook.api.connection import Arrivals, Bounds, Connection
 from offhook.network import Address
 from offhook.process import StartError
 from offhook.sip.transport import source_towards
 
 HTTP_GRACE_SECONDS: Final = 3
 """For answers that are under way when the node stops."""
+
+BACKLOG: Final = 256
+"""Connections that the kernel keeps ready: all of them are taken at once, and sound waits meanwhile."""
 
 RECEIVE_BYTES: Final = 65_536
 """What the kernel keeps of a client that is not read from, and so what a single read can give."""
@@ -75,13 +78,15 @@ async def serve_http(
 ) -> asyncio.Task[None]:
     """Serve `app` on `listening` until `stack` is closed; returns the task once it serves."""
     bounds = bounds or Bounds()
+    arrivals = Arrivals(bounds, asyncio.get_running_loop().time)
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         lifespan="off",
         ws="none",
-        http=cast("type[asyncio.Protocol]", functools.partial(Connection, bounds)),
+        backlog=BACKLOG,
+        http=cast("type[asyncio.Protocol]", functools.partial(Connection, bounds, arrivals)),
         timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
     )
     server = _Server(config)

@@ -279,6 +279,35 @@ def test_a_source_with_too_many_connections_loses_those_that_wait_longest(
     run(story())
 
 
+def test_a_source_that_makes_connections_without_end_is_not_listened_to(
+    run: Callable[[Awaitable[None]], None],
+) -> None:
+    asked = 0
+
+    async def count(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal asked
+        asked += 1
+        await answering(scope, receive, send)
+
+    async def story() -> None:
+        async with (
+            served(count, new_per_second=0.001, new_at_once=10) as port,
+            client(port, "127.0.0.2") as (reader, writer),
+        ):
+            for _ in range(60):
+                async with client(port, "127.0.0.2") as (_, churning):
+                    churning.write(HEAD + b"\r\n")
+                    with contextlib.suppress(ConnectionError):
+                        await churning.drain()
+            assert await is_served(port)
+            assert asked <= 11
+            # The one that it has goes on.
+            writer.write(HEAD + b"\r\n")
+            assert await read_answer(reader) == (200, b"0")
+
+    run(story())
+
+
 def test_one_source_does_not_keep_others_out(run: Callable[[Awaitable[None]], None]) -> None:
     async def story() -> None:
         async with served(connections=6, connections_per_source=5) as port, AsyncExitStack() as stack:

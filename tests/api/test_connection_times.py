@@ -12,7 +12,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from offhook.api.connection import Bounds, Connection
+from offhook.api.connection import Arrivals, Bounds, Connection
 from tests.virtual import story
 
 GET = b"GET / HTTP/1.1\r\nHost: api\r\n\r\n"
@@ -62,7 +62,9 @@ async def ok(scope: Scope, receive: Receive, send: Send) -> None:
 def connected() -> tuple[Connection, MemoryTransport]:
     config = uvicorn.Config(ok, log_config=None, lifespan="off")
     transport = MemoryTransport()
-    connection = Connection(Bounds(), config=config, server_state=ServerState(), app_state={})
+    bounds = Bounds()
+    arrivals = Arrivals(bounds, asyncio.get_running_loop().time)
+    connection = Connection(bounds, arrivals, config=config, server_state=ServerState(), app_state={})
     transport.protocol = connection
     connection.connection_made(transport)
     return connection, transport

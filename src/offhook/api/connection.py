@@ -18,7 +18,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from offhook.api.errors import envelope
-from offhook.network.sources import source_of
+from offhook.network.sources import Rate, source_of
 
 PARSED_BYTES: Final = 2048
 """At a time: no more can be taken beyond a limit, or stand in line to be answered, but what one read gave."""
@@ -49,13 +49,31 @@ class Bounds:
     connections: int = 256
     connections_per_source: int = 128
     """A source is an IPv4 address or an IPv6 network of 64 bits. All clients of one proxy are one."""
+    new_per_second: float = 100.0
+    new_at_once: int = 300
+    """Connections of one source. Each costs as much as its request, whether anybody waits for the answer or
+    not; a proxy may make one for each."""
+
+
+class Arrivals:
+    """How often each source makes a connection. `time` is the loop's clock."""
+
+    def __init__(self, bounds: Bounds, time: Callable[[], float]) -> None:
+        self._time = time
+        self._rate = Rate(bounds.new_per_second, bounds.new_at_once)
+
+    def admits(self, transport: asyncio.Transport) -> bool:
+        client = transport.get_extra_info("peername")
+        return not client or self._rate.admits(source_of(client[0]), self._time())
 
 
 class Connection(HttpToolsProtocol):
-    """Made by uvicorn, which gives all arguments but the first, for each connection."""
+    """Made by uvicorn, which gives all arguments but the first two, for each connection."""
 
-    def __init__(self, bounds: Bounds, **uvicorn: Any) -> None:
+    def __init__(self, bounds: Bounds, arrivals: Arrivals, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
+        self._arrivals = arrivals
+        self._is_admitted = False
         self.timeout_keep_alive = bounds.idle_seconds  # type: ignore[assignment] # uvicorn would have it whole
         self.bounds = bounds
         self.source = ""
@@ -82,6 +100,11 @@ class Connection(HttpToolsProtocol):
     # Beginning and end
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if not self._arrivals.admits(transport):
+            self.is_closing = True
+            transport.abort()
+            return
+        self._is_admitted = True
         self._transport = transport
         super().connection_made(cast("asyncio.Transport", _Transport(transport, self)))
         self.flow = self._reading = _Reading(transport)
@@ -93,6 +116,8 @@ class Connection(HttpToolsProtocol):
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if not self._is_admitted:
+            return
         self.is_closing = True
         self._unparsed = b""
         for timer in (self._deadline, self._stalled):
@@ -143,6 +168,8 @@ class Connection(HttpToolsProtocol):
     # What comes
 
     def data_received(self, data: bytes) -> None:
+        if not self._is_admitted:
+            return
         if self.is_closing:
             self._discarded += len(data)
             if self._discarded > self.bounds.linger_bytes:
