@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from offhook.conversation.patterns import MOST_STEPS, Pattern, compile_pattern, compile_patterns
 from offhook.conversation.profile import profile_of
 from offhook.schema.assistant import Assistant
+from offhook.schema.pattern import _compiled
 
 SENTENCE = "well I think that my number would be the one that I gave to your colleague on the phone "
 
@@ -97,6 +98,14 @@ def test_patterns_for_which_there_is_no_room_are_left_out(caplog: pytest.LogCapt
     assert found[0] is not None
     assert found[-1] is None
     assert "left out" in caplog.text
+
+
+def test_patterns_that_are_too_large_are_not_all_tried() -> None:
+    before = _compiled.cache_info().misses
+    too_large = [(rf"{n}(\p{{L}}{{0,900}}){{0,1}}", ()) for n in range(100)]
+    assert compile_patterns([*too_large, ("a", ())])[-1] is None
+    assert _compiled.cache_info().misses - before < 5
+    assert compile_patterns([too_large[0], ("(?=a)", ()), ("a", ())])[-1] is not None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from offhook.schema import sentences
-from offhook.schema.pattern import WRITING
+from offhook.schema.pattern import Writing
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -23,6 +23,6 @@ class Invalid(ValueError):
 def parse(kind: type[Kind], value: object) -> Kind:
     """The value, JSON already read, as this kind of document. Raises `Invalid`."""
     try:
-        return kind.model_validate(value, by_alias=True, by_name=False, context=WRITING)
+        return kind.model_validate(value, by_alias=True, by_name=False, context=Writing())
     except ValidationError as error:
         raise Invalid(sentences(error, kind)) from error

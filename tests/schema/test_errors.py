@@ -191,6 +191,11 @@ def test_many_mistakes_make_at_most_fifty_sentences_with_bounded_names() -> None
     assert max(map(len, said)) < 200
 
 
+def test_thousands_of_mistakes_are_not_written_out_one_by_one() -> None:
+    for wrong in ({"hooks": [1] * 15_000}, {str(number): 1 for number in range(3_000)}):
+        assert refusal(Assistant, wrong) == ["the document has more than 2000 mistakes"]
+
+
 def nested(depth: int, wrap: Callable[[Any], Any], core: Any) -> Any:
     for _ in range(depth):
         core = wrap(core)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.schema import Assistant
+from offhook.schema import Assistant, pattern
 from offhook.schema.javascript_pattern import PatternRefused
 from offhook.schema.pattern import LONGEST_PATTERN, compiled
 
@@ -141,3 +141,35 @@ def test_who_writes_such_a_pattern_is_told_where_and_why(assistant: object, sent
 def test_what_was_stored_before_is_still_read() -> None:
     plan = {"startSpeakingPlan": {"customEndpointingRules": [rule("(?=no)")]}}
     assert Assistant.model_validate(plan).start_speaking_plan is not None
+
+
+def test_the_patterns_of_a_document_are_compiled_as_far_as_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+    whole = pattern.compiled
+    monkeypatch.setattr(
+        pattern, "compiled", lambda source, *more: made.append(source) or whole(source, *more)
+    )
+
+    def tools(*sources: str) -> dict[str, object]:
+        plans = ({"conditions": [{"type": "regex", "regex": source}]} for source in sources)
+        function = {"type": "function", "function": {"name": "a"}}
+        listed = [function | {"rejectionPlan": plan} for plan in plans]
+        return {"model": {"provider": "openai", "model": "gpt-4o", "tools": listed}}
+
+    parse(Assistant, tools(*(f"word{n}" for n in range(300))))
+    for large in (r"{0}.{{0,900}}", r"{0}(\p{{L}}{{0,900}}){{0,1}}"):  # taken, and too large
+        made.clear()
+        with pytest.raises(Invalid) as refused:
+            parse(Assistant, tools(*(large.format(n) for n in range(300))))
+        assert len(made) < 20
+        assert "must have fewer or smaller regular expressions beside it" in str(refused.value)
+
+
+def test_a_refusal_is_kept_as_a_program_is() -> None:
+    before = pattern._compiled.cache_info().misses
+    for _ in range(3):
+        with pytest.raises(PatternRefused):
+            compiled(r"kept(\p{L}{0,900}){0,1}")
+    assert pattern._compiled.cache_info().misses == before + 1

@@ -14,7 +14,7 @@ from offhook.api.errors import BadRequest, RequestTimeout, TooLarge, Unsupported
 
 MAX_BYTES: Final = 1_048_576
 MAX_DEPTH: Final = 64
-MAX_VALUES: Final = 50_000
+MAX_VALUES: Final = 20_000
 """Names and values in all. Far beyond any assistant; what has more takes so long to be checked that those who
 are talking meanwhile would hear it."""
 READ_SECONDS: Final = 30.0

@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from offhook.api.errors import BadRequest
 from offhook.schema import document, sentences
-from offhook.schema.pattern import WRITING
+from offhook.schema.pattern import Writing
 
 
 class Wire:
@@ -34,7 +34,7 @@ class Wire:
         """The object as its wire type. Raises BadRequest with all mistakes."""
         try:
             model: BaseModel = self.adapter.validate_python(
-                value, by_alias=True, by_name=False, context=WRITING
+                value, by_alias=True, by_name=False, context=Writing()
             )
         except ValidationError as problem:
             raise BadRequest(sentences(problem, self.kind)) from None

@@ -90,16 +90,21 @@ def compile_patterns(
     to replace by. None, and a warning in the log, for one that is broken, that RE2 cannot run, or for which
     the others have left no room."""
     programs: list[Any] = []
-    room = MOST_PROGRAMS
+    room, effort = MOST_PROGRAMS, 2 * MOST_PROGRAMS
     for source, options in wanted:
         program = None
+        if effort < 0:
+            log.warning("regular expressions are left out after too many that cannot be run: %.80r", source)
+            programs += [None] * (len(wanted) - len(programs))
+            break
         try:
             program = compiled(source, frozenset(options), groups)
             if program.programsize > room:
-                program = None
-                raise PatternRefused("must have fewer or smaller ones beside it")
+                large, program = program.programsize, None
+                raise PatternRefused("must have fewer or smaller ones beside it", large)
             room -= program.programsize
         except PatternRefused as refused:
+            effort -= refused.cost
             log.warning("a regular expression is left out: it %s: %.80r", refused, source)
         programs.append(program)
     together = max(MOST_PROGRAMS - room, 1)

@@ -16,7 +16,9 @@ from offhook.schema.error_path import Place, locate
 
 MOST_SENTENCES = 50
 MOST_FINDINGS = 500
-"""So many are looked at: one sentence may stand for several, but a document can have tens of thousands."""
+"""So many are looked at: one sentence may stand for several."""
+MOST_MISTAKES = 2000
+"""Of a document with more nothing else is said: to write out what is wrong with 50,000 values takes long."""
 LONGEST_PATH = 200
 """In characters, as far as a sentence shows it."""
 
@@ -24,6 +26,8 @@ LONGEST_PATH = 200
 def sentences(error: ValidationError, kind: Any) -> list[str]:
     """The sentences for what pydantic found in a document of this kind: a model, or a union of models.
     At most 50."""
+    if error.error_count() > MOST_MISTAKES:
+        return [f"the document has more than {MOST_MISTAKES} mistakes"]
     details = error.errors(include_url=False, include_input=False)[:MOST_FINDINGS]
     found = [_Finding(one, locate(kind, one["loc"])) for one in details]
     said = dict.fromkeys(_say_all(found))

@@ -47,7 +47,12 @@ _LOOKS: Final = ("(?=", "(?!", "(?<=", "(?<!")
 
 
 class PatternRefused(ValueError):
-    """The text completes a sentence that begins with the property: `must ...`."""
+    """The text completes a sentence that begins with the property: `must ...`. `cost`: instructions that were
+    made before it was refused, about as many."""
+
+    def __init__(self, reason: str, cost: int = 0) -> None:
+        super().__init__(reason)
+        self.cost = max(cost, 25)
 
 
 @dataclass(slots=True)
