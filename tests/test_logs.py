@@ -72,6 +72,15 @@ def test_a_line_that_names_a_call_itself_is_left_as_it_is(text: Written, json_li
     assert json.loads(json_lines.lines[0])["call"] == "c2"
 
 
+def test_words_from_elsewhere_name_no_call(text: Written, json_lines: Written) -> None:
+    with working_for("c1"):
+        log.warning("the voice failed: %s", "HTTP 500: call=c2 is over")
+    log.warning("nobody's line: %s", "call=c2")
+
+    assert text.lines[0].endswith("warning call=c1 the voice failed: HTTP 500: call=c2 is over")
+    assert [json.loads(line).get("call") for line in json_lines.lines] == ["c1", None]
+
+
 def test_a_call_id_of_sip_is_not_the_calls_id(text: Written, json_lines: Written) -> None:
     log.info("no ACK came sip-call=abc@phone")
     with working_for("c1"):

@@ -278,7 +278,7 @@ def _engines_of(speech: SpeechEngines, models: LanguageModels) -> EnginesOf:
     def of_call(context: CallContext) -> EngineFactory:
         def of_assistant(assistant: Assistant) -> Engines:
             return Engines(
-                transcriber=speech.transcriber(assistant.transcriber, context),
+                transcriber=speech.transcriber(assistant.transcriber),
                 model=models.model(assistant.model, context),
                 voice=speech.voice(assistant.voice, context),
             )

@@ -247,9 +247,8 @@ async def test_a_listener_that_fails_is_told_of_and_does_not_go_unnoticed(
 
     failed: asyncio.Queue[EngineError] = asyncio.Queue()
     async with ws_server(saying(said("Hello."))) as server, outside() as reach, asyncio.timeout(20):
-        transcriber = CustomTranscriber(Remote(server.url), reach, lambda: {"call": {"id": "c1"}})
+        transcriber = CustomTranscriber(Remote(server.url), reach)
         await transcriber.start(fail, failed.put_nowait)
         assert "stopped working" in (await failed.get()).detail
         await transcriber.close()
     assert "boom" in caplog.text
-    assert "call=c1" in caplog.text

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from offhook.log_context import CALL, working_for
 from offhook.speech.jobs import Job, WorkerFailed
 from offhook.speech.workers import WorkerLimits, Workers
 
@@ -427,3 +429,34 @@ async def test_jobs_wait_no_longer_than_a_caller_does_while_there_is_no_worker()
 def test_a_hung_worker_and_the_word_after_it_are_within_what_a_caller_waits() -> None:
     limits = WorkerLimits()
     assert limits.check * (limits.missed + 1) + limits.unattended < 7.5
+
+
+# lines about jobs
+
+
+async def test_a_line_about_a_job_names_the_call_that_it_is_done_for(tmp_path: Path) -> None:
+    """A job that waited is handed over by a worker that has just served another call."""
+    named: list[tuple[str | None, str]] = []
+
+    class Names(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            named.append((CALL.get(), record.getMessage()))
+
+    handler = Names()
+    logging.getLogger("offhook.speech.workers").addHandler(handler)
+    try:
+        async with running(1, WorkerLimits(job=1.0)) as workers:
+            jobs = []
+            for call in ("c1", "c2"):
+                with working_for(call):
+                    jobs.append(workers.submit("fail", {}, b"", owner=call))
+            with working_for("c3"):
+                endless = {"to": 100, "every": 60, "name": "a", "log": str(tmp_path / "log")}
+                jobs.append(workers.submit("count", endless, b"", owner="c3"))
+            for job in jobs:
+                with pytest.raises(WorkerFailed):
+                    await replies(job)
+    finally:
+        logging.getLogger("offhook.speech.workers").removeHandler(handler)
+    about_jobs = [(call, message) for call, message in named if "a job " in message]
+    assert [call for call, _ in about_jobs] == ["c1", "c2", "c3"]

@@ -10,7 +10,8 @@ from typing import Literal
 
 from offhook.log_context import CALL
 
-_NAMED = re.compile(r"(?<![\w-])call=([\w-]+)")
+_NAMES = re.compile(r"(?<![\w-])call=")
+_NAMED = re.compile(_NAMES.pattern + r"([\w-]+)")
 _NOISY = ("httpx2", "httpcore2", "uvicorn", "websockets", "sqlalchemy", "aiosqlite", "alembic")
 
 
@@ -46,10 +47,10 @@ class TextLines(JsonLines):
 
 def _about(record: logging.LogRecord) -> tuple[str, str | None]:
     """The message, and the call that it names itself or that the code which logs it works for. Read while the
-    record is handled, which is in the context of whoever logs."""
+    record is handled, which is in the context of whoever logs. What the code writes names a call; words that
+    came from elsewhere and are put into it do not."""
     message, call = record.getMessage(), CALL.get()
-    named = _NAMED.search(message)
-    if named:
+    if _NAMES.search(str(record.msg)) and (named := _NAMED.search(message)):
         return message, named[1]
     return (message, None) if call is None else (f"call={call} {message}", call)
 

@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosedOK, WebSocketException
 from offhook.network import words_of
 from offhook.network.outside import Outside
 from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
-from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, no_context
+from offhook.speech.remote import CUSTOM, REFUSED, Remote
 from offhook.speech.resample import LiveUpsampler
 from offhook.speech.token_bucket import TokenBucket
 
@@ -87,10 +87,9 @@ class CustomTranscriber:
     provider = "custom-transcriber"
     segmented = False
 
-    def __init__(self, remote: Remote, outside: Outside, context: CallContext = no_context) -> None:
+    def __init__(self, remote: Remote, outside: Outside) -> None:
         self._remote = remote
         self._outside = outside
-        self._context = context
         self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
         self._more = asyncio.Event()
         self._customer = LiveUpsampler()
@@ -115,7 +114,7 @@ class CustomTranscriber:
     def push(self, heard: bytes, said: bytes) -> None:
         if len(self._waiting) == _MOST_WAITING and not self._late_logged:
             self._late_logged = True
-            log.warning("custom transcriber%s: it takes audio too slowly, some is dropped", self._which())
+            log.warning("custom transcriber: it takes audio too slowly, some is dropped")
         if self._transport is not None and self._transport.get_write_buffer_size() > _UNSENT_BYTES:
             self._transport.abort()
         both = np.column_stack([self._customer.push(heard), self._assistant.push(said)])
@@ -182,7 +181,7 @@ class CustomTranscriber:
                 return
             if loop.time() - connected_at > _STEADY_SECONDS:
                 attempts = 0
-            log.warning("custom transcriber%s: connection lost: %s", self._which(), detail)
+            log.warning("custom transcriber: connection lost: %s", detail)
             again: ClientConnection | None = None
             while again is None:
                 if attempts == RECONNECTS:
@@ -238,7 +237,7 @@ class CustomTranscriber:
         except (ValueError, RecursionError) as error:
             if not self._odd_logged:
                 self._odd_logged = True
-                log.warning("custom transcriber%s: a message is ignored: %s", self._which(), error)
+                log.warning("custom transcriber: a message is ignored: %s", error)
             return
         if transcript is None or self._on_transcript is None:
             return
@@ -248,18 +247,13 @@ class CustomTranscriber:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("custom transcriber%s", self._which(), exc_info=error)
+            log.error("the custom transcriber stopped", exc_info=error)
             self._fail("it stopped working")
 
     def _fail(self, detail: str) -> None:
         on_failure, self._on_failure = self._on_failure, None
         if on_failure is not None:  # it is told once
             on_failure(EngineError("transcriber", CUSTOM, detail))
-
-    def _which(self) -> str:
-        call = self._context().get("call")
-        identity = call.get("id") if isinstance(call, dict) else None
-        return f" call={identity}" if identity else ""
 
 
 async def _message(connection: ClientConnection) -> str | bytes:

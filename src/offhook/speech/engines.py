@@ -76,11 +76,11 @@ class SpeechEngines:
         self._cache = SpeechCache(self._settings.cache_bytes)
         self._now = now
 
-    def transcriber(self, settings: Settings, context: CallContext = no_context) -> Transcriber:
+    def transcriber(self, settings: Settings) -> Transcriber:
         """A transcriber for one call, not started. Raises ProviderNotServed if neither the one in `settings`
         nor one of its fallbackPlan is served, EngineError if it lacks its server."""
         chosen = _choices(settings, self._settings.transcriber, "transcribers")
-        made = [self._transcriber(choice, context) for choice in _served("transcriber", chosen)]
+        made = [self._transcriber(choice) for choice in _served("transcriber", chosen)]
         return made[0] if len(made) == 1 else FallbackTranscriber(made)
 
     def voice(self, settings: Settings, context: CallContext = no_context) -> Voice:
@@ -89,13 +89,13 @@ class SpeechEngines:
         made = [self._voice(choice, context) for choice in _served("voice", chosen)]
         return made[0] if len(made) == 1 else FallbackVoice(made)
 
-    def _transcriber(self, choice: Mapping[str, object], context: CallContext) -> Transcriber:
+    def _transcriber(self, choice: Mapping[str, object]) -> Transcriber:
         if _provider(choice) == "vapi":
             language = str(choice.get("language") or "en")
             if not language.startswith("en"):
                 log.warning("the local transcriber hears English only, not %.20r", language)
             return LocalTranscriber(self.workers)
-        return CustomTranscriber(Remote.of(choice, "transcriber"), self._outside, context)
+        return CustomTranscriber(Remote.of(choice, "transcriber"), self._outside)
 
     def _voice(self, choice: Mapping[str, object], context: CallContext) -> Voice:
         if _provider(choice) == "vapi":

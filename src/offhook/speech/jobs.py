@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 
+from offhook.log_context import CALL
 from offhook.speech.framing import Frame
 
 
@@ -20,15 +21,19 @@ class WorkerFailed(Exception):
 
 
 class Job:
-    """One job and what has come of it. Iterate over its replies; raises WorkerFailed from the iteration."""
+    """One job and what has come of it. Iterate over its replies; raises WorkerFailed from the iteration.
+    `call`: for which call's sake it is done, since a worker works for all."""
 
-    __slots__ = ("_changed", "_error", "_replies", "_take_back", "ended", "frame", "number", "owner", "timer")
+    __slots__ = (
+        "_changed", "_error", "_replies", "_take_back", "call", "ended", "frame", "number", "owner", "timer",
+    )  # fmt: skip
 
     def __init__(self, number: int, owner: Hashable, frame: bytes, take_back: Callable[[Job], None]) -> None:
         self._take_back = take_back
         self._replies: deque[Frame] = deque()
         self._changed: asyncio.Future[None] | None = None
         self._error: WorkerFailed | None = None
+        self.call = CALL.get()
         self.number = number
         self.owner = owner
         self.frame = frame

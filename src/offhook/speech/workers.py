@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from offhook.log_context import working_for
 from offhook.network import INTERNAL
 from offhook.speech.framing import Frame, FramingError, Unpacker, Value, pack
 from offhook.speech.jobs import FairQueue, Job, WorkerFailed
@@ -86,7 +87,8 @@ class _Worker(asyncio.Protocol):
         if head.get("end") or "error" in head:
             self.job = None
             self.jobs_done += 1
-            job.end(self._failure(str(head["error"])) if "error" in head else None)
+            with working_for(job.call):
+                job.end(self._failure(str(head["error"])) if "error" in head else None)
             self._pool.idle(self)
         elif not job.ended:
             job.add(frame)
@@ -254,7 +256,10 @@ class Workers:
         job.timer = asyncio.get_running_loop().call_later(self._limits.job, self._took_too_long, worker, job)
 
     def _took_too_long(self, worker: _Worker, job: Job) -> None:
-        log.error("worker pid=%d: killed, a job took more than %g s", worker.process.pid, self._limits.job)
+        with working_for(job.call):
+            log.error(
+                "worker pid=%d: killed, a job took more than %g s", worker.process.pid, self._limits.job
+            )
         job.end(WorkerFailed(f"no answer within {self._limits.job:g} s"))
         worker.kill()
 
