@@ -265,7 +265,8 @@ class Workers:
 
     def _waited_too_long(self, job: Job) -> None:
         self._queue.discard(job)
-        job.end(WorkerFailed("overloaded: no worker became free"))
+        detail = "overloaded: no worker became free" if self._attended else "no worker runs"
+        job.end(WorkerFailed(detail))
 
     def _fail_waiting(self, detail: str) -> None:
         while len(self._queue):
