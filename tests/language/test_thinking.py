@@ -31,6 +31,8 @@ CASES = [
         "<|begin_of_thought|>Hm.<|end_of_thought|><|begin_of_solution|>Yes.<|end_of_solution|>",
         "Yes.",
     ),
+    ("<|channel>thought\nHm.<channel|>Yes.", "Yes."),
+    ("<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>Yes.<|END_RESPONSE|>", "Yes."),
 ]
 
 
@@ -54,6 +56,25 @@ def test_text_without_tags_is_not_held_back() -> None:
 
 def test_thoughts_that_the_prompt_has_opened() -> None:
     assert Thoughts().feed("The caller greets.</think>Hello.") == "Hello."
+
+
+@pytest.mark.parametrize(
+    ("pieces", "said", "thought_first"),
+    [
+        (("Hm", ".</th", "ink>", "Yes", "."), ["", "", "", "Yes", ".", ""], True),
+        (("Hm.</think>Hm.</think>", "Yes."), ["", "Yes.", ""], True),
+        (("<think>", "Hm.", "</think>Yes", "."), ["", "", "Yes", ".", ""], False),
+        (("Yes", " <think>", "Hm.</think>", "."), ["", "Yes ", "", ".", ""], False),
+        (("<|channel|>analysis<|message|>", "Hm.<|end|>", "Yes."), ["", "", "Yes.", ""], False),
+        (("Ye", "s. <"), ["", "", "Yes. <"], False),
+    ],
+)
+def test_text_that_waits_until_it_is_known_what_it_is(
+    pieces: tuple[str, ...], said: list[str], thought_first: bool
+) -> None:
+    thoughts = Thoughts(thinks_first=True)
+    assert [*map(thoughts.feed, pieces), thoughts.end()] == said
+    assert thoughts.thought_first is thought_first
 
 
 def test_what_is_held_back_stays_short() -> None:

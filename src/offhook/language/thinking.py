@@ -18,8 +18,8 @@ _PAIRS = {
     "<|begin_of_solution|>": "",
     "<|think|>": "<|/think|>",
     "<|channel>thought": "<channel|>",
-    "<|START_THINKING|>": "<|END_THINKING|>",
-    "<|START_RESPONSE|>": "",
+    "<|start_thinking|>": "<|end_thinking|>",
+    "<|start_response|>": "",
 }
 """What opens a thought to what closes it; to nothing for what stands around words for the caller."""
 
@@ -31,7 +31,7 @@ _MARKS = (
     "<|return|>",
     "<|call|>",
     "<|end_of_solution|>",
-    "<|END_RESPONSE|>",
+    "<|end_response|>",
     _CHANNEL,
     _MESSAGE,
 )
