@@ -88,6 +88,13 @@ def saying(*messages: str | bytes) -> Behave:
     return behave
 
 
+@pytest.mark.parametrize("unset", [None, ""])
+def test_what_a_server_leaves_unset_is_as_if_it_were_not_there(unset: object) -> None:
+    found = parse_response(said("Hello.", channel=unset, transcriptType=unset))
+    assert found is not None
+    assert (found.text, found.final) == ("Hello.", True)
+
+
 async def test_the_audio_is_announced_and_comes_interleaved_at_16_khz() -> None:
     heard, assistant = frames(clip("hours")), frames(clip("thanks"))
     count = min(len(heard), len(assistant))

@@ -67,12 +67,13 @@ def parse_response(text: str) -> Transcript | None:
         raise ValueError("not an object")
     if message.get("type") != "transcriber-response":
         return None
-    words, channel = message.get("transcription"), message.get("channel", "customer")
+    # Servers in typed languages send null, or nothing between quotes, for what is not set.
+    words, channel = message.get("transcription"), message.get("channel") or "customer"
     if not isinstance(words, str) or len(words) > _LONGEST_TRANSCRIPT:
         raise ValueError("no transcription, or too long a one")
     if channel not in ("customer", "assistant"):
         raise ValueError("an unknown channel")
-    kind = message.get("transcriptType", "final")
+    kind = message.get("transcriptType") or "final"
     if kind not in ("partial", "final"):
         raise ValueError("an unknown transcriptType")
     if channel == "assistant" or not words.strip():
