@@ -87,7 +87,7 @@ def test_numbers_of_the_peer_may_jump_but_not_fall() -> None:
 def test_our_own_numbers_rise_by_one_and_an_ack_repeats_its_invites() -> None:
     dialog = Dialog.accepted(invite(), accepted([("Contact", "<sip:desk@192.0.2.9>")]))
     assert [dialog.request("INFO").cseq.number for _ in range(3)] == [8, 9, 10]
-    ack = dialog.ack(7)
+    ack = dialog.ack(7, ())
     assert (ack.cseq.number, ack.cseq.method) == (7, "ACK")
     assert dialog.request("BYE").cseq.number == 11
 

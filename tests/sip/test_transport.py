@@ -14,7 +14,7 @@ import uvloop
 
 from offhook.network import Address, open_datagrams
 from offhook.network.sources import Sources
-from offhook.sip import Flow, Limits, NameAddr, SipError, Transports, Uri, UserAgent, transport
+from offhook.sip import Flow, Limits, NameAddr, Transports, Uri, UserAgent, transport
 from offhook.sip.message import respond
 from offhook.sip.parser import parse_message
 from offhook.sip.tcp import TcpPool
@@ -22,7 +22,7 @@ from offhook.sip.transport import source_towards
 from tests.end_to_end.peers import free_port
 from tests.listening import listening
 from tests.machine import has_ipv6, installed, needs_ipv6
-from tests.sip.agents import ANSWER, Desk, Recorder
+from tests.sip.agents import ANSWER, Desk, Recorder, refusal
 from tests.wire import OFFER, ScriptedPhone
 
 ME = NameAddr.parse("<sip:me@127.0.0.1>")
@@ -214,11 +214,11 @@ async def test_whom_we_call_may_think_longer_than_a_stranger() -> None:
         line = Line(reader, writer)
         request = await line.message()
         await asyncio.sleep(0.5)
-        line.send(respond(request, 200, to_tag="late").to_bytes())
+        line.send(respond(request, 486, to_tag="late").to_bytes())
 
     async with listening(answer_late) as port, agent_on(limits=Limits(first=0.1)) as (caller, _, _, _):
         uri = Uri.parse(f"sip:a@127.0.0.1:{port};transport=tcp")
-        assert (await caller.request("OPTIONS", uri, from_=ME)).status == 200
+        assert await refusal(caller.invite(uri, from_=ME, body=OFFER, handler=Recorder()).wait()) == 486
 
 
 async def test_a_connection_that_is_closed_as_soon_as_it_is_made_loses_what_waited_for_it() -> None:
@@ -305,7 +305,9 @@ async def test_a_name_is_looked_up(transport: str) -> None:
     host = "::" if has_ipv6() else "127.0.0.1"
     async with agent_on(host) as (_, _, address, _), agent_on(host) as (caller, _, _, _):
         uri = Uri.parse(f"sip:a@localhost:{address.port};transport={transport}")
-        assert (await caller.request("OPTIONS", uri, from_=ME)).status == 200
+        session = await caller.invite(uri, from_=ME, body=OFFER, handler=Recorder()).wait()
+        session.bye()
+        await session.closed.wait()
 
 
 async def test_a_refused_connection_is_a_503() -> None:
@@ -314,9 +316,7 @@ async def test_a_refused_connection_is_a_503() -> None:
         port = taken.getsockname()[1]
         async with agent_on() as (caller, _, _, _):
             uri = Uri.parse(f"sip:a@127.0.0.1:{port};transport=tcp")
-            with pytest.raises(SipError) as error:
-                await caller.request("OPTIONS", uri, from_=ME)
-            assert error.value.status == 503
+            assert await refusal(caller.invite(uri, from_=ME, body=OFFER, handler=Recorder()).wait()) == 503
 
 
 async def test_a_connection_that_breaks_fails_the_request_at_once() -> None:
@@ -324,9 +324,8 @@ async def test_a_connection_that_breaks_fails_the_request_at_once() -> None:
         await reader.readuntil(b"\r\n\r\n")
 
     async with listening(hang_up) as port, agent_on() as (caller, _, _, _):
-        with pytest.raises(SipError) as error:
-            await caller.request("OPTIONS", Uri.parse(f"sip:a@127.0.0.1:{port};transport=tcp"), from_=ME)
-        assert error.value.status == 503
+        uri = Uri.parse(f"sip:a@127.0.0.1:{port};transport=tcp")
+        assert await refusal(caller.invite(uri, from_=ME, body=OFFER, handler=Recorder()).wait()) == 503
 
 
 async def test_a_caller_whose_connection_breaks_has_gone() -> None:
