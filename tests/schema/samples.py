@@ -30,10 +30,16 @@ def sample(reference: str, depth: int = 0) -> dict[str, Any]:
         spare = sample(reference.removeprefix("Fallback"), depth)
         return {name: given for name, given in spare.items() if name != "fallbackPlan"}
     return {
-        name: PATTERNED.get((reference, name)) or value(spec, depth + 1)
+        name: PATTERNED.get((reference, name)) or _named(name, spec) or value(spec, depth + 1)
         for name, spec in PUBLISHED.get(reference, {}).items()
         if depth < DEPTH or spec.get("required")
     }
+
+
+def _named(name: str, spec: dict[str, Any]) -> str | None:
+    """What the API reaches for has to be an address; the schema says only that it is text."""
+    is_text = spec.get("type") == "string" and "enum" not in spec
+    return "https://example.org/" if is_text and name.lower().endswith("url") else None
 
 
 def value(spec: dict[str, Any], depth: int) -> Any:
