@@ -20,6 +20,7 @@ from offhook.calls.recording import (
     stereo_path,
     write_track,
 )
+from offhook.log_context import CALL, working_for
 from tests.calls.inline_writer import InlineWriter
 
 
@@ -281,8 +282,12 @@ def test_a_thread_with_no_room_still_finishes_files(tmp_path: Path) -> None:
 def test_one_job_that_breaks_does_not_end_the_writing(caplog: pytest.LogCaptureFixture) -> None:
     writer = WriterThread()
     done = threading.Event()
-    writer.submit(lambda: 1 // 0)
+    named: list[str | None] = []
+    caplog.handler.addFilter(lambda record: named.append(CALL.get()) or True)
+    with working_for("call-1"):
+        writer.submit(lambda: 1 // 0)
     writer.submit(done.set)
     assert done.wait(10)
     writer.close()
     assert "could not be written" in caplog.text
+    assert named == ["call-1"]

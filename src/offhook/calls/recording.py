@@ -13,6 +13,7 @@ import queue
 import struct
 import threading
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, Protocol, get_args
 
@@ -172,7 +173,7 @@ class WriterThread:
 
     def __init__(self, backlog: int = 4096) -> None:
         self._backlog = backlog
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Context, Job] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
         self._thread.start()
         self.refused = 0
@@ -182,7 +183,7 @@ class WriterThread:
         if not must and self._jobs.qsize() >= self._backlog:
             self.refused += 1
             return False
-        self._jobs.put(job)
+        self._jobs.put((copy_context(), job))  # so that what goes wrong with it names its call
         return True
 
     def close(self) -> None:
@@ -191,11 +192,16 @@ class WriterThread:
         self._thread.join(timeout=30)
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            try:
-                job()
-            except Exception:
-                _log.exception("a recording could not be written")
+        while (next_one := self._jobs.get()) is not None:
+            context, job = next_one
+            context.run(_done, job)
+
+
+def _done(job: Job) -> None:
+    try:
+        job()
+    except Exception:
+        _log.exception("a recording could not be written")
 
 
 class Recorder:
