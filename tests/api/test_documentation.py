@@ -120,13 +120,19 @@ async def test_what_is_sent_and_shown_is_as_documented(
 
 IDS = {"toolId", "toolIds", "toolRefs", "declineToolId", "credentialId", "credentialIds"}
 IDS |= {"assistantId", "squadId", "workflowId", "numberDesiredAreaCode"}
+URLS = {"url", "serverUrl", "holdAudioUrl", "transferCompleteAudioUrl"}
+URL = "https://example.org/hook"
 
 
-def without_ids(value: Any) -> Any:
-    """A document that names nothing which would have to be there."""
+def possible(value: Any) -> Any:
+    """A document that names nothing which would have to be there, and servers that could be."""
     if isinstance(value, dict):
-        return {name: without_ids(inner) for name, inner in value.items() if name not in IDS}
-    return [without_ids(inner) for inner in value] if isinstance(value, list) else value
+        return {
+            name: URL if name in URLS and isinstance(inner, str) else possible(inner)
+            for name, inner in value.items()
+            if name not in IDS
+        }
+    return [possible(inner) for inner in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize(
@@ -140,7 +146,7 @@ def without_ids(value: Any) -> Any:
 async def test_every_published_property_is_taken_shown_and_documented(
     client: httpx2.AsyncClient, document: dict[str, Any], path: str, published: str
 ) -> None:
-    body = without_ids(sample(published))
+    body = possible(sample(published))
 
     made = await client.post(path, json=body)
 

@@ -43,6 +43,16 @@ async def test_every_published_list_is_answered(client: httpx2.AsyncClient) -> N
     assert len(answers) > 25
 
 
+@pytest.mark.parametrize("path", ["/block", "/knowledge-base", "/workflow"])
+async def test_lists_of_older_versions(client: httpx2.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).json() == []
+
+
+@pytest.mark.parametrize("path", ["/logs", "/test-suite", "/test-suite/s1/run", "/test-suite/s1/test"])
+async def test_pages_of_older_versions(client: httpx2.AsyncClient, path: str) -> None:
+    assert (await client.get(path, params={"page": 1})).json()["results"] == []
+
+
 async def test_empty_lists(client: httpx2.AsyncClient) -> None:
     params = {"limit": "5", "status": "any", "createdAtGt": "2026-01-01"}
     found = {path: (await client.get(filled(path), params=params)).json() for path in LISTS}

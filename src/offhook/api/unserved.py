@@ -1,5 +1,6 @@
 """Lists of what Offhook does not have: they are empty, as those of an org that never made any. Tools read all
-lists before they do anything, and take a 404 for a broken service."""
+lists before they do anything, and take a 404 for a broken service. Some (`/block`, `/knowledge-base`,
+`/logs`, `/test-suite`, `/workflow`) are of older versions of the original, whose clients ask for them."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from offhook.api.paging import page_metadata, parse_page
 from offhook.api.work import private
 
 LISTS: Final = (
+    "/block",
     "/eval/simulation",
     "/eval/simulation/personality",
     "/eval/simulation/run",
@@ -23,20 +25,26 @@ LISTS: Final = (
     "/eval/simulation/scenario",
     "/eval/simulation/suite",
     "/file",
+    "/knowledge-base",
     "/v2/knowledge-base",
     "/v2/knowledge-base/{identity}/file",
+    "/workflow",
 )
 PAGES: Final = (
     "/campaign",
     "/chat",
     "/eval",
     "/eval/run",
+    "/logs",
     "/observability/scorecard",
     "/provider/{provider}/{resourceName}",
     "/reporting/board",
     "/reporting/insight",
     "/session",
     "/structured-output",
+    "/test-suite",
+    "/test-suite/{identity}/run",
+    "/test-suite/{identity}/test",
     "/traffic-allocations",
     "/v2/campaign",
     "/v2/campaign/{identity}/contacts",
