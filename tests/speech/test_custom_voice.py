@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from offhook.speech.base import EngineError
 from offhook.speech.custom_voice import LONGEST_REPLY, AudioReader, CustomVoice, NotAudio
 from offhook.speech.remote import Remote
+from tests.network.servers import Heard, serving
+from tests.network.servers import reply as whole
 from tests.speech.clips import clip
 from tests.speech.servers import HttpServer, Reply, answer, http_server, in_pieces, never, outside
 
@@ -228,3 +230,19 @@ def test_a_server_without_url_is_refused() -> None:
 def test_secrets_stay_out_of_logs() -> None:
     remote = Remote.of({"server": {"url": "http://x", "secret": "s3cret"}}, "voice")
     assert "s3cret" not in repr(remote)
+
+
+async def test_a_kept_connection_that_the_server_closes_costs_no_sentence() -> None:
+    """Its FIN and the next request may cross."""
+
+    async def converse(_: Heard, writer: asyncio.StreamWriter) -> None:
+        if len(server.heard) == 2:
+            writer.transport.abort()
+        else:
+            writer.write(whole(200, bytes(320), "content-encoding: "))
+
+    async with serving(converse) as server, outside() as reach, asyncio.timeout(20):
+        voice = CustomVoice(Remote(server.url), reach)
+        for _ in range(2):
+            assert b"".join([piece async for piece in voice.speak("Hello.")]) == bytes(320)
+    assert (len(server.heard), server.connections) == (3, 2)

@@ -13,6 +13,7 @@ import httpx2
 
 from offhook.network import words_of
 from offhook.network.outside import Outside
+from offhook.network.pool import REPEATABLE
 from offhook.speech.base import SAMPLE_RATE, EngineError
 from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, no_context
 
@@ -175,7 +176,12 @@ class CustomVoice:
         headers = {**remote.headers, "Content-Type": "application/json", "Accept-Encoding": "identity"}
         body = json.dumps({"message": self._message(text)}, default=str).encode()
         request = http.build_request(
-            "POST", remote.url, content=body, headers=headers, timeout=remote.timeout
+            "POST",
+            remote.url,
+            content=body,
+            headers=headers,
+            timeout=remote.timeout,
+            extensions={REPEATABLE: True},
         )
         async with asyncio.timeout(remote.timeout):
             response = await http.send(request, stream=True)
@@ -219,7 +225,7 @@ class CustomVoice:
             raise NotAudio(f"HTTP {response.status_code}: {await self._words(response)}")
         if kind in ("application/json", "application/problem+json") or kind.startswith("text/"):
             raise NotAudio(f"{kind} instead of audio: {await self._words(response)}")
-        if response.headers.get("content-encoding", "identity").lower() != "identity":
+        if response.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
             raise NotAudio("compressed audio, which was not asked for")
 
     async def _words(self, response: httpx2.Response) -> str:
