@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 from offhook.network import Address
 from offhook.network.sources import PeerRate, Rate, Shares, Source, Sources
 
-LOOK_UPS: Final = 256
-"""Numbers looked up at once that were not called before."""
+LOOK_UPS: Final = 128
+"""Numbers looked up at once that were not called before: as many as the database finds well within the time
+that a look-up has, also on a machine that is busy."""
 
 MISSES: Final = (20.0, 100)
 MISSES_OF_SOURCE: Final = (100.0, 500)
