@@ -19,8 +19,10 @@ from offhook.schema import (
     Model,
     Squad,
     document,
+    errors,
     sentences,
 )
+from offhook.schema.error_path import MOST_PARTS, Location, Place, locate
 
 from .parsing import Invalid, parse
 
@@ -194,6 +196,22 @@ def test_many_mistakes_make_at_most_fifty_sentences_with_bounded_names() -> None
 def test_thousands_of_mistakes_are_not_written_out_one_by_one() -> None:
     for wrong in ({"hooks": [1] * 15_000}, {str(number): 1 for number in range(3_000)}):
         assert refusal(Assistant, wrong) == ["the document has more than 2000 mistakes"]
+
+
+def test_mistakes_that_lie_deep_are_followed_as_far_as_there_is_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    followed: list[int] = []
+
+    def counted(kind: Any, location: Location) -> Place:
+        followed.append(len(location))
+        return locate(kind, location)
+
+    monkeypatch.setattr(errors, "locate", counted)
+    schema = nested(58, lambda inner: {"type": "array", "x": 1, "y": 2, "z": 3, "items": inner}, {})
+    said = refusal(Assistant, {"analysisPlan": {"structuredDataPlan": {"schema": schema}}})
+    assert 0 < len(said) <= 50
+    assert sum(followed) <= MOST_PARTS
 
 
 def nested(depth: int, wrap: Callable[[Any], Any], core: Any) -> Any:

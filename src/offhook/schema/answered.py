@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from offhook.schema.base import document
-from offhook.schema.error_path import Location, locate
+from offhook.schema.error_path import MOST_PARTS, Location, locate
 from offhook.schema.errors import sentences
 
 _log = logging.getLogger(__name__)
@@ -50,6 +50,8 @@ def read(kind: Any, answered: object, adapter: TypeAdapter[Any], what: str) -> B
             if error.error_count() > MOST_MISTAKES:
                 raise NotValid(f"it has more than {MOST_MISTAKES} mistakes") from None
             found = error.errors(include_url=False, include_input=False, include_context=False)
+            if sum(len(one["loc"]) for one in found) > MOST_PARTS:
+                raise NotValid("its mistakes lie too deep") from None
             places = ((one["type"], locate(kind, one["loc"]).keys) for one in found)
             needless = _needless(value, places)
             if not needless:

@@ -5,14 +5,16 @@ same. Paths are dotted and camelCase, with indexes of lists: `hooks.0.do`."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from offhook.schema.error_path import Place, locate
+from offhook.schema.error_path import MOST_PARTS, Place, locate
 
 MOST_SENTENCES = 50
 MOST_FINDINGS = 500
@@ -29,7 +31,9 @@ def sentences(error: ValidationError, kind: Any) -> list[str]:
     if error.error_count() > MOST_MISTAKES:
         return [f"the document has more than {MOST_MISTAKES} mistakes"]
     details = error.errors(include_url=False, include_input=False)[:MOST_FINDINGS]
-    found = [_Finding(one, locate(kind, one["loc"])) for one in details]
+    parts = accumulate(len(one["loc"]) for one in details)
+    followed = max(bisect_right(list(parts), MOST_PARTS), 1)
+    found = [_Finding(one, locate(kind, one["loc"])) for one in details[:followed]]
     said = dict.fromkeys(_say_all(found))
     return list(said)[:MOST_SENTENCES]
 
