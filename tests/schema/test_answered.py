@@ -38,6 +38,8 @@ def with_tool(tool: dict[str, Any]) -> dict[str, Any]:
         ({"voice": {}, "transcriber": {"provider": "", "language": ""}, "model": None}, {"model": None}),
         ({"model": {"provider": "", "model": "", "messages": [], "temperature": 0}}, {}),
         ({"endCallPhrases": ["", "bye"], "serverMessages": [""]}, {"endCallPhrases": ["bye"]}),
+        ({"serverMessages": ["hang", "from.tomorrow"]}, {"serverMessages": ["hang"]}),
+        ({"clientMessages": ["from.yesterday", "hang"]}, {"clientMessages": ["hang"]}),
         ({"hooks": [{}, None], "credentials": [{"provider": ""}]}, {}),
         (
             # nobody has set a plan of nothing but zeros

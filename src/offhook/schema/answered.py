@@ -31,6 +31,9 @@ MOST_NAMED: Final = 20
 DEEPEST_EMPTY: Final = 8
 """Levels of an object that are looked through for something that is not empty."""
 
+_CHOICES: Final = ("clientMessages", "serverMessages")
+"""Lists of names: one that is not known here names what is never sent."""
+
 _NO_ID: Final = "00000000-0000-0000-0000-000000000000"
 _NO_TIME: Final = "0001-01-01T00:00:00"
 
@@ -123,6 +126,8 @@ def _needless(value: object, errors: Iterable[tuple[str, Location]]) -> list[Loc
             at = next((depth for depth in range(1, len(way)) if is_empty(way[depth])), None)
             if at is not None:
                 found[keys[:at]] = None
+            elif len(keys) > 1 and keys[-2] in _CHOICES:
+                found[keys] = None
     return list(found)
 
 
