@@ -90,6 +90,22 @@ async def test_while_places_are_left_a_slow_ack_is_waited_for(tmp_path: Path) ->
 
 
 @virtual
+async def test_where_calls_that_are_up_take_the_places_a_slow_ack_is_waited_for(tmp_path: Path) -> None:
+    async with open_house(tmp_path, limits=Limits(16)) as house:
+        up = await asyncio.gather(*(called(house, f"10.0.0.{host}") for host in range(10, 23)))
+        phone = await house.phone("10.0.0.9")
+        call = phone.dial()
+        call.acknowledges = False
+        await call.connect()
+        await asyncio.sleep(20)
+        assert call.is_up
+        call.ack(cseq=1)
+        await asyncio.sleep(1)
+        assert call.is_up
+        assert all(one.is_up for one in up)
+
+
+@virtual
 async def test_calls_that_are_up_stay_when_places_run_short(tmp_path: Path) -> None:
     async with open_house(tmp_path, limits=Limits(8)) as house:
         calls = [await called(house, f"10.0.0.{host}") for host in range(10, 18)]

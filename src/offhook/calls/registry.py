@@ -56,7 +56,7 @@ class Calls:
         self._limits = limits
         self._admission = admission
         self._entrance = Entrance(limits, asyncio.get_running_loop().time)
-        self._unacknowledged = Unacknowledged(lambda: self._entrance.taken, self._give_up)
+        self._unacknowledged = Unacknowledged(limits.calls, lambda: self._entrance.taken, self._give_up)
         self._refusals = QuietLog(_log, asyncio.get_running_loop().time)
         self._failures = QuietLog(_log, asyncio.get_running_loop().time)
         self._active: dict[str, Call] = {}

@@ -16,11 +16,17 @@ PATIENCE: Final = ((3 / 4, 2.0), (1 / 2, 4.0))
 the 200."""
 
 
-class Unacknowledged:
-    """`taken` says how large a part of the places is taken; `give_up` is told the id of a call whose caller
-    was waited for long enough."""
+FEW: Final = 1 / 8
+"""Of the places: while they hold no more, it is not they who make places run short, and a phone that loses
+packets is waited for as long as anywhere."""
 
-    def __init__(self, taken: Callable[[], float], give_up: Callable[[str], None]) -> None:
+
+class Unacknowledged:
+    """`places`: how many calls there may be; `taken` says how large a part of them there is; `give_up` is
+    told the id of a call whose caller was waited for long enough."""
+
+    def __init__(self, places: int, taken: Callable[[], float], give_up: Callable[[str], None]) -> None:
+        self._few = places * FEW
         self._taken = taken
         self._give_up = give_up
         self._loop = asyncio.get_running_loop()
@@ -53,5 +59,7 @@ class Unacknowledged:
             self._give_up(call_id)
 
     def _patience(self) -> float | None:
+        if len(self._since) < self._few:
+            return None
         taken = self._taken()
         return next((seconds for part, seconds in PATIENCE if taken >= part), None)
