@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offhook.language import template
+from offhook.language import facts, template
 from offhook.language.template import render
 from offhook.language.template_shape import LONGEST_MARK, MOST_CODE, MOST_MARKS, code_of
 
@@ -145,3 +145,9 @@ def test_a_name_that_is_assigned_again_takes_no_more_room() -> None:
         "{% for i in (1..100) %}{% capture a %}{{ a }}{{ long }}{% endcapture %}{% endfor %}{{ a | size }}"
     )
     assert render(grows, {"long": "x" * 9_000}, 0.0) == grows
+
+
+def test_a_prompt_that_is_one_endless_word_is_looked_through_at_its_beginning() -> None:
+    # 50,000 of these took each pattern seconds.
+    assert facts._concepts("write to jo@shop.example") == {"email"}
+    assert facts._concepts("1_" * 25_000 + " jo@shop.example") == facts._concepts("1_" * 150)

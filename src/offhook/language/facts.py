@@ -331,5 +331,11 @@ def _fact(spoken: str, key: str, heading: str, written: str | None = None) -> Fa
     )
 
 
+_LONGEST_VALUE = 300
+"""Characters that are looked through for an address, a price or a number: in one word without an end these
+patterns begin again at each letter."""
+
+
 def _concepts(value: str) -> set[str]:
-    return {concept for concept, pattern in _VALUE_PATTERNS if pattern.search(value)}
+    start = value[:_LONGEST_VALUE]
+    return {concept for concept, pattern in _VALUE_PATTERNS if pattern.search(start)}
