@@ -22,7 +22,8 @@ DESK = {"type": "sip", "sipUri": f"sip:desk@{LOOPBACK}:5099", "message": ""}
 @dataclass(frozen=True, slots=True)
 class Failure:
     """`act`: what the receiver does; or `url`: whom it is sent to, with the name of a port that the test
-    opens. `told`: part of `assistantRequestError`, empty where nobody is left to be told."""
+    opens; `refused_today`: the API takes that URL no more, but a number may have had it before. `told`:
+    part of `assistantRequestError`, empty where nobody is left to be told."""
 
     name: str
     reason: str
@@ -31,6 +32,7 @@ class Failure:
     url: str = ""
     spoken: str = SORRY
     slow: bool = False
+    refused_today: bool = False
 
 
 FAILURES = [
@@ -40,8 +42,8 @@ FAILURES = [
     Failure("no handshake", FAILED, url=f"https://{LOOPBACK}:{{mute}}/", slow=True),
     Failure("no TLS", FAILED, url=f"https://{LOOPBACK}:{{plain}}/"),
     Failure("untrusted", FAILED, url=f"https://{LOOPBACK}:{{tls}}/"),
-    Failure("policy", FAILED, url="http://169.254.169.254/latest/meta-data/"),
-    Failure("scheme", FAILED, url=f"ftp://{LOOPBACK}/"),
+    Failure("policy", FAILED, url="http://169.254.169.254/latest/meta-data/", refused_today=True),
+    Failure("scheme", FAILED, url=f"ftp://{LOOPBACK}/", refused_today=True),
     Failure("reset", FAILED, "", resets),
     Failure("hung up", FAILED, "", raw(b"")),
     Failure("not HTTP", FAILED, "", raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")),
