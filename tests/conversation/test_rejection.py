@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -50,15 +51,37 @@ NEVER: dict[str, Any] = {"type": "regex", "regex": "never", "target": {"role": "
         ([{"type": "liquid", "liquid": RECENTLY.replace("WORD", "please")}], False),
     ],
 )
-def test_when_all_conditions_hold_the_call_is_rejected(
+async def test_when_all_conditions_hold_the_call_is_rejected(
     conditions: list[dict[str, Any]], expected: bool
 ) -> None:
     tool = {"type": "endCall", "rejectionPlan": {"conditions": conditions}}
-    assert rejected(tool, MESSAGES, lambda text, variables: liquid(text, variables, 0.0)) is expected
+    assert await rejected(tool, MESSAGES, lambda text, variables: liquid(text, variables, 0.0)) is expected
 
 
-def test_a_tool_without_a_plan_is_never_rejected() -> None:
-    assert not rejected({"type": "endCall"}, MESSAGES, lambda text, variables: text)
+async def test_a_tool_without_a_plan_is_never_rejected() -> None:
+    assert not await rejected({"type": "endCall"}, MESSAGES, lambda text, variables: text)
+
+
+async def test_others_have_their_turn_between_two_conditions() -> None:
+    filled: list[str] = []
+    turns: list[int] = []
+
+    async def another_call() -> None:
+        while len(filled) < 40:
+            turns.append(len(filled))
+            await asyncio.sleep(0)
+
+    def render(text: str, variables: object) -> str:
+        filled.append(text)
+        return "true"
+
+    other = asyncio.create_task(another_call())
+    liquids = [{"type": "liquid", "liquid": "{{ messages.size }}"}] * 20
+    plan = {"conditions": [*liquids, {"type": "group", "operator": "AND", "conditions": liquids}]}
+    assert await rejected({"type": "endCall", "rejectionPlan": plan}, MESSAGES, render)
+    await other
+
+    assert set(range(40)) <= set(turns)
 
 
 @plays

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,13 +20,17 @@ MOST_CONDITIONS = 50
 log = logging.getLogger(__name__)
 
 
-def rejected(tool: Mapping[str, Any], messages: Sequence[Message], render: Render) -> bool:
-    """`messages`: the conversation so far. Templates see them as `messages` and answer `true` or `false`."""
+async def rejected(tool: Mapping[str, Any], messages: Sequence[Message], render: Render) -> bool:
+    """`messages`: the conversation so far. Templates see them as `messages` and answer `true` or `false`.
+    Other calls have their turn between two conditions."""
     conditions = (tool.get("rejectionPlan") or {}).get("conditions") or ()
     if sum(1 for _ in itertools.islice(_all(conditions, DEEPEST), MOST_CONDITIONS + 1)) > MOST_CONDITIONS:
         log.warning("a rejectionPlan with more than %d conditions is left out", MOST_CONDITIONS)
         return False
-    return bool(conditions) and all(_holds(each, messages, render, DEEPEST) for each in conditions)
+    for each in conditions:
+        if not await _holds(each, messages, render, DEEPEST):
+            return False
+    return bool(conditions)
 
 
 def _all(conditions: Sequence[Mapping[str, Any]], depth: int) -> Iterator[Mapping[str, Any]]:
@@ -35,7 +40,10 @@ def _all(conditions: Sequence[Mapping[str, Any]], depth: int) -> Iterator[Mappin
             yield from _all(condition.get("conditions") or (), depth - 1)
 
 
-def _holds(condition: Mapping[str, Any], messages: Sequence[Message], render: Render, depth: int) -> bool:
+async def _holds(
+    condition: Mapping[str, Any], messages: Sequence[Message], render: Render, depth: int
+) -> bool:
+    await asyncio.sleep(0)
     kind = condition.get("type")
     if kind == "regex":
         pattern = compile_pattern(str(condition.get("regex", "")))
@@ -48,8 +56,11 @@ def _holds(condition: Mapping[str, Any], messages: Sequence[Message], render: Re
     parts = condition.get("conditions") or ()
     if kind != "group" or not parts or depth == 0:
         return False
-    results = (_holds(part, messages, render, depth - 1) for part in parts)
-    return any(results) if condition.get("operator") == "OR" else all(results)
+    decides = condition.get("operator") == "OR"
+    for part in parts:
+        if await _holds(part, messages, render, depth - 1) is decides:
+            return decides
+    return not decides
 
 
 def _found(pattern: Pattern, condition: Mapping[str, Any], messages: Sequence[Message]) -> bool:

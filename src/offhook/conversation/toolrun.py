@@ -117,7 +117,7 @@ class ToolRun:
 
     async def _run_one(self, call: ToolCall) -> None:
         tool = (self._own or self._member.toolbox).find(call.name)
-        refusal = self._refusal(tool, call)
+        refusal = await self._refusal(tool, call)
         if tool is None or refusal:
             self._result(call, refusal)
             self._ask_model = True
@@ -134,13 +134,13 @@ class ToolRun:
         else:
             await self._run_watched(tool, call)
 
-    def _refusal(self, tool: Tool | None, call: ToolCall) -> str:
+    async def _refusal(self, tool: Tool | None, call: ToolCall) -> str:
         """Why the model is asked to do something else; empty if it may go ahead."""
         if tool is None:
             return f"There is no tool named {call.name}."
         if call.problem:
             return call.problem
-        if rejected(tool, self._history, self._stage.render):
+        if await rejected(tool, self._history, self._stage.render):
             return "This is not to be done at this point of the conversation."
         return ""
 
