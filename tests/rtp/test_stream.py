@@ -6,6 +6,7 @@ import asyncio
 import random
 import struct
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -18,6 +19,7 @@ from offhook.rtp.codecs import PCMA, PCMU, Codec
 from offhook.rtp.consent import BURST, REFILL, START, Unasked
 from offhook.rtp.packet import Packet, build, parse
 from offhook.rtp.rtcp import Goodbye, Report, build_compound, parse_compound
+from offhook.rtp.stream import StreamStatistics
 from tests.rtp.wire import Wire
 from tests.virtual import run_virtual
 
@@ -806,3 +808,18 @@ def test_a_relay_that_nobody_named_hears_all_that_is_said() -> None:
         assert leg.ear.heard[-1] == LOUD
 
     on_a_leg(story, signalling_host=PEER.host)
+
+
+def test_statistics_read_as_a_line_of_the_log() -> None:
+    usual = StreamStatistics(
+        packets_sent=500, octets_sent=80_000, packets_received=498, octets_received=79_680, lost=2, late=0,
+        duplicates=0, discarded=0, concealed=3, rejected=0, withheld=0, invalid=0, jitter=0.00123,
+        round_trip=None, remote_lost=None, remote_jitter=None,
+    )  # fmt: skip
+
+    assert str(usual) == "500 packets sent, 498 received, 2 lost, jitter 1.2 ms, 3 concealed"
+    reported = replace(usual, lost=0, concealed=0, round_trip=0.041, remote_lost=7, withheld=12)
+    assert str(reported) == (
+        "500 packets sent, 498 received, 0 lost, jitter 1.2 ms, round trip 41 ms, 7 lost at the peer,"
+        " 12 withheld"
+    )

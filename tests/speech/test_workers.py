@@ -82,7 +82,7 @@ async def test_a_failing_job_says_why_and_the_next_is_done() -> None:
     async with running() as workers:
         job = workers.submit("fail", {}, b"", owner="call")
         assert (await anext(job)).head["number"] == 0
-        with pytest.raises(WorkerFailed, match="ValueError: it does not work") as caught:
+        with pytest.raises(WorkerFailed, match=r"^it does not work$") as caught:
             await anext(job)
         assert not caught.value.retry
         assert await replies(workers.submit("echo", {"text": "on"}, b"", owner="call"))
@@ -90,7 +90,7 @@ async def test_a_failing_job_says_why_and_the_next_is_done() -> None:
 
 async def test_an_unknown_kind_is_an_error_of_the_job_alone() -> None:
     async with running() as workers:
-        with pytest.raises(WorkerFailed, match="KeyError"):
+        with pytest.raises(WorkerFailed, match="of the kind paint"):
             await replies(workers.submit("paint", {}, b"", owner="call"))
         assert await replies(workers.submit("echo", {"text": "on"}, b"", owner="call"))
 

@@ -29,6 +29,7 @@ from offhook.language.template_work import (
     TooMuch,
     Work,
 )
+from offhook.network.words import words_of
 
 log = logging.getLogger(__name__)
 
@@ -80,17 +81,13 @@ def render(text: str, variables: Mapping[str, object], now: float) -> str:
     try:
         return template.render(names)
     except (LiquidError, ArithmeticError, TypeError, ValueError, RecursionError) as error:
-        _warn(text[:80], _brief(error))
+        _warn(text[:80], words_of(error))
         return text
 
 
 def _with_underscores(variables: Mapping[str, object]) -> dict[str, object]:
     aliases = {name.replace("-", "_"): value for name, value in variables.items() if "-" in name}
     return {**aliases, **variables}
-
-
-def _brief(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".partition("\n")[0][:200]
 
 
 @functools.lru_cache(maxsize=512)
@@ -132,7 +129,7 @@ def _parse(text: str) -> tuple[_Template | None, int]:
         size += code.length
         return (_ENVIRONMENT.from_string(text), code.longest), size
     except (LiquidError, RecursionError, ValueError) as error:
-        _warn(text[:80], _brief(error))
+        _warn(text[:80], words_of(error))
         return None, size
 
 

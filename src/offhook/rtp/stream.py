@@ -70,6 +70,20 @@ class StreamStatistics:
     remote_lost: int | None
     remote_jitter: float | None
 
+    def __str__(self) -> str:
+        """For the log: what came and went, and of the rest what is not as it should be."""
+        told = [
+            f"{self.packets_sent} packets sent, {self.packets_received} received, {self.lost} lost",
+            f"jitter {1000 * self.jitter:.1f} ms",
+        ]
+        if self.round_trip is not None:
+            told.append(f"round trip {1000 * self.round_trip:.0f} ms")
+        if self.remote_lost is not None:
+            told.append(f"{self.remote_lost} lost at the peer")
+        others = ("late", "duplicates", "discarded", "concealed", "rejected", "withheld", "invalid")
+        told += [f"{count} {name}" for name in others if (count := getattr(self, name))]
+        return ", ".join(told)
+
 
 def _nobody(error: Exception) -> None:
     """Nobody wants to hear of it."""

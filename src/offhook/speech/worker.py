@@ -72,7 +72,7 @@ def serve(sock: socket.socket, load: Callable[[], Mapping[str, Handler]]) -> Non
         try:
             handlers = load()
         except Exception as error:
-            link.send({"ready": False, "error": _describe(error)})
+            link.send({"ready": False, "error": _in_words(error)})
             return
         link.send({"ready": True})
         threading.Thread(target=_beat, args=(link,), daemon=True).start()
@@ -97,21 +97,26 @@ def _do(link: _Link, handlers: Mapping[str, Handler], frame: Frame) -> None:
     job = head.get("job")
     if job is None:
         return  # a cancellation that came after its job had ended
+    handler = handlers.get(str(head.get("kind")))
+    if handler is None:
+        link.send({"job": job, "error": f"there is no job of the kind {head.get('kind')!s:.40}"})
+        return
     try:
-        for reply, data in handlers[str(head.get("kind"))](head, blob):
+        for reply, data in handler(head, blob):
             if link.cancelled(job):
                 break
             link.send({**reply, "job": job}, data)
     except _NodeGone:
         raise
     except Exception as error:
-        link.send({"job": job, "error": _describe(error)})
+        link.send({"job": job, "error": _in_words(error)})
     else:
         link.send({"job": job, "end": True})
 
 
-def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:500]
+def _in_words(error: Exception) -> str:
+    """One line for the owner, without the name of a class. (network/words.py would bring an HTTP client.)"""
+    return next(iter(str(error).strip().splitlines()), "it broke off without a word")[:500]
 
 
 def _leave_to_the_node() -> None:
