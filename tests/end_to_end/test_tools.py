@@ -380,7 +380,7 @@ def test_keys_are_pressed_and_requests_sent_in_the_dialog(desk: Desk, models: Mo
         tell,
     )
 
-    assert heard.digits == "12#"
+    assert heard.digits == "12#5"  # the 5 came by INFO
     pressed, told = heard.of("INFO")
     assert pressed.headers.get("Content-Type") == "application/dtmf-relay"
     assert pressed.body == b"Signal=5\r\nDuration=100\r\n"
