@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from offhook.phone import open_line
+from offhook.phone import Line, open_line
 from offhook.sip.handler import Answer
 from offhook.sip.message import Request
 
@@ -35,13 +35,22 @@ class Visit:
 
 
 class _Listener(ListeningPhone):
-    visit: Visit
+    def __init__(self, line: Line, visit: Visit) -> None:
+        super().__init__(line)
+        self.visit = visit
+        heeds = self._leg.requested
+
+        def noted(request: Request) -> Answer | None:
+            visit.requests.append(request)
+            return heeds(request)
+
+        # Every request is noted, those too that the leg heeds itself: keys by INFO.
+        self._leg.requested = noted  # type: ignore[method-assign]
 
     def digit(self, digit: str, milliseconds: int) -> None:
         self.visit.digits += digit
 
     def leg_requested(self, request: Request) -> Answer | None:
-        self.visit.requests.append(request)
         return 202 if request.method == "REFER" else 200
 
 
@@ -53,8 +62,7 @@ def visit(number: Number) -> Visit:
 async def _visit(number: Number) -> Visit:
     visit = Visit()
     async with open_line(number.uri()) as line:
-        phone = _Listener(line)
-        phone.visit = visit
+        phone = _Listener(line, visit)
         async with asyncio.timeout(VISIT_SECONDS):
             await phone.dial(line)
             while not phone.ended.is_set() and not visit.of("REFER"):
