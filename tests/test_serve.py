@@ -20,6 +20,7 @@ from offhook import listening, server
 from offhook.bootstrap import FirstStart
 from offhook.commands import serve
 from offhook.network import Address
+from offhook.planes import call_plane
 from offhook.process import StartError
 from offhook.server import Node
 from offhook.settings import load_settings
@@ -180,8 +181,10 @@ def test_without_a_network_nobody_else_is_told_to_dial(monkeypatch: pytest.Monke
 def test_a_peer_is_told_an_address_of_its_family_or_there_is_none(
     monkeypatch: pytest.MonkeyPatch, flags: dict[str, object], peer: str, told: str | None
 ) -> None:
-    monkeypatch.setattr(server, "source_towards", lambda host: "fd00::5" if ":" in host else "192.168.1.5")
-    address_for = server._address_for(_node(**flags).settings)
+    monkeypatch.setattr(
+        call_plane, "source_towards", lambda host: "fd00::5" if ":" in host else "192.168.1.5"
+    )
+    address_for = call_plane._address_for(_node(**flags).settings)
 
     if told is None:
         with pytest.raises(OSError, match="has no address for"):
@@ -198,7 +201,7 @@ def test_a_voice_activity_model_that_cannot_be_loaded(
     model = tmp_path / "silero.onnx"
     if damage is not None:
         model.write_bytes(damage)
-    monkeypatch.setattr(server, "VoiceActivity", lambda: VoiceActivity(model))
+    monkeypatch.setattr(call_plane, "VoiceActivity", lambda: VoiceActivity(model))
     settings = load_settings(
         {"http": f"{LOOPBACK}:0", "sip": f"{LOOPBACK}:0", "data": tmp_path / "data", "database_url": None}
     )

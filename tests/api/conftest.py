@@ -44,12 +44,20 @@ class LiveCalls:
 
     ready: bool = True
     ended: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    delivering: list[bool] = field(default_factory=list)
 
-    def is_ready(self) -> bool:
+    async def is_ready(self) -> bool:
         return self.ready
 
     async def end_call(self, call_id: str) -> None:
         self.ended.append(call_id)
+
+    async def forget(self, call_id: str) -> None:
+        self.forgotten.append(call_id)
+
+    def deliver(self) -> None:
+        self.delivering.append(True)
 
 
 @dataclass
@@ -74,10 +82,7 @@ async def open_house(folder: Path, **flags: object) -> AsyncIterator[House]:
     await upgrade(settings.database)
     database = await Database.open(settings.database, now=clock, new_id=IdMaker(clock, rng))
     links = RecordingLinks(b"k" * 32, settings.base_url, clock)
-    delivering: list[bool] = []
-    forgotten: list[str] = []
-    deliver = lambda: delivering.append(True)  # noqa: E731
-    services = Services(database, settings, live, links, clock, rng, deliver, NODE, forgotten.append)
+    services = Services(database, settings, live, links, clock, rng, NODE)
     try:
         async with database.transaction() as tx:
             org = await tx.orgs.create({"name": "First"})
@@ -85,7 +90,9 @@ async def open_house(folder: Path, **flags: object) -> AsyncIterator[House]:
             await tx.keys.create(org.id, KEY, tag="private", name="")
             await tx.keys.create(org.id, PUBLIC_KEY, tag="public", name="")
             await tx.keys.create(other.id, OTHER_KEY, tag="private", name="")
-        yield House(create_app(services), services, live, delivering, clock, org.id, other.id, forgotten)
+        yield House(
+            create_app(services), services, live, live.delivering, clock, org.id, other.id, live.forgotten
+        )
     finally:
         await database.close()
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from offhook.api.links import BRIEF_SECONDS, LASTING_SECONDS, RecordingLinks, ShortSecret, signing_key
+from offhook.links import BRIEF_SECONDS, LASTING_SECONDS, RecordingLinks, ShortSecret, signing_key
 
 
 class At:

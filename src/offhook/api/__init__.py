@@ -1,7 +1,7 @@
 """FastAPI routes, one file per resource; keys, errors, paging. See docs/architecture.md."""
 
 from offhook.api.app import create_app
-from offhook.api.links import RecordingLinks
 from offhook.api.services import Services
+from offhook.links import RecordingLinks
 
 __all__ = ["RecordingLinks", "Services", "create_app"]

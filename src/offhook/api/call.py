@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -16,7 +15,6 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from offhook.api import outbound
 from offhook.api.errors import BadRequest, NotFound, Unavailable
-from offhook.api.links import KINDS, RecordingKind
 from offhook.api.openapi import described, list_of, place, redirecting
 from offhook.api.paging import described_list, parse_list
 from offhook.api.recording import elsewhere, is_recorded
@@ -26,6 +24,7 @@ from offhook.api.services import Services
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
 from offhook.calls.recording import erase
+from offhook.links import KINDS, RecordingKind
 from offhook.schema.call import Call, DeleteCalls, UpdateCall
 from offhook.schema.model import with_model_names
 from offhook.store import Record, StoreError
@@ -99,9 +98,9 @@ def router() -> APIRouter:
         await _end(services, identity)
         await _erase_recordings(services, identity)
         async with services.database.transaction() as tx:
-            tx.after_commit(partial(services.forget, identity))
             await tx.outbox.erase(call.org_id, identity)
             record = await tx.calls.delete(call.org_id, identity)
+        await services.live.forget(identity)
         with contextlib.suppress(StoreError):  # it is tried again
             await services.database.write_over()
         if record is None:

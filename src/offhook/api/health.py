@@ -24,7 +24,7 @@ def router() -> APIRouter:
     @routes.get("/ready", **open_to_all("Whether new calls are answered", "application/json", _STATUS))
     async def ready(request: Request) -> Response:
         services: Services = request.app.state.services
-        if services.live.is_ready():
+        if await services.live.is_ready():
             return JSONResponse({"status": "ready"})
         return JSONResponse({"status": "not ready"}, 503, {"Retry-After": "1"})
 

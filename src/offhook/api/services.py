@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from offhook.api.links import RecordingLinks
+from offhook.links import RecordingLinks
 from offhook.settings import Settings
 from offhook.store import Database
 
@@ -16,12 +16,20 @@ from offhook.store import Database
 class Live(Protocol):
     """The calls that this node holds now; `calls/` implements it."""
 
-    def is_ready(self) -> bool:
+    async def is_ready(self) -> bool:
         """True while SIP answers new calls: false before it listens and once the node drains."""
         ...
 
     async def end_call(self, call_id: str) -> None:
         """Hang up and return when the call's last state is stored. Returns at once for any other call."""
+        ...
+
+    async def forget(self, call_id: str) -> None:
+        """All messages of this call are erased: none of them goes out any more."""
+        ...
+
+    def deliver(self) -> None:
+        """There are messages to deliver: look now instead of a little later."""
         ...
 
 
@@ -35,12 +43,8 @@ class Services:
     links: RecordingLinks
     now: Callable[[], float]
     rng: random.Random
-    deliver: Callable[[], None]
-    """There are messages to deliver: look now instead of a little later."""
     node: str
     """The name of this node, which calls are held under."""
-    forget: Callable[[str], None] = lambda call_id: None
-    """All messages of this call are erased: none of them goes out any more."""
 
     @property
     def recordings(self) -> Path:

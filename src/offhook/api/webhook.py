@@ -84,7 +84,7 @@ def router() -> APIRouter:
                 raise BadRequest("what the message said is kept no more, so it cannot be sent again")
 
         async with private(request, whole) as work:
-            work.tx.after_commit(services.deliver)
+            work.tx.after_commit(services.live.deliver)
             row = await work.tx.outbox.replay(work.org_id, identity)
             if row is None:
                 raise BadRequest("the message is still on its way")

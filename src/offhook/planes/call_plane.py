@@ -1,0 +1,323 @@
+"""The half of a node that carries calls: its rooms are built, its doors opened, and closed again in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from offhook.calls.admission import Admission
+from offhook.calls.entrance import Limits
+from offhook.calls.known import KnownDirectory
+from offhook.calls.leg import Media
+from offhook.calls.presence import Presence
+from offhook.calls.recording import WriterThread
+from offhook.calls.recovery import end_orphans
+from offhook.calls.registry import Calls
+from offhook.calls.services import Services
+from offhook.calls.stored import StoredDirectory, StoredLedger
+from offhook.calls.transfers.hold_audio import sounds_by
+from offhook.calls.transfers.outgoing import Dialler
+from offhook.calls.transfers.trunk import Trunk
+from offhook.conversation.failures import rehearse
+from offhook.conversation.member import EngineFactory, Engines
+from offhook.conversation.profile import profile_of
+from offhook.language.models import LanguageModels, ModelSettings
+from offhook.language.template import render
+from offhook.listening import cannot_listen
+from offhook.network import Address, AddressGuard, AddressRefused, Outside, open_datagrams
+from offhook.network.sources import Sources
+from offhook.planes.ground import Ground
+from offhook.process import StartError, file_limit, sip_connections_within
+from offhook.rtp.clock import Clock
+from offhook.rtp.ports import PortPool
+from offhook.schema.assistant import Assistant, AssistantOverrides
+from offhook.settings import Settings
+from offhook.sip.digest import Nonces
+from offhook.sip.tcp import Limits as TcpLimits
+from offhook.sip.transport import WILDCARDS, Transports, source_towards
+from offhook.sip.uri import Uri
+from offhook.sip.user_agent import UserAgent
+from offhook.speech.activity import VoiceActivity
+from offhook.speech.base import EngineError
+from offhook.speech.engines import SpeechEngines, missing
+from offhook.speech.jobs import WorkerFailed
+from offhook.speech.local import LocalVoice, SpeechCache
+from offhook.speech.remote import CallContext
+from offhook.speech.workers import Workers
+from offhook.webhooks import Client, Outbox
+
+SIP_GRACE_SECONDS: Final = 2.0
+WEBHOOK_GRACE_SECONDS: Final = 5.0
+
+EnginesOf = Callable[[CallContext], EngineFactory]
+
+EMERGENCY_BYTES = 4 * 1024 * 1024
+"""Of sound that the voice for emergencies keeps; the apology is in it from the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlane:
+    """A call plane that serves. `vital` is told when it can go on no more."""
+
+    calls: Calls
+    outbox: Outbox
+    clock: Clock
+    ports: PortPool
+    agent: UserAgent
+    sip: Address
+
+
+def voice_activity(scripted: bool) -> VoiceActivity:
+    """What is missing here for calls with the local engines is said before anything is made; with `scripted`
+    ones only that which every call needs. Raises StartError."""
+    activity = _voice_activity()
+    if not scripted and (problems := missing()):
+        raise StartError(problems[0].text)
+    return activity
+
+
+async def call_plane(
+    ground: Ground,
+    activity: VoiceActivity,
+    max_calls: int,
+    stack: AsyncExitStack,
+    engines: EnginesOf | None = None,
+) -> CallPlane:
+    """Serve calls until `stack` is closed. What the process before left behind is ended and reported first.
+
+    `engines` replaces the speech engines and models (benchmarks and tests). Raises StartError, StoreError."""
+    settings, node, database = ground.settings, ground.node, ground.database
+    now, rng, new_id = ground.now, ground.rng, database.new_id
+    outside = Outside(AddressGuard(settings.allow_private_urls))
+    stack.push_async_callback(outside.aclose)
+    secret = settings.webhook_signing_secret
+    signing_secret = secret.get_secret_value() if secret else None
+    client = Client(outside, now=now, new_id=new_id.random, signing_secret=signing_secret)
+    outbox = Outbox(
+        database,
+        client,
+        node=node,
+        now=now,
+        rng=rng,
+        keep_seconds=settings.retention_webhooks_days * 86400,
+    )
+    links = ground.links()
+
+    async def end_calls_of(name: str) -> int:
+        return await end_orphans(database, outbox, name, now, settings.recordings, links.lasting)
+
+    await end_calls_of(node)
+
+    emergency = None
+    if engines is None:
+        engines, emergency = await _engines(settings, activity, outside, now, stack)
+
+    await outbox.start()
+    stack.push_async_callback(_close_outbox, outbox)
+    ledger = StoredLedger(database, outbox, node, lambda call_id: calls.taken(call_id))
+    ledger.start()
+    stack.push_async_callback(ledger.close)
+    writer = WriterThread()
+    stack.push_async_callback(asyncio.to_thread, writer.close)
+
+    media = _media(settings, activity, outside.guard, now, rng)
+    dialler, trunk = Dialler(), _trunk(settings)
+    services = Services(
+        ledger=ledger,
+        directory=KnownDirectory(StoredDirectory(database), database),
+        media=media,
+        activity=activity,
+        engines=engines,
+        emergency=emergency,
+        render=lambda text, variables: render(text, variables, now()),
+        ask=client.ask,
+        guard=outside.guard,
+        recordings=settings.recordings,
+        recording_urls=links.lasting,
+        writer=writer,
+        now=now,
+        new_id=new_id,
+        rng=rng,
+        dialler=dialler,
+        trunk=trunk,
+        sounds=sounds_by(outside.fetch),
+        send=client.fetch,
+    )
+    sources = Sources(settings.trusted_sources or ())
+    nonces = Nonces(os.urandom(32), now, os.urandom)
+    loop_time = asyncio.get_running_loop().time
+    admission = Admission(nonces, lambda: settings.sip_realm, sources, loop_time)
+    calls = Calls(services, Limits(max_calls, settings.domain, sources), admission)
+    presence = Presence(database, node, end_calls_of=end_calls_of, held=calls.held, hang_up=calls.taken)
+    await presence.start()
+    stack.push_async_callback(presence.close)
+    calls.ready, calls.doubt = presence.is_ready, presence.doubt
+    for what, task in (
+        ("the task that writes calls down", ledger.task),
+        ("the task that delivers webhooks", outbox.task),
+        ("the task that looks after the other nodes", presence.task),
+    ):
+        assert task is not None
+        ground.vital.watch(what, task)
+    _build_before_the_first_call()
+    connections = sip_connections_within(file_limit(), max_calls)
+    agent, sip = await _sip(settings, calls, sources, connections, outside.guard, trunk, rng, stack)
+    dialler.agent = agent
+    return CallPlane(calls, outbox, media.clock, media.ports, agent, sip)
+
+
+def _voice_activity() -> VoiceActivity:
+    try:
+        return VoiceActivity()
+    except Exception as error:  # whatever the native library makes of a damaged file
+        raise StartError(
+            f"the voice activity model cannot be loaded ({' '.join(str(error).split())}): reinstall offhook"
+            " (pip install --force-reinstall offhook)"
+        ) from error
+
+
+def _build_before_the_first_call() -> None:
+    """Validators, patterns and templates are built at their first use, an assistant's for half a second:
+    no caller should wait for that, nor those who are already talking."""
+    profile_of(AssistantOverrides.model_validate({"name": "nobody"}))
+    render("{{ now }}", {}, 0.0)
+
+
+async def _engines(
+    settings: Settings,
+    activity: VoiceActivity,
+    outside: Outside,
+    now: Callable[[], float],
+    stack: AsyncExitStack,
+) -> tuple[EnginesOf, LocalVoice]:
+    """What assistants hear, think and speak with, and the voice that apologises when theirs fails."""
+    workers = Workers(settings.workers)
+    emergency = LocalVoice(workers, "", 1.0, SpeechCache(EMERGENCY_BYTES))
+    try:
+        await workers.start()
+        stack.push_async_callback(workers.close)
+        await emergency.start()
+        await rehearse(emergency)
+    except (WorkerFailed, EngineError) as error:
+        raise StartError(
+            f"the local speech engines do not start ({error}): `offhook doctor` says what is missing"
+        ) from error
+    speech = SpeechEngines(workers, outside, now=now)
+    return _engines_of(speech, LanguageModels(outside, _model_settings(settings))), emergency
+
+
+def _model_settings(settings: Settings) -> ModelSettings:
+    key = settings.openai_api_key
+    return ModelSettings(
+        openai_base_url=settings.openai_base_url, openai_api_key=key.get_secret_value() if key else ""
+    )
+
+
+def _engines_of(speech: SpeechEngines, models: LanguageModels) -> EnginesOf:
+    def of_call(context: CallContext) -> EngineFactory:
+        def of_assistant(assistant: Assistant) -> Engines:
+            return Engines(
+                transcriber=speech.transcriber(assistant.transcriber),
+                model=models.model(assistant.model, context),
+                voice=speech.voice(assistant.voice, context),
+            )
+
+        return of_assistant
+
+    return of_call
+
+
+def _media(
+    settings: Settings,
+    activity: VoiceActivity,
+    guard: AddressGuard,
+    now: Callable[[], float],
+    rng: random.Random,
+) -> Media:
+    clock = Clock(asyncio.get_running_loop())
+    clock.after_tick.append(activity.run)
+    return Media(
+        clock=clock,
+        ports=PortPool(settings.sip.host, *settings.rtp_ports, open_datagrams, rng),
+        address_for=_address_for(settings),
+        may_send=guard.lets_media,
+        now=now,
+        rng=rng,
+        timeout=settings.media_timeout_seconds,
+    )
+
+
+def _address_for(settings: Settings) -> Callable[[str], str]:
+    """Our address for the SDP, by who asks: the configured one, else the one this peer's packets come to. For
+    a peer of another family than the configured one the latter too; raises OSError for one of a family that
+    the node does not listen in."""
+    bound, public = settings.sip.host, settings.public_address
+
+    def address_for(peer: str) -> str:
+        version_6 = ":" in peer
+        if bound != "::" and (":" in bound) != version_6:
+            raise OSError(f"this node has no address for {peer}: it listens on {bound}")
+        if public is not None and (":" in public) == version_6:
+            return public
+        return source_towards(peer) if bound in WILDCARDS else bound
+
+    return address_for
+
+
+def _trunk(settings: Settings) -> Trunk | None:
+    if settings.trunk is None:
+        return None
+    password = settings.trunk_password
+    return Trunk(
+        Uri.parse(settings.trunk),
+        None if password is None else password.get_secret_value(),
+        settings.trunk_prefixes or ("",),
+    )
+
+
+async def _sip(
+    settings: Settings,
+    calls: Calls,
+    sources: Sources,
+    connections: int,
+    guard: AddressGuard,
+    trunk: Trunk | None,
+    rng: random.Random,
+    stack: AsyncExitStack,
+) -> tuple[UserAgent, Address]:
+    async def resolve(host: str, port: int, transport: str) -> Address:
+        """A peer's Contact or Record-Route must not lead us where it could not go itself."""
+        try:
+            return (await guard.resolve(host, port))[0]
+        except AddressRefused as refused:
+            own = None if trunk is None else await trunk.own(host, port)
+            if own is None:
+                raise OSError(str(refused)) from refused
+            return own
+
+    transports = Transports(limits=TcpLimits(connections=connections), sources=sources)
+    advertised = None if settings.public_address is None else Address(settings.public_address, 0)
+    agent = UserAgent(
+        calls,
+        transports=transports,
+        rng=rng,
+        advertised=advertised,
+        resolve=resolve,
+        sources=sources,
+    )
+    stack.push_async_callback(agent.close, SIP_GRACE_SECONDS)
+    try:
+        return agent, await transports.listen(*settings.sip)
+    except OSError as error:
+        raise cannot_listen("SIP", "--sip or OFFHOOK_SIP", settings.sip, error) from error
+
+
+async def _close_outbox(outbox: Outbox) -> None:
+    """Let what was just written be delivered; what is not goes out after the next start."""
+    await outbox.drain(WEBHOOK_GRACE_SECONDS)
+    await outbox.close()

@@ -1,0 +1,26 @@
+"""What the API asks of the calls that are up, where both are in one process."""
+
+from __future__ import annotations
+
+from offhook.calls.registry import Calls
+from offhook.webhooks import Outbox
+
+
+class LiveHere:
+    """`api.services.Live` of this process."""
+
+    def __init__(self, calls: Calls, outbox: Outbox) -> None:
+        self._calls = calls
+        self._outbox = outbox
+
+    async def is_ready(self) -> bool:
+        return self._calls.takes_calls()
+
+    async def end_call(self, call_id: str) -> None:
+        await self._calls.end_call(call_id)
+
+    async def forget(self, call_id: str) -> None:
+        self._outbox.forget(call_id)
+
+    def deliver(self) -> None:
+        self._outbox.nudge()
