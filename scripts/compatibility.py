@@ -24,7 +24,7 @@ from offhook.schema.error_path import plain, tagged, whole
 from offhook.schema.hook import Hook
 from offhook.schema.message_type import ALWAYS_SENT, SERVER_MESSAGE_TYPES
 from offhook.schema.model import AnyModel
-from offhook.schema.number import CreateVapiPhoneNumber, VapiPhoneNumber
+from offhook.schema.number import CreateVapiPhoneNumberDTO, VapiPhoneNumber
 from offhook.schema.org import Org
 from offhook.schema.server_message import BODIES, wire_name
 from offhook.schema.tool import Tool
@@ -115,7 +115,7 @@ def messages() -> list[str]:
 def expected() -> dict[str, list[str]]:
     """The lines that the table must have, by section; of endpoints only those who serve them know."""
     return {
-        "phone-number": paths(CreateVapiPhoneNumber, VapiPhoneNumber),
+        "phone-number": paths(CreateVapiPhoneNumberDTO, VapiPhoneNumber),
         "assistant": paths(StoredAssistant, AssistantOverrides),
         "transcriber": list(tagged(AnyTranscriber)[1]),
         "model": list(tagged(AnyModel)[1]),

@@ -24,7 +24,7 @@ from offhook.schema.assistant import _LegacyAssistant as LegacyAssistant
 from offhook.schema.error_path import plain, whole
 from offhook.schema.org import Org
 from offhook.schema.server import LegacyServer
-from offhook.schema.squad import SquadMember, StoredSquad
+from offhook.schema.squad import SquadMemberDTO, StoredSquad
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 WORDS = DOCS / "reference.toml"
@@ -33,12 +33,12 @@ FOLDER = DOCS / "reference"
 PAGES: dict[str, type[BaseModel]] = {
     "VapiPhoneNumber": number.VapiPhoneNumber,
     "SipAuthentication": number.SipAuthentication,
-    "CallRingingHook": number.CallRingingHook,
-    "CallRingingFilter": number.CallRingingFilter,
-    "CallEndingHook": number.CallEndingHook,
-    "CallEndingFilter": number.CallEndingFilter,
-    "SayAction": number.SayAction,
-    "TransferAction": number.TransferAction,
+    "PhoneNumberHookCallRinging": number.PhoneNumberHookCallRinging,
+    "PhoneNumberCallRingingHookFilter": number.PhoneNumberCallRingingHookFilter,
+    "PhoneNumberHookCallEnding": number.PhoneNumberHookCallEnding,
+    "PhoneNumberCallEndingHookFilter": number.PhoneNumberCallEndingHookFilter,
+    "SayPhoneNumberHookAction": number.SayPhoneNumberHookAction,
+    "TransferPhoneNumberHookAction": number.TransferPhoneNumberHookAction,
     "Server": server.Server,
     "BackoffPlan": server.BackoffPlan,
     "TransferDestinationNumber": destination.TransferDestinationNumber,
@@ -59,9 +59,9 @@ PAGES: dict[str, type[BaseModel]] = {
     "MessagePlan": plan.MessagePlan,
     "CompliancePlan": plan.CompliancePlan,
     "Squad": StoredSquad,
-    "SquadMember": SquadMember,
+    "SquadMemberDTO": SquadMemberDTO,
     "Call": call.Call,
-    "Customer": call.Customer,
+    "CreateCustomerDTO": call.CreateCustomerDTO,
     "Org": Org,
     "CustomMessage": spoken.CustomMessage,
     "TextContent": spoken.TextContent,

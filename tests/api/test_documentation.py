@@ -37,7 +37,7 @@ def test_every_type_it_names_is_there(document: dict[str, Any]) -> None:
     named = {reference.removeprefix("#/components/schemas/") for reference in _references(document)}
 
     assert named - set(schemas) == set()
-    assert {"CreateVapiPhoneNumber", "Assistant", "ErrorEnvelope", "Call"} <= set(schemas)
+    assert {"CreateVapiPhoneNumberDTO", "Assistant", "ErrorEnvelope", "Call"} <= set(schemas)
 
 
 def test_every_operation_says_what_it_takes_and_gives(document: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from offhook.conversation.events import ToolOutcome
 from offhook.language.base import ModelError, ToolCall
 from offhook.schema import effective
 from offhook.schema.assistant import Assistant
-from offhook.schema.hook import CustomerSpeechTimeoutHook
+from offhook.schema.hook import CallHookCustomerSpeechTimeout
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.conversation.test_session import LONG, greeted, plays
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld
@@ -172,7 +172,7 @@ async def test_a_message_is_added_and_answered_or_not() -> None:
     ],
 )
 def test_its_options(on: str, options: Document | None, expected: tuple[float, int, bool]) -> None:
-    hook = CustomerSpeechTimeoutHook.model_validate({"on": on, "do": [], "options": options})
+    hook = CallHookCustomerSpeechTimeout.model_validate({"on": on, "do": [], "options": options})
     plan = effective.speech_timeout(hook)
     assert (plan.timeout_seconds, plan.trigger_max_count, plan.reset_on_user_speech) == expected
 

@@ -17,7 +17,7 @@ UNIONS: dict[str, list[str]] = PUBLISHED.pop("unions")
 ENDPOINTS: list[str] = PUBLISHED.pop("endpoints")
 DISCRIMINATORS = ("provider", "type", "on", "role", "transport")
 
-NAMED = {"CallHookCustomerSpeechTimeout": "CustomerSpeechTimeoutHook"}
+NAMED = {"CallHookCustomerSpeechTimeout": "CallHookCustomerSpeechTimeout"}
 """Published types whose tag is an open string, with our class for each."""
 
 

@@ -15,7 +15,7 @@ from offhook.schema import (
     AssistantOverrides,
     Call,
     ControlMessage,
-    CreateVapiPhoneNumber,
+    CreateVapiPhoneNumberDTO,
     Model,
     Squad,
     document,
@@ -100,7 +100,7 @@ def test_a_tag_that_is_also_a_property_is_no_part_of_the_path() -> None:
     """`fallbackDestination.number.number` is how pydantic would have it."""
     value = {"provider": "vapi", "fallbackDestination": {"type": "number", "number": "1", "nome": "x"}}
 
-    assert refusal(CreateVapiPhoneNumber, value) == [
+    assert refusal(CreateVapiPhoneNumberDTO, value) == [
         "fallbackDestination.number must be longer than or equal to 3 characters",
         "fallbackDestination.property nome should not exist",
     ]
@@ -158,11 +158,11 @@ def test_text_or_message_is_one_sentence_or_the_messages_own() -> None:
             "fallbackDestination": {"type": "sip", "sipUri": "sip:a@b", "message": message},
         }
 
-    assert refusal(CreateVapiPhoneNumber, with_message(5)) == [
+    assert refusal(CreateVapiPhoneNumberDTO, with_message(5)) == [
         "fallbackDestination.message must be a string or an object"
     ]
     assert refusal(
-        CreateVapiPhoneNumber, with_message({"type": "custom-message", "content": "a" * 1001})
+        CreateVapiPhoneNumberDTO, with_message({"type": "custom-message", "content": "a" * 1001})
     ) == ["fallbackDestination.message.content must be shorter than or equal to 1000 characters"]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offhook.schema import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, document, unserved
+from offhook.schema import CreateVapiPhoneNumberDTO, UpdateVapiPhoneNumberDTO, document, unserved
 
 from .parsing import Invalid, parse
 
@@ -26,7 +26,7 @@ SIP = {"provider": "vapi", "sipUri": "sip:front@example.org"}
     ],
 )
 def test_a_sip_uri_is_user_host_and_maybe_port(uri: str) -> None:
-    assert parse(CreateVapiPhoneNumber, {**SIP, "sipUri": uri}).sip_uri == uri
+    assert parse(CreateVapiPhoneNumberDTO, {**SIP, "sipUri": uri}).sip_uri == uri
 
 
 @pytest.mark.parametrize(
@@ -57,16 +57,20 @@ def test_a_sip_uri_is_user_host_and_maybe_port(uri: str) -> None:
 )
 def test_anything_else_is_refused(uri: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        parse(CreateVapiPhoneNumber, {**SIP, "sipUri": uri})
+        parse(CreateVapiPhoneNumberDTO, {**SIP, "sipUri": uri})
     assert refusal.value.sentences == ["sipUri must be a SIP URI: sip:user@host or sip:user@host:port"]
 
 
 def test_credentials_are_twenty_to_forty_characters() -> None:
     good = {"username": "u" * 20, "password": "p" * 40, "realm": "example.org"}
-    assert document(parse(CreateVapiPhoneNumber, {**SIP, "authentication": good}))["authentication"] == good
+    assert (
+        document(parse(CreateVapiPhoneNumberDTO, {**SIP, "authentication": good}))["authentication"] == good
+    )
 
     with pytest.raises(Invalid) as refusal:
-        parse(CreateVapiPhoneNumber, {**SIP, "authentication": {"username": "short", "password": "p" * 41}})
+        parse(
+            CreateVapiPhoneNumberDTO, {**SIP, "authentication": {"username": "short", "password": "p" * 41}}
+        )
     assert refusal.value.sentences == [
         "authentication.username must be longer than or equal to 20 characters",
         "authentication.password must be shorter than or equal to 40 characters",
@@ -90,17 +94,17 @@ def test_a_ringing_hook_has_a_list_of_actions_and_an_ending_hook_one() -> None:
             "do": say,
         },
     ]
-    assert document(parse(CreateVapiPhoneNumber, {**SIP, "hooks": hooks}))["hooks"] == hooks
+    assert document(parse(CreateVapiPhoneNumberDTO, {**SIP, "hooks": hooks}))["hooks"] == hooks
 
     with pytest.raises(Invalid) as refusal:
-        parse(CreateVapiPhoneNumber, {**SIP, "hooks": [{"on": "call.ringing", "do": say}]})
+        parse(CreateVapiPhoneNumberDTO, {**SIP, "hooks": [{"on": "call.ringing", "do": say}]})
     assert refusal.value.sentences == ["hooks.0.do must be an array"]
 
 
 def test_a_change_needs_no_provider_and_null_is_kept_as_null() -> None:
     change = {"assistantId": None, "name": "n"}
 
-    assert document(parse(UpdateVapiPhoneNumber, change)) == change
+    assert document(parse(UpdateVapiPhoneNumberDTO, change)) == change
 
 
 @pytest.mark.parametrize("provider", ["byo-phone-number", "twilio", "vonage", "telnyx"])

@@ -8,12 +8,12 @@ import pytest
 from pydantic import BaseModel
 
 from offhook.schema.assistant import Assistant, AssistantOverrides, StoredAssistant
-from offhook.schema.call import Call, CreateCall, DeleteCalls, UpdateCall
+from offhook.schema.call import Call, CreateCallDTO, DeleteCallDTO, UpdateCallDTO
 from offhook.schema.control import ControlMessage
 from offhook.schema.credential import WebhookCredential
 from offhook.schema.error_path import tagged, whole
 from offhook.schema.json_schema import JsonSchema
-from offhook.schema.number import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, VapiPhoneNumber
+from offhook.schema.number import CreateVapiPhoneNumberDTO, UpdateVapiPhoneNumberDTO, VapiPhoneNumber
 from offhook.schema.org import Org
 from offhook.schema.server_message import BODIES, Body, wire_name
 from offhook.schema.squad import Squad, StoredSquad
@@ -38,12 +38,12 @@ OURS_ALONE = {
     "_Hook": {"name"},
     "SummaryPlan": {"useAssistantLlm"},
     "TransferPlan": {"transferAssistant"},
-    "WebsocketTransport": {"websocketCallUrl"},
+    "VapiWebsocketTransport": {"websocketCallUrl"},
     "Artifact": {"variables"},
     "TransferArtifact": {"failureReason"},
     "TurnLatency": {"platformLatency"},
     "PerformanceMetrics": {"platformLatencyAverage"},
-    "OpenAIMessage": {"tool_calls", "tool_call_id"},
+    "OpenAIFormattedMessage": {"tool_calls", "tool_call_id"},
     "Call": {"phoneCallProviderDetails", "transcript", "summary", "recordingUrl", "stereoRecordingUrl"},
     "VapiModel": {"maxTokens"},
     "StoredAssistant": {"isServerUrlSecretSet"},
@@ -89,15 +89,15 @@ PAIRS: list[tuple[str, type[BaseModel]]] = [
     ("UpdateAssistantDTO", Assistant),
     ("AssistantOverrides", AssistantOverrides),
     ("Assistant", StoredAssistant),
-    ("CreateVapiPhoneNumberDTO", CreateVapiPhoneNumber),
-    ("UpdateVapiPhoneNumberDTO", UpdateVapiPhoneNumber),
+    ("CreateVapiPhoneNumberDTO", CreateVapiPhoneNumberDTO),
+    ("UpdateVapiPhoneNumberDTO", UpdateVapiPhoneNumberDTO),
     ("VapiPhoneNumber", VapiPhoneNumber),
     ("CreateSquadDTO", Squad),
     ("UpdateSquadDTO", Squad),
     ("Squad", StoredSquad),
-    ("CreateCallDTO", CreateCall),
-    ("UpdateCallDTO", UpdateCall),
-    ("DeleteCallDTO", DeleteCalls),
+    ("CreateCallDTO", CreateCallDTO),
+    ("UpdateCallDTO", UpdateCallDTO),
+    ("DeleteCallDTO", DeleteCallDTO),
     ("Call", Call),
     ("CreateWebhookCredentialDTO", WebhookCredential),
 ]

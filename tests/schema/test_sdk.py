@@ -16,9 +16,9 @@ from pydantic import BaseModel
 from offhook.schema import (
     Assistant,
     Call,
-    CreateVapiPhoneNumber,
+    CreateVapiPhoneNumberDTO,
     StoredAssistant,
-    UpdateVapiPhoneNumber,
+    UpdateVapiPhoneNumberDTO,
     VapiPhoneNumber,
     document,
     format_timestamp,
@@ -52,7 +52,7 @@ def client(answer: Callable[[httpx.Request], object]) -> vapi.Vapi:
 
 def test_a_number_is_created_and_read_back_with_its_values() -> None:
     def create(request: httpx.Request) -> object:
-        number = document(parse(CreateVapiPhoneNumber, json.loads(request.content)))
+        number = document(parse(CreateVapiPhoneNumberDTO, json.loads(request.content)))
         shown = show_server({**number, **IDS, "status": "active"})
         assert document(parse(VapiPhoneNumber, shown)) == shown
         return shown
@@ -89,7 +89,7 @@ def test_a_change_from_the_sdk_carries_its_nulls() -> None:
     seen: list[dict[str, Any]] = []
 
     def update(request: httpx.Request) -> object:
-        seen.append(normalise_server(document(parse(UpdateVapiPhoneNumber, json.loads(request.content)))))
+        seen.append(normalise_server(document(parse(UpdateVapiPhoneNumberDTO, json.loads(request.content)))))
         return {**IDS, "provider": "vapi"}
 
     client(update).phone_numbers.update(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.schema import CreateVapiPhoneNumber, Server, document, normalise_server, show_server
+from offhook.schema import CreateVapiPhoneNumberDTO, Server, document, normalise_server, show_server
 
 from .parsing import parse
 
@@ -88,7 +88,7 @@ def test_what_is_shown_agrees_with_itself_and_normalises_to_what_is_stored(
 
 
 def test_a_number_may_be_created_in_either_spelling() -> None:
-    number = parse(CreateVapiPhoneNumber, {"provider": "vapi", **OLD})
+    number = parse(CreateVapiPhoneNumberDTO, {"provider": "vapi", **OLD})
 
     stored = normalise_server(document(number))
 

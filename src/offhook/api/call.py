@@ -25,7 +25,7 @@ from offhook.api.wire import Wire
 from offhook.api.work import Work, private
 from offhook.calls.recording import erase
 from offhook.links import KINDS, RecordingKind
-from offhook.schema.call import Call, DeleteCalls, UpdateCall
+from offhook.schema.call import Call, DeleteCallDTO, UpdateCallDTO
 from offhook.schema.model import with_model_names
 from offhook.store import Record, StoreError
 
@@ -34,8 +34,8 @@ WRITTEN_OUT: Final = frozenset({"assistant", "assistantOverrides", "squad"})
 HANG_UP_SECONDS: Final = 20.0
 
 
-_UPDATE: Final = Wire("UpdateCall", UpdateCall)
-_DELETE: Final = Wire("DeleteCalls", DeleteCalls)
+_UPDATE: Final = Wire("UpdateCallDTO", UpdateCallDTO)
+_DELETE: Final = Wire("DeleteCallDTO", DeleteCallDTO)
 _SHOWN: Final = Wire("Call", Call)
 
 

@@ -16,11 +16,11 @@ from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
 from offhook.schema.base import document
-from offhook.schema.org import Org, UpdateOrg
+from offhook.schema.org import Org, UpdateOrgDTO
 from offhook.schema.server import normalise_server, show_server
 from offhook.store import Record
 
-_UPDATE: Final = Wire("UpdateOrg", UpdateOrg)
+_UPDATE: Final = Wire("UpdateOrgDTO", UpdateOrgDTO)
 _SHOWN: Final = Wire("Org", Org)
 
 

@@ -22,13 +22,13 @@ from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work, keyed, private
 from offhook.schema.base import document, timestamp
-from offhook.schema.call import CreateCall
+from offhook.schema.call import CreateCallDTO
 
 NO_NUMBER: Final = "Couldn't Get Phone Number. Need Either `phoneNumberId` Or `phoneNumber`."
 INBOUND_ONLY: Final = "Vapi Numbers Can't Dial Outbound Yet."
 ENDED_REASON: Final = "call.start.error-get-transport"
 
-_CREATE: Final = Wire("CreateCall", CreateCall)
+_CREATE: Final = Wire("CreateCallDTO", CreateCallDTO)
 _KEPT: Final = ("assistantId", "squadId", "phoneNumberId", "customerId", "name")
 _KEPT_OF_CUSTOMER: Final = ("number", "sipUri", "extension", "name", "email", "externalId")
 

@@ -20,7 +20,12 @@ from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
 from offhook.schema.base import Model, document
-from offhook.schema.number import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, VapiPhoneNumber, unserved
+from offhook.schema.number import (
+    CreateVapiPhoneNumberDTO,
+    UpdateVapiPhoneNumberDTO,
+    VapiPhoneNumber,
+    unserved,
+)
 from offhook.schema.server import normalise_server, show_server
 from offhook.settings import Settings, is_ip
 from offhook.store import Record
@@ -44,8 +49,8 @@ class ShownPhoneNumber(VapiPhoneNumber):
     authentication: ShownAuthentication | None = Field(default=None)  # type: ignore[assignment]
 
 
-_CREATE: Final = Wire("CreateVapiPhoneNumber", CreateVapiPhoneNumber)
-_UPDATE: Final = Wire("UpdateVapiPhoneNumber", UpdateVapiPhoneNumber)
+_CREATE: Final = Wire("CreateVapiPhoneNumberDTO", CreateVapiPhoneNumberDTO)
+_UPDATE: Final = Wire("UpdateVapiPhoneNumberDTO", UpdateVapiPhoneNumberDTO)
 
 
 def show(stored: Mapping[str, Any]) -> Document:

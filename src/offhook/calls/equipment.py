@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from offhook.schema.answered import NotValid, read
 from offhook.schema.assistant import AssistantOverrides, merge
-from offhook.schema.hook import Hook, HookAction, ToolAction
+from offhook.schema.hook import Hook, HookAction, ToolCallHookAction
 from offhook.schema.tool import Tool
 
 TO_MEMBER: Final = "transferToAssistant"
@@ -68,7 +68,7 @@ async def equipped(
 async def _equipped_hook(hook: Hook, stored: Callable[[str], Awaitable[BaseModel | None]]) -> Hook:
     actions: list[HookAction] = []
     for action in hook.do:
-        if isinstance(action, ToolAction) and action.tool is None and action.tool_id is not None:
+        if isinstance(action, ToolCallHookAction) and action.tool is None and action.tool_id is not None:
             tool = await stored(action.tool_id)
             if tool is None:
                 continue

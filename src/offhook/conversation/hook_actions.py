@@ -18,7 +18,13 @@ from offhook.conversation.transcript import Transcript
 from offhook.conversation.voicing import Mouth
 from offhook.language.base import Message, ToolCall
 from offhook.schema.base import JsonObject, document
-from offhook.schema.hook import HookAction, MessageAddAction, SayAction, ToolAction, TransferAction
+from offhook.schema.hook import (
+    HookAction,
+    MessageAddHookAction,
+    SayHookAction,
+    ToolCallHookAction,
+    TransferHookAction,
+)
 from offhook.schema.tool import FunctionTool
 
 log = logging.getLogger(__name__)
@@ -60,25 +66,25 @@ async def perform(
         if stage.over or moot():
             return
         match action:
-            case SayAction():
+            case SayHookAction():
                 await _say(action, stage)
-            case MessageAddAction():
+            case MessageAddHookAction():
                 respond = action.trigger_response_enabled is not False
                 stage.add_message(document(action.message), respond)
-            case TransferAction():
+            case TransferHookAction():
                 if action.destination is not None:
                     destination = document(action.destination)
                     stage.send_on(filled(destination, lambda text: stage.render(text, {})))
-            case ToolAction() | FunctionTool():
+            case ToolCallHookAction() | FunctionTool():
                 await _run(action, stage)
 
 
 async def conclude(actions: Sequence[HookAction], reason: str, stage: ActionStage) -> None:
     """At the end of the call, when nobody hears anything any more: tools and messages."""
     for action in actions:
-        if isinstance(action, MessageAddAction):
+        if isinstance(action, MessageAddHookAction):
             stage.add_message(document(action.message), respond=False)
-        elif isinstance(action, ToolAction | FunctionTool) and (tool := _tool(action)) is not None:
+        elif isinstance(action, ToolCallHookAction | FunctionTool) and (tool := _tool(action)) is not None:
             (call,) = stage.note_calls([_call(tool, reason)])
             outcome = await stage.world.run_tool(tool, call)
             stage.note_result(call, outcome.result or outcome.error or "")
@@ -87,7 +93,7 @@ async def conclude(actions: Sequence[HookAction], reason: str, stage: ActionStag
 # speaking
 
 
-async def _say(action: SayAction, stage: ActionStage) -> None:
+async def _say(action: SayHookAction, stage: ActionStage) -> None:
     exact = action.exact
     if isinstance(exact, list):
         exact = stage.rng.choice(exact) if exact else None
@@ -113,7 +119,7 @@ def _messages(prompt: str | list[JsonObject], stage: ActionStage) -> list[Messag
 # tools
 
 
-async def _run(action: ToolAction | FunctionTool, stage: ActionStage) -> None:
+async def _run(action: ToolCallHookAction | FunctionTool, stage: ActionStage) -> None:
     """The model is told of the call and its result, and is not asked to say anything about it."""
     tool = _tool(action)
     if tool is None:
@@ -124,7 +130,7 @@ async def _run(action: ToolAction | FunctionTool, stage: ActionStage) -> None:
     await run.run()
 
 
-def _tool(action: ToolAction | FunctionTool) -> Mapping[str, Any] | None:
+def _tool(action: ToolCallHookAction | FunctionTool) -> Mapping[str, Any] | None:
     if isinstance(action, FunctionTool):
         return document(action)
     return document(action.tool) if action.tool is not None else None

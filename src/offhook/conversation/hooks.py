@@ -21,15 +21,15 @@ from offhook.conversation.events import (
 from offhook.conversation.hook_actions import ActionStage, perform
 from offhook.schema import effective
 from offhook.schema.hook import (
-    CallEndingHook,
-    CallTimeElapsedHook,
-    CustomerSpeechTimeoutHook,
+    CallHookCallEnding,
+    CallHookCallTimeElapsed,
+    CallHookCustomerSpeechTimeout,
+    CallHookFilter,
+    CallHookModelResponseTimeout,
     Hook,
     HookAction,
-    HookFilter,
-    ModelResponseTimeoutHook,
     SpeechInterruptedHook,
-    TransferAction,
+    TransferHookAction,
 )
 
 PIPELINE_ERROR = "pipeline-error"
@@ -74,10 +74,10 @@ class Hooks:
         self._hooks = tuple(hooks)
         self._ended.clear()
         self._silences = [
-            _Silence(hook, self._silent) for hook in hooks if isinstance(hook, CustomerSpeechTimeoutHook)
+            _Silence(hook, self._silent) for hook in hooks if isinstance(hook, CallHookCustomerSpeechTimeout)
         ]
         for index, hook in enumerate(hooks):
-            if isinstance(hook, CallTimeElapsedHook):
+            if isinstance(hook, CallHookCallTimeElapsed):
                 at = self._began + hook.options.seconds
                 if at >= self._loop.time():
                     self._at(at, index, hook)
@@ -110,7 +110,7 @@ class Hooks:
             case UserInterrupted(turn) if turn != self._over:
                 self._run_interrupted("assistant.speech.interrupted")
             case AssistantLate():
-                self._run_all(ModelResponseTimeoutHook)
+                self._run_all(CallHookModelResponseTimeout)
             case _:
                 pass
 
@@ -132,10 +132,10 @@ class Hooks:
 
     # time that has passed
 
-    def _at(self, moment: float, index: int, hook: CallTimeElapsedHook) -> None:
+    def _at(self, moment: float, index: int, hook: CallHookCallTimeElapsed) -> None:
         self._timers[index] = self._loop.call_at(moment, self._elapsed, index, hook)
 
-    def _elapsed(self, index: int, hook: CallTimeElapsedHook) -> None:
+    def _elapsed(self, index: int, hook: CallHookCallTimeElapsed) -> None:
         """While the caller is elsewhere it is put off: a transfer that fails brings the caller back."""
         if self._stage.listening:
             self._run(hook.do)
@@ -149,7 +149,7 @@ class Hooks:
             if isinstance(hook, SpeechInterruptedHook) and hook.on == event:
                 self._run(hook.do)
 
-    def _run_all(self, kind: type[ModelResponseTimeoutHook]) -> None:
+    def _run_all(self, kind: type[CallHookModelResponseTimeout]) -> None:
         for hook in self._hooks:
             if isinstance(hook, kind):
                 self._run(hook.do)
@@ -166,7 +166,7 @@ class Hooks:
         found: list[HookAction] = []
         for index, hook in self._ending(reason):
             for at, action in enumerate(hook.do):
-                if isinstance(action, TransferAction) and action.destination is not None:
+                if isinstance(action, TransferHookAction) and action.destination is not None:
                     self._ended.add(index)
                     return [*found, *hook.do[: at + 1]]
         return found
@@ -177,11 +177,11 @@ class Hooks:
         self._ended.update(index for index, _ in due)
         return [action for _, hook in due for action in hook.do]
 
-    def _ending(self, reason: str) -> list[tuple[int, CallEndingHook]]:
+    def _ending(self, reason: str) -> list[tuple[int, CallHookCallEnding]]:
         return [
             (index, hook)
             for index, hook in enumerate(self._hooks)
-            if isinstance(hook, CallEndingHook)
+            if isinstance(hook, CallHookCallEnding)
             and index not in self._ended
             and all(_passes(each, reason) for each in hook.filters or ())
         ]
@@ -190,7 +190,7 @@ class Hooks:
 class _Silence:
     """One hook on the caller's silence: it counts from when the last word was heard, its own included."""
 
-    def __init__(self, hook: CustomerSpeechTimeoutHook, due: Callable[[_Silence], None]) -> None:
+    def __init__(self, hook: CallHookCustomerSpeechTimeout, due: Callable[[_Silence], None]) -> None:
         self.hook = hook
         self.times = 0
         self._plan = effective.speech_timeout(hook)
@@ -213,7 +213,7 @@ class _Silence:
             self.times = 0
 
 
-def _passes(given: HookFilter, reason: str) -> bool:
+def _passes(given: CallHookFilter, reason: str) -> bool:
     """A filter on anything but the call's endedReason lets nothing through."""
     return given.key == "call.endedReason" and any(
         reason == wanted or (wanted == PIPELINE_ERROR and reason.startswith(PIPELINE_ERROR))

@@ -25,8 +25,8 @@ from offhook.schema.assistant import Assistant, AssistantOverrides, FirstMessage
 from offhook.schema.base import document
 from offhook.schema.hook import Hook
 from offhook.schema.speaking import (
-    AssistantEndpointingRule,
-    BothEndpointingRule,
+    AssistantCustomEndpointingRule,
+    BothCustomEndpointingRule,
     CustomEndpointingRule,
     enabled,
     patterns_of,
@@ -154,9 +154,9 @@ def _rules(given: Sequence[CustomEndpointingRule]) -> tuple[EndpointingRule, ...
 
 
 def _rule(given: CustomEndpointingRule, patterns: Sequence[Pattern | None]) -> EndpointingRule:
-    if isinstance(given, BothEndpointingRule):
+    if isinstance(given, BothCustomEndpointingRule):
         return EndpointingRule(given.timeout_seconds, *patterns)
-    if isinstance(given, AssistantEndpointingRule):
+    if isinstance(given, AssistantCustomEndpointingRule):
         return EndpointingRule(given.timeout_seconds, assistant=patterns[0])
     return EndpointingRule(given.timeout_seconds, customer=patterns[0])
 

@@ -16,7 +16,12 @@ from offhook.schema.base import Model, document, format_timestamp, timestamp
 from offhook.schema.call import Call
 from offhook.schema.control import ControlMessage
 from offhook.schema.errors import sentences
-from offhook.schema.number import CreateVapiPhoneNumber, UpdateVapiPhoneNumber, VapiPhoneNumber, unserved
+from offhook.schema.number import (
+    CreateVapiPhoneNumberDTO,
+    UpdateVapiPhoneNumberDTO,
+    VapiPhoneNumber,
+    unserved,
+)
 from offhook.schema.server import Server, normalise_server, show_server
 from offhook.schema.server_message import server_message, wanted
 from offhook.schema.squad import Squad
@@ -26,12 +31,12 @@ __all__ = [
     "AssistantOverrides",
     "Call",
     "ControlMessage",
-    "CreateVapiPhoneNumber",
+    "CreateVapiPhoneNumberDTO",
     "Model",
     "Server",
     "Squad",
     "StoredAssistant",
-    "UpdateVapiPhoneNumber",
+    "UpdateVapiPhoneNumberDTO",
     "VapiPhoneNumber",
     "document",
     "effective",

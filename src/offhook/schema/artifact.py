@@ -8,7 +8,7 @@ from pydantic import Field
 
 from offhook.schema.base import JsonObject, Model, Number, Timestamp
 from offhook.schema.destination import CallDestination, TransferMode
-from offhook.schema.message import Message, OpenAIMessage
+from offhook.schema.message import Message, OpenAIFormattedMessage
 
 
 class Mono(Model):
@@ -83,7 +83,7 @@ class Artifact(Model):
     """`recordingUrl`, `stereoRecordingUrl` and `videoRecordingUrl` repeat what `recording` says."""
 
     messages: list[Message] | None = None
-    messages_open_ai_formatted: list[OpenAIMessage] | None = Field(
+    messages_open_ai_formatted: list[OpenAIFormattedMessage] | None = Field(
         default=None, alias="messagesOpenAIFormatted"
     )
     transcript: str | None = None

@@ -44,7 +44,7 @@ StructuredOutputCondition = Annotated[
 ]
 
 
-class StructuredOutput(Model):
+class CreateStructuredOutputDTO(Model):
     """Data to be drawn from the conversation, by a model or by a regular expression."""
 
     name: str = Field(min_length=1, max_length=40)
@@ -66,22 +66,22 @@ class _ScorecardCondition(Model):
     points: Number = Field(ge=0, le=100)
 
 
-class NumberScorecardCondition(_ScorecardCondition):
+class NumberComparatorScorecardMetricCondition(_ScorecardCondition):
     comparator: Literal["=", "!=", ">", "<", ">=", "<="]
     value: Number
 
 
-class BooleanScorecardCondition(_ScorecardCondition):
+class BooleanComparatorScorecardMetricCondition(_ScorecardCondition):
     comparator: Literal["="]
     value: bool
 
 
 class ScorecardMetric(Model):
     structured_output_id: str
-    conditions: list[NumberScorecardCondition | BooleanScorecardCondition]
+    conditions: list[NumberComparatorScorecardMetricCondition | BooleanComparatorScorecardMetricCondition]
 
 
-class Scorecard(Model):
+class CreateScorecardDTO(Model):
     metrics: list[ScorecardMetric]
     name: str | None = Field(default=None, max_length=80)
     description: str | None = Field(default=None, max_length=500)
@@ -103,6 +103,6 @@ class ArtifactPlan(Model):
     logging_path: str | None = None
     transcript_plan: TranscriptPlan | None = None
     structured_output_ids: list[str] | None = None
-    structured_outputs: list[StructuredOutput] | None = None
+    structured_outputs: list[CreateStructuredOutputDTO] | None = None
     scorecard_ids: list[str] | None = None
-    scorecards: list[Scorecard] | None = None
+    scorecards: list[CreateScorecardDTO] | None = None

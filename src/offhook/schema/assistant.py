@@ -22,7 +22,7 @@ from offhook.schema.plan import (
     LangfuseObservabilityPlan,
     MessagePlan,
     MonitorPlan,
-    TwilioTransportConfiguration,
+    TransportConfigurationTwilio,
     VoicemailDetection,
 )
 from offhook.schema.server import LegacyServer, Server
@@ -73,7 +73,7 @@ class Assistant(_LegacyAssistant):
     max_duration_seconds: Number | None = Field(default=None, ge=10, le=43200)
     background_sound: BackgroundSound | None = None
     model_output_in_messages_enabled: bool | None = None
-    transport_configurations: list[TwilioTransportConfiguration] | None = None
+    transport_configurations: list[TransportConfigurationTwilio] | None = None
     observability_plan: LangfuseObservabilityPlan | None = None
     credentials: list[AnyCredential] | None = None
     credential_ids: list[str] | None = None

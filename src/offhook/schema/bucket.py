@@ -7,13 +7,13 @@ from pydantic import Field
 from offhook.schema.base import Model
 
 
-class AzureBucketPlan(Model):
+class AzureBlobStorageBucketPlan(Model):
     connection_string: str
     container_name: str
     path: str | None = None
 
 
-class CloudflareBucketPlan(Model):
+class CloudflareR2BucketPlan(Model):
     name: str
     url: str | None = None
     access_key_id: str | None = None
@@ -21,7 +21,7 @@ class CloudflareBucketPlan(Model):
     path: str | None = None
 
 
-class GcpBucketPlan(Model):
+class BucketPlan(Model):
     name: str
     region: str | None = None
     path: str | None = None

@@ -29,7 +29,7 @@ CallStatus = Literal[
 ]
 
 
-class Customer(Model):
+class CreateCustomerDTO(Model):
     """The other side of the call. For a SIP caller: `number` is the user part of From, `name` its
     display name, `sipUri` the URI (wire-facts §2.1)."""
 
@@ -44,7 +44,7 @@ class Customer(Model):
     squad_overrides: AssistantOverrides | None = None
 
 
-class Caller(Customer):
+class Caller(CreateCustomerDTO):
     """Who called. The user part of From may be shorter than any number that can be dialled: a house's
     extension."""
 
@@ -72,25 +72,25 @@ class _Call(Model):
     phone_number_id: str | None = None
     phone_number: JsonObject | None = None
     customer_id: str | None = None
-    customer: Customer | None = None
+    customer: CreateCustomerDTO | None = None
     name: str | None = Field(default=None, max_length=40)
     schedule_plan: SchedulePlan | None = None
     transport: Transport | None = None
 
 
-class CreateCall(_Call):
+class CreateCallDTO(_Call):
     """POST /call."""
 
-    customers: list[Customer] | None = None
+    customers: list[CreateCustomerDTO] | None = None
 
 
-class UpdateCall(Model):
+class UpdateCallDTO(Model):
     """PATCH /call/{id}."""
 
     name: str | None = Field(default=None, max_length=40)
 
 
-class DeleteCalls(Model):
+class DeleteCallDTO(Model):
     """DELETE /call/{id}; the body may be left out."""
 
     ids: list[str] | None = None

@@ -9,7 +9,7 @@ from pydantic import Field
 from offhook.schema.base import Model
 from offhook.schema.destination import CallDestination
 from offhook.schema.handoff import HandoffDestinationAssistant
-from offhook.schema.plain_model import PromptMessage
+from offhook.schema.plain_model import OpenAIMessage
 
 
 class SayControl(Model):
@@ -24,7 +24,7 @@ class SayControl(Model):
 
 class AddMessageControl(Model):
     type: Literal["add-message"]
-    message: PromptMessage
+    message: OpenAIMessage
     trigger_response_enabled: bool | None = None
 
 

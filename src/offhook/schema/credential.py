@@ -11,9 +11,9 @@ from pydantic import Field
 
 from offhook.schema.base import Model, Number
 from offhook.schema.bucket import (
-    AzureBucketPlan,
-    CloudflareBucketPlan,
-    GcpBucketPlan,
+    AzureBlobStorageBucketPlan,
+    BucketPlan,
+    CloudflareR2BucketPlan,
     GcpKey,
     S3CompatibleBucketPlan,
     SupabaseBucketPlan,
@@ -41,7 +41,7 @@ class OAuth2AuthenticationPlan(Model):
     scope: str | None = Field(default=None, max_length=1000)
 
 
-class HmacAuthenticationPlan(Model):
+class HMACAuthenticationPlan(Model):
     """A signature over `payloadFormat`, in which {body}, {timestamp} and {messageId} are filled in."""
 
     type: Literal["hmac"]
@@ -58,12 +58,12 @@ class HmacAuthenticationPlan(Model):
 
 
 AuthenticationPlan = Annotated[
-    OAuth2AuthenticationPlan | HmacAuthenticationPlan | BearerAuthenticationPlan,
+    OAuth2AuthenticationPlan | HMACAuthenticationPlan | BearerAuthenticationPlan,
     Field(discriminator="type"),
 ]
 
 
-class PublicKey(Model):
+class SpkiPemPublicKeyConfig(Model):
     format: Literal["spki-pem"]
     pem: str
     name: str | None = Field(default=None, max_length=100)
@@ -72,7 +72,7 @@ class PublicKey(Model):
 class PublicKeyEncryptionPlan(Model):
     type: Literal["public-key"]
     algorithm: Literal["RSA-OAEP-256"]
-    public_key: PublicKey
+    public_key: SpkiPemPublicKeyConfig
 
 
 class _Credential(Model):
@@ -195,23 +195,23 @@ class VonageCredential(_Credential):
     api_secret: str
 
 
-class AwsIamAuthenticationPlan(Model):
+class AWSIAMCredentialsAuthenticationPlan(Model):
     type: Literal["aws-iam"]
     aws_access_key_id: str = Field(max_length=128)
     aws_secret_access_key: str = Field(max_length=256)
 
 
-class AwsStsAuthenticationPlan(Model):
+class AWSStsAuthenticationPlan(Model):
     type: Literal["aws-sts"]
     role_arn: str
     external_id: str | None = Field(default=None, max_length=256)
 
 
-class BedrockCredential(_Credential):
+class AnthropicBedrockCredential(_Credential):
     provider: Literal["anthropic-bedrock"]
     region: str
     authentication_plan: Annotated[
-        AwsIamAuthenticationPlan | AwsStsAuthenticationPlan, Field(discriminator="type")
+        AWSIAMCredentialsAuthenticationPlan | AWSStsAuthenticationPlan, Field(discriminator="type")
     ]
 
 
@@ -235,7 +235,7 @@ class AzureCredential(_StorageCredential):
     service: Literal["speech", "blob_storage"]
     region: str | None = None
     api_key: Secret | None = None
-    bucket_plan: AzureBucketPlan | None = None
+    bucket_plan: AzureBlobStorageBucketPlan | None = None
 
 
 class CloudflareCredential(_StorageCredential):
@@ -243,14 +243,14 @@ class CloudflareCredential(_StorageCredential):
     account_id: str | None = None
     account_email: str | None = None
     api_key: str | None = None
-    bucket_plan: CloudflareBucketPlan | None = None
+    bucket_plan: CloudflareR2BucketPlan | None = None
 
 
 class GcpCredential(_StorageCredential):
     provider: Literal["gcp"]
     gcp_key: GcpKey
     region: str | None = Field(default=None, max_length=40)
-    bucket_plan: GcpBucketPlan | None = None
+    bucket_plan: BucketPlan | None = None
 
 
 class S3Credential(_StorageCredential):
@@ -284,22 +284,22 @@ class SipTrunkGateway(Model):
     options_ping_enabled: bool | None = None
 
 
-class SipRegisterPlan(Model):
+class SipTrunkOutboundSipRegisterPlan(Model):
     domain: str | None = None
     username: str | None = None
     realm: str | None = None
 
 
-class SipTrunkAuthenticationPlan(Model):
+class SipTrunkOutboundAuthenticationPlan(Model):
     auth_username: str | None = None
     auth_password: str | None = None
-    sip_register_plan: SipRegisterPlan | None = None
+    sip_register_plan: SipTrunkOutboundSipRegisterPlan | None = None
 
 
-class SipTrunkCredential(_Credential):
+class ByoSipTrunkCredential(_Credential):
     provider: Literal["byo-sip-trunk"]
     gateways: list[SipTrunkGateway]
-    outbound_authentication_plan: SipTrunkAuthenticationPlan | None = None
+    outbound_authentication_plan: SipTrunkOutboundAuthenticationPlan | None = None
     outbound_leading_plus_enabled: bool | None = None
     tech_prefix: Secret | None = None
     sip_diversion_header: Secret | None = None
@@ -314,18 +314,18 @@ class AuthorizationCredential(_Credential):
     authorization_id: str
 
 
-class OAuth2Session(Model):
+class Oauth2AuthenticationSession(Model):
     access_token: str | None = None
     refresh_token: str | None = None
     expires_at: str | None = None
 
 
-class GoHighLevelCredential(_Credential):
+class GoHighLevelMCPCredential(_Credential):
     provider: Literal["ghl.oauth2-authorization"]
-    authentication_session: OAuth2Session
+    authentication_session: Oauth2AuthenticationSession
 
 
-class GoogleCalendarClientCredential(_Credential):
+class GoogleCalendarOAuth2ClientCredential(_Credential):
     provider: Literal["google.calendar.oauth2-client"]
 
 
@@ -354,7 +354,7 @@ AnyCredential = Annotated[
     | PlayHTCredential
     | TwilioCredential
     | VonageCredential
-    | BedrockCredential
+    | AnthropicBedrockCredential
     | AzureCredential
     | AzureOpenAICredential
     | CloudflareCredential
@@ -362,10 +362,10 @@ AnyCredential = Annotated[
     | S3Credential
     | S3CompatibleCredential
     | SupabaseCredential
-    | SipTrunkCredential
+    | ByoSipTrunkCredential
     | AuthorizationCredential
-    | GoHighLevelCredential
-    | GoogleCalendarClientCredential
+    | GoHighLevelMCPCredential
+    | GoogleCalendarOAuth2ClientCredential
     | EmailCredential
     | SlackWebhookCredential,
     Field(discriminator="provider"),

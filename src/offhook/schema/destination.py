@@ -11,20 +11,23 @@ from offhook.schema.base import JsonObject, Model, Number
 from offhook.schema.spoken import Spoken
 
 
-class ContextLastMessages(Model):
+class ContextEngineeringPlanLastNMessages(Model):
     type: Literal["lastNMessages"]
     max_messages: Number = Field(ge=0)
 
 
-class ContextNone(Model):
+class ContextEngineeringPlanNone(Model):
     type: Literal["none"]
 
 
-class ContextAll(Model):
+class ContextEngineeringPlanAll(Model):
     type: Literal["all"]
 
 
-TransferContextPlan = Annotated[ContextLastMessages | ContextNone | ContextAll, Field(discriminator="type")]
+TransferContextPlan = Annotated[
+    ContextEngineeringPlanLastNMessages | ContextEngineeringPlanNone | ContextEngineeringPlanAll,
+    Field(discriminator="type"),
+]
 """How much of the conversation goes along."""
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from offhook.schema.assistant import Assistant, FirstMessageMode
 from offhook.schema.base import Model
-from offhook.schema.hook import CustomerSpeechTimeoutHook
+from offhook.schema.hook import CallHookCustomerSpeechTimeout
 from offhook.schema.message_type import DEFAULT_SERVER_MESSAGES
 from offhook.schema.server import Server
 from offhook.schema.speaking import CustomEndpointingRule
@@ -152,7 +152,7 @@ def max_duration_seconds(assistant: Assistant) -> float:
 
 def silence_timeout_seconds(assistant: Assistant) -> float:
     """Unless it is given, a hook on the caller's silence is due before the call ends for it."""
-    hooks = (hook for hook in assistant.hooks or () if isinstance(hook, CustomerSpeechTimeoutHook))
+    hooks = (hook for hook in assistant.hooks or () if isinstance(hook, CallHookCustomerSpeechTimeout))
     longest = max((speech_timeout(hook).timeout_seconds for hook in hooks), default=0)
     return _given(assistant.silence_timeout_seconds, default=max(30, longest + 30 if longest >= 30 else 0))
 
@@ -262,7 +262,7 @@ def idle_messages(assistant: Assistant) -> IdleMessages:
     )
 
 
-def speech_timeout(hook: CustomerSpeechTimeoutHook) -> SpeechTimeout:
+def speech_timeout(hook: CallHookCustomerSpeechTimeout) -> SpeechTimeout:
     """Options count as they stand in `options`, else in the brackets of `on` (`[timeoutSeconds=5]`), where
     what is not understood is left out."""
     written = _bracketed(hook.on)

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from offhook.schema.base import Model
-from offhook.schema.destination import ContextAll, ContextLastMessages, ContextNone
+from offhook.schema.destination import (
+    ContextEngineeringPlanAll,
+    ContextEngineeringPlanLastNMessages,
+    ContextEngineeringPlanNone,
+)
 from offhook.schema.json_schema import VariableExtractionPlan
 from offhook.schema.server import Server
 
@@ -17,20 +21,20 @@ if TYPE_CHECKING:
     from offhook.schema.squad import Squad
 
 
-class ContextUserAndAssistantMessages(Model):
+class ContextEngineeringPlanUserAndAssistantMessages(Model):
     type: Literal["userAndAssistantMessages"]
 
 
-class ContextPreviousAssistantMessages(Model):
+class ContextEngineeringPlanPreviousAssistantMessages(Model):
     type: Literal["previousAssistantMessages"]
 
 
 HandoffContextPlan = Annotated[
-    ContextLastMessages
-    | ContextNone
-    | ContextAll
-    | ContextUserAndAssistantMessages
-    | ContextPreviousAssistantMessages,
+    ContextEngineeringPlanLastNMessages
+    | ContextEngineeringPlanNone
+    | ContextEngineeringPlanAll
+    | ContextEngineeringPlanUserAndAssistantMessages
+    | ContextEngineeringPlanPreviousAssistantMessages,
     Field(discriminator="type"),
 ]
 

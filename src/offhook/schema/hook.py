@@ -8,13 +8,13 @@ from pydantic import Discriminator, Field, Tag
 
 from offhook.schema.base import JsonObject, Model, Number
 from offhook.schema.destination import CallDestination
-from offhook.schema.plain_model import PromptMessage
+from offhook.schema.plain_model import OpenAIMessage
 from offhook.schema.tool import FunctionTool, Tool
 
 Limited = Annotated[str, Field(max_length=1000)]
 
 
-class SayAction(Model):
+class SayHookAction(Model):
     """`exact` is said as it is, one of a list at random; `prompt` is put to the model."""
 
     type: Literal["say"]
@@ -22,19 +22,19 @@ class SayAction(Model):
     prompt: str | list[JsonObject] | None = None
 
 
-class ToolAction(Model):
+class ToolCallHookAction(Model):
     type: Literal["tool"]
     tool: Tool | None = None
     tool_id: str | None = None
 
 
-class MessageAddAction(Model):
+class MessageAddHookAction(Model):
     type: Literal["message.add"]
-    message: PromptMessage
+    message: OpenAIMessage
     trigger_response_enabled: bool | None = None
 
 
-class TransferAction(Model):
+class TransferHookAction(Model):
     """No longer among what hooks may do in the schema, as are functions (`FunctionTool`); still in documents
     made earlier."""
 
@@ -43,11 +43,12 @@ class TransferAction(Model):
 
 
 HookAction = Annotated[
-    SayAction | ToolAction | MessageAddAction | TransferAction | FunctionTool, Field(discriminator="type")
+    SayHookAction | ToolCallHookAction | MessageAddHookAction | TransferHookAction | FunctionTool,
+    Field(discriminator="type"),
 ]
 
 
-class HookFilter(Model):
+class CallHookFilter(Model):
     type: Literal["oneOf"]
     key: Limited
     one_of: list[Limited]
@@ -58,56 +59,56 @@ class _Hook(Model):
     name: Limited | None = None
 
 
-class CallEndingHook(_Hook):
+class CallHookCallEnding(_Hook):
     on: Literal["call.ending"]
-    filters: list[HookFilter] | None = None
+    filters: list[CallHookFilter] | None = None
 
 
-class SecondsElapsed(Model):
+class CallTimeElapsedOptions(Model):
     seconds: Number = Field(ge=1, le=43200)
 
 
-class CallTimeElapsedHook(_Hook):
+class CallHookCallTimeElapsed(_Hook):
     """Once, so many seconds after the call began."""
 
     on: Literal["call.timeElapsed"]
-    options: SecondsElapsed
+    options: CallTimeElapsedOptions
 
 
 class SpeechInterruptedHook(_Hook):
     on: Literal["assistant.speech.interrupted", "customer.speech.interrupted"]
 
 
-class SpeechTimeoutOptions(Model):
+class CustomerSpeechTimeoutOptions(Model):
     timeout_seconds: Number = Field(ge=1, le=1000)
     trigger_max_count: Number | None = Field(default=None, ge=1, le=10)
     trigger_reset_mode: Literal["onUserSpeech", "never"] | None = None
 
 
-class CustomerSpeechTimeoutHook(_Hook):
+class CallHookCustomerSpeechTimeout(_Hook):
     """The caller has been silent; options may also be written into `on` in square brackets."""
 
     on: str = Field(max_length=1000, pattern=r"^customer\.speech\.timeout(\[[^\[\]]*\])?$")
-    options: SpeechTimeoutOptions | None = None
+    options: CustomerSpeechTimeoutOptions | None = None
 
 
-class ModelResponseTimeoutHook(_Hook):
+class CallHookModelResponseTimeout(_Hook):
     on: Literal["model.response.timeout"]
 
 
-class LowConfidenceOptions(Model):
+class EndpointedSpeechLowConfidenceOptions(Model):
     confidence_min: Number | None = Field(default=None, ge=0, le=1)
     confidence_max: Number | None = Field(default=None, ge=0, le=1)
 
 
-class LowConfidenceHook(_Hook):
+class CallHookTranscriberEndpointedSpeechLowConfidence(_Hook):
     """The transcriber was not sure of what the caller said."""
 
     on: str = Field(
         max_length=1000,
         pattern=r"^assistant\.transcriber\.endpointedSpeechLowConfidence(\[[^\[\]]*\])?$",
     )
-    options: LowConfidenceOptions | None = None
+    options: EndpointedSpeechLowConfidenceOptions | None = None
 
 
 class SessionCreatedHook(_Hook):
@@ -121,13 +122,16 @@ def on(value: Any) -> str | None:
 
 
 Hook = Annotated[
-    Annotated[CallEndingHook, Tag("call.ending")]
-    | Annotated[CallTimeElapsedHook, Tag("call.timeElapsed")]
+    Annotated[CallHookCallEnding, Tag("call.ending")]
+    | Annotated[CallHookCallTimeElapsed, Tag("call.timeElapsed")]
     | Annotated[SpeechInterruptedHook, Tag("assistant.speech.interrupted")]
     | Annotated[SpeechInterruptedHook, Tag("customer.speech.interrupted")]
-    | Annotated[CustomerSpeechTimeoutHook, Tag("customer.speech.timeout")]
-    | Annotated[ModelResponseTimeoutHook, Tag("model.response.timeout")]
-    | Annotated[LowConfidenceHook, Tag("assistant.transcriber.endpointedSpeechLowConfidence")]
+    | Annotated[CallHookCustomerSpeechTimeout, Tag("customer.speech.timeout")]
+    | Annotated[CallHookModelResponseTimeout, Tag("model.response.timeout")]
+    | Annotated[
+        CallHookTranscriberEndpointedSpeechLowConfidence,
+        Tag("assistant.transcriber.endpointedSpeechLowConfidence"),
+    ]
     | Annotated[SessionCreatedHook, Tag("session.created")],
     Discriminator(on),
 ]

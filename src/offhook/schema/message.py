@@ -82,7 +82,7 @@ class OpenAIToolCall(Model):
     function: ToolCallFunction
 
 
-class OpenAIMessage(Model):
+class OpenAIFormattedMessage(Model):
     """A message in the form of the OpenAI chat API, whose own names are in snake case."""
 
     role: Literal["assistant", "function", "user", "system", "tool"]

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from offhook.schema.base import OWN_NAMES, JsonObject, Model, Number
-from offhook.schema.plain_model import AnthropicThinkingConfig, PromptMessage
+from offhook.schema.plain_model import AnthropicThinkingConfig, OpenAIMessage
 from offhook.schema.server import Server
 from offhook.schema.tool import Tool
-from offhook.schema.workflow import Workflow
+from offhook.schema.workflow import CreateWorkflowDTO
 
 
 class ToolRef(Model):
@@ -22,7 +22,7 @@ class ToolRef(Model):
     version: str
 
 
-class CustomKnowledgeBase(Model):
+class CreateCustomKnowledgeBaseDTO(Model):
     """Documents are asked of a server (knowledge-base-request)."""
 
     provider: Literal["custom-knowledge-base"]
@@ -33,11 +33,11 @@ class _Model(Model):
     """`messages` come before the conversation; `tools` may be written out or named by id.
     `numFastTurns`: so many first turns are answered by a faster model."""
 
-    messages: list[PromptMessage] | None = None
+    messages: list[OpenAIMessage] | None = None
     tools: list[Tool] | None = None
     tool_ids: list[str] | None = None
     tool_refs: list[ToolRef] | None = None
-    knowledge_base: CustomKnowledgeBase | None = None
+    knowledge_base: CreateCustomKnowledgeBaseDTO | None = None
     temperature: Number | None = Field(default=None, ge=0, le=2)
     max_tokens: Number | None = Field(default=None, ge=50, le=10000)
     emotion_recognition_enabled: bool | None = None
@@ -72,7 +72,7 @@ class VapiModel(_Model):
     model: str | None = None
     version: Literal["latest", "1"] | None = None
     workflow_id: str | None = None
-    workflow: Workflow | None = None
+    workflow: CreateWorkflowDTO | None = None
 
 
 class CustomLLMModel(_Model):
@@ -110,16 +110,16 @@ class AnthropicModel(_Model):
     fallback_models: list[str] | None = None
 
 
-class GeminiPrebuiltVoice(Model):
+class GeminiMultimodalLivePrebuiltVoiceConfig(Model):
     voice_name: Literal["Puck", "Charon", "Kore", "Fenrir", "Aoede"]
 
 
-class GeminiVoice(Model):
-    prebuilt_voice_config: GeminiPrebuiltVoice
+class GeminiMultimodalLiveVoiceConfig(Model):
+    prebuilt_voice_config: GeminiMultimodalLivePrebuiltVoiceConfig
 
 
-class GeminiSpeech(Model):
-    voice_config: GeminiVoice
+class GeminiMultimodalLiveSpeechConfig(Model):
+    voice_config: GeminiMultimodalLiveVoiceConfig
 
 
 class GoogleRealtimeConfig(Model):
@@ -127,7 +127,7 @@ class GoogleRealtimeConfig(Model):
     top_k: Number | None = None
     presence_penalty: Number | None = None
     frequency_penalty: Number | None = None
-    speech_config: GeminiSpeech | None = None
+    speech_config: GeminiMultimodalLiveSpeechConfig | None = None
 
 
 class GoogleModel(_Model):

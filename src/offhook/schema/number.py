@@ -59,20 +59,22 @@ class SipAuthentication(Model):
     password: str = Field(min_length=20, max_length=40)
 
 
-class SayAction(Model):
+class SayPhoneNumberHookAction(Model):
     type: Literal["say"]
     exact: str = Field(max_length=4000)
 
 
-class TransferAction(Model):
+class TransferPhoneNumberHookAction(Model):
     type: Literal["transfer"]
     destination: CallDestination | None = None
 
 
-PhoneNumberHookAction = Annotated[SayAction | TransferAction, Field(discriminator="type")]
+PhoneNumberHookAction = Annotated[
+    SayPhoneNumberHookAction | TransferPhoneNumberHookAction, Field(discriminator="type")
+]
 
 
-class CallRingingFilter(Model):
+class PhoneNumberCallRingingHookFilter(Model):
     """Matches callers whose number starts with one of the given beginnings."""
 
     type: Literal["startsWith"]
@@ -80,29 +82,29 @@ class CallRingingFilter(Model):
     starts_with: list[Annotated[str, Field(max_length=20)]]
 
 
-class CallRingingHook(Model):
+class PhoneNumberHookCallRinging(Model):
     """Runs before the call is answered; only the first action does."""
 
     on: Literal["call.ringing"]
-    filters: list[CallRingingFilter] | None = None
+    filters: list[PhoneNumberCallRingingHookFilter] | None = None
     do: list[PhoneNumberHookAction]
 
 
-class CallEndingFilter(Model):
+class PhoneNumberCallEndingHookFilter(Model):
     type: Literal["oneOf"]
     key: Literal["call.endedReason"]
     one_of: list[AssistantRequestFailure]
 
 
-class CallEndingHook(Model):
+class PhoneNumberHookCallEnding(Model):
     """Runs when the assistant-request failed. `do` is one action here, not a list."""
 
     on: Literal["call.ending"]
-    filters: list[CallEndingFilter] | None = None
+    filters: list[PhoneNumberCallEndingHookFilter] | None = None
     do: PhoneNumberHookAction | None = None
 
 
-PhoneNumberHook = Annotated[CallRingingHook | CallEndingHook, Field(discriminator="on")]
+PhoneNumberHook = Annotated[PhoneNumberHookCallRinging | PhoneNumberHookCallEnding, Field(discriminator="on")]
 
 
 class _PhoneNumber(LegacyServer):
@@ -120,7 +122,7 @@ class _PhoneNumber(LegacyServer):
     authentication: SipAuthentication | None = None
 
 
-class CreateVapiPhoneNumber(_PhoneNumber):
+class CreateVapiPhoneNumberDTO(_PhoneNumber):
     """POST /phone-number. `numberDesiredAreaCode` asks for a telephone number, which Offhook has
     none of: recognised, and refused by `unserved`."""
 
@@ -128,7 +130,7 @@ class CreateVapiPhoneNumber(_PhoneNumber):
     number_desired_area_code: str | None = Field(default=None, min_length=3, max_length=3)
 
 
-class UpdateVapiPhoneNumber(_PhoneNumber):
+class UpdateVapiPhoneNumberDTO(_PhoneNumber):
     """PATCH /phone-number/{id}: what is left out stays, null clears."""
 
     provider: Literal["vapi"] | None = None

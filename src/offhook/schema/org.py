@@ -9,7 +9,7 @@ from offhook.schema.plan import CompliancePlan
 from offhook.schema.server import LegacyServer, Server
 
 
-class UpdateOrg(LegacyServer):
+class UpdateOrgDTO(LegacyServer):
     """What an owner may set. `server` is the last resort for messages: after tool, assistant and
     phone number."""
 
@@ -27,5 +27,5 @@ class _Kept(Model):
     updated_at: Timestamp
 
 
-class Org(UpdateOrg, _Kept):
+class Org(UpdateOrgDTO, _Kept):
     """An organisation as shown. What the API shows of subscriptions and bills has no place here."""

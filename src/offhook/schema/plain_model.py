@@ -9,7 +9,7 @@ from pydantic import Field
 from offhook.schema.base import Model, Number
 
 
-class PromptMessage(Model):
+class OpenAIMessage(Model):
     """A message for the model."""
 
     role: Literal["assistant", "function", "user", "system", "tool"]
@@ -22,7 +22,7 @@ class AnthropicThinkingConfig(Model):
 
 
 class _PlainModel(Model):
-    messages: list[PromptMessage] | None = None
+    messages: list[OpenAIMessage] | None = None
     temperature: Number | None = Field(default=None, ge=0, le=2)
     max_tokens: Number | None = Field(default=None, ge=50, le=10000)
 
@@ -38,7 +38,7 @@ class PlainAnthropicModel(_PlainModel):
     thinking: AnthropicThinkingConfig | None = None
 
 
-class PlainCustomModel(_PlainModel):
+class WorkflowCustomModel(_PlainModel):
     """Any server that speaks OpenAI's chat API at `url`. `timeoutSeconds` is the wait for it."""
 
     provider: Literal["custom-llm"]
@@ -50,5 +50,5 @@ class PlainCustomModel(_PlainModel):
 
 
 AnyPlainModel = Annotated[
-    PlainVendorModel | PlainAnthropicModel | PlainCustomModel, Field(discriminator="provider")
+    PlainVendorModel | PlainAnthropicModel | WorkflowCustomModel, Field(discriminator="provider")
 ]

@@ -57,7 +57,7 @@ class BackgroundSpeechDenoisingPlan(Model):
     fourier_denoising_plan: FourierDenoisingPlan | None = None
 
 
-class VoicemailBackoffPlan(Model):
+class VoicemailDetectionBackoffPlan(Model):
     start_at_seconds: Number | None = Field(default=None, ge=0)
     frequency_seconds: Number | None = Field(default=None, ge=2.5)
     max_retries: Number | None = Field(default=None, ge=1, le=10)
@@ -67,7 +67,7 @@ class VoicemailDetectionPlan(Model):
     provider: Literal["vapi", "google", "openai"]
     type: Literal["audio", "transcript"] | None = None
     beep_max_await_seconds: Number | None = Field(default=None, ge=0, le=30)
-    backoff_plan: VoicemailBackoffPlan | None = None
+    backoff_plan: VoicemailDetectionBackoffPlan | None = None
 
 
 class TwilioVoicemailDetectionPlan(Model):
@@ -116,14 +116,14 @@ class _RecordingConsentPlan(Model):
     first_message_mode: Literal["assistant-speaks-first", "assistant-waits-for-user"] | None = None
 
 
-class RecordingConsentStayOnLine(_RecordingConsentPlan):
+class RecordingConsentPlanStayOnLine(_RecordingConsentPlan):
     """Whoever stays for so long agrees."""
 
     type: Literal["stay-on-line"]
     wait_seconds: Number | None = Field(default=None, ge=1, le=6)
 
 
-class RecordingConsentVerbal(_RecordingConsentPlan):
+class RecordingConsentPlanVerbal(_RecordingConsentPlan):
     type: Literal["verbal"]
     decline_tool: JsonObject | None = None
     decline_tool_id: str | None = None
@@ -134,7 +134,8 @@ class CompliancePlan(Model):
     pci_enabled: bool | None = None
     security_filter_plan: SecurityFilterPlan | None = None
     recording_consent_plan: (
-        Annotated[RecordingConsentStayOnLine | RecordingConsentVerbal, Field(discriminator="type")] | None
+        Annotated[RecordingConsentPlanStayOnLine | RecordingConsentPlanVerbal, Field(discriminator="type")]
+        | None
     ) = None
 
 
@@ -147,7 +148,7 @@ class LangfuseObservabilityPlan(Model):
     metadata: JsonObject | None = None
 
 
-class TwilioTransportConfiguration(Model):
+class TransportConfigurationTwilio(Model):
     provider: Literal["twilio"]
     timeout: Number | None = Field(default=None, ge=1, le=600)
     record: bool | None = None

@@ -36,13 +36,13 @@ class LivekitSmartEndpointingPlan(Model):
     wait_function: str | None = None
 
 
-class CustomSmartEndpointingPlan(Model):
+class CustomEndpointingModelSmartEndpointingPlan(Model):
     provider: Literal["custom-endpointing-model"]
     server: Server | None = None
 
 
 SmartEndpointingPlan = Annotated[
-    VapiSmartEndpointingPlan | LivekitSmartEndpointingPlan | CustomSmartEndpointingPlan,
+    VapiSmartEndpointingPlan | LivekitSmartEndpointingPlan | CustomEndpointingModelSmartEndpointingPlan,
     Field(discriminator="provider"),
 ]
 
@@ -51,7 +51,7 @@ class _EndpointingRule(Model):
     timeout_seconds: Number = Field(ge=0, le=15)
 
 
-class AssistantEndpointingRule(_EndpointingRule):
+class AssistantCustomEndpointingRule(_EndpointingRule):
     """`regex` on what the assistant said last."""
 
     type: Literal["assistant"]
@@ -59,7 +59,7 @@ class AssistantEndpointingRule(_EndpointingRule):
     regex_options: list[RegexOption] | None = None
 
 
-class CustomerEndpointingRule(_EndpointingRule):
+class CustomerCustomEndpointingRule(_EndpointingRule):
     """`regex` on what the caller says."""
 
     type: Literal["customer"]
@@ -67,7 +67,7 @@ class CustomerEndpointingRule(_EndpointingRule):
     regex_options: list[RegexOption] | None = None
 
 
-class BothEndpointingRule(_EndpointingRule):
+class BothCustomEndpointingRule(_EndpointingRule):
     type: Literal["both"]
     assistant_regex: Regex
     assistant_regex_options: list[RegexOption] | None = None
@@ -76,13 +76,14 @@ class BothEndpointingRule(_EndpointingRule):
 
 
 CustomEndpointingRule = Annotated[
-    AssistantEndpointingRule | CustomerEndpointingRule | BothEndpointingRule, Field(discriminator="type")
+    AssistantCustomEndpointingRule | CustomerCustomEndpointingRule | BothCustomEndpointingRule,
+    Field(discriminator="type"),
 ]
 
 
 def patterns_of(rule: CustomEndpointingRule) -> list[tuple[str, frozenset[str]]]:
     """Each with the names of its options."""
-    if isinstance(rule, BothEndpointingRule):
+    if isinstance(rule, BothCustomEndpointingRule):
         return [
             (rule.assistant_regex, enabled(rule.assistant_regex_options)),
             (rule.customer_regex, enabled(rule.customer_regex_options)),

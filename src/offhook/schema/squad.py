@@ -9,7 +9,7 @@ from offhook.schema.destination import TransferDestinationAssistant
 from offhook.schema.handoff import HandoffDestinationAssistant
 
 
-class SquadMember(Model):
+class SquadMemberDTO(Model):
     """A stored assistant or one written out, with what changes it in this squad."""
 
     assistant_id: str | None = None
@@ -22,7 +22,7 @@ class SquadMember(Model):
 class Squad(Model):
     """The first member answers. `membersOverrides` come over each member's own."""
 
-    members: list[SquadMember]
+    members: list[SquadMemberDTO]
     name: str | None = None
     members_overrides: AssistantOverrides | None = None
 

@@ -13,7 +13,7 @@ from offhook.schema.base import Model, Number
 from offhook.schema.server import Server
 
 
-class TranscriberFallbackPlan(Model):
+class FallbackTranscriberPlan(Model):
     """Who takes over when the transcriber fails, in this order. The API has no vapi here, and its SDK
     would read nothing."""
 
@@ -30,7 +30,7 @@ class TranscriberFallbackPlan(Model):
 
 
 class _Transcriber(Model):
-    fallback_plan: TranscriberFallbackPlan | None = None
+    fallback_plan: FallbackTranscriberPlan | None = None
 
 
 class VapiTranscriber(Model):
@@ -114,15 +114,15 @@ class ElevenLabsTranscriber(_Transcriber):
     min_silence_duration_ms: Number | None = Field(default=None, ge=50, le=2000)
 
 
-class GladiaVocabularyItem(Model):
+class GladiaVocabularyItemDTO(Model):
     value: str
     pronunciations: list[str] | None = None
     intensity: Number | None = Field(default=None, ge=0, le=1)
     language: str | None = None
 
 
-class GladiaCustomVocabularyConfig(Model):
-    vocabulary: list[str | GladiaVocabularyItem]
+class GladiaCustomVocabularyConfigDTO(Model):
+    vocabulary: list[str | GladiaVocabularyItemDTO]
     default_intensity: Number | None = Field(default=None, ge=0, le=1)
 
 
@@ -141,7 +141,7 @@ class GladiaTranscriber(_Transcriber):
     endpointing: Number | None = Field(default=None, ge=0.01, le=10)
     speech_threshold: Number | None = Field(default=None, ge=0, le=1)
     custom_vocabulary_enabled: bool | None = None
-    custom_vocabulary_config: GladiaCustomVocabularyConfig | None = None
+    custom_vocabulary_config: GladiaCustomVocabularyConfigDTO | None = None
     region: Literal["us-west", "eu-west"] | None = None
     receive_partial_transcripts: bool | None = None
 

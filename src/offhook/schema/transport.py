@@ -13,7 +13,7 @@ class _Transport(Model):
     conversation_type: Literal["voice"] | None = None
 
 
-class SipTransport(_Transport):
+class VapiSipTransport(_Transport):
     """`sbcCallSid` is the SIP Call-ID, `callSid` the platform's own name for the leg."""
 
     provider: Literal["vapi.sip"]
@@ -28,13 +28,13 @@ class AudioFormat(Model):
     sample_rate: Number = Field(ge=0, le=192000)
 
 
-class WebsocketTransport(_Transport):
+class VapiWebsocketTransport(_Transport):
     provider: Literal["vapi.websocket"]
     audio_format: AudioFormat | None = None
     websocket_call_url: str | None = None
 
 
-class WebCallTransport(_Transport):
+class VapiWebCallTransport(_Transport):
     provider: Literal["daily"]
     room_delete_on_user_leave_enabled: bool | None = None
     call_url: str | None = None
@@ -63,9 +63,9 @@ class VonageTransport(_Transport):
 
 
 Transport = Annotated[
-    SipTransport
-    | WebsocketTransport
-    | WebCallTransport
+    VapiSipTransport
+    | VapiWebsocketTransport
+    | VapiWebCallTransport
     | TwilioTransport
     | TelnyxTransport
     | VonageTransport,

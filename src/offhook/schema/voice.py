@@ -14,7 +14,7 @@ from offhook.schema.chunk import ChunkPlan
 from offhook.schema.server import Server
 
 
-class VoiceFallbackPlan(Model):
+class FallbackPlan(Model):
     """Who takes over when the voice fails, in this order. The API has no minimax here, and its SDK
     would read nothing."""
 
@@ -36,7 +36,7 @@ class _Spoken(Model):
 
 
 class _Voice(_Spoken):
-    fallback_plan: VoiceFallbackPlan | None = None
+    fallback_plan: FallbackPlan | None = None
 
 
 class VapiPronunciationDictionaryLocator(Model):

@@ -60,7 +60,7 @@ class ToolNode(_Node):
     tool_id: str | None = None
 
 
-class EdgeCondition(Model):
+class AIEdgeCondition(Model):
     type: Literal["ai"]
     prompt: str = Field(max_length=1000)
 
@@ -68,11 +68,11 @@ class EdgeCondition(Model):
 class Edge(Model):
     from_: NodeName = Field(alias="from")
     to: NodeName
-    condition: EdgeCondition | None = None
+    condition: AIEdgeCondition | None = None
     metadata: JsonObject | None = None
 
 
-class Workflow(Model):
+class CreateWorkflowDTO(Model):
     name: NodeName
     nodes: list[Annotated[ConversationNode | ToolNode, Field(discriminator="type")]]
     edges: list[Edge]

@@ -19,7 +19,11 @@ from offhook.conversation.transcript import Transcript
 from offhook.language.base import ModelError, ToolCall
 from offhook.schema.answered import NotValid
 from offhook.schema.assistant import AssistantOverrides
-from offhook.schema.destination import ContextLastMessages, ContextNone, TransferPlan
+from offhook.schema.destination import (
+    ContextEngineeringPlanLastNMessages,
+    ContextEngineeringPlanNone,
+    TransferPlan,
+)
 from offhook.speech.base import EngineError
 from offhook.speech.remote import CallContext
 
@@ -212,14 +216,14 @@ def assistant_document(plan: TransferPlan, record: CallRecord) -> Document:
 def history(plan: TransferPlan, record: CallRecord) -> str:
     """What the caller and their assistant have said, as much of it as the contextEngineeringPlan lets on."""
     context = plan.context_engineering_plan
-    if isinstance(context, ContextNone):
+    if isinstance(context, ContextEngineeringPlanNone):
         return ""
     said = [
         f"{'Caller' if message['role'] == 'user' else 'Assistant'}: {message['content']}"
         for message in record.messages_openai()
         if message["role"] in ("user", "assistant") and message.get("content")
     ]
-    if isinstance(context, ContextLastMessages):
+    if isinstance(context, ContextEngineeringPlanLastNMessages):
         count = int(context.max_messages)
         said = said[-count:] if count else []
     return "The call so far:\n" + "\n".join(said) if said else ""

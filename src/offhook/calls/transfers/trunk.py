@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
-from offhook.schema.credential import SipTrunkCredential, SipTrunkGateway
+from offhook.schema.credential import ByoSipTrunkCredential, SipTrunkGateway
 from offhook.sip.errors import SipError
 from offhook.sip.flow import DEFAULT_PORT
 from offhook.sip.headers import NameAddr
@@ -111,7 +111,7 @@ def trunk_of(credentials: Iterable[Mapping[str, Any]], guard: AddressGuard) -> T
     """The first of an org's `byo-sip-trunk` credentials with a gateway for calls out that we can speak to."""
     for credential in credentials:
         try:
-            settings = SipTrunkCredential.model_validate(credential)
+            settings = ByoSipTrunkCredential.model_validate(credential)
         except ValidationError:
             continue
         login = settings.outbound_authentication_plan
