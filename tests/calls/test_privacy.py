@@ -18,7 +18,7 @@ from offhook.calls.recording import stereo_path
 from offhook.calls.variables import knowing_what_was_said
 from offhook.conversation.events import TurnMeasured
 from offhook.conversation.member import Engines
-from offhook.language.base import Text, ToolCall
+from offhook.language.base import ModelError, Text, ToolCall
 from offhook.language.template import render
 from offhook.schema.assistant import AssistantOverrides
 from offhook.speech.base import EngineError
@@ -189,6 +189,46 @@ def test_a_template_sees_what_was_said_whatever_is_kept_of_it(plan: dict[str, An
     fill = knowing_what_was_said(record, lambda text, variables: render(text, variables, NOW))
 
     assert fill("{{transcript}}", {}) == "AI: Hello.\nUser: Hi there.\n"
+
+
+QUOTING = {
+    "model": {
+        "model": ScriptedModel([ModelError("openai", f"HTTP 400: unfit: {QUESTION}", unquoted="HTTP 400")])
+    },
+    "voice": {
+        "voice": ScriptedVoice(
+            failure=EngineError("voice", "11labs", f"HTTP 422: unfit: {QUESTION}", "HTTP 422")
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("plan", [{}, HIPAA], ids=["kept", "not kept"])
+@pytest.mark.parametrize("broken", list(QUOTING.values()), ids=list(QUOTING))
+def test_what_a_server_quotes_in_its_error_is_kept_where_words_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: dict[str, Any], plan: dict[str, Any]
+) -> None:
+    @virtual
+    async def story() -> None:
+        async with open_house(tmp_path) as house:
+            house.assistant.update(plan)
+            house.build = lambda assistant: replace(
+                house.usual_engines(assistant), **({} if assistant.name is None else broken)
+            )
+            phone = await house.phone()
+            call = await phone.dial().connect()
+            if "model" in broken:
+                await call.hears_the_end()
+                await call.says("Hello?")
+            await call.ended()
+            await ended(house)
+
+        assert "unfit" in house.report["call"]["endedMessage"]
+        assert "HTTP 4" in house.row["endedMessage"]
+        assert ("unfit" in house.row["endedMessage"]) is (not plan)
+        assert ("unfit" in caplog.text) is (not plan)
+
+    story()
 
 
 BROKEN = {"recording off": UNRECORDED, "HIPAA": HIPAA, "the older switch": {"recordingEnabled": False}}

@@ -536,7 +536,9 @@ async def test_a_failing_model_is_apologised_for() -> None:
         assert said(stage) == [APOLOGY]
         assert stage.ended == ["pipeline-error-openai-500-server-error"]
         (failed,) = stage.told(EngineFailed)
-        assert failed == EngineFailed("pipeline-error-openai-500-server-error", "openai model: boom")
+        assert failed == EngineFailed(
+            "pipeline-error-openai-500-server-error", "openai model: boom", "openai model: boom"
+        )
 
 
 @plays

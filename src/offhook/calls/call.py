@@ -172,7 +172,7 @@ class Call:
                 try:
                     conversation = await self._converse(AssistantOverrides())
                 except (EngineError, ModelError) as error:
-                    _log.error("call=%s the transfer goes unannounced: %s", self.record.id, error)
+                    _log.error("call=%s the transfer goes unannounced: %s", self.record.id, error.unquoted)
                     return lambda: self.transfer(destination)
                 return _in_order(conversation.begin, lambda: conversation.send_on(destination))
 
@@ -189,8 +189,8 @@ class Call:
             return (await self._converse(settings)).begin
         except (EngineError, ModelError) as error:
             # The caller hears that nobody speaks, in the platform's own voice.
-            _log.error("call=%s %s", record.id, error)
-            record.explain(ended_reason(error), str(error))
+            _log.error("call=%s %s", record.id, str(error) if record.kept.words else error.unquoted)
+            record.explain(ended_reason(error), str(error), error.unquoted)
             hooks = AssistantOverrides(hooks=settings.hooks)
             return await self._prepare_last_words(routing.SORRY, ended_reason(error), hooks)
 
@@ -202,7 +202,9 @@ class Call:
             conversation = await self._converse(settings)
         except (EngineError, ModelError) as error:
             # Nobody is there who could say it.
-            raise Refusal(503, reason, self._besides(reason, str(error))) from error
+            self.record.explain_further(reason, str(error), error.unquoted)
+            detail, unquoted = self.record.why[reason]
+            raise Refusal(503, reason, detail, unquoted=unquoted) from error
         return _in_order(conversation.begin, lambda: conversation.finish(reason, text))
 
     async def _converse(self, assistant: AssistantOverrides) -> Conversation:
@@ -268,7 +270,8 @@ class Call:
     def _told(self, event: Event) -> None:
         self.record.note(event)
         if isinstance(event, EngineFailed):
-            _log.error("call=%s %s", self.record.id, event.detail)
+            shown = event.detail if self.record.kept.words else event.unquoted
+            _log.error("call=%s %s", self.record.id, shown)
         elif isinstance(event, HandedOver):
             self._handed_over(event)
         self.reporter.told(event)
@@ -348,8 +351,11 @@ class Call:
         conversation = self.conversation
         before = self.record.ended_reason
         failed = f"the transfer failed: {detail}"
-        reason = before or reason
-        self.record.explain(reason, self._besides(reason, failed) if before else failed)
+        if before:
+            reason = before
+            self.record.explain_further(reason, failed)
+        else:
+            self.record.explain(reason, failed)
         if conversation is None:
             self.end(reason)
         elif transfer.ends_call_on_failure:
@@ -376,15 +382,11 @@ class Call:
     def _cancelled(self) -> None:
         self.end("call.ringing.sip-inbound-caller-hungup-before-call-connect")
 
-    def _besides(self, reason: str, detail: str) -> str:
-        """What has failed after what the call was to end for already."""
-        before = self.record.why.get(reason)
-        return detail if before is None else f"{before}; then {detail}"
-
     def _refuse(self, refusal: Refusal) -> None:
-        _log.warning("call=%s refused with %d: %s", self.record.id, refusal.status, refusal)
+        shown = str(refusal) if self.record.kept.words else refusal.unquoted
+        _log.warning("call=%s refused with %d: %s", self.record.id, refusal.status, shown)
         self._invitation.reject(refusal.status, headers=refusal.headers)
-        self.record.explain(refusal.ended_reason, str(refusal))
+        self.record.explain(refusal.ended_reason, str(refusal), refusal.unquoted)
         self.end(refusal.ended_reason)
 
     async def _finish(self) -> None:

@@ -25,12 +25,20 @@ LEG_FAILURES: Final[Mapping[LegEnd, str]] = {
 
 
 class Refusal(Exception):
-    """The call is not answered: the SIP status for the caller, and why, for the report."""
+    """The call is not answered: the SIP status for the caller, and why, for the report. `unquoted`: the
+    detail without words of others, where there are any."""
 
     def __init__(
-        self, status: int, ended_reason: str, detail: str, headers: tuple[tuple[str, str], ...] = ()
+        self,
+        status: int,
+        ended_reason: str,
+        detail: str,
+        headers: tuple[tuple[str, str], ...] = (),
+        *,
+        unquoted: str | None = None,
     ) -> None:
         super().__init__(detail)
+        self.unquoted = detail if unquoted is None else unquoted
         self.status = status
         self.ended_reason = ended_reason
         self.headers = headers

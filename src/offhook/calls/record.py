@@ -73,7 +73,10 @@ class CallRecord:
     ended_at: float | None = None
     ended_reason: str | None = None
     ended_message: str | None = None
-    why: dict[str, str] = field(default_factory=dict)
+    ended_message_unquoted: str | None = None
+    """Without words of others, which may repeat what was said."""
+    why: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """What has failed by the endedReason, and the same without words of others."""
     destination: Mapping[str, Any] | None = None
     summary: str | None = None
     """What whoever the call is forwarded to is told of it, where the transfer's mode asks for that."""
@@ -129,18 +132,28 @@ class CallRecord:
                 self.completion_tokens += completion
             case VoiceUsed(characters):
                 self.voice_characters += characters
-            case EngineFailed(reason, detail):
-                self.explain(reason, detail)
+            case EngineFailed(reason, detail, unquoted):
+                self.explain(reason, detail, unquoted)
             case _:
                 pass
 
-    def explain(self, ended_reason: str, detail: str) -> None:
-        """What has failed: told as `endedMessage` if it is for that reason that the call ends."""
-        self.why[ended_reason] = detail[:MOST_EXPLAINED]
+    def explain(self, ended_reason: str, detail: str, unquoted: str | None = None) -> None:
+        """What has failed: told as `endedMessage` if it is for that reason that the call ends. `unquoted`:
+        without words of others, where there are any."""
+        unquoted = detail if unquoted is None else unquoted
+        self.why[ended_reason] = (detail[:MOST_EXPLAINED], unquoted[:MOST_EXPLAINED])
+
+    def explain_further(self, ended_reason: str, detail: str, unquoted: str | None = None) -> None:
+        """What has failed after what the call was to end for already."""
+        before = self.why.get(ended_reason)
+        if before is not None:
+            unquoted = f"{before[1]}; then {detail if unquoted is None else unquoted}"
+            detail = f"{before[0]}; then {detail}"
+        self.explain(ended_reason, detail, unquoted)
 
     def ends(self, ended_reason: str, at: float) -> None:
         self.ended_reason, self.ended_at = ended_reason, at
-        self.ended_message = self.why.get(ended_reason)
+        self.ended_message, self.ended_message_unquoted = self.why.get(ended_reason, (None, None))
 
     @property
     def duration(self) -> float:
@@ -187,7 +200,7 @@ class CallRecord:
             "startedAt": _iso(self.started_at),
             "endedAt": _iso(self.ended_at),
             "endedReason": self.ended_reason,
-            "endedMessage": self.ended_message,
+            "endedMessage": self.ended_message if self.kept.words else self.ended_message_unquoted,
             "destination": self.destination,
             "monitor": self.monitor,
         }
@@ -217,6 +230,7 @@ class CallRecord:
             "createdAt": _iso(self.created_at),
             "updatedAt": _iso(updated_at),
             **self.document(),
+            "endedMessage": self.ended_message,
         }
         for name in ("assistant", "assistantOverrides", "squad"):
             if body[name]:

@@ -24,6 +24,7 @@ from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import choose_server, find_credentials, receiver_of
 
 WORKER_DIED: Final = "call.in-progress.error-vapifault-worker-died"
+LOST: Final = "the process that held the call ended without warning"
 
 _OPENAI_ROLES: Final = {"bot": "assistant", "user": "user", "system": "system"}
 _log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ async def _restore(tx: Transaction, row: Record) -> CallRecord:
     record.transcript = KeptMessages(kept.get("messages") or ())
     record.status = "ended"
     record.ended_reason = WORKER_DIED
-    record.ended_message = "the process that held the call ended without warning"
+    record.ended_message = record.ended_message_unquoted = LOST
     record.ended_at = row.updated_at.timestamp()
     return record
 

@@ -117,10 +117,11 @@ class VoiceUsed:
 @dataclass(frozen=True, slots=True)
 class EngineFailed:
     """An engine gave up; the conversation apologises and then asks the world to end the call
-    with `ended_reason`."""
+    with `ended_reason`. `unquoted`: the detail without a server's own words."""
 
     ended_reason: str
     detail: str
+    unquoted: str
 
 
 @dataclass(frozen=True, slots=True)

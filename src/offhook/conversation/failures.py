@@ -63,9 +63,9 @@ class Failures:
     def apologise(self, error: EngineError | ModelError) -> None:
         """Apologise, with another voice if this one failed, and end the call."""
         reason = ended_reason(error)
-        log.error("call=%s ends with %s: %s", self._call_id, reason, error)
+        log.error("call=%s ends with %s: %s", self._call_id, reason, error.unquoted)
         self.first = error
-        self._stage.tell(EngineFailed(reason, str(error)))
+        self._stage.tell(EngineFailed(reason, str(error), error.unquoted))
         speechless = isinstance(error, EngineError) and error.stage == "voice"
         voice = self._stage.member.engines.voice
         # What has failed beside the voice, and is run by the same, may have taken the voice with it.

@@ -17,13 +17,22 @@ class ModelError(Exception):
     """The model failed. `suffix` completes `pipeline-error-<provider>-<suffix>`
     (wire-facts Appendix A): `llm-failed`, or for an HTTP answer one of
     `400-bad-request-validation-failed`, `401-unauthorized`, `403-model-access-denied`,
-    `429-exceeded-quota`, `500-server-error`, `503-server-overloaded-error`."""
+    `429-exceeded-quota`, `500-server-error`, `503-server-overloaded-error`. `unquoted` is the text
+    without a server's own words, which may repeat what was said in the call."""
 
-    def __init__(self, provider: str, detail: str, suffix: PipelineFailure = "llm-failed") -> None:
+    def __init__(
+        self,
+        provider: str,
+        detail: str,
+        suffix: PipelineFailure = "llm-failed",
+        unquoted: str | None = None,
+    ) -> None:
+        """`unquoted`: the detail without words of others, where there are any."""
         super().__init__(f"{provider} model: {detail}")
         self.provider = provider
         self.detail = detail
         self.suffix = suffix
+        self.unquoted = f"{provider} model: {detail if unquoted is None else unquoted}"
 
 
 @dataclass(frozen=True, slots=True)

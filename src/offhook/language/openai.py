@@ -41,7 +41,6 @@ SUFFIXES: dict[int, PipelineFailure] = {
 _PATH = b"/chat/completions"
 
 _FAILURES = (
-    ServerSays,
     httpx2.HTTPError,
     httpx2.InvalidURL,
     httpx2.StreamError,
@@ -121,11 +120,14 @@ class OpenAiModel:
                 async for reply in replies:
                     yield reply
         except _Refused as error:
-            raise self._error(str(error), SUFFIXES.get(error.status, "llm-failed")) from None
+            suffix = SUFFIXES.get(error.status, "llm-failed")
+            raise ModelError(self.provider, str(error), suffix, f"HTTP {error.status}") from None
+        except ServerSays as error:
+            raise ModelError(self.provider, words_of(error), unquoted="it answered with an error") from None
         except (TimeoutError, httpx2.TimeoutException):
-            raise self._error("the server took too long") from None
+            raise ModelError(self.provider, "the server took too long") from None
         except _FAILURES as error:
-            raise self._error(words_of(error)) from None
+            raise ModelError(self.provider, words_of(error)) from None
 
     async def _stream(
         self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
@@ -187,9 +189,6 @@ class OpenAiModel:
         if tools:
             request["tools"] = [_tool(tool) for tool in tools]
         return {**request, **self._server.extra, **self._body()}
-
-    def _error(self, detail: str, suffix: PipelineFailure = "llm-failed") -> ModelError:
-        return ModelError(self.provider, detail, suffix)
 
 
 def _endpoint(base: str) -> httpx2.URL:

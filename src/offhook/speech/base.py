@@ -20,13 +20,16 @@ Stage = Literal["transcriber", "model", "voice"]
 class EngineError(Exception):
     """An engine failed. `stage` and `provider` make the call's endedReason
     (`pipeline-error-<provider>-<stage>-failed`, wire-facts Appendix A);
-    the text says what happened, for logs and the report, without any secret."""
+    the text says what happened, for logs and the report, without any secret. `unquoted` is
+    the text without a server's own words, which may repeat what was said in the call."""
 
-    def __init__(self, stage: Stage, provider: str, detail: str) -> None:
+    def __init__(self, stage: Stage, provider: str, detail: str, unquoted: str | None = None) -> None:
+        """`unquoted`: the detail without words of others, where there are any."""
         super().__init__(f"{provider} {stage}: {detail}")
         self.stage: Stage = stage
         self.provider = provider
         self.detail = detail
+        self.unquoted = f"{provider} {stage}: {detail if unquoted is None else unquoted}"
 
 
 @dataclass(frozen=True, slots=True)

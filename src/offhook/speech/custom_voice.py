@@ -41,7 +41,11 @@ _EXTENSIBLE = 0xFFFE
 
 
 class NotAudio(Exception):
-    """The server sent something else. The text says what."""
+    """The server sent something else. The text says what, and how it begins where that are words."""
+
+    def __init__(self, what: str, begins: str | None = None) -> None:
+        super().__init__(what if begins is None else f"{what}: {begins}")
+        self.unquoted = what
 
 
 class AudioReader:
@@ -92,7 +96,7 @@ class AudioReader:
             except ValueError:
                 pass
             else:
-                raise NotAudio(f"JSON instead of audio: {_excerpt(self._held)}")
+                raise NotAudio("JSON instead of audio", _excerpt(self._held))
         elif self._held[:4] == b"RIFF":
             raise NotAudio("a WAV file without audio")
         return self._held[: len(self._held) & ~1]
@@ -165,11 +169,11 @@ class CustomVoice:
                 async for piece in pieces:
                     yield piece
         except NotAudio as error:
-            raise self._error(str(error)) from None
+            raise EngineError("voice", CUSTOM, str(error), error.unquoted) from None
         except TimeoutError:
-            raise self._error("the server took too long") from None
+            raise EngineError("voice", CUSTOM, "the server took too long") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, *REFUSED) as error:
-            raise self._error(words_of(error)) from None
+            raise EngineError("voice", CUSTOM, words_of(error)) from None
 
     async def _pieces(self, text: str) -> AsyncGenerator[bytes, None]:
         http, remote = self._outside.http, self._remote
@@ -222,9 +226,9 @@ class CustomVoice:
     async def _check(self, response: httpx2.Response) -> None:
         kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
         if not response.is_success:
-            raise NotAudio(f"HTTP {response.status_code}: {await self._words(response)}")
+            raise NotAudio(f"HTTP {response.status_code}", await self._words(response))
         if kind in ("application/json", "application/problem+json") or kind.startswith("text/"):
-            raise NotAudio(f"{kind} instead of audio: {await self._words(response)}")
+            raise NotAudio(f"{kind} instead of audio", await self._words(response))
         if response.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
             raise NotAudio("compressed audio, which was not asked for")
 
@@ -236,9 +240,6 @@ class CustomVoice:
                 if len(body) > 512:
                     break
         return _excerpt(body)
-
-    def _error(self, detail: str) -> EngineError:
-        return EngineError("voice", CUSTOM, detail)
 
 
 def _most_for(text: str) -> int:

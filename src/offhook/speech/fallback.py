@@ -41,7 +41,7 @@ class FallbackVoice:
             except EngineError as error:
                 if given or at + 1 >= len(self._voices):
                     raise
-                log.warning("falling back to the next voice: %s", error)
+                log.warning("falling back to the next voice: %s", error.unquoted)
             finally:
                 await _end(pieces)
             await self._start_from(at + 1)
@@ -61,7 +61,7 @@ class FallbackVoice:
             except EngineError as error:
                 if at + 1 >= len(self._voices):
                     raise
-                log.warning("falling back to the next voice: %s", error)
+                log.warning("falling back to the next voice: %s", error.unquoted)
                 at += 1
             else:
                 self._at = max(self._at, at)
@@ -140,7 +140,7 @@ class FallbackTranscriber:
             except EngineError as error:
                 if at + 1 >= len(self._transcribers):
                     raise
-                log.warning("falling back to the next transcriber: %s", error)
+                log.warning("falling back to the next transcriber: %s", error.unquoted)
                 at += 1
 
     async def _start_one(self, at: int) -> None:
@@ -160,7 +160,7 @@ class FallbackTranscriber:
         if at + 1 >= len(self._transcribers):
             self._give_up(error)
             return
-        log.warning("falling back to the next transcriber: %s", error)
+        log.warning("falling back to the next transcriber: %s", error.unquoted)
         self._switching = asyncio.create_task(self._switch(at))
         self._switching.add_done_callback(self._switched)
         if self._speaking:
