@@ -69,6 +69,9 @@ async def test_a_document_that_cannot_be_read_fails_its_own_row_alone(
         paged, total = await repository.page(org)
         assert listed == {bad.id: {}, good.id: good.document}
         assert (len(paged), total) == (2, 2)
+        assert [one.id for one in (await repository.page(org, search="good"))[0]] == [good.id]
+        assert [one.id for one in await repository.list(org, equal={"name": "good"})] == [good.id]
+        assert len((await repository.page(org, sort_by="cost"))[0]) == 2
         assert await repository.get(org, good.id) == good
         with pytest.raises(StoreError, match=f"{kind} {bad.id} in the database cannot be read"):
             await repository.get(org, bad.id)

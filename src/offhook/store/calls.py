@@ -16,6 +16,7 @@ from .outbox import PUT, forget_words, message_values
 from .parts import Part, put_together
 from .records import NewMessage, Record, moment
 from .repositories import Repository, Values
+from .searched import number_in
 from .tables import calls
 
 log = logging.getLogger(__name__)
@@ -227,6 +228,5 @@ class Calls(Repository):
         if sort_by == "duration":
             return calls.c.ended_at - calls.c.created_at
         if sort_by == "cost":
-            cost: ColumnElement[float] = calls.c.document["cost"].as_float()
-            return cost
+            return number_in(calls, "cost")
         return super()._sort_key(sort_by)

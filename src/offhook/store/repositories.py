@@ -30,6 +30,7 @@ from offhook.sip.telephone import subscriber
 
 from . import tables
 from .records import Document, Duplicate, Record, StoreError, milliseconds_of, moment
+from .searched import text_in
 from .statements import Statements
 
 log = logging.getLogger(__name__)
@@ -215,11 +216,7 @@ class Repository:
         column = self.COLUMNS.get(name)
         if column is not None:
             return self._table.c[column]
-        return self._in_document(name)
-
-    def _in_document(self, name: str) -> ColumnElement[str]:
-        found: ColumnElement[str] = self._table.c.document[name].as_string()
-        return found
+        return text_in(self._table, name)
 
     def _equal(self, equal: Mapping[str, str] | None) -> Conditions:
         return [self._property(name) == value for name, value in (equal or {}).items()]
@@ -245,7 +242,7 @@ class Repository:
     def _search(self, search: str | None) -> Conditions:
         if not search:
             return []
-        looked_at = [self._table.c.id, *(self._in_document(name) for name in self.SEARCHED)]
+        looked_at = [self._table.c.id, *(text_in(self._table, name) for name in self.SEARCHED)]
         return [or_(*(column.icontains(search, autoescape=True) for column in looked_at))]
 
     def _sort_key(self, sort_by: str) -> ColumnElement[Any]:
