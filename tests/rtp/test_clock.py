@@ -13,6 +13,8 @@ from tests.virtual import VirtualLoop, run_virtual
 
 
 class Leg:
+    call = "c1"
+
     def __init__(self, then: Callable[[], None] = lambda: None) -> None:
         self.loop = asyncio.get_running_loop()
         self.times: list[float] = []

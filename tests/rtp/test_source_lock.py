@@ -54,6 +54,10 @@ class Line:
     def is_heard(self, source: Address, ssrc: int = 7, **options: bool) -> bool:
         return all(self.sends(source, ssrc, **options))
 
+    @property
+    def is_undecided(self) -> bool:
+        return self.now < self.lock.undecided_until
+
     def reports(self, source: Address, ssrc: int = 7) -> bool:
         return self.lock.admit_control(source, ssrc, self.now)
 
@@ -212,24 +216,24 @@ def test_a_relay_that_nobody_named_is_found_after_a_pause() -> None:
 def test_nothing_is_said_until_it_is_decided_who_hears_it() -> None:
     line = Line()
     line.sends(RELAY)
-    assert not line.lock.is_undecided(line.now)
+    assert not line.is_undecided
     line.opened()
-    assert not line.lock.is_undecided(line.now)
+    assert not line.is_undecided
     line.sends(RELAY)
-    assert line.lock.is_undecided(line.now)
+    assert line.is_undecided
     line.sends(RELAY, packets=round(PAUSE / 0.02) + 1)
-    assert not line.lock.is_undecided(line.now)
+    assert not line.is_undecided
     assert line.lock.remote == RELAY
 
     line = Line().opened()
     line.sends(STRANGER)
     line.sends(ANNOUNCED)
-    assert not line.lock.is_undecided(line.now)
+    assert not line.is_undecided
 
     line = Line().opened()
     line.sends(STRANGER)
     line.now += PAUSE + SILENT
-    assert not line.lock.is_undecided(line.now)
+    assert not line.is_undecided
 
 
 def test_a_relay_that_loses_packets_is_found_all_the_same() -> None:
@@ -443,7 +447,7 @@ def test_a_phone_that_suppresses_silence_is_answered_though_it_sent_two_packets(
     line.now += 30
 
     assert line.lock.remote == BEHIND_NAT
-    assert not line.lock.is_undecided(line.now)
+    assert not line.is_undecided
     assert line.reports(BEHIND_NAT._replace(port=61001), 8)
     assert line.is_heard(BEHIND_NAT, 7)
 
@@ -468,21 +472,21 @@ def test_a_neighbour_who_sprays_while_it_rings_hears_nothing(caller: Address) ->
     line.sends(neighbour, 666, 100)
     line.opened()
     line.sends(neighbour, 666, 3)
-    assert line.lock.is_undecided(line.now)
+    assert line.is_undecided
 
     line.now += 0.0 if caller == ANNOUNCED else SILENT
     line.sends(caller, 7, 1)
     assert line.lock.remote == caller
-    assert line.lock.is_undecided(line.now) is (caller != ANNOUNCED)
+    assert line.is_undecided is (caller != ANNOUNCED)
     line.now += SILENT
-    assert not line.lock.is_undecided(line.now)
+    assert not line.is_undecided
 
 
 def test_where_nobody_sent_before_the_caller_is_answered_at_once() -> None:
     line = Line(announced=Address("192.168.1.7", 4000)).opened()
     line.sends(BEHIND_NAT)
 
-    assert not line.lock.is_undecided(line.now)
+    assert not line.is_undecided
 
 
 def test_a_stranger_with_a_stream_is_given_up_as_soon_as_the_caller_speaks() -> None:

@@ -74,7 +74,9 @@ class UdpDatagrams(asyncio.DatagramProtocol):
     `unsent` counts datagrams that were dropped here, `errors` what the kernel reported back and what
     `receive` raised."""
 
-    __slots__ = ("_closed", "_receive", "_transport", "_version", "errors", "local", "unsent")
+    __slots__ = (
+        "_closed", "_receive", "_sendable", "_sender", "_transport", "_version", "errors", "local", "unsent"
+    )  # fmt: skip
 
     local: Address
     _transport: _Transport
@@ -82,6 +84,8 @@ class UdpDatagrams(asyncio.DatagramProtocol):
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._closed = False
+        # The last ones, since a socket for media has the same peer all the time.
+        self._sender = self._sendable = Address("", 0)
         self.unsent = 0
         self.errors = 0
 
@@ -90,8 +94,7 @@ class UdpDatagrams(asyncio.DatagramProtocol):
         # range, and uvloop sends to another one.
         if (
             self._closed
-            or not 0 < to.port < 65536
-            or _ip_version(to.host) != self._version
+            or not (to is self._sendable or self._takes(to))
             or len(data) > MAX_PAYLOAD
             or self._transport.get_write_buffer_size() > MAX_UNSENT
         ):
@@ -101,6 +104,12 @@ class UdpDatagrams(asyncio.DatagramProtocol):
             self._transport.sendto(data, to)
         except (OSError, RuntimeError):
             self.unsent += 1
+
+    def _takes(self, to: Address) -> bool:
+        if not 0 < to.port < 65536 or _ip_version(to.host) != self._version:
+            return False
+        self._sendable = to
+        return True
 
     def close(self) -> None:
         if not self._closed:
@@ -116,14 +125,16 @@ class UdpDatagrams(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if self._closed:
             return
+        if addr != self._sender:
+            self._sender = Address(addr[0], addr[1])
         try:
-            self._receive(data, Address(addr[0], addr[1]))
+            self._receive(data, self._sender)
         except Exception:
             # uvloop would close the socket. A flood of such datagrams must not fill the log, so only
             # the first, second, fourth, eighth... is written.
             self.errors += 1
             if self.errors & (self.errors - 1) == 0:
-                log.exception("a datagram from %s could not be handled", Address(addr[0], addr[1]))
+                log.exception("a datagram from %s could not be handled", self._sender)
 
     def error_received(self, exc: Exception) -> None:
         self.errors += 1

@@ -9,6 +9,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import Protocol
 
+from offhook.log_context import CALL
+
 log = logging.getLogger(__name__)
 
 TICK = 0.02
@@ -23,7 +25,10 @@ LATENESS_BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
 
 class Ticked(Protocol):
-    """What runs at every tick. Hashable, and the same only as itself."""
+    """What runs at every tick. Hashable, and the same only as itself. `call` is the id of the call it is of,
+    for the log."""
+
+    call: str
 
     def tick(self) -> None: ...
 
@@ -101,10 +106,13 @@ class Clock:
         for ticked in order:
             if removed and ticked in removed:
                 continue
+            # In the clock's own context, so it need not be put back after each leg.
+            CALL.set(ticked.call)
             try:
                 ticked.tick()
             except Exception as error:
                 self._drop(ticked, error)
+        CALL.set(None)
 
     def _drop(self, ticked: Ticked, error: Exception) -> None:
         """One leg's failure is its own: let go of it and tell it."""

@@ -127,9 +127,11 @@ _END_PACKETS = 3
 
 class DtmfSender:
     """Sends queued digits, one packet per tick: updates of growing duration, the first with the marker,
-    then the end three times, then a gap (RFC 4733 §2.5.1)."""
+    then the end three times, then a gap (RFC 4733 §2.5.1).
 
-    __slots__ = ("_event", "_gap", "_press_ticks", "_queue", "_start", "_tick", "_waiting")
+    `busy`: the ticks belong to digits, and no audio is sent in them."""
+
+    __slots__ = ("_event", "_gap", "_press_ticks", "_queue", "_start", "_tick", "_waiting", "busy")
 
     def __init__(self) -> None:
         self._queue: deque[tuple[int, int, int]] = deque()
@@ -139,11 +141,7 @@ class DtmfSender:
         self._gap = 0
         self._start = 0
         self._waiting = 0
-
-    @property
-    def busy(self) -> bool:
-        """Whether the ticks belong to digits; then no audio is sent in them."""
-        return self._event >= 0 or self._waiting > 0 or bool(self._queue)
+        self.busy = False
 
     def queue(self, digits: str, milliseconds: int = 100, gap: int = 80) -> None:
         """Append `digits` (0-9 * # A-D in either case, and PAUSES), each held for `milliseconds` and
@@ -163,9 +161,15 @@ class DtmfSender:
             else:
                 raise ValueError(f"{character!r} is no key of a telephone")
         self._queue.extend(entries)
+        self.busy = self.busy or bool(entries)
 
     def tick(self, timestamp: int) -> EventPacket | None:
         """What to send in this tick, whose first sample is `timestamp`; None in gaps and pauses."""
+        packet = self._next(timestamp)
+        self.busy = self._event >= 0 or self._waiting > 0 or bool(self._queue)
+        return packet
+
+    def _next(self, timestamp: int) -> EventPacket | None:
         if self._event < 0:
             if self._waiting > 0:
                 self._waiting -= 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping
+from enum import Enum
+from typing import Final
 
 from .codecs import Codec
 from .concealment import Concealer
@@ -12,7 +14,15 @@ from .jitter import EMPTY, LOST, JitterBuffer
 from .packet import Packet
 from .rtcp import Reception
 
-COMFORT_NOISE = 13
+
+class Kind(Enum):
+    """What comes under a payload type, if it is not a codec's audio."""
+
+    EVENT = "telephone-event"
+    NOISE = "CN"
+
+
+COMFORT_NOISE: Final = 13
 """Static payload type of RFC 3389; taken as silence."""
 
 _MAX_PRESSES = 64
@@ -20,12 +30,17 @@ _MAX_PRESSES = 64
 
 
 class Receiver:
-    """Takes packets that are known to be the peer's, at any time; gives one frame per tick."""
+    """Takes packets that are known to be the peer's, at any time; gives one frame per tick.
+
+    `kinds` says what each payload type that is understood is for. `has_press`: a key is down or was, so
+    `next_press` is to be asked."""
 
     __slots__ = (
-        "_codec", "_codecs", "_concealer", "_decode", "_dtmf", "_events", "_lost_before", "_presses",
-        "concealed", "jitter_buffer", "octets", "packets", "reception",
+        "_codec", "_concealer", "_decode", "_dtmf", "_lost_before", "_presses", "concealed", "has_press",
+        "jitter_buffer", "kinds", "octets", "packets", "reception",
     )  # fmt: skip
+
+    kinds: Mapping[int, Codec | Kind]
 
     def __init__(self, codec: Codec, codecs: Mapping[int, Codec], events: Collection[int]) -> None:
         """`codec` is the one to expect, `codecs` all that may come, by payload type, `events` the payload
@@ -37,6 +52,7 @@ class Receiver:
         self._concealer = Concealer()
         self._dtmf = DtmfReceiver()
         self._presses: deque[Press] = deque(maxlen=_MAX_PRESSES)
+        self.has_press = False
         self._codec = codec
         self._decode = codec.decode
         self.negotiate(codec, codecs, events)
@@ -44,8 +60,7 @@ class Receiver:
     def negotiate(self, codec: Codec, codecs: Mapping[int, Codec], events: Collection[int]) -> None:
         """What the peer may send from now on. Its packets say what it does send: a refresh that leaves that
         allowed is not heard."""
-        self._codecs = codecs
-        self._events = frozenset(events)
+        self.kinds = {COMFORT_NOISE: Kind.NOISE, **codecs, **dict.fromkeys(events, Kind.EVENT)}
         if self._codec not in codecs.values():
             self._switch(codec)
 
@@ -60,34 +75,27 @@ class Receiver:
         self.jitter_buffer.start_over(self._codec.silence[0], self._codec.quiet)
         self._concealer.silent()
 
-    def understands(self, payload_type: int) -> bool:
-        return payload_type in self._codecs or payload_type in self._events or payload_type == COMFORT_NOISE
-
-    def is_event(self, payload_type: int) -> bool:
-        return payload_type in self._events
-
-    def take(self, packet: Packet, now: float, *, audible: bool) -> None:
-        """One packet that arrived at `now`; unless `audible` it is only counted."""
-        payload_type = packet.payload_type
-        is_event = payload_type in self._events
+    def take(self, packet: Packet, kind: Codec | Kind, now: float, *, audible: bool) -> None:
+        """One packet, of the `kind` that its payload type is for, which arrived at `now`; unless `audible` it
+        is only counted."""
+        _, _, sequence, timestamp, ssrc, payload = packet
         self.packets += 1
-        self.octets += len(packet.payload)
+        self.octets += len(payload)
         reception = self.reception
-        if reception is not None and reception.ssrc == packet.ssrc:
-            reception.update(packet.sequence, packet.timestamp, now, not is_event)
-        elif reception is None or not is_event:
+        if reception is not None and reception.ssrc == ssrc:
+            reception.update(sequence, timestamp, now, kind is not Kind.EVENT)
+        elif reception is None or kind is not Kind.EVENT:
             self._lost_before = self.lost
             self.reception = Reception(packet, now)
-        if not audible:
+        if not audible or kind is Kind.NOISE:
             return
-        if is_event:
-            self._presses.extend(self._dtmf.receive(packet.timestamp, packet.payload, now, packet.ssrc))
+        if kind is Kind.EVENT:
+            self._presses.extend(self._dtmf.receive(timestamp, payload, now, ssrc))
+            self.has_press = True
             return
-        codec = self._codecs.get(payload_type)
-        if codec is not None:
-            if codec is not self._codec:
-                self._switch(codec)
-            self.jitter_buffer.push(packet, now)
+        if kind is not self._codec:
+            self._switch(kind)
+        self.jitter_buffer.push(packet, now)
 
     @property
     def lost(self) -> int:
@@ -106,6 +114,6 @@ class Receiver:
 
     def next_press(self, now: float) -> Press | None:
         """A key that was released since the last tick; asked until there is none."""
-        if self._presses:
-            return self._presses.popleft()
-        return self._dtmf.expire(now) if self._dtmf.pressed else None
+        press = self._presses.popleft() if self._presses else self._dtmf.expire(now)
+        self.has_press = press is not None or self._dtmf.pressed
+        return press

@@ -200,7 +200,7 @@ class Reception:
         self.received = 1
         self.jitter = 0.0
         self._base = self._highest = packet.sequence
-        self._transit = _transit(packet.timestamp, arrival)
+        self._transit = (int(arrival * SAMPLE_RATE) - packet.timestamp) & 0xFFFFFFFF
         self._expected_before = self._received_before = 0
 
     def update(self, sequence: int, timestamp: int, arrival: float, audio: bool = True) -> None:
@@ -213,7 +213,7 @@ class Reception:
             self._begin_anew(sequence)
         self.received += 1
         if audio:
-            transit = _transit(timestamp, arrival)
+            transit = (int(arrival * SAMPLE_RATE) - timestamp) & 0xFFFFFFFF
             change = abs(((transit - self._transit + 0x80000000) & 0xFFFFFFFF) - 0x80000000)
             self._transit = transit
             # Steps of half a second and more are jumps of the peer's timestamps, no network's doing.
@@ -242,10 +242,6 @@ class Reception:
         lost = max(-0x800000, min(self.lost, 0x7FFFFF))
         highest = self._highest & 0xFFFFFFFF
         return ReportBlock(self.ssrc, fraction, lost, highest, int(self.jitter), last_report, delay)
-
-
-def _transit(timestamp: int, arrival: float) -> int:
-    return (int(arrival * SAMPLE_RATE) - timestamp) & 0xFFFFFFFF
 
 
 class RtcpSession:

@@ -51,32 +51,25 @@ class Sender:
             payload = self._encode(frame)
         else:
             raise ValueError(f"a frame has {FRAME_BYTES} bytes, not {len(frame)}")
-        marker = not self._contiguous
-        self._contiguous = True
-        packet = self._packet(self._payload_type, self.timestamp, payload, marker)
-        self.pass_tick()
-        return packet
+        return self._packet(self._payload_type, self.timestamp, payload, not self._contiguous)
 
     def event(self) -> bytes:
         """The packet of this tick while digits are sent: an event, or silence between two."""
         event = self.dtmf.tick(self.timestamp)
         if event is None or self._telephone_event is None:
             return self.audio(None)
-        packet = self._packet(self._telephone_event, event.timestamp, event.payload, event.marker)
-        self._contiguous = True
-        self.pass_tick()
-        return packet
+        return self._packet(self._telephone_event, event.timestamp, event.payload, event.marker)
 
     def pause(self) -> None:
         """This tick sends nothing."""
         self._contiguous = False
-        self.pass_tick()
-
-    def pass_tick(self) -> None:
         self.timestamp = (self.timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
 
     def _packet(self, payload_type: int, timestamp: int, payload: bytes, marker: bool) -> bytes:
+        """The packet of this tick."""
         packet = build(payload_type, self._sequence, timestamp, self.ssrc, payload, marker)
+        self._contiguous = True
+        self.timestamp = (self.timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
         self._sequence = (self._sequence + 1) & 0xFFFF
         self.packets += 1
         self.octets += len(payload)

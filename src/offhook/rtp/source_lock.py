@@ -105,19 +105,26 @@ class SourceLock:
     """Decides which packets belong to the leg, by (address, SSRC). `refused` counts those that do not.
 
     Telephone events may have an SSRC of their own (RFC 4733 §2.1 leaves it open): from the locked address
-    they are heard, and change nothing."""
+    they are heard, and change nothing.
+
+    `remote` is where to send: what was learned, and until then what was announced. Before `undecided_until`
+    (loop time) what is said the wrong one may hear, or nobody: a stranger sends and nobody else, in the PAUSE
+    or just after it; or somebody sent before the ACK and it is not the announced address that has sent since,
+    for a moment only."""
 
     __slots__ = (
-        "_announced", "_answer_from", "_borrowed", "_candidate", "_contested", "_count", "_expecting",
-        "_heard_at", "_known", "_last", "_not_before", "_open", "_pause_ends", "_right", "_source",
-        "_taken_at", "refused", "ssrc",
+        "_announced", "_borrowed", "_candidate", "_contested", "_count", "_expecting", "_heard_at", "_known",
+        "_last", "_not_before", "_open", "_pause_ends", "_right", "_source", "_taken_at", "refused", "remote",
+        "ssrc", "undecided_until",
     )  # fmt: skip
+
+    remote: Address
 
     def __init__(self, announced: Address, signalling_host: str | None = None) -> None:
         """`announced` is the SDP's address; `signalling_host` where the SIP messages come from, which
         behind a NAT is where the media will come from too."""
         self._open = False
-        self._not_before = self._pause_ends = self._answer_from = 0.0
+        self._not_before = self._pause_ends = 0.0
         self._contested = False
         self.refused = 0
         self._look_for(announced, signalling_host)
@@ -138,6 +145,8 @@ class SourceLock:
         self._last: Packet | None = None
         self._candidate: _Candidate | None = None
         self.ssrc = -1
+        self.remote = self._announced
+        self.undecided_until = float("-inf")
 
     def open(self, now: float) -> None:
         """The answer was acknowledged: the source of what comes from now on is learned."""
@@ -161,19 +170,6 @@ class SourceLock:
         self._right = (self._announced.host, signalling_host and plain_host(signalling_host))
         self._expecting = True
         self._count = 0
-
-    @property
-    def remote(self) -> Address:
-        """Where to send: what was learned, and until then what was announced."""
-        return self._source if self._open and self._source is not None else self._announced
-
-    def is_undecided(self, now: float) -> bool:
-        """Whether a stranger sends and nobody else, in the PAUSE or just after it; or whether somebody sent
-        before the ACK and it is not the announced address that has sent since, for a moment only. What is
-        said now, the wrong one may hear, or nobody."""
-        if now < self._answer_from:
-            return True
-        return self._candidate is not None and now < self._pause_ends + SILENT
 
     @property
     def state(self) -> State:
@@ -220,6 +216,8 @@ class SourceLock:
             self.refused += 1
             return False
         self._source = source
+        if self._open:
+            self.remote = source
         if comes is Comes.NEW_SSRC:
             self._expecting = False
         elif comes is not Comes.GOING_ON:
@@ -228,7 +226,7 @@ class SourceLock:
             self._taken_at = now
             self._candidate = None
             late = self._contested and comes is Comes.RIGHT_HOST
-            self._answer_from = now + SILENT if late else now
+            self.undecided_until = now + SILENT if late else now
         self.ssrc = -1 if event else packet.ssrc
         self._heard_at = now
         self._last = packet
@@ -271,6 +269,7 @@ class SourceLock:
         candidate = self._candidate
         if candidate is None or now - candidate.heard_at >= SILENT:
             candidate = self._candidate = _Candidate(source, packet.ssrc, now)
+            self.undecided_until = max(self.undecided_until, self._pause_ends + SILENT)
         elif not candidate.sends(packet, source):
             return False
         candidate.heard_at = now

@@ -8,14 +8,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from offhook.log_context import CALL, working_for
 from offhook.network import Address
 
 from .codecs import CODECS, SAMPLE_RATE, SILENCE, Codec
 from .consent import Consent, Unasked
 from .packet import looks_like_rtcp, parse
 from .ports import MediaPort
-from .receiver import Receiver
+from .receiver import Kind, Receiver
 from .rtcp import Goodbye, Report, RtcpSession, parse_compound
 from .sender import Sender
 from .source_lock import UNSPECIFIED, SourceLock
@@ -215,34 +214,31 @@ class RtpStream:
         """Hear 20 ms, say 20 ms. Raises what source and sink raise."""
         if self._closed:
             return
-        working_for = CALL.set(self.call)
-        try:
-            self._tick(self._loop_time())
-        finally:
-            CALL.reset(working_for)
-
-    def _tick(self, now: float) -> None:
-        receiver = self._receiver
+        now = self._loop_time()
+        receiver, lock = self._receiver, self._lock
         heard = receiver.next_frame() if self._receives else SILENCE
-        while (press := receiver.next_press(now)) is not None:
-            self._sink.digit(press.digit, press.milliseconds)
-        said = SILENCE
-        remote = self._lock.remote
-        if self._sends and not self._lock.is_undecided(now) and self._wanted(remote, now):
-            said = self._say(remote)
+        if receiver.has_press:
+            while (press := receiver.next_press(now)) is not None:
+                self._sink.digit(press.digit, press.milliseconds)
+        if not self._sends or now < lock.undecided_until:
+            said = self._pause()
+        elif self._consent.spend(lock.remote.host, now):
+            said = self._say(lock.remote)
         else:
-            self._sender.pause()
+            said = self._withhold(lock.remote)
         if now >= self._rtcp.due_at:
             self._report(now)
         self._sink.exchanged(heard, said)
 
-    def _wanted(self, remote: Address, now: float) -> bool:
-        if self._consent.spend(remote.host, now):
-            return True
+    def _pause(self) -> bytes:
+        self._sender.pause()
+        return SILENCE
+
+    def _withhold(self, remote: Address) -> bytes:
         self._withheld += 1
         if self._withheld == TOLD_AFTER:
             log.warning("call=%s no audio is sent to %s: nothing comes from there", self.call, remote)
-        return False
+        return self._pause()
 
     def _say(self, remote: Address) -> bytes:
         sender = self._sender
@@ -255,8 +251,7 @@ class RtpStream:
         return SILENCE if frame is None else frame
 
     def failed(self, error: Exception) -> None:
-        with working_for(self.call):
-            self._failed(error)
+        self._failed(error)
 
     def send_digits(self, digits: str, milliseconds: int = 100, gap: int = 80) -> None:
         """Send keypad digits, and say nothing meanwhile. Raises ValueError for what cannot be sent (see
@@ -275,19 +270,20 @@ class RtpStream:
     # Whatever comes.
 
     def _rtp_received(self, data: bytes, source: Address) -> None:
-        if looks_like_rtcp(data) and self._rtcp_mux:
+        if self._rtcp_mux and looks_like_rtcp(data):
             self._rtcp_received(data, source)
             return
         packet = parse(data)
         receiver = self._receiver
-        if packet is None or not receiver.understands(packet.payload_type):
+        kind = None if packet is None else receiver.kinds.get(packet.payload_type)
+        if packet is None or kind is None:
             self._invalid += 1
             return
         now = self._loop_time()
-        if self._lock.admit(packet, source, now, event=receiver.is_event(packet.payload_type)):
+        if self._lock.admit(packet, source, now, event=kind is Kind.EVENT):
             self.last_packet_at = now
             self._consent.heard(source.host, now)
-            receiver.take(packet, now, audible=self._receives)
+            receiver.take(packet, kind, now, audible=self._receives)
 
     def _rtcp_received(self, data: bytes, source: Address) -> None:
         parts = parse_compound(data)

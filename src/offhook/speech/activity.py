@@ -17,31 +17,35 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from offhook.log_context import CALL, working_for
-from offhook.speech.base import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE
+from offhook.log_context import CALL
+from offhook.speech.base import FRAME_BYTES, SAMPLE_RATE
 
 MODEL = Path(__file__).parent / "models" / "silero_vad.onnx"
 CHUNK_SAMPLES = 256
 CONTEXT_SAMPLES = 32
 CHUNK_SECONDS = CHUNK_SAMPLES / SAMPLE_RATE
 
-_WINDOW = CONTEXT_SAMPLES + CHUNK_SAMPLES
+_CONTEXT_BYTES = 2 * CONTEXT_SAMPLES
+_CHUNK_BYTES = 2 * CHUNK_SAMPLES
+_WINDOW_BYTES = _CONTEXT_BYTES + _CHUNK_BYTES
 _KEPT_FRAMES = 5
-_ROW = _WINDOW + _KEPT_FRAMES * FRAME_SAMPLES
+_MOST_BYTES = _WINDOW_BYTES + _KEPT_FRAMES * FRAME_BYTES
 _SCALE = np.float32(1 / 32768)
 
 log = logging.getLogger(__name__)
 
 
 class ActivityChannel:
-    """One caller's audio on its way to the model. Made by `VoiceActivity.open`."""
+    """One caller's audio on its way to the model. Made by `VoiceActivity.open`.
 
-    __slots__ = ("_activity", "call", "closed", "end", "on_probability", "queued", "row")
+    `audio` begins with the last samples that were judged, then come those that were not yet."""
+
+    __slots__ = ("_activity", "audio", "call", "closed", "on_probability", "queued", "row")
 
     def __init__(self, activity: VoiceActivity, row: int, on_probability: Callable[[float], None]) -> None:
         self._activity = activity
         self.row = row
-        self.end = CONTEXT_SAMPLES
+        self.audio = bytearray(_CONTEXT_BYTES)
         self.queued = False
         self.closed = False
         self.on_probability = on_probability
@@ -52,8 +56,14 @@ class ActivityChannel:
         Ignored once closed. Raises ValueError for any other length."""
         if len(frame) != FRAME_BYTES:
             raise ValueError(f"a frame has {FRAME_BYTES} bytes, not {len(frame)}")
-        if not self.closed:
-            self._activity.take(self, frame)
+        if self.closed:
+            return
+        audio = self.audio
+        audio += frame
+        if len(audio) > _MOST_BYTES:
+            del audio[_CONTEXT_BYTES : _CONTEXT_BYTES + FRAME_BYTES]
+        if not self.queued and len(audio) >= _WINDOW_BYTES:
+            self._activity.is_due(self)
 
     def close(self) -> None:
         """No callback comes after this."""
@@ -76,7 +86,6 @@ class VoiceActivity:
         self._session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._rate = np.array(SAMPLE_RATE, np.int64)
         self._batch = batch
-        self._audio = np.zeros((batch, _ROW), np.float32)
         self._states = np.zeros((2, batch, 128), np.float32)
         self._free = list(range(batch))
         self._ready: deque[ActivityChannel] = deque()
@@ -88,21 +97,13 @@ class VoiceActivity:
         if not self._free:
             self._grow()
         row = self._free.pop()
-        self._audio[row] = 0
         self._states[:, row] = 0
         return ActivityChannel(self, row, on_probability)
 
-    def take(self, channel: ActivityChannel, frame: bytes) -> None:
-        audio = self._audio[channel.row]
-        end = channel.end
-        if end + FRAME_SAMPLES > _ROW:
-            audio[CONTEXT_SAMPLES : end - FRAME_SAMPLES] = audio[CONTEXT_SAMPLES + FRAME_SAMPLES : end]
-            end -= FRAME_SAMPLES
-        audio[end : end + FRAME_SAMPLES] = np.frombuffer(frame, "<i2")
-        channel.end = end + FRAME_SAMPLES
-        if channel.end >= _WINDOW and not channel.queued:
-            channel.queued = True
-            self._ready.append(channel)
+    def is_due(self, channel: ActivityChannel) -> None:
+        """It has 32 ms that are not judged."""
+        channel.queued = True
+        self._ready.append(channel)
 
     def release(self, channel: ActivityChannel) -> None:
         self._free.append(channel.row)
@@ -118,40 +119,41 @@ class VoiceActivity:
             if not channel.closed:
                 channels.append(channel)
         if channels:
-            for channel, probability in zip(channels, self._evaluate(channels), strict=True):
+            probabilities = self._evaluate(channels)
+            before = CALL.set(None)
+            for channel, probability in zip(channels, probabilities, strict=True):
                 self._tell(channel, probability)
+            CALL.reset(before)
         if self._ready and not self._again:
             self._again = True
             asyncio.get_running_loop().call_soon(self.run)
 
     def _evaluate(self, channels: list[ActivityChannel]) -> list[float]:
         rows = [channel.row for channel in channels]
-        window = self._audio[rows, :_WINDOW]
+        windows = b"".join([channel.audio[:_WINDOW_BYTES] for channel in channels])
+        window = np.frombuffer(windows, "<i2").astype(np.float32).reshape(len(rows), -1)
         window *= _SCALE
         inputs = {"input": window, "state": self._states[:, rows], "sr": self._rate}
         output, states = self._session.run(None, inputs)
         self._states[:, rows] = states
-        # What is left becomes the start of the row: the last 32 samples judged, then those not judged yet.
-        self._audio[rows, : _ROW - CHUNK_SAMPLES] = self._audio[rows, CHUNK_SAMPLES:]
         for channel in channels:
-            channel.end -= CHUNK_SAMPLES
-            if channel.end >= _WINDOW:
-                channel.queued = True
-                self._ready.append(channel)
+            del channel.audio[:_CHUNK_BYTES]
+            if len(channel.audio) >= _WINDOW_BYTES:
+                self.is_due(channel)
         probabilities: NDArray[np.float32] = output
-        return [float(p) for p in probabilities[:, 0]]
+        found: list[float] = probabilities[:, 0].tolist()
+        return found
 
     def _tell(self, channel: ActivityChannel, probability: float) -> None:
         if channel.closed:
             return
-        with working_for(channel.call):
-            try:
-                channel.on_probability(probability)
-            except Exception:
-                log.exception("a listener to voice activity failed")
+        CALL.set(channel.call)
+        try:
+            channel.on_probability(probability)
+        except Exception:
+            log.exception("a listener to voice activity failed")
 
     def _grow(self) -> None:
-        rows = len(self._audio)
-        self._audio = np.concatenate([self._audio, np.zeros_like(self._audio)])
+        rows = self._states.shape[1]
         self._states = np.concatenate([self._states, np.zeros_like(self._states)], axis=1)
         self._free.extend(range(rows, 2 * rows))
