@@ -46,6 +46,22 @@ def test_a_datagram_arrives_with_its_sender(
 
 
 @pytest.mark.parametrize("loop_factory", LOOPS)
+def test_senders_in_turn_are_told_apart(loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def story() -> None:
+        inbox = Inbox()
+        here = await open_datagrams("127.0.0.1", 0, inbox)
+        alice = await open_datagrams("127.0.0.1", 0, Inbox())
+        bob = await open_datagrams("127.0.0.1", 0, Inbox())
+        for sender in (alice, alice, bob, alice, bob, bob):
+            sender.send(b"x", here.local)
+            assert await inbox.queue.get() == (b"x", sender.local)
+        for one in (here, alice, bob):
+            one.close()
+
+    on(loop_factory, story)
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
 def test_sending_never_raises(loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
     async def story() -> None:
         inbox = Inbox()

@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 import pytest
 
+from offhook.log_context import CALL
 from offhook.rtp.clock import CATCH_UP, Clock
 from tests.virtual import VirtualLoop, run_virtual
 
 
 class Leg:
-    call = "c1"
-
-    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, then: Callable[[], None] = lambda: None, call: str = "c1") -> None:
+        self.call = call
         self.loop = asyncio.get_running_loop()
         self.times: list[float] = []
         self.errors: list[Exception] = []
@@ -188,3 +188,31 @@ def test_what_follows_the_tick_runs_once_after_all_legs(caplog: pytest.LogCaptur
 
     run_virtual(story())
     assert len(caplog.records) == 1
+
+
+def test_each_leg_works_for_its_own_call_and_the_clock_for_none() -> None:
+    async def story() -> None:
+        working_for: list[str | None] = []
+
+        def note() -> None:
+            working_for.append(CALL.get())
+
+        def break_down() -> None:
+            note()
+            raise ValueError("a leg")
+
+        CALL.set("whoever made the clock")
+        clock = new_clock()
+        broken, sound = Leg(break_down, call="a"), Leg(note, call="b")
+        broken.failed = lambda error: note()  # type: ignore[method-assign]
+        clock.after_tick.append(note)
+        clock.add(broken)
+        clock.add(sound)
+
+        await asyncio.sleep(0.03)
+        clock.remove(sound)
+
+        assert working_for == ["a", "a", "b", None]
+        assert CALL.get() == "whoever made the clock"
+
+    run_virtual(story())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import struct
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import pairwise
+from types import FrameType
 
 import pytest
 from hypothesis import given, settings
@@ -823,3 +825,38 @@ def test_statistics_read_as_a_line_of_the_log() -> None:
         "500 packets sent, 498 received, 0 lost, jitter 1.2 ms, round trip 41 ms, 7 lost at the peer,"
         " 12 withheld"
     )
+
+
+def calls_into_offhook(what: Callable[[], None]) -> int:
+    """How many functions of the package `what` calls."""
+    count = 0
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        nonlocal count
+        if event == "call" and frame.f_globals.get("__name__", "").startswith("offhook."):
+            count += 1
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        what()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("signalling", [None, PEER.host, "203.0.113.5"])
+def test_a_leg_that_is_settled_costs_few_calls(signalling: str | None) -> None:
+    """Fifty times a second for every leg: what changes a few times in a call is not worked out each time."""
+
+    async def story(leg: Leg) -> None:
+        for _ in range(50):
+            leg.receive()
+            await ticks(1)
+        leg.mouth.frames = [LOUD]
+
+        assert calls_into_offhook(leg.receive) <= 10
+        assert calls_into_offhook(leg.stream.tick) <= 11
+        assert leg.ear.heard[-1] == leg.ear.said[-1] == LOUD
+
+    on_a_leg(story, signalling_host=signalling)
