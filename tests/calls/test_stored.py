@@ -14,6 +14,7 @@ from typing import Any, cast
 import pytest
 
 from offhook.calls import messages, stored
+from offhook.calls.changes import change_of
 from offhook.calls.known import KnownDirectory
 from offhook.calls.privacy import Kept
 from offhook.calls.record import CallRecord
@@ -119,6 +120,32 @@ async def test_writes_that_wait_share_one_commit(house: Written) -> None:
 
     assert house.moody.commits <= 2
     assert await house.statuses() == {record.id: "ended" for record in records}
+
+
+async def test_the_loop_has_its_turn_between_the_calls_of_a_batch(
+    house: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, made_in = 0, []
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def noted(*args: Any) -> CallChange:
+        made_in.append(turns)
+        return change_of(*args)
+
+    monkeypatch.setattr(stored, "change_of", noted)
+    records = [house.record(f"c{number}") for number in range(40)]
+    await asyncio.wait([house.ledger.begin(record) for record in records])
+    counting = asyncio.create_task(count())
+    await asyncio.wait([house.say(record, "status-update") for record in records])
+    counting.cancel()
+
+    assert len(made_in) == 40
+    assert len(set(made_in)) == 40
 
 
 async def test_a_call_s_messages_keep_their_order(house: Written) -> None:
