@@ -127,9 +127,10 @@ def running_service(data: Path, **settings: Any) -> Iterator[Service]:
 def _serve(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> None:
     import uvloop
 
-    from offhook.process import raise_file_limit
+    from offhook.process import raise_file_limit, share_python
 
     raise_file_limit()
+    share_python()
     if (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {SERVICE_CORE})
     logging.basicConfig(filename=data / "service.log", level=logging.WARNING)

@@ -1,8 +1,9 @@
-"""How many calls the open files of a process are enough for."""
+"""How many calls the open files of a process are enough for, and how its threads take turns."""
 
 from __future__ import annotations
 
 import logging
+import sys
 
 import pytest
 
@@ -11,8 +12,10 @@ from offhook.process import (
     FILES_BESIDE,
     FILES_PER_CALL,
     LEAST_SIP_CONNECTIONS,
+    TURN_SECONDS,
     StartError,
     calls_within,
+    share_python,
     sip_connections_within,
 )
 
@@ -62,3 +65,14 @@ def test_phones_on_tcp_cannot_take_the_files_of_calls(files: int, calls: int, co
 
 def test_the_api_cannot_take_the_files_of_calls() -> None:
     assert Bounds().connections + 100 + LEAST_SIP_CONNECTIONS <= FILES_BESIDE
+
+
+def test_threads_take_short_turns() -> None:
+    before = sys.getswitchinterval()
+    try:
+        share_python()
+
+        assert sys.getswitchinterval() == pytest.approx(TURN_SECONDS)
+        assert before / TURN_SECONDS >= 10
+    finally:
+        sys.setswitchinterval(before)

@@ -1,4 +1,5 @@
-"""What a node asks of its process: files enough for its calls, and no pauses for the garbage collector."""
+"""What a node asks of its process: files enough for its calls, no pauses for the garbage collector, and short
+turns of its threads."""
 
 from __future__ import annotations
 
@@ -6,12 +7,18 @@ import gc
 import logging
 import re
 import resource
+import sys
 from pathlib import Path
 from typing import Final
 
 THRESHOLDS: Final = (20_000, 20, 50)
 """Python's own (700, 10, 10) look through everything alive about once a second under load, and hold the audio
 clock for it. What calls leave behind is almost all freed at once, without the collector."""
+
+TURN_SECONDS: Final = 0.0005
+"""Of Python in one thread while another one waits for it. The usual 5 ms hold up a caller: the commit that
+comes before the 200 needs four turns from the loop. They hold up the audio clock too, whenever the database's
+thread or a recording's has just begun its own."""
 
 FILES_PER_CALL: Final = 6
 """Two sockets and two files of the recording, and two sockets more for webhooks, engines or a transfer."""
@@ -74,6 +81,11 @@ def sip_connections_within(files: int, calls: int) -> int:
     files."""
     left = files - FILES_BESIDE - calls * FILES_PER_CALL
     return min(MOST_SIP_CONNECTIONS, LEAST_SIP_CONNECTIONS + max(0, left))
+
+
+def share_python() -> None:
+    """Let threads take turns as often as a node needs."""
+    sys.setswitchinterval(TURN_SECONDS)
 
 
 def settle_memory() -> None:

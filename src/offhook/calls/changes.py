@@ -9,7 +9,7 @@ from typing import Any
 
 from offhook.calls.reporter import Outgoing
 from offhook.store import CallChange, NewMessage, Part, Told
-from offhook.store.json_text import dump_json
+from offhook.store.json_text import Written
 
 Document = dict[str, Any]
 
@@ -54,7 +54,7 @@ def change_of(steps: Sequence[Step], kept: Kept, message: Message) -> CallChange
     messages = [message(one, last, told) for step in steps for one in step.outgoing]
     if not last.words:
         kept.told.forget()
-    document: Mapping[str, Any] | None = dict(last.document)
+    document: Mapping[str, Any] = last.document
     parts: Sequence[Part] = ()
     if last.status == "ended":
         kept.said = None
@@ -64,14 +64,13 @@ def change_of(steps: Sequence[Step], kept: Kept, message: Message) -> CallChange
         kept.said = shared.named[0][1] if shared.named else None
         if not shared.named:
             document = {**last.document, "messages": last.said}
-    text = dump_json(document)
-    if text == kept.document:
-        document = None
-    kept.document = text
+    written = Written(document)
+    changed = written.text != kept.document
+    kept.document = written.text
     return CallChange(
         last.org_id,
         last.call_id,
-        document,
+        written if changed else None,
         last.status,
         last.ended_reason,
         messages,

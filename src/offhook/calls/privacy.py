@@ -83,11 +83,12 @@ def without_words(artifact: Mapping[str, Any], learned: Mapping[str, Any]) -> Do
 
 def _compliance(documents: list[Mapping[str, Any]]) -> tuple[bool, bool]:
     """Whether any of them is under HIPAA, and under PCI."""
-    found = [one for document in documents for one in (document, _mapping(document.get("compliancePlan")))]
-    return (
-        any(one.get("hipaaEnabled") is True for one in found),
-        any(one.get("pciEnabled") is True for one in found),
-    )
+    hipaa = pci = False
+    for document in documents:
+        for one in (document, _mapping(document.get("compliancePlan"))):
+            hipaa = hipaa or one.get("hipaaEnabled") is True
+            pci = pci or one.get("pciEnabled") is True
+    return hipaa, pci
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

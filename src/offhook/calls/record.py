@@ -23,6 +23,7 @@ from offhook.conversation.events import (
 )
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.base import timestamp
+from offhook.schema.kept import Kept as Once
 from offhook.schema.model import with_model_names
 from offhook.schema.server import is_secret_set
 
@@ -31,6 +32,8 @@ Document = dict[str, Any]
 CARRIERS: Final = ("twilio", "vonage", "telnyx")
 """Providers of numbers that carry a call themselves; all others' calls come to our own SIP."""
 
+
+TYPE: Final = "inboundPhoneCall"
 
 _OF_THE_CALL: Final = ("variableValues", "tools:append")
 
@@ -182,7 +185,7 @@ class CallRecord:
         """The Call resource without id, orgId, createdAt, updatedAt: what the store keeps."""
         provider = self.number.get("provider")
         body: Document = {
-            "type": "inboundPhoneCall",
+            "type": TYPE,
             "status": self.status,
             "phoneCallProvider": provider if provider in CARRIERS else "vapi",
             "phoneCallProviderId": self.id,
@@ -195,7 +198,7 @@ class CallRecord:
             "squad": self.squad if self.squad and not self.squad_id else None,
             "workflowId": None,
             "customer": self.customer,
-            "transport": {"provider": "vapi.sip", "callSid": self.id, "sbcCallSid": self.sip_call_id},
+            "transport": self.transport(),
             "phoneCallProviderDetails": {"sbcCallId": self.sip_call_id},
             "startedAt": _iso(self.started_at),
             "endedAt": _iso(self.ended_at),
@@ -207,6 +210,9 @@ class CallRecord:
         if self.status == "ended":
             body |= self._ending()
         return body
+
+    def transport(self) -> Document:
+        return {"provider": "vapi.sip", "callSid": self.id, "sbcCallSid": self.sip_call_id}
 
     def _ending(self) -> Document:
         artifact = self.artifact()
@@ -249,17 +255,14 @@ class CallRecord:
             return None
         kept = self._assistants.get(id(assistant))
         if kept is None:
-            shown = {name: one for name, one in self.shown(assistant).items() if name != "variableValues"}
-            if "id" in shown:
-                shown["isServerUrlSecretSet"] = is_secret_set(assistant)
-            kept = self._assistants[id(assistant)] = (assistant, shown)
+            kept = self._assistants[id(assistant)] = (assistant, _shown_assistant(assistant))
         return kept[1]
 
     def shown(self, document: Mapping[str, Any]) -> Document:
         """Without secrets, worked out once per document: every message carries it."""
         kept = self._shown.get(id(document))
         if kept is None:
-            kept = self._shown[id(document)] = (document, with_model_names(without_secrets(document)))
+            kept = self._shown[id(document)] = (document, _shown(document))
         return kept[1]
 
     # -- artifact -------------------------------------------------------------------------------
@@ -361,6 +364,24 @@ class CallRecord:
                 {"type": "vapi", "subType": "normal", "minutes": minutes, "cost": 0},
             ],
         }
+
+
+def _without_secrets(document: Mapping[str, Any]) -> Document:
+    return with_model_names(without_secrets(document))
+
+
+_shown: Final = Once(_without_secrets)
+"""Numbers and most assistants are the same document in every call, as they are stored."""
+
+
+def _as_assistant(assistant: Mapping[str, Any]) -> Document:
+    shown = {name: one for name, one in _shown(assistant).items() if name != "variableValues"}
+    if "id" in shown:
+        shown["isServerUrlSecretSet"] = is_secret_set(assistant)
+    return shown
+
+
+_shown_assistant: Final = Once(_as_assistant)
 
 
 _STAGES: Final = ("model", "voice", "transcriber", "endpointing", "platform", "turn")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from offhook.calls.record import CallRecord, Document
+from offhook.calls.record import TYPE, CallRecord, Document
 from offhook.language.extraction import RESERVED, Render
+from offhook.schema.base import timestamp
 
 
 def built_in_variables(record: CallRecord) -> Document:
@@ -14,7 +15,6 @@ def built_in_variables(record: CallRecord) -> Document:
     of the assistant and the call, and what tools and hand-overs have brought since. Each hyphenated name is
     there also with underscores (wire-facts §2.2). What is known of the call is nobody's to change: neither
     a caller's X- header nor a tool's answer."""
-    document = record.document()
     assistant = record.assistant or {}
     given: Document = {
         **(record.overrides.get("variableValues") or {}),
@@ -33,13 +33,13 @@ def built_in_variables(record: CallRecord) -> Document:
             },
             "call": {
                 "id": record.id,
-                "type": document["type"],
-                "status": document["status"],
-                "startedAt": document["startedAt"],
+                "type": TYPE,
+                "status": record.status,
+                "startedAt": None if record.started_at is None else timestamp(record.started_at),
                 "assistantId": record.assistant_id,
             },
             "assistant": {"id": record.speaking_id, "name": assistant.get("name")},
-            "transport": {**document["transport"], "conversationType": "voice"},
+            "transport": {**record.transport(), "conversationType": "voice"},
         }
     )
 

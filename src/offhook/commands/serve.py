@@ -60,9 +60,10 @@ def serve(
 def _run(settings: Settings) -> None:
     import uvloop
 
-    from offhook.process import StartError, raise_file_limit
+    from offhook.process import StartError, raise_file_limit, share_python
 
     raise_file_limit()
+    share_python()
     os.umask(0o077)  # whoever made the data folder, what is written there is for its owner alone
     typer.echo("Starting: loading the speech models ...")
     try:

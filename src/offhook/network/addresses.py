@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ def plain_host(host: str) -> str:
     return str(address.ipv4_mapped or address)
 
 
+@lru_cache(maxsize=4096)
 def network_of(host: str) -> str:
     """The network of a host, as one that somebody has whole: /24 of IPv4, /64 of IPv6. Raises ValueError for
     what is no literal."""

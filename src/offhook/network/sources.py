@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -81,14 +81,14 @@ class PeerRate:
         source = self._sources.of(peer.host)
         if source is None:
             return True
-        return self._of_peer.admits(str(peer), now) and self._of_source.admits(source, now)
+        return self._of_peer.admits(peer, now) and self._of_source.admits(source, now)
 
     def exhausted(self, peer: Address, now: float) -> bool:
         """As `Rate.exhausted`."""
         source = self._sources.of(peer.host)
         if source is None:
             return False
-        return self._of_peer.exhausted(str(peer), now) or self._of_source.exhausted(source, now)
+        return self._of_peer.exhausted(peer, now) or self._of_source.exhausted(source, now)
 
 
 class Shares:
@@ -132,7 +132,8 @@ class Shares:
 
 
 class Rate:
-    """At most `burst` at once and `per_second` on the long run, for each source by itself.
+    """At most `burst` at once and `per_second` on the long run, for each source by itself (a `Source`, or
+    whatever else it is that has a rate; None has no limit).
 
     Of a source only the moment is kept at which it has its whole burst again (the generic cell rate
     algorithm of ITU-T I.371): one that is quiet costs nothing."""
@@ -141,23 +142,27 @@ class Rate:
         self._interval = 1.0 / per_second
         self._tolerance = burst * self._interval * (1 + 1e-9)
         self._remembered = remembered
-        self._whole_at: dict[str, float] = {}
+        self._whole_at: dict[Hashable, float] = {}
 
     def __len__(self) -> int:
         return len(self._whole_at)
 
-    def admits(self, source: Source, now: float) -> bool:
+    def admits(self, source: Hashable | None, now: float) -> bool:
         """Whether one more is within the limit; it is counted if so. `now` in seconds, never going back."""
         if source is None:
             return True
         # Taken out and put in again: the order is that of the last use, refused or not.
-        whole_at = max(self._whole_at.pop(source, now), now)
-        admitted = whole_at + self._interval - now <= self._tolerance
-        self._forget(now)
-        self._whole_at[source] = whole_at + self._interval if admitted else whole_at
+        whole_at = self._whole_at.pop(source, now)
+        if whole_at < now:
+            whole_at = now
+        after = whole_at + self._interval
+        admitted = after - now <= self._tolerance
+        if self._whole_at:
+            self._forget(now)
+        self._whole_at[source] = after if admitted else whole_at
         return admitted
 
-    def exhausted(self, source: Source, now: float) -> bool:
+    def exhausted(self, source: Hashable | None, now: float) -> bool:
         """Whether one more would be beyond the limit."""
         if source is None or source not in self._whole_at:
             return False

@@ -34,9 +34,11 @@ _DESCRIBED: Final = frozenset({"INVITE", "UPDATE"})
 
 _SINGLE = tuple((name, name.lower()) for name in SINGLE)
 _MANDATORY = tuple((name, name.lower()) for name in MANDATORY)
-_CONTACTS = attrgetter("contacts")
-_RECORD_ROUTES = attrgetter("record_routes")
-_CONTENT_TYPE = attrgetter("content_type")
+_READ_ABOVE = (
+    ("Contact", "contact", attrgetter("contacts")),
+    ("Record-Route", "record-route", attrgetter("record_routes")),
+    ("Content-Type", "content-type", attrgetter("content_type")),
+)
 _REQUEST_LINE = re.compile(rf"({TOKEN}) ([^ ]++) SIP/([0-9]++\.[0-9]++)", re.IGNORECASE)
 _STATUS_LINE = re.compile(r"SIP/([0-9]++\.[0-9]++) ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
 _FOLD = re.compile(r"\r\n[ \t]+")
@@ -186,22 +188,29 @@ def _look_at_the_rest(message: Message, method: str | None) -> None:
     """What else layers above read: refused in a request (of `method`) that cannot do without it, else left
     out if it cannot be read (RFC 3261 §8.2.2)."""
     headers = message.headers
-    types = headers.lines("content-type")
+    lines = headers.by_name()
+    types = lines.get("content-type", ())
     if len(types) > 1:
         if message.body and method in _DESCRIBED:
             raise BadSyntax("More Than One Content-Type")
         headers.set("Content-Type", types[0])
-    for name, read, needed in (
-        ("Contact", _CONTACTS, method in _CONTACTED),
-        ("Record-Route", _RECORD_ROUTES, method == "INVITE" and message.to.tag is None),
-        ("Content-Type", _CONTENT_TYPE, bool(message.body) and method in _DESCRIBED),
-    ):
+    for name, key, read in _READ_ABOVE:
+        if key not in lines:
+            continue
         try:
             read(message)
         except BadSyntax:
-            if needed:
+            if _needs(message, method, key):
                 raise
             headers.remove(name)
+
+
+def _needs(message: Message, method: str | None, key: str) -> bool:
+    if key == "contact":
+        return method in _CONTACTED
+    if key == "record-route":
+        return method == "INVITE" and message.to.tag is None
+    return bool(message.body) and method in _DESCRIBED
 
 
 def _cut_body(message: Message) -> None:

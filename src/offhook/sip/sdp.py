@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -140,6 +141,7 @@ def media_host(offered: SessionDescription, reaches: Reaches) -> str:
     return _host(offered, media) or ""
 
 
+@lru_cache(maxsize=1024)
 def meets(ours: str, theirs: str) -> bool:
     """Whether audio can flow between an address of ours and the host of a peer's c= line: not one of the
     other family, no name, nothing that many hosts listen to. The unspecified address asks for nothing to be
@@ -195,16 +197,20 @@ def _audio(
     return Media("audio", port, profile, tuple(formats), tuple(attributes))
 
 
-def _encodings(media: Media) -> Iterator[RtpMap]:
+@lru_cache(maxsize=32)
+def _encodings(media: Media) -> Sequence[RtpMap]:
     """The encodings of the formats of a media line, in its order of preference. For a payload type that is
-    mapped more than once each of them, beginning with the one that RFC 3551 gives it."""
+    mapped more than once each of them, beginning with the one that RFC 3551 gives it. Kept for a while, since
+    each step of an offer and its answer looks at them."""
     maps = media.rtpmaps
+    found: list[RtpMap] = []
     written = [int(text) for text in media.formats if text.isascii() and text.isdigit() and len(text) <= 3]
     for number in dict.fromkeys(written):
         static = _BY_STATIC.get(number)
         named = maps.get(number, [static] if static else [])
         if number <= 127:
-            yield from sorted(named, key=lambda encoding: encoding != static)
+            found += sorted(named, key=lambda encoding: encoding != static)
+    return found
 
 
 def _first_served(offered: SessionDescription, reaches: Reaches) -> tuple[int, Media, RtpMap]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
-from sqlalchemy import Connection, Delete, bindparam, delete, exists, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 
 from .parts import Part
 from .statements import Statements
@@ -52,6 +52,6 @@ FORGET_PASSED: Final = delete(call_parts).where(
 """Of the calls of these messages, if nothing of them is to be kept but what has still to be sent."""
 
 
-def forget_parts(call_id: str) -> Delete:
-    """What a call has left that has ended, or whose words are not kept, unless a message still needs it."""
-    return delete(call_parts).where(call_parts.c.call_id == call_id, ~_NEEDED)
+FORGET: Final = delete(call_parts).where(call_parts.c.call_id == bindparam("of_call"), ~_NEEDED)
+"""What the call `of_call` has left that has ended, or whose words are not kept, unless a message still needs
+it. Made once: every call needs it at its end, and to make it costs more than to run it."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
-from .call_parts import forget_parts, parts_of, put_parts
+from .call_parts import FORGET, parts_of, put_parts
 from .outbox import PUT, forget_words, message_values
 from .parts import Part, put_together
 from .records import NewMessage, Record, moment
@@ -86,14 +86,14 @@ def _write(connection: Connection, write: NewCall | CallChange, now: int) -> boo
         return False
     if not write.words:
         forget_words(connection, write.id)
-        connection.execute(forget_parts(write.id))
+        connection.execute(FORGET, {"of_call": write.id})
     shared = [part for one in write.messages if one.shared is not None for part in one.shared.parts]
     put_parts(connection, write.id, [*shared, *write.parts])
     rows = [message_values(one, write.org_id, write.id, now) for one in write.messages]
     if rows:
         connection.execute(PUT, rows)
     if write.status == "ended":
-        connection.execute(forget_parts(write.id))
+        connection.execute(FORGET, {"of_call": write.id})
     return True
 
 
@@ -197,7 +197,7 @@ class Calls(Repository):
         change = CallChange(org_id, id, document, status, ended_reason)
         moved = bool(await self._tx.changed(_MOVED, _moved(change, self._tx.now_ms())))
         if moved and status == "ended":
-            await self._tx.execute(forget_parts(id))
+            await self._tx.execute(FORGET, {"of_call": id})
         return moved
 
     async def node_of(self, id: str) -> str | None:

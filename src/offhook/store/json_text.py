@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -11,10 +12,25 @@ _ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", "
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
+class Written(dict[str, Any]):
+    """A document whose JSON is known, so that it is not made again when it is stored."""
+
+    __slots__ = ("text",)
+
+    text: str
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        """Raises ValueError for what is no JSON."""
+        super().__init__(document)
+        self.text = dump_json(document)
+
+
 def dump_json(value: object) -> str:
     """Compact JSON. U+0000 and halves of surrogate pairs, which can come out of a webhook's answer, are
     replaced: PostgreSQL stores them, but then cannot search any document of the table. Raises ValueError for
     what is no JSON, as NaN."""
+    if isinstance(value, Written):
+        return value.text
     text = _encoder.encode(value)
     if "\\u0000" in text:
         text = _NUL.sub(r"\1\\ufffd", text)

@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from .call_parts import FORGET_PASSED, forget_parts, parts_of
+from .call_parts import FORGET, FORGET_PASSED, parts_of
 from .parts import whole
 from .records import Document, NewMessage, OutboxRow, OutboxState
 from .statements import Statements
@@ -283,7 +283,7 @@ class OutboxRows:
     async def erase(self, org_id: str, call_id: str) -> None:
         """Forget all messages of a call: those that wait are not sent any more."""
         await self._tx.execute(delete(outbox).where(outbox.c.org_id == org_id, outbox.c.call_id == call_id))
-        await self._tx.execute(forget_parts(call_id))
+        await self._tx.execute(FORGET, {"of_call": call_id})
         self._tx.erased = True
 
     async def purge(self, delivered_before: int, abandoned_before: int) -> int:
@@ -293,7 +293,7 @@ class OutboxRows:
         live = exists().where(calls.c.id == outbox.c.call_id, calls.c.ended_at.is_(None))
         gone = await self._tx.execute(delete(outbox).where(old, ~live).returning(outbox.c.call_id))
         for call_id in {row.call_id for row in gone}:
-            await self._tx.execute(forget_parts(call_id))
+            await self._tx.execute(FORGET, {"of_call": call_id})
             self._tx.erased = True
         return len(gone)
 
