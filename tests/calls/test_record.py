@@ -315,3 +315,17 @@ def test_latencies_per_turn_and_on_average() -> None:
         "numUserInterrupted": 0,
         "numAssistantInterrupted": 0,
     }
+
+
+def test_stored_documents_are_made_fit_to_be_shown_once_for_all_calls() -> None:
+    server = {"url": "https://a.test", "secret": "s"}
+    number = {"id": "n1", "orgId": "o1", "provider": "vapi", "server": server}
+    assistant = {"id": "a1", "orgId": "o1", "name": "Ada", "model": {"provider": "vapi"}}
+    one, other = (a_record(number=number, assistant=assistant) for _ in range(2))
+
+    assert one.number_resource() is other.number_resource()
+    assert one.number_resource()["server"] == {"url": "https://a.test"}
+    assert one.assistant_resource() is other.assistant_resource()
+    changed = a_record(number={**number, "name": "new"}, assistant={**assistant, "name": "Eve"})
+    assert changed.number_resource()["name"] == "new"
+    assert (changed.assistant_resource() or {})["name"] == "Eve"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.store.json_text import dump_json
+from offhook.store.json_text import Written, dump_json
 
 texts = st.text(st.characters(exclude_categories=[]), max_size=20) | st.text('\0\\u0"', max_size=12)
 
@@ -28,3 +28,13 @@ def test_it_is_compact_and_keeps_what_is_written_with_backslashes() -> None:
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
         dump_json(float("inf"))
+
+
+def test_a_document_that_is_written_already_is_stored_as_it_stands() -> None:
+    document = Written({"a": [1, "\0"]})
+
+    assert document == {"a": [1, "\0"]}
+    assert document.text == dump_json({"a": [1, "\0"]})
+    assert dump_json(document) is document.text
+    with pytest.raises(ValueError, match="JSON"):
+        Written({"a": float("nan")})

@@ -89,13 +89,20 @@ class _Turn:
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
+        self._waiting = 0
 
     async def __aenter__(self) -> None:
+        if not self._waiting and not self._lock.locked():
+            await self._lock.acquire()  # which takes it at once
+            return
+        self._waiting += 1
         try:
             async with asyncio.timeout(LOCKED_SECONDS):
                 await self._lock.acquire()
         except TimeoutError:
             raise StoreError(f"others have been writing to the database for {LOCKED_SECONDS} s") from None
+        finally:
+            self._waiting -= 1
 
     async def __aexit__(self, *_: object) -> None:
         self._lock.release()
