@@ -1,6 +1,6 @@
 """`make bench`: measure, hold against the budgets, print one table.
 
-python -m benchmarks [calls setups turns interruption handover leaks api outbox ringing]
+python -m benchmarks [calls setups turns interruption handover leaks api outbox ringing hostile]
                      [--quick] [--write]"""
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ from typing import Any, Final
 
 from benchmarks.figure import Figure, as_markdown, as_text
 from benchmarks.machine import described
-from benchmarks.measures import api, calls, handover, interruption, leaks, outbox, ringing, setups, turns
+from benchmarks.measures import (
+    api,
+    calls,
+    handover,
+    hostile,
+    interruption,
+    leaks,
+    outbox,
+    ringing,
+    setups,
+    turns,
+)
 
 MEASURES: Final[dict[str, Callable[[bool], list[Figure]]]] = {
     "calls": calls.measure,
@@ -28,6 +39,7 @@ MEASURES: Final[dict[str, Callable[[bool], list[Figure]]]] = {
     "api": api.measure,
     "outbox": outbox.measure,
     "ringing": ringing.measure,
+    "hostile": hostile.measure,
 }
 FOLDER: Final = Path(__file__).parent
 LATEST: Final = FOLDER / "results" / "latest.json"
@@ -45,6 +57,8 @@ LIMITS: Final = """\
   answers with 4.6 s of sound. Pacing is the deviation of each gap between packets from 20 ms, by the kernel's
   arrival stamps. CPU is that of the service's process alone, all its threads, user and system.
 - Set-ups all go to one number, carry no audio from the caller, and are hung up after 0.1 s.
+- Attackers share the callers' core, with less of a right to it; engines of an owner's own are the real ones
+  there. How long the loop was held is told in CPU time, which no other program adds to.
 - One run; other programs on the machine show up in the figures. The note says how long the service waited
   for its core."""
 

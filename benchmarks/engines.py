@@ -1,4 +1,5 @@
-"""Engines that take no time, so that what is measured is Offhook: words, answers and sound by script."""
+"""Engines that take no time, so that what is measured is Offhook: words, answers and sound by script. Those
+of an owner's own are what they are in a node."""
 
 from __future__ import annotations
 
@@ -7,11 +8,17 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from pydantic import BaseModel
+
 from offhook.conversation.member import EngineFactory, Engines
-from offhook.language.base import Finished, Message, Reply, Text, ToolCall, ToolDefinition
+from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolCall, ToolDefinition
+from offhook.language.models import LanguageModels
+from offhook.network import AddressGuard, Outside
 from offhook.schema.assistant import Assistant
-from offhook.speech.base import SAMPLE_RATE, FailureSink, Transcript, TranscriptSink
-from offhook.speech.remote import CallContext
+from offhook.speech.base import SAMPLE_RATE, FailureSink, Transcriber, Transcript, TranscriptSink, Voice
+from offhook.speech.custom_transcriber import CustomTranscriber
+from offhook.speech.custom_voice import CustomVoice
+from offhook.speech.remote import CallContext, Remote, json_of
 
 QUESTION: Final = "What are your opening hours?"
 ANSWER: Final = "We are open from nine to five on weekdays, and on Saturdays from ten to two."
@@ -94,16 +101,44 @@ class InstantVoice:
 
 
 class ScriptedEngines:
-    """For `running_node(engines=...)`: the same three for every assistant; its metadata may say how many
-    VOICE_SECONDS its voice takes."""
+    """For `running_node(engines=...)`: the same three for every assistant, but for a transcriber, voice or
+    model of its owner's own, and the local model; its metadata may say how many VOICE_SECONDS its voice
+    takes."""
 
     def __init__(self) -> None:
         self._sound = _sound()
+        self._outside: Outside | None = None
 
     def __call__(self, context: CallContext) -> EngineFactory:
-        return self._of
+        def of(assistant: Assistant) -> Engines:
+            return Engines(
+                self._transcriber(assistant), self._model(assistant, context), self._voice(assistant, context)
+            )
 
-    def _of(self, assistant: Assistant) -> Engines:
+        return of
+
+    @property
+    def _reached(self) -> Outside:
+        """Made within the loop."""
+        self._outside = self._outside or Outside(AddressGuard(allow_private=True))
+        return self._outside
+
+    def _transcriber(self, assistant: Assistant) -> Transcriber:
+        if _provider(assistant.transcriber) != "custom-transcriber":
+            return InstantTranscriber()
+        return CustomTranscriber(Remote.of(json_of(assistant.transcriber), "transcriber"), self._reached)
+
+    def _model(self, assistant: Assistant, context: CallContext) -> LanguageModel:
+        if _provider(assistant.model) not in ("custom-llm", "vapi"):
+            return InstantModel()
+        return LanguageModels(self._reached).model(assistant.model, context)
+
+    def _voice(self, assistant: Assistant, context: CallContext) -> Voice:
+        if _provider(assistant.voice) == "custom-voice":
+            return CustomVoice(Remote.of(json_of(assistant.voice), "voice"), self._reached, context)
         latency = (assistant.metadata or {}).get(VOICE_SECONDS)
-        voice = InstantVoice(self._sound, latency if isinstance(latency, float) else 0.0)
-        return Engines(InstantTranscriber(), InstantModel(), voice)
+        return InstantVoice(self._sound, latency if isinstance(latency, float) else 0.0)
+
+
+def _provider(engine: BaseModel | None) -> object:
+    return getattr(engine, "provider", None)

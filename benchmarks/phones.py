@@ -60,6 +60,7 @@ class Order:
 class Heard:
     """What the callers measured since they were told to. Times are seconds since the epoch, as the kernel
     stamped them; `answer_seconds` (INVITE sent to 200 received), `pacing` (ms off 20 between packets),
+    `longest` (the longest time between two packets),
     `turns` (end of speech, first sound of the reply), `gaps` (the longest time from one packet with sound to
     the next within a reply), `cuts` (began to interrupt, last sound)."""
 
@@ -72,6 +73,7 @@ class Heard:
     received: int = 0
     lost: int = 0
     pacing: array[float] = field(default_factory=lambda: array("f"))
+    longest: float = 0.0
     turns: list[tuple[float, float]] = field(default_factory=list)
     gaps: list[float] = field(default_factory=list)
     cuts: list[tuple[str, float, float]] = field(default_factory=list)
@@ -341,7 +343,9 @@ class Exchange:
             sequence = HEADER.unpack_from(buffer)[2]
             if caller.expected >= 0:
                 heard.lost += sequence - caller.expected & 0xFFFF
-                heard.pacing.append(abs(at - caller.arrived - 0.02) * 1000)
+                gap = at - caller.arrived
+                heard.pacing.append(abs(gap - 0.02) * 1000)
+                heard.longest = max(heard.longest, gap)
             heard.received += 1
             caller.expected = sequence + 1 & 0xFFFF
             caller.arrived = at

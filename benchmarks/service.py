@@ -31,7 +31,8 @@ START_SECONDS: Final = 60.0
 class Sample:
     """The service at one moment. `cpu` in seconds so far (user and system, all threads), `rss` in bytes,
     `waited` the seconds that its main thread was ready to run and had no core,
-    `lateness` as the clock counts it (see rtp.clock.LATENESS_BOUNDS), the rest are numbers of things."""
+    `lateness` as the clock counts it (see rtp.clock.LATENESS_BOUNDS), `held` the most CPU seconds that the
+    loop spent in one go since the sample before (see `_Holds`), the rest are numbers of things."""
 
     at: float
     cpu: float
@@ -47,6 +48,7 @@ class Sample:
     channels: int
     lateness: tuple[int, ...]
     skipped: int
+    held: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,25 +159,51 @@ async def _node(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> No
     stop = asyncio.Event()
 
     def asked(node: Node) -> None:
-        word = pipe.recv()
+        try:
+            word = pipe.recv()
+        except EOFError:  # whoever measures is gone
+            word = "stop"
         if word == "stop":
+            loop.remove_reader(pipe.fileno())
             stop.set()
         else:
             if word == "collect":
                 gc.collect()
-            pipe.send(_sample(node))
+            pipe.send(_sample(node, holds.longest()))
 
     async with running_node(Settings(**chosen), ScriptedEngines()) as node:
         loop = asyncio.get_running_loop()
+        holds = _Holds(loop)
         loop.add_reader(pipe.fileno(), asked, node)
         settle_memory()
         pipe.send((f"http://{node.http.host}:{node.http.port}", (node.sip.host, node.sip.port)))
         await stop.wait()
-        loop.remove_reader(pipe.fileno())
         node.calls.end_all()
 
 
-def _sample(node: Any) -> Sample:
+class _Holds:
+    """How long the loop does one thing after the other before timers have their turn: the most CPU time of
+    its thread between two looks of 2 ms. Time that other programs take is not in it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._spent = time.thread_time()
+        self._longest = 0.0
+        self._look()
+
+    def _look(self) -> None:
+        spent = time.thread_time()
+        self._longest = max(self._longest, spent - self._spent)
+        self._spent = spent
+        self._loop.call_later(0.002, self._look)
+
+    def longest(self) -> float:
+        """Seconds, since it was asked for the last time."""
+        longest, self._longest = self._longest, 0.0
+        return longest
+
+
+def _sample(node: Any, held: float) -> Sample:
     """The counters of a node; the private ones have no other reader than this audit."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     core = node.agent._core
@@ -194,4 +222,5 @@ def _sample(node: Any) -> Sample:
         channels=len(node.clock),
         lateness=tuple(node.clock.lateness),
         skipped=node.clock.skipped,
+        held=held,
     )

@@ -17,9 +17,11 @@ import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from offhook.api.boundary import Boundary
-from offhook.api.connection import Bounds
+from offhook.api.connection import PARSE_COST, PARSED_BYTES, REQUEST_COST, Bounds, Connection
 from offhook.listening import listen_http, serve_http
 from offhook.network import Address
+from offhook.network.turns import ROUND
+from tests.network.test_turns import Rounds
 
 from .conftest import KEY, PUBLIC_KEY, House, open_house
 
@@ -423,3 +425,46 @@ def test_chunks_without_an_end_are_too_large(run: Callable[[Awaitable[None]], No
             assert await pouring < 4000 * 4096
 
     run(as_house(story, tmp_path))
+
+
+def test_requests_of_many_clients_at_once_are_begun_a_few_at_a_time(
+    run: Callable[[Awaitable[None]], None],
+) -> None:
+    async def story() -> None:
+        rounds = Rounds()
+
+        async def counting(scope: Scope, receive: Receive, send: Send) -> None:
+            rounds.note(scope["path"])
+            await answering(scope, receive, send)
+
+        async with served(Boundary(counting, lambda: "id")) as port, contextlib.AsyncExitStack() as clients:
+            many = [await clients.enter_async_context(client(port)) for _ in range(60)]
+            for _, writer in many:
+                writer.write(HEAD + b"X: " + b"x" * 6000 + b"\r\n\r\n")
+            await asyncio.wait_for(rounds.wait(60), 60)
+            for reader, _ in many:
+                assert await read_answer(reader) == (200, b"0")
+        assert max(map(len, rounds.done)) <= 2 * (ROUND // REQUEST_COST + 1)
+
+    run(story())
+
+
+def test_a_body_in_small_chunks_is_parsed_a_little_at_a_time(
+    run: Callable[[Awaitable[None]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        rounds = Rounds()
+        parse = Connection._parse
+
+        def counting(self: Connection, data: bytes) -> None:
+            rounds.note(len(data))
+            parse(self, data)
+
+        monkeypatch.setattr(Connection, "_parse", counting)
+        async with served() as port, client(port) as (reader, writer):
+            writer.write(CHUNKED + b"1\r\n{\r\n" * 20_000 + b"0\r\n\r\n")
+            assert await asyncio.wait_for(read_answer(reader), 60) == (200, b"20000")
+        assert max(map(sum, rounds.done)) <= 2 * PARSED_BYTES * (ROUND // PARSE_COST + 1)
+        await rounds.wait(0)
+
+    run(story())

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.conversation.formatters import FORMATTERS, numbers
-from offhook.conversation.patterns import compile_pattern
+from offhook.conversation.formatters import FORMATTERS, Format, numbers
+from offhook.conversation.patterns import Pattern, compile_pattern
 from offhook.conversation.speakable import LONGEST, FormatPlan, Replacement, speakable, steps_of
 from offhook.conversation.spelling import digits, spelled
 from offhook.schema.chunk import Formatter
@@ -197,3 +197,54 @@ def test_what_is_made_of_marks_is_looked_through_once(text: str) -> None:
 
 def test_runs_of_space_are_one() -> None:
     assert speakable("One \t  two.\n \n\n Three   –   four", FormatPlan()) == "One two. Three, four"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "replacement",
+    [
+        Replacement("a" * 5_000_000, text="a", every=True),
+        Replacement("b" * 5_000_000, text="a", every=True),
+        Replacement("$`" * 1_000_000, pattern=compile_pattern("a", groups=True)),
+        Replacement("$'$&" * 1_000_000, pattern=compile_pattern("a", groups=True)),
+        Replacement("$1$<b>" * 1_000_000, pattern=compile_pattern("(a)(?<b>a)", groups=True)),
+    ],
+)
+def test_a_replacement_makes_no_more_than_can_be_spoken(
+    replacement: Replacement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    joined = Pattern._substitution
+
+    def counting(*given: object) -> str:
+        result = joined(*given)  # type: ignore[arg-type]
+        made.append(len(result))
+        return result
+
+    monkeypatch.setattr(Pattern, "_substitution", counting)
+    plan = FormatPlan(steps=(), replacements=(replacement,) * 20)
+    assert len(speakable("a" * 3000, plan)) <= LONGEST
+    assert sum(made) <= 20 * 3 * LONGEST
+
+
+def test_a_replacement_by_nothing_leaves_out_one_or_all() -> None:
+    one, every = Replacement("", text="a"), Replacement("", text="a", every=True)
+    assert speakable("banana", FormatPlan(steps=(), replacements=(one,))) == "bnana"
+    assert speakable("banana", FormatPlan(steps=(), replacements=(every,))) == "bnn"
+
+
+@pytest.mark.parametrize("mark", ["`", "_", "“", "~", "👍"])
+def test_runs_of_space_that_marks_leave_behind_are_one_for_the_next_step(mark: str) -> None:
+    seen: list[str] = []
+
+    def look(step: Format) -> Format:
+        def looking(text: str) -> str:
+            seen.append(text)
+            return step(text)
+
+        return looking
+
+    plan = FormatPlan(steps=tuple(look(step) for step in steps_of()))
+    for space in ("\n", " ", " \n"):
+        speakable(f"a{(space + mark) * 500} b", plan)
+    assert all("  " not in text and "\n\n" not in text for text in seen)

@@ -18,10 +18,15 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from offhook.api.errors import envelope
+from offhook.network import turns
 from offhook.network.sources import Rate, source_of
 
 PARSED_BYTES: Final = 2048
 """At a time: no more can be taken beyond a limit, or stand in line to be answered, but what one read gave."""
+
+PARSE_COST: Final = 150
+REQUEST_COST: Final = 800
+"""Of parsing so much, and of answering the simplest request, in microseconds, about."""
 
 BODY_PAYS: Final = 8
 """Bytes of framing that each byte of a body is good for: a chunk of a single byte takes five."""
@@ -79,6 +84,8 @@ class Connection(HttpToolsProtocol):
         self.source = ""
         self.waits_since = self.loop.time()
         self._unparsed = b""
+        self._lane = turns.lane("HTTP")
+        self._is_in_line = False
         self._part: Literal["none", "head", "body"] = "none"
         self._turned = False  # a part began or ended in what the parser was given last
         self._body_bytes = 0  # in what the parser was given last
@@ -179,14 +186,22 @@ class Connection(HttpToolsProtocol):
         self._advance()
 
     def _advance(self) -> None:
-        """Let the parser have what came, or stop reading while there is something to be answered first."""
-        while self._unparsed and not self.is_closing and not self._answers_first():
-            data, self._unparsed = self._unparsed[:PARSED_BYTES], self._unparsed[PARSED_BYTES:]
-            self._parse(data)
-        if self._unparsed:
+        """Let the parser have what came when it is this connection's turn, or stop reading while there is
+        something to be answered first."""
+        if not self._is_in_line and self._unparsed and not self.is_closing and not self._answers_first():
+            self._is_in_line = True
+            self._lane.put(PARSE_COST, self._parse_some)
+        elif self._unparsed:
             self._reading.hold()
         elif self._reading.is_held:
             self._reading.let_go()
+
+    def _parse_some(self) -> None:
+        self._is_in_line = False
+        if not self.is_closing:
+            data, self._unparsed = self._unparsed[:PARSED_BYTES], self._unparsed[PARSED_BYTES:]
+            self._parse(data)
+            self._advance()
 
     def _answers_first(self) -> bool:
         if self.pipeline or self._refusal is not None:
@@ -250,6 +265,7 @@ class Connection(HttpToolsProtocol):
                 raise ValueError("CONNECT")
             return  # it comes again
         super().on_headers_complete()
+        self._lane.spend(REQUEST_COST)
         self._part, self._turned = "body", True
         self._cancel_deadline()
 

@@ -20,6 +20,7 @@ from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record import CallRecord
 from offhook.calls.recording import Recorder, complete
 from offhook.calls.reporter import Reporter
+from offhook.calls.ringing import Ringing
 from offhook.calls.services import Services
 from offhook.calls.sound import Sound
 from offhook.calls.state import CallEvent, CallState
@@ -68,10 +69,12 @@ class Call:
         record: CallRecord,
         org: Mapping[str, Any],
         unacknowledged: Unacknowledged,
+        ringing: Ringing,
     ) -> None:
         self._services = services
         self._invitation = invitation
         self._unacknowledged = unacknowledged
+        self._ringing = ringing
         self._state = CallState()
         self._task: asyncio.Task[None] | None = None
         self._finisher: asyncio.Task[None] | None = None
@@ -153,6 +156,7 @@ class Call:
             _log.warning("call=%s %s: %s", record.id, failure.ended_reason, failure)
         self._on_connected = await self._prepare(outcome.action)
         self.leg.session = self._invitation.answer(sdp, self.leg)
+        self._ringing.answered(record.id)
         if self._invitation.transport == "udp":
             self._unacknowledged.add(record.id)
 
@@ -228,6 +232,7 @@ class Call:
 
     def leg_connected(self) -> None:
         self._unacknowledged.remove(self.record.id)
+        self._ringing.acknowledged(self.record.id)
         if self._finisher is not None:
             return
         self.record.started_at = self._services.now()
@@ -374,6 +379,11 @@ class Call:
         self.record.ends(ended_reason, self._services.now())
         with working_for(self.record.id):
             self._finisher = asyncio.create_task(self._finish(), name=f"end of call {self.record.id}")
+
+    def give_way(self, refusal: Refusal) -> None:
+        """Somebody else has its place; it has not been answered."""
+        if self._finisher is None:
+            self._refuse(refusal)
 
     def _move(self, event: CallEvent) -> None:
         self.record.status = self._state.on(event)

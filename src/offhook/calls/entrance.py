@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from offhook.calls.ringing import Ringing
 from offhook.network import Address
 from offhook.network.sources import PeerRate, Rate, Shares, Source, Sources
 
@@ -50,10 +51,13 @@ class Turned(NamedTuple):
 
 
 class Entrance:
-    """`time` is the loop's clock."""
+    """`time` is the loop's clock; `give_way` is told the id of a call that loses its place while it rings."""
 
-    def __init__(self, limits: Limits, time: Callable[[], float]) -> None:
+    def __init__(self, limits: Limits, time: Callable[[], float], give_way: Callable[[str], None]) -> None:
         self._time = time
+        self._give_way = give_way
+        self._given: set[str] = set()  # of those that lost it, until they are over
+        self.ringing = Ringing(time)
         self._places = Shares(limits.calls)
         self._look_ups = Shares(LOOK_UPS)
         self._misses = PeerRate(limits.sources, MISSES, MISSES_OF_SOURCE)
@@ -62,7 +66,7 @@ class Entrance:
 
     def turns_away(self, source: Source, peer: Address, user: str) -> Turned | None:
         """Why nobody looks for the number `user` now; None to go on."""
-        if not self._places.admits(source):
+        if not self._places.admits(source) and self._room(source) is None:
             return self._full(source)
         if user in self._called:
             return None
@@ -97,12 +101,27 @@ class Entrance:
     def enter(self, source: Source) -> Turned | None:
         """A place for a call, to be left again; or why there is none."""
         if not self._places.admits(source):
-            return self._full(source)
+            room = self._room(source)
+            if room is None:
+                return self._full(source)
+            call_id, other = room
+            self._places.give_back(other)
+            self.ringing.end(call_id)
+            self._given.add(call_id)
+            self._give_way(call_id)
         self._places.take(source)
         return None
 
-    def leave(self, source: Source) -> None:
-        self._places.give_back(source)
+    def leave(self, call_id: str, source: Source) -> None:
+        self.ringing.end(call_id)
+        if call_id in self._given:
+            self._given.remove(call_id)
+        else:
+            self._places.give_back(source)
+
+    def _room(self, source: Source) -> tuple[str, Source] | None:
+        """The call that gives its place to `source`, and whose it is."""
+        return self.ringing.makes_room_for(source) if self._places.may_take_over(source) else None
 
     @property
     def taken(self) -> float:

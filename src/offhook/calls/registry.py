@@ -40,6 +40,13 @@ in all of that org. Others are refused all the same."""
 LONGEST_LOGGED: Final = 128
 """Characters of what a caller wrote in one log line."""
 
+NO_ROOM: Final = Refusal(
+    503,
+    "call.start.error-vapifault-worker-not-available",
+    "all places were taken while it rang, and others waited for one",
+    RETRY_AFTER,
+)
+
 DRAINING: Final = Turned(503, "draining", RETRY_AFTER)
 
 _log = logging.getLogger(__name__)
@@ -55,7 +62,7 @@ class Calls:
         self._services = services
         self._limits = limits
         self._admission = admission
-        self._entrance = Entrance(limits, asyncio.get_running_loop().time)
+        self._entrance = Entrance(limits, asyncio.get_running_loop().time, self._give_way)
         self._unacknowledged = Unacknowledged(limits.calls, lambda: self._entrance.taken, self._give_up)
         self._refusals = QuietLog(_log, asyncio.get_running_loop().time)
         self._failures = QuietLog(_log, asyncio.get_running_loop().time)
@@ -134,10 +141,12 @@ class Calls:
         turned = DRAINING if self.draining else self._entrance.enter(source)
         if turned is not None:
             return turned
+        call_id = self._services.new_id()
+        self._entrance.ringing.begin(call_id, source)
         try:
-            return self._take(invitation, number, org, refusal)
+            return self._take(call_id, invitation, number, org, refusal)
         except BaseException:
-            self._entrance.leave(source)
+            self._entrance.leave(call_id, source)
             raise
 
     async def _number(self, uri: Uri, user: str) -> Mapping[str, Any] | None:
@@ -153,6 +162,7 @@ class Calls:
 
     def _take(
         self,
+        call_id: str,
         invitation: Invitation,
         number: Mapping[str, Any],
         org: Mapping[str, Any],
@@ -163,7 +173,7 @@ class Calls:
         now = services.now()
         variables = kept(header_variables(invitation.request.headers.items()))
         record = CallRecord(
-            id=services.new_id(),
+            id=call_id,
             org_id=number["orgId"],
             number=number,
             sip_call_id=invitation.call_id[:MAX_URI],
@@ -179,7 +189,7 @@ class Calls:
             str(invitation.request.from_.uri)[:LONGEST_LOGGED], number.get("sipUri"),
         )  # fmt: skip
         with working_for(record.id):
-            call = Call(services, invitation, record, org, self._unacknowledged)
+            call = Call(services, invitation, record, org, self._unacknowledged, self._entrance.ringing)
         self._active[record.id] = call
         if refusal is None:
             self._of_org[record.org_id] += 1
@@ -203,10 +213,15 @@ class Calls:
         if call is not None:
             call.leg.unacknowledged()
 
+    def _give_way(self, call_id: str) -> None:
+        call = self._active.get(call_id)
+        if call is not None:
+            call.give_way(NO_ROOM)
+
     def _forget(self, call: Call, source: Source) -> None:
         record = call.record
         del self._active[record.id]
-        self._entrance.leave(source)
+        self._entrance.leave(record.id, source)
         if record.id in self._beyond:
             self._beyond.remove(record.id)
         else:

@@ -19,6 +19,9 @@ where RE2 takes every one of them."""
 MOST_SEARCHES = 4
 """So many times as much may be looked at where every match is to be replaced."""
 
+LONGEST_SPOKEN = 2000
+"""Characters for a voice; replacements can make much of little."""
+
 _REFERENCE = re.compile(r"\$(?:([$&`'])|(\d\d?)|<([^>]*)>)")
 
 
@@ -40,25 +43,28 @@ class Pattern:
     def replace_in(self, text: str, value: str) -> str:
         """`text` with every match replaced by `value`, in which `$1` is what the first group matched, `$<a>`
         the group `a`, `$&` all of it, `` $` `` and `$'` what stands before and after it, and `$$` a dollar
-        sign (ECMAScript §22.1.3.19.1). Too long a text is left as it is."""
+        sign (ECMAScript §22.1.3.19.1). Too long a text is left as it is, and no more is made of one than
+        can be spoken."""
         if len(text) > self._reach:
             return text
         text = _whole(text)
-        left = MOST_SEARCHES * self._reach
+        left, room = MOST_SEARCHES * self._reach, LONGEST_SPOKEN
         parts: list[str] = []
         at = done = 0
-        while at <= len(text) and left > 0:
+        while at <= len(text) and left > 0 and room > 0:
             left -= len(text) - at + 1
             found = self._program.search(text, at)
             if found is None:
                 break
             start, end = found.span(self._group)
-            parts += (text[done:start], self._substitution(found, value))
+            parts += (text[done:start], self._substitution(found, value, room))
+            room -= len(parts[-2]) + len(parts[-1])
             done = end
             at = end if end > start else end + 1
         return "".join((*parts, text[done:]))
 
-    def _substitution(self, found: Any, value: str) -> str:
+    def _substitution(self, found: Any, value: str, room: int) -> str:
+        """Beyond `room` characters what `value` refers to is left out."""
         own = self._program.groups - (WHOLE_WORD_GROUP + 1 if self._group else 0)
         start, end = found.span(self._group)
 
@@ -66,6 +72,12 @@ class Pattern:
             return str(found[self._group + number] or "")
 
         def of(reference: re.Match[str]) -> str:
+            nonlocal room
+            meant = meaning(reference) if room > 0 else ""
+            room -= len(meant)
+            return meant
+
+        def meaning(reference: re.Match[str]) -> str:
             sign, number, name = reference.groups()
             if sign:
                 text = str(found.string)
@@ -80,7 +92,7 @@ class Pattern:
                 return reference[0]
             return str(found[name] or "") if name in names else ""
 
-        return _REFERENCE.sub(of, value)
+        return _REFERENCE.sub(of, value[:LONGEST_SPOKEN])
 
 
 def compile_patterns(

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import get_args
 
 from offhook.conversation.formatters import ENGLISH, FORMATTERS, OFF_BY_DEFAULT, Format, numbers
+from offhook.conversation.patterns import LONGEST_SPOKEN as LONGEST
 from offhook.conversation.patterns import Pattern
 from offhook.schema.chunk import Formatter
 
 DIGITS_CUTOFF = 2099
 """`numberToDigitsCutoff` unless it is given. The API names 2025, its current year then: years are to be read
 as years."""
-LONGEST = 2000
-"""Characters for a voice; replacements can make much of little."""
-
 _TAG = re.compile(r"(?<!<)<(?!/?(?:break|spell)\b|<)[^<>\s][^<>\n]{0,100}>(?!>)")
 _RUNS = re.compile(r"\s{2,}")
 _SPACES = re.compile(r"[ \t]{2,}")
@@ -57,15 +55,21 @@ def _replaced(text: str, replacements: Sequence[Replacement]) -> tuple[str, Sequ
     """The text, and the replacements that found nothing in it."""
     unused = []
     for replacement in replacements:
-        before = text
+        before = text = text[:LONGEST]
         if replacement.text:
-            text = text.replace(replacement.text, replacement.value, -1 if replacement.every else 1)
+            value = replacement.value[:LONGEST]
+            # So many of a value are enough to fill all that is kept of the text.
+            every = 1 + LONGEST // len(value) if value else -1
+            text = text.replace(replacement.text, value, every if replacement.every else 1)
         elif replacement.pattern is not None:
             text = replacement.pattern.replace_in(text, replacement.value)
         if text == before:
             unused.append(replacement)
-        text = text[:LONGEST]
-    return text, unused
+    return text[:LONGEST], unused
+
+
+def _single_spaced(text: str) -> str:
+    return _RUNS.sub(lambda run: "\n" if "\n" in run[0] else " ", text)
 
 
 def speakable(text: str, plan: FormatPlan) -> str:
@@ -73,10 +77,11 @@ def speakable(text: str, plan: FormatPlan) -> str:
 
     A replacement applies to what was written; one that finds nothing there, to what is spoken instead."""
     text, unused = _replaced(text, plan.replacements)
-    # Runs of space are one from here on: some patterns would look through a run from each of its places.
-    text = _RUNS.sub(lambda run: "\n" if "\n" in run[0] else " ", _TAG.sub("", text[:LONGEST]))
+    # Runs of space are one, also where a step leaves some: there are patterns that would look through a run
+    # from each of its places.
+    text = _single_spaced(_TAG.sub("", text))
     for step in plan.steps:
-        text = step(text)
+        text = _single_spaced(step(text))
     text, _ = _replaced(text, unused)
     text = _BEFORE_MARK.sub("", _SPACES.sub(" ", text)).strip()
     return text if any(character.isalnum() for character in text) else ""

@@ -126,6 +126,10 @@ class Shares:
             if not self._of[source]:
                 del self._of[source]
 
+    def may_take_over(self, source: Source) -> bool:
+        """Whether `source` may have a place that another one gives up, when there is none."""
+        return source is None or self._of.get(source, 0) < self.total - self._reserve
+
     def of(self, source: Source) -> int:
         """How many places a source holds that is not trusted."""
         return 0 if source is None else self._of.get(source, 0)

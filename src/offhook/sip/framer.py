@@ -12,6 +12,7 @@ _CONTENT_LENGTH = re.compile(
     rb"\r\n(?:content-length|l)[ \t]*+:(?:[ \t]|\r\n(?=[ \t]))*+([^\r\n]*+)(?=\r\n(?![ \t]))", re.IGNORECASE
 )
 _PING: Final = b"\r\n\r\n"
+_LINE_ENDS: Final = re.compile(rb"(?:\r\n)*+")
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
 
@@ -73,15 +74,12 @@ class StreamFramer:
 
     def _skip_keep_alives(self) -> None:
         """Take CRLFs off the front. Four octets tell a ping from one CRLF (a pong, or a stray one)."""
-        buffer, start = self._buffer, 0
-        while len(buffer) - start >= 4 and buffer.startswith(b"\r\n", start):
-            if buffer.startswith(_PING, start):
-                self._pings += 1
-                start += 4
-            else:
-                start += 2
-        if start:
-            del buffer[:start]
+        run = _LINE_ENDS.match(self._buffer)
+        octets = run.end() if run is not None else 0
+        self._pings += octets // len(_PING)
+        if octets % len(_PING) and octets + 2 > len(self._buffer):
+            octets -= 2  # it may become one
+        del self._buffer[:octets]
 
     def _message_length(self) -> int | None:
         """Octets of the message that begins the buffer, None while its head is unfinished."""

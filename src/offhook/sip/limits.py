@@ -26,6 +26,18 @@ REPLIES_OF_SOURCE: Final = (300.0, 900)
 IN_DIALOG: Final = (20.0, 60)
 """Requests in one dialog, a second and at once, besides its BYE."""
 
+WAITING: Final = 2000
+WAITING_LARGE: Final = 64
+"""Datagrams that wait for their turn to be read: usual ones, and those beyond USUAL octets."""
+
+USUAL: Final = 4096
+
+
+def cost(data: bytes) -> int:
+    """Of reading a message and finding out whose it is, in microseconds, about."""
+    return 150 + len(data) // 10
+
+
 MAX_TRANSACTIONS: Final = 40_000
 """INVITEs outside dialogs that are remembered, and as many requests within."""
 

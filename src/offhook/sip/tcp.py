@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import socket
 from collections import deque
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Final, cast
 
-from offhook.network import Address
+from offhook.network import Address, turns
 from offhook.network.sources import Shares, Source, Sources
 from offhook.sip.flow import Flow, Lost, Received
 from offhook.sip.framer import FramingError, StreamFramer
-from offhook.sip.limits import Arrivals
+from offhook.sip.limits import Arrivals, cost
 
 log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 16
-"""Messages of one connection that are handled before others have their turn."""
+READ_AHEAD: Final = 32 * 1024
+"""Octets asked of the kernel for what waits on a connection (it makes twice as much of them): so much at most
+is cut into messages in one go, however fast it comes."""
 
 PAUSE: Final = 0.05
 """Seconds that a connection waits whose source has sent too much."""
@@ -123,32 +125,32 @@ class Connection(asyncio.Protocol):
 
     def _take(self, messages: list[bytes]) -> None:
         self._arrived += messages
-        if not self._handling:
-            self._handle()
+        if self._handling:
+            return
+        self._handling = True
+        self._next()
+        if self._handling:  # while messages wait, nothing is read
+            self._transport.pause_reading()
 
-    def _handle(self) -> None:
-        """Pass on a few messages, as many as their source may send; while others wait, nothing is read."""
-        self._handling = False
-        for _ in range(AT_ONCE):
-            if not self._arrived:
-                break
-            if not self._pool.arrivals.admits(self._arrived[0], self.flow.remote):
-                self._handle_later(PAUSE)
-                return
+    def _next(self) -> None:
+        """Pass on the next message at its turn, if its source may send so much; then the one after it."""
+        if not self._arrived:
+            self._handling = False
+            if self._broken is not None:
+                self._pool.broken(self._broken, self.flow)
+                self._transport.close()
+            else:
+                self._transport.resume_reading()
+        elif self._pool.arrivals.admits(self._arrived[0], self.flow.remote):
+            self._pool.lane.put(cost(self._arrived[0]), self._pass_on)
+        else:
+            self._pool.loop.call_later(PAUSE, self._next)
+
+    def _pass_on(self) -> None:
+        if self._arrived:  # unless it was closed meanwhile
             self._pool.touch(self)
             self._pool.received(self._arrived.popleft(), self.flow)
-        if self._arrived:
-            self._handle_later(0)
-        elif self._broken is not None:
-            self._pool.broken(self._broken, self.flow)
-            self._transport.close()
-        else:
-            self._transport.resume_reading()
-
-    def _handle_later(self, seconds: float) -> None:
-        self._handling = True
-        self._transport.pause_reading()
-        self._pool.loop.call_later(seconds, self._handle)
+        self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
@@ -182,6 +184,7 @@ class TcpPool:
         self, limits: Limits, sources: Sources | None = None, arrivals: Arrivals | None = None
     ) -> None:
         self.loop = asyncio.get_running_loop()
+        self.lane = turns.lane("SIP over TCP")
         self.in_use: Callable[[], Set[Address]] = frozenset
         """The far ends of connections that calls need; these are not closed for others."""
         self._sources = sources or Sources()
@@ -206,6 +209,8 @@ class TcpPool:
         server = await self.loop.create_server(
             lambda: Connection(self, self.limits.first), host, port, backlog=512
         )
+        for listening in server.sockets:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_AHEAD)
         self._servers.append(server)
         return server
 

@@ -7,10 +7,10 @@ import socket
 from collections.abc import Callable, Set
 from typing import Final
 
-from offhook.network import Address, DatagramOpener, Datagrams, open_datagrams
+from offhook.network import Address, DatagramOpener, Datagrams, open_datagrams, turns
 from offhook.network.sources import Sources
 from offhook.sip.flow import Flow, Lost, Received
-from offhook.sip.limits import Arrivals
+from offhook.sip.limits import OF_CALLS, USUAL, WAITING, WAITING_LARGE, Arrivals, cost
 from offhook.sip.tcp import Broken, Limits, TcpPool
 
 WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 compared with, not bound to
@@ -34,6 +34,7 @@ class Transports:
         self._tcp = TcpPool(limits or Limits(), sources, self._arrivals)
         self._sockets: dict[Address, Datagrams] = {}
         self._received: Received | None = None
+        self._is_closed = False
 
     def attach(
         self, received: Received, lost: Lost, broken: Broken, in_use: Callable[[], Set[Address]] = frozenset
@@ -98,6 +99,7 @@ class Transports:
             return bound
 
     async def close(self) -> None:
+        self._is_closed = True
         for datagrams in self._sockets.values():
             datagrams.close()
         self._sockets.clear()
@@ -126,10 +128,17 @@ class Transports:
     async def _open(self, host: str, port: int) -> Datagrams:
         """A socket whose datagrams arrive with the address that they came to."""
         local: Address | None = None
+        of_calls, others = turns.lane("SIP of calls"), turns.lane("SIP")
 
         def receive(data: bytes, source: Address) -> None:
-            if self._received is not None and self._arrivals.admits(data, source):
-                self._received(data, Flow("udp", source, local))
+            received = self._received
+            if received is None or not self._arrivals.admits(data, source):
+                return
+            # What belongs to calls that are up does not wait for all that does not.
+            lane = of_calls if data.startswith(OF_CALLS) else others
+            if len(lane) < (WAITING if len(data) <= USUAL else WAITING_LARGE):
+                flow = Flow("udp", source, local)
+                lane.put(cost(data), lambda: None if self._is_closed else received(data, flow))
 
         datagrams = await self._opener(host, port, receive)
         local = datagrams.local
