@@ -6,9 +6,11 @@ PYTHON ?= $(or $(shell for name in python3.11 python3.12 python3.13 python3.14 p
 	$$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done),python3)
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --all-extras --group build pyproject.toml
+# Processes that share the tests, a file each at a time; CONTRIBUTING.md says what they may not do at once.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo install install-dev test check format docs rows bench lock clean
+.PHONY: help run demo install install-dev quick test lint check format docs rows bench lock clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -25,16 +27,21 @@ install: ## Make .venv with the offhook command in it
 install-dev: ## Make .venv with the developers' tools too
 	@$(PYTHON) scripts/install.py --dev
 
+quick: install-dev ## Run what needs no foreign programs and takes no seconds: a minute and a half
+	@$(BIN)/pytest $(PARALLEL) -m "not foreign and not slow and not alone" --ignore tests/end_to_end $(ARGS)
+
 test: install-dev ## Run every test (installs the Debian packages they need when it may)
 	@scripts/test-packages
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-check: install-dev ## Lint, format, types, and the coverage of protocols and state machines
-	@scripts/test-packages
+lint: install-dev ## Lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python scripts/coverage.py
+
+check: lint ## The same, and the coverage of protocols and state machines
+	@scripts/test-packages
+	@$(BIN)/pytest $(PARALLEL) --floors tests/sip tests/rtp tests/conversation tests/calls/test_state.py
 
 format: install-dev ## Put the code into its one shape
 	$(BIN)/ruff check --fix .

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from . import floors
+from .alone import TakingTurns
+
 TESTS = Path(__file__).parent
 ROWS = TESTS.parent / "docs" / "rows.toml"
 PAGE = TESTS.parent / "docs" / "rows.md"
@@ -82,8 +85,13 @@ class RowByRow:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rows", action="store_true", help="run what docs/rows.toml names; write docs/rows.md")
+    parser.addoption("--floors", action="store_true", help="hold rooms to their floors of coverage")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--rows"):
         config.pluginmanager.register(RowByRow())
+    if config.getoption("--floors"):
+        floors.register(config)
+    if hasattr(config, "workerinput"):  # one of several processes of pytest-xdist
+        config.pluginmanager.register(TakingTurns())

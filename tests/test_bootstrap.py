@@ -13,7 +13,8 @@ from offhook import bootstrap
 from offhook.bootstrap import DEMO_USER, FirstStart, first_start
 from offhook.process import StartError
 from offhook.settings import Settings
-from offhook.store import Database, Duplicate, IdMaker, upgrade
+from offhook.store import Database, Duplicate, IdMaker
+from tests.store.databases import make_newest
 
 KEY = "a-key-that-was-configured"
 
@@ -21,7 +22,7 @@ KEY = "a-key-that-was-configured"
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     url = f"sqlite+aiosqlite:///{tmp_path / 'offhook.db'}"
-    await upgrade(url)
+    await make_newest(url)
     database = await Database.open(url, now=time.time, new_id=IdMaker(time.time, random.Random(1)))
     yield database
     await database.close()

@@ -18,7 +18,8 @@ from fastapi import FastAPI
 
 from offhook.api import RecordingLinks, Services, create_app
 from offhook.settings import load_settings
-from offhook.store import Database, IdMaker, upgrade
+from offhook.store import Database, IdMaker
+from tests.store.databases import make_newest
 
 KEY = "11111111-2222-4333-8444-555555555555"
 OTHER_KEY = "99999999-2222-4333-8444-555555555555"
@@ -79,7 +80,7 @@ async def open_house(folder: Path, **flags: object) -> AsyncIterator[House]:
     """Two orgs: KEY and PUBLIC_KEY open the first, OTHER_KEY the second."""
     settings = load_settings({"data": folder, **flags})
     clock, rng, live = Clock(), random.Random(7), LiveCalls()
-    await upgrade(settings.database)
+    await make_newest(settings.database)
     database = await Database.open(settings.database, now=clock, new_id=IdMaker(clock, rng))
     links = RecordingLinks(b"k" * 32, settings.base_url, clock)
     services = Services(database, settings, live, links, clock, rng, NODE)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from offhook.api.resource import FIRST_SLICE
-from tests.store.databases import cluster, postgres_url
+from tests.store.databases import cluster, newest_postgres_url
 
 from .conftest import OTHER_KEY, client_of, open_house
 from .test_phone_number import created, refused
 
-__all__ = ["cluster", "postgres_url"]
+__all__ = ["cluster", "newest_postgres_url"]
+
+pytestmark = pytest.mark.foreign
 
 
-async def test_lists_over_postgresql(tmp_path: Path, postgres_url: str) -> None:
-    async with open_house(tmp_path, database_url=postgres_url) as house, client_of(house) as client:
+async def test_lists_over_postgresql(tmp_path: Path, newest_postgres_url: str) -> None:
+    async with open_house(tmp_path, database_url=newest_postgres_url) as house, client_of(house) as client:
         house.clock.step = 0.0
         squads = [
             (await created(client, "/squad", members=[{"assistant": {}}]))["id"]
@@ -38,9 +42,9 @@ async def test_lists_over_postgresql(tmp_path: Path, postgres_url: str) -> None:
 
 
 async def test_two_who_change_one_resource_at_once_both_have_their_way(
-    tmp_path: Path, postgres_url: str
+    tmp_path: Path, newest_postgres_url: str
 ) -> None:
-    async with open_house(tmp_path, database_url=postgres_url) as house, client_of(house) as client:
+    async with open_house(tmp_path, database_url=newest_postgres_url) as house, client_of(house) as client:
         number = f"/phone-number/{(await created(client))['id']}"
         org = f"/org/{house.org_id}"
 
@@ -57,9 +61,9 @@ async def test_two_who_change_one_resource_at_once_both_have_their_way(
                 assert (shown["name"], shown["server"]) == (name["name"], server)
 
 
-async def test_numbers_over_postgresql(tmp_path: Path, postgres_url: str) -> None:
+async def test_numbers_over_postgresql(tmp_path: Path, newest_postgres_url: str) -> None:
     async with (
-        open_house(tmp_path, database_url=postgres_url) as house,
+        open_house(tmp_path, database_url=newest_postgres_url) as house,
         client_of(house) as client,
         client_of(house, OTHER_KEY) as other,
     ):

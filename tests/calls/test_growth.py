@@ -22,10 +22,11 @@ from offhook.conversation import events
 from offhook.conversation.transcript import Transcript
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
-from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError, upgrade
+from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError
 from offhook.webhooks.client import Client, message_body
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import Receiver
+from tests.store.databases import make_newest
 
 NODE = "node-1"
 NOW = 1_790_000_000.0
@@ -105,7 +106,7 @@ class Weighed:
 async def weigh(folder: Path, turns: int, chosen: Any) -> tuple[int, int]:
     """Bytes in the tables once the call has ended, and bytes written on the way."""
     url = f"sqlite:///{folder / f'{turns}.db'}"
-    await upgrade(url)
+    await make_newest(url)
     database = await Database.open(url, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))
     async with database.transaction() as tx:
         org = await tx.orgs.create({"name": "Org"})
@@ -149,7 +150,7 @@ async def test_every_message_still_says_what_it_said(
 ) -> None:
     monkeypatch.setattr(stored, "AGAIN_SECONDS", (0.001,))
     url = f"sqlite:///{tmp_path / 'calls.db'}"
-    await upgrade(url)
+    await make_newest(url)
     database = await Database.open(url, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))
     async with database.transaction() as tx:
         org = await tx.orgs.create({"name": "Org"})
@@ -177,7 +178,7 @@ async def test_every_message_still_says_what_it_said(
 
 async def test_what_was_said_is_there_after_a_crash(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'calls.db'}"
-    await upgrade(url)
+    await make_newest(url)
     database = await Database.open(url, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))
     async with database.transaction() as tx:
         org = await tx.orgs.create({"name": "Org"})
@@ -198,7 +199,7 @@ async def test_what_was_said_is_there_after_a_crash(tmp_path: Path) -> None:
 
 async def test_parts_go_with_the_words_that_are_not_kept(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'calls.db'}"
-    await upgrade(url)
+    await make_newest(url)
     database = await Database.open(url, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))
     async with database.transaction() as tx:
         org = await tx.orgs.create({"name": "Org"})

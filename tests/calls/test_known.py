@@ -10,7 +10,8 @@ import pytest
 
 from offhook.calls.known import KnownDirectory
 from offhook.calls.stored import StoredDirectory
-from offhook.store import Database, IdMaker, upgrade
+from offhook.store import Database, IdMaker
+from tests.store.databases import make_newest
 
 
 class Counting(StoredDirectory):
@@ -24,7 +25,7 @@ class Counting(StoredDirectory):
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     url = f"sqlite+aiosqlite:///{tmp_path / 'known.db'}"
-    await upgrade(url)
+    await make_newest(url)
     database = await Database.open(url, now=lambda: 1.0, new_id=IdMaker(lambda: 1.0, random.Random(1)))
     yield database
     await database.close()

@@ -20,9 +20,26 @@ from offhook.store import Database, IdMaker
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import Receiver
-from tests.store.databases import Clock, clock, cluster, database, empty_url, postgres_url
+from tests.store.databases import (
+    Clock,
+    clock,
+    cluster,
+    database,
+    database_kind,
+    newest_postgres_url,
+    newest_sqlite_url,
+    newest_url,
+)
 
-__all__ = ["clock", "cluster", "database", "empty_url", "postgres_url"]
+__all__ = [
+    "clock",
+    "cluster",
+    "database",
+    "database_kind",
+    "newest_postgres_url",
+    "newest_sqlite_url",
+    "newest_url",
+]
 
 SERVER = "http://owner.test/hook"
 
@@ -84,13 +101,13 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def node(empty_url: str, database: Database, clock: Clock, tmp_path: Path) -> AsyncIterator[MakeNode]:
+async def node(newest_url: str, database: Database, clock: Clock, tmp_path: Path) -> AsyncIterator[MakeNode]:
     made: list[Node] = []
 
     async def make(name: str) -> Node:
         new_id = IdMaker(clock, random.Random(name))
-        opened = await Database.open(empty_url, now=clock, new_id=new_id)
-        one = Node(name, empty_url, opened, tmp_path)
+        opened = await Database.open(newest_url, now=clock, new_id=new_id)
+        one = Node(name, newest_url, opened, tmp_path)
         made.append(one)
         await one.presence.start()
         return one

@@ -15,11 +15,12 @@ import sqlalchemy as sa
 from offhook.calls.recording import Recorder, stereo_path
 from offhook.calls.recovery import WORKER_DIED, end_orphans
 from offhook.schema.call import Call
-from offhook.store import Calls, Database, IdMaker, Record, upgrade
+from offhook.store import Calls, Database, IdMaker, Record
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
 from tests.calls.inline_writer import InlineWriter
 from tests.schema.reasons import is_ended_reason
+from tests.store.databases import make_newest
 
 NODE = "node-1"
 NOW = 1_790_000_000.0
@@ -78,7 +79,7 @@ class Restarted:
 @pytest.fixture
 async def restarted(tmp_path: Path) -> AsyncIterator[Restarted]:
     url = f"sqlite:///{tmp_path / 'calls.db'}"
-    await upgrade(url)
+    await make_newest(url)
     database = await Database.open(url, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))
     async with database.transaction() as tx:
         org = await tx.orgs.create({"name": "Org", "server": {"url": "http://org.test"}})

@@ -22,10 +22,11 @@ from offhook.calls.reporter import Outgoing
 from offhook.calls.stored import StoredDirectory, StoredLedger
 from offhook.conversation.transcript import Transcript
 from offhook.schema.server_message import Body
-from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError, upgrade
+from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import Receiver
+from tests.store.databases import make_newest
 
 NODE = "node-1"
 NOW = 1_790_000_000.0
@@ -94,7 +95,7 @@ class Written:
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Written]:
     monkeypatch.setattr(stored, "AGAIN_SECONDS", (0.01,))
     url = f"sqlite:///{tmp_path / 'calls.db'}"
-    await upgrade(url)
+    await make_newest(url)
     database = await Database.open(url, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))
     async with database.transaction() as tx:
         org = await tx.orgs.create({"name": "Org"})

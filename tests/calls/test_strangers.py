@@ -12,7 +12,7 @@ from typing import Any, cast
 from offhook.calls.caller import MAX_KEPT_CHARACTERS
 from offhook.calls.reporter import Reporter
 from offhook.calls.stored import StoredLedger
-from offhook.store import Database, IdMaker, upgrade
+from offhook.store import Database, IdMaker
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import Receiver
@@ -20,6 +20,7 @@ from tests.calls.house import House, open_house, virtual
 from tests.calls.test_ends import slow_start
 from tests.calls.test_record import NOW, a_record
 from tests.calls.test_whole_call import ended
+from tests.store.databases import make_newest
 
 HEADERS = [(f"X-Junk-{n}", f"junk{n}." * 60) for n in range(60)]
 """About 30 kB."""
@@ -54,7 +55,7 @@ async def test_a_cancelled_call_keeps_its_headers_at_most_once_and_cut(tmp_path:
 async def test_all_tables_together_hold_them_twice_at_most(tmp_path: Path) -> None:
     """In the call's row, and once for all of its messages."""
     url = f"sqlite:///{tmp_path / 'calls.db'}"
-    await upgrade(url)
+    await make_newest(url)
     database = await Database.open(url, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))
     async with database.transaction() as tx:
         org = await tx.orgs.create({"name": "Org"})

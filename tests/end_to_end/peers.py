@@ -21,13 +21,20 @@ T = TypeVar("T")
 LOOPBACK = "127.0.0.1"
 
 
+PROCESSES = 8
+PORTS = 20_000 // PROCESSES
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PROCESSES
+FIRST_PORT = 10_000 + WORKER * PORTS
+"""Each process that runs tests looks for ports of its own, or two might find the same one free."""
+
+
 def free_port(host: str = LOOPBACK) -> int:
     """An even port that is free just now, for UDP and for TCP, and the next one too (some phones take both).
 
     Below those that the system gives out by itself, so that it stays free until it is bound."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for _ in range(200):
-        port = random.randrange(10_000, 30_000, 2)
+        port = random.randrange(FIRST_PORT, FIRST_PORT + PORTS, 2)
         with contextlib.suppress(OSError), contextlib.ExitStack() as held:
             for number in (port, port + 1):
                 for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):

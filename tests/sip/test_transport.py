@@ -407,6 +407,7 @@ async def run(*command: str) -> tuple[int, str]:
     return process.returncode or 0, output.decode(errors="replace")
 
 
+@pytest.mark.foreign
 @pytest.mark.parametrize("transport", ["u1", "t1"])
 async def test_sipp_places_calls(transport: str, tmp_path: Any) -> None:
     sipp = installed("sipp", "sip-tester")
@@ -422,6 +423,7 @@ async def test_sipp_places_calls(transport: str, tmp_path: Any) -> None:
         assert agent.dialogs == 0
 
 
+@pytest.mark.foreign
 async def test_sipp_takes_our_calls(tmp_path: Any) -> None:
     sipp = installed("sipp", "sip-tester")
     port = free_port()
@@ -441,6 +443,7 @@ async def test_sipp_takes_our_calls(tmp_path: Any) -> None:
     assert status == 0, output[-2000:]
 
 
+@pytest.mark.foreign
 async def test_sipsak_asks_for_options() -> None:
     async with agent_on() as (_, _, address, _):
         status, output = await run(installed("sipsak", "sipsak"), "-v", "-s", f"sip:a@{address}")

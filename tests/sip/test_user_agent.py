@@ -84,6 +84,7 @@ def _alive() -> list[object]:
     return [one for one in gc.get_objects() if isinstance(one, kinds)]
 
 
+@pytest.mark.slow
 def test_ten_thousand_calls_leave_nothing_behind() -> None:
     gc.collect()
     of_others = {id(one): one for one in _alive()}  # a failed test's frames are kept until the end

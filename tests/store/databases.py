@@ -3,6 +3,7 @@ for as long as the tests run; without its server programs those tests fail."""
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import random
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy import make_url
 
 from offhook.store import Database, IdMaker, upgrade
 from tests.machine import installed
@@ -43,6 +45,7 @@ class Cluster:
         self.programs = programs
         self.folder = Path(tempfile.mkdtemp(prefix="offhook-postgres-"))
         self.port = _free_port()
+        self.has_newest = False
         self.user = "postgres" if os.geteuid() == 0 else getpass.getuser()
         self._as = [installed("runuser", "util-linux"), "-u", "postgres", "--"] if os.geteuid() == 0 else []
         if self._as:
@@ -62,6 +65,9 @@ class Cluster:
                 return
             time.sleep(0.05)
         raise RuntimeError("PostgreSQL did not start")
+
+    def url(self, name: str) -> str:
+        return f"postgresql://{self.user}@127.0.0.1:{self.port}/{name}"
 
     def stop(self) -> None:
         data = str(self.folder / "data")
@@ -91,24 +97,85 @@ def cluster() -> Iterator[Cluster]:
     running.stop()
 
 
-@pytest.fixture
-async def postgres_url(cluster: Cluster) -> AsyncIterator[str]:
-    name = f"t{random.getrandbits(48):012x}"
+async def _ask(cluster: Cluster, *statements: str) -> None:
     connection = await asyncpg.connect(
         host="127.0.0.1", port=cluster.port, user=cluster.user, database="postgres"
     )
-    await connection.execute(f"CREATE DATABASE {name}")
-    yield f"postgresql://{cluster.user}@127.0.0.1:{cluster.port}/{name}"
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    for statement in statements:
+        await connection.execute(statement)
     await connection.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@contextlib.asynccontextmanager
+async def _created(cluster: Cluster, template: str) -> AsyncIterator[str]:
+    """The URL of a database of the cluster."""
+    name = f"t{random.getrandbits(48):012x}"
+    await _ask(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield cluster.url(name)
+    await _ask(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def postgres_url(cluster: Cluster) -> AsyncIterator[str]:
+    async with _created(cluster, "template1") as url:
+        yield url
+
+
+@pytest.fixture
+async def newest_postgres_url(cluster: Cluster) -> AsyncIterator[str]:
+    """A copy of one that was migrated once for all tests of this process."""
+    if not cluster.has_newest:
+        await _ask(cluster, "CREATE DATABASE newest")
+        await upgrade(cluster.url("newest"))
+        cluster.has_newest = True
+    async with _created(cluster, "newest") as url:
+        yield url
+
+
+_newest: list[bytes] = []
+"""A SQLite file of the newest revision, once this process has made one."""
+
+
+async def make_newest(url: str) -> None:
+    """What `upgrade` does, for all tests but those of migrations: a SQLite file that is not there yet is a
+    copy of the first that this process made."""
+    file = Path(str(make_url(url).database))
+    is_new = url.startswith("sqlite") and not file.exists()
+    if is_new and _newest:
+        file.touch(0o600)
+        file.write_bytes(_newest[0])
+        return
+    await upgrade(url)
+    if is_new:
+        _newest.append(file.read_bytes())
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.foreign)])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture
+def empty_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database without tables."""
-    if request.param == "sqlite":
+    if database_kind == "sqlite":
         return f"sqlite:///{tmp_path}/offhook.db"
     url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+async def newest_sqlite_url(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path}/offhook.db"
+    await make_newest(url)
+    return url
+
+
+@pytest.fixture
+def newest_url(database_kind: str, request: pytest.FixtureRequest) -> str:
+    """The URL of a database of the newest revision, without rows."""
+    url: str = request.getfixturevalue(f"newest_{'sqlite' if database_kind == 'sqlite' else 'postgres'}_url")
     return url
 
 
@@ -128,8 +195,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def database(empty_url: str, clock: Clock) -> AsyncIterator[Database]:
-    await upgrade(empty_url)
-    opened = await Database.open(empty_url, now=clock, new_id=IdMaker(clock, random.Random(7)))
+async def database(newest_url: str, clock: Clock) -> AsyncIterator[Database]:
+    opened = await Database.open(newest_url, now=clock, new_id=IdMaker(clock, random.Random(7)))
     yield opened
     await opened.close()

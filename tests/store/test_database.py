@@ -119,7 +119,7 @@ async def test_reading_does_not_wait_for_a_writer_and_sees_only_what_is_committe
         assert len(await reader.orgs.list()) == 1
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_a_reader_cannot_write(database: Database) -> None:
     with pytest.raises(StoreError):
         async with database.reading() as tx:
@@ -139,7 +139,7 @@ async def test_a_writer_waits_for_another_process(tmp_path: Path, clock: Clock) 
     other.close()
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_a_full_disk_loses_nothing_and_is_over_when_there_is_room(database: Database) -> None:
     async with database.transaction() as tx:
         org = await tx.orgs.create({"name": "kept"})
@@ -158,7 +158,7 @@ def _page_limit(pages: int) -> Callable[[sa.Connection], None]:
     return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages}").close()
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_a_full_disk_refuses_what_is_written_at_once_and_takes_it_later(database: Database) -> None:
     async with database.transaction() as tx:
         org = await tx.orgs.create({"name": "kept"})

@@ -45,7 +45,7 @@ async def test_a_key_is_one_orgs_only(database: Database) -> None:
             await tx.keys.create(theirs.id, KEY, tag="private", name="")
 
 
-@pytest.mark.parametrize("empty_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_the_key_itself_is_nowhere_in_the_file(database: Database, tmp_path: Path) -> None:
     async with database.transaction() as tx:
         org = await tx.orgs.create({})

@@ -1,3 +1,19 @@
-from tests.store.databases import clock, cluster, database, empty_url, postgres_url
+from tests.store.databases import (
+    clock,
+    cluster,
+    database,
+    database_kind,
+    newest_postgres_url,
+    newest_sqlite_url,
+    newest_url,
+)
 
-__all__ = ["clock", "cluster", "database", "empty_url", "postgres_url"]
+__all__ = [
+    "clock",
+    "cluster",
+    "database",
+    "database_kind",
+    "newest_postgres_url",
+    "newest_sqlite_url",
+    "newest_url",
+]

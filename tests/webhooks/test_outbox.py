@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from offhook.network import AddressGuard, Outside
-from offhook.store import Database, IdMaker, OutboxRow, OutboxState, StoreError, Transaction, upgrade
+from offhook.store import Database, IdMaker, OutboxRow, OutboxState, StoreError, Transaction
 from offhook.webhooks import BackoffPlan, Client, Limits, Outbox, Receiver
 from offhook.webhooks.lines import MAX_BEHIND
 from tests.network.servers import Heard, always, reply, serving
-from tests.store.databases import Clock
+from tests.store.databases import Clock, make_newest
 
 CHILD = Path(__file__).parent / "delivering_child.py"
 ORG = "org"
@@ -379,9 +379,9 @@ async def test_thousands_of_messages_to_a_dead_server_keep_no_other_org_waiting(
 
 
 async def test_two_nodes_share_the_work(
-    make: MakeOutbox, database: Database, empty_url: str, clock: Clock
+    make: MakeOutbox, database: Database, newest_url: str, clock: Clock
 ) -> None:
-    other_database = await Database.open(empty_url, now=clock, new_id=IdMaker(clock, random.Random(5)))
+    other_database = await Database.open(newest_url, now=clock, new_id=IdMaker(clock, random.Random(5)))
     hook = Hook()
     async with serving(hook) as server:
         few = Limits(total=4, per_host=2, per_unproven_host=2, per_org=4)
@@ -475,7 +475,7 @@ async def test_a_message_that_cannot_be_read_back_is_retried_and_stops_nobody(
 async def test_nothing_promised_is_lost_to_kill_9(tmp_path: Path) -> None:
     """A process that writes and delivers is killed again and again; in the end the receiver has had all."""
     url = f"sqlite:///{tmp_path}/offhook.db"
-    await upgrade(url)
+    await make_newest(url)
     rng = random.Random(4)
     first_seen: dict[str, None] = {}
 

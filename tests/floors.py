@@ -1,0 +1,101 @@
+"""`pytest --floors`: measure what the tests of a room reach of it, and hold each room to its floor.
+
+Measured is only while those tests run, in whichever processes they do, so that a run of all tests is that of
+`make check` too. A floor is what the room has reached, less one. Raise it when a room rises; never lower it
+to pass.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from coverage import Coverage
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# (what is measured, the tests that prove it, the least per cent of lines and branches)
+FLOORS = (
+    ("offhook.sip", "tests/sip/", 96),
+    ("offhook.rtp", "tests/rtp/", 98),
+    ("offhook.conversation", "tests/conversation/", 96),
+    ("offhook.calls.state", "tests/calls/test_state.py", 100),
+)
+MEASURED = [name for name, _, _ in FLOORS]
+PROVING = tuple(tests for _, tests, _ in FLOORS)
+WARNINGS = ["no-data-collected", "module-not-imported", "module-not-measured"]
+"""What a process is not warned of that runs none of those tests."""
+
+
+def files(name: str) -> str:
+    path = ROOT / "src" / Path(*name.split("."))
+    return f"{path}/*" if path.is_dir() else f"{path}.py"
+
+
+class Measuring:
+    """A plugin of each process of the run: leaves a file in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        data = str(folder / "measured")
+        self._coverage = Coverage(data_file=data, data_suffix=True, branch=True, source_pkgs=MEASURED)
+        self._coverage.set_option("run:disable_warnings", WARNINGS)
+        self._coverage.start()  # what runs while the tests are imported counts
+
+    def pytest_collection_finish(self) -> None:
+        self._coverage.stop()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        if not item.nodeid.startswith(PROVING) or item.get_closest_marker("slow"):
+            return (yield)
+        self._coverage.start()
+        try:
+            return (yield)
+        finally:
+            self._coverage.stop()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        self._coverage.save()
+
+
+class Judging:
+    """A plugin of the process that speaks for the run: says what was reached, and fails it below a floor."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lines: list[str] = []
+
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput["floors"] = str(self._folder)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        reached = Coverage(data_file=str(self._folder / "all"), branch=True, source_pkgs=MEASURED)
+        reached.combine([str(self._folder)])
+        for name, _, floor in FLOORS:
+            table = io.StringIO()
+            per_cent = reached.report(include=[files(name)], skip_covered=True, file=table)
+            self._lines += [f"{name}: at least {floor} %", *table.getvalue().splitlines(), ""]
+            if per_cent < floor:
+                self._lines += [f"The coverage of {name} is below its floor.", ""]
+                session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.section("coverage")
+        for line in self._lines:
+            terminalreporter.line(line)
+
+
+def register(config: pytest.Config) -> None:
+    given = getattr(config, "workerinput", {}).get("floors")
+    if given is None:
+        made = tempfile.TemporaryDirectory(prefix="offhook-floors-")
+        config.add_cleanup(made.cleanup)
+        given = made.name
+        config.pluginmanager.register(Judging(Path(given)))
+    config.pluginmanager.register(Measuring(Path(given)))
