@@ -1,6 +1,6 @@
 """`pytest --floors`: measure what the tests of a room reach of it, and hold each room to its floor.
 
-Measured is only while those tests run, in whichever processes they do, so that a run of all tests is that of
+It measures only while those tests run, in whichever processes they do, so that a run of all tests is that of
 `make check` too. A floor is what the room has reached, less one. Raise it when a room rises; never lower it
 to pass.
 """
@@ -50,7 +50,7 @@ class Measuring:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        if not item.nodeid.startswith(PROVING) or item.get_closest_marker("slow"):
+        if not item.nodeid.startswith(PROVING):
             return (yield)
         self._coverage.start()
         try:
