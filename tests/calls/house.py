@@ -32,8 +32,9 @@ from offhook.rtp.ports import PortPool
 from offhook.sip.digest import Nonces
 from offhook.sip.transport import Transports
 from offhook.sip.user_agent import UserAgent
-from offhook.speech.activity import CHUNK_SAMPLES, VoiceActivity
+from offhook.speech.activity import VoiceActivity
 from offhook.speech.base import FRAME_SAMPLES
+from offhook.speech.silero import CHUNK_SAMPLES
 from offhook.webhooks.receiver import Receiver
 from tests.calls.inline_writer import InlineWriter
 from tests.calls.phone import Phone

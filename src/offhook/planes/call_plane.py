@@ -174,7 +174,7 @@ async def call_plane(
 def _voice_activity() -> VoiceActivity:
     try:
         return VoiceActivity()
-    except Exception as error:  # whatever the native library makes of a damaged file
+    except (OSError, ValueError) as error:
         raise StartError(
             f"the voice activity model cannot be loaded ({' '.join(str(error).split())}): reinstall offhook"
             " (pip install --force-reinstall offhook)"
