@@ -145,3 +145,13 @@ def test_every_make_target_a_page_names_exists(page: Path) -> None:
     named = set(re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), re.MULTILINE))
 
     assert named <= targets
+
+
+def test_every_decision_is_listed_with_its_date_and_says_what_was_rejected() -> None:
+    listed = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+    for decision in sorted((ROOT / "docs" / "decisions").glob("*.md")):
+        written = decision.read_text("utf-8")
+        title, date = re.match(r"# (.+)\n\nDecided on ([\d-]+)\.\n", written).groups()
+        assert f"- {date}: [{title}](decisions/{decision.name})\n" in listed
+        assert re.search(r"^## Rejected\n\n- ", written, re.MULTILINE)
