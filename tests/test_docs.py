@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,22 @@ from .conftest import page, rows
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
+CITING = [
+    *PAGES,
+    *sorted((ROOT / "docs").glob("*.toml")),
+    *(
+        path
+        for room in ("src", "tests", "scripts", "benchmarks")
+        for path in sorted((ROOT / room).rglob("*.py"))
+    ),
+]
+SIGN = "\N{SECTION SIGN}"
+STANDARD = r"RFC \d+|ECMAScript|WHATWG HTML|ITU-T [A-Z]\.\d+"
+SECTION = rf"(?:{SIGN}[\dA-Z](?:[\w.]*\w)?(?:-[\d.]*\d)?|Appendix [A-Z]\b)"
+CITATION = re.compile(
+    rf"(?:(?P<source>{STANDARD}|[\w-]+),? )?(?P<cited>{SECTION}(?:(?:, ?|,? and |,? or | to |-){SECTION})*)"
+)
+"""Sections of one source: one, or several after its name, with commas or words between them."""
 
 
 def test_the_settings_page_is_the_generated_one() -> None:
@@ -145,6 +162,61 @@ def test_every_make_target_a_page_names_exists(page: Path) -> None:
     named = set(re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), re.MULTILINE))
 
     assert named <= targets
+
+
+@cache
+def sections(page: str) -> set[str]:
+    """The numbered sections of a page, over all files that it has: `{"2", "2.4", "Appendix A"}`."""
+    files = [ROOT / "docs" / f"{page}.md", *(ROOT / "docs" / page).glob("*.md")]
+    text = "\n".join(file.read_text("utf-8") for file in files)
+    return set(re.findall(r"^#+ (\d+(?:\.\d+)*|Appendix [A-Z])(?=\.? )", text, re.MULTILINE))
+
+
+def astray(text: str, *, page: str | None = None) -> list[str]:
+    """What is cited in `text` and is in no standard and on no page. A `page` may cite itself by number."""
+    flowing = re.sub(r"\s*\n\s*(?:#:? )?", " ", text)
+    found = [f"{SIGN}{rest[:20]}" for rest in CITATION.sub("", flowing).split(SIGN)[1:]]
+    for citation in CITATION.finditer(flowing):
+        source = citation["source"] or ""
+        named = source if source and (ROOT / "docs" / f"{source}.md").exists() else page
+        if re.fullmatch(STANDARD, source) or (SIGN not in citation["cited"] and not named):
+            continue
+        known = sections(named) if named else set()
+        cited = re.findall(SECTION, citation["cited"])
+        found += [f"{source} {section}" for section in cited if section.lstrip(SIGN) not in known]
+    return found
+
+
+def test_what_is_cited_is_there() -> None:
+    lost = {}
+    for path in CITING:
+        text, inside = path.read_text("utf-8"), path.relative_to(ROOT).with_suffix("").parts
+        lost[str(path)] = [
+            *astray(text, page=inside[1] if inside[0] == "docs" else None),
+            *(named for named in re.findall(r"\bdocs/[\w/-]+\.\w+", text) if not (ROOT / named).exists()),
+            *re.findall("wire-" + "facts", text),
+        ]
+
+    assert {path: cited for path, cited in lost.items() if cited} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("vapi-wire @2.4, @3 and Appendix A; RFC 3261 @99, @98 and RFC 6026 @7; ITU-T E.180 @5", []),
+        ("(vapi-wire\n    # @2.4)", []),
+        ("vapi-wire @2.4 and @2.9", ["vapi-wire @2.9"]),
+        ("vapi-wire @5-@7, @20", ["vapi-wire @20"]),
+        ("vapi-wire Appendix\N{SPACE}B", ["vapi-wire Appendix\N{SPACE}B"]),
+        ("see architecture @6", ["architecture @6"]),
+        ("as a page that is not there says (nowhere @1)", ["nowhere @1"]),
+        ("a response (@18.2.2)", [" @18.2.2"]),
+        ("RFC 3261 says so; @18.2.2", [" @18.2.2"]),
+        ("vapi-wire @ 2.4", ["@ 2.4"]),
+    ],
+)
+def test_a_citation_that_leads_nowhere_is_found(text: str, lost: list[str]) -> None:
+    assert astray(text.replace("@", SIGN)) == [each.replace("@", SIGN) for each in lost]
 
 
 def test_every_decision_is_listed_with_its_date_and_says_what_was_rejected() -> None:

@@ -1,4 +1,4 @@
-"""Calls and their recordings over HTTP (wire-facts §8)."""
+"""Calls and their recordings over HTTP (vapi-wire §8)."""
 
 from __future__ import annotations
 

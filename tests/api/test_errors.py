@@ -1,4 +1,4 @@
-"""Every mistake is answered in the same envelope (wire-facts §1.6)."""
+"""Every mistake is answered in the same envelope (vapi-wire §1.6)."""
 
 from __future__ import annotations
 

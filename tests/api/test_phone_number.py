@@ -1,4 +1,4 @@
-"""Phone numbers over HTTP (wire-facts §1)."""
+"""Phone numbers over HTTP (vapi-wire §1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digest on a number: who comes in, who is asked again, who stays out (wire-facts §1.3)."""
+"""Digest on a number: who comes in, who is asked again, who stays out (vapi-wire §1.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The call.endpointing.request that asks the owner how long to wait (wire-facts §4.4, §4.5)."""
+"""The call.endpointing.request that asks the owner how long to wait (vapi-wire §4.4, §4.5)."""
 
 from __future__ import annotations
 

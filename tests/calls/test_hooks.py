@@ -1,4 +1,4 @@
-"""What an assistant's hooks do to a whole call (wire-facts §5); when they do it: tests/conversation."""
+"""What an assistant's hooks do to a whole call (vapi-wire §5); when they do it: tests/conversation."""
 
 from __future__ import annotations
 

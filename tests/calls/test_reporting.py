@@ -1,4 +1,4 @@
-"""Who is told what: which server, which messages, with which credential (wire-facts §4)."""
+"""Who is told what: which server, which messages, with which credential (vapi-wire §4)."""
 
 from __future__ import annotations
 

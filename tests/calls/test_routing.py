@@ -1,4 +1,4 @@
-"""Who answers (wire-facts §3): the whole walk, with every failure, its reason, and what the caller gets."""
+"""Who answers (vapi-wire §3): the whole walk, with every failure, its reason, and what the caller gets."""
 
 from __future__ import annotations
 

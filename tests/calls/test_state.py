@@ -15,7 +15,7 @@ MOVES = """
     in-progress ended     ended
     forwarding  ended     ended
 """
-"""By the meaning of the statuses (wire-facts §8.2): a caller may be sent on unanswered, nobody is answered
+"""By the meaning of the statuses (vapi-wire §8.2): a caller may be sent on unanswered, nobody is answered
 twice, whoever was sent on is not taken back, and what has ended stays so."""
 
 AFTER = {(before, event): after for before, event, after in map(str.split, MOVES.strip().splitlines())}

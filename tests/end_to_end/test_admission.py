@@ -1,4 +1,4 @@
-"""Who may call: digest authentication of a number (wire-facts §1.3), from outside."""
+"""Who may call: digest authentication of a number (vapi-wire §1.3), from outside."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_what_is_well_formed_comes_back_the_same(message: Torture) -> None:
     assert (again.cseq, again.call_id, again.contacts) == (first.cseq, first.call_id, first.contacts)
 
 
-# -- §3.1.1: what a well-formed message says ---------------------------------------------------
+# -- RFC 4475 §3.1.1: what a well-formed message says ------------------------------------------
 
 
 def test_wsinv() -> None:
@@ -211,7 +211,7 @@ def test_noreason() -> None:
     assert (answer.status, answer.reason) == (100, "")
 
 
-# -- §3.1.2, where a peer in the field would send the same without the slip of the file ----------
+# -- RFC 4475 §3.1.2, where a peer in the field would send the same without the slip of the file -
 
 
 def test_baddn_is_refused_for_its_display_name_too() -> None:
@@ -230,7 +230,7 @@ def test_badinv01_is_answered_to_the_host_of_its_broken_via() -> None:
     assert [str(via) for via in refusal.value.request.vias] == ["SIP/2.0/UDP 192.0.2.15"]
 
 
-# -- §3.2-3.4: what the layers above are told ----------------------------------------------------
+# -- RFC 4475 §3.2-3.4: what the layers above are told -------------------------------------------
 
 
 def test_badbranch() -> None:

@@ -1,6 +1,7 @@
 """The messages of RFC 5118: IPv6 wherever an address may stand.
 
-Where the RFC's Content-Length does not fit its own body (§4.6, §4.8, §4.9), the true length stands here."""
+Where the RFC's Content-Length does not fit its own body (RFC 5118 §4.6, §4.8, §4.9), the true one stands
+here."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ def parse(text: str, body: str = "") -> Request:
 
 
 def register(uri: str) -> str:
-    """§4.1 to §4.4 differ in their Request-URI."""
+    """RFC 5118 §4.1 to §4.4 differ in their Request-URI."""
     return f"""\
 REGISTER {uri} SIP/2.0
 To: sip:user@example.com

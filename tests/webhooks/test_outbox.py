@@ -158,7 +158,7 @@ async def test_a_failure_holds_back_its_own_call_only(
         assert hook.taken == ["b1", "b2"]
         assert hook.offered.count("a1") == 1
         pending = await rows(database, state="pending")
-        assert 0 < pending[-1].next_attempt_at - clock() * 1000 <= 5000  # architecture §7
+        assert 0 < pending[-1].next_attempt_at - clock() * 1000 <= 5000  # docs/webhooks.md, Retries
 
         clock.seconds += 5
         assert await outbox.drain(10)

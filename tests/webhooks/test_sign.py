@@ -28,7 +28,7 @@ def signed(**plan: object) -> dict[str, str]:
 
 
 def test_known_answers_of_the_original() -> None:
-    """The vectors of wire-facts §4.2."""
+    """The vectors of vapi-wire §4.2."""
     assert signed(payloadFormat="{body}")["x-signature"] == (
         "bf7be5b3be319cba484d93d31bc820376566161a3a0a442c3b9292fc599a15e4"
     )

@@ -1,4 +1,4 @@
-"""`/assistant` (wire-facts §5). The whole document is stored and shown as it was given.
+"""`/assistant` (vapi-wire §5). The whole document is stored and shown as it was given.
 
 An assistant may be deleted while numbers name it, as in the original: its 409 is about pinned versions, which
 Offhook has none of. Such a number's calls end with `assistant-not-found`.

@@ -1,4 +1,4 @@
-"""`/call`: what was said and how it went (wire-facts §8). Calls begin by dialling a number: `outbound`
+"""`/call`: what was said and how it went (vapi-wire §8). Calls begin by dialling a number: `outbound`
 says so to those who ask for one over HTTP."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Errors that carry their answer, and the one envelope every answer to a mistake comes in.
 
 `{"message": ..., "error": "Bad Request", "statusCode": 400}`, where `message` is a list of sentences for a
-body or query that does not fit, and one sentence otherwise (wire-facts §1.6).
+body or query that does not fit, and one sentence otherwise (vapi-wire §1.6).
 """
 
 from __future__ import annotations

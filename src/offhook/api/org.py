@@ -1,4 +1,4 @@
-"""`/org`: the key's own org (wire-facts §10). Its server comes last, after tool, assistant and number."""
+"""`/org`: the key's own org (vapi-wire §10). Its server comes last, after tool, assistant and number."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""POST `/call` and its older names. A SIP number is called and does not call out (wire-facts §1.3), so each
+"""POST `/call` and its older names. A SIP number is called and does not call out (vapi-wire §1.3), so each
 of them ends in a 400 that says why.
 
 The sources name a message and an `endedReason` for this. The message reads like those that come with a 400
-(wire-facts §1.6), and only a call has an `endedReason`: so the answer is a 400 with the message, and the org
+(vapi-wire §1.6), and only a call has an `endedReason`: so the answer is a 400 with the message, and the org
 finds a call that has ended with both.
 """
 

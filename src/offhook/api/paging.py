@@ -1,4 +1,4 @@
-"""What a list may be asked for: how many, which dates, which page (wire-facts §1.1)."""
+"""What a list may be asked for: how many, which dates, which page (vapi-wire §1.1)."""
 
 from __future__ import annotations
 

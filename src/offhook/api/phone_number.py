@@ -1,4 +1,4 @@
-"""`/phone-number` and `/v2/phone-number` (wire-facts §1)."""
+"""`/phone-number` and `/v2/phone-number` (vapi-wire §1)."""
 
 from __future__ import annotations
 

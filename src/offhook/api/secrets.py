@@ -1,4 +1,4 @@
-"""What goes in and never comes out: vendors' keys and passwords (wire-facts §2.3, architecture)."""
+"""What goes in and never comes out: vendors' keys and passwords (vapi-wire §2.3, docs/security.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/squad` (wire-facts §7)."""
+"""`/squad` (vapi-wire §7)."""
 
 from __future__ import annotations
 

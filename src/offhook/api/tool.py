@@ -1,4 +1,4 @@
-"""`/tool` (wire-facts §6). A tool's `type` decides which properties it may have."""
+"""`/tool` (vapi-wire §6). A tool's `type` decides which properties it may have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a caller may call a number: digest authentication (wire-facts §1.3, RFC 3261 §22)."""
+"""Whether a caller may call a number: digest authentication (vapi-wire §1.3, RFC 3261 §22)."""
 
 from __future__ import annotations
 

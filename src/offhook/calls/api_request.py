@@ -1,4 +1,4 @@
-"""The apiRequest tool: one HTTP request of the owner's choosing (wire-facts §6)."""
+"""The apiRequest tool: one HTTP request of the owner's choosing (vapi-wire §6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A question to an owner's server, asked again as its `backoffPlan` says (wire-facts §1.5, §4.1)."""
+"""A question to an owner's server, asked again as its `backoffPlan` says (vapi-wire §1.5, §4.1)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ MAX_URI: Final = 300
 
 
 def customer(request: Request) -> dict[str, Any]:
-    """`customer` from the From header: display name, number or user, and the URI (wire-facts §2.1). Of a tel
+    """`customer` from the From header: display name, number or user, and the URI (vapi-wire §2.1). Of a tel
     URI the number alone; a user of more than 40 characters, the API's limit, is left to the URI."""
     caller = request.from_
     found: dict[str, Any] = {}
@@ -34,7 +34,7 @@ def customer(request: Request) -> dict[str, Any]:
 
 
 def header_variables(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """`X-` headers as variables: the name lower-cased, without the prefix, hyphens kept (wire-facts §2.2).
+    """`X-` headers as variables: the name lower-cased, without the prefix, hyphens kept (vapi-wire §2.2).
 
     The first of several headers with one name wins."""
     variables: dict[str, str] = {}

@@ -1,5 +1,5 @@
 """The tools that an assistant has without being written in it: the org's stored ones that it names by id, and
-those that hand the caller to other members of its squad (wire-facts §6, §7)."""
+those that hand the caller to other members of its squad (vapi-wire §6, §7)."""
 
 from __future__ import annotations
 

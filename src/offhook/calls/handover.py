@@ -1,5 +1,5 @@
 """Who takes a conversation over: what a destination means, and what an owner's server says when it is asked
-for one (wire-facts §4.5, §7)."""
+for one (vapi-wire §4.5, §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools that act inside the call's own dialog: keypad digits and SIP requests (wire-facts §6)."""
+"""Tools that act inside the call's own dialog: keypad digits and SIP requests (vapi-wire §6)."""
 
 from __future__ import annotations
 

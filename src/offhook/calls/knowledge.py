@@ -1,5 +1,5 @@
 """`model.knowledgeBase`: before the model answers the caller, a server of the owner's is asked for what it
-should know, or for the answer itself (knowledge-base-request; wire-facts §4.4, §4.5)."""
+should know, or for the answer itself (knowledge-base-request; vapi-wire §4.4, §4.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server messages that a phone call causes (wire-facts §4.3, §4.4), built from its record."""
+"""The server messages that a phone call causes (vapi-wire §4.3, §4.4), built from its record."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def status_update(record: CallRecord) -> StatusUpdate:
 
 
 def end_of_call_report(record: CallRecord) -> EndOfCallReport:
-    """The report, with the fields of the seed's age at message level beside `artifact`."""
+    """The report, with the fields of 2024 at message level beside `artifact` (vapi-wire §4.4)."""
     artifact = record.artifact()
     document = record.document()
     costs = record.costs()

@@ -34,7 +34,7 @@ from offhook.webhooks.client import AskFailed
 from offhook.webhooks.receiver import Receiver, choose_server, credential_id, receiver_of
 
 ASSISTANT_REQUEST_SECONDS: Final = 7.5
-"""For all of an assistant-request, whatever the server's timeoutSeconds says (wire-facts §3)."""
+"""For all of an assistant-request, whatever the server's timeoutSeconds says (vapi-wire §3)."""
 
 ASKED_OF_SERVERS: Final = ("function", "bash", "computer", "textEditor")
 """Tools that owners run themselves, at a tool-calls message."""
@@ -56,7 +56,7 @@ class Owner:
 
     async def receiver(self, tool: Mapping[str, Any] | None = None) -> Receiver | None:
         """The one server for a message, with the credential it names: the tool's, else the assistant's once
-        there is one, else the number's, else the org's (wire-facts §4.1)."""
+        there is one, else the number's, else the org's (vapi-wire §4.1)."""
         return await self._receiver({"tool": tool, "assistant": self._record.assistant})
 
     async def _receiver(self, first: Mapping[str, Mapping[str, Any] | None]) -> Receiver | None:
@@ -107,7 +107,7 @@ class Owner:
         return read_results(await self._ask(receiver, tool_calls(tool, call)), call)
 
     def _unheard(self, call: ToolCall) -> Result:
-        """With no server at any level a call is only noted in the conversation (wire-facts §6)."""
+        """With no server at any level a call is only noted in the conversation (vapi-wire §6)."""
         if call.name not in self._noted:
             self._noted.add(call.name)
             _log.warning("call=%s no server is set for the tool %s", self._record.id, call.name)

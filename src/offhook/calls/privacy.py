@@ -1,7 +1,7 @@
 """What may be kept of a call: one decision, which the row, the artifact, the outbox and the recording ask.
 
 `artifactPlan` and `compliancePlan` of whoever speaks decide, and the org's compliance over them
-(wire-facts §5). Sound is kept while the one who speaks allows it. Words are kept as one conversation, so that
+(vapi-wire §5). Sound is kept while the one who speaks allows it. Words are kept as one conversation, so that
 all who took part must allow it. What is not kept still goes to the owner in messages."""
 
 from __future__ import annotations

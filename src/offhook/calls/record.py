@@ -1,5 +1,5 @@
 """What is known about one call, and the documents made of it: the Call resource, the artifact, the objects
-that go out in every server message (wire-facts §3, §4.3, §8.2). Nothing here waits or sends."""
+that go out in every server message (vapi-wire §3, §4.3, §8.2). Nothing here waits or sends."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """One call's voice to its owner's server: which messages go out, and that they are written down together with
-the state they report (architecture: transactional outbox)."""
+the state they report (docs/architecture.md, Decisions)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who answers a call: the order of wire-facts §3 as one walk over small decisions.
+"""Who answers a call: the order of vapi-wire §3 as one walk over small decisions.
 
     hook call.ringing -> assistantId / squadId -> assistant-request -> (failure) hook call.ending
     -> fallbackDestination -> a spoken sentence and hang-up
@@ -171,7 +171,7 @@ async def _find(
 
 
 def request_failure(failed: RequestFailed) -> Failure:
-    """An assistant-request without a usable answer (wire-facts §3; 400 as it was captured on the wire)."""
+    """An assistant-request without a usable answer (vapi-wire §3; 400 as it was captured on the wire)."""
     artifacts: dict[str, Any] = {"error": "Couldn't get assistant.", "assistantRequestError": failed.detail}
     if failed.response is not None:
         artifacts["assistantRequestResponse"] = failed.response
@@ -351,7 +351,7 @@ def after_failure(number: Document, failure: Failure) -> Outcome:
 
 
 def ringing_action(hooks: Sequence[Document], caller: str | None) -> Document | None:
-    """The first action of the first call.ringing hook whose filters the caller passes (wire-facts §1.4)."""
+    """The first action of the first call.ringing hook whose filters the caller passes (vapi-wire §1.4)."""
     for hook in hooks:
         if hook.get("on") == "call.ringing" and _passes(hook.get("filters"), {"number": caller or ""}):
             actions = hook.get("do") or ()

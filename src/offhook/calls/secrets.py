@@ -1,5 +1,5 @@
-"""What never leaves in a server message nor on the way to a custom engine (architecture §6; the original
-leaks it): the secrets of servers, and logins."""
+"""What never leaves in a server message nor on the way to a custom engine (the original
+leaks it, vapi-wire §1.3): the secrets of servers, and logins."""
 
 from __future__ import annotations
 

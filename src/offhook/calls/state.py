@@ -1,4 +1,4 @@
-"""The life of a call as one table (wire-facts §8.2 `status`). Only `Call` moves a status, and only by it."""
+"""The life of a call as one table (vapi-wire §8.2 `status`). Only `Call` moves a status, and only by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools that live at a URL: the `tool-calls` message and what its answer means (wire-facts §4.5, §6)."""
+"""Tools that live at a URL: the `tool-calls` message and what its answer means (vapi-wire §4.5, §6)."""
 
 from __future__ import annotations
 

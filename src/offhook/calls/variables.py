@@ -1,4 +1,4 @@
-"""The variables that templates of one call may use (wire-facts §5.2), besides the clock's own."""
+"""The variables that templates of one call may use (vapi-wire §5.2), besides the clock's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from offhook.schema.base import timestamp
 def built_in_variables(record: CallRecord) -> Document:
     """`customer`, `phoneNumber`, `call`, `transport`, `assistant` (the one that speaks); the `variableValues`
     of the assistant and the call, and what tools and hand-overs have brought since. Each hyphenated name is
-    there also with underscores (wire-facts §2.2). What is known of the call is nobody's to change: neither
+    there also with underscores (vapi-wire §2.2). What is known of the call is nobody's to change: neither
     a caller's X- header nor a tool's answer."""
     assistant = record.assistant or {}
     given: Document = {

@@ -1,4 +1,4 @@
-"""How long to wait after the caller's speech before answering (`startSpeakingPlan`, wire-facts §5).
+"""How long to wait after the caller's speech before answering (`startSpeakingPlan`, vapi-wire §5).
 
 Two waits count from the real end of speech and run beside each other, so the longer one holds:
 `waitSeconds`, the least time before the assistant is heard, and the endpointing wait, which depends on the

@@ -17,7 +17,7 @@ Role = Literal["assistant", "user"]
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
     """Sound of `role` began: for the assistant the first frame was played, for the user the voice
-    activity decision. `turn` counts from 0 per role (wire-facts §4.4 speech-update)."""
+    activity decision. `turn` counts from 0 per role (vapi-wire §4.4 speech-update)."""
 
     role: Role
     turn: int
@@ -167,7 +167,7 @@ class ToolOutcome:
     """What a tool gave back. Exactly one of `result` and `error` is set.
 
     `message`: what to say instead of letting the model put the result into words
-    (wire-facts §6, result precedence). `hint`: what the model is told beside the result."""
+    (vapi-wire §6, result precedence). `hint`: what the model is told beside the result."""
 
     result: str | None = None
     error: str | None = None

@@ -1,4 +1,4 @@
-"""What the next assistant knows of the conversation that it takes over (wire-facts §2.4, §7)."""
+"""What the next assistant knows of the conversation that it takes over (vapi-wire §2.4, §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An assistant's hooks: what its owner wants done when something happens in a call (wire-facts §5).
+"""An assistant's hooks: what its owner wants done when something happens in a call (vapi-wire §5).
 
 `Hooks` knows when, by the events that the conversation tells; `hook_actions.py` does it."""
 

@@ -1,4 +1,4 @@
-"""Does what the caller says cut the assistant short? (`stopSpeakingPlan`, wire-facts §5.)
+"""Does what the caller says cut the assistant short? (`stopSpeakingPlan`, vapi-wire §5.)
 
 With `numWords` 0 the voice alone decides, after `voiceSeconds` of it; with more, that many transcribed words
 do, which a transcriber that works on whole phrases gives only after the caller has paused. Acknowledgements

@@ -1,5 +1,5 @@
 """The owner's server is asked how long to wait after what the caller said (`smartEndpointingPlan` with
-`custom-endpointing-model`, wire-facts §4.5)."""
+`custom-endpointing-model`, vapi-wire §4.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Digits that the caller presses, gathered to one entry (`keypadInputPlan`, wire-facts §5)."""
+"""Digits that the caller presses, gathered to one entry (`keypadInputPlan`, vapi-wire §5)."""
 
 from __future__ import annotations
 

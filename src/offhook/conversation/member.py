@@ -44,7 +44,7 @@ _FAILURES: dict[Stage, PipelineFailure] = {
 
 
 def ended_reason(error: EngineError | ModelError) -> str:
-    """The call's endedReason (wire-facts Appendix A)."""
+    """The call's endedReason (vapi-wire Appendix A)."""
     failure = error.suffix if isinstance(error, ModelError) else _FAILURES[error.stage]
     return pipeline_error(error.provider, failure)
 

@@ -1,4 +1,4 @@
-"""Running what the model called: one `ToolRun` for the calls of one answer (wire-facts §6, §7)."""
+"""Running what the model called: one `ToolRun` for the calls of one answer (vapi-wire §6, §7)."""
 
 from __future__ import annotations
 

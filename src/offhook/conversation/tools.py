@@ -1,4 +1,4 @@
-"""The assistant's tools as the model sees them, and the messages spoken around a call (wire-facts §6).
+"""The assistant's tools as the model sees them, and the messages spoken around a call (vapi-wire §6).
 
 Tools are documents as in the API (camelCase)."""
 

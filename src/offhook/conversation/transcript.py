@@ -82,7 +82,7 @@ class Transcript:
         return last.text if last is not None else ""
 
     def to_messages(self, offset_epoch: float, started_at: float) -> list[dict[str, Any]]:
-        """`artifact.messages` (wire-facts §8.2). `offset_epoch` added to loop.time() gives seconds since the
+        """`artifact.messages` (vapi-wire §8.2). `offset_epoch` added to loop.time() gives seconds since the
         epoch, `started_at` is the loop.time() that `secondsFromStart` counts from."""
         return [_to_message(entry, offset_epoch, started_at) for entry in self.entries if _counts(entry)]
 

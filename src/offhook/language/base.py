@@ -15,7 +15,7 @@ tool_calls, tool_call_id."""
 
 class ModelError(Exception):
     """The model failed. `suffix` completes `pipeline-error-<provider>-<suffix>`
-    (wire-facts Appendix A): `llm-failed`, or for an HTTP answer one of
+    (vapi-wire Appendix A): `llm-failed`, or for an HTTP answer one of
     `400-bad-request-validation-failed`, `401-unauthorized`, `403-model-access-denied`,
     `429-exceeded-quota`, `500-server-error`, `503-server-overloaded-error`. `unquoted` is the text
     without a server's own words, which may repeat what was said in the call."""

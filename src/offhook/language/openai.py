@@ -1,5 +1,5 @@
 """Any server that speaks OpenAI's chat API: provider `openai` at the address of the settings, `custom-llm` at
-the address that the assistant names (wire-facts §5.1)."""
+the address that the assistant names (vapi-wire §5.1)."""
 
 from __future__ import annotations
 

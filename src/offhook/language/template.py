@@ -1,4 +1,4 @@
-"""Templates in prompts, messages and tool fields: Liquid as LiquidJS reads it (wire-facts §5.2).
+"""Templates in prompts, messages and tool fields: Liquid as LiquidJS reads it (vapi-wire §5.2).
 
 The owner of an assistant writes them, so they are bounded as everything from outside is: in length, loops,
 output and in the work of filters. They reach no file and no other template.
@@ -69,7 +69,7 @@ def render(text: str, variables: Mapping[str, object], now: float) -> str:
     """`text` with its templates filled from `variables` and the clock's (`variables` win). `now`: seconds
     since the epoch.
 
-    A variable `first-name` can also be written `{{first_name}}` (wire-facts §2.2). A missing one is blank.
+    A variable `first-name` can also be written `{{first_name}}` (vapi-wire §2.2). A missing one is blank.
     What is no valid template, or asks for too much, comes back as it was written."""
     if "{{" not in text and "{%" not in text:
         return text

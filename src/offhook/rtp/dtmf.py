@@ -94,8 +94,8 @@ class DtmfReceiver:
             return False
         if since == 0:
             return True
-        # A segment of a long press begins exactly where the one before stopped (§2.5.1.3), an update of a
-        # peer that moves the timestamp one packet later; after the end nothing may follow on.
+        # A segment of a long press begins exactly where the one before stopped (RFC 4733 §2.5.1.3), an update
+        # of a peer that moves the timestamp one packet later; after the end nothing may follow on.
         return since < self._length if self._ended else since <= self._length + FRAME_SAMPLES
 
     def _release(self) -> Press:

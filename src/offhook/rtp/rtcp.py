@@ -28,7 +28,7 @@ _NTP_EPOCH = 2_208_988_800
 
 
 class ReportBlock(NamedTuple):
-    """What one receiver says about one source (§6.4.1). `fraction` is in 1/256, `jitter` in samples,
+    """What one receiver says about one source (RFC 3550 §6.4.1). `fraction` is in 1/256, `jitter` in samples,
     `last_report` the middle 32 bits of an NTP time, `delay` in 1/65536 s."""
 
     ssrc: int
@@ -64,8 +64,8 @@ Part = Report | Description | Goodbye
 
 
 def parse_compound(data: bytes) -> list[Part] | None:
-    """The parts of one datagram that are understood, or None if it is no valid compound packet (§A.2:
-    version 2, a report first, lengths that add up)."""
+    """The parts of one datagram that are understood, or None if it is no valid compound packet
+    (RFC 3550 §A.2: version 2, a report first, lengths that add up)."""
     if not 8 <= len(data) <= MAX_COMPOUND or len(data) % 4 or data[1] not in (SENDER_REPORT, RECEIVER_REPORT):
         return None
     parts: list[Part] = []
@@ -129,7 +129,7 @@ def _parse_block(body: bytes, at: int) -> ReportBlock:
 
 
 def _parse_description(body: bytes) -> Description | None:
-    """The canonical name of the first source described, if it has one (§6.5)."""
+    """The canonical name of the first source described, if it has one (RFC 3550 §6.5)."""
     if len(body) < 4:
         return None
     at = 4
@@ -270,7 +270,7 @@ class RtcpSession:
         self.round_trip: float | None = None
         self.remote_lost: int | None = None
         self.remote_jitter: int | None = None
-        # Half the interval at the start (§6.2).
+        # Half the interval at the start (RFC 3550 §6.2).
         self.due_at = now + self._interval() / 2
 
     def _interval(self) -> float:
@@ -313,7 +313,7 @@ class RtcpSession:
     ) -> bytes:
         """The compound packet to send at `now`: a sender report if `packets` of ours were sent, `timestamp`
         being the RTP time of this moment. Sets the next `due_at`."""
-        # The random factor is compensated as §6.3.1 says.
+        # The random factor is compensated as RFC 3550 §6.3.1 says.
         self.due_at = now + self._interval() / 1.21828
         blocks: tuple[ReportBlock, ...] = ()
         if reception is not None:

@@ -1,4 +1,4 @@
-"""What is made of a call when it is over: summary, structured data, success (wire-facts §5)."""
+"""What is made of a call when it is over: summary, structured data, success (vapi-wire §5)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Step(Model):
 
 
 class SummaryPlan(_Step):
-    """`useAssistantLlm` is not in the schema, but known to be accepted (wire-facts §2.4)."""
+    """`useAssistantLlm` is not in the schema, but known to be accepted (vapi-wire §2.4)."""
 
     use_assistant_llm: bool | None = None
 

@@ -1,4 +1,4 @@
-"""What is left of a call: recording, messages, transcript, measurements (wire-facts §8.2)."""
+"""What is left of a call: recording, messages, transcript, measurements (vapi-wire §8.2)."""
 
 from __future__ import annotations
 

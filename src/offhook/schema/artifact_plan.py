@@ -1,4 +1,4 @@
-"""What is kept of a call: recording, transcript, logs, structured outputs (wire-facts §5)."""
+"""What is kept of a call: recording, transcript, logs, structured outputs (vapi-wire §5)."""
 
 from __future__ import annotations
 

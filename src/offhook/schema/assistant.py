@@ -1,4 +1,4 @@
-"""Assistants: what answers a call (wire-facts §5), and how overrides change one."""
+"""Assistants: what answers a call (vapi-wire §5), and how overrides change one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FirstMessageMode = Literal[
 
 
 class _LegacyAssistant(LegacyServer):
-    """Properties of earlier versions of the API, accepted as before (wire-facts §0, §5)."""
+    """Properties of earlier versions of the API, accepted as before (vapi-wire §0, §5)."""
 
     silence_timeout_seconds: Number | None = Field(default=None, ge=5, le=3600)
     backchanneling_enabled: bool | None = None

@@ -71,7 +71,7 @@ Number = Annotated[
 
 
 def timestamp(seconds: float) -> str:
-    """ISO 8601 in UTC with milliseconds and `Z`, from seconds since the epoch (wire-facts, head)."""
+    """ISO 8601 in UTC with milliseconds and `Z`, from seconds since the epoch (vapi-wire §0)."""
     return format_timestamp(datetime.fromtimestamp(seconds, UTC))
 
 

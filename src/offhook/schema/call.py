@@ -1,4 +1,4 @@
-"""Calls (wire-facts §8)."""
+"""Calls (vapi-wire §8)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CallStatus = Literal[
 
 class CreateCustomerDTO(Model):
     """The other side of the call. For a SIP caller: `number` is the user part of From, `name` its
-    display name, `sipUri` the URI (wire-facts §2.1)."""
+    display name, `sipUri` the URI (vapi-wire §2.1)."""
 
     number: str | None = Field(default=None, min_length=3, max_length=40)
     number_e164_check_enabled: bool | None = None
@@ -120,7 +120,7 @@ class Compliance(Model):
 
 class Call(_Call, Resource):
     """A call as shown. `phoneCallProviderDetails` and the four after it are no longer in the schema,
-    but sent (wire-facts §8.2)."""
+    but sent (vapi-wire §8.2)."""
 
     customer: Caller | None = None
     type: CallType | None = None

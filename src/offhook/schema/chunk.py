@@ -1,4 +1,4 @@
-"""How the model's words become pieces of text for the voice (wire-facts §5.1)."""
+"""How the model's words become pieces of text for the voice (vapi-wire §5.1)."""
 
 from __future__ import annotations
 

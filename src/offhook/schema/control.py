@@ -1,4 +1,4 @@
-"""Messages that steer a running call, sent to `monitor.controlUrl` (wire-facts §8.3)."""
+"""Messages that steer a running call, sent to `monitor.controlUrl` (vapi-wire §8.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call cost, in US dollars (wire-facts §8.2). A self-hosted call costs its operator no fee, so
+"""What a call cost, in US dollars (vapi-wire §8.2). A self-hosted call costs its operator no fee, so
 0 is an honest figure; the quantities beside it are real."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Credentials that an assistant or the organisation holds, one class per shape (wire-facts §2.3, §4.2).
+"""Credentials that an assistant or the organisation holds, one class per shape (vapi-wire §2.3, §4.2).
 
 Offhook uses those for webhooks and for OpenAI-compatible servers; the rest are accepted, as the
 API accepts them, and stored. Names of regions are open strings."""

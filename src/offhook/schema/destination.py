@@ -1,4 +1,4 @@
-"""Where a call may be sent on to: number, SIP, another assistant (wire-facts §2.4)."""
+"""Where a call may be sent on to: number, SIP, another assistant (vapi-wire §2.4)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TransferFallbackPlan(Model):
 
 class TransferPlan(Model):
     """How a transfer is made. Times in seconds. `transferAssistant` (warm-transfer-experimental) is
-    not in the schema, but documented (wire-facts §2.4); it is kept as it is."""
+    not in the schema, but documented (vapi-wire §2.4); it is kept as it is."""
 
     mode: TransferMode
     message: Spoken | None = None

@@ -1,4 +1,4 @@
-"""What holds for a call: the assistant's settings with the API's defaults filled in (wire-facts §5).
+"""What holds for a call: the assistant's settings with the API's defaults filled in (vapi-wire §5).
 
 Stored documents keep only what was given; this is the one place that knows the rest. Older
 spellings of a setting count where the newer one is not given. Times in seconds."""
@@ -121,7 +121,7 @@ class KeypadInputPlan:
 
 @dataclass(frozen=True, slots=True)
 class IdleMessages:
-    """What to say to a silent caller (the seed's `messagePlan`)."""
+    """What to say to a silent caller (`messagePlan`, vapi-wire §0)."""
 
     messages: tuple[str, ...]
     timeout_seconds: float
@@ -158,7 +158,7 @@ def silence_timeout_seconds(assistant: Assistant) -> float:
 
 
 def start_speaking(assistant: Assistant) -> StartSpeakingPlan:
-    """The seed's `responseDelaySeconds` and `llmRequestDelaySeconds` were waits before answering;
+    """`responseDelaySeconds` and `llmRequestDelaySeconds` were waits before answering (vapi-wire §0);
     the longer one stands in for `waitSeconds`."""
     plan = assistant.start_speaking_plan
     legacy = [

@@ -1,4 +1,4 @@
-"""Why a call ended (wire-facts Appendix A): those that name no vendor, and how those are made that do."""
+"""Why a call ended (vapi-wire Appendix A): those that name no vendor, and how those are made that do."""
 
 from __future__ import annotations
 

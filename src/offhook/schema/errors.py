@@ -1,4 +1,4 @@
-"""What is wrong with a document, in the sentences of the API (wire-facts §1.6).
+"""What is wrong with a document, in the sentences of the API (vapi-wire §1.6).
 
 The API validates with class-validator, and clients show its sentences to people; ours read the
 same. Paths are dotted and camelCase, with indexes of lists: `hooks.0.do`."""

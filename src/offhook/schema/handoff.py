@@ -1,4 +1,4 @@
-"""Where a conversation may be handed to: an assistant, a squad, or whom the server names (wire-facts §7)."""
+"""Where a conversation may be handed to: an assistant, a squad, or whom the server names (vapi-wire §7)."""
 
 from __future__ import annotations
 

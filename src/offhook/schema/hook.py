@@ -1,4 +1,4 @@
-"""Hooks of an assistant: what is done when something happens in a call (wire-facts §5)."""
+"""Hooks of an assistant: what is done when something happens in a call (vapi-wire §5)."""
 
 from __future__ import annotations
 

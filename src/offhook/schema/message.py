@@ -1,4 +1,4 @@
-"""The messages of a conversation as artifacts and webhooks carry them (wire-facts §8.2).
+"""The messages of a conversation as artifacts and webhooks carry them (vapi-wire §8.2).
 
 `time` and `endTime` are milliseconds since the epoch, `secondsFromStart` seconds since the call
 began, `duration` milliseconds."""

@@ -1,4 +1,4 @@
-"""The kinds of messages an assistant may send to its server or its client (wire-facts §4.4)."""
+"""The kinds of messages an assistant may send to its server or its client (vapi-wire §4.4)."""
 
 from __future__ import annotations
 

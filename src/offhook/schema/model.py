@@ -1,4 +1,4 @@
-"""Language models, one class per kind of provider (wire-facts §5.1).
+"""Language models, one class per kind of provider (vapi-wire §5.1).
 
 `provider` is a closed list. Names of models are open strings: vendors change them weekly, and
 whether one exists is for the vendor to say. Ranges are those of the API."""

@@ -1,4 +1,4 @@
-"""Phone numbers: the seed's VapiPhoneNumber and what the API has added since (wire-facts §1)."""
+"""Phone numbers: the VapiPhoneNumber of 2024 and what the API has added since (vapi-wire §0, §1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The organisation that everything belongs to (wire-facts §10)."""
+"""The organisation that everything belongs to (vapi-wire §10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The smaller plans of an assistant (wire-facts §5). Times in seconds where no unit is named."""
+"""The smaller plans of an assistant (vapi-wire §5). Times in seconds where no unit is named."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class TransportConfigurationTwilio(Model):
 
 
 class MessagePlan(Model):
-    """The seed's way to speak up when the caller is silent; today a hook does."""
+    """The API's way of 2024 to speak up when the caller is silent (vapi-wire §0); today a hook does."""
 
     idle_messages: list[Annotated[str, Field(max_length=1000)]] | None = None
     idle_message_max_spoken_count: Number | None = Field(default=None, ge=1, le=10)

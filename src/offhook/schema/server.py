@@ -1,4 +1,4 @@
-"""The `server` object: where messages go (wire-facts §1.5), and its older spelling.
+"""The `server` object: where messages go (vapi-wire §1.5), and its older spelling.
 
 Earlier the API had `serverUrl` and `serverUrlSecret` beside the resource's other properties. Both
 spellings are accepted and both are shown; `server` alone is stored (`normalise_server`, `show_server`).

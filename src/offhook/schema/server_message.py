@@ -1,4 +1,4 @@
-"""Messages to a server (wire-facts §4.3, §4.4): one class per kind that a call can cause.
+"""Messages to a server (vapi-wire §4.3, §4.4): one class per kind that a call can cause.
 
 These are built here and never parsed, so they are plain dataclasses; the documents inside them
 were checked when they were stored and are handed through as they are. `server_message` puts the

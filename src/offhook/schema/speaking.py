@@ -1,4 +1,4 @@
-"""When the assistant starts to speak and when it stops (wire-facts §5). Times in seconds.
+"""When the assistant starts to speak and when it stops (vapi-wire §5). Times in seconds.
 
 What holds for a property that is not given stands in `effective.py`."""
 

@@ -1,4 +1,4 @@
-"""Squads: assistants that hand a conversation to each other (wire-facts §7)."""
+"""Squads: assistants that hand a conversation to each other (vapi-wire §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools a model may call, one class per kind (wire-facts §6)."""
+"""Tools a model may call, one class per kind (vapi-wire §6)."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ class SipRequestTool(_Tool):
 
 
 class SmsTool(_Tool):
-    """`metadata.from` is the sending number (wire-facts §6)."""
+    """`metadata.from` is the sending number (vapi-wire §6)."""
 
     type: Literal["sms"]
     metadata: JsonObject | None = None

@@ -1,4 +1,4 @@
-"""Transcribers, one class per provider (wire-facts §5.1).
+"""Transcribers, one class per provider (vapi-wire §5.1).
 
 `provider` is a closed list. Names of models and languages are open strings: vendors change them
 weekly, and whether one exists is for the vendor to say. Ranges are those of the API."""

@@ -1,4 +1,4 @@
-"""How the audio of a call travels (wire-facts §8.2, §8.4)."""
+"""How the audio of a call travels (vapi-wire §8.2, §8.4)."""
 
 from __future__ import annotations
 

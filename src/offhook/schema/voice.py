@@ -1,4 +1,4 @@
-"""Voices, one class per provider (wire-facts §5.1).
+"""Voices, one class per provider (vapi-wire §5.1).
 
 `provider` is a closed list. Names of voices, models and languages are open strings: vendors change
 them weekly, and whether one exists is for the vendor to say. Ranges are those of the API."""

@@ -1,4 +1,4 @@
-"""Workflows as the `vapi` model carries them: accepted and stored, not run (wire-facts §1, §9)."""
+"""Workflows as the `vapi` model carries them: accepted and stored, not run (vapi-wire §1, §9)."""
 
 from __future__ import annotations
 

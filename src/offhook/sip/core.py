@@ -104,7 +104,7 @@ class Core:
         return f"{self.rng.getrandbits(64):016x}"
 
     def derived_tag(self, request: Request) -> str:
-        """The same To tag for each repetition of a request that is answered and forgotten (§8.2.7)."""
+        """The same To tag for each repetition of a request answered and forgotten (RFC 3261 §8.2.7)."""
         told = "\n".join([request.headers.get(name) or "" for name in ("Call-ID", "From", "CSeq")])
         return hashlib.blake2b(told.encode(), key=self._secret, digest_size=8).hexdigest()
 

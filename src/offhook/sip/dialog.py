@@ -56,8 +56,8 @@ class Dialog:
 
     @classmethod
     def accepting(cls, invite: Request, tag: str) -> Dialog:
-        """The dialog that our response with To tag `tag` makes of an INVITE (§12.1.1). SipError 400 when
-        the INVITE does not say how to reach its sender."""
+        """The dialog that our response with To tag `tag` makes of an INVITE (RFC 3261 §12.1.1). SipError
+        400 when the INVITE does not say how to reach its sender."""
         return cls(
             invite.call_id,
             invite.to.with_tag(tag),
@@ -70,8 +70,8 @@ class Dialog:
 
     @classmethod
     def accepted(cls, invite: Request, response: Response) -> Dialog:
-        """The dialog that a response of the peer makes of our INVITE (§12.1.2). SipError 400 when the
-        response has no Contact."""
+        """The dialog that a response of the peer makes of our INVITE (RFC 3261 §12.1.2). SipError 400 when
+        the response has no Contact."""
         return cls(
             invite.call_id,
             invite.from_,
@@ -92,23 +92,23 @@ class Dialog:
         return self.routes[0] if self.routes else self.target
 
     def request(self, method: str, headers: HeaderItems = (), body: bytes = b"") -> Request:
-        """A new request in the dialog with the next sequence number (§12.2.1.1), still without Via."""
+        """A new request in the dialog with the next sequence number (RFC 3261 §12.2.1.1), without Via yet."""
         self.local_seq += 1
         return self._request(method, self.local_seq, headers, body)
 
     def ack(self, sequence: int, headers: HeaderItems) -> Request:
-        """The ACK for the 2xx to our INVITE number `sequence` (§13.2.2.4), still without Via."""
+        """The ACK for the 2xx to our INVITE number `sequence` (RFC 3261 §13.2.2.4), still without Via."""
         return self._request("ACK", sequence, headers, b"")
 
     def accept(self, request: Request) -> None:
-        """Take note of a request from the peer. SipError 500 when it is older than the last (§12.2.2)."""
+        """Take note of the peer's request. SipError 500 when it is older than the last (RFC 3261 §12.2.2)."""
         number = request.cseq.number
         if self.remote_seq is not None and number < self.remote_seq:
             raise SipError(500, "CSeq Out of Order")
         self.remote_seq = number
 
     def refresh(self, message: Request | Response) -> None:
-        """A target refresh was accepted: the peer's new Contact counts from now on (§12.2)."""
+        """A target refresh was accepted: the peer's new Contact counts from now on (RFC 3261 §12.2)."""
         contact = message.contact
         if contact is not None and contact.uri.is_sip:
             self.target = contact.uri
@@ -126,7 +126,7 @@ class Dialog:
         return Request(method, uri, Headers([*items, *headers]), body)
 
     def _route(self) -> tuple[Uri, tuple[Uri, ...]]:
-        """Request-URI and Route headers; a first route without `lr` is a strict router (§12.2.1.1)."""
+        """Request-URI and Route headers; a first route without `lr` is strict (RFC 3261 §12.2.1.1)."""
         if not self.routes or self.routes[0].param("lr") is not None:
             return self.target, self.routes
         return self.routes[0], (*self.routes[1:], self.target)

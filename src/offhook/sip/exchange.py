@@ -128,8 +128,8 @@ class InviteExchange(Exchange):
         super().__init__(core, build, to, ways=ways, contact=contact, login=login, allowance=allowance)
 
     def cancel(self) -> None:
-        """Take the INVITE back (§9.1): now, or with the first provisional response. `outcome` follows: a
-        487 as a rule, SipError 487 when the peer does not answer even then."""
+        """Take the INVITE back (RFC 3261 §9.1): now, or with the first provisional response. `outcome`
+        follows: a 487 as a rule, SipError 487 when the peer does not answer even then."""
         if self.outcome.done() or self.cancelled:
             return
         self.cancelled = True

@@ -96,5 +96,5 @@ def response_flow(request: Request, flow: Flow) -> Flow:
 
 
 def reconnect_address(request: Request, flow: Flow) -> Address:
-    """Where to open a connection for a response when the one of the request is gone (§18.2.2)."""
+    """Where to open a connection for a response when the one of the request is gone (RFC 3261 §18.2.2)."""
     return Address(flow.remote.host, request.via.port or DEFAULT_PORT)

@@ -31,7 +31,7 @@ TRYING_AFTER: Final = 0.2
 """Seconds without another response after which 100 is sent (RFC 3261 §17.2.1). Not sooner: who has it does
 not repeat its INVITE any more, so that a refusal right after it could not be forgotten at once."""
 ANSWER_WITHIN: Final = 180.0
-"""Seconds that an INVITE may stay unanswered: the time a proxy grants at least (timer C, §16.6)."""
+"""Seconds that an INVITE may stay unanswered: the time a proxy grants at least (timer C, RFC 3261 §16.6)."""
 
 
 class Invitation:
@@ -139,11 +139,11 @@ class Invitation:
     # From the user agent
 
     def cancelled(self) -> None:
-        """The caller's CANCEL; without effect once there is a final answer (§9.2)."""
+        """The caller's CANCEL; without effect once there is a final answer (RFC 3261 §9.2)."""
         self._withdraw(487)
 
     def received(self, request: Request, transaction: ServerTransaction) -> None:
-        """A request in the early dialog: only BYE has a meaning before the answer (§15)."""
+        """A request in the early dialog: only BYE has a meaning before the answer (RFC 3261 §15)."""
         try:
             self._dialog.accept(request)
             if request.method != "BYE":

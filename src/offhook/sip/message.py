@@ -161,8 +161,8 @@ def respond(
     body: bytes = b"",
 ) -> Response:
     """The response to `request` (RFC 3261 §8.2.6): its Vias, From, To (with `to_tag` if it has no tag),
-    Call-ID and CSeq; its Timestamp in a 100 (§8.2.6.1), its Record-Route where a dialog may come of it
-    (§12.1.1). ValueError for a line break in what is given."""
+    Call-ID and CSeq; its Timestamp in a 100 (RFC 3261 §8.2.6.1), its Record-Route where a dialog may
+    come of it (RFC 3261 §12.1.1). ValueError for a line break in what is given."""
     if reason is not None and ("\r" in reason or "\n" in reason):
         raise ValueError("line break in a reason phrase")
     items: list[tuple[str, str]] = []

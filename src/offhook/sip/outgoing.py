@@ -60,7 +60,7 @@ class EarlyDialog:
         elif request.method in ("INVITE", "UPDATE"):
             core.answer(transaction, 491)
         elif request.method == "BYE":
-            core.answer(transaction, 481)  # only the caller ends an early dialog so (§15)
+            core.answer(transaction, 481)  # only the caller ends an early dialog so (RFC 3261 §15)
         else:
             answer = usual_answer(request)
             status, headers, body = (answer, (), b"") if isinstance(answer, int) else answer
@@ -150,7 +150,7 @@ class OutgoingCall:
             self.on_provisional(response)
 
     def _succeeded(self, exchange: InviteExchange, response: Response) -> None:
-        """Acknowledge each 2xx (§13.2.2.4); every fork but the first is hung up on."""
+        """Acknowledge each 2xx (RFC 3261 §13.2.2.4); every fork but the first is hung up on."""
         tag = response.to.tag
         if tag in self._acks:
             self._acks[tag].repeat()
@@ -206,8 +206,8 @@ def builder(
     headers: tuple[tuple[str, str], ...],
     body: bytes,
 ) -> Build:
-    """Makes an INVITE outside a dialog (§8.1.1), each time with the next sequence number. `headers` may
-    bring a Max-Forwards of their own."""
+    """Makes an INVITE outside a dialog (RFC 3261 §8.1.1), each time with the next sequence number. `headers`
+    may bring a Max-Forwards of their own."""
     call_id = f"{core.rng.getrandbits(128):032x}"
     caller = str(from_.with_tag(core.new_tag()))
     target = plain(uri)

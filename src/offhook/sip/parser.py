@@ -20,7 +20,7 @@ MAX_MESSAGE: Final = 65535
 MAX_HEAD: Final = 32768
 """Octets before the body; RFC 4475 §3.1.1.7 has 3.4 kB, tokens of RFC 8224 add a few more."""
 MAX_LINES: Final = 1024
-"""Lines of a head as they came, of which several make one header when they are folded (§7.3.1)."""
+"""Lines of a head as they came, of which several make one header when they are folded (RFC 3261 §7.3.1)."""
 
 SINGLE: Final = ("From", "To", "Call-ID", "CSeq", "Content-Length", "Max-Forwards")
 """Headers that every message needs, of which it has one at most (RFC 4475 §3.3.8, §3.3.9)."""
@@ -59,7 +59,7 @@ def parse_message(data: bytes) -> Request | Response:
 
     Octets after Content-Length are ignored, without Content-Length the body is the rest (RFC 3261 §18.3).
     Lines that are not UTF-8 are read as Latin-1. Headers that cannot be read and are not needed are left out
-    (§8.2.2). MessageError for what cannot be accepted."""
+    (RFC 3261 §8.2.2). MessageError for what cannot be accepted."""
     head, separator, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
     start_line, headers, problem = _parse_head(head if separator else head.removesuffix(b"\r\n"))
     if problem is None and not separator:

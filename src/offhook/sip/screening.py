@@ -71,11 +71,11 @@ def _method(request: Request) -> None:
 
 
 def _accepts_sdp(request: Request) -> None:
-    """§8.2.3: who does not take SDP cannot have a call of us."""
+    """RFC 3261 §8.2.3: who does not take SDP cannot have a call of us."""
     try:
         accepted = request.headers.all("accept", MediaType.parse)
     except BadSyntax:
-        return  # as if it were not there (§8.2.2)
+        return  # as if it were not there (RFC 3261 §8.2.2)
     if accepted and not any(one.accepts(SDP) for one in accepted):
         raise SipError(406)
 

@@ -112,7 +112,7 @@ class Session:
     async def reinvite(self, body: bytes) -> Response:
         """Offer `body` anew and wait for the final response, whose body is the answer if it is a 2xx (it
         is acknowledged already). When the peer's re-INVITE crosses ours, ours is repeated after the pause
-        of §14.1. Raises SipError as `request` does; a refusal leaves the session as it was."""
+        of RFC 3261 §14.1. Raises SipError as `request` does; a refusal leaves the session as it was."""
         for attempt in range(GLARE_ATTEMPTS):
             await self._until_quiet()
             self._must_live()
@@ -323,7 +323,7 @@ class Session:
         return response
 
     def _weigh(self, response: Response) -> None:
-        """These two say of the dialog, not of the request, that it has failed (§12.2.1.2)."""
+        """These two say of the dialog, not of the request, that it has failed (RFC 3261 §12.2.1.2)."""
         if response.status == 481:
             self._lost("the peer does not know the dialog", bye=False)
         elif response.status == 408:
@@ -403,7 +403,7 @@ class Session:
         return response
 
     def acknowledge(self, invite: Request) -> Sending:
-        """Send the ACK for the 2xx to our `invite` (§13.2.2.4)."""
+        """Send the ACK for the 2xx to our `invite` (RFC 3261 §13.2.2.4)."""
         headers = [("User-Agent", self._core.product)]
         headers += [item for item in invite.headers.items() if item[0] in _CREDENTIALS]
         ack = self.dialog.ack(invite.cseq.number, headers)
@@ -433,7 +433,7 @@ class Session:
             self._quiet.set()
 
     async def _until_quiet(self) -> None:
-        """Wait until no INVITE is under way (§14.1). SipError 491 when one does not end."""
+        """Wait until no INVITE is under way (RFC 3261 §14.1). SipError 491 when one does not end."""
         try:
             async with asyncio.timeout(REINVITE_LIMIT + 2 * self._core.timings.timeout):
                 while not self._quiet.is_set():
@@ -446,11 +446,11 @@ class Session:
             raise SipError(481)
 
     def _not_now(self) -> SipError:
-        """§14.2: try again in up to ten seconds."""
+        """RFC 3261 §14.2: try again in up to ten seconds."""
         return SipError(500, "Offer Pending", (("Retry-After", str(self._core.rng.randrange(11))),))
 
     def _glare_pause(self) -> float:
-        """Seconds, in units of 10 ms: 2.1 to 4 for the owner of the Call-ID, else up to 2 (§14.1)."""
+        """Seconds, in units of 10 ms: 2.1 to 4 for the Call-ID's owner, else up to 2 (RFC 3261 §14.1)."""
         if self.dialog.caller:
             return self._core.rng.randrange(210, 401) / 100
         return self._core.rng.randrange(0, 201) / 100

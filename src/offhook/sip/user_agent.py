@@ -245,7 +245,7 @@ class UserAgent:
                 self._outside(request, flow, arrival)
 
     def _cancelled(self, request: Request, flow: Flow) -> None:
-        """§9.2. The CANCEL has the branch of its INVITE, so that no stranger can make one."""
+        """RFC 3261 §9.2. The CANCEL has the branch of its INVITE, so that no stranger can make one."""
         invite = self._core.layer.invite_of(request)
         if invite is None:
             self._refuse(request, flow, SipError(481))
@@ -327,7 +327,7 @@ class UserAgent:
     # What goes back without a transaction
 
     def _refuse(self, request: Request, flow: Flow, error: SipError) -> None:
-        """A stateless refusal (§8.2.7): a stranger's message costs no memory and no repetition."""
+        """A stateless refusal (RFC 3261 §8.2.7): a stranger's message costs no memory and no repetition."""
         self._refusals.info(
             "refused %s from %s: %d %s sip-call=%s",
             request.method if request.method in ALLOWED else "a request",

@@ -19,7 +19,7 @@ Stage = Literal["transcriber", "model", "voice"]
 
 class EngineError(Exception):
     """An engine failed. `stage` and `provider` make the call's endedReason
-    (`pipeline-error-<provider>-<stage>-failed`, wire-facts Appendix A);
+    (`pipeline-error-<provider>-<stage>-failed`, vapi-wire Appendix A);
     the text says what happened, for logs and the report, without any secret. `unquoted` is
     the text without a server's own words, which may repeat what was said in the call."""
 

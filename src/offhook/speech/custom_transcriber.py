@@ -1,4 +1,4 @@
-"""Provider `custom-transcriber`: the owner's own server hears the call over a WebSocket (wire-facts §5.1).
+"""Provider `custom-transcriber`: the owner's own server hears the call over a WebSocket (vapi-wire §5.1).
 
 We send one text frame that describes the audio, then binary frames: s16le at 16 kHz, two channels
 interleaved, the customer first and the assistant second. The server answers with text frames:

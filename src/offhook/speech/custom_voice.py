@@ -1,4 +1,4 @@
-"""Provider `custom-voice`: the owner's own server turns text into audio (wire-facts §4.4 voice-request)."""
+"""Provider `custom-voice`: the owner's own server turns text into audio (vapi-wire §4.4 voice-request)."""
 
 from __future__ import annotations
 

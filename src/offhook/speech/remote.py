@@ -19,7 +19,7 @@ Settings = BaseModel | Mapping[str, object] | None
 
 CUSTOM = "custom"
 """`provider` in errors of custom engines: the reason is `pipeline-error-custom-voice-failed`, not
-`-custom-voice-voice-failed` (wire-facts Appendix A)."""
+`-custom-voice-voice-failed` (vapi-wire Appendix A)."""
 
 DEFAULT_TIMEOUT = 20.0
 
@@ -40,7 +40,7 @@ def json_of(settings: Settings) -> Mapping[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A `server` object (wire-facts §1.5) as an engine needs it. `timeout` in seconds."""
+    """A `server` object (vapi-wire §1.5) as an engine needs it. `timeout` in seconds."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)

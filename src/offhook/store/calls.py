@@ -29,7 +29,7 @@ RANKS: Final[Mapping[str, int]] = {
     "forwarding": 4,
     "ended": 5,
 }
-"""The order of the statuses (wire-facts §4.4 `status-update`)."""
+"""The order of the statuses (vapi-wire §4.4 `status-update`)."""
 
 ENDED: Final = RANKS["ended"]
 

@@ -54,7 +54,7 @@ _COMPARISONS: Mapping[str, tuple[Callable[[Any, int], Any], bool]] = {
 
 def split_sip_uri(uri: str) -> tuple[str, str]:
     """`sip:USER@HOST:PORT` as (user, host with port): the user as it is compared, since it is unique whatever
-    the case (wire-facts §1.3). The URI has been checked when it came in."""
+    the case (vapi-wire §1.3). The URI has been checked when it came in."""
     user, _, host = uri.partition(":")[2].rpartition("@")
     return fold_user(user.partition(":")[0]), host.partition(";")[0].lower()
 

@@ -58,7 +58,7 @@ class OutsideRequest:
 
 
 def message_body(message: Mapping[str, Any]) -> str:
-    """A server message (`{"message": {...}}`, wire-facts §4.3) as the text that is signed and sent. Raises
+    """A server message (`{"message": {...}}`, vapi-wire §4.3) as the text that is signed and sent. Raises
     ValueError for NaN."""
     return ascii_json(message)
 

@@ -46,7 +46,7 @@ OWN_HEADERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class BackoffPlan:
-    """`server.backoffPlan` (wire-facts §1.5). Seconds; `max_retries` besides the first attempt."""
+    """`server.backoffPlan` (vapi-wire §1.5). Seconds; `max_retries` besides the first attempt."""
 
     type: Literal["fixed", "exponential"] = "fixed"
     max_retries: int = 0
@@ -57,7 +57,7 @@ class BackoffPlan:
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """A server that gets messages. `authentication` is the credential's authenticationPlan as it was stored
-    (wire-facts §4.2)."""
+    (vapi-wire §4.2)."""
 
     url: str
     secret: str | None = field(default=None, repr=False)
@@ -94,7 +94,7 @@ class Receiver:
 
 def server_of(document: Document | None) -> dict[str, Any] | None:
     """The `server` of a tool, assistant, number or org in the form of the API, with `serverUrl` and
-    `serverUrlSecret` taken for `server.url` and `server.secret` (wire-facts §0). None without a URL."""
+    `serverUrlSecret` taken for `server.url` and `server.secret` (vapi-wire §0). None without a URL."""
     if not document:
         return None
     given = document.get("server")
@@ -113,7 +113,7 @@ def choose_server(
     org: Document | None = None,
 ) -> dict[str, Any] | None:
     """The one server that gets a message: the tool's, else the assistant's, else the number's, else the org's
-    (wire-facts §4.1). None if none of them has one."""
+    (vapi-wire §4.1). None if none of them has one."""
     for document in (tool, assistant, number, org):
         server = server_of(document)
         if server is not None:

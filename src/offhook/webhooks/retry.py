@@ -28,7 +28,7 @@ def next_delay(
     """Seconds until the next attempt after `attempts` of them have failed, the last one with the HTTP
     `status` (None: no answer came); None to give up.
 
-    A `plan` is obeyed to the letter (wire-facts §1.5). Without one whatever fails is retried for a day,
+    A `plan` is obeyed to the letter (vapi-wire §1.5). Without one whatever fails is retried for a day,
     though never faster than `Retry-After`: also a 404 or 401, since receivers are deployed wrongly and then
     put right."""
     if plan is not None:

@@ -1,4 +1,4 @@
-"""The headers by which a receiver knows who sent a message (wire-facts §4.2, and Standard Webhooks)."""
+"""The headers by which a receiver knows who sent a message (vapi-wire §4.2, and Standard Webhooks)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """A second assistant speaks with the called party while the caller waits (`transferAssistant`,
-wire-facts §2.4): it connects them with `transferSuccessful` or calls it off with `transferCancel`."""
+vapi-wire §2.4): it connects them with `transferSuccessful` or calls it off with `transferCancel`."""
 
 from __future__ import annotations
 

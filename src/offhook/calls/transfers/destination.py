@@ -1,4 +1,4 @@
-"""Where a transfer goes and how (wire-facts §2.4): a destination's document, read once, its address checked.
+"""Where a transfer goes and how (vapi-wire §2.4): a destination's document, read once, its address checked.
 
 How the caller gets there:
   `bye`    hung up on, nothing is dialled;

@@ -11,7 +11,8 @@ from offhook.sip.headers import Headers, NameAddr
 from offhook.sip.uri import Uri
 
 FOLLOWED: Final = frozenset({300, 301, 302})
-"""305 names a proxy and 380 another service (§21.3.4, §21.3.5): neither is another address of the called."""
+"""305 names a proxy and 380 another service (RFC 3261 §21.3.4, §21.3.5): neither is another address of the
+called."""
 MOST_TARGETS: Final = 5
 """Addresses tried for one transfer, the first among them."""
 

@@ -1,4 +1,4 @@
-"""What the called party is told about the call so far (`summaryPlan`, wire-facts §2.4).
+"""What the called party is told about the call so far (`summaryPlan`, vapi-wire §2.4).
 
 An assistant with a language model has it written by that model. The platform's own model writes nothing, so
 there the summary is a digest of the caller's own words; so it is when the model fails or is too slow."""

@@ -1,4 +1,4 @@
-"""Handing a caller on (wire-facts §2.4): by a REFER, by a second leg joined to theirs, or by a plain BYE.
+"""Handing a caller on (vapi-wire §2.4): by a REFER, by a second leg joined to theirs, or by a plain BYE.
 
 `destination.py` decides which; what the fields of a destination mean is said there. While a second leg is
 called the caller hears ringing; once it has answered (and, in a warm transfer, been spoken with) both legs

@@ -2,7 +2,7 @@
 
 That of the settings serves all orgs. Whoever runs the node has named it, so it may be at a private address;
 numbers it may not call are kept out by prefix, since calls through it cost money. An org's own, a credential
-of provider `byo-sip-trunk` (wire-facts §2.3), has to be where any destination of the org may be."""
+of provider `byo-sip-trunk` (vapi-wire §2.3), has to be where any destination of the org may be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warm transfers: the called party is spoken with before the caller is joined to it (wire-facts §2.4).
+"""Warm transfers: the called party is spoken with before the caller is joined to it (vapi-wire §2.4).
 
 All modes work on SIP here, by a second leg. TwiML alone is not understood."""
 
