@@ -20,6 +20,8 @@ from offhook.cli import app
 from offhook.folder import DataFolder
 from offhook.settings import PREFIX
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 COMMANDS = ("serve", "call", "demo", "doctor", "orgs", "keys", "webhooks", "db")
 COMMAND = [sys.executable, "-c", "from offhook.cli import main; main()"]

@@ -10,6 +10,8 @@ import pytest
 from offhook.demo import run
 from offhook.network import Address
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_demo_leaves_alone_what_is_set_for_the_service(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -28,6 +28,8 @@ from offhook.speech.activity import VoiceActivity
 
 from .test_cli import COMMAND, Run, prepared, run
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["prepared", "run"]
 
 LOOPBACK = "127.0.0.1"

@@ -13,6 +13,8 @@ from offhook.api.unserved import LISTS, PAGES
 
 from .conftest import PUBLIC_KEY, House, client_of
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[[httpx2.AsyncClient, House], Awaitable[str]]
 
 

@@ -13,6 +13,8 @@ from offhook.api.references import MAX_REFERENCES
 from .conftest import House
 from .test_phone_number import NEVER, created, refused
 
+pytestmark = pytest.mark.slow
+
 Body = dict[str, Any]
 Place = tuple[str, str, Callable[[str], Body], str]
 

@@ -20,6 +20,8 @@ from vapi.core.api_error import ApiError
 
 from .conftest import KEY, OTHER_KEY, Served
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from .conftest import client_of, open_house
 
+pytestmark = pytest.mark.slow
+
 REFUSED = [
     "http://127.0.0.1:9000/hook",
     "http://localhost/hook",

@@ -21,6 +21,8 @@ from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
 from tests.virtual import run_virtual
 from tests.wire import Datagram, MemoryWire
 
+pytestmark = pytest.mark.slow
+
 RANKS = {"ringing": 0, "in-progress": 1, "forwarding": 2, "ended": 3}
 SAYINGS = ("Hello?", "When are you open?", "No, wait.", "Can I speak to somebody?", "")
 DESTINATION = {"type": "sip", "sipUri": "sip:agent@10.0.0.9", "message": "One moment."}

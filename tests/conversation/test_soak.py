@@ -16,6 +16,8 @@ from tests.conversation.stage import Stage, on_stage
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld
 from tests.virtual import run_virtual
 
+pytestmark = pytest.mark.slow
+
 PHRASES = [
     "What are your hours?",
     "Okay.",

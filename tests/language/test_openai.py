@@ -462,6 +462,7 @@ OK = "HTTP/1.1 200 OK\r\n"
 STREAMED = f"{OK}Content-Type: text/event-stream\r\n\r\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [

@@ -19,6 +19,8 @@ from offhook.schema.server_message import BODIES, Body, wire_name
 from offhook.schema.squad import Squad, StoredSquad
 from tests.schema.official import PUBLISHED, Walk
 
+pytestmark = pytest.mark.slow
+
 OURS_ALONE = {
     "LegacyServer": {"serverUrl", "serverUrlSecret"},
     "Server": {"secret"},

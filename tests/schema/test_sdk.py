@@ -30,6 +30,8 @@ from tests.schema.samples import sample
 
 from .parsing import parse
 
+pytestmark = pytest.mark.slow
+
 IDS = {
     "id": "0198c5b0-0000-7000-8000-000000000001",
     "orgId": "0198c5b0-0000-7000-8000-000000000002",

@@ -20,6 +20,8 @@ from tests.sip.agents import Desk, House, house, silent, talking
 from tests.virtual import run_virtual, story
 from tests.wire import ScriptedCall, ScriptedPhone
 
+pytestmark = pytest.mark.slow
+
 _hosts = itertools.count(1)
 
 

@@ -20,6 +20,8 @@ from offhook.webhooks.lines import MAX_BEHIND
 from tests.network.servers import Heard, always, reply, serving
 from tests.store.databases import Clock, make_newest
 
+pytestmark = pytest.mark.slow
+
 CHILD = Path(__file__).parent / "delivering_child.py"
 ORG = "org"
 

@@ -21,6 +21,8 @@ from offhook.calls.transfers.hold_audio import (
 from offhook.calls.transfers.tones import Waiting, hold, ringback
 from offhook.network.guard import AddressRefused
 
+pytestmark = pytest.mark.slow
+
 URL = "http://files.test/hold.wav"
 
 

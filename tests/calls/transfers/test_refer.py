@@ -23,6 +23,8 @@ from tests.calls.transfers.line import (
 from tests.calls.transfers.operator import DESK
 from tests.virtual import run_virtual
 
+pytestmark = pytest.mark.slow
+
 DURING = "customer-ended-call-during-transfer"
 FORWARDED = "assistant-forwarded-call"
 REFER: Document = {"mode": "blind-transfer", "sipVerb": "refer"}

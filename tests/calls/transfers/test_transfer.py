@@ -28,6 +28,8 @@ from tests.calls.transfers.line import (
 from tests.calls.transfers.operator import DESK, HOST, open_operator
 from tests.virtual import run_virtual
 
+pytestmark = pytest.mark.slow
+
 # -- a second leg -----------------------------------------------------------------------------------
 
 

@@ -25,6 +25,8 @@ from tests.calls.transfers.line import (
 from tests.calls.transfers.operator import Operator
 from tests.virtual import run_virtual
 
+pytestmark = pytest.mark.slow
+
 Stage = Callable[[House, PhoneCall, Operator], Awaitable[None]]
 
 DURING = "customer-ended-call-during-transfer"
