@@ -7,8 +7,12 @@ import runpy
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from offhook.schema.ended_reason import EndedReason
+from offhook.schema.message_type import DEFAULT_SERVER_MESSAGES, SERVER_MESSAGE_TYPES, ClientMessageType
 
 from .conftest import page, rows
 
@@ -227,3 +231,24 @@ def test_every_decision_is_listed_with_its_date_and_says_what_was_rejected() -> 
         title, date = re.match(r"# (.+)\n\nDecided on ([\d-]+)\.\n", written).groups()
         assert f"- {date}: [{title}](decisions/{decision.name})\n" in listed
         assert re.search(r"^## Rejected\n\n- ", written, re.MULTILINE)
+
+
+def test_the_page_of_ended_reasons_has_those_of_the_schema() -> None:
+    written = (ROOT / "docs" / "vapi-wire" / "appendix-a-ended-reasons.md").read_text("utf-8")
+    groups = re.findall(r"^- \*\*.+$", written, re.MULTILINE)
+
+    assert sorted(name for group in groups for name in re.findall(r"`(.+?)`", group)) == sorted(
+        get_args(EndedReason)
+    )
+
+
+def test_the_page_of_messages_has_the_types_and_defaults_of_the_schema() -> None:
+    written = (ROOT / "docs" / "vapi-wire" / "4-messages.md").read_text("utf-8")
+    chosen, default = re.search(
+        r"^`serverMessages` takes: (.+?) \*\*By default\*\*: (.+?)\. ", written, re.M
+    ).groups()
+    client = re.search(r"^`clientMessages` takes: (.+?) \*\*By default", written, re.MULTILINE)[1]
+
+    assert tuple(re.findall("`(.+?)`", chosen)) == SERVER_MESSAGE_TYPES
+    assert tuple(re.findall("`(.+?)`", default)) == DEFAULT_SERVER_MESSAGES
+    assert tuple(re.findall("`(.+?)`", client)) == get_args(ClientMessageType)
