@@ -206,7 +206,7 @@ class _Holds:
 def _sample(node: Any, held: float) -> Sample:
     """The counters of a node; the private ones have no other reader than this audit."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    core = node.agent._core
+    core, pacing = node.agent._core, node.media.pacing
     return Sample(
         at=time.monotonic(),
         cpu=usage.ru_utime + usage.ru_stime,
@@ -216,11 +216,11 @@ def _sample(node: Any, held: float) -> Sample:
         fds=len(os.listdir("/proc/self/fd")),
         threads=len(os.listdir("/proc/self/task")),
         calls=len(node.calls),
-        ports=node.ports.in_use,
+        ports=pacing.ports,
         dialogs=len(core.dialogs),
         transactions=len(core.layer),
-        channels=len(node.clock),
-        lateness=tuple(node.clock.lateness),
-        skipped=node.clock.skipped,
+        channels=pacing.legs,
+        lateness=pacing.lateness,
+        skipped=pacing.skipped,
         held=held,
     )

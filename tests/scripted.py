@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolCall, ToolDefinition
@@ -19,6 +19,7 @@ from offhook.speech.base import (
     Transcript,
     TranscriptSink,
 )
+from tests.line import TestLine
 
 LOUD = b"\x10\x20" * (FRAME_BYTES // 2)
 SILENCE = bytes(FRAME_BYTES)
@@ -238,22 +239,12 @@ class ScriptedWorld:
         self.ends.append((asyncio.get_running_loop().time(), ended_reason))
 
 
-class Spoken(Protocol):
-    """What a caller talks to: a Conversation."""
-
-    def next_frame(self) -> bytes | None: ...
-
-    def hear(self, heard: bytes, said: bytes) -> None: ...
-
-    def voice_activity(self, probability: float) -> None: ...
-
-
 class SimulatedCaller:
     """The far end of the line: 20 ms ticks with perfect voice activity. `played`: the times at which the
     assistant was heard."""
 
-    def __init__(self, conversation: Spoken, transcriber: ScriptedTranscriber) -> None:
-        self._conversation = conversation
+    def __init__(self, line: TestLine, transcriber: ScriptedTranscriber) -> None:
+        self._line = line
         self.transcriber = transcriber
         self.played: list[float] = []
         self.after_tick: Callable[[], None] = lambda: None
@@ -309,13 +300,12 @@ class SimulatedCaller:
             await asyncio.sleep(max(due - self._loop.time(), 0))
 
     def tick(self) -> None:
-        frame = self._conversation.next_frame()
+        frame = self._line.tick(LOUD if self.speaking else SILENCE)
         if frame is not None:
             assert len(frame) == FRAME_BYTES
             self.played.append(self._loop.time())
-        self._conversation.hear(LOUD if self.speaking else SILENCE, frame or SILENCE)
         self._samples += FRAME_BYTES // 2
         while self._samples >= 256:
             self._samples -= 256
-            self._conversation.voice_activity(0.95 if self.speaking else 0.02)
+            self._line.judge(0.95 if self.speaking else 0.02)
         self.after_tick()

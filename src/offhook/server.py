@@ -13,14 +13,13 @@ from offhook.bootstrap import FirstStart, first_start
 from offhook.calls.registry import Calls
 from offhook.folder import DataFolder
 from offhook.listening import check_sip, listen_http
+from offhook.media.client import Plane
 from offhook.network import Address
 from offhook.planes.api_plane import api_plane
 from offhook.planes.call_plane import EnginesOf, call_plane, voice_activity
 from offhook.planes.ground import Ground
 from offhook.planes.live import LiveHere
 from offhook.process import StartError, calls_within, file_limit
-from offhook.rtp.clock import Clock
-from offhook.rtp.ports import PortPool
 from offhook.settings import Settings
 from offhook.sip.user_agent import UserAgent
 from offhook.store import Database, IdMaker, StoreError, upgrade
@@ -40,8 +39,7 @@ class Node:
     http: Address
     sip: Address
     calls: Calls
-    clock: Clock
-    ports: PortPool
+    media: Plane
     agent: UserAgent
     started: FirstStart
     vital: Vital
@@ -87,6 +85,4 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     await api_plane(ground.at(settings), LiveHere(plane.calls, plane.outbox), listening, stack)
     stack.push_async_callback(plane.calls.drain, DRAIN_SECONDS)
     stack.callback(vital.close)
-    return Node(
-        settings, settings.http, plane.sip, plane.calls, plane.clock, plane.ports, plane.agent, started, vital
-    )
+    return Node(settings, settings.http, plane.sip, plane.calls, plane.media, plane.agent, started, vital)

@@ -13,8 +13,8 @@ import pytest
 
 from offhook.api.recording import recording_file
 from offhook.api.resource import FIRST_SLICE, SLICE_BYTES
-from offhook.calls.recording import Recorder, mono_path, stereo_path
-from tests.calls.inline_writer import InlineWriter
+from offhook.media.recording import Recorder, mono_path, stereo_path
+from tests.media.inline_writer import InlineWriter
 
 from .conftest import KEY, NODE, PUBLIC_KEY, House, client_of
 from .test_phone_number import refused

@@ -26,18 +26,19 @@ from offhook.calls.services import Services
 from offhook.conversation.member import Engines
 from offhook.language.template import render
 from offhook.log_context import CALL, working_for
+from offhook.media.engine import Engine
+from offhook.media.local import LocalPlane
 from offhook.network import Address, AddressGuard
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
 from offhook.sip.digest import Nonces
 from offhook.sip.transport import Transports
 from offhook.sip.user_agent import UserAgent
-from offhook.speech.activity import VoiceActivity
 from offhook.speech.base import FRAME_SAMPLES
 from offhook.speech.silero import CHUNK_SAMPLES
 from offhook.webhooks.receiver import Receiver
-from tests.calls.inline_writer import InlineWriter
 from tests.calls.phone import Phone
+from tests.media.inline_writer import InlineWriter
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice
 from tests.virtual import run_virtual
 from tests.wire import MemoryWire
@@ -228,6 +229,7 @@ class House:
         self.calls: Calls
         self.agent: UserAgent
         self.ports: PortPool
+        self.engine: Engine
         self._ids = iter(range(1, 10**9))
 
     def now(self) -> float:
@@ -302,6 +304,9 @@ class House:
         assert self.ports.in_use == 0
         assert len(self.clock) == 0
         assert self.activity.channels == []
+        assert (self.engine.legs, self.engine.talks, self.engine.recorders) == ({}, {}, {})
+        plane = self.services.media.plane
+        assert (plane.lines, plane.channels) == ({}, {})
         assert (self.agent.dialogs, self.agent.transactions, self.agent.tasks) == (0, 0, 0)
         for engines in (each for built in self.engines.values() for each in built):
             assert cast("ScriptedModel", engines.model).running == 0
@@ -325,19 +330,25 @@ async def open_house(
     house = House(folder, wire or MemoryWire(random.Random(seed), keep=10**6))
     rng = random.Random(seed + 1)
     house.ports = PortPool(SERVER.host, *ports, house.wire.open, rng)
+    house.engine = Engine(
+        house.clock,
+        house.ports,
+        now=house.now,
+        rng=rng,
+        patience=media_timeout,
+        activity=house.activity,
+        recordings=folder,
+        writer=InlineWriter(),
+    )
     house.services = services = Services(
         ledger=house.ledger,
         directory=house.directory,
         media=Media(
-            clock=house.clock,
-            ports=house.ports,
+            plane=LocalPlane(house.engine),
             address_for=lambda peer: SERVER.host,
             may_send=AddressGuard(allow_private=True).lets_media,
-            now=house.now,
             rng=rng,
-            timeout=media_timeout,
         ),
-        activity=cast("VoiceActivity", house.activity),
         engines=house.engines_of,
         emergency=house.emergency,
         render=lambda text, variables: render(text, variables, house.now()),
@@ -347,7 +358,6 @@ async def open_house(
         recording_urls=lambda call_id: {
             kind: f"http://api.test/{call_id}/{kind}" for kind in ("mono", "stereo", "customer", "assistant")
         },
-        writer=InlineWriter(),
         now=house.now,
         new_id=lambda: f"call-{next(house._ids)}",
         rng=rng,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from offhook.calls.recording import Recorder
+from offhook.media.recording import Recorder
 from tests.calls.house import open_house, virtual
-from tests.calls.inline_writer import InlineWriter
 from tests.calls.phone import PhoneCall, media_of
 from tests.calls.test_whole_call import ANSWER, QUESTION, ended
+from tests.media.inline_writer import InlineWriter
 from tests.virtual import run_virtual
 
 UNCONNECTED = "call.in-progress.error-sip-inbound-call-failed-to-connect"
@@ -177,7 +177,9 @@ async def test_audio_that_fails_ends_the_call_and_no_other(tmp_path: Path) -> No
         call = await phone.dial().connect()
         other = await phone.dial().connect()
         placed = next(one for one in house.calls._active.values() if one.record.sip_call_id == call.call_id)
-        placed._sound.recorder = BrokenRecorder(tmp_path, "broken", InlineWriter())
+        assert placed.leg.line is not None
+        leg = house.engine.legs[placed.leg.line.number]
+        leg.recorder = BrokenRecorder(tmp_path, "broken", InlineWriter())
         assert await call.ended() == "BYE from the node"
         await asyncio.sleep(1)
         assert other.is_up

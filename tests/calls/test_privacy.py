@@ -14,12 +14,12 @@ import pytest
 
 from offhook.calls import messages
 from offhook.calls.privacy import Kept, kept_by, kept_without_assistant
-from offhook.calls.recording import stereo_path
 from offhook.calls.variables import knowing_what_was_said
 from offhook.conversation.events import TurnMeasured
 from offhook.conversation.member import Engines
 from offhook.language.base import ModelError, Text, ToolCall
 from offhook.language.template import render
+from offhook.media.recording import stereo_path
 from offhook.schema.assistant import AssistantOverrides
 from offhook.speech.base import EngineError
 from tests.calls.house import FIRST, House, open_house, virtual

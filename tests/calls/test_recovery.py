@@ -12,13 +12,13 @@ from typing import Any, cast
 import pytest
 import sqlalchemy as sa
 
-from offhook.calls.recording import Recorder, stereo_path
 from offhook.calls.recovery import WORKER_DIED, end_orphans
+from offhook.media.recording import Recorder, stereo_path
 from offhook.schema.call import Call
 from offhook.store import Calls, Database, IdMaker, Record
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
-from tests.calls.inline_writer import InlineWriter
+from tests.media.inline_writer import InlineWriter
 from tests.schema.reasons import is_ended_reason
 from tests.store.databases import make_newest
 

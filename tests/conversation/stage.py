@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from offhook.conversation import Conversation, Engines
 from offhook.conversation.events import Event
 from offhook.schema.assistant import Assistant
+from tests.line import TestLine
 from tests.scripted import (
     Script,
     ScriptedModel,
@@ -43,6 +44,7 @@ class Stage:
         self.world: ScriptedWorld
         self.conversation: Conversation
         self.caller: SimulatedCaller
+        self.line = TestLine()
 
     def told(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -91,10 +93,11 @@ async def on_stage(
         render=render,
         tell=stage.events.append,
         rng=random.Random(seed),
+        channel=stage.line.channel,
         emergency=emergency,
         call_id="test",
     )
-    stage.caller = SimulatedCaller(stage.conversation, stage.transcriber)
+    stage.caller = SimulatedCaller(stage.line, stage.transcriber)
     try:
         await stage.conversation.prepare()
         if begin:

@@ -28,6 +28,7 @@ from offhook.speech.fallback import FallbackTranscriber, FallbackVoice
 from offhook.speech.remote import Remote
 from tests.conversation.stage import render
 from tests.language.test_openai import DONE, delta, stream
+from tests.line import TestLine
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld, SimulatedCaller
 from tests.speech.servers import Reply, Request, answer, http_server, in_pieces, never, outside
 from tests.speech.test_custom_transcriber import Server, ws_server
@@ -93,6 +94,7 @@ async def talking(
     )
     world, events = ScriptedWorld(), list[Event]()
     engines = Engines(transcriber or ears, model or ScriptedModel([ANSWER]), voice or own_voice)
+    line = TestLine()
     conversation = Conversation(
         assistant=Assistant.model_validate({"firstMessage": FIRST}),
         engines=lambda _: engines,
@@ -101,9 +103,10 @@ async def talking(
         render=render,
         tell=events.append,
         rng=random.Random(1),
+        channel=line.channel,
         emergency=emergency,
     )
-    caller = SimulatedCaller(conversation, ears)
+    caller = SimulatedCaller(line, ears)
     try:
         await conversation.prepare()
         conversation.begin()

@@ -125,9 +125,9 @@ async def test_system_messages_and_first_message_are_templates() -> None:
 async def test_the_first_message_is_ready_before_media_flow() -> None:
     async with on_stage(begin=False) as stage:
         assert stage.voice.spoken
-        assert stage.conversation.next_frame() is None
+        assert stage.line.tick() is None
         stage.conversation.begin()
-        assert stage.conversation.next_frame() is not None
+        assert stage.line.tick() is not None
 
 
 @pytest.mark.parametrize("document", [{"firstMessageMode": "assistant-waits-for-user"}, {"firstMessage": ""}])

@@ -2,10 +2,24 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.conversation.speaking import CHARACTERS_PER_SECOND, PREBUFFER_BYTES, Piece, Playout, Utterance
+from offhook.conversation import speaking
+from offhook.conversation.speaking import CHARACTERS_PER_SECOND, Listener, Piece, Utterance
+from offhook.media.playout import PREBUFFER_BYTES
 from offhook.speech.base import FRAME_BYTES
+from tests.line import TestLine
 
 TEXT = "We are open from nine to five."
+
+
+class Playout(speaking.Playout):
+    """With the media plane that plays it."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.line = TestLine()
+        super().__init__(listener, self.line.channel)
+
+    def next_frame(self) -> bytes | None:
+        return self.line.tick()
 
 
 class Log:
@@ -33,8 +47,10 @@ def utterance(
     *pieces: Piece, closed: bool = True, released: bool = True, interruptible: bool = True
 ) -> Utterance:
     made = Utterance(interruptible=interruptible, reply=False, released=released, said=None)
-    made.pieces.extend(pieces)
-    made.closed = closed
+    for each in pieces:
+        made.add(each)
+    if closed:
+        made.close()
     return made
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import replace
 
 from offhook.calls.leg import Media
+from offhook.media.engine import Engine
+from offhook.media.local import LocalPlane
 from offhook.network import Address, Datagrams, Receive, open_datagrams
 from offhook.phone import Line, PhoneCall
-from offhook.phone.line import RTP_PORTS
+from offhook.phone.line import PATIENCE, RTP_PORTS
+from offhook.rtp.clock import Clock
 from offhook.rtp.codecs import CODECS, FRAME_BYTES
 from offhook.rtp.packet import Packet, looks_like_rtcp, parse
 from offhook.rtp.ports import PortPool
@@ -31,7 +36,11 @@ class Ear:
     def listening(self, line: Line) -> Media:
         """The line's media, for one phone, with this ear at its sockets."""
         host = line.media.address_for(line.remote.host)
-        return replace(line.media, ports=PortPool(host, *RTP_PORTS, self._open, line.media.rng))
+        clock, rng = Clock(asyncio.get_running_loop()), line.media.rng
+        ports = PortPool(host, *RTP_PORTS, self._open, rng)
+        return replace(
+            line.media, plane=LocalPlane(Engine(clock, ports, now=time.time, rng=rng, patience=PATIENCE))
+        )
 
     @property
     def heard(self) -> bytes:

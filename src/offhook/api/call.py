@@ -23,8 +23,8 @@ from offhook.api.secrets import without_keys
 from offhook.api.services import Services
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
-from offhook.calls.recording import erase
 from offhook.links import KINDS, RecordingKind
+from offhook.media.recording import erase
 from offhook.schema.call import Call, DeleteCallDTO, UpdateCallDTO
 from offhook.schema.model import with_model_names
 from offhook.store import Record, StoreError

@@ -15,8 +15,8 @@ from starlette.responses import FileResponse, Response
 from offhook.api.errors import NotFound, Unavailable
 from offhook.api.openapi import open_to_all
 from offhook.api.services import Services
-from offhook.calls.recording import SIDES, mono_path, stereo_path, write_track
 from offhook.links import KINDS
+from offhook.media.recording import SIDES, mono_path, stereo_path, write_track
 
 _AUDIO: Final = {"type": "string", "format": "binary"}
 _SIGNED: Final = [

@@ -18,7 +18,6 @@ from offhook.calls.leg import Leg, LegEnd
 from offhook.calls.owner import Owner
 from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record import CallRecord
-from offhook.calls.recording import Recorder, complete
 from offhook.calls.reporter import Reporter
 from offhook.calls.ringing import Ringing
 from offhook.calls.services import Services
@@ -40,6 +39,8 @@ from offhook.conversation.member import ended_reason
 from offhook.conversation.session import Conversation
 from offhook.language.base import ModelError, ToolCall
 from offhook.log_context import working_for
+from offhook.media.client import Line
+from offhook.media.recording import stereo_path
 from offhook.network import INTERNAL
 from offhook.rtp.ports import PortsExhausted
 from offhook.schema import effective
@@ -80,12 +81,12 @@ class Call:
         self._finisher: asyncio.Task[None] | None = None
         self._returned: Transfer | None = None
         self._on_connected: Callable[[], None] | None = None
-        self._sound = Sound(services.activity)
+        self._sound = Sound()
         self._owner = Owner(services, record, org)
         self.record = record
         self.reporter = Reporter(record, services.ledger, services.now)
         sound, source = self._sound, invitation.source.host
-        self.leg = Leg(services.media, self, sound, sound, peer=source, call_id=record.id)
+        self.leg = Leg(services.media, self, sound, peer=source, call_id=record.id)
         self.finished = asyncio.Event()
         invitation.on_cancelled = self._cancelled
 
@@ -219,9 +220,8 @@ class Call:
             services, record, assistant, engines=engines, world=self, tell=self._told
         )
         record.transcript = conversation.transcript
-        self._sound.conversation = conversation
-        self._sound.recorder = Recorder(services.recordings, record.id, services.writer)
-        self._sound.recorder.keeps = record.kept.audio
+        assert self.leg.line is not None
+        self._sound.converse(conversation, self.leg.line, record.kept.audio)
         return conversation
 
     async def _listen(self, assistant: AssistantOverrides) -> None:
@@ -287,8 +287,7 @@ class Call:
         found, receiver = self._owner.taken_over(event.assistant)
         left = record.assistant_resource()
         record.taken_over_by(found.document, found.settings, found.assistant_id)
-        if self._sound.recorder is not None:
-            self._sound.recorder.keeps = record.kept.audio
+        self._sound.keep(record.kept.audio)
         own = (event.destination.get("assistantOverrides") or event.destination.get("squadOverrides")) or {}
         learn(record, event.learned, instead_of=own.get("variableValues"))
         self.reporter.handed_over(event.destination, left)
@@ -417,22 +416,24 @@ class Call:
         if task is not None:
             task.cancel()
         await self._within_limit("leg", self._hang_up())
-        self._sound.close()
         if task is not None and not task.done():
             await self._within_limit("set-up", asyncio.wait([task]))
         conversation = self.conversation
         if conversation is not None:
             await self._within_limit("hooks", conversation.conclude(record.ended_reason or ""))
             await self._within_limit("conversation", conversation.close())
-        if self._sound.recorder is not None:
-            await self._within_limit("recording", self._close_recording(self._sound.recorder))
+        if self._sound.recorded is not None:
+            await self._within_limit("recording", self._close_recording(self._sound.recorded))
 
     async def _hang_up(self) -> None:
         try:
             self._invitation.reject(480)
             self.leg.hang_up()
         finally:
-            await self.leg.close()
+            try:
+                self._sound.close()
+            finally:
+                await self.leg.close()
 
     async def _within_limit(self, what: str, ending: Coroutine[Any, Any, object]) -> None:
         try:
@@ -443,12 +444,15 @@ class Call:
         except Exception:
             _log.exception("call=%s its %s did not end cleanly", self.record.id, what)
 
-    async def _close_recording(self, recorder: Recorder) -> None:
+    async def _close_recording(self, line: Line) -> None:
+        record, services = self.record, self._services
+        begun = False
         try:
-            await complete(recorder)
+            begun = await line.stop_recording()
         finally:
-            if recorder.begun:
-                self.record.recording_urls = self._services.recording_urls(self.record.id)
+            # A disk that hangs may have the files all the same.
+            if begun or stereo_path(services.recordings, record.id).is_file():
+                record.recording_urls = services.recording_urls(record.id)
 
 
 def _reason_of(action: routing.Action) -> str:

@@ -34,6 +34,7 @@ async def converse(
         render=knowing_what_was_said(record, services.render),
         tell=tell,
         rng=services.rng,
+        channel=services.media.plane.channel(),
     )
     try:
         await conversation.prepare()

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from offhook.rtp.dtmf import DIGITS, Press
-from offhook.rtp.stream import AudioSink
 from offhook.sip.message import Request
 
 TYPES: Final = ("application/dtmf-relay", "application/dtmf")
@@ -59,13 +58,18 @@ def _keys(signal: str) -> str:
     return signal if all(key in DIGITS for key in signal) else ""
 
 
+class KeySink(Protocol):
+    def digit(self, digit: str, milliseconds: int) -> None:
+        """The peer pressed a key, for that long."""
+        ...
+
+
 class Keys:
-    """A leg's sink that hears each key once, though some phones send it in the audio and by INFO."""
+    """Hears each key of a leg once, though some phones send it in the audio and by INFO."""
 
-    __slots__ = ("_recent", "_sink", "_time", "exchanged")
+    __slots__ = ("_recent", "_sink", "_time")
 
-    def __init__(self, sink: AudioSink, time: Callable[[], float]) -> None:
-        self.exchanged = sink.exchanged
+    def __init__(self, sink: KeySink, time: Callable[[], float]) -> None:
         self._sink = sink
         self._time = time
         self._recent: deque[tuple[str, bool, float]] = deque(maxlen=MOST_KEYS)

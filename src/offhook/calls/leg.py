@@ -6,15 +6,12 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
-from offhook.calls.keys import Keys, keys_of
+from offhook.calls.keys import Keys, KeySink, keys_of
+from offhook.media.client import Line, Plane
 from offhook.network import INTERNAL, Address
-from offhook.rtp.clock import Clock
-from offhook.rtp.consent import Unasked
-from offhook.rtp.ports import MediaPort, PortPool
-from offhook.rtp.stream import AudioSink, AudioSource, RtpStream
 from offhook.sip.errors import SipError
 from offhook.sip.handler import Answer
 from offhook.sip.message import Request
@@ -32,8 +29,6 @@ from offhook.sip.session import Session
 
 LegEnd = Literal["hung-up", "unacknowledged", "gone", "no-audio"]
 """Why a leg ended of itself: the peer's BYE; no ACK; the dialog lost; no packet for too long."""
-
-MEDIA_CHECK_SECONDS: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -56,57 +51,52 @@ class LegOwner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What legs of this node share. `address_for` gives our address for the SDP, by the peer's host; it
-    raises OSError where there is none that the host can reach. `may_send` says whether audio may go to what
-    an SDP names before any came from there, given the host that the SIP messages come from."""
+    """What legs of this node share. `plane` is the media plane. `address_for` gives our address for the SDP,
+    by the peer's host; it raises OSError where there is none that the host can reach. `may_send` says whether
+    audio may go to what an SDP names before any came from there, given the host that the SIP messages come
+    from."""
 
-    clock: Clock
-    ports: PortPool
+    plane: Plane
     address_for: Callable[[str], str]
     may_send: Callable[[Address, str], bool]
-    now: Callable[[], float]
     rng: random.Random
-    timeout: float
-    """Seconds without a packet after which a leg counts as lost."""
-    unasked: Unasked = field(default_factory=Unasked)
 
 
 class Leg:
-    """`open()` gives the SDP to answer (or offer) with; `session` is then set by the owner."""
+    """`open()` gives the SDP to answer (or offer) with; `session` is then set by the owner.
+
+    `line` is the leg in the media plane, from `open` on; `stream` the same once there is audio."""
 
     def __init__(
         self,
         media: Media,
         owner: LegOwner,
-        sink: AudioSink,
-        source: AudioSource,
+        keys: KeySink,
         *,
         peer: str,
         call_id: str,
         codecs: Sequence[str] = CODECS,
     ) -> None:
-        """`peer`: the host that signalling comes from or goes to. `codecs`: what an offer of ours names, the
-        one we like best first."""
+        """`keys` hears what the peer presses. `peer`: the host that signalling comes from or goes to.
+        `codecs`: what an offer of ours names, the one we like best first."""
         self._media = media
         self._owner = owner
-        self._keys = Keys(sink, asyncio.get_running_loop().time)
-        self._source = source
+        self._keys = Keys(keys, asyncio.get_running_loop().time)
         self._call_id = call_id
         self._peer = peer
         self._codecs = codecs
         self._address = ""
         self._session_id = media.rng.getrandbits(62)
         self._version = 1
-        self._held_at = 0.0
-        self._port: MediaPort | None = None
         self._local: SessionDescription | None = None
-        self._watch: asyncio.Handle | None = None
         self._connected = False
-        self._ticking = False
         self._offered = False
         self._over = False
+        self._closed = False
+        self.on_line: Callable[[Line], None] = lambda line: None
+        """Told of the line as soon as there is one."""
         self.session: Session | None = None
-        self.stream: RtpStream | None = None
+        self.line: Line | None = None
         self.agreement: MediaAgreement | None = None
 
     async def open(self, offered: bytes | None) -> bytes:
@@ -116,30 +106,35 @@ class Leg:
         no way to the peer."""
         if offered is None:
             self._address = self._media.address_for(self._peer)
-            self._port = await self._media.ports.open(self._peer)
+            await self._take_line(self._peer)
             self._local = self._offer()
             return self._local.to_bytes()
         theirs = SessionDescription.parse(offered)
         # Before a port is taken: an offer that cannot be met must cost nothing.
         host = self._towards(media_host(theirs, self._reaches))
         self._address = self._media.address_for(host)
-        self._port = await self._media.ports.open(host)
+        await self._take_line(host)
         return self._accept(theirs)
 
+    async def _take_line(self, host: str) -> None:
+        self.line = await self._media.plane.open(self._call_id, host, self)
+        self.on_line(self.line)
+
+    @property
+    def stream(self) -> Line | None:
+        """None as long as no audio is agreed on."""
+        return None if self.agreement is None else self.line
+
     async def close(self) -> None:
-        """Release the port and leave the clock. The dialog is the session's own."""
+        """Release the port. The dialog is the session's own."""
         self._over = True
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-        if self.stream is not None:
-            self._media.clock.remove(self.stream)
-            self.stream.close()
-            if self._connected:
-                _log.info("call=%s audio with %s: %s", self._call_id, self._peer, self.stream.statistics)
-        elif self._port is not None:
-            self._port.close()
-        self._port = None
+        line = self.line
+        if line is None or self._closed:
+            return
+        self._closed = True
+        await line.close()
+        if self._connected:
+            _log.info("call=%s audio with %s: %s", self._call_id, self._peer, line.statistics)
 
     def hang_up(self) -> None:
         if self.session is not None:
@@ -195,11 +190,11 @@ class Leg:
             return False
 
     def _accept(self, theirs: SessionDescription) -> bytes:
-        assert self._port is not None
+        assert self.line is not None
         self._local, agreement = answer(
             theirs,
             address=self._address,
-            port=self._port.local.port,
+            port=self.line.local.port,
             session_id=self._session_id,
             version=self._version,
         )
@@ -207,7 +202,7 @@ class Leg:
         return self._local.to_bytes()
 
     def _offer(self) -> SessionDescription:
-        assert self._port is not None
+        assert self.line is not None
         self._offered = True
         agreed = self.agreement
         going_on: dict[str, Any] = {} if agreed is None else {"profile": agreed.profile}
@@ -215,7 +210,7 @@ class Leg:
             going_on["telephone_event"] = agreed.telephone_event_payload_type
         return offer(
             address=self._address,
-            port=self._port.local.port,
+            port=self.line.local.port,
             session_id=self._session_id,
             version=self._version,
             codecs=self._codecs,
@@ -241,41 +236,36 @@ class Leg:
         signalling_host = self._peer if session is None or session.peer is None else session.peer.host
         events = [one.payload_type for one in agreement.receives if one.encoding not in CODECS]
         codecs = {one.payload_type: one.encoding for one in agreement.receives if one.encoding in CODECS}
-        self.agreement = agreement
-        agreed: dict[str, Any] = {
-            "remote": agreement.remote,
-            "payload_type": agreement.payload_type,
-            "codec": agreement.codec,
-            "telephone_event": agreement.telephone_event_payload_type,
-            "codecs": codecs,
-            "events": events,
-            "direction": agreement.direction,
-            "rtcp_remote": agreement.rtcp,
-            "rtcp_mux": agreement.rtcp == agreement.remote,
-            "may_begin": self._media.may_send(agreement.remote, self._peer),
-        }
-        if self.stream is not None:
-            self.stream.update(signalling_host=signalling_host, **agreed)
-        elif self._port is not None:
-            self.stream = RtpStream(
-                self._port,
-                signalling_host=self._peer,
-                rng=self._media.rng,
-                sink=self._keys,
-                source=self._source,
-                loop_time=asyncio.get_running_loop().time,
-                now=self._media.now,
-                call=self._call_id,
-                failed=self._stream_failed,
-                unasked=self._media.unasked,
-                **agreed,
-            )
+        first, self.agreement = self.agreement is None, agreement
+        if self.line is None or self._closed:
+            return
+        self.line.agree(
+            remote=agreement.remote,
+            payload_type=agreement.payload_type,
+            codec=agreement.codec,
+            telephone_event=agreement.telephone_event_payload_type,
+            codecs=codecs,
+            events=events,
+            direction=agreement.direction,
+            rtcp=agreement.rtcp,
+            signalling_host=self._peer if first else signalling_host,
+            may_begin=self._media.may_send(agreement.remote, self._peer),
+        )
 
-    def _stream_failed(self, error: Exception) -> None:
-        """The clock let go of the leg: nobody hears anything any more."""
+    # -- what the media plane tells -------------------------------------------------------------
+
+    def digit(self, digit: str, milliseconds: int) -> None:
+        self._keys.digit(digit, milliseconds)
+
+    def media_failed(self) -> None:
         self.hang_up()
-        _log.error("call=%s audio failed", self._call_id, exc_info=error)
+        _log.error("call=%s audio failed", self._call_id)
         self._end("gone", f"audio failed: {INTERNAL}")
+
+    def no_media(self, seconds: float) -> None:
+        self._end("no-audio", f"no packet for {seconds:.0f} s")
+
+    # -- audio begins ---------------------------------------------------------------------------
 
     def early(self, body: bytes) -> bool:
         """Audio before the answer, to this SDP of a provisional response (RFC 3261 §13.2.1, RFC 3960): from
@@ -287,9 +277,8 @@ class Leg:
         except SipError as error:
             _log.info("call=%s early media cannot be met: %s", self._call_id, error)
             return False
-        if self.stream is not None and not self._ticking:
-            self._ticking = True
-            self._media.clock.add(self.stream)
+        if self.stream is not None:
+            self.stream.begin()
         return True
 
     def answered(self, body: bytes) -> bool:
@@ -304,28 +293,8 @@ class Leg:
         if self._connected or self._over or self.stream is None:
             return
         self._connected = True
-        loop = asyncio.get_running_loop()
-        self._held_at = loop.time()
-        self.stream.learn()
-        if not self._ticking:
-            self._ticking = True
-            self._media.clock.add(self.stream)
-        self._watch = loop.call_later(MEDIA_CHECK_SECONDS, self._check_media, loop)
+        self.stream.connect()
         self._owner.leg_connected()
-
-    def _check_media(self, loop: asyncio.AbstractEventLoop) -> None:
-        stream, agreement = self.stream, self.agreement
-        if self._over or stream is None or agreement is None:
-            return
-        if agreement.direction != "sendrecv":
-            # On hold the peer may send nothing for as long as it likes: also one that said `sendonly`, which
-            # promises music and on many phones brings none.
-            self._held_at = loop.time()
-        silent = loop.time() - max(stream.last_packet_at, self._held_at)
-        if silent >= self._media.timeout:
-            self._end("no-audio", f"no packet for {silent:.0f} s")
-            return
-        self._watch = loop.call_later(MEDIA_CHECK_SECONDS, self._check_media, loop)
 
     def _end(self, end: LegEnd, detail: str) -> None:
         if self._over:

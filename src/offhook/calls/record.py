@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from offhook.calls.privacy import Kept, kept_by, without_words
-from offhook.calls.recording import SIDES
 from offhook.calls.routing import Assistant
 from offhook.calls.secrets import without_secrets
 from offhook.calls.state import CallStatus
@@ -21,6 +20,7 @@ from offhook.conversation.events import (
     UserInterrupted,
     VoiceUsed,
 )
+from offhook.media.recording import SIDES
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.base import timestamp
 from offhook.schema.kept import Kept as Once

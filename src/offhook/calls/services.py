@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from offhook.calls.api_request import Send
 from offhook.calls.leg import Media
-from offhook.calls.recording import Writer
 from offhook.calls.reporter import Ledger
 from offhook.calls.routing import Directory
 from offhook.calls.transfers.hold_audio import Sounds
@@ -18,7 +17,6 @@ from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
 from offhook.conversation.member import EngineFactory
 from offhook.network.guard import AddressGuard
-from offhook.speech.activity import VoiceActivity
 from offhook.speech.base import Voice
 from offhook.speech.remote import CallContext
 from offhook.webhooks.receiver import Receiver
@@ -48,7 +46,6 @@ class Services:
     ledger: Ledger
     directory: NumberDirectory
     media: Media
-    activity: VoiceActivity
     engines: Callable[[CallContext], EngineFactory]
     emergency: Voice | None
     """Apologises when the assistant's own voice has failed; started and closed by its owner."""
@@ -59,7 +56,6 @@ class Services:
     recordings: Path
     recording_urls: Callable[[str], Mapping[str, str]]
     """`mono`, `stereo`, `assistant` and `customer` URLs of a call's recording, by its id."""
-    writer: Writer
     now: Callable[[], float]
     new_id: Callable[[], str]
     rng: random.Random

@@ -1,52 +1,46 @@
-"""What one call hears and says, on the 20 ms tick."""
+"""Whose the caller's ear and mouth are: the conversation's, or a transfer's that goes before it."""
 
 from __future__ import annotations
 
-from offhook.calls.recording import Recorder
 from offhook.calls.transfers.transfer import Transfer
 from offhook.conversation.session import Conversation
-from offhook.speech.activity import VoiceActivity
+from offhook.media.client import Line
 
 
 class Sound:
-    """The caller's leg asks it for frames and gives it frames. A transfer that has the caller's ear goes
-    before the conversation; the recorder takes what was exchanged, whoever it was with."""
+    """The caller's keys go to whom the sound goes to."""
 
-    __slots__ = ("_activity", "conversation", "recorder", "transfer")
+    __slots__ = ("conversation", "recorded", "transfer")
 
-    def __init__(self, activity: VoiceActivity) -> None:
-        self._activity = activity.open(self._heard_activity)
+    def __init__(self) -> None:
         self.conversation: Conversation | None = None
         self.transfer: Transfer | None = None
-        self.recorder: Recorder | None = None
+        self.recorded: Line | None = None
+        """The line, once it is recorded."""
+
+    def converse(self, conversation: Conversation, line: Line, keeps: bool) -> None:
+        """From now on the caller speaks with this one, and the call is recorded; `keeps`: what is said may be
+        kept."""
+        self.conversation = conversation
+        line.converse(conversation.channel)
+        if self.recorded is None:
+            self.recorded = line
+            line.record(keeps)
+        else:
+            line.keep(keeps)
+
+    def keep(self, keeps: bool) -> None:
+        if self.recorded is not None:
+            self.recorded.keep(keeps)
 
     def close(self) -> None:
-        self._activity.close()
-
-    def next_frame(self) -> bytes | None:
-        transfer, conversation = self.transfer, self.conversation
-        if transfer is not None and transfer.audio is not None:
-            return transfer.audio.next_frame()
-        return None if conversation is None else conversation.next_frame()
-
-    def exchanged(self, heard: bytes, said: bytes) -> None:
-        transfer, conversation = self.transfer, self.conversation
-        if transfer is not None and transfer.audio is not None:
-            transfer.audio.exchanged(heard, said)
-            said = transfer.recorded(said)
-        elif conversation is not None:
-            self._activity.push(heard)
-            conversation.hear(heard, said)
-        if self.recorder is not None:
-            self.recorder.exchanged(heard, said)
+        """Nobody is heard any more."""
+        if self.conversation is not None:
+            self.conversation.channel.close()
 
     def digit(self, digit: str, milliseconds: int) -> None:
         transfer = self.transfer
-        if transfer is not None and transfer.audio is not None:
-            transfer.audio.digit(digit, milliseconds)
+        if transfer is not None and transfer.keys is not None:
+            transfer.keys.digit(digit, milliseconds)
         elif self.conversation is not None:
             self.conversation.keypad(digit)
-
-    def _heard_activity(self, probability: float) -> None:
-        if self.conversation is not None:
-            self.conversation.voice_activity(probability)

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from offhook.conversation.activity import SpeechBegan, SpeechGate
 from offhook.conversation.events import Event, SpeechStarted, SpeechStopped
 from offhook.conversation.speeches import Speeches
 from offhook.speech.base import EngineError, Transcriber
 from offhook.speech.base import Transcript as Heard
+from offhook.speech.gate import SpeechBegan, SpeechGate
 
 
 class Listener(Protocol):
@@ -70,11 +70,6 @@ class Ears:
     def speaking(self) -> bool:
         """Does the caller speak?"""
         return self._gate.speaking
-
-    @property
-    def suspicious(self) -> bool:
-        """Might the caller be beginning to speak?"""
-        return self._gate.suspects
 
     def adopt(self, transcriber: Transcriber, ear: Ear) -> None:
         """Listen with this one from now on; speech that goes on is new to it."""

@@ -28,6 +28,7 @@ from offhook.conversation.transcript import Transcript
 from offhook.conversation.turns import State, TurnMachine
 from offhook.conversation.voicing import Mouth
 from offhook.language.base import Message
+from offhook.media.client import Channel
 from offhook.speech.base import EngineError
 from offhook.speech.joined import joined
 
@@ -38,6 +39,8 @@ CALLERS = (turn.VoiceStarted, turn.VoiceWentOn, turn.VoiceStopped, turn.Words)
 
 class Stage(ReplyStage, Protocol):
     """What is needed of the conversation around it."""
+
+    channel: Channel
 
     @property
     def listening(self) -> bool:
@@ -65,7 +68,15 @@ class Floor:
         profile, engines = member.profile, member.engines
         self.context = context
         self.transcript = transcript
-        self.mouth = Mouth(engines.voice, profile.chunks, profile.form, self, stage.tell, stage.engine_failed)
+        self.mouth = Mouth(
+            engines.voice,
+            profile.chunks,
+            profile.form,
+            self,
+            stage.tell,
+            stage.engine_failed,
+            stage.channel,
+        )
         self.machine = TurnMachine(self._wait_after, profile.stop)
         self._judge = Judge(stage.world, lambda: self.feed(turn.WaitKnown()))
         self.reply: Reply | None = None
@@ -90,7 +101,7 @@ class Floor:
         """Listen again after a time in which the caller did not matter."""
         self.drop_reply()
         self.machine.reset(speaking=self.mouth.playout.current is not None)
-        self.hold_back(False)
+        self._hold_back()
 
     @property
     def quiet(self) -> bool:
@@ -185,13 +196,13 @@ class Floor:
             return
         for action in self.machine.feed(given, self._loop.time()):
             self._act(action)
-        self.hold_back(False)
+        self._hold_back()
         self._set_turn_timer()
 
-    def hold_back(self, suspicious: bool) -> None:
-        """Begin nothing while the caller speaks or perhaps begins to, nor before it is known what was said:
-        those words would cut it short."""
-        self.mouth.playout.hold = suspicious or self.machine.hears
+    def _hold_back(self) -> None:
+        """Begin nothing while the caller speaks, nor before it is known what was said: those words would cut
+        it short. While they perhaps begin to speak the media plane does so by itself."""
+        self.mouth.playout.hold = self.machine.hears
 
     def _act(self, action: turn.Action) -> None:
         if isinstance(action, turn.Prepare):

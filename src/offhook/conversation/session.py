@@ -1,7 +1,7 @@
 """`Conversation`: one call's conversation from the first message to the last.
 
-What its parts ask of each other stands in `stage.py`. The tick calls `next_frame`, `hear` and
-`voice_activity`: they never block nor raise."""
+What its parts ask of each other stands in `stage.py`. At the end of each tick `hear` and `voice_activity` are
+called: they never block nor raise."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ ERRAND_SECONDS = 3.0
 class Conversation(ConversationStage):
     """One call's conversation. Lives on one event loop: make it there, `prepare`, `begin`, and in any case
     `close`. `variables` fill templates through `render(text, variables)`, as they are at the time.
+    `channel` is what it speaks and listens through, and is closed with it.
     `emergency`: a voice that speaks the apology when the assistant's own voice has failed; whoever gives it
     starts and closes it."""
 
@@ -40,6 +41,7 @@ class Conversation(ConversationStage):
         self._keypad = KeypadEntries(profile.keypad, self._keypad_entry)
         self._ears.adopt(self.member.engines.transcriber, self.member.ear)
         self._prepared = True
+        self.channel.listener = self
         if profile.first_message_mode == "assistant-speaks-first":
             text = self.render(profile.first_message, {}).strip()
             if text:
@@ -80,6 +82,7 @@ class Conversation(ConversationStage):
         if self._closed:
             return
         self._closed = True
+        self.channel.close()
         self._farewell.close()
         if self._watch is not None:
             self._watch.close()
@@ -100,14 +103,6 @@ class Conversation(ConversationStage):
 
     # the 20 ms tick
 
-    def next_frame(self) -> bytes | None:
-        """The assistant's next 20 ms; None while it is silent."""
-        try:
-            return self.mouth.playout.next_frame()
-        except Exception:
-            self._failures.broken("playing")
-            return None
-
     def hear(self, heard: bytes, said: bytes) -> None:
         """20 ms of the caller and, beside it, of the assistant."""
         try:
@@ -119,7 +114,6 @@ class Conversation(ConversationStage):
         """How likely it is that the last 32 ms of the caller's sound are speech, 0 to 1."""
         try:
             self._ears.voice_activity(probability)
-            self._floor.hold_back(self._ears.suspicious)
         except Exception:
             self._failures.broken("voice activity")
 

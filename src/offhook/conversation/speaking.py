@@ -1,44 +1,80 @@
-"""What the assistant says, from pieces of text with their audio to 20 ms frames, and what of it was heard.
+"""What the assistant says, from pieces of text with their sound to what of it was heard.
 
-`Playout.next_frame` is called by the 20 ms clock: the frame that it gives is the one being played. So all
-that is known of having spoken, to whole words, comes from here."""
+The media plane plays it: `Playout` hands on what is queued as soon as it is there, and keeps account of what
+is told to be played. So all that is known of having spoken, to whole words, comes from here."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from offhook.conversation.context import Said
 from offhook.conversation.transcript import Entry
-from offhook.speech.base import FRAME_BYTES, SAMPLE_RATE
+from offhook.media.client import Channel
+from offhook.media.protocol import (
+    SOUND_BYTES,
+    AddPiece,
+    Clear,
+    CloseUtterance,
+    Cut,
+    HoldBack,
+    Interruptible,
+    Release,
+    Remove,
+    Sound,
+    Utter,
+)
+from offhook.speech.base import SAMPLE_RATE
 from offhook.speech.joined import WORD, joined
 
-PREBUFFER_BYTES = 3 * FRAME_BYTES
-"""A piece whose audio still streams begins with this much, so that a late packet of it is not a gap."""
 CHARACTERS_PER_SECOND = 15.0
 """English speech; where a piece's length is not known yet."""
 
+Hand = Callable[[bytes, bool], None]
+"""Where a piece's sound goes; true with the last of it."""
+
 
 class Piece:
-    """A sentence or so. `text` is as written, for transcript and context; `audio` grows as it is made, by
-    `maker` if that was begun ahead."""
+    """A sentence or so. `text` is as written, for transcript and context; its sound is made by `maker` if
+    that was begun ahead, and kept until the piece is part of an utterance that is queued."""
 
-    __slots__ = ("audio", "begun", "complete", "maker", "played", "size", "text")
+    __slots__ = ("_complete", "_hand", "_kept", "begun", "maker", "played", "size", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.audio = bytearray()
-        self.size = 0  # bytes made so far; stays when the audio is let go
+        self.size = 0  # bytes made so far
         self.played = 0
         self.begun = False
-        self.complete = False
         self.maker: asyncio.Task[None] | None = None
+        self._complete = False
+        self._kept: list[bytes] = []
+        self._hand: Hand | None = None
 
     def add(self, audio: bytes) -> None:
-        self.audio += audio
         self.size += len(audio)
+        if self._hand is None:
+            self._kept.append(audio)
+        else:
+            self._hand(audio, False)
+
+    @property
+    def complete(self) -> bool:
+        """Is all of its sound made?"""
+        return self._complete
+
+    @complete.setter
+    def complete(self, complete: bool) -> None:
+        self._complete = complete
+        if complete and self._hand is not None:
+            self._hand(b"", True)
+
+    def hand_to(self, hand: Hand) -> None:
+        """What there is of the sound, and all that follows."""
+        kept, self._kept, self._hand = b"".join(self._kept), [], hand
+        if kept or self._complete:
+            hand(kept, self._complete)
 
     def heard(self) -> str:
         """The words whose sound has been played. Engines give no word timings: words are taken to be spoken
@@ -69,31 +105,104 @@ class Utterance:
     `released` false: not to be heard yet. `closed`: no more pieces will come."""
 
     __slots__ = (
+        "_closed",
+        "_interruptible",
+        "_pieces",
+        "_playout",
+        "_released",
         "changed",
-        "closed",
         "entry",
-        "interruptible",
+        "number",
         "on_end",
-        "pieces",
         "playing",
-        "released",
         "reply",
         "said",
         "turn",
     )
 
     def __init__(self, *, interruptible: bool, reply: bool, released: bool, said: Said | None) -> None:
-        self.pieces: list[Piece] = []
+        self.number = 0  # of the playout that it is queued in
         self.playing = 0  # index of the piece that plays
         self.turn = -1  # of the assistant's turns, once it is heard
-        self.interruptible = interruptible
         self.reply = reply
-        self.released = released
-        self.closed = False
         self.said = said
         self.entry: Entry | None = None
         self.on_end: list[Callable[[bool], None]] = []  # called once: True when all of it was played
         self.changed: Callable[[], None] = _nothing  # wakes whoever makes the audio
+        self._pieces: list[Piece] = []
+        self._interruptible = interruptible
+        self._released = released
+        self._closed = False
+        self._playout: Playout | None = None
+
+    @property
+    def pieces(self) -> Sequence[Piece]:
+        return self._pieces
+
+    @property
+    def interruptible(self) -> bool:
+        return self._interruptible
+
+    @interruptible.setter
+    def interruptible(self, interruptible: bool) -> None:
+        if interruptible != self._interruptible:
+            self._interruptible = interruptible
+            if self._playout is not None:
+                self._playout.send(Interruptible(self._playout.talk, self.number, interruptible))
+
+    @property
+    def released(self) -> bool:
+        return self._released
+
+    @released.setter
+    def released(self, released: bool) -> None:
+        if released != self._released:
+            self._released = released
+            if self._playout is not None:
+                self._playout.send(Release(self._playout.talk, self.number, released))
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def close(self) -> None:
+        self._closed = True
+        if self._playout is not None:
+            self._playout.send(CloseUtterance(self._playout.talk, self.number))
+
+    def add(self, piece: Piece) -> None:
+        self._pieces.append(piece)
+        if self._playout is not None:
+            self._hand_on(self._playout, len(self._pieces) - 1)
+
+    def queued(self, playout: Playout, number: int) -> None:
+        """It is the playout's from now on, with all that is still to come of it."""
+        self._playout, self.number = playout, number
+        playout.send(Utter(playout.talk, number, self._interruptible, self._released))
+        for at in range(len(self._pieces)):
+            self._hand_on(playout, at)
+        if self._closed:
+            playout.send(CloseUtterance(playout.talk, number))
+
+    def let_go(self) -> None:
+        """Nothing more of it is handed on."""
+        self._playout = None
+        for piece in self._pieces[self.playing :]:
+            piece.hand_to(_nowhere)
+
+    def _hand_on(self, playout: Playout, at: int) -> None:
+        talk, number = playout.talk, self.number
+
+        def hand(audio: bytes, last: bool) -> None:
+            whole = len(audio)
+            for start in range(0, whole, SOUND_BYTES):
+                part = audio[start : start + SOUND_BYTES]
+                playout.send(Sound(talk, number, at, part, last and start + SOUND_BYTES >= whole))
+            if last and not whole:
+                playout.send(Sound(talk, number, at, b"", True))
+
+        playout.send(AddPiece(talk, number))
+        self._pieces[at].hand_to(hand)
 
     def end(self, played: bool) -> None:
         callbacks, self.on_end = self.on_end, []
@@ -113,7 +222,7 @@ class Utterance:
 
 
 class Listener(Protocol):
-    """Told from the 20 ms tick: does little and never raises."""
+    """Told at the end of a 20 ms tick: does little and never raises."""
 
     def utterance_began(self, utterance: Utterance) -> None: ...
 
@@ -123,21 +232,37 @@ class Listener(Protocol):
 
 
 class Playout:
-    """Utterances in the order in which they are to be heard; one at a time.
+    """Utterances in the order in which they are to be heard; one at a time. What is `current` and what waits
+    is as the media plane told it last, at the end of a tick.
 
     `hold`: the caller speaks, so nothing begins but what cannot be interrupted anyway."""
 
-    __slots__ = ("_listener", "_queue", "current", "hold")
+    __slots__ = ("_by_number", "_hold", "_listener", "_numbers", "_queue", "current", "send", "talk")
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, channel: Channel) -> None:
         self._listener = listener
         self._queue: deque[Utterance] = deque()
+        self._by_number: dict[int, Utterance] = {}
+        self._numbers = 0
+        self._hold = False
         self.current: Utterance | None = None
-        self.hold = False
+        self.talk = channel.number
+        self.send = channel.send
+        channel.playing = self
 
     @property
     def idle(self) -> bool:
         return self.current is None and not self._queue
+
+    @property
+    def hold(self) -> bool:
+        return self._hold
+
+    @hold.setter
+    def hold(self, hold: bool) -> None:
+        if hold != self._hold:
+            self._hold = hold
+            self.send(HoldBack(self.talk, hold))
 
     def waiting(self) -> list[Utterance]:
         return list(self._queue)
@@ -146,92 +271,85 @@ class Playout:
         return [*([self.current] if self.current else []), *self._queue]
 
     def put(self, utterance: Utterance) -> None:
+        self._numbers += 1
         self._queue.append(utterance)
-
-    def next_frame(self) -> bytes | None:
-        """The next 20 ms, padded with silence at a piece's end; None if there is nothing to play."""
-        while True:
-            utterance = self.current
-            if utterance is None:
-                if not self._queue:
-                    return None
-                utterance = self._begin()
-                if utterance is None:
-                    return None
-            if utterance.playing < len(utterance.pieces):
-                piece = utterance.pieces[utterance.playing]
-                frame = _take_frame(piece)
-                if frame is not None or not piece.complete:
-                    return frame
-                self._piece_done(utterance, piece)
-            elif utterance.closed:
-                self.current = None
-                self._listener.utterance_finished(utterance)
-            else:
-                return None
+        self._by_number[self._numbers] = utterance
+        utterance.queued(self, self._numbers)
 
     def cut(self) -> Utterance | None:
         """Silence at once: what plays ends here and what waits is dropped, except what cannot be interrupted.
         The utterance that was cut, None if nothing was."""
-        self._queue = deque(waiting for waiting in self._queue if not waiting.interruptible)
         utterance, self.current = self.current, None
+        dropped = [waiting for waiting in self._queue if waiting.interruptible]
+        for each in dropped:
+            self._queue.remove(each)
+        if utterance is not None or dropped:
+            self.send(Cut(self.talk, 0 if utterance is None else utterance.number))
+        for each in [*dropped, *([utterance] if utterance else [])]:
+            self._forget(each)
         return utterance
 
     def remove(self, utterance: Utterance) -> None:
         """Drop an utterance that has not begun."""
         if utterance in self._queue:
             self._queue.remove(utterance)
+            self.send(Remove(self.talk, utterance.number))
+            self._forget(utterance)
 
     def clear(self) -> Utterance | None:
         """Drop everything; the utterance that was playing."""
+        self.send(Clear(self.talk))
+        for each in self.all():
+            self._forget(each)
         self._queue.clear()
         utterance, self.current = self.current, None
         return utterance
 
-    def _begin(self) -> Utterance | None:
-        """Start the first utterance that may be heard; None if there is none, or it has no sound yet."""
-        for utterance in self._queue:
-            if not utterance.released or (self.hold and utterance.interruptible):
-                continue
-            if utterance.pieces:
-                if not _has_sound(utterance.pieces[0]):
-                    return None
-            elif not utterance.closed:
-                continue  # its words are still to come; what follows need not wait for them
+    def _forget(self, utterance: Utterance) -> None:
+        del self._by_number[utterance.number]
+        utterance.let_go()
+
+    # -- what the media plane tells ---------------------------------------------------------------
+    # Of an utterance that was cut or dropped meanwhile nothing is heard any more.
+
+    def began(self, number: int) -> None:
+        utterance = self._by_number.get(number)
+        if utterance is not None:
             self._queue.remove(utterance)
             self.current = utterance
-            if utterance.pieces:
-                self._listener.utterance_began(utterance)
-            # What began may have changed its mind about being heard.
-            return utterance if self.current is utterance else None
-        return None
+            self._listener.utterance_began(utterance)
 
-    def _piece_done(self, utterance: Utterance, piece: Piece) -> None:
-        piece.audio = bytearray()
-        utterance.playing += 1
+    def played_to(self, number: int, at: int, size: int) -> None:
+        utterance = self._by_number.get(number)
+        if utterance is not None:
+            piece = utterance.pieces[at]
+            piece.begun, piece.played = True, size
+
+    def played(self, number: int, at: int) -> None:
+        utterance = self._by_number.get(number)
+        if utterance is None:
+            return
+        piece = utterance.pieces[at]
+        piece.begun, piece.played = True, piece.size
+        utterance.playing = at + 1
         utterance.changed()
         self._listener.piece_played(utterance, piece)
 
+    def finished(self, number: int) -> None:
+        utterance = self._by_number.get(number)
+        if utterance is not None:
+            if utterance is self.current:
+                self.current = None
+            else:
+                self._queue.remove(utterance)  # there was nothing of it to be heard
+            self._forget(utterance)
+            self._listener.utterance_finished(utterance)
+        # The engine waits for this word if the caller speaks.
+        self.send(HoldBack(self.talk, self._hold))
 
-def _has_sound(piece: Piece) -> bool:
-    return piece.complete or piece.size >= PREBUFFER_BYTES
 
-
-def _take_frame(piece: Piece) -> bytes | None:
-    """The piece's next frame; None if it has none, or none yet."""
-    position = piece.played
-    available = piece.size - position
-    if not piece.begun:
-        if not _has_sound(piece):
-            return None
-        piece.begun = True
-    if available >= FRAME_BYTES:
-        piece.played = position + FRAME_BYTES
-        return bytes(piece.audio[position : position + FRAME_BYTES])
-    if not piece.complete or available <= 0:
-        return None
-    piece.played = piece.size
-    return bytes(piece.audio[position:]).ljust(FRAME_BYTES, b"\0")
+def _nowhere(audio: bytes, last: bool) -> None:
+    """It will not be heard."""
 
 
 def _nothing() -> None:

@@ -36,6 +36,7 @@ from offhook.conversation.turns import State
 from offhook.conversation.voicing import Mouth
 from offhook.conversation.watch import Watch
 from offhook.language.base import Message, ModelError, ToolCall
+from offhook.media.client import Channel
 from offhook.schema.assistant import Assistant
 from offhook.schema.hook import HookAction
 from offhook.speech.base import EngineError, Voice
@@ -60,11 +61,13 @@ class ConversationStage:
         render: Callable[[str, Mapping[str, Any]], str],
         tell: Callable[[Event], None],
         rng: random.Random,
+        channel: Channel,
         emergency: Voice | None = None,
         call_id: str = "",
     ) -> None:
         self.world = world
         self.rng = rng
+        self.channel = channel
         self._tell = tell
         self.transcript = Transcript()
         self._assistant = assistant

@@ -15,6 +15,7 @@ from offhook.conversation.events import Event, VoiceInput, VoiceUsed
 from offhook.conversation.metrics import Marks
 from offhook.conversation.speakable import FormatPlan, speakable
 from offhook.conversation.speaking import Listener, Piece, Playout, Utterance
+from offhook.media.client import Channel
 from offhook.network import INTERNAL
 from offhook.speech.base import SAMPLE_RATE, EngineError, Voice
 
@@ -40,11 +41,12 @@ class Mouth:
         listener: Listener,
         tell: Callable[[Event], None],
         failed: Callable[[EngineError], None],
+        channel: Channel,
     ) -> None:
         self.voice = voice
         self.chunks = chunks
         self.form = form
-        self.playout = Playout(listener)
+        self.playout = Playout(listener, channel)
         self._tell = tell
         self._failed = failed
         self._progress = asyncio.Event()  # set when a piece of audio is whole, or the voice failed
@@ -70,13 +72,13 @@ class Mouth:
         return utterance
 
     def add(self, utterance: Utterance, text: str, ready: Piece | None = None) -> None:
-        utterance.pieces.append(ready or Piece(text))
+        utterance.add(ready or Piece(text))
         if utterance.said is not None:
             utterance.said.add(text)
         utterance.changed()
 
     def close_utterance(self, utterance: Utterance) -> None:
-        utterance.closed = True
+        utterance.close()
         utterance.changed()
 
     def say(

@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 
 from offhook.calls.leg import Leg, LegEnd, Media
+from offhook.media import client as media_client
+from offhook.media.local import LocalPlane
 from offhook.phone.line import Line
 from offhook.phone.wav import frames
 from offhook.sip.errors import SipError
@@ -46,7 +48,9 @@ class PhoneCall:
         self._played: list[asyncio.Future[float]] = []
         self._changed = asyncio.Event()
         self._channel = None if activity is None else activity.open(self._on_probability)
-        self._leg = Leg(media, self, self, self, peer=peer, call_id="phone")
+        self._media = media
+        self._leg = Leg(media, self, self, peer=peer, call_id="phone")
+        self._leg.on_line = self._take
         self._outgoing: OutgoingCall | None = None
         self._last_loud: float | None = None
         self._first_loud_after: float | None = None
@@ -97,6 +101,11 @@ class PhoneCall:
         if self._channel is not None:
             self._channel.close()
         await self._leg.close()
+
+    def _take(self, line: media_client.Line) -> None:
+        """The phone itself speaks and hears, frame by frame."""
+        assert isinstance(self._media.plane, LocalPlane)
+        self._media.plane.lend(line, self)
 
     def _progress(self, response: Response) -> None:
         if self.on_progress is not None:

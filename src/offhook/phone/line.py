@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from offhook.calls.leg import Media
+from offhook.media.engine import Engine
+from offhook.media.local import LocalPlane
 from offhook.network import Address, open_datagrams
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
@@ -26,6 +28,10 @@ from offhook.speech.activity import VoiceActivity
 
 RTP_PORTS: Final = (30000, 39999)
 """Below those of the service, so that both can run on one machine."""
+
+
+PATIENCE: Final = 60.0
+"""Seconds without a packet after which a call counts as lost."""
 
 
 class _NoIncoming:
@@ -77,14 +83,19 @@ async def open_line(
         activity = VoiceActivity()
         clock = Clock(loop)
         clock.after_tick.append(activity.run)
-        media = Media(
-            clock=clock,
-            ports=PortPool(local, *RTP_PORTS, open_datagrams, rng),
-            address_for=lambda peer: local,
-            may_send=lambda to, peer: True,
+        engine = Engine(
+            clock,
+            PortPool(local, *RTP_PORTS, open_datagrams, rng),
             now=time.time,
             rng=rng,
-            timeout=60.0,
+            patience=PATIENCE,
+        )
+        stack.callback(engine.close)
+        media = Media(
+            plane=LocalPlane(engine),
+            address_for=lambda peer: local,
+            may_send=lambda to, peer: True,
+            rng=rng,
         )
         own = NameAddr(name, Uri("sip", user=user, host=local))
         yield Line(agent, media, activity, uri, remote, transport, own)

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from offhook.conversation.activity import SpeechBegan, SpeechGate
 from offhook.phone.handset import PhoneCall
 from offhook.speech.base import EngineError, Transcript
+from offhook.speech.gate import SpeechBegan, SpeechGate
 from offhook.speech.local import LocalTranscriber
 from offhook.speech.workers import Workers
 

@@ -15,7 +15,6 @@ from offhook.calls.entrance import Limits
 from offhook.calls.known import KnownDirectory
 from offhook.calls.leg import Media
 from offhook.calls.presence import Presence
-from offhook.calls.recording import WriterThread
 from offhook.calls.recovery import end_orphans
 from offhook.calls.registry import Calls
 from offhook.calls.services import Services
@@ -29,12 +28,12 @@ from offhook.conversation.profile import profile_of
 from offhook.language.models import LanguageModels, ModelSettings
 from offhook.language.template import render
 from offhook.listening import cannot_listen
-from offhook.network import Address, AddressGuard, AddressRefused, Outside, open_datagrams
+from offhook.media.client import Plane
+from offhook.network import Address, AddressGuard, AddressRefused, Outside
 from offhook.network.sources import Sources
 from offhook.planes.ground import Ground
+from offhook.planes.media_plane import media_here
 from offhook.process import StartError, file_limit, sip_connections_within
-from offhook.rtp.clock import Clock
-from offhook.rtp.ports import PortPool
 from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
 from offhook.sip.digest import Nonces
@@ -66,8 +65,7 @@ class CallPlane:
 
     calls: Calls
     outbox: Outbox
-    clock: Clock
-    ports: PortPool
+    media: Plane
     agent: UserAgent
     sip: Address
 
@@ -122,16 +120,13 @@ async def call_plane(
     ledger = StoredLedger(database, outbox, node, lambda call_id: calls.taken(call_id))
     ledger.start()
     stack.push_async_callback(ledger.close)
-    writer = WriterThread()
-    stack.push_async_callback(asyncio.to_thread, writer.close)
-
-    media = _media(settings, activity, outside.guard, now, rng)
+    plane = media_here(settings, activity, now, rng, stack)
+    media = Media(plane, _address_for(settings), outside.guard.lets_media, rng)
     dialler, trunk = Dialler(), _trunk(settings)
     services = Services(
         ledger=ledger,
         directory=KnownDirectory(StoredDirectory(database), database),
         media=media,
-        activity=activity,
         engines=engines,
         emergency=emergency,
         render=lambda text, variables: render(text, variables, now()),
@@ -139,7 +134,6 @@ async def call_plane(
         guard=outside.guard,
         recordings=settings.recordings,
         recording_urls=links.lasting,
-        writer=writer,
         now=now,
         new_id=new_id,
         rng=rng,
@@ -168,7 +162,7 @@ async def call_plane(
     connections = sip_connections_within(file_limit(), max_calls)
     agent, sip = await _sip(settings, calls, sources, connections, outside.guard, trunk, rng, stack)
     dialler.agent = agent
-    return CallPlane(calls, outbox, media.clock, media.ports, agent, sip)
+    return CallPlane(calls, outbox, plane, agent, sip)
 
 
 def _voice_activity() -> VoiceActivity:
@@ -230,26 +224,6 @@ def _engines_of(speech: SpeechEngines, models: LanguageModels) -> EnginesOf:
         return of_assistant
 
     return of_call
-
-
-def _media(
-    settings: Settings,
-    activity: VoiceActivity,
-    guard: AddressGuard,
-    now: Callable[[], float],
-    rng: random.Random,
-) -> Media:
-    clock = Clock(asyncio.get_running_loop())
-    clock.after_tick.append(activity.run)
-    return Media(
-        clock=clock,
-        ports=PortPool(settings.sip.host, *settings.rtp_ports, open_datagrams, rng),
-        address_for=_address_for(settings),
-        may_send=guard.lets_media,
-        now=now,
-        rng=rng,
-        timeout=settings.media_timeout_seconds,
-    )
 
 
 def _address_for(settings: Settings) -> Callable[[str], str]:

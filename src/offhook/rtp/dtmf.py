@@ -125,6 +125,18 @@ MAX_QUEUED = 128
 _END_PACKETS = 3
 
 
+def check_digits(digits: str, milliseconds: int = 100, gap: int = 80) -> None:
+    """Can they be sent? 0-9 * # A-D in either case, and PAUSES. Raises ValueError for any other character,
+    for times out of range, and for too many."""
+    if not (40 <= milliseconds <= 6000 and 40 <= gap <= 6000):
+        raise ValueError("a digit and the gap after it last from 40 to 6000 milliseconds each")
+    if len(digits) > MAX_QUEUED:
+        raise ValueError(f"more than {MAX_QUEUED} digits would wait to be sent")
+    for character in digits:
+        if character not in PAUSES and DIGITS.find(character.upper()) < 0:
+            raise ValueError(f"{character!r} is no key of a telephone")
+
+
 class DtmfSender:
     """Sends queued digits, one packet per tick: updates of growing duration, the first with the marker,
     then the end three times, then a gap (RFC 4733 §2.5.1).
@@ -144,24 +156,19 @@ class DtmfSender:
         self.busy = False
 
     def queue(self, digits: str, milliseconds: int = 100, gap: int = 80) -> None:
-        """Append `digits` (0-9 * # A-D in either case, and PAUSES), each held for `milliseconds` and
-        followed by `gap` milliseconds of nothing, both rounded up to 20 ms. Raises ValueError for any
-        other character, for times out of range, and when more than MAX_QUEUED would wait."""
-        if not (40 <= milliseconds <= 6000 and 40 <= gap <= 6000):
-            raise ValueError("a digit and the gap after it last from 40 to 6000 milliseconds each")
+        """Append `digits` (see `check_digits`), each held for `milliseconds` and followed by `gap`
+        milliseconds of nothing, both rounded up to 20 ms. Raises ValueError for what cannot be sent, and when
+        more than MAX_QUEUED would wait."""
+        check_digits(digits, milliseconds, gap)
         if len(self._queue) + len(digits) > MAX_QUEUED:
             raise ValueError(f"more than {MAX_QUEUED} digits would wait to be sent")
         hold, rest = -(-milliseconds // 20), -(-gap // 20)
-        entries = []
         for character in digits:
             if character in PAUSES:
-                entries.append((-1, 0, round(PAUSES[character] * 50)))
-            elif (event := DIGITS.find(character.upper())) >= 0:
-                entries.append((event, hold, rest))
+                self._queue.append((-1, 0, round(PAUSES[character] * 50)))
             else:
-                raise ValueError(f"{character!r} is no key of a telephone")
-        self._queue.extend(entries)
-        self.busy = self.busy or bool(entries)
+                self._queue.append((DIGITS.index(character.upper()), hold, rest))
+        self.busy = self.busy or bool(digits)
 
     def tick(self, timestamp: int) -> EventPacket | None:
         """What to send in this tick, whose first sample is `timestamp`; None in gaps and pauses."""

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from offhook.calls.leg import Leg, LegEnd, Media
+from offhook.media.engine import Engine
+from offhook.media.local import LocalPlane
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
 from offhook.sip.errors import SipError
@@ -48,9 +50,9 @@ class Operator:
         self.clock = Clock(self.loop)
         rng = random.Random(31)
         self.ports = PortPool(host, 30000, 30099, house.wire.open, rng)
-        self.media = Media(
-            self.clock, self.ports, lambda peer: host, lambda to, peer: True, house.now, rng, 30.0
-        )
+        self.engine = Engine(self.clock, self.ports, now=house.now, rng=rng, patience=30.0)
+        self.plane = LocalPlane(self.engine)
+        self.media = Media(self.plane, lambda peer: host, lambda to, peer: True, rng)
         self.leg: Leg | None = None
         self.agent: UserAgent
         self._speaks_until = -1.0
@@ -112,12 +114,13 @@ class Operator:
             task.cancel()
 
     async def _take(self, invitation: Invitation) -> None:
-        leg = Leg(self.media, self, self, self, peer="10.0.0.2", call_id="operator")
+        leg = Leg(self.media, self, self, peer="10.0.0.2", call_id="operator")
+        leg.on_line = lambda line: self.plane.lend(line, self)
         sdp = b""
         if self.plays_early:
             self.leg, sdp = leg, await leg.open(invitation.offer)
             assert leg.stream is not None
-            self.clock.add(leg.stream)
+            leg.stream.begin()
             invitation.provisional(183, body=sdp)
         else:
             invitation.provisional(180)

@@ -18,7 +18,7 @@ from offhook.calls.transfers.hold_audio import (
     play_instead,
     sounds_by,
 )
-from offhook.calls.transfers.tones import Waiting, hold, ringback
+from offhook.media.tones import Waiting, hold, ringback
 from offhook.network.guard import AddressRefused
 
 pytestmark = pytest.mark.slow

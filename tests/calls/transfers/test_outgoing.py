@@ -15,6 +15,7 @@ import pytest
 from offhook.calls.transfers.destination import Target, TransferFailed, target_of
 from offhook.calls.transfers.outgoing import Dialler, Party
 from offhook.calls.transfers.trunk import Trunk, Trunks
+from offhook.media.bridge import Early
 from offhook.network import Address, AddressGuard
 from offhook.rtp.codecs import PCMA, PCMU, Codec
 from offhook.rtp.consent import START
@@ -327,11 +328,14 @@ async def test_early_media_are_heard_before_the_answer_which_may_leave_its_sdp_o
         offered = SessionDescription.parse(invite.body)
         desk.reply(invite, 183, body=sdp())
         await asyncio.sleep(0.5)
-        before = called.early.take()
+        assert called.line is not None
+        early = house.engine.legs[called.line.number].audio
+        assert isinstance(early, Early)
+        before = early.take()
         for sequence in range(50):
             sound.send(tones(sequence), Address(SERVER.host, offered.media[0].port))
             await asyncio.sleep(0.02)
-        heard = called.early.take()
+        heard = early.take()
         desk.reply(invite, 200)
         await calling
         await called.close()
@@ -426,7 +430,9 @@ def test_whatever_was_offered_to_the_party_is_heard(tmp_path: Path, codec: Codec
             invite = await desk.request("INVITE")
             desk.reply(invite, 200, body=TWO_NUMBERS)
             await calling
-            called.audio = ear = Listening()
+            called.keys = ear = Listening()
+            assert called.line is not None
+            house.engine.lend(called.line.number, ear)
             ours = Address(SERVER.host, SessionDescription.parse(invite.body).media[0].port)
             for number in range(20):
                 loud = codec.encode(b"\x00\x20\x00\xe0" * 80)

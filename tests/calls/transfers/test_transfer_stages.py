@@ -224,7 +224,9 @@ async def test_an_operator_whose_line_dies_while_joined(tmp_path: Path) -> None:
         await operator.connected()
         assert operator.leg is not None
         assert operator.leg.stream is not None
-        operator.clock.remove(operator.leg.stream)
+        stream = operator.engine.legs[operator.leg.stream.number].stream
+        assert stream is not None
+        operator.clock.remove(stream)
         assert await call.ended(40) == "BYE from the node"
         await operator.ended()
         await ended(house)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from offhook.calls.transfers.hold_audio import pcm_of
-from offhook.calls.transfers.tones import hold
 from offhook.conversation.member import Engines
 from offhook.language.base import ModelError, ToolCall
+from offhook.media.tones import hold
 from offhook.speech.base import EngineError
 from tests.calls.house import House, open_house, virtual
 from tests.calls.test_whole_call import QUESTION, ended

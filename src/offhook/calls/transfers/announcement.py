@@ -9,9 +9,11 @@ from typing import Final
 
 from offhook.conversation.chunks import ChunkPlan, cut_into_pieces
 from offhook.conversation.speakable import FormatPlan, speakable
+from offhook.conversation.speaking import Piece, Playout, Utterance
 from offhook.conversation.voicing import VOICE_PATIENCE, closing, next_within
-from offhook.speech.activity import CHUNK_SECONDS, VoiceActivity
-from offhook.speech.base import FRAME_BYTES, EngineError, Voice
+from offhook.media.client import Channel
+from offhook.speech.activity import CHUNK_SECONDS
+from offhook.speech.base import EngineError, Voice
 
 LONGEST: Final = 2000
 """Characters that are spoken; nobody listens longer than that before a call."""
@@ -28,65 +30,65 @@ _log = logging.getLogger(__name__)
 
 
 class Announcement:
-    """One text, in pieces as the voice makes them. An audio source and sink of the party's leg."""
+    """One text, in pieces as the voice makes them, on a channel that the party's leg is given."""
 
-    def __init__(self, voice: Voice, call_id: str) -> None:
+    def __init__(self, voice: Voice, call_id: str, channel: Channel) -> None:
         self._voice = voice
         self._call_id = call_id
-        self._audio = bytearray()
-        self._whole = False
+        self._playout = Playout(self, channel)
         self._played = asyncio.Event()
 
     async def say(self, text: str) -> None:
         """Returns when it was played. What the voice does not manage to say is left out."""
+        utterance = Utterance(interruptible=False, reply=False, released=True, said=None)
+        self._playout.put(utterance)
         try:
             async with asyncio.timeout(SPEAKING_SECONDS):
-                await self._make(text[:LONGEST])
-                while self._audio:
-                    await self._played.wait()
+                await self._make(utterance, text[:LONGEST])
+                await self._played.wait()
         except TimeoutError:
             _log.error("call=%s the announcement was not heard within %g s", self._call_id, SPEAKING_SECONDS)
 
-    async def _make(self, text: str) -> None:
+    async def _make(self, utterance: Utterance, text: str) -> None:
         try:
-            for piece in cut_into_pieces(text, ChunkPlan()):
-                await self._speak(speakable(piece, FormatPlan()))
+            for words in cut_into_pieces(text, ChunkPlan()):
+                spoken = speakable(words, FormatPlan())
+                if spoken:
+                    await self._speak(utterance, spoken)
         except (EngineError, TimeoutError) as error:
             _log.error("call=%s the announcement was cut short: %r", self._call_id, error)
-        self._whole = True
+        utterance.close()
 
-    async def _speak(self, piece: str) -> None:
-        if not piece:
-            return
-        async with closing(self._voice.speak(piece)) as parts:
-            while (part := await next_within(parts, VOICE_PATIENCE)) is not None:
-                self._audio += part
+    async def _speak(self, utterance: Utterance, spoken: str) -> None:
+        piece = Piece(spoken)
+        utterance.add(piece)
+        try:
+            async with closing(self._voice.speak(spoken)) as parts:
+                while (part := await next_within(parts, VOICE_PATIENCE)) is not None:
+                    piece.add(part)
+        finally:
+            piece.complete = True
 
-    def next_frame(self) -> bytes | None:
-        audio = self._audio
-        if len(audio) < FRAME_BYTES and not (self._whole and audio):
-            return None
-        frame = bytes(audio[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\0")
-        del audio[:FRAME_BYTES]
-        if self._whole and not audio:
-            self._played.set()
-        return frame
+    # -- what the playout tells -----------------------------------------------------------------
 
-    def exchanged(self, heard: bytes, said: bytes) -> None:
+    def utterance_began(self, utterance: Utterance) -> None:
         """What the party says meanwhile changes nothing."""
 
-    def digit(self, digit: str, milliseconds: int) -> None:
-        """Nor do keys."""
+    def piece_played(self, utterance: Utterance, piece: Piece) -> None:
+        """The end is what counts."""
+
+    def utterance_finished(self, utterance: Utterance) -> None:
+        self._played.set()
 
 
 class FirstWords:
     """Waits until the party has said something and paused."""
 
-    def __init__(self, activity: VoiceActivity) -> None:
-        self._channel = activity.open(self._judged)
+    def __init__(self, channel: Channel) -> None:
         self._spoken = 0.0
         self._paused = 0.0
         self._done = asyncio.Event()
+        channel.listener = self
 
     async def heard(self, seconds: float) -> bool:
         """False when nothing was said for so long."""
@@ -95,11 +97,12 @@ class FirstWords:
                 await self._done.wait()
         except TimeoutError:
             return False
-        finally:
-            self._channel.close()
         return True
 
-    def _judged(self, probability: float) -> None:
+    def hear(self, heard: bytes, said: bytes) -> None:
+        """It is the voice activity that tells."""
+
+    def voice_activity(self, probability: float) -> None:
         if probability > SPEECH:
             self._spoken += CHUNK_SECONDS
             self._paused = 0.0
@@ -107,12 +110,3 @@ class FirstWords:
             self._paused += CHUNK_SECONDS
             if self._paused >= PAUSE_SECONDS:
                 self._done.set()
-
-    def next_frame(self) -> bytes | None:
-        return None
-
-    def exchanged(self, heard: bytes, said: bytes) -> None:
-        self._channel.push(heard)
-
-    def digit(self, digit: str, milliseconds: int) -> None:
-        """A key is no word."""

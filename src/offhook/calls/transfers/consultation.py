@@ -17,6 +17,7 @@ from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, Vo
 from offhook.conversation.session import Conversation
 from offhook.conversation.transcript import Transcript
 from offhook.language.base import ModelError, ToolCall
+from offhook.media.client import Channel
 from offhook.schema.answered import NotValid
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.destination import (
@@ -68,7 +69,7 @@ class ToolRunner(Protocol):
 
 
 class Consultation:
-    """One such conversation: audio for the party's leg, and the conversation's world."""
+    """One such conversation and its world, on a channel that the party's leg is given."""
 
     def __init__(
         self, services: Services, record: CallRecord, context: CallContext, tools: ToolRunner
@@ -79,7 +80,6 @@ class Consultation:
         self._tools = tools
         self._decided: asyncio.Future[TransferFailed | None] = asyncio.get_running_loop().create_future()
         self._conversation: Conversation | None = None
-        self._activity = services.activity.open(self._judged)
 
     @property
     def transcript(self) -> Transcript:
@@ -105,6 +105,11 @@ class Consultation:
         except (EngineError, ModelError) as error:
             raise TransferFailed(f"the transferAssistant cannot speak: {error}") from error
 
+    @property
+    def channel(self) -> Channel | None:
+        """None before it is prepared."""
+        return None if self._conversation is None else self._conversation.channel
+
     async def run(self) -> None:
         """Speak until it is decided. Raises TransferFailed when the caller is not to be connected."""
         if self._conversation is None:
@@ -115,13 +120,8 @@ class Consultation:
             raise failed
 
     async def close(self) -> None:
-        self._activity.close()
         if self._conversation is not None:
             await self._conversation.close()
-
-    def _judged(self, probability: float) -> None:
-        if self._conversation is not None:
-            self._conversation.voice_activity(probability)
 
     def _told(self, event: Event) -> None:
         """Only what it costs: server messages are about the conversation with the caller."""
@@ -137,16 +137,6 @@ class Consultation:
     def _decide(self, failed: TransferFailed | None) -> None:
         if not self._decided.done():
             self._decided.set_result(failed)
-
-    # -- audio, on the 20 ms tick ---------------------------------------------------------------
-
-    def next_frame(self) -> bytes | None:
-        return None if self._conversation is None else self._conversation.next_frame()
-
-    def exchanged(self, heard: bytes, said: bytes) -> None:
-        if self._conversation is not None:
-            self._activity.push(heard)
-            self._conversation.hear(heard, said)
 
     def digit(self, digit: str, milliseconds: int) -> None:
         if self._conversation is not None:

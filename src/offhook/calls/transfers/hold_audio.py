@@ -11,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
-from offhook.calls.transfers.tones import Waiting, frames_of
+from offhook.media.tones import Frames, frames_of
 from offhook.network.guard import AddressRefused
 
 Fetch = Callable[[str, int], Awaitable[bytes]]
@@ -65,7 +65,13 @@ async def load(url: str, sounds: Sounds, call_id: str) -> list[bytes | None]:
         return []
 
 
-async def play_instead(waiting: Waiting, url: str, sounds: Sounds, call_id: str) -> None:
+class Changeable(Protocol):
+    def change(self, frames: Frames) -> None:
+        """Let these be heard from now on."""
+        ...
+
+
+async def play_instead(waiting: Changeable, url: str, sounds: Sounds, call_id: str) -> None:
     """Let a caller who waits hear the file as soon as it is here; without one the tone stays."""
     frames = await load(url, sounds, call_id)
     if frames:

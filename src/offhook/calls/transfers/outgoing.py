@@ -13,12 +13,13 @@ from typing import Any, Final, Protocol, TypeVar
 
 from offhook.calls.headers import Headers
 from offhook.calls.in_dialog import seconds_for
+from offhook.calls.keys import KeySink
 from offhook.calls.leg import Leg, LegEnd, Media
 from offhook.calls.record import Document
-from offhook.calls.transfers.bridge import Early
 from offhook.calls.transfers.destination import Target, TransferFailed, failure_of, not_answered
+from offhook.calls.transfers.passing import IGNORED
 from offhook.calls.transfers.redirect import MOST_TARGETS, contacts_of, nobody_there
-from offhook.calls.transfers.tones import Audio
+from offhook.media.client import Line
 from offhook.network import Address, words_of
 from offhook.rtp.ports import PortsExhausted
 from offhook.rtp.stream import StreamStatistics
@@ -70,8 +71,8 @@ class Dialler:
 
 
 class Party:
-    """One called party. `audio` is who speaks to it and hears it, `early` what it sends before it answers,
-    `ended` is set when it is gone, and `statistics` are there once it is closed.
+    """One called party. `keys` gets what it presses, `ended` is set when it is gone, and `statistics` are
+    there once it is closed. What it sends before it answers is heard where it rings.
 
     Whoever makes one closes it; that ends it whatever state it is in."""
 
@@ -84,9 +85,10 @@ class Party:
         *,
         follow: Follow | None = None,
         codec: str = CODECS[0],
+        rings: Line | None = None,
     ) -> None:
-        """`follow` None: redirections are refusals. `codec` is offered first: with that of the caller's leg
-        nothing is lost between the two."""
+        """`rings`: the caller's line, where it rings. `follow` None: redirections are refusals. `codec` is
+        offered first: with that of the caller's leg nothing is lost between the two."""
         self._dialler = dialler
         self._media = media
         self._target = target
@@ -95,9 +97,9 @@ class Party:
         self._codecs: Sequence[str] = (codec, *(other for other in CODECS if other != codec))
         self._outgoing: OutgoingCall | None = None
         self._early_answer: tuple[str | None, bytes] = (None, b"")
+        self._rings = rings
         self._leg = self._new_leg(target)
-        self.early = Early()
-        self.audio: Audio = self.early
+        self.keys: KeySink = IGNORED
         self.ended = asyncio.Event()
         self.statistics: Document | None = None
 
@@ -125,7 +127,6 @@ class Party:
             target = _elsewhere(target, refusal) or await self._next(waiting, tried, failed)
             await self._leg.close()
             self._leg, self._early_answer = self._new_leg(target), (None, b"")
-            self.audio = self.early = Early()
 
     async def _next(self, waiting: list[Uri], tried: set[str], failed: TransferFailed) -> Target:
         """The next destination to try. Raises what has failed last when there is none."""
@@ -179,15 +180,24 @@ class Party:
         return NameAddr(name, Uri("sip", user=user, host=self._media.address_for(target.address.host))), []
 
     def _new_leg(self, target: Target) -> Leg:
-        return Leg(
+        leg = Leg(
             self._media,
-            self,
             self,
             self,
             peer=target.address.host,
             call_id=self._call_id,
             codecs=self._codecs,
         )
+        leg.on_line = self._on_line
+        return leg
+
+    def _on_line(self, line: Line) -> None:
+        line.early(self._rings)
+
+    @property
+    def line(self) -> Line | None:
+        """None before it is called."""
+        return self._leg.line
 
     def _provisional(self, response: Response) -> None:
         """Audio before the answer. Of several branches (forks) the last is heard."""
@@ -247,21 +257,13 @@ class Party:
                 # It was answered while we were being given up: the outcome is there, nothing is waited for.
                 self._leg.session = await outgoing.wait()
         self._leg.hang_up()
+        await self._leg.close()
         stream, agreement = self._leg.stream, self._leg.agreement
         if stream is not None and agreement is not None:
             self.statistics = _shown(agreement.codec, stream.statistics)
-        await self._leg.close()
-
-    # -- audio, on the 20 ms tick ---------------------------------------------------------------
-
-    def next_frame(self) -> bytes | None:
-        return self.audio.next_frame()
-
-    def exchanged(self, heard: bytes, said: bytes) -> None:
-        self.audio.exchanged(heard, said)
 
     def digit(self, digit: str, milliseconds: int) -> None:
-        self.audio.digit(digit, milliseconds)
+        self.keys.digit(digit, milliseconds)
 
     # -- the leg --------------------------------------------------------------------------------
 

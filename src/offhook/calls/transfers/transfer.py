@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from offhook.calls.headers import Headers, one_line
+from offhook.calls.keys import KeySink
 from offhook.calls.leg import Leg
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.services import Services
-from offhook.calls.transfers.bridge import Ringing, join
 from offhook.calls.transfers.consultation import ToolRunner
 from offhook.calls.transfers.destination import (
     ADD_SUMMARY,
@@ -33,12 +33,13 @@ from offhook.calls.transfers.destination import (
     target_of,
 )
 from offhook.calls.transfers.outgoing import Party, press_on
+from offhook.calls.transfers.passing import IGNORED, Passed
 from offhook.calls.transfers.refer import Refer, ReferRefused
 from offhook.calls.transfers.summary import summary_of
-from offhook.calls.transfers.tones import Audio, Waiting, ringback
 from offhook.calls.transfers.trunk import Trunks, trunk_of
 from offhook.calls.transfers.warm import Warm
 from offhook.conversation.session import Conversation
+from offhook.media.client import Line
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
 from offhook.sip.message import Request
@@ -57,7 +58,8 @@ ANONYMOUS: Final = "anonymous"
 class Transfer:
     """One transfer of the caller to a number or SIP destination.
 
-    `audio` is who has the caller's ear and mouth; None while that is the conversation's."""
+    `keys` gets what the caller presses while the transfer has their ear; None while that is the
+    conversation's."""
 
     def __init__(
         self,
@@ -71,7 +73,7 @@ class Transfer:
         tools: ToolRunner,
     ) -> None:
         """`leg` is the caller's, `context` what engines are told about the call."""
-        self.audio: Audio | None = None
+        self.keys: KeySink | None = None
         self._services = services
         self._leg = leg
         self._record = record
@@ -81,7 +83,6 @@ class Transfer:
         self._context = context
         self._tools = tools
         self._refer: Refer | None = None
-        self._warm: Warm | None = None
         self._joined = False
         self._trunks = Trunks()
         mode = plan_of(document).get("mode", BLIND[0])
@@ -138,13 +139,28 @@ class Transfer:
         try:
             destination = Destination(self._document)
             if destination.summarised:
-                self.audio = Waiting(ringback())
+                self._line.loop("ringback")
+                self.keys = IGNORED
                 plan = destination.plan.summary_plan
                 self._record.summary = await summary_of(self._conversation, plan, self._record.id)
         finally:
-            self.audio = None
+            self._give_back()
             began()
         return destination
+
+    @property
+    def _line(self) -> Line:
+        assert self._leg.line is not None
+        return self._leg.line
+
+    def _give_back(self) -> None:
+        """The caller's ear and mouth are the conversation's again."""
+        if self.keys is not None:
+            self.keys = None
+            if self._conversation is None:
+                self._line.loop("")
+            else:
+                self._line.converse(self._conversation.channel)
 
     async def _run(self, destination: Destination) -> str:
         if destination.plan.mode == TWIML:
@@ -204,9 +220,11 @@ class Transfer:
             self._record.id,
             follow=lambda uri: target_of(uri, services.guard, self._trunks),
             codec=CODECS[0] if agreement is None else agreement.codec,
+            rings=self._line,
         )
         warm = self._warm_up(destination, party) if destination.warm else None
-        self.audio = Ringing(Waiting(ringback()), lambda: party.early)
+        self.keys = IGNORED
+        self._line.ring()
         try:
             if warm is not None:
                 await warm.prepare()
@@ -219,7 +237,7 @@ class Transfer:
                 await warm.close()
             return await self._join(party)
         finally:
-            self.audio = None
+            self._give_back()
             await party.close()
             if party.statistics is not None:
                 self._entry["statistics"] = party.statistics
@@ -242,21 +260,25 @@ class Transfer:
             self._conversation,
             self._context,
             self._tools,
+            self._line,
         )
 
     async def _speak_first(self, warm: Warm, party: Party) -> None:
-        self._warm, self.audio = warm, warm.waiting
+        warm.waiting.begin()
         try:
             await party.while_up(warm.run(self._entry))
         finally:
-            self._warm = None
+            self._line.overhear(None)
 
     async def _join(self, party: Party) -> str:
         """Both hear each other, until the party hangs up or the call has lasted long enough; returns its
         endedReason. The caller's BYE ends the call, and so this."""
         self._joined = True
         self._entry["status"] = "connected"
-        self.audio, party.audio = join(lambda digit, length: press_on(self._leg, digit, length), party.press)
+        self.keys = Passed(party.press)
+        party.keys = Passed(lambda digit, length: press_on(self._leg, digit, length))
+        if party.line is not None:
+            self._line.bridge(party.line)
         try:
             async with asyncio.timeout(self._seconds_left()):
                 if self._conversation is not None:
@@ -276,10 +298,6 @@ class Transfer:
         )
         now = self._services.now()
         return most - (now - (now if record.started_at is None else record.started_at))
-
-    def recorded(self, said: bytes) -> bytes:
-        """What the right track gets of a tick in which the caller heard `said`."""
-        return said if self._warm is None else self._warm.recorded(said)
 
     # -- the caller leaves ----------------------------------------------------------------------
 

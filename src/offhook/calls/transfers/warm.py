@@ -7,8 +7,6 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-import numpy as np
-
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.services import Services
 from offhook.calls.transfers.announcement import Announcement, FirstWords
@@ -16,9 +14,12 @@ from offhook.calls.transfers.consultation import Consultation, ToolRunner
 from offhook.calls.transfers.destination import DIAL_SECONDS, EXPERIMENTAL, Destination, TransferFailed
 from offhook.calls.transfers.hold_audio import load, play_instead
 from offhook.calls.transfers.outgoing import Party
-from offhook.calls.transfers.tones import Audio, Waiting, hold
+from offhook.calls.transfers.passing import IGNORED
 from offhook.conversation.session import Conversation
 from offhook.conversation.transcript import Transcript
+from offhook.media.client import Channel, Line
+from offhook.media.tones import Frames
+from offhook.rtp.codecs import SILENCE
 from offhook.speech.base import FRAME_SECONDS, Voice
 from offhook.speech.remote import CallContext
 
@@ -26,24 +27,32 @@ MOST_FRAMES: Final = 250
 """Of a transferCompleteAudioUrl: five seconds, since both wait for its end."""
 
 
-class Overheard:
-    """Audio that keeps the last tick of both directions for the recording."""
+class OnHold:
+    """What a caller who waits listens to: a quiet tone, or frames that took its place."""
 
-    __slots__ = ("_audio", "heard", "said")
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._pcm = b""
+        self._begun = False
 
-    def __init__(self, audio: Audio) -> None:
-        self._audio = audio
-        self.heard = self.said = b""
+    def begin(self) -> None:
+        self._begun = True
+        self._play()
 
-    def next_frame(self) -> bytes | None:
-        return self._audio.next_frame()
+    def change(self, frames: Frames) -> None:
+        self._pcm = joined(frames)
+        if self._begun:
+            self._play()
 
-    def exchanged(self, heard: bytes, said: bytes) -> None:
-        self.heard, self.said = heard, said
-        self._audio.exchanged(heard, said)
+    def _play(self) -> None:
+        if self._pcm:
+            self._line.play(self._pcm)
+        else:
+            self._line.loop("hold")
 
-    def digit(self, digit: str, milliseconds: int) -> None:
-        self._audio.digit(digit, milliseconds)
+
+def joined(frames: Frames) -> bytes:
+    return b"".join(SILENCE if frame is None else frame for frame in frames)
 
 
 class Warm:
@@ -59,8 +68,11 @@ class Warm:
         conversation: Conversation | None,
         context: CallContext,
         tools: ToolRunner,
+        line: Line,
     ) -> None:
-        self.waiting = Waiting(hold())
+        """`line` is the caller's."""
+        self.waiting = OnHold(line)
+        self._line = line
         self._services = services
         self._record = record
         self._destination = destination
@@ -68,7 +80,7 @@ class Warm:
         self._conversation = conversation
         self._context = context
         self._tools = tools
-        self._overheard: Overheard | None = None
+        self._channels: list[Channel] = []
         self._consultation: Consultation | None = None
         self._on_hold: asyncio.Task[None] | None = None
         self._complete: asyncio.Task[list[bytes | None]] | None = None
@@ -89,6 +101,8 @@ class Warm:
         for task in fetching:
             task.cancel()
         await asyncio.gather(*fetching, return_exceptions=True)
+        for channel in self._channels:
+            channel.close()
         if self._consultation is not None:
             await self._consultation.close()
 
@@ -103,14 +117,6 @@ class Warm:
                 await self._until_spoken_to(plan.timeout or DIAL_SECONDS)
             await self._announce(self._text(), entry)
         await self._sound_complete()
-
-    def recorded(self, said: bytes) -> bytes:
-        """Instead of the tone that the caller hears: what the party and the assistant say to each other."""
-        overheard = self._overheard
-        if overheard is None or len(overheard.heard) != len(said):
-            return said
-        mixed = np.frombuffer(overheard.heard, "<i2").astype(np.int32) + np.frombuffer(overheard.said, "<i2")
-        return bytes(np.clip(mixed, -32768, 32767).astype("<i2").tobytes())
 
     def _fetch(self, on_hold: str | None, complete: str | None) -> None:
         """The owner's sounds, while the party is called: nobody should wait for them later."""
@@ -131,15 +137,34 @@ class Warm:
             if self._on_hold is not None:
                 self._on_hold.cancel()
             self.waiting.change(frames)
-            self._put_on(Waiting(frames))
+            party = self._with_party()
+            if party is not None:
+                party.play(joined(frames))
             await asyncio.sleep(len(frames) * FRAME_SECONDS)
 
-    def _put_on(self, audio: Audio) -> None:
-        self._overheard = Overheard(audio)
-        self._party.audio = self._overheard
+    def _with_party(self) -> Line | None:
+        """The party's line; what it hears and says is recorded from now on, instead of what the caller hears
+        meanwhile."""
+        party = self._party.line
+        if party is not None:
+            self._line.overhear(party)
+        self._party.keys = IGNORED
+        return party
+
+    def _put_on(self, channel: Channel) -> None:
+        party = self._with_party()
+        if party is not None:
+            party.converse(channel)
+
+    def _new_channel(self) -> Channel:
+        channel = self._services.media.plane.channel()
+        self._channels.append(channel)
+        return channel
 
     async def _consult(self, consultation: Consultation, entry: Document) -> None:
-        self._put_on(consultation)
+        if consultation.channel is not None:
+            self._put_on(consultation.channel)
+            self._party.keys = consultation
         try:
             await consultation.run()
         finally:
@@ -147,8 +172,9 @@ class Warm:
             entry["messages"] = self._record.messages_of(consultation.transcript)
 
     async def _until_spoken_to(self, seconds: float) -> None:
-        words = FirstWords(self._services.activity)
-        self._put_on(words)
+        channel = self._new_channel()
+        words = FirstWords(channel)
+        self._put_on(channel)
         if not await words.heard(seconds):
             raise TransferFailed(
                 f"the destination said nothing for {seconds:g} s",
@@ -169,8 +195,9 @@ class Warm:
         voice = self._voice()
         if voice is None or not text.strip():
             return
-        announcement = Announcement(voice, self._record.id)
-        self._put_on(announcement)
+        channel = self._new_channel()
+        announcement = Announcement(voice, self._record.id, channel)
+        self._put_on(channel)
         said = Transcript()
         loop = asyncio.get_running_loop()
         spoken = said.add_bot(loop.time())

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol, overload
 
 import numpy as np
 
-from offhook.rtp.stream import AudioSink, AudioSource
+from offhook.rtp.stream import AudioSource
 from offhook.speech.base import FRAME_BYTES, SAMPLE_RATE
 
 Frames = Sequence[bytes | None]
 
 
-class Audio(AudioSource, AudioSink, Protocol):
+class Audio(AudioSource, Protocol):
     """One end of a leg's audio: what it says, and what hears it."""
+
+    def exchanged(self, heard: bytes, said: bytes) -> None:
+        """One tick, as of an AudioSink."""
+        ...
 
 
 class Waiting:
@@ -40,16 +44,35 @@ class Waiting:
     def exchanged(self, heard: bytes, said: bytes) -> None:
         """Nobody listens."""
 
-    def digit(self, digit: str, milliseconds: int) -> None:
-        """Nobody listens."""
+
+class Framed(Sequence[bytes | None]):
+    """Sound as 20 ms pieces, the last filled up with silence; none is made before it is played."""
+
+    __slots__ = ("_pcm",)
+
+    def __init__(self, pcm: bytes) -> None:
+        self._pcm = pcm
+
+    def __len__(self) -> int:
+        return -(-len(self._pcm) // FRAME_BYTES)
+
+    @overload
+    def __getitem__(self, at: int) -> bytes | None: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[bytes | None]: ...
+
+    def __getitem__(self, at: int | slice) -> bytes | list[bytes | None] | None:
+        if isinstance(at, slice):
+            return [self[one] for one in range(*at.indices(len(self)))]
+        if not 0 <= at < len(self):
+            raise IndexError(at)
+        return self._pcm[at * FRAME_BYTES : (at + 1) * FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
 
 
 def frames_of(pcm: bytes) -> list[bytes | None]:
     """20 ms pieces, the last filled up with silence."""
-    return [
-        pcm[start : start + FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
-        for start in range(0, len(pcm), FRAME_BYTES)
-    ]
+    return list(Framed(pcm))
 
 
 _RING_LEVEL: Final = 2300.0
@@ -68,6 +91,14 @@ def ringback() -> tuple[bytes | None, ...]:
 def hold() -> tuple[bytes | None, ...]:
     """A short quiet tone every five seconds."""
     return (*frames_of(_tone((523.0,), 0.2, _HOLD_LEVEL)), *[None] * 240)
+
+
+@functools.cache
+def silence() -> tuple[bytes | None, ...]:
+    return (None,)
+
+
+TONES: Final[Mapping[str, Callable[[], Frames]]] = {"": silence, "ringback": ringback, "hold": hold}
 
 
 def _tone(frequencies: Sequence[float], seconds: float, level: float) -> bytes:

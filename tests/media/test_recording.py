@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offhook.calls.recording import (
+from offhook.log_context import CALL, working_for
+from offhook.media.recording import (
     Job,
     Recorder,
     Side,
@@ -20,8 +21,7 @@ from offhook.calls.recording import (
     stereo_path,
     write_track,
 )
-from offhook.log_context import CALL, working_for
-from tests.calls.inline_writer import InlineWriter
+from tests.media.inline_writer import InlineWriter
 
 
 def tone(value: int) -> bytes:
@@ -147,7 +147,7 @@ def test_the_writer_thread_writes_all_that_was_handed_in(tmp_path: Path) -> None
 CHILD = """
 import sys, time
 from pathlib import Path
-from offhook.calls.recording import Recorder, WriterThread
+from offhook.media.recording import Recorder, WriterThread
 recorder = Recorder(Path(sys.argv[1]), "killed", WriterThread())
 for count in range(175):
     recorder.exchanged(bytes(320), bytes(320))

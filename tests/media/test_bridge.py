@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from offhook.calls.transfers.bridge import AUDIBLE, Early, Ringing, join
-from offhook.calls.transfers.tones import Waiting
+from offhook.calls.transfers.passing import Passed
+from offhook.media.bridge import AUDIBLE, Early, Ringing, join
+from offhook.media.tones import Waiting
 from offhook.rtp.codecs import SILENCE
 
 
@@ -11,12 +12,8 @@ def frame(number: int) -> bytes:
     return bytes([number]) * 320
 
 
-def nothing(digit: str, milliseconds: int) -> None:
-    raise AssertionError(digit)
-
-
 def test_the_first_leg_is_heard_in_the_same_tick_and_the_second_in_the_next() -> None:
-    first, second = join(nothing, nothing)
+    first, second = join()
     said_by_first, said_by_second = [], []
     for number in range(1, 4):
         said_by_first.append(first.next_frame())
@@ -29,7 +26,7 @@ def test_the_first_leg_is_heard_in_the_same_tick_and_the_second_in_the_next() ->
 
 
 def test_a_leg_that_does_not_send_makes_no_delay() -> None:
-    first, second = join(nothing, nothing)
+    first, second = join()
     for number in range(5):
         first.exchanged(frame(number), SILENCE)
 
@@ -39,10 +36,8 @@ def test_a_leg_that_does_not_send_makes_no_delay() -> None:
 
 def test_keys_are_pressed_on_the_other_leg() -> None:
     pressed: list[tuple[str, str, int]] = []
-    first, second = join(
-        lambda digit, length: pressed.append(("first", digit, length)),
-        lambda digit, length: pressed.append(("second", digit, length)),
-    )
+    first = Passed(lambda digit, length: pressed.append(("second", digit, length)))
+    second = Passed(lambda digit, length: pressed.append(("first", digit, length)))
     first.digit("5", 120)
     second.digit("#", 10)
     first.digit("1", 60_000)

@@ -10,25 +10,18 @@ from typing import Final
 
 import numpy as np
 
-from offhook.calls.transfers.tones import Audio
-
-Press = Callable[[str, int], None]
-"""Send a key (with its milliseconds) on a leg."""
-
-_LONGEST: Final = 6000
-_SHORTEST: Final = 40
+from offhook.media.tones import Audio
 
 
 class Side:
     """One leg's end of the bridge, its source and sink."""
 
-    __slots__ = ("_heard", "_press", "other")
+    __slots__ = ("_heard", "other")
 
     other: Side
 
-    def __init__(self, press: Press) -> None:
+    def __init__(self) -> None:
         self._heard: bytes | None = None
-        self._press = press
 
     def next_frame(self) -> bytes | None:
         other = self.other
@@ -38,14 +31,10 @@ class Side:
     def exchanged(self, heard: bytes, said: bytes) -> None:
         self._heard = heard
 
-    def digit(self, digit: str, milliseconds: int) -> None:
-        """Keys are passed on as keys: G.711 of the other codec would smear their tones."""
-        self.other._press(digit, min(max(milliseconds, _SHORTEST), _LONGEST))
 
-
-def join(press_first: Press, press_second: Press) -> tuple[Side, Side]:
-    """The two sides; `press_first` sends keys on the leg that gets the first."""
-    first, second = Side(press_first), Side(press_second)
+def join() -> tuple[Side, Side]:
+    """The two sides."""
+    first, second = Side(), Side()
     first.other, second.other = second, first
     return first, second
 
@@ -77,9 +66,6 @@ class Early:
         if self._audible:
             self._heard = heard
 
-    def digit(self, digit: str, milliseconds: int) -> None:
-        """Nobody is there yet."""
-
 
 class Ringing:
     """What the caller hears until there is an answer: what the called side sends, an announcement or a
@@ -87,17 +73,15 @@ class Ringing:
 
     __slots__ = ("_early", "_tone")
 
-    def __init__(self, tone: Audio, early: Callable[[], Early]) -> None:
+    def __init__(self, tone: Audio, early: Callable[[], Early | None]) -> None:
         self._tone = tone
         self._early = early
 
     def next_frame(self) -> bytes | None:
         tone = self._tone.next_frame()
-        heard = self._early().take()
+        early = self._early()
+        heard = None if early is None else early.take()
         return tone if heard is None else heard
 
     def exchanged(self, heard: bytes, said: bytes) -> None:
-        """Nobody listens."""
-
-    def digit(self, digit: str, milliseconds: int) -> None:
         """Nobody listens."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from offhook.conversation.activity import WINDOW_SECONDS, SpeechBegan, SpeechEnded, SpeechGate
+from offhook.speech.gate import WINDOW_SECONDS, SpeechBegan, SpeechEnded, SpeechGate
 
 
 def feed(gate: SpeechGate, probabilities: list[float], start: float = 0.0) -> list[SpeechBegan | SpeechEnded]:

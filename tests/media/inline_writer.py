@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.calls.recording import Job
+from offhook.media.recording import Job
 
 
 class InlineWriter:

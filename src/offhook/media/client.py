@@ -1,0 +1,405 @@
+"""The call plane's side of the protocol: a `Line` for each leg, a `Channel` for each talk."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from offhook.log_context import CALL, working_for
+from offhook.media.protocol import (
+    Agree,
+    Began,
+    Begin,
+    Bridge,
+    Close,
+    Closed,
+    CloseTalk,
+    Command,
+    Connect,
+    Converse,
+    Counted,
+    Early,
+    Event,
+    Failed,
+    Finished,
+    Heard,
+    Judged,
+    Keep,
+    Loop,
+    NoMedia,
+    Open,
+    Opened,
+    OpenTalk,
+    Overhear,
+    Play,
+    Played,
+    Pressed,
+    Record,
+    Recorded,
+    Refused,
+    Ring,
+    SendDigits,
+    StopRecording,
+    Tone,
+)
+from offhook.network import Address
+from offhook.rtp.dtmf import check_digits
+from offhook.rtp.ports import PortsExhausted
+from offhook.rtp.stream import StreamStatistics
+
+PATIENCE: Final = 5.0
+"""Seconds for the media plane to do what is asked of it."""
+
+UNCOUNTED: Final = StreamStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, None, None, None)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How an engine keeps time: how late its ticks began (see Clock), how many were left out, how many ports
+    and legs there are. `pid` is its process's number."""
+
+    pid: int = 0
+    lateness: tuple[int, ...] = ()
+    skipped: int = 0
+    ports: int = 0
+    legs: int = 0
+
+
+class LineListener(Protocol):
+    """Told what happens on a leg."""
+
+    def digit(self, digit: str, milliseconds: int) -> None: ...
+
+    def no_media(self, seconds: float) -> None: ...
+
+    def media_failed(self) -> None:
+        """Nobody hears anything any more."""
+        ...
+
+
+class ChannelListener(Protocol):
+    """Told what was heard in a conversation; does little and never raises."""
+
+    def hear(self, heard: bytes, said: bytes) -> None: ...
+
+    def voice_activity(self, probability: float) -> None: ...
+
+
+class PlayoutListener(Protocol):
+    """Told how far what was queued is played. Numbers of utterances are the talk's."""
+
+    def began(self, utterance: int) -> None: ...
+
+    def played(self, utterance: int, piece: int) -> None: ...
+
+    def finished(self, utterance: int) -> None: ...
+
+    def played_to(self, utterance: int, piece: int, size: int) -> None: ...
+
+
+class Line:
+    """One leg. Made by `Plane.open`, and in any case closed."""
+
+    def __init__(self, plane: Plane, number: int, call: str, listener: LineListener) -> None:
+        self.number = number
+        self.call = call
+        self.listener = listener
+        self.local = Address("", 0)
+        self.counted: StreamStatistics | None = None
+        self._plane = plane
+        self._telephone_event: int | None = None
+        self._closing: asyncio.Future[None] | None = None
+        self._stopping: asyncio.Future[bool] | None = None
+
+    @property
+    def statistics(self) -> StreamStatistics:
+        """As they were when they were last told: once a second, and when the leg is closed."""
+        return self._plane.statistics_of(self) or self.counted or UNCOUNTED
+
+    def agree(
+        self,
+        *,
+        remote: Address,
+        payload_type: int,
+        codec: str,
+        telephone_event: int | None,
+        codecs: Mapping[int, str],
+        events: Collection[int],
+        direction: str,
+        rtcp: Address,
+        signalling_host: str,
+        may_begin: bool,
+    ) -> None:
+        """As for RtpStream."""
+        self._telephone_event = telephone_event
+        self._plane.send(
+            Agree(
+                self.number, *remote, payload_type, codec, telephone_event, tuple(codecs.items()),
+                tuple(events), direction, *rtcp, signalling_host, may_begin,
+            )
+        )  # fmt: skip
+
+    def begin(self) -> None:
+        self._plane.send(Begin(self.number))
+
+    def connect(self) -> None:
+        self._plane.send(Connect(self.number))
+
+    def send_digits(self, digits: str, milliseconds: int = 100) -> None:
+        """Raises ValueError for what cannot be sent, and when the peer takes no telephone events."""
+        if self._telephone_event is None:
+            raise ValueError("the peer takes no telephone events")
+        check_digits(digits, milliseconds)
+        self._plane.send(SendDigits(self.number, digits, milliseconds))
+
+    def converse(self, channel: Channel) -> None:
+        self._plane.send(Converse(self.number, channel.number))
+
+    def loop(self, tone: Tone) -> None:
+        self._plane.send(Loop(self.number, tone))
+
+    def play(self, pcm: bytes) -> None:
+        """Over and over."""
+        self._plane.send(Play(self.number, pcm))
+
+    def ring(self) -> None:
+        self._plane.send(Ring(self.number))
+
+    def early(self, to: Line | None) -> None:
+        """What comes is heard on `to` while that rings."""
+        self._plane.send(Early(self.number, 0 if to is None else to.number))
+
+    def bridge(self, other: Line) -> None:
+        self._plane.send(Bridge(self.number, other.number))
+
+    def record(self, keeps: bool) -> None:
+        self._plane.send(Record(self.number, keeps))
+
+    def keep(self, keeps: bool) -> None:
+        self._plane.send(Keep(self.number, keeps))
+
+    def overhear(self, other: Line | None) -> None:
+        self._plane.send(Overhear(self.number, 0 if other is None else other.number))
+
+    async def stop_recording(self) -> bool:
+        """Also after `close`. Returns when the files are whole: whether there are any."""
+        self._stopping = asyncio.get_running_loop().create_future()
+        self._plane.enter(self)
+        self._plane.send(StopRecording(self.number))
+        try:
+            return await self._stopping
+        finally:
+            self._plane.leave(self)
+
+    async def close(self) -> None:
+        """Give the port back; the last statistics are there then."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_future()
+            self._plane.send(Close(self.number))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.shield(self._closing)
+        except TimeoutError:
+            log.error("call=%s the media plane does not say that a leg is closed", self.call)
+        finally:
+            self._plane.leave(self)
+
+    # -- what the plane tells -------------------------------------------------------------------
+
+    def count(self, counts: tuple[Any, ...]) -> None:
+        if counts:
+            self.counted = StreamStatistics(*counts)
+
+    def closed(self) -> None:
+        if self._closing is not None and not self._closing.done():
+            self._closing.set_result(None)
+
+    def lost(self) -> None:
+        """The media plane is gone, and this leg with it."""
+        self.closed()
+        self.recorded(False)
+        self.listener.media_failed()
+
+    def recorded(self, begun: bool) -> None:
+        if self._stopping is not None and not self._stopping.done():
+            self._stopping.set_result(begun)
+
+
+class Channel:
+    """One talk: `listener` hears, `playing` is told how far what was queued is played."""
+
+    def __init__(self, number: int, call: str | None, send: Callable[[Command], None]) -> None:
+        self.number = number
+        self.call = call
+        self.send = send
+        self.listener: ChannelListener | None = None
+        self.playing: PlayoutListener | None = None
+        self.closed = False
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self.listener = self.playing = None
+            self.send(CloseTalk(self.number))
+
+    # -- what the plane tells -------------------------------------------------------------------
+
+    def take(self, event: Event) -> None:
+        playing, of = self.playing, type(event)
+        # The first two come all the time, the others now and then.
+        if of is Heard:
+            _, heard, said, utterance, piece, played = event  # type: ignore[misc]
+            if utterance and playing is not None:
+                playing.played_to(utterance, piece, played)
+            if self.listener is not None:
+                self.listener.hear(heard, said)
+        elif of is Judged:
+            if self.listener is not None:
+                self.listener.voice_activity(event.probability)  # type: ignore[union-attr]
+        elif playing is None:
+            return
+        elif isinstance(event, Began):
+            playing.began(event.utterance)
+        elif isinstance(event, Played):
+            playing.played(event.utterance, event.piece)
+        elif isinstance(event, Finished):
+            playing.finished(event.utterance)
+
+
+class Plane:
+    """All legs and talks that the call plane has. `send` carries commands to the engine."""
+
+    def __init__(self) -> None:
+        self.lines: dict[int, Line] = {}
+        self.channels: dict[int, Channel] = {}
+        self._opening: dict[int, asyncio.Future[Address]] = {}
+        self._numbers = itertools.count(1)
+        self._take: dict[type, Callable[[Line, Any], None]] = {
+            Counted: lambda line, event: line.count(event.counts),
+            Pressed: lambda line, event: line.listener.digit(event.digit, event.milliseconds),
+            NoMedia: lambda line, event: line.listener.no_media(event.seconds),
+            Failed: lambda line, event: line.listener.media_failed(),
+            Recorded: lambda line, event: line.recorded(event.begun),
+            Closed: _closed,
+        }
+
+    def send(self, command: Command) -> None:
+        raise NotImplementedError
+
+    async def serves(self) -> None:
+        """Wait until it does."""
+
+    @property
+    def pacing(self) -> Pacing:
+        raise NotImplementedError
+
+    def statistics_of(self, line: Line) -> StreamStatistics | None:
+        """What is known of them besides what was told."""
+        return None
+
+    async def open(self, call: str, peer: str, listener: LineListener) -> Line:
+        """A leg with a port of its own. Raises PortsExhausted."""
+        line = Line(self, next(self._numbers), call, listener)
+        opening: asyncio.Future[Address] = asyncio.get_running_loop().create_future()
+        self._opening[line.number] = opening
+        self.lines[line.number] = line
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.serves()
+                self.send(Open(line.number, call, peer))
+                line.local = await opening
+        except TimeoutError:
+            self._give_up(line)
+            raise PortsExhausted("the media plane does not answer") from None
+        except BaseException:
+            self._give_up(line)
+            raise
+        finally:
+            del self._opening[line.number]
+        return line
+
+    def channel(self) -> Channel:
+        """For a conversation of the call that the running code works for."""
+        channel = Channel(next(self._numbers), CALL.get(), self._send_of_channel)
+        self.channels[channel.number] = channel
+        self.send(OpenTalk(channel.number, channel.call or ""))
+        return channel
+
+    def _send_of_channel(self, command: Command) -> None:
+        self.send(command)
+        if type(command) is CloseTalk:
+            self.channels.pop(command.talk, None)
+
+    def enter(self, line: Line) -> None:
+        self.lines[line.number] = line
+
+    def leave(self, line: Line) -> None:
+        self.lines.pop(line.number, None)
+
+    def _give_up(self, line: Line) -> None:
+        self.leave(line)
+        self.send(Close(line.number))
+
+    def gone(self) -> None:
+        """The engine is gone with all that it had."""
+        for opening in self._opening.values():
+            if not opening.done():
+                opening.set_exception(PortsExhausted("the media plane is gone"))
+        for line in list(self.lines.values()):
+            with working_for(line.call):
+                try:
+                    line.lost()
+                except Exception:
+                    log.exception("the loss of a leg broke something")
+
+    def deliver(self, events: list[Event]) -> None:
+        """What the engine tells. What one call does with it touches no other."""
+        channels, before = self.channels, CALL.set(None)
+        for event in events:
+            number = event[0]
+            if number not in channels:
+                self._deliver_to_line(event)
+                continue
+            channel = channels[number]
+            CALL.set(channel.call)
+            try:
+                channel.take(event)
+            except Exception:
+                log.exception("an event of the media plane broke something")
+        CALL.reset(before)
+
+    def _deliver_to_line(self, event: Event) -> None:
+        number = event[0]
+        opening = self._opening.get(number)
+        if opening is not None:
+            _settle(opening, event)
+            return
+        line = self.lines.get(number)
+        take = self._take.get(type(event))
+        if line is None or take is None:
+            return
+        with working_for(line.call):
+            try:
+                take(line, event)
+            except Exception:
+                log.exception("an event of the media plane broke something")
+
+
+def _closed(line: Line, event: Closed) -> None:
+    line.count(event.counts)
+    line.closed()
+
+
+def _settle(opening: asyncio.Future[Address], event: Event) -> None:
+    if opening.done():
+        return
+    if isinstance(event, Opened):
+        opening.set_result(Address(event.host, event.port))
+    elif isinstance(event, Refused):
+        opening.set_exception(PortsExhausted(event.why))

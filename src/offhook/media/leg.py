@@ -1,0 +1,137 @@
+"""One leg, as the engine has it: its stream, whose ear and mouth it is, and its recorder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from offhook.media.bridge import Early
+from offhook.media.protocol import Agree, Event, Failed, NoMedia, Pressed
+from offhook.media.recording import Recorder
+from offhook.media.tones import Audio, Waiting, silence
+from offhook.network import Address
+from offhook.rtp.consent import Unasked
+from offhook.rtp.ports import MediaPort
+from offhook.rtp.stream import RtpStream, StreamStatistics
+
+__all__ = ["Leg"]
+
+
+class Leg:
+    """The stream's source and sink. `audio` is who speaks and listens; what was exchanged goes to the
+    recorder, whoever it was with."""
+
+    __slots__ = (
+        "_connected", "_direction", "_emit", "_held_at", "_overhears", "_said_and_heard", "audio", "call",
+        "early", "number", "overheard_by", "port", "recorder", "stream", "ticking",
+    )  # fmt: skip
+
+    def __init__(self, number: int, call: str, port: MediaPort, emit: Callable[[Event], None]) -> None:
+        self.number = number
+        self.call = call
+        self.port = port
+        self._emit = emit
+        self.audio: Audio = Waiting(silence())
+        self.early: Early | None = None
+        """What is heard while this leg rings."""
+        self.stream: RtpStream | None = None
+        self.recorder: Recorder | None = None
+        self.ticking = False
+        self.overheard_by = 0
+        self._overhears: Leg | None = None
+        self._said_and_heard = (b"", b"")
+        self._connected = False
+        self._direction = "sendrecv"
+        self._held_at = 0.0
+
+    # -- each tick ------------------------------------------------------------------------------
+
+    def next_frame(self) -> bytes | None:
+        return self.audio.next_frame()
+
+    def exchanged(self, heard: bytes, said: bytes) -> None:
+        self.audio.exchanged(heard, said)
+        if self.overheard_by:
+            self._said_and_heard = said, heard
+        recorder = self.recorder
+        if recorder is not None:
+            recorder.exchanged(heard, said if self._overhears is None else self._overhears.mixed(said))
+
+    def digit(self, digit: str, milliseconds: int) -> None:
+        self._emit(Pressed(self.number, digit, milliseconds))
+
+    def mixed(self, otherwise: bytes) -> bytes:
+        """What both sides of this leg said in its last tick, in one."""
+        said, heard = self._said_and_heard
+        if len(heard) != len(otherwise):
+            return otherwise
+        both = np.frombuffer(heard, "<i2").astype(np.int32) + np.frombuffer(said, "<i2")
+        return bytes(np.clip(both, -32768, 32767).astype("<i2").tobytes())
+
+    # -- what commands change -------------------------------------------------------------------
+
+    def agree(self, agreed: Agree, make: Callable[..., RtpStream], unasked: Unasked) -> None:
+        """Raises KeyError for a codec that is not served."""
+        self._direction = agreed.direction
+        remote, rtcp = (
+            Address(agreed.remote_host, agreed.remote_port),
+            Address(agreed.rtcp_host, agreed.rtcp_port),
+        )
+        given = {
+            "remote": remote,
+            "payload_type": agreed.payload_type,
+            "codec": agreed.codec,
+            "telephone_event": agreed.telephone_event,
+            "codecs": dict(agreed.codecs),
+            "events": agreed.events,
+            "direction": agreed.direction,
+            "rtcp_remote": rtcp,
+            "rtcp_mux": rtcp == remote,
+            "signalling_host": agreed.signalling_host,
+            "may_begin": agreed.may_begin,
+        }
+        if self.stream is None:
+            self.stream = make(
+                self.port,
+                sink=self,
+                source=self,
+                call=self.call,
+                failed=self._failed,
+                unasked=unasked,
+                **given,
+            )
+        else:
+            self.stream.update(**given)  # type: ignore[arg-type]
+
+    def connect(self, now: float) -> None:
+        self._connected, self._held_at = True, now
+
+    def overhear(self, other: Leg | None) -> None:
+        """Record what `other` says and hears instead of what this leg says."""
+        before, self._overhears = self._overhears, other
+        if before is not None:
+            before.overheard_by, before._said_and_heard = 0, (b"", b"")
+        if other is not None:
+            other.overheard_by = self.number
+
+    def look(self, now: float, patience: float) -> None:
+        """Once a second: has the peer been silent for too long?"""
+        stream = self.stream
+        if not self._connected or stream is None:
+            return
+        if self._direction != "sendrecv":
+            # On hold the peer may send nothing for as long as it likes: also one that said `sendonly`, which
+            # promises music and on many phones brings none.
+            self._held_at = now
+        silent = now - max(stream.last_packet_at, self._held_at)
+        if silent >= patience:
+            self._connected = False
+            self._emit(NoMedia(self.number, silent))
+
+    @property
+    def statistics(self) -> StreamStatistics | None:
+        return None if self.stream is None else self.stream.statistics
+
+    def _failed(self, error: Exception) -> None:
+        self._emit(Failed(self.number))

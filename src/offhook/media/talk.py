@@ -1,0 +1,132 @@
+"""What a conversation speaks and listens through, as the engine has it: playout and voice activity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from offhook.media.playout import Piece, Playout, Utterance
+from offhook.media.protocol import (
+    AddPiece,
+    Clear,
+    CloseUtterance,
+    Command,
+    Cut,
+    Event,
+    Heard,
+    HoldBack,
+    Interruptible,
+    Judged,
+    Release,
+    Remove,
+    Sound,
+    Utter,
+)
+from offhook.speech.gate import SpeechGate
+
+_tuple = tuple.__new__
+"""Fifty times a second for each talk: a NamedTuple's own constructor takes twice the time."""
+
+
+class ActivityChannel(Protocol):
+    def push(self, frame: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Activity(Protocol):
+    """Voice activity of all talks (see speech.activity.VoiceActivity)."""
+
+    def open(self, on_probability: Callable[[float], None]) -> ActivityChannel: ...
+
+
+class Talk:
+    """A leg's audio while a conversation has its ear and mouth; at rest otherwise."""
+
+    def __init__(
+        self,
+        number: int,
+        emit: Callable[[Event], None],
+        note: Callable[[Event], None],
+        activity: Activity | None,
+    ) -> None:
+        """`emit` takes events at any time; `note` those of a tick, which is cheaper."""
+        self.number = number
+        self._emit = emit
+        self._note = note
+        self._gate = SpeechGate()
+        self._activity = None if activity is None else activity.open(self.judged)
+        self.playout = Playout(number, emit, self._voice)
+        self.next_frame = self.playout.next_frame
+
+    def close(self) -> None:
+        self.playout.clear()
+        if self._activity is not None:
+            self._activity.close()
+
+    def exchanged(self, heard: bytes, said: bytes) -> None:
+        if self._activity is not None:
+            self._activity.push(heard)
+        playing = self.playout.current
+        if playing is None or playing.playing >= len(playing.pieces):
+            self._note(_tuple(Heard, (self.number, heard, said, 0, 0, 0)))
+        else:
+            at = playing.playing
+            played = playing.pieces[at].played
+            self._note(_tuple(Heard, (self.number, heard, said, playing.number, at, played)))
+
+    def judged(self, probability: float) -> None:
+        """The next 32 ms. Speech that might be beginning holds back what would begin, at once."""
+        self._gate.feed(probability, 0.0)  # when it was is for the conversation to say
+        self._emit(_tuple(Judged, (self.number, probability)))
+
+    def _voice(self) -> tuple[bool, bool]:
+        return self._gate.speaking, self._gate.suspects
+
+    def say_last(self, pcm: bytes) -> None:
+        """What is to be heard of what is queued, and then this."""
+        self.playout.wind_up()
+        last = Utterance(0, interruptible=False, released=True)
+        piece = Piece()
+        piece.sound += pcm
+        piece.complete = last.closed = True
+        last.pieces.append(piece)
+        self.playout.put(last)
+
+    def apply(self, command: Command) -> None:
+        """Any of the commands about a talk but the first and the last; others do nothing."""
+        playout = self.playout
+        match command:
+            case HoldBack(_, on):
+                playout.held = on
+            case Utter(_, number, interruptible, released):
+                if playout.get(number) is None:
+                    playout.put(Utterance(number, interruptible, released))
+            case Cut(_, number):
+                playout.cut(number)
+            case Clear():
+                playout.clear()
+            case _:
+                utterance = playout.get(getattr(command, "utterance", 0))
+                if utterance is not None:
+                    self._change(utterance, command)
+
+    def _change(self, utterance: Utterance, command: Command) -> None:
+        match command:
+            case Sound(_, _, at, pcm, last):
+                if at < len(utterance.pieces):
+                    piece = utterance.pieces[at]
+                    piece.sound += pcm
+                    piece.complete = last
+            case AddPiece():
+                utterance.pieces.append(Piece())
+            case Release(_, _, released):
+                utterance.released = released
+            case Interruptible(_, _, interruptible):
+                utterance.interruptible = interruptible
+            case CloseUtterance():
+                utterance.closed = True
+            case Remove():
+                self.playout.remove(utterance)
+            case _:
+                pass
