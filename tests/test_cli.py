@@ -82,7 +82,7 @@ def test_help_loads_nothing_heavy() -> None:
         "from offhook.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'fastapi', 'numpy', 'onnxruntime', 'openai', 'pydantic', 'sqlalchemy', 'uvicorn'}\n"
+        "heavy = {'numpy', 'onnxruntime', 'openai', 'pydantic', 'sqlalchemy', 'starlette', 'uvicorn'}\n"
         "print('heavy:', sorted(heavy & set(sys.modules)))"
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from offhook.api import RecordingLinks, Services, create_app
 from offhook.settings import load_settings
@@ -65,7 +65,7 @@ class LiveCalls:
 class House:
     """The application with what a test looks at behind it."""
 
-    app: FastAPI
+    app: Starlette
     services: Services
     live: LiveCalls
     delivering: list[bool]

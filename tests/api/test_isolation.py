@@ -71,7 +71,7 @@ async def _routes(client: httpx2.AsyncClient) -> list[tuple[str, str]]:
     """Method and path of every route that names a resource by its id. In the lists of what is not served
     nobody has anything."""
     paths = (await client.get("/openapi.json")).json()["paths"]
-    named = [path for path in paths if "{identity}" in path and path not in (*LISTS, *PAGES)]
+    named = [path for path in paths if "{id}" in path and path not in (*LISTS, *PAGES)]
     return [(method.upper(), path) for path in named for method in paths[path]]
 
 
@@ -81,12 +81,12 @@ async def test_a_foreign_id_is_not_found_and_nothing_happens_to_it(
 ) -> None:
     identity = await MAKERS[kind](client, house)
     before = (await client.get(f"{kind}/{identity}")).json()
-    routes = [route for route in await _routes(client) if route[1].startswith(f"{kind}/{{identity}}")]
-    assert ("GET", f"{kind}/{{identity}}") in routes
+    routes = [route for route in await _routes(client) if route[1].startswith(f"{kind}/{{id}}")]
+    assert ("GET", f"{kind}/{{id}}") in routes
 
     for method, path in routes:
         content = {"json": {"name": "stolen"}} if method == "PATCH" else {}
-        answer = await other_client.request(method, path.format(identity=identity), **content)
+        answer = await other_client.request(method, path.format(id=identity), **content)
         assert (answer.status_code, answer.json()["error"]) == (404, "Not Found"), (method, path)
 
     assert (await client.get(f"{kind}/{identity}")).json() == before
@@ -101,7 +101,7 @@ async def test_every_route_with_an_id_is_tried_above(client: httpx2.AsyncClient)
     assert len(routes) >= 26
 
 
-OPEN = {"/health/live", "/health/ready", "/recording/{call_id}/{kind}"}
+OPEN = {"/health/live", "/health/ready", "/recording/{callId}/{kind}"}
 
 
 @pytest.mark.parametrize("key", [None, PUBLIC_KEY, "no-such-key"])

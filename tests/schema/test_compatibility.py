@@ -41,10 +41,9 @@ def states(script: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 def served() -> set[str]:
     return {
-        f"{method} {route.path}".replace("{identity}", "{id}")
+        f"{route.method} {route.path}"
         for room in ROOMS
-        for route in importlib.import_module(f"offhook.api.{room}").router().routes
-        for method in route.methods - {"HEAD"}
+        for route in importlib.import_module(f"offhook.api.{room}").routes()
     }
 
 

@@ -50,7 +50,7 @@ OURS_ALONE = {
     "VapiModel": {"maxTokens"},
     "StoredAssistant": {"isServerUrlSecretSet"},
     # All of JSON Schema, since libraries write it.
-    "_Keywords": {info.alias for info in whole(JsonSchema).model_fields.values()},
+    "Keywords": {info.alias for info in whole(JsonSchema).model_fields.values()},
     "OpenAIFunctionParameters": {"strict"},
     # What newer SDKs write.
     "_Destination": {"name"},

@@ -1,4 +1,4 @@
-"""FastAPI routes, one file per resource; keys, errors, paging. See docs/architecture.md."""
+"""Starlette routes, one file per resource; keys, errors, paging. See docs/architecture.md."""
 
 from offhook.api.app import create_app
 from offhook.api.services import Services

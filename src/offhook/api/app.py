@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import Final
 
-from fastapi import APIRouter, FastAPI
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Match
+from starlette.responses import Response
+from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from offhook import __version__
 from offhook.api import (
     assistant,
     call,
     credential,
     documentation,
     health,
-    openapi,
     org,
     phone_number,
     recording,
@@ -53,45 +50,24 @@ ROOMS: Final = (
 _log = logging.getLogger(__name__)
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services) -> Starlette:
     """The ASGI application. Opens and closes nothing of `services`: whoever built them does."""
-    app = FastAPI(
-        title="Offhook",
-        version=__version__,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,
-        generate_unique_id_function=openapi.operation_id,
+    app = Starlette(
+        routes=[route for room in ROOMS for route in room.routes()],
+        middleware=[Middleware(Boundary, new_request_id=lambda: f"{services.rng.getrandbits(64):016x}")],
+        exception_handlers={
+            ApiError: _api_error,
+            StoreError: _store_error,
+            HTTPException: _http_error,
+        },
     )
     app.state.services = services
-    app.add_middleware(Boundary, new_request_id=lambda: f"{services.rng.getrandbits(64):016x}")
-    app.add_exception_handler(ApiError, _api_error)
-    app.add_exception_handler(StoreError, _store_error)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _query_error)
-    routers = [room.router() for room in ROOMS]
-    for router in routers:
-        router.routes += [_head_of(route) for route in router.routes if _answers(route, "GET")]
-        app.include_router(router)
+    app.router.redirect_slashes = False
     app.router.default = _without_slash(app.router)
-    app.state.routes = [route for router in routers for route in router.routes]
     return app
 
 
-def _answers(route: BaseRoute, method: str) -> bool:
-    return isinstance(route, APIRoute) and method in (route.methods or ())
-
-
-def _head_of(route: BaseRoute) -> APIRoute:
-    """HEAD is GET without its body, which the server leaves out (RFC 9110 §9.3.2)."""
-    assert isinstance(route, APIRoute)
-    return APIRoute(
-        route.path, route.endpoint, methods=["HEAD"], response_model=None, include_in_schema=False
-    )
-
-
-def _without_slash(router: APIRouter) -> ASGIApp:
+def _without_slash(router: Router) -> ASGIApp:
     """What is asked when no route fits: the same path without slashes at its end, as in the original."""
 
     async def again(scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,12 +102,6 @@ async def _http_error(request: Request, problem: Exception) -> Response:
 def _allowed(request: Request) -> dict[str, str]:
     """All that is served at a path, not only by the first of its routes (RFC 9110 §10.2.1)."""
     path = {**request.scope, "path": request.url.path.rstrip("/")}
-    fitting = [route for route in request.app.state.routes if route.matches(path)[0] is not Match.NONE]
-    return {"Allow": ", ".join(sorted({method for route in fitting for method in route.methods}))}
-
-
-async def _query_error(_: Request, problem: Exception) -> JSONResponse:
-    """Only the routes outside the wire types have their query checked by the framework."""
-    assert isinstance(problem, RequestValidationError)
-    errors: list[dict[str, Any]] = list(problem.errors())
-    return envelope(400, [f"{error['loc'][-1]}: {error['msg']}" for error in errors])
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    fitting = [route for route in routes if route.matches(path)[0] is not Match.NONE]
+    return {"Allow": ", ".join(sorted({method for route in fitting for method in route.methods or ()}))}

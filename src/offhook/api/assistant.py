@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fastapi import APIRouter
-
+from offhook.api.operation import ApiRoute
 from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud
 from offhook.api.secrets import without_keys
@@ -23,7 +22,7 @@ from offhook.schema.model import with_model_names
 from offhook.schema.server import is_secret_set, normalise_server, show_server
 from offhook.store import Record
 
-_WHOLE: Final = Wire("Assistant", Assistant)
+_WHOLE: Final = Wire(Assistant)
 
 
 def show(stored: Mapping[str, Any]) -> Document:
@@ -40,16 +39,17 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
     return {**before, **normalise_server(document(assistant), before)}
 
 
-def router() -> APIRouter:
+def routes() -> list[ApiRoute]:
     return crud(
         Kind(
             path="/assistant",
             noun="assistant",
+            title="Assistant",
+            controller="AssistantController",
             created=_WHOLE,
-            changed=_WHOLE,
-            shown=Wire("StoredAssistant", StoredAssistant),
+            shown=Wire(StoredAssistant),
             repository=lambda tx: tx.assistants,
             compose=compose,
             show=show,
         )
-    )
+    ).routes

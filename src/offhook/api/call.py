@@ -8,14 +8,13 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from offhook.api import outbound
 from offhook.api.errors import BadRequest, NotFound, Unavailable
-from offhook.api.openapi import described, list_of, place, redirecting
+from offhook.api.operation import REDIRECTS, ApiRoute, Operations, gives, list_of, type_of
 from offhook.api.paging import described_list, parse_list
 from offhook.api.recording import elsewhere, is_recorded
 from offhook.api.resource import found, json_response, listed, missing, resource
@@ -34,9 +33,9 @@ WRITTEN_OUT: Final = frozenset({"assistant", "assistantOverrides", "squad"})
 HANG_UP_SECONDS: Final = 20.0
 
 
-_UPDATE: Final = Wire("UpdateCallDTO", UpdateCallDTO)
-_DELETE: Final = Wire("DeleteCallDTO", DeleteCallDTO)
-_SHOWN: Final = Wire("Call", Call)
+_UPDATE: Final = Wire(UpdateCallDTO)
+_DELETE: Final = Wire(DeleteCallDTO)
+_SHOWN: Final = Wire(Call)
 
 
 def show(stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,26 +54,35 @@ async def _call(work: Work, identity: str, *, to_change: bool = False) -> Record
     return await found(work, work.tx.calls, "call", identity, to_change=to_change)
 
 
-def router() -> APIRouter:
-    routes = APIRouter(tags=["call"])
-    shown = place(_SHOWN)
-    outbound.add_to(routes)
+def routes() -> list[ApiRoute]:
+    calls = Operations("Calls", "CallController")
+    shown = gives(type_of(_SHOWN))
+    outbound.add_to(calls)
 
-    @routes.get("/call", **described("List calls", list_of(_SHOWN), parameters=described_list(FILTERS)))
-    async def list_all(request: Request) -> Response:
+    @calls.serve(
+        "GET",
+        "/call",
+        "findAll",
+        "List Calls",
+        gives(list_of(_SHOWN)),
+        parameters=described_list(FILTERS),
+    )
+    async def find_all(request: Request) -> Response:
         query = parse_list(request.query_params, FILTERS)
         async with private(request) as work:
             content = await listed(work, work.tx.calls, query, show)
         return json_response(content)
 
-    @routes.get("/call/{identity}", **described("Read call", shown))
-    async def read(request: Request, identity: str) -> Response:
+    @calls.serve("GET", "/call/{id}", "findOne", "Get Call", shown)
+    async def find_one(request: Request) -> Response:
         async with private(request) as work:
-            record = await _call(work, identity)
+            record = await _call(work, request.path_params["id"])
         return answer(record)
 
-    @routes.patch("/call/{identity}", **described("Name call", shown, request=_UPDATE))
-    async def change(request: Request, identity: str) -> Response:
+    @calls.serve("PATCH", "/call/{id}", "update", "Name a call that has ended", shown, takes=type_of(_UPDATE))
+    async def update(request: Request) -> Response:
+        identity = request.path_params["id"]
+
         async def named(work: Work, to_change: bool = False) -> Mapping[str, Any]:
             stored = await _call(work, identity, to_change=to_change)
             given = _UPDATE.document(work.object())
@@ -88,8 +96,16 @@ def router() -> APIRouter:
                 raise missing("call", identity)
         return answer(record)
 
-    @routes.delete("/call/{identity}", **described("Erase call and recordings", shown))
-    async def delete(request: Request, identity: str) -> Response:
+    @calls.serve(
+        "DELETE",
+        "/call/{id}",
+        "deleteCallData",
+        "Erase a call and its recordings",
+        shown,
+        mistakes=(400, 415),
+    )
+    async def delete_call_data(request: Request) -> Response:
+        identity = request.path_params["id"]
         services: Services = request.app.state.services
         async with private(request, writes=False) as work:
             _refuse_many(work)
@@ -107,9 +123,7 @@ def router() -> APIRouter:
             raise missing("call", identity)
         return answer(record)
 
-    for kind in KINDS:
-        _add_recording(routes, kind)
-    return routes
+    return calls.routes + _recordings().routes
 
 
 def _refuse_many(work: Work) -> None:
@@ -144,22 +158,29 @@ async def _erase_recordings(services: Services, call_id: str) -> None:
         raise Unavailable("the recordings could not be erased; the call was not deleted, try again") from None
 
 
-def _add_recording(routes: APIRouter, kind: RecordingKind) -> None:
-    async def redirect(request: Request, identity: str) -> Response:
+def _recordings() -> Operations:
+    """A route for each kind of recording, which leads to the file."""
+    artifacts = Operations("Calls", "CallArtifactController")
+    for kind in KINDS:
+        _add_recording(artifacts, kind)
+    return artifacts
+
+
+def _add_recording(artifacts: Operations, kind: RecordingKind) -> None:
+    @artifacts.serve(
+        "GET",
+        f"/call/{{id}}/{kind}-recording",
+        f"{kind}RecordingDownload",
+        f"Redirect to the {kind} recording, for five minutes",
+        REDIRECTS,
+    )
+    async def redirect(request: Request) -> Response:
         services: Services = request.app.state.services
         async with private(request) as work:
-            record = await _call(work, identity)
+            record = await _call(work, request.path_params["id"])
             node = await work.tx.calls.node_of(record.id)
         _require_recording(services, record, kind, node)
         return RedirectResponse(services.links.brief(record.id, kind), 302)
-
-    routes.add_api_route(
-        f"/call/{{identity}}/{kind}-recording",
-        redirect,
-        methods=["GET"],
-        name=f"{kind}-recording",
-        **redirecting(f"Redirect to the {kind} recording, for five minutes"),
-    )
 
 
 def _require_recording(services: Services, call: Record, kind: RecordingKind, node: str | None) -> None:

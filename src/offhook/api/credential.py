@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter
-
 from offhook.api.errors import BadRequest
+from offhook.api.operation import ApiRoute
 from offhook.api.resource import Document, Kind, crud, with_resource
 from offhook.api.secrets import without_secrets
 from offhook.api.urls import check_urls
@@ -16,8 +15,8 @@ from offhook.schema.base import document
 from offhook.schema.credential import AnyCredential
 from offhook.store import Record
 
-_WHOLE: Final = Wire("Credential", AnyCredential)
-_SHOWN: Final = Wire("ShownCredential", with_resource(AnyCredential))
+_WHOLE: Final = Wire(AnyCredential)
+_SHOWN: Final = Wire(with_resource(AnyCredential))
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
@@ -28,16 +27,17 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
     return document(credential)
 
 
-def router() -> APIRouter:
+def routes() -> list[ApiRoute]:
     return crud(
         Kind(
             path="/credential",
             noun="credential",
+            title="Credential",
+            controller="CredentialController",
             created=_WHOLE,
-            changed=_WHOLE,
             shown=_SHOWN,
             repository=lambda tx: tx.credentials,
             compose=compose,
             show=without_secrets,
         )
-    )
+    ).routes

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI
+from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from offhook.api.openapi import build
+from offhook.api.operation import ApiRoute
+from offhook.api.services import Services
 
 _STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -27,8 +29,7 @@ _HEADERS: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'un
 _REFERENCE: Final = "#/components/schemas/"
 
 
-def router() -> APIRouter:
-    routes = APIRouter(include_in_schema=False)
+def routes() -> list[ApiRoute]:
     made: list[_Written] = []
 
     async def written(request: Request) -> _Written:
@@ -36,19 +37,19 @@ def router() -> APIRouter:
             made.append(await run_in_threadpool(_write, request.app))
         return made[0]
 
-    @routes.get("/")
     async def start(_: Request) -> Response:
         return RedirectResponse("docs", 302)
 
-    @routes.get("/openapi.json")
     async def document(request: Request) -> Response:
         return Response((await written(request)).document, media_type="application/json")
 
-    @routes.get("/docs")
     async def page(request: Request) -> Response:
         return Response((await written(request)).page, media_type="text/html", headers=_HEADERS)
 
-    return routes
+    return [
+        ApiRoute("GET", path, endpoint, None)
+        for path, endpoint in (("/", start), ("/openapi.json", document), ("/docs", page))
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,11 @@ class _Written:
     page: bytes
 
 
-def _write(app: FastAPI) -> _Written:
+def _write(app: Starlette) -> _Written:
     """Takes about a second."""
-    document = build(app)
+    services: Services = app.state.services
+    routes = [route for route in app.routes if isinstance(route, ApiRoute)]
+    document = build(routes, services.settings.public_url or "/")
     return _Written(json.dumps(document, ensure_ascii=False).encode(), "".join(_page(document)).encode())
 
 
@@ -72,7 +75,7 @@ def _page(document: Mapping[str, Any]) -> Iterator[str]:
     yield "<p>Send your private key as <code>Authorization: Bearer KEY</code>. The same for programs: "
     yield "<a href=openapi.json>openapi.json</a>.</p>"
     for tag, operations in _by_tag(document["paths"]).items():
-        yield f"<h2>{escape(tag.capitalize())}</h2>"
+        yield f"<h2>{escape(tag)}</h2>"
         for path, method, operation in operations:
             yield from _operation(path, method, operation)
     yield "<h2>Types</h2>"

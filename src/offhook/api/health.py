@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from offhook.api.openapi import open_to_all
+from offhook.api.operation import ApiRoute, Operations, gives
 from offhook.api.services import Services
 
 _STATUS: Final = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
 
 
-def router() -> APIRouter:
-    routes = APIRouter(prefix="/health", tags=["health"])
+def routes() -> list[ApiRoute]:
+    health = Operations("Health", "HealthController")
 
-    @routes.get("/live", **open_to_all("Whether the process is up", "application/json", _STATUS))
-    async def live() -> Response:
+    @health.serve("GET", "/health/live", "live", "Whether the process is up", gives(_STATUS), needs_key=False)
+    async def live(_: Request) -> Response:
         return JSONResponse({"status": "live"})
 
-    @routes.get("/ready", **open_to_all("Whether new calls are answered", "application/json", _STATUS))
+    @health.serve(
+        "GET",
+        "/health/ready",
+        "ready",
+        "Whether new calls are answered",
+        gives(_STATUS) | gives(_STATUS, 503),
+        needs_key=False,
+    )
     async def ready(request: Request) -> Response:
         services: Services = request.app.state.services
         if await services.live.is_ready():
             return JSONResponse({"status": "ready"})
         return JSONResponse({"status": "not ready"}, 503, {"Retry-After": "1"})
 
-    return routes
+    return health.routes

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from offhook.api.openapi import described, list_of, place
+from offhook.api.operation import ApiRoute, Operations, gives, list_of, type_of
 from offhook.api.references import check_references
 from offhook.api.resource import missing, resource
 from offhook.api.urls import check_urls
@@ -20,8 +19,8 @@ from offhook.schema.org import Org, UpdateOrgDTO
 from offhook.schema.server import normalise_server, show_server
 from offhook.store import Record
 
-_UPDATE: Final = Wire("UpdateOrgDTO", UpdateOrgDTO)
-_SHOWN: Final = Wire("Org", Org)
+_UPDATE: Final = Wire(UpdateOrgDTO)
+_SHOWN: Final = Wire(Org)
 
 
 def _answer(record: Record) -> dict[str, Any]:
@@ -44,24 +43,26 @@ async def _changed(work: Work, stored: Mapping[str, Any], given: Mapping[str, An
     return {**stored, **normalise_server(document(org), stored)}
 
 
-def router() -> APIRouter:
-    routes = APIRouter(tags=["org"])
-    shown = place(_SHOWN)
+def routes() -> list[ApiRoute]:
+    orgs = Operations("Orgs", "OrgController")
+    shown = gives(type_of(_SHOWN))
 
-    @routes.get("/org", **described("List own org", list_of(_SHOWN)))
-    async def list_all(request: Request) -> Response:
+    @orgs.serve("GET", "/org", "findAll", "List Own Org", gives(list_of(_SHOWN)))
+    async def find_all(request: Request) -> Response:
         async with private(request) as work:
             record = await _own(work, work.org_id)
         return JSONResponse([_answer(record)])
 
-    @routes.get("/org/{identity}", **described("Read own org", shown))
-    async def read(request: Request, identity: str) -> Response:
+    @orgs.serve("GET", "/org/{id}", "findOne", "Get Own Org", shown)
+    async def find_one(request: Request) -> Response:
         async with private(request) as work:
-            record = await _own(work, identity)
+            record = await _own(work, request.path_params["id"])
         return JSONResponse(_answer(record))
 
-    @routes.patch("/org/{identity}", **described("Change own org", shown, request=_UPDATE))
-    async def change(request: Request, identity: str) -> Response:
+    @orgs.serve("PATCH", "/org/{id}", "update", "Update Own Org", shown, takes=type_of(_UPDATE))
+    async def update(request: Request) -> Response:
+        identity = request.path_params["id"]
+
         async def changed(work: Work, to_change: bool = False) -> dict[str, Any]:
             stored = await _own(work, identity, to_change=to_change)
             return await _changed(work, stored.document, work.object())
@@ -72,4 +73,4 @@ def router() -> APIRouter:
                 raise missing("org", identity)
         return JSONResponse(_answer(record))
 
-    return routes
+    return orgs.routes

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from offhook.api.errors import BadRequest
-from offhook.api.openapi import refusing
+from offhook.api.operation import REFUSES, Operations, type_of
 from offhook.api.references import check_references
 from offhook.api.resource import Document
 from offhook.api.urls import check_urls
@@ -28,12 +27,12 @@ NO_NUMBER: Final = "Couldn't Get Phone Number. Need Either `phoneNumberId` Or `p
 INBOUND_ONLY: Final = "Vapi Numbers Can't Dial Outbound Yet."
 ENDED_REASON: Final = "call.start.error-get-transport"
 
-_CREATE: Final = Wire("CreateCallDTO", CreateCallDTO)
+_CREATE: Final = Wire(CreateCallDTO)
 _KEPT: Final = ("assistantId", "squadId", "phoneNumberId", "customerId", "name")
 _KEPT_OF_CUSTOMER: Final = ("number", "sipUri", "extension", "name", "email", "externalId")
 
 
-def add_to(routes: APIRouter) -> None:
+def add_to(calls: Operations) -> None:
     """The three routes that would begin a call."""
 
     async def create(request: Request) -> Response:
@@ -53,13 +52,12 @@ def add_to(routes: APIRouter) -> None:
         async with keyed(request, ("private", "public"), writes=False):
             raise BadRequest("web calls are not served by Offhook: call a SIP number")
 
-    described = refusing("Refuse to call out", _CREATE)
-    for path, name, refuse in (
+    for path, action, refuse in (
         ("/call", "create", create),
-        ("/call/phone", "create-phone", create),
-        ("/call/web", "create-web", create_web),
+        ("/call/phone", "createPhone", create),
+        ("/call/web", "createWeb", create_web),
     ):
-        routes.add_api_route(path, refuse, methods=["POST"], name=name, **described)
+        calls.serve("POST", path, action, "Refuse to call out", REFUSES, takes=type_of(_CREATE))(refuse)
 
 
 def _check(given: Document) -> None:

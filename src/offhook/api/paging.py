@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from starlette.datastructures import QueryParams
 
 from offhook.api.errors import BadRequest
-from offhook.schema.base import format_timestamp, parse_timestamp
+from offhook.schema.base import Model, format_timestamp, parse_timestamp
 from offhook.store import Position, Record
 
 DEFAULT_LIMIT: Final = 100
@@ -23,6 +23,20 @@ MAX_SEARCH: Final = 100
 MAX_IDS: Final = 500
 MAX_ID: Final = 64
 """In characters. So many ids of this length are still a URL that the server reads."""
+
+
+class PaginationMeta(Model):
+    """What stands beside one page of results. `nextCursor` is there where a page follows."""
+
+    items_per_page: int
+    total_items: int
+    current_page: int
+    total_pages: int
+    has_next_page: bool
+    next_cursor: str | None = None
+    sort_order: Literal["ASC", "DESC"]
+    items_beyond_retention: bool
+
 
 DATE_FILTERS: Final = tuple(
     f"{moment}At{test}" for moment in ("created", "updated") for test in ("Gt", "Lt", "Ge", "Le")
@@ -231,9 +245,11 @@ def described_filters(equal: Mapping[str, Iterable[str]]) -> list[dict[str, Any]
     return [_described("limit"), *filters]
 
 
-def described_page() -> list[dict[str, Any]]:
+def described_page(
+    names: Iterable[str] = ("limit", *DATE_FILTERS, *PAGE_PARAMETERS),
+) -> list[dict[str, Any]]:
     """OpenAPI parameters of a paged list."""
-    return [_described(name) for name in ("limit", *DATE_FILTERS, *PAGE_PARAMETERS)]
+    return [_described(name) for name in names]
 
 
 def _described(name: str) -> dict[str, Any]:

@@ -6,14 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from offhook.api.errors import BadRequest
-from offhook.api.openapi import described, page_of
-from offhook.api.paging import described_page, page_metadata, parse_page
+from offhook.api.operation import ApiRoute, gives, type_of
+from offhook.api.paging import PaginationMeta, described_page, page_metadata, parse_page
 from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud, resource
 from offhook.api.urls import check_urls
@@ -36,21 +35,28 @@ DEFAULT_PORT: Final = 5060
 _HOST_OF_URI: Final = re.compile(r"sip:[^@]+@(\[[^\]]+\]|[^:]+)", re.IGNORECASE)
 
 
-class ShownAuthentication(Model):
+class SipAuthenticationIdentity(Model):
     """The password of a number goes in and never comes out."""
 
     realm: str | None = None
     username: str
 
 
-class ShownPhoneNumber(VapiPhoneNumber):
+class ShownVapiPhoneNumber(VapiPhoneNumber):
     """A number as its org sees it."""
 
-    authentication: ShownAuthentication | None = Field(default=None)  # type: ignore[assignment]
+    authentication: SipAuthenticationIdentity | None = Field(default=None)  # type: ignore[assignment]
 
 
-_CREATE: Final = Wire("CreateVapiPhoneNumberDTO", CreateVapiPhoneNumberDTO)
-_UPDATE: Final = Wire("UpdateVapiPhoneNumberDTO", UpdateVapiPhoneNumberDTO)
+class PhoneNumberPaginatedResponse(Model):
+    """One page of numbers."""
+
+    results: list[ShownVapiPhoneNumber]
+    metadata: PaginationMeta
+
+
+_CREATE: Final = Wire(CreateVapiPhoneNumberDTO)
+_UPDATE: Final = Wire(UpdateVapiPhoneNumberDTO)
 
 
 def show(stored: Mapping[str, Any]) -> Document:
@@ -104,26 +110,33 @@ def _check_host(uri: str, domain: str | None) -> None:
         raise BadRequest(f"sipUri must be at {domain}, such as sip:somebody@{domain}")
 
 
+_PAGE: Final = Wire(PhoneNumberPaginatedResponse)
 _KIND: Final = Kind(
     path="/phone-number",
     noun="phone number",
+    title="Phone Number",
+    controller="PhoneNumberController",
     created=_CREATE,
     changed=_UPDATE,
-    shown=Wire("ShownPhoneNumber", ShownPhoneNumber),
+    shown=Wire(ShownVapiPhoneNumber),
     repository=lambda tx: tx.phone_numbers,
     compose=compose,
     show=show,
 )
 
 
-def router() -> APIRouter:
-    routes = crud(_KIND)
+def routes() -> list[ApiRoute]:
+    numbers = crud(_KIND)
 
-    @routes.get(
+    @numbers.serve(
+        "GET",
         "/v2/phone-number",
-        **described("List phone numbers by page", page_of(_KIND.shown), parameters=described_page()),
+        "findAllPaginated",
+        "List Phone Numbers by Page",
+        gives(type_of(_PAGE)),
+        parameters=described_page(),
     )
-    async def page(request: Request) -> Response:
+    async def find_all_paginated(request: Request) -> Response:
         query = parse_page(request.query_params)
         async with private(request) as work:
             records, total = await work.tx.phone_numbers.page(
@@ -139,4 +152,4 @@ def router() -> APIRouter:
         results = [resource(record, show(record.document)) for record in records]
         return JSONResponse({"results": results, "metadata": page_metadata(query, total, records)})
 
-    return routes
+    return numbers.routes

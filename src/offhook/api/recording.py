@@ -7,13 +7,12 @@ import re
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from offhook.api.errors import NotFound, Unavailable
-from offhook.api.openapi import open_to_all
+from offhook.api.operation import ApiRoute, Operations, gives
 from offhook.api.services import Services
 from offhook.links import KINDS
 from offhook.media.recording import SIDES, mono_path, stereo_path, write_track
@@ -53,19 +52,22 @@ def elsewhere(services: Services, node: str | None) -> NotFound | None:
     )
 
 
-def router() -> APIRouter:
-    routes = APIRouter(tags=["recording"])
+def routes() -> list[ApiRoute]:
+    recordings = Operations("Recordings", "RecordingController")
 
-    @routes.get(
-        "/recording/{call_id}/{kind}",
-        **open_to_all("The audio behind a signed link", "audio/wav", _AUDIO, _SIGNED),
+    @recordings.serve(
+        "GET",
+        "/recording/{callId}/{kind}",
+        "play",
+        "The audio behind a signed link",
+        gives(_AUDIO, content_type="audio/wav") | gives(_AUDIO, 206, "audio/wav"),
+        parameters=_SIGNED,
+        mistakes=(404, 503),
+        needs_key=False,
     )
-    async def play(
-        request: Request,
-        call_id: str,
-        kind: str,
-    ) -> Response:
+    async def play(request: Request) -> Response:
         services: Services = request.app.state.services
+        call_id, kind = request.path_params["callId"], request.path_params["kind"]
         path, query = request.scope["raw_path"], request.scope["query_string"]
         if not services.links.allows(call_id, kind, path, query):
             raise NotFound("This link is not valid any more.")
@@ -87,7 +89,7 @@ def router() -> APIRouter:
             headers={"Cache-Control": "private, no-store"},
         )
 
-    return routes
+    return recordings.routes
 
 
 async def _state(services: Services, call_id: str) -> tuple[bool, str | None]:

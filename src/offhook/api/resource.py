@@ -14,13 +14,12 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Final, get_args
 
-from fastapi import APIRouter
 from pydantic import create_model
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from offhook.api.errors import BadRequest, NotFound
-from offhook.api.openapi import described, list_of, place
+from offhook.api.operation import Operations, changes_of, gives, list_of, type_of
 from offhook.api.paging import ListQuery, described_list, parse_list
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
@@ -39,26 +38,30 @@ SLICE_BYTES: Final = 500_000
 class Kind:
     """One kind of resource.
 
+    `tag`, `title` and `controller` are the API's words for it in its document; `noun` is ours in sentences.
     `compose` gets the parsed body and, for a PATCH, the record it changes; it returns the document to store
     or raises an ApiError. `show` gives the properties to show, without the four that every resource has.
+    `changed` is the type of a PATCH where it takes something else than a POST.
     `ids` is the name of the filter by which several can be asked for by their ids, if there is one.
     """
 
     path: str
     noun: str
+    title: str
+    controller: str
     created: Wire
-    changed: Wire
     shown: Wire
     repository: Callable[[Transaction], Repository]
     compose: Callable[[Work, Document, Record | None], Awaitable[Document]]
     show: Callable[[Mapping[str, Any]], Document] = dict
+    changed: Wire | None = None
     ids: str | None = None
 
 
 def with_resource(union: Any) -> Any:
     """The type of a stored resource that is a union: each of its members with what every resource has."""
     members, discriminator = get_args(union)
-    shown = (create_model(f"Shown{kind.__name__}", __base__=(kind, Resource)) for kind in get_args(members))
+    shown = (create_model(f"Stored{kind.__name__}", __base__=(kind, Resource)) for kind in get_args(members))
     return Annotated[reduce(or_, shown), discriminator]
 
 
@@ -124,15 +127,19 @@ async def unique() -> AsyncIterator[None]:
         raise BadRequest(f"{problem.field} is taken already") from None
 
 
-def crud(kind: Kind) -> APIRouter:
+def crud(kind: Kind) -> Operations:
     """The five routes of one kind."""
-    router = APIRouter(tags=[kind.noun])
-    one = place(kind.shown)
+    operations = Operations(f"{kind.title}s", kind.controller)
+    one = type_of(kind.shown)
+    changes = type_of(kind.changed) if kind.changed else changes_of(kind.created)
+    at_id = f"{kind.path}/{{id}}"
 
     def answer(record: Record, status: int = 200) -> Response:
         return JSONResponse(resource(record, kind.show(record.document)), status)
 
-    @router.post(kind.path, **described(f"Create {kind.noun}", one, request=kind.created, status=201))
+    @operations.serve(
+        "POST", kind.path, "create", f"Create {kind.title}", gives(one, 201), takes=type_of(kind.created)
+    )
     async def create(request: Request) -> Response:
         async def composed(work: Work) -> Document:
             return await kind.compose(work, work.object(), None)
@@ -143,24 +150,30 @@ def crud(kind: Kind) -> APIRouter:
                 record = await kind.repository(work.tx).create(work.org_id, document)
         return answer(record, 201)
 
-    @router.get(
+    @operations.serve(
+        "GET",
         kind.path,
-        **described(f"List {kind.noun}s", list_of(kind.shown), parameters=described_list(ids=kind.ids)),
+        "findAll",
+        f"List {kind.title}s",
+        gives(list_of(kind.shown)),
+        parameters=described_list(ids=kind.ids),
     )
-    async def list_all(request: Request) -> Response:
+    async def find_all(request: Request) -> Response:
         query = parse_list(request.query_params, ids=kind.ids)
         async with private(request) as work:
             content = await listed(work, kind.repository(work.tx), query, kind.show)
         return json_response(content)
 
-    @router.get(f"{kind.path}/{{identity}}", **described(f"Read {kind.noun}", one))
-    async def read(request: Request, identity: str) -> Response:
+    @operations.serve("GET", at_id, "findOne", f"Get {kind.title}", gives(one))
+    async def find_one(request: Request) -> Response:
         async with private(request) as work:
-            record = await found(work, kind.repository(work.tx), kind.noun, identity)
+            record = await found(work, kind.repository(work.tx), kind.noun, request.path_params["id"])
         return answer(record)
 
-    @router.patch(f"{kind.path}/{{identity}}", **described(f"Change {kind.noun}", one, request=kind.changed))
-    async def change(request: Request, identity: str) -> Response:
+    @operations.serve("PATCH", at_id, "update", f"Update {kind.title}", gives(one), takes=changes)
+    async def update(request: Request) -> Response:
+        identity = request.path_params["id"]
+
         async def composed(work: Work, to_change: bool = False) -> Document:
             repository = kind.repository(work.tx)
             stored = await found(work, repository, kind.noun, identity, to_change=to_change)
@@ -174,8 +187,10 @@ def crud(kind: Kind) -> APIRouter:
                 raise missing(kind.noun, identity)
         return answer(record)
 
-    @router.delete(f"{kind.path}/{{identity}}", **described(f"Delete {kind.noun}", one))
-    async def delete(request: Request, identity: str) -> Response:
+    @operations.serve("DELETE", at_id, "remove", f"Delete {kind.title}", gives(one))
+    async def remove(request: Request) -> Response:
+        identity = request.path_params["id"]
+
         async def there(work: Work) -> bool:
             if await kind.repository(work.tx).existing(work.org_id, [identity]):
                 return True
@@ -187,4 +202,4 @@ def crud(kind: Kind) -> APIRouter:
                 raise missing(kind.noun, identity)
         return answer(record)
 
-    return router
+    return operations

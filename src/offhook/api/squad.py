@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter
-
+from offhook.api.operation import ApiRoute
 from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud
 from offhook.api.secrets import without_keys
@@ -17,7 +16,7 @@ from offhook.schema.model import with_model_names
 from offhook.schema.squad import Squad, StoredSquad
 from offhook.store import Record
 
-_WHOLE: Final = Wire("Squad", Squad)
+_WHOLE: Final = Wire(Squad)
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
@@ -27,17 +26,18 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
     return document(squad)
 
 
-def router() -> APIRouter:
+def routes() -> list[ApiRoute]:
     return crud(
         Kind(
             path="/squad",
             noun="squad",
+            title="Squad",
+            controller="SquadController",
             created=_WHOLE,
-            changed=_WHOLE,
-            shown=Wire("StoredSquad", StoredSquad),
+            shown=Wire(StoredSquad),
             repository=lambda tx: tx.squads,
             compose=compose,
             show=lambda stored: with_model_names(without_keys(stored)),
             ids="idAny",
         )
-    )
+    ).routes

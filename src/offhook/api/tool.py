@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from fastapi import APIRouter
-
 from offhook.api.errors import BadRequest
+from offhook.api.operation import ApiRoute
 from offhook.api.references import check_references
 from offhook.api.resource import Document, Kind, crud, with_resource
 from offhook.api.secrets import without_keys
@@ -18,10 +17,10 @@ from offhook.schema.model import with_model_names
 from offhook.schema.tool import Tool
 from offhook.store import Record
 
-_WHOLE: Final = Wire("Tool", Tool)
+_WHOLE: Final = Wire(Tool)
 
 
-_SHOWN: Final = Wire("ShownTool", with_resource(Tool))
+_SHOWN: Final = Wire(with_resource(Tool))
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
@@ -33,16 +32,17 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
     return document(tool)
 
 
-def router() -> APIRouter:
+def routes() -> list[ApiRoute]:
     return crud(
         Kind(
             path="/tool",
             noun="tool",
+            title="Tool",
+            controller="ToolController",
             created=_WHOLE,
-            changed=_WHOLE,
             shown=_SHOWN,
             repository=lambda tx: tx.tools,
             compose=compose,
             show=lambda stored: with_model_names(without_keys(stored)),
         )
-    )
+    ).routes

@@ -7,13 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, get_args
 
-from fastapi import APIRouter
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from offhook.api.errors import BadRequest
-from offhook.api.openapi import described, list_of, place
+from offhook.api.operation import ApiRoute, Operations, gives, list_of, type_of
 from offhook.api.paging import described_filters, parse_filters
 from offhook.api.resource import missing
 from offhook.api.services import Services
@@ -48,32 +47,39 @@ class Webhook(Model):
     message: JsonObject | None = None
 
 
-_SHOWN: Final = Wire("Webhook", Webhook)
+_SHOWN: Final = Wire(Webhook)
 
 
-def router() -> APIRouter:
-    routes = APIRouter(tags=["webhook"])
-    one = place(_SHOWN)
+def routes() -> list[ApiRoute]:
+    webhooks = Operations("Webhooks", "WebhookController")
+    one = gives(type_of(_SHOWN))
 
-    @routes.get(
-        "/webhook", **described("List webhooks", list_of(_SHOWN), parameters=described_filters(FILTERS))
+    @webhooks.serve(
+        "GET",
+        "/webhook",
+        "findAll",
+        "List Webhooks",
+        gives(list_of(_SHOWN)),
+        parameters=described_filters(FILTERS),
     )
-    async def list_all(request: Request) -> Response:
+    async def find_all(request: Request) -> Response:
         limit, state, call_id = _query(request.query_params)
         async with private(request) as work:
             rows = await work.tx.outbox.list(work.org_id, state=state, call_id=call_id, limit=limit)
         return JSONResponse([shown(row) for row in rows])
 
-    @routes.get("/webhook/{identity}", **described("Read webhook", one))
-    async def read(request: Request, identity: str) -> Response:
+    @webhooks.serve("GET", "/webhook/{id}", "findOne", "Get Webhook", one)
+    async def find_one(request: Request) -> Response:
+        identity = request.path_params["id"]
         async with private(request) as work:
             row = await work.tx.outbox.find(work.org_id, identity)
         if row is None:
             raise missing("webhook", identity)
         return JSONResponse(shown(row, whole=True))
 
-    @routes.post("/webhook/{identity}/replay", **described("Send webhook again", one))
-    async def replay(request: Request, identity: str) -> Response:
+    @webhooks.serve("POST", "/webhook/{id}/replay", "replay", "Send Webhook Again", one, mistakes=(400,))
+    async def replay(request: Request) -> Response:
+        identity = request.path_params["id"]
         services: Services = request.app.state.services
 
         async def whole(work: Work) -> None:
@@ -90,7 +96,7 @@ def router() -> APIRouter:
                 raise BadRequest("the message is still on its way")
         return JSONResponse(shown(row, whole=True))
 
-    return routes
+    return webhooks.routes
 
 
 def _query(given: QueryParams) -> tuple[int, OutboxState | None, str | None]:

@@ -1,4 +1,4 @@
-"""A wire type as the API uses it: named for the OpenAPI document, its check made once."""
+"""A wire type as the API uses it: its check is made once."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from offhook.schema.pattern import Writing
 class Wire:
     """`kind` is a model, or a union of models."""
 
-    def __init__(self, name: str, kind: Any) -> None:
-        self.name = name
+    def __init__(self, kind: Any) -> None:
         self.kind = kind
 
     @cached_property

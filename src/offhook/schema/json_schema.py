@@ -14,7 +14,7 @@ from offhook.schema.base import JsonObject, Model, Number
 SimpleType = Literal["string", "number", "integer", "boolean", "array", "object", "null"]
 
 
-class _Keywords(Model):
+class Keywords(Model):
     """Of the drafts 4 to 2020-12, and of OpenAPI's dialects of them."""
 
     schema_uri: str | None = Field(default=None, alias="$schema")
@@ -81,7 +81,7 @@ class _Keywords(Model):
     external_docs: JsonObject | None = None
 
 
-class JsonSchema(_Keywords):
+class JsonSchema(Keywords):
     """`properties` is passed on as it is; a `value` or `default` there is the owner's, and may be a
     template."""
 
@@ -96,7 +96,7 @@ class JsonSchema(_Keywords):
     title: str | None = None
 
 
-class OpenAIFunctionParameters(_Keywords):
+class OpenAIFunctionParameters(Keywords):
     """An object; what stands in `properties` is for whoever reads the schema."""
 
     type: Literal["object"] | list[SimpleType] | None = None
