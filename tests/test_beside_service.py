@@ -215,6 +215,27 @@ def test_doctor_asks_the_service(
     assert says in done.stdout
 
 
+@pytest.mark.parametrize("up", [True, False])
+def test_doctor_shows_the_planes(
+    prepared: Run, tmp_path: Path, answering: Callable[[int], tuple[str, int]], up: bool
+) -> None:
+    host, port = answering(200)
+    folder = DataFolder.take(tmp_path / "data", lambda: "node")
+    planes = [
+        {"plane": "call", "process": 7, "since": 1_790_000_000, "restarts": 0, "up": True},
+        {"plane": "api", "process": 8, "since": 1_790_000_000, "restarts": 2, "up": up},
+    ]
+    settings = load_settings({"sip": "127.0.0.1:5060", "http": f"{host}:{port}"})
+    folder.tell({**settings.told(), "planes": planes})
+    done = prepared("doctor")
+    folder.close()
+
+    assert done.returncode == (0 if up else 1), done.stdout
+    assert "ok    call plane, process 7 since 2026-09-21T14:13:20Z\n" in done.stdout
+    mark = "ok   " if up else "WRONG"
+    assert f"{mark} api plane, process 8 since 2026-09-21T14:13:20Z, restarts: 2\n" in done.stdout
+
+
 def test_what_a_node_tells_holds_no_secret() -> None:
     secret = "a-secret-that-nobody-may-read"
     flags = dict.fromkeys(("api_key", "secret", "webhook_signing_secret", "openai_api_key"), secret)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from offhook.listening import check_sip, listen_http
+from offhook.listening import check_sip, listen_http, listen_sip
 from offhook.network import Address
 from offhook.process import StartError
 
@@ -49,6 +49,25 @@ def test_an_address_that_is_not_ours(host: str) -> None:
             refused(address)
         assert str(address) in str(problem.value)
         assert "\n" not in str(problem.value)
+
+
+@pytest.mark.parametrize(("host", "families"), [("::", 2), ("0.0.0.0", 1), ("::1", 1), (LOOPBACK, 1)])
+def test_each_family_has_sockets_of_its_own(host: str, families: int) -> None:
+    """One of UDP and one of TCP, all on one port: a caller over IPv4 is one in both transports."""
+    sockets = listen_sip(Address(host, 0))
+    kinds = [(one.family, one.type) for one in sockets]
+    ports = {one.getsockname()[1] for one in sockets}
+    alone = {
+        one.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+        for one in sockets
+        if one.family is socket.AF_INET6
+    }
+    for one in sockets:
+        one.close()
+
+    assert len(kinds) == len(set(kinds)) == 2 * families
+    assert len(ports) == 1
+    assert alone <= {1}
 
 
 def test_what_is_free_is_had() -> None:

@@ -64,6 +64,20 @@ def test_a_line_names_the_call_that_the_code_works_for(text: Written) -> None:
     assert text.lines[1].endswith("warning nobody's line")
 
 
+@pytest.mark.parametrize("plane", ["node", "call", "api"])
+def test_a_line_names_the_plane_that_says_it(plane: str) -> None:
+    for lines in written(TextLines(plane)):
+        with working_for("c1"):
+            log.warning("the voice is late")
+        assert lines.lines[0].partition("warning ")[2].split(maxsplit=1) == [
+            plane,
+            "call=c1 the voice is late",
+        ]
+    for lines in written(JsonLines(plane)):
+        log.warning("it is late")
+        assert json.loads(lines.lines[0])["plane"] == plane
+
+
 def test_a_line_that_names_a_call_itself_is_left_as_it_is(text: Written, json_lines: Written) -> None:
     with working_for("c1"):
         log.warning("call=c2 webhook=w1 could not be sent")

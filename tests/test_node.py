@@ -16,8 +16,6 @@ import pytest
 from offhook import server
 from offhook.calls import presence
 from offhook.calls.stored import StoredLedger
-from offhook.commands import serve
-from offhook.process import StartError
 from offhook.server import EnginesOf, Node, running_node
 from offhook.settings import load_settings
 from offhook.store import Database, StoreError
@@ -105,24 +103,6 @@ async def test_a_node_stops_with_a_line_when_a_task_ends_that_it_needs(
         await node.vital.lost.wait()
     assert "the node stops" in node.vital.reason
     assert node.vital.reason in [record.getMessage() for record in caplog.records]
-
-
-async def test_a_service_that_has_lost_a_task_ends_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    vital = Vital()
-
-    async def fail() -> None:
-        raise MemoryError("too much")
-
-    @contextlib.asynccontextmanager
-    async def running(settings: object) -> AsyncIterator[Any]:
-        task = asyncio.create_task(fail())
-        vital.watch("the ledger", task)
-        yield SimpleNamespace(vital=vital, calls=[])
-
-    monkeypatch.setattr(server, "running_node", running)
-    monkeypatch.setattr(serve, "welcome", lambda node: "")
-    with pytest.raises(StartError, match=r"the ledger has ended \(too much\)"):
-        await serve._serve(load_settings())
 
 
 async def test_nobody_waits_for_a_ledger_that_has_died(monkeypatch: pytest.MonkeyPatch) -> None:

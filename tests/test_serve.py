@@ -11,19 +11,15 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
 from offhook import listening, server
-from offhook.bootstrap import FirstStart
 from offhook.commands import serve
 from offhook.network import Address
-from offhook.planes import call_plane
+from offhook.planes import call_plane, supervisor
 from offhook.process import StartError
-from offhook.server import Node
-from offhook.settings import load_settings
+from offhook.settings import Settings, load_settings
 from offhook.speech.activity import VoiceActivity
 
 from .test_cli import COMMAND, Run, prepared, run
@@ -118,12 +114,16 @@ def plain(text: str) -> str:
     return re.sub(r"\x1b\[\d+m", "", text)
 
 
-def _node(**flags: object) -> Node:
-    """What `welcome` needs of a node."""
+def _settings(**flags: object) -> Settings:
+    """Those of a node that listens."""
     settings = load_settings({"http": f"{LOOPBACK}:8080", **flags})
     sip = Address(settings.sip.host, settings.sip.port or 5071)
-    started = FirstStart(key="the-key", demo=True)
-    return cast(Node, SimpleNamespace(settings=settings, http=settings.http, sip=sip, started=started))
+    return settings.model_copy(update={"sip": sip})
+
+
+def welcome(settings: Settings) -> str:
+    """What is printed at a first start."""
+    return supervisor.welcome(serve.words(settings), "the-key", demo=True)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def _node(**flags: object) -> Node:
     ],
 )
 def test_the_number_to_dial_is_where_this_node_listens_now(flags: dict[str, object], dial: str) -> None:
-    said = plain(serve.welcome(_node(**flags)))
+    said = plain(welcome(_settings(**flags)))
 
     assert f"Dial      {dial}\n" in said
     assert "the-key" in said
@@ -150,7 +150,7 @@ def test_a_desk_phone_is_told_an_address_it_can_reach(
 ) -> None:
     monkeypatch.setattr(listening, "source_towards", lambda host: "192.168.1.5")
 
-    assert f"sip:demo@{written} from other machines" in plain(serve.welcome(_node(sip=f"0.0.0.0:{port}")))
+    assert f"sip:demo@{written} from other machines" in plain(welcome(_settings(sip=f"0.0.0.0:{port}")))
 
 
 def test_without_a_network_nobody_else_is_told_to_dial(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +160,7 @@ def test_without_a_network_nobody_else_is_told_to_dial(monkeypatch: pytest.Monke
     for source_towards in (lambda host: LOOPBACK, no_route):
         monkeypatch.setattr(listening, "source_towards", source_towards)
 
-        assert "from other machines" not in serve.welcome(_node(sip="0.0.0.0:5060"))
+        assert "from other machines" not in welcome(_settings(sip="0.0.0.0:5060"))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_peer_is_told_an_address_of_its_family_or_there_is_none(
     monkeypatch.setattr(
         call_plane, "source_towards", lambda host: "fd00::5" if ":" in host else "192.168.1.5"
     )
-    address_for = call_plane._address_for(_node(**flags).settings)
+    address_for = call_plane._address_for(_settings(**flags))
 
     if told is None:
         with pytest.raises(OSError, match="has no address for"):

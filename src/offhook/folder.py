@@ -7,7 +7,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -19,8 +20,14 @@ LEAST_FREE: Final = 16 * 1024 * 1024
 
 _LONGEST: Final = 4096
 
+LET_GO_SECONDS: Final = 3.0
+"""For the processes of a node that was killed to let go of its folder."""
+
 LOCK: Final = "lock"
 NODE: Final = "node"
+
+PLANES: Final = "planes"
+"""Beside the settings, what a node tells of its processes: see `planes/supervisor.py`."""
 
 _NAME = re.compile(r"[\w.:-]{1,200}")
 
@@ -32,6 +39,11 @@ class DataFolder:
         self.node = node
         """The same after a restart, on whatever host; another for every folder."""
         self._lock = lock
+
+    @property
+    def lock(self) -> int:
+        """The open file that holds it: whoever has it open holds the folder too."""
+        return self._lock
 
     @classmethod
     def take(cls, path: Path, new_name: Callable[[], str]) -> Self:
@@ -45,7 +57,7 @@ class DataFolder:
         try:
             lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             os.fchmod(lock, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _hold(lock)
             _write_pid(lock)
             return cls(lock, _name(path / NODE, new_name))
         except BlockingIOError as error:
@@ -71,10 +83,12 @@ class DataFolder:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a folder, by its own words. `told` is empty until it has started."""
+    """Who holds a folder, by its own words. `told` is empty until it has started, `planes` are the processes
+    that it has started."""
 
     process: str
     told: Mapping[str, Any]
+    planes: Sequence[Mapping[str, Any]] = ()
 
 
 def holder(path: Path) -> Holder | None:
@@ -100,7 +114,10 @@ def _holder(lock: int) -> Holder:
         told = json.loads(rest[0]) if rest else {}
     except ValueError:
         told = {}
-    return Holder(process or "unknown", told if isinstance(told, dict) else {})
+    if not isinstance(told, dict):
+        told = {}
+    planes = told.pop(PLANES, ())
+    return Holder(process or "unknown", told, planes)
 
 
 def check(path: Path, *, make: bool = True) -> None:
@@ -128,6 +145,23 @@ def check(path: Path, *, make: bool = True) -> None:
             f"the disk of the data folder {path} has only {free // 1_000_000} MB left: make room, or choose"
             " another folder with --data or OFFHOOK_DATA"
         )
+
+
+def _hold(lock: int) -> None:
+    """Raises BlockingIOError. The processes of a node that was killed end a moment after it."""
+    until = time.monotonic() + LET_GO_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if _is_there(_written_pid(lock)) or time.monotonic() >= until:
+                raise
+        time.sleep(0.02)
+
+
+def _is_there(process: str) -> bool:
+    return not process.isdigit() or os.path.exists(f"/proc/{process}") or not os.path.exists("/proc/self")
 
 
 def _make(folder: Path) -> None:

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import functools
 import socket
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
-from typing import Final, cast
+from typing import Final
 
-import uvicorn
-from starlette.types import ASGIApp
-
-from offhook.api.connection import Arrivals, Bounds, Connection
-from offhook.network import Address
+from offhook.network import Address, bound_datagrams
 from offhook.process import StartError
-from offhook.sip.transport import source_towards
-
-HTTP_GRACE_SECONDS: Final = 3
-"""For answers that are under way when the node stops."""
-
-BACKLOG: Final = 256
-"""Connections that the kernel keeps ready: all of them are taken at once, and sound waits meanwhile."""
+from offhook.sip.transport import PORT_ATTEMPTS, source_towards
 
 RECEIVE_BYTES: Final = 65_536
 """What the kernel keeps of a client that is not read from, and so what a single read can give."""
@@ -33,15 +18,50 @@ _ELSEWHERE: Final = "192.0.2.1"
 
 def listen_http(address: Address) -> socket.socket:
     """The API's socket, bound; port 0 takes any. Raises StartError."""
-    bound = _bound("HTTP", "--http or OFFHOOK_HTTP", address, socket.SOCK_STREAM)
+    try:
+        bound = _bound_stream(address)
+    except OSError as error:
+        raise cannot_listen("HTTP", "--http or OFFHOOK_HTTP", address, error) from error
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
     return bound
 
 
+def listen_sip(address: Address) -> list[socket.socket]:
+    """SIP's sockets, bound: one of UDP and one of TCP for the address, or for those of both families. Port 0
+    takes one that is free for all of them. Raises StartError."""
+    hosts = ("::", "0.0.0.0") if address.host == "::" else (address.host,)  # noqa: S104 it was asked for
+    for attempt in range(PORT_ATTEMPTS):
+        sockets: list[socket.socket] = []
+        port = address.port
+        try:
+            for host in hosts:
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                    sockets.append(_sip_socket(Address(host, port), kind))
+                    port = sockets[0].getsockname()[1]
+            return sockets
+        except StartError:
+            for bound in sockets:
+                bound.close()
+            if address.port or attempt == PORT_ATTEMPTS - 1:
+                raise
+    raise AssertionError
+
+
+def _sip_socket(address: Address, kind: socket.SocketKind) -> socket.socket:
+    """Of one family alone: a caller over IPv4 has an IPv4 address in both transports."""
+    what = "SIP over TCP" if kind is socket.SOCK_STREAM else "SIP over UDP"
+    try:
+        if kind is socket.SOCK_DGRAM:
+            return bound_datagrams(_family(address), tuple(address))
+        return _bound_stream(address, one_family=True)
+    except OSError as error:
+        raise cannot_listen(what, "--sip or OFFHOOK_SIP", address, error) from error
+
+
 def check_sip(address: Address) -> None:
     """SIP's port is free for UDP and for TCP. Raises StartError."""
-    for what, kind in (("SIP over UDP", socket.SOCK_DGRAM), ("SIP over TCP", socket.SOCK_STREAM)):
-        _bound(what, "--sip or OFFHOOK_SIP", address, kind).close()
+    for bound in listen_sip(address):
+        bound.close()
 
 
 def outer_address() -> str | None:
@@ -57,63 +77,18 @@ def cannot_listen(what: str, how: str, address: Address, error: OSError) -> Star
     return StartError(f"{what} cannot listen on {address} ({error.strerror}): choose another with {how}")
 
 
-def _bound(what: str, how: str, address: Address, kind: socket.SocketKind) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+def _bound_stream(address: Address, *, one_family: bool = False) -> socket.socket:
+    bound = socket.socket(_family(address), socket.SOCK_STREAM)
     try:
-        bound = socket.socket(family, kind)
-    except OSError as error:
-        raise cannot_listen(what, how, address, error) from error
-    try:
-        if kind is socket.SOCK_STREAM:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if one_family and bound.family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind(tuple(address))
-    except OSError as error:
+    except OSError:
         bound.close()
-        raise cannot_listen(what, how, address, error) from error
+        raise
     return bound
 
 
-async def serve_http(
-    listening: socket.socket, app: ASGIApp, stack: AsyncExitStack, bounds: Bounds | None = None
-) -> asyncio.Task[None]:
-    """Serve `app` on `listening` until `stack` is closed; returns the task once it serves."""
-    bounds = bounds or Bounds()
-    arrivals = Arrivals(bounds, asyncio.get_running_loop().time)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        backlog=BACKLOG,
-        http=cast("type[asyncio.Protocol]", functools.partial(Connection, bounds, arrivals)),
-        timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listening]), name="http")
-
-    async def stop() -> None:
-        server.should_exit = True
-        await task
-
-    stack.push_async_callback(stop)
-    up = asyncio.create_task(server.up.wait())
-    await asyncio.wait([up, task], return_when=asyncio.FIRST_COMPLETED)
-    up.cancel()
-    return task
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers: the node decides when to stop. `up` is set once it serves."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address.host else socket.AF_INET

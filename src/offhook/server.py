@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
 
 from offhook.bootstrap import FirstStart, first_start
 from offhook.calls.registry import Calls
@@ -19,6 +18,7 @@ from offhook.planes.api_plane import api_plane
 from offhook.planes.call_plane import EnginesOf, call_plane, voice_activity
 from offhook.planes.ground import Ground
 from offhook.planes.live import LiveHere
+from offhook.planes.spec import DRAIN_SECONDS
 from offhook.process import StartError, calls_within, file_limit
 from offhook.settings import Settings
 from offhook.sip.user_agent import UserAgent
@@ -26,9 +26,6 @@ from offhook.store import Database, IdMaker, StoreError, upgrade
 from offhook.vital import Vital
 
 __all__ = ["EnginesOf", "Node", "running_node"]
-
-DRAIN_SECONDS: Final = 30.0
-"""For calls to end by themselves after Ctrl-C or SIGTERM; then they are hung up on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from offhook.api.boundary import Boundary
 from offhook.api.connection import PARSE_COST, PARSED_BYTES, REQUEST_COST, Bounds, Connection
-from offhook.listening import listen_http, serve_http
+from offhook.api.serving import serve_http
+from offhook.listening import listen_http
 from offhook.network import Address
 from offhook.network.turns import ROUND
 from tests.network.test_turns import Rounds

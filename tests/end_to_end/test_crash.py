@@ -87,9 +87,13 @@ def test_workers_that_hang_leave_no_caller_in_silence(node: Node, sink: WebhookS
 
 
 def _workers_of(pid: int) -> list[int]:
-    """Child processes that are workers (proc(5))."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(each) for each in children if b"speech.worker" in Path(f"/proc/{each}/cmdline").read_bytes()]
+    """Its children, and theirs, that are workers (proc(5))."""
+    workers = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        if b"speech.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+            workers.append(int(child))
+        workers += _workers_of(int(child))
+    return workers
 
 
 def test_a_receiver_that_was_away_gets_all_in_order_even_over_a_restart(

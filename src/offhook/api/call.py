@@ -147,7 +147,7 @@ async def _end(services: Services, call_id: str) -> None:
     try:
         async with asyncio.timeout(HANG_UP_SECONDS):
             await services.live.end_call(call_id)
-    except TimeoutError:
+    except (TimeoutError, ConnectionError):
         raise Unavailable("the call could not be ended; nothing was erased, try again") from None
 
 

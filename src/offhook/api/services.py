@@ -21,7 +21,8 @@ class Live(Protocol):
         ...
 
     async def end_call(self, call_id: str) -> None:
-        """Hang up and return when the call's last state is stored. Returns at once for any other call."""
+        """Hang up and return when the call's last state is stored. Returns at once for any other call.
+        Raises ConnectionError while nobody can tell."""
         ...
 
     async def forget(self, call_id: str) -> None:

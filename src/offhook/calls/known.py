@@ -17,8 +17,8 @@ Document = Mapping[str, Any]
 
 class KnownDirectory:
     """A directory that reads each document once after every change of numbers, assistants, squads, tools,
-    orgs and credentials. Where other nodes write too it reads always. What does not exist is not
-    remembered."""
+    orgs and credentials, whichever process of the node makes it. Where other nodes write too it reads
+    always. What does not exist is not remembered."""
 
     def __init__(self, stored: StoredDirectory, database: Database) -> None:
         self._stored = stored
@@ -56,6 +56,7 @@ class KnownDirectory:
     ) -> Document | None:
         if self._database.shared:
             return await read()
+        await self._database.catch_up()
         generation = self._database.generation
         if generation != self._generation or len(self._known) >= MOST_KNOWN:
             self._known.clear()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -79,6 +81,8 @@ def _checks(settings: Settings, running: Holder | None) -> Iterator[tuple[str, C
     yield "database", lambda: _database(settings)
     if running is not None:
         yield f"the service runs as process {running.process}", lambda: _service(settings, running)
+        for plane in running.planes:
+            yield _plane(plane), partial(_up, plane)
     else:
         yield f"HTTP at {settings.http}", lambda: _starts(lambda: listen_http(settings.http).close())
         yield f"SIP at {settings.sip}", lambda: _starts(lambda: check_sip(settings.sip))
@@ -120,6 +124,16 @@ def _service(settings: Settings, running: Holder) -> list[str]:
     finally:
         connection.close()
     return [] if status == 200 else [f"it takes no new calls (/health/ready says {status}): its log says why"]
+
+
+def _plane(plane: Mapping[str, Any]) -> str:
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(plane["since"]))
+    restarts = f", restarts: {plane['restarts']}" if plane["restarts"] else ""
+    return f"{plane['plane']} plane, process {plane['process']} since {since}{restarts}"
+
+
+def _up(plane: Mapping[str, Any]) -> list[str]:
+    return [] if plane["up"] else ["it is being started anew: the log says why it ended"]
 
 
 def _database(settings: Settings) -> list[str]:

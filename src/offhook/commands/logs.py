@@ -16,13 +16,19 @@ _NOISY = ("httpx2", "httpcore2", "uvicorn", "websockets", "sqlalchemy", "aiosqli
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, call (if named), error (if there is one)."""
+    """One JSON object a line: time, level, plane (if this process is one), logger, message, call (if named),
+    error (if there is one)."""
+
+    def __init__(self, plane: str = "") -> None:
+        super().__init__()
+        self._plane = plane
 
     def format(self, record: logging.LogRecord) -> str:
         message, call = _about(record)
         line: dict[str, str] = {
             "time": self.formatTime(record),
             "level": record.levelname.lower(),
+            **({"plane": self._plane} if self._plane else {}),
             "logger": record.name,
             "message": message,
         }
@@ -38,10 +44,11 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(JsonLines):
-    """Time, level and message on one line; a traceback below it."""
+    """Time, level, plane and message on one line; a traceback below it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{self.formatTime(record)} {record.levelname.lower():7} {_about(record)[0]}"
+        plane = f"{self._plane:5} " if self._plane else ""
+        line = f"{self.formatTime(record)} {record.levelname.lower():7} {plane}{_about(record)[0]}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -55,10 +62,10 @@ def _about(record: logging.LogRecord) -> tuple[str, str | None]:
     return (message, None) if call is None else (f"call={call} {message}", call)
 
 
-def configure(level: str, form: Literal["text", "json"]) -> None:
-    """Log to stderr; the libraries only say what goes wrong."""
+def configure(level: str, form: Literal["text", "json"], plane: str = "") -> None:
+    """Log to stderr; the libraries only say what goes wrong. `plane`: what this process is in its node."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines() if form == "json" else TextLines())
+    handler.setFormatter(JsonLines(plane) if form == "json" else TextLines(plane))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)

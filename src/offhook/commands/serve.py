@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import random
 import signal
 import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from offhook.commands.failure import fail
 
 if TYPE_CHECKING:
-    from offhook.server import Node
+    import socket
+
     from offhook.settings import Settings
 
 
@@ -44,118 +51,107 @@ def serve(
       offhook serve --http 127.0.0.1:9000 --sip 0.0.0.0:5070 --data /var/lib/offhook
       OFFHOOK_PUBLIC_ADDRESS=203.0.113.7 offhook serve
     """
+    from offhook.planes import spec
+
+    # The supervisor hears them, also those of before it is there.
+    signal.pthread_sigmask(signal.SIG_BLOCK, spec.LEFT_TO_THE_SUPERVISOR)
+    # They load while this process looks for what could keep the node from starting.
+    started = {plane: spec.start(plane) for plane in spec.PLANES}
+    try:
+        _serve(started, {"http": http, "sip": sip, "data": None if data is None else str(data)})
+    finally:
+        for pid, _ in started.values():
+            os.kill(pid, signal.SIGKILL)
+
+
+def _serve(started: Mapping[str, tuple[int, socket.socket]], flags: Mapping[str, str | None]) -> None:
+    """Find out all that the node is to be, then become its supervisor. Returns only by an exception."""
     from offhook.commands.logs import configure
+    from offhook.folder import DataFolder
+    from offhook.listening import listen_http, listen_sip
+    from offhook.network import Address
+    from offhook.planes.spec import Spec
+    from offhook.process import StartError, calls_within, file_limit, raise_file_limit
     from offhook.settings import SettingsError, load_settings, unknown_variables
+    from offhook.store import IdMaker, StoreError, upgrade
 
     for slip in unknown_variables():
         typer.echo(f"offhook: {slip}", err=True)
     try:
-        settings = load_settings({"http": http, "sip": sip, "data": data})
+        settings = load_settings(flags)
     except SettingsError as problem:
         fail(str(problem))
-    configure(settings.log_level, settings.log_format)
-    _run(settings)
-
-
-def _run(settings: Settings) -> None:
-    import uvloop
-
-    from offhook.process import StartError, raise_file_limit, share_python
-
+    configure(settings.log_level, settings.log_format, "node")
     raise_file_limit()
-    share_python()
     os.umask(0o077)  # whoever made the data folder, what is written there is for its owner alone
     typer.echo("Starting: loading the speech models ...")
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings))
-    except StartError as problem:
+        max_calls = calls_within(file_limit(), settings.max_calls)
+        folder = DataFolder.take(settings.data, IdMaker(time.time, random.SystemRandom()))
+        web = listen_http(settings.http)
+        phones = listen_sip(settings.sip)
+        asyncio.run(upgrade(settings.database))
+    except (StartError, StoreError) as problem:
         fail(str(problem))
-    except asyncio.CancelledError:
-        pass  # asked to stop before it had started
-    typer.echo("Stopped.")
+    http, sip = (Address(*bound.getsockname()[:2]) for bound in (web, phones[0]))
+    settings = settings.model_copy(update={"http": http, "sip": sip})
+    given = {name: value for name, value in flags.items() if value is not None}
+    state = {
+        "spec": asdict(Spec(folder.node, given, http, sip, max_calls)),
+        "lock": folder.lock,
+        "http": web.fileno(),
+        "sip": [one.fileno() for one in phones],
+        "started": {plane: (pid, link.fileno()) for plane, (pid, link) in started.items()},
+        "told": settings.told(),
+        "words": words(settings),
+        "log_level": settings.log_level,
+        "log_format": settings.log_format,
+    }
+    _become_supervisor(state)
 
 
-async def _serve(settings: Settings) -> None:
-    from offhook.process import StartError, settle_memory
-    from offhook.server import DRAIN_SECONDS, running_node
-
-    stop = _Stop()
-    stop.listen()
-    async with running_node(settings) as node:
-        stop.node = node
-        settle_memory()
-        typer.echo(welcome(node))
-        await _either(stop.asked, node.vital.lost)
-        if calls := len(node.calls):
-            up = "1 call is up and has" if calls == 1 else f"{calls} calls are up and have"
-            typer.echo(f"Stopping: {up} {DRAIN_SECONDS:g} s to end; Ctrl-C again ends them at once.")
-    if node.vital.reason:
-        raise StartError(node.vital.reason)
+def _become_supervisor(state: dict[str, Any]) -> NoReturn:
+    """This process goes on with next to nothing in memory. What it holds open, it hands to itself."""
+    held = [state["lock"], state["http"], *state["sip"], *(number for _, number in state["started"].values())]
+    with tempfile.TemporaryFile() as file:
+        file.write(json.dumps(state).encode())
+        file.seek(0)
+        for number in (file.fileno(), *held):
+            os.set_inheritable(number, True)
+        sys.stdout.flush()
+        program = [sys.executable, "-P", "-m", "offhook.planes.supervisor", str(file.fileno())]
+        os.execv(sys.executable, program)  # noqa: S606 - this very program
 
 
-async def _either(*events: asyncio.Event) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in events]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
+def words(settings: Settings) -> dict[str, str]:
+    """What the person who started it wants to know: key, URLs, what to dial, at the real ports."""
+    from offhook.planes.supervisor import KEY_HERE
+
+    host = f"http://{_shown(settings.http.host)}:{settings.http.port}"
+    return {
+        "head": "\n" + typer.style("Offhook is ready.", bold=True) + "\n\n",
+        "key": f"  API key   {typer.style(KEY_HERE, bold=True)}\n            (shown this once; keep it)\n",
+        "reach": f"  API       {host}   (documentation: {host}/docs)\n"
+        f"  SIP       {_shown(settings.sip.host)}:{settings.sip.port}, UDP and TCP\n",
+        "dial": "".join(f"{line}\n" for line in _to_dial(settings)),
+        "foot": "\nCtrl-C stops it.\n",
+    }
 
 
-class _Stop:
-    """What SIGINT, SIGTERM and SIGHUP ask for: to stop starting, else to drain, then to end what is left."""
-
-    def __init__(self) -> None:
-        """Made in the task that starts the node."""
-        self.node: Node | None = None
-        self.asked = asyncio.Event()
-        self._starting = asyncio.current_task()
-
-    def listen(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # `nohup` has it ignored, and means it.
-            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, self._signalled)
-
-    def _signalled(self) -> None:
-        if self.node is not None and self.asked.is_set():
-            self.node.calls.end_all()
-        elif self.node is None and not self.asked.is_set() and self._starting is not None:
-            self._starting.cancel()
-        self.asked.set()
-
-
-def welcome(node: Node) -> str:
-    """What the person who started it wants to know: key, URLs, what to dial."""
-    host = f"http://{_shown(node.http.host)}:{node.http.port}"
-    lines = ["", typer.style("Offhook is ready.", bold=True), ""]
-    if node.started.key is not None:
-        lines += [
-            f"  API key   {typer.style(node.started.key, bold=True)}",
-            "            (shown this once; keep it)",
-        ]
-    lines += [
-        f"  API       {host}   (documentation: {host}/docs)",
-        f"  SIP       {_shown(node.sip.host)}:{node.sip.port}, UDP and TCP",
-    ]
-    if node.started.demo:
-        lines += _to_dial(node)
-    return "\n".join([*lines, "", "Ctrl-C stops it.", ""])
-
-
-def _to_dial(node: Node) -> list[str]:
+def _to_dial(settings: Settings) -> list[str]:
     """The demo number as it is reached now, which need not be how it was once made."""
     from offhook.bootstrap import DEMO_USER
     from offhook.listening import outer_address
     from offhook.network import Address
     from offhook.sip.transport import WILDCARDS
 
-    uri = f"sip:{DEMO_USER}@{node.settings.model_copy(update={'sip': node.sip}).sip_host}"
+    sip = settings.sip
+    uri = f"sip:{DEMO_USER}@{settings.sip_host}"
     lines = [f"  Dial      {typer.style(uri, bold=True)}"]
-    told = node.settings.domain or node.settings.public_address
+    told = settings.domain or settings.public_address
     outer = outer_address()
-    if not told and node.sip.host in WILDCARDS and outer is not None:
-        other = f"sip:{DEMO_USER}@{outer if node.sip.port == 5060 else Address(outer, node.sip.port)}"
+    if not told and sip.host in WILDCARDS and outer is not None:
+        other = f"sip:{DEMO_USER}@{outer if sip.port == 5060 else Address(outer, sip.port)}"
         lines.append(f"            {other} from other machines")
     return [*lines, f"            or try: {_program()} call {uri} --say 'When are you open?'"]
 

@@ -1,7 +1,7 @@
 """The outside: addresses, datagram sockets, and the guard that decides what may be reached."""
 
 from .addresses import Address
-from .datagrams import DatagramOpener, Datagrams, Receive, open_datagrams
+from .datagrams import DatagramOpener, Datagrams, Receive, bound_datagrams, datagrams_on, open_datagrams
 from .guard import AddressGuard, AddressRefused, ConnectFailed, NameNotFound
 from .http import MAX_ANSWER, BodyRefused, BodyTooLarge, Reply, at_most, causes, guarded_client, read_bounded
 from .outside import Outside
@@ -23,7 +23,9 @@ __all__ = [
     "Receive",
     "Reply",
     "at_most",
+    "bound_datagrams",
     "causes",
+    "datagrams_on",
     "guarded_client",
     "open_datagrams",
     "read_bounded",

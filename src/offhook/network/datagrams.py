@@ -145,7 +145,8 @@ class UdpDatagrams(asyncio.DatagramProtocol):
             log.error("the UDP socket on %s was lost: %s", self.local, exc)
 
 
-def _bind(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket:
+def bound_datagrams(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket:
+    """A UDP socket that is bound and served by nobody yet. Raises OSError."""
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         if family == socket.AF_INET6:
@@ -163,10 +164,16 @@ def _bind(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.s
 async def open_datagrams(host: str, port: int, receive: Receive) -> UdpDatagrams:
     """Bind a UDP socket on an IPv4 or IPv6 `host`; `port` 0 takes any free one. Raises OSError when the
     address is taken or is not this machine's."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
+    )
     family, _, _, _, address = found[0]
-    sock = _bind(family, address)
+    return await datagrams_on(bound_datagrams(family, address), receive)
+
+
+async def datagrams_on(sock: socket.socket, receive: Receive) -> UdpDatagrams:
+    """Serve a socket of `bound_datagrams`, which is closed with what is returned."""
+    loop = asyncio.get_running_loop()
     try:
         _, protocol = await loop.create_datagram_endpoint(lambda: UdpDatagrams(receive), sock=sock)
     except BaseException:

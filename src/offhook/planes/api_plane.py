@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from offhook.api import create_app
 from offhook.api.services import Live, Services
-from offhook.listening import serve_http
+from offhook.api.serving import serve_http
 from offhook.planes.ground import Ground
 
 

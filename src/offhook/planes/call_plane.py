@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -85,8 +86,10 @@ async def call_plane(
     max_calls: int,
     stack: AsyncExitStack,
     engines: EnginesOf | None = None,
+    sockets: Sequence[socket.socket] = (),
 ) -> CallPlane:
-    """Serve calls until `stack` is closed. What the process before left behind is ended and reported first.
+    """Serve calls until `stack` is closed, on SIP's `sockets` if they are bound already. What the process
+    before left behind is ended and reported first.
 
     `engines` replaces the speech engines and models (benchmarks and tests). Raises StartError, StoreError."""
     settings, node, database = ground.settings, ground.node, ground.database
@@ -160,7 +163,7 @@ async def call_plane(
         ground.vital.watch(what, task)
     _build_before_the_first_call()
     connections = sip_connections_within(file_limit(), max_calls)
-    agent, sip = await _sip(settings, calls, sources, connections, outside.guard, trunk, rng, stack)
+    agent, sip = await _sip(settings, calls, sources, connections, outside.guard, trunk, rng, stack, sockets)
     dialler.agent = agent
     return CallPlane(calls, outbox, plane, agent, sip)
 
@@ -263,6 +266,7 @@ async def _sip(
     trunk: Trunk | None,
     rng: random.Random,
     stack: AsyncExitStack,
+    sockets: Sequence[socket.socket],
 ) -> tuple[UserAgent, Address]:
     async def resolve(host: str, port: int, transport: str) -> Address:
         """A peer's Contact or Record-Route must not lead us where it could not go itself."""
@@ -286,6 +290,8 @@ async def _sip(
     )
     stack.push_async_callback(agent.close, SIP_GRACE_SECONDS)
     try:
+        if sockets:
+            return agent, await transports.serve(sockets)
         return agent, await transports.listen(*settings.sip)
     except OSError as error:
         raise cannot_listen("SIP", "--sip or OFFHOOK_SIP", settings.sip, error) from error

@@ -7,7 +7,7 @@ import contextvars
 import logging
 import socket
 from collections import deque
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 READ_AHEAD: Final = 32 * 1024
 """Octets asked of the kernel for what waits on a connection (it makes twice as much of them): so much at most
 is cut into messages in one go, however fast it comes."""
+
+BACKLOG: Final = 512
+"""Connections that the kernel keeps until they are accepted."""
 
 PAUSE: Final = 0.05
 """Seconds that a connection waits whose source has sent too much."""
@@ -206,13 +209,18 @@ class TcpPool:
 
     async def listen(self, host: str, port: int) -> asyncio.Server:
         """Accept connections; raises OSError when the port cannot be had."""
-        server = await self.loop.create_server(
-            lambda: Connection(self, self.limits.first), host, port, backlog=512
-        )
-        for listening in server.sockets:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_AHEAD)
+        server = await self.loop.create_server(self._accepted, host, port, backlog=BACKLOG)
+        _read_ahead(server.sockets)
         self._servers.append(server)
         return server
+
+    async def serve(self, bound: socket.socket) -> None:
+        """Accept connections on a socket that is bound already."""
+        _read_ahead([bound])
+        self._servers.append(await self.loop.create_server(self._accepted, sock=bound, backlog=BACKLOG))
+
+    def _accepted(self) -> Connection:
+        return Connection(self, self.limits.first)
 
     def stop(self, server: asyncio.Server) -> None:
         """Accept no more connections there."""
@@ -335,3 +343,9 @@ class TcpPool:
             return
         for data in waiting:
             connection.send(data)
+
+
+def _read_ahead(listening: Iterable[socket.socket]) -> None:
+    """For the connections that are accepted there."""
+    for one in listening:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_AHEAD)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Set
+from collections.abc import Awaitable, Callable, Sequence, Set
+from functools import partial
 from typing import Final
 
-from offhook.network import Address, DatagramOpener, Datagrams, open_datagrams, turns
+from offhook.network import (
+    Address,
+    DatagramOpener,
+    Datagrams,
+    Receive,
+    datagrams_on,
+    open_datagrams,
+    turns,
+)
 from offhook.network.sources import Sources
 from offhook.sip.flow import Flow, Lost, Received
 from offhook.sip.limits import OF_CALLS, USUAL, WAITING, WAITING_LARGE, Arrivals, cost
@@ -68,6 +77,16 @@ class Transports:
                     raise
         raise OSError("no port is free for UDP and TCP")
 
+    async def serve(self, sockets: Sequence[socket.socket]) -> Address:
+        """Listen on sockets that are bound already, one of UDP and one of TCP for each address."""
+        for bound in sockets:
+            if bound.type is socket.SOCK_DGRAM:
+                datagrams = await self._open(partial(datagrams_on, bound))
+                self._sockets[datagrams.local] = datagrams
+            else:
+                await self._tcp.serve(bound)
+        return next(iter(self._sockets))
+
     def send(self, data: bytes, flow: Flow) -> None:
         """One whole message to `flow.remote`; never blocks or raises."""
         if flow.transport == "tcp":
@@ -110,7 +129,7 @@ class Transports:
         servers: list[asyncio.Server] = []
         try:
             for host in hosts:
-                opened.append(await self._open(host, port))
+                opened.append(await self._open(partial(self._opener, host, port)))
                 port = opened[0].local.port
             if tcp:
                 for host in hosts:
@@ -125,7 +144,7 @@ class Transports:
             self._sockets[datagrams.local] = datagrams
         return opened[0].local
 
-    async def _open(self, host: str, port: int) -> Datagrams:
+    async def _open(self, opener: Callable[[Receive], Awaitable[Datagrams]]) -> Datagrams:
         """A socket whose datagrams arrive with the address that they came to."""
         local: Address | None = None
         of_calls, others = turns.lane("SIP of calls"), turns.lane("SIP")
@@ -140,7 +159,7 @@ class Transports:
                 flow = Flow("udp", source, local)
                 lane.put(cost(data), lambda: None if self._is_closed else received(data, flow))
 
-        datagrams = await self._opener(host, port, receive)
+        datagrams = await opener(receive)
         local = datagrams.local
         return datagrams
 

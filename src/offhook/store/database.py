@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from sqlalchemy import URL, Connection
@@ -28,6 +28,7 @@ from .connecting import (
 from .ids import IdMaker
 from .keys import Keys
 from .migrate import check_revision
+from .news import News
 from .nodes import Nodes
 from .outbox import OutboxRows, note_delivered
 from .records import StoreError
@@ -119,6 +120,10 @@ class Database:
         self._reading: AsyncEngine = reading_engine(url) if is_sqlite(url) else self._writing
         self.generation = 0
         """Grows with every write that decides how calls are answered (numbers, assistants, orgs ...)."""
+        self.news = News(url) if is_sqlite(url) else None
+        """Of other processes of the node that write the same file; not used where there are none."""
+        self.announce: Callable[[], Awaitable[None]] | None = None
+        """Tells other processes of the node that `generation` has grown."""
         self._erased = False
         """Whether words that were erased may still be found in the files."""
         self.shared = not is_sqlite(url)
@@ -165,6 +170,8 @@ class Database:
             self.generation += 1
         self._erased = self._erased or tx.erased
         tx.committed()
+        if tx.reconfigured and self.announce is not None:
+            await self.announce()
 
     async def at_once(self, work: Callable[[Connection], T]) -> T:
         """Do `work` in a transaction of its own, and commit it, in one go: many statements that follow from
@@ -200,6 +207,20 @@ class Database:
         if await self.at_once(lambda connection: note_delivered(connection, answered, now)):
             self._erased = True
 
+    def changed_elsewhere(self) -> None:
+        """Another process of the node has written what decides how calls are answered."""
+        self.generation += 1
+
+    def erased_elsewhere(self) -> None:
+        """Another process of the node has erased words."""
+        self._erased = True
+
+    async def catch_up(self) -> None:
+        """Before something is taken from memory: see whether another process of the node has written, if it
+        has told nothing for a while."""
+        if self.news is not None and await self.news.are_there():
+            self.generation += 1
+
     async def write_over(self) -> None:
         """Let nothing of what was erased be found in the files any more. SQLite writes over it in its log
         first, and in its file when that is full. Where somebody reads just now it has to be asked again; what
@@ -230,6 +251,8 @@ class Database:
     async def close(self) -> None:
         if self._thread is not None:
             self._thread.close()
+        if self.news is not None:
+            self.news.close()
         await self._writing.dispose()
         if self._reading is not self._writing:
             await self._reading.dispose()

@@ -1,15 +1,13 @@
-"""The schema of the database: which revision it has, and how it gets the newest one."""
+"""The schema of the database: which revision it has, and how it gets the newest one.
+
+Alembic is loaded for the latter alone: a process that only works with the database does without it."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, inspect
+from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from .connecting import cannot_make, explain, is_sqlite, make_private, parse_url, probe, writing_engine
@@ -19,18 +17,14 @@ from .tables import metadata
 _RESTORE = "put a backup in its place"
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    return config
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_VERSION = text("SELECT version_num FROM alembic_version")
 
 
 @lru_cache(maxsize=1)
-def newest_revision() -> str:
-    """The revision that this code works with."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
+def revisions() -> tuple[str, ...]:
+    """Those that this code knows, the newest last. Each has the number that its file is named by."""
+    return tuple(sorted(file.name[1:5] for file in (_MIGRATIONS / "versions").glob("r[0-9]*.py")))
 
 
 def check_revision(connection: Connection) -> None:
@@ -38,7 +32,7 @@ def check_revision(connection: Connection) -> None:
     found = _known_revision(connection)
     if found is None:
         raise StoreError("the database is empty: run `offhook db upgrade`")
-    if found != newest_revision():
+    if found != revisions()[-1]:
         raise StoreError("the database was made by an older Offhook: run `offhook db upgrade`")
     _check_tables(connection)
 
@@ -58,11 +52,10 @@ def _check_tables(connection: Connection) -> None:
 
 def _known_revision(connection: Connection) -> str | None:
     """None for an empty database. Raises StoreError for a revision that is not ours."""
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found in (None, newest_revision()):
-        return found
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found not in known:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(_VERSION).scalar()
+    if found is not None and found not in revisions():
         raise StoreError(f"the database was made by a newer Offhook (revision {found}): install that one")
     return found
 
@@ -87,11 +80,15 @@ async def upgrade(url: str) -> None:
 
 
 def _upgrade(connection: Connection, url: URL) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     if not is_sqlite(url):
         # One node at a time; the others find everything done. SQLite's BEGIN IMMEDIATE does the same.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7367)")
     _known_revision(connection)
-    config = _config()
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     _check_tables(connection)

@@ -1,0 +1,45 @@
+"""The API plane in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import AsyncExitStack
+from typing import Any
+
+from offhook.bootstrap import first_start
+from offhook.planes.api_plane import api_plane
+from offhook.planes.away import LiveElsewhere
+from offhook.planes.child import Child
+from offhook.planes.link import Frame
+
+
+class ApiProcess(Child):
+    """Serves once a call plane does: what a first start makes is made when nothing more can fail."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._live = LiveElsewhere(self.link)
+        self._some_up = asyncio.Event()
+
+    async def start(self, stack: AsyncExitStack) -> dict[str, Any]:
+        _, number = self.descriptors  # the first holds the data folder
+        listening = socket.socket(fileno=number)
+        await self._some_up.wait()
+        ground = await self.ground(stack)
+        started = await first_start(ground.database, ground.settings)
+        ground.database.announce = self._live.changed
+        # The process before this one may have died between a change and its word.
+        await self._live.changed()
+        await api_plane(ground, self._live, listening, stack)
+        self.later(self._live.beat())
+        return {"key": started.key, "demo": started.demo}
+
+    def received(self, frame: Frame) -> None:
+        super().received(frame)
+        if "up" in frame:
+            self._live.up(frozenset(frame["up"]))
+            if frame["up"]:
+                self._some_up.set()
+        elif "answer" in frame:
+            self._live.asking.answered(frame)

@@ -1,0 +1,72 @@
+"""The call plane in a process of its own."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import AsyncExitStack
+from typing import Any
+
+from offhook.planes.call_plane import CallPlane, call_plane, voice_activity
+from offhook.planes.child import Child
+from offhook.planes.link import Frame
+from offhook.planes.spec import DRAIN_SECONDS
+from offhook.store import Database
+
+
+class CallProcess(Child):
+    """Answers what the API asks of calls, and drains when it is told to."""
+
+    plane: CallPlane
+    database: Database
+
+    async def start(self, stack: AsyncExitStack) -> dict[str, Any]:
+        _, *numbers = self.descriptors  # the first holds the data folder
+        sockets = [socket.socket(fileno=number) for number in numbers]
+        activity = voice_activity(scripted=False)
+        ground = await self.ground(stack)
+        self.database = ground.database
+        self.plane = await call_plane(ground, activity, self.spec.max_calls, stack, sockets=sockets)
+        self._heard()
+        return {}
+
+    def received(self, frame: Frame) -> None:
+        super().received(frame)
+        if not self.serving:
+            return
+        match frame.get("what", frame.get("do")):
+            case "drain":
+                self.later(self._drain())
+            case "end_all":
+                self.plane.calls.end_all()
+            case "is_ready":
+                self._answer(frame, self.plane.calls.takes_calls())
+            case "end_call":
+                self.later(self._end_call(frame))
+            case "forget":
+                self.plane.outbox.forget(frame["call"])
+                self.database.erased_elsewhere()
+                self._answer(frame, True)
+            case "changed":
+                self.database.changed_elsewhere()
+                self._heard()
+                self._answer(frame, True)
+            case "deliver":
+                self.plane.outbox.nudge()
+            case "nothing":
+                self._heard()
+
+    def _heard(self) -> None:
+        """All that the API has written so far is known."""
+        if self.database.news is not None:
+            self.database.news.heard()
+
+    def _answer(self, frame: Frame, value: object) -> None:
+        self.tell(to=frame["from"], answer=frame["ask"], value=value)
+
+    async def _end_call(self, frame: Frame) -> None:
+        self._answer(frame, await self.plane.calls.end_call(frame["call"]))
+
+    async def _drain(self) -> None:
+        self.tell(calls=len(self.plane.calls))
+        await self.plane.calls.drain(DRAIN_SECONDS)
+        self.tell(drained=True)

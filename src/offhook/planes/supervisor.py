@@ -1,0 +1,316 @@
+"""The process that is `offhook serve`: it holds the data folder and the ports, hears the signals, starts the
+planes and starts anew what dies. It is small, and reads nothing that a stranger wrote.
+
+`commands/serve.py` becomes it: `python -P -m offhook.planes.supervisor FD`, where FD has a `State`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Literal
+
+from offhook.commands.logs import configure
+from offhook.folder import PLANES as PLANES_TOLD
+from offhook.folder import DataFolder
+from offhook.planes.link import Frame, Link
+from offhook.planes.spec import (
+    API,
+    CALL,
+    DRAIN_SECONDS,
+    LEFT_TO_THE_SUPERVISOR,
+    PLANES,
+    Spec,
+    hand,
+    start,
+)
+
+RESTARTS: Final = 5
+WITHIN_SECONDS: Final = 60.0
+"""A plane that ends more often than that within so long ends the node."""
+
+DRAINED_SECONDS: Final = 2 * DRAIN_SECONDS + 15
+"""For a call plane to have drained, with what is written down at the end."""
+
+KEY_HERE: Final = "{key}"
+"""Where the key of a first start stands in what is printed."""
+
+CLOSE_SECONDS: Final = {API: 10.0, CALL: 30.0}
+"""For a plane to close what it holds; then it is ended."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class State:
+    """What the command found and made: see `Supervisor`. Sockets and files by their numbers. `words` are what
+    is printed once the node serves."""
+
+    spec: Spec
+    lock: int
+    http: int
+    sip: list[int]
+    started: dict[str, tuple[int, int]]
+    told: Mapping[str, Any]
+    words: Mapping[str, str]
+    log_level: str
+    log_format: Literal["text", "json"]
+
+
+@dataclass(slots=True)
+class Plane:
+    """One process that is to be there."""
+
+    name: str
+    pid: int = 0
+    link: Link | None = None
+    since: float = 0.0
+    ready: bool = False
+    restarts: int = 0
+    ended: str = ""
+    ends: deque[float] = field(default_factory=lambda: deque(maxlen=RESTARTS + 1))
+
+    def tell(self, **frame: Any) -> bool:
+        return self.link is not None and self.link.tell(frame)
+
+
+class Supervisor:
+    """Runs until the node stops; `reason` then says why if nobody asked for it."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._folder = DataFolder(state.lock, state.spec.node)
+        self._planes = {name: Plane(name) for name in PLANES}
+        self._serving = False
+        self._stopping = asyncio.Event()
+        self._drained = False
+        self._moved = asyncio.Event()
+        self._handing: asyncio.Task[None] | None = None
+        self.reason = ""
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in LEFT_TO_THE_SUPERVISOR:
+            # `nohup` has it ignored, and means it.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, self._signalled)
+        loop.add_signal_handler(signal.SIGCHLD, self._bury)
+        for name, (pid, link) in self._state.started.items():
+            await self._hand(self._planes[name], pid, socket.socket(fileno=link))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, LEFT_TO_THE_SUPERVISOR)
+        self._bury()
+        await self._stopping.wait()
+        await self._stop()
+
+    # -- the planes -----------------------------------------------------------------------------
+
+    async def _hand(self, plane: Plane, pid: int, link: socket.socket) -> None:
+        """Tell a process that has been started what it is to do."""
+        plane.pid, plane.since, plane.ready = pid, time.time(), False
+        self._tell_the_folder()
+        sockets = [self._state.http] if plane.name == API else self._state.sip
+        try:
+            hand(link, self._state.spec, [self._state.lock, *sockets])
+        except OSError:
+            link.close()
+            return  # it has died already, which is told elsewhere
+        link.setblocking(False)
+        plane.link = Link(partial(self._received, plane), partial(self._lost, plane))
+        await asyncio.get_running_loop().create_connection(partial(_same, plane.link), sock=link)
+        self._tell_who_is_up()
+
+    def _received(self, plane: Plane, frame: Frame) -> None:
+        to = frame.get("to")
+        if to is not None:
+            self._hand_on(plane, self._planes.get(to), frame)
+        elif "ready" in frame:
+            self._is_ready(plane, frame)
+        elif "refused" in frame or "lost" in frame:
+            self._end(frame.get("refused") or frame["lost"])
+        elif "calls" in frame:
+            if calls := frame["calls"]:
+                up = "1 call is up and has" if calls == 1 else f"{calls} calls are up and have"
+                _say(f"Stopping: {up} {DRAIN_SECONDS:g} s to end; Ctrl-C again ends them at once.")
+        elif "drained" in frame:
+            self._drained = True
+            self._moved.set()
+
+    def _hand_on(self, sender: Plane, receiver: Plane | None, frame: Frame) -> None:
+        if receiver is not None:
+            receiver.tell(**{**frame, "from": sender.name})
+
+    def _is_ready(self, plane: Plane, frame: Frame) -> None:
+        plane.ready = True
+        self._tell_who_is_up()
+        if not self._serving and plane.name == API:
+            self._serving = True
+            _say(welcome(self._state.words, frame["key"], demo=frame["demo"]))
+        elif self._serving:
+            _log.warning("the %s plane serves again", plane.name)
+        self._tell_the_folder()
+
+    def _tell_who_is_up(self) -> None:
+        up = [plane.name for plane in self._planes.values() if plane.name == CALL and plane.ready]
+        self._planes[API].tell(up=up)
+
+    def _tell_the_folder(self) -> None:
+        """What others on this machine can know."""
+        if self._serving:
+            planes = [
+                {
+                    "plane": one.name,
+                    "process": one.pid,
+                    "since": round(one.since),
+                    "restarts": one.restarts,
+                    "up": one.ready,
+                }
+                for one in self._planes.values()
+            ]
+            self._folder.tell({**self._state.told, PLANES_TOLD: planes})
+
+    # -- what ends ------------------------------------------------------------------------------
+
+    def _bury(self) -> None:
+        for plane in self._planes.values():
+            try:
+                pid, status = os.waitpid(plane.pid, os.WNOHANG) if plane.pid else (0, 0)
+            except ChildProcessError:
+                continue
+            if pid:
+                plane.pid, plane.ended = 0, _in_words(status)
+                self._perhaps_ended(plane)
+        if os.getpid() == 1:
+            self._bury_strangers()
+
+    def _bury_strangers(self) -> None:
+        """In a container who loses its parent, such as a dead call plane's workers, becomes this one's."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if found is None or found.si_pid in (plane.pid for plane in self._planes.values()):
+                    return
+                os.waitpid(found.si_pid, 0)
+
+    def _lost(self, plane: Plane) -> None:
+        plane.link = None
+        self._perhaps_ended(plane)
+
+    def _perhaps_ended(self, plane: Plane) -> None:
+        """Once it has ended and all that it told has been read."""
+        if plane.pid == 0 and plane.link is None:
+            plane.ready = False
+            self._moved.set()
+            if not self._stopping.is_set():
+                self._replace(plane)
+
+    def _replace(self, plane: Plane) -> None:
+        self._tell_who_is_up()
+        if not self._serving:
+            self._end(f"the {plane.name} plane did not start: it {plane.ended}")
+            return
+        plane.ends.append(time.monotonic())
+        if len(plane.ends) > RESTARTS and plane.ends[-1] - plane.ends[0] < WITHIN_SECONDS:
+            self._end(f"the {plane.name} plane {plane.ended} again and again: the node stops")
+            return
+        _log.error("the %s plane %s: it is started anew", plane.name, plane.ended)
+        plane.restarts += 1
+        plane.pid, link = start(plane.name)
+        self._handing = asyncio.create_task(self._hand(plane, plane.pid, link))
+
+    def _end(self, reason: str) -> None:
+        if not self._stopping.is_set():
+            self.reason = reason
+            self._stopping.set()
+
+    def _signalled(self) -> None:
+        if self._stopping.is_set():
+            self._planes[CALL].tell(do="end_all")
+        self._stopping.set()
+
+    async def _stop(self) -> None:
+        """Calls end first, while the API still answers; then the planes close one after the other."""
+        call = self._planes[CALL]
+        if call.ready and call.tell(do="drain"):
+            await self._until(lambda: self._drained or call.pid == 0, DRAINED_SECONDS)
+        for name, seconds in CLOSE_SECONDS.items():
+            plane = self._planes[name]
+            plane.tell(do="close")
+            if not await self._until(partial(_is_gone, plane), seconds):
+                _log.error("the %s plane does not end, and is ended", name)
+                os.kill(plane.pid, signal.SIGKILL)
+                await self._until(partial(_is_gone, plane), 1.0)
+
+    async def _until(self, holds: Callable[[], bool], seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not holds():
+                    self._moved.clear()
+                    await self._moved.wait()
+        return holds()
+
+
+def welcome(words: Mapping[str, str], key: str | None, *, demo: bool) -> str:
+    """`words` of `commands/serve.py`, with what the start has made or found."""
+    parts = [
+        words["head"],
+        "" if key is None else words["key"].replace(KEY_HERE, key),
+        words["reach"],
+        words["dial"] if demo else "",
+        words["foot"],
+    ]
+    return "".join(parts)
+
+
+def _same(link: Link) -> Link:
+    return link
+
+
+def _is_gone(plane: Plane) -> bool:
+    return plane.pid == 0
+
+
+def _in_words(status: int) -> str:
+    """How a process ended."""
+    code = os.waitstatus_to_exitcode(status)
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+
+
+_ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def _say(text: str) -> None:
+    print(text if sys.stdout.isatty() else _ANSI.sub("", text), flush=True)
+
+
+def main() -> None:
+    with open(int(sys.argv[1]), "rb") as file:
+        given = json.load(file)
+    state = State(**{**given, "spec": Spec(**given["spec"])})
+    configure(state.log_level, state.log_format, "node")
+
+    async def supervise() -> str:
+        supervisor = Supervisor(state)
+        await supervisor.run()
+        return supervisor.reason
+
+    reason = asyncio.run(supervise())
+    if reason:
+        for line in reason.splitlines():
+            print(f"offhook: {line}", file=sys.stderr)
+        sys.exit(1)
+    _say("Stopped.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""What the processes of a node say to each other, and that nobody waits for one that says nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from offhook.planes import away
+from offhook.planes.away import LiveElsewhere
+from offhook.planes.link import MOST_UNSENT, Asking, Away, Frame, Link
+from offhook.speech.framing import pack
+
+
+@asynccontextmanager
+async def linked(
+    received: Callable[[Frame], None] = lambda frame: None,
+) -> AsyncIterator[tuple[Link, socket.socket]]:
+    """A link, and the other end of its socket, which nobody reads."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    link = Link(received, lambda: received({"lost": True}))
+    await asyncio.get_running_loop().create_connection(lambda: link, sock=ours)
+    yield link, theirs
+    link.close()
+    theirs.close()
+    await asyncio.sleep(0)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0)
+
+
+async def test_frames_come_whole_however_they_are_cut() -> None:
+    came: list[Frame] = []
+    async with linked(came.append) as (_, theirs):
+        for octet in pack({"one": 1}) + pack({"two": "zwei"}):
+            theirs.send(bytes([octet]))
+            await asyncio.sleep(0)
+        await until(lambda: len(came) == 2)
+    assert came[:2] == [{"one": 1}, {"two": "zwei"}]
+
+
+@pytest.mark.parametrize("said", [b"\xff" * 8, b"\0\0\0\x06\0\0\0\x02[]", b"\0\0\0\x06\0\0\0\x02{]"])
+async def test_what_is_no_frame_ends_the_link(said: bytes) -> None:
+    came: list[Frame] = []
+    async with linked(came.append) as (_, theirs):
+        theirs.send(said)
+        await until(lambda: bool(came))
+    assert came == [{"lost": True}]
+
+
+async def test_who_does_not_read_costs_no_more_than_so_much() -> None:
+    async with linked() as (link, _):
+        told = sum(link.tell({"text": "x" * 10_000}) for _ in range(1000))
+        assert told * 10_000 < 2 * MOST_UNSENT
+        assert not link.tell({"text": "x"})
+
+
+async def test_who_has_gone_is_away_at_once() -> None:
+    told: list[Frame] = []
+    asking = Asking(lambda frame: not told.append(frame))
+    asked = asyncio.create_task(asking.ask("call", "is_ready", 3600))
+    await until(lambda: bool(told))
+    asking.gone(frozenset({"api"}))
+    with pytest.raises(Away, match="call has gone"):
+        await asked
+
+
+async def test_who_does_not_answer_is_away_after_a_while() -> None:
+    asking = Asking(lambda frame: True)
+    with pytest.raises(Away, match="call does not answer"):
+        await asking.ask("call", "is_ready", 0.01)
+    asking.answered({"answer": 1, "value": True})  # it comes too late, and nobody minds
+
+
+class Planes:
+    """Call planes at the other end, with what each answers; None says nothing."""
+
+    def __init__(self, **answers: object) -> None:
+        self.told: list[Frame] = []
+        self.answers = answers
+        self.live = LiveElsewhere(self)  # type: ignore[arg-type]
+        self.live.up(frozenset(answers))
+
+    def tell(self, frame: Frame) -> bool:
+        self.told.append(frame)
+        value = self.answers[frame["to"]]
+        if "ask" in frame and value is not None:
+            answer = {"answer": frame["ask"], "value": value}
+            asyncio.get_running_loop().call_soon(self.live.asking.answered, answer)
+        return True
+
+
+@pytest.mark.parametrize(
+    ("answers", "ready"),
+    [
+        ({}, False),
+        ({"call": True}, True),
+        ({"call": False}, False),
+        ({"call": None}, False),
+        ({"a": None, "b": True}, True),
+    ],
+)
+async def test_ready_is_who_says_so_in_time(
+    answers: dict[str, object], ready: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(away, "READY_SECONDS", 0.01)
+    assert await Planes(**answers).live.is_ready() is ready
+
+
+@pytest.mark.parametrize("answers", [{}, {"call": None}, {"a": None, "b": True}])
+async def test_a_call_that_nobody_can_be_asked_for_counts_as_not_ended(
+    answers: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(away, "END_SECONDS", 0.01)
+    with pytest.raises(ConnectionError):
+        await Planes(**answers).live.end_call("one")
+
+
+async def test_every_plane_is_told_of_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that says nothing is waited for no longer than so long."""
+    monkeypatch.setattr(away, "TOLD_SECONDS", 0.01)
+    planes = Planes(a=True, b=None)
+    await planes.live.changed()
+    await planes.live.forget("one")
+    planes.live.deliver()
+    assert sorted((one["to"], one["what"]) for one in planes.told) == sorted(
+        (to, what) for to in ("a", "b") for what in ("changed", "forget", "deliver")
+    )

@@ -1,0 +1,172 @@
+"""The supervisor with planes that only say what they are told to: who is replaced, when the node stops."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from offhook.folder import DataFolder, holder
+from offhook.planes import supervisor
+from offhook.planes.spec import Spec
+from offhook.planes.supervisor import RESTARTS, State, Supervisor
+
+PLANE = """
+import json, os, socket, sys, time
+from offhook.planes.spec import taken
+from offhook.speech.framing import Unpacker, pack
+link = socket.socket(fileno=int(sys.argv[1]))
+taken(link)
+for frame in json.loads(sys.argv[2]):
+    link.sendall(pack(frame))
+unpacker = Unpacker()
+while data := link.recv(65536):
+    for frame in unpacker.feed(data):
+        if frame.head.get("do") == "drain":
+            link.sendall(pack({"calls": 2}) + pack({"drained": True}))
+        elif frame.head.get("do") == "close":
+            sys.exit(0)
+"""
+READY = [{"ready": True, "key": "the-key", "demo": True}]
+WORDS = {"head": "Ready.\n", "key": "key {key}\n", "reach": "", "dial": "dial\n", "foot": ""}
+
+
+class Planes:
+    """What the next process of each plane says, once it knows what it is to do."""
+
+    def __init__(self) -> None:
+        self.says: dict[str, list[dict[str, object]]] = {"call": READY, "api": READY}
+        self.started: list[tuple[str, int]] = []
+
+    def start(self, plane: str) -> tuple[int, socket.socket]:
+        import json
+
+        ours, theirs = socket.socketpair()
+        theirs.set_inheritable(True)
+        arguments = [sys.executable, "-c", PLANE, str(theirs.fileno()), json.dumps(self.says[plane])]
+        pid = os.posix_spawn(sys.executable, arguments, os.environ)
+        theirs.close()
+        self.started.append((plane, pid))
+        return pid, ours
+
+    def last(self, plane: str) -> int:
+        return [pid for name, pid in self.started if name == plane][-1]
+
+
+@pytest.fixture
+def planes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Planes]:
+    made = Planes()
+    monkeypatch.setattr(supervisor, "start", made.start)
+    before = signal.getsignal(signal.SIGCHLD)
+    yield made
+    signal.signal(signal.SIGCHLD, before)
+    for _, pid in made.started:
+        try:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+
+
+def _supervisor(planes: Planes, data: Path) -> Supervisor:
+    folder = DataFolder.take(data, lambda: "node-1")
+    started = {}
+    for name in ("call", "api"):
+        pid, link = planes.start(name)
+        started[name] = (pid, link.detach())
+    web = socket.socket()
+    spec = Spec(folder.node, {}, ("127.0.0.1", 1), ("127.0.0.1", 2), 5)
+    state = State(spec, folder.lock, web.detach(), [], started, {}, WORDS, "info", "text")
+    return Supervisor(state)
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(100):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+def _planes(data: Path) -> dict[str, dict[str, object]]:
+    held = holder(data)
+    return {} if held is None else {str(one["plane"]): dict(one) for one in held.planes}
+
+
+def _is_up(data: Path, plane: str, restarts: int) -> bool:
+    found = _planes(data).get(plane)
+    return found is not None and (found["restarts"], found["up"]) == (restarts, True)
+
+
+async def test_what_the_start_made_is_said_once_and_the_planes_end_in_order(
+    planes: Planes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running = asyncio.create_task(_supervisor(planes, tmp_path).run())
+    await until(lambda: _is_up(tmp_path, "call", 0) and _is_up(tmp_path, "api", 0))
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    assert capsys.readouterr().out == (
+        "Ready.\nkey the-key\ndial\n\n"
+        "Stopping: 2 calls are up and have 30 s to end; Ctrl-C again ends them at once.\n"
+    )
+
+
+async def test_a_plane_that_is_killed_is_replaced_and_counted(planes: Planes, tmp_path: Path) -> None:
+    node = _supervisor(planes, tmp_path)
+    running = asyncio.create_task(node.run())
+    await until(lambda: _is_up(tmp_path, "call", 0) and _is_up(tmp_path, "api", 0))
+    for plane in ("api", "call"):
+        killed = planes.last(plane)
+        os.kill(killed, signal.SIGKILL)
+        await until(lambda plane=plane: _is_up(tmp_path, plane, 1))
+        assert _planes(tmp_path)[plane]["process"] == planes.last(plane) != killed
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    assert node.reason == ""
+
+
+async def test_a_plane_that_dies_again_and_again_ends_the_node(planes: Planes, tmp_path: Path) -> None:
+    node = _supervisor(planes, tmp_path)
+    running = asyncio.create_task(node.run())
+    for turn in range(RESTARTS + 1):
+        await until(
+            lambda turn=turn: (one := _planes(tmp_path).get("call")) and one["restarts"] == turn and one["up"]
+        )
+        os.kill(planes.last("call"), signal.SIGKILL)
+    await running
+    assert node.reason == "the call plane was ended by SIGKILL again and again: the node stops"
+
+
+@pytest.mark.parametrize("says", ["refused", "lost"])
+@pytest.mark.parametrize("plane", ["call", "api"])
+async def test_what_a_plane_cannot_go_on_for_ends_the_node(
+    planes: Planes, tmp_path: Path, plane: str, says: str
+) -> None:
+    planes.says[plane] = [{says: "the disk is full: make room"}]
+    node = _supervisor(planes, tmp_path)
+    await asyncio.wait_for(node.run(), 100)
+    assert node.reason == "the disk is full: make room"
+
+
+async def test_a_plane_that_dies_before_it_serves_ends_the_node(planes: Planes, tmp_path: Path) -> None:
+    planes.says["api"] = []
+    node = _supervisor(planes, tmp_path)
+    running = asyncio.create_task(node.run())
+    await asyncio.sleep(0)
+    os.kill(planes.last("api"), signal.SIGKILL)
+    await running
+    assert node.reason == "the api plane did not start: it was ended by SIGKILL"
+
+
+async def test_asked_to_stop_before_anything_serves_it_stops(planes: Planes, tmp_path: Path) -> None:
+    planes.says["api"] = planes.says["call"] = []
+    node = _supervisor(planes, tmp_path)
+    running = asyncio.create_task(node.run())
+    await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGINT)
+    await running
+    assert node.reason == ""
