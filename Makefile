@@ -63,5 +63,5 @@ lock: install-dev ## Compile both lock files anew from pyproject.toml (UPGRADE=-
 	$(LOCK) $(UPGRADE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean: ## Remove what was made, except data/
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist .coverage
+	rm -rf .venv .generators .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist .coverage
 	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +

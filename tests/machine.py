@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,16 @@ def installed(program: str, package: str) -> str:
     if found is None:
         pytest.fail(f"{program} is missing: apt-get install {package} (`make test` does, as root)", False)
     return found
+
+
+GENERATORS = Path(__file__).resolve().parent.parent / ".generators"
+
+
+def generator(program: str) -> str:
+    """The path of a program in `.generators/`. A test without it fails."""
+    if not (GENERATORS / "pins").is_file():
+        pytest.fail("the generators of clients are missing: scripts/generators (`make test` runs it)", False)
+    return str(GENERATORS / program)
 
 
 def has_ipv6() -> bool:
