@@ -1,7 +1,7 @@
 """`pytest --floors`: measure what the tests of a room reach of it, and hold each room to its floor.
 
 It measures only while those tests run, in whichever processes they do, so that a run of all tests is that of
-`make check` too. A floor is what the room has reached, less one. Raise it when a room rises; never lower it
+`make floors` too. A floor is what the room has reached, less one. Raise it when a room rises; never lower it
 to pass.
 """
 
