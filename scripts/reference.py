@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+import offhook.api.app  # noqa: F401 (the types that are there alone have words too)
 from offhook.schema import analysis, artifact_plan, call, destination, number, plan, server, speaking, spoken
 from offhook.schema.assistant import StoredAssistant
 from offhook.schema.assistant import _LegacyAssistant as LegacyAssistant

@@ -59,14 +59,14 @@ def test_the_reference_is_the_generated_one() -> None:
 def test_the_reference_tells_what_is_missing_and_what_is_too_much() -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "reference.py"))
     words = deepcopy(script["words"]())
-    del words["Server"]["url"]
+    del words["Server"]["static_ip_addresses_enabled"]
     words["VapiPhoneNumber"]["colour"] = "Its colour."
     words["Moon"] = {"is": "A moon."}
 
     assert script["problems"](words) == [
         "VapiPhoneNumber.colour does not exist",
         "Moon is not a type",
-        "Server.url has no words",
+        "Server.static_ip_addresses_enabled has no words",
     ]
 
 

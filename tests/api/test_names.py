@@ -132,6 +132,17 @@ def test_patterns_are_readable_everywhere_and_nothing_is_null_by_default(documen
     assert [one for one in schemas if "default" in one and one["default"] is None] == []
 
 
+def test_every_property_is_described(types: dict[str, Any]) -> None:
+    silent = [
+        (name, property_name)
+        for name, schema in types.items()
+        for property_name, value in schema.get("properties", {}).items()
+        if not value.get("description")
+    ]
+
+    assert silent == [], "edit src/offhook/schema/reference.toml"
+
+
 def test_no_class_of_several_types_is_left_whole(types: dict[str, Any]) -> None:
     tags = {
         (name, key): schema["properties"][key]
