@@ -269,8 +269,8 @@ class Settings(BaseSettings):
     )
     trusted_sources: Networks | None = Field(
         None,
-        description="IP addresses or networks of your PBX or provider, such as `192.0.2.7,10.0.0.0/8`:"
-        " no limit per source holds for them. Unset: limits hold for all.",
+        description="IP addresses or networks of your PBX or provider, or of the proxy in front of the API,"
+        " such as `192.0.2.7,10.0.0.0/8`: no limit per source holds for them. Unset: limits hold for all.",
     )
     media_timeout_seconds: float = Field(
         30, ge=1, le=3600, description="A call that brings no audio for so long is ended."

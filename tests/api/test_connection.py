@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import itertools
 import json
 import tracemalloc
@@ -21,6 +22,7 @@ from offhook.api.connection import PARSE_COST, PARSED_BYTES, REQUEST_COST, Bound
 from offhook.api.serving import serve_http
 from offhook.listening import listen_http
 from offhook.network import Address
+from offhook.network.sources import Sources
 from offhook.network.turns import ROUND
 from tests.network.test_turns import Rounds
 
@@ -59,13 +61,16 @@ def run(request: pytest.FixtureRequest) -> Iterator[Callable[[Awaitable[None]], 
 
 
 @contextlib.asynccontextmanager
-async def served(app: ASGIApp | None = None, **bounds: float) -> AsyncIterator[int]:
+async def served(
+    app: ASGIApp | None = None, trusted: str | None = None, **bounds: float
+) -> AsyncIterator[int]:
     """The port of a server. With the block, its clients are gone too."""
     listening = listen_http(Address("127.0.0.1", 0))
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
         boundary = Boundary(answering, lambda: "id")
-        await serve_http(listening, app or boundary, stack, Bounds(**bounds))
+        sources = Sources([ipaddress.ip_network(trusted)] if trusted else ())
+        await serve_http(listening, app or boundary, stack, Bounds(**bounds), sources)
         yield listening.getsockname()[1]
 
 
@@ -467,5 +472,23 @@ def test_a_body_in_small_chunks_is_parsed_a_little_at_a_time(
             assert await asyncio.wait_for(read_answer(reader), 60) == (200, b"20000")
         assert max(map(sum, rounds.done)) <= 2 * PARSED_BYTES * (ROUND // PARSE_COST + 1)
         await rounds.wait(0)
+
+    run(story())
+
+
+def test_a_proxy_that_is_trusted_may_open_a_connection_for_each_request(
+    run: Callable[[Awaitable[None]], None],
+) -> None:
+    async def story() -> None:
+        bounds = {"new_per_second": 0.001, "new_at_once": 10, "connections_per_source": 5}
+        async with served(trusted="127.0.0.2/32", **bounds) as port, contextlib.AsyncExitStack() as clients:
+            for _ in range(30):
+                reader, writer = await clients.enter_async_context(client(port, "127.0.0.2"))
+                writer.write(HEAD + b"\r\n")
+                assert await read_answer(reader) == (200, b"0")
+            for _ in range(15):
+                await clients.enter_async_context(client(port, "127.0.0.3"))
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+                await answer_to(port, HEAD + b"\r\n", "127.0.0.3")
 
     run(story())

@@ -158,3 +158,16 @@ def test_a_schema_that_never_ends_is_followed_only_so_far() -> None:
     while taken:
         taken, depth = taken.get("deeper", {}), depth + 1
     assert 0 < depth < 40
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("odd", ["{{", "{%", "{{ $ ", "{% $", "{{}", "{%%"])
+def test_placeholders_that_are_not_closed_are_looked_through_once(odd: str) -> None:
+    asked: list[str] = []
+
+    def noting(template: str, _: object) -> str:
+        asked.append(template)
+        return ""
+
+    extracted({"aliases": [{"key": "a", "value": odd * 100_000}]}, {}, {}, noting)
+    assert len(asked) == 1

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import random
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from offhook.language import extractive, facts, words
 from offhook.language.base import Finished, Message, Reply, Text, ToolCall, ToolDefinition
 from offhook.language.extractive import MORE, OFFER, ExtractiveModel
 from tests.language.test_facts import DENTIST as CLINIC
@@ -313,3 +316,46 @@ async def test_without_any_system_message_it_still_answers() -> None:
     got = [reply async for reply in model.respond([{"role": "user", "content": SAID["hours"]}], ())]
     assert got[-1] == Finished("stop")
     assert len(got) > 5
+
+
+async def test_a_word_that_nobody_wrote_is_compared_with_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = 0
+    whole = words.distance
+
+    def counting(a: str, b: str, most: int) -> int:
+        nonlocal compared
+        compared += 1
+        return whole(a, b, most)
+
+    monkeypatch.setattr(words, "distance", counting)
+    dice = random.Random(3)
+
+    def word() -> str:
+        return "b" + "".join(dice.choices("cdfg", k=9))
+
+    prompt = "\n".join("- " + " ".join(word() for _ in range(12)) + "." for _ in range(600))
+    question = " ".join(word() for _ in range(150))
+    messages = [{"role": "system", "content": prompt}, {"role": "user", "content": question}]
+    async for _ in ExtractiveModel().respond(messages, []):
+        pass
+    assert 0 < compared <= 24 * 40
+
+
+async def test_a_long_prompt_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    where: list[threading.Thread] = []
+    whole = extractive.read
+
+    def reading(system: str) -> facts.Knowledge:
+        where.append(threading.current_thread())
+        return whole(system)
+
+    monkeypatch.setattr(extractive, "read", reading)
+    for length in (extractive.LONG // 2, 50 * extractive.LONG):
+        prompt = ("We open at nine. " * length)[:length]
+        messages = [{"role": "system", "content": prompt}, {"role": "user", "content": "When do you open?"}]
+        said = "".join(
+            [one.text async for one in ExtractiveModel().respond(messages, []) if isinstance(one, Text)]
+        )
+        assert "nine" in said
+    assert where[0] is threading.main_thread()
+    assert where[1] is not threading.main_thread()

@@ -128,3 +128,22 @@ def test_a_message_made_to_be_slow_is_read_as_fast_as_any(piece: str) -> None:
 def test_any_text_is_read(system: str) -> None:
     for fact in read(system).facts:
         assert fact.spoken
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#" * 100_000 + "!",
+        "# " * 50_000,
+        "[" * 100_000,
+        "**a" * 33_000,
+        "Q" + " " * 50_000 + "x" + " " * 49_000 + "y",
+        "Q1: a" + "\t" * 90_000 + "b",
+        "Question " + " \t" * 40_000 + "?",
+        "a" * 50_000 + ": b",
+    ],
+)
+def test_a_line_of_nothing_but_marks_is_read_as_quickly_as_any(text: str) -> None:
+    # Some of these would take minutes, looked through from each of their places.
+    read(text)

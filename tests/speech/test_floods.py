@@ -6,14 +6,18 @@ import asyncio
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
 
+from offhook.network.turns import ROUND
 from offhook.speech.base import EngineError
+from offhook.speech.bounded_socket import FRAMES, PIECE, PIECE_COST
 from offhook.speech.custom_transcriber import CHARACTERS, MESSAGES
 from offhook.speech.custom_voice import CustomVoice
 from offhook.speech.remote import Remote
 from offhook.speech.token_bucket import TokenBucket
+from tests.network.test_turns import Rounds
 from tests.speech.servers import http_server, outside
 from tests.speech.test_custom_transcriber import Server, hearing, listen, said, ws_server
 
@@ -137,3 +141,55 @@ async def test_a_voice_that_only_trickles_is_given_up(monkeypatch: pytest.Monkey
     """No piece is late, and yet the caller would hear nothing."""
     monkeypatch.setattr("offhook.speech.custom_voice.CHUNK_TIMEOUT", 0.5)
     assert await spoken(without_end(HEAD, chunk(b"\0\0"), 0.1), timeout=0.5) < 100
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Frame(Opcode.PONG, b""),
+        Frame(Opcode.PING, b""),
+        Frame(Opcode.TEXT, b""),
+        Frame(Opcode.CONT, b"", fin=False),
+    ],
+    ids=["pongs", "pings", "empty texts", "empty fragments"],
+)
+async def test_frames_without_an_end_are_taken_a_few_at_a_time_and_given_up(
+    frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds, taken = Rounds(), 0
+    take = ClientConnection.process_event
+
+    def counting(self: ClientConnection, event: object) -> None:
+        nonlocal taken
+        taken += 1
+        rounds.note(event)
+        take(self, event)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ClientConnection, "process_event", counting)
+
+    async def flood(server: Server, connection: ServerConnection) -> None:
+        if frame.opcode is Opcode.CONT:
+            connection.transport.write(Frame(Opcode.TEXT, b"{", fin=False).serialize(mask=False))
+        many = frame.serialize(mask=False) * 5000
+        while not connection.transport.is_closing():
+            connection.transport.write(many)
+            await asyncio.sleep(0.001)
+
+    async with ws_server(flood) as server, hearing(server.url) as (_, ears):
+        error = await ears.failed.get()
+        assert "more" in error.detail
+        assert server.connections == 1
+    await rounds.wait(0)
+    assert taken <= FRAMES[0] + FRAMES[1] * 10
+    assert max(map(len, rounds.done)) <= 2 * (PIECE // 2) * (ROUND // PIECE_COST + 1)
+
+
+async def test_what_came_before_the_end_is_heard() -> None:
+    async def says_and_goes(server: Server, connection: ServerConnection) -> None:
+        for number in range(60):
+            await connection.send(said(f"word {number} " + "x" * 300))
+        connection.transport.close()
+
+    async with ws_server(says_and_goes) as server, hearing(server.url) as (_, ears):
+        heard = [(await ears.heard.get()).text.split()[1] for _ in range(60)]
+        assert heard == [str(number) for number in range(60)]

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from offhook.api.errors import envelope
 from offhook.network import turns
-from offhook.network.sources import Rate, source_of
+from offhook.network.sources import Rate, Source, Sources
 
 PARSED_BYTES: Final = 2048
 """At a time: no more can be taken beyond a limit, or stand in line to be answered, but what one read gave."""
@@ -53,7 +53,8 @@ class Bounds:
     """For a client to see that it was refused, and how much it may send meanwhile, which is thrown away."""
     connections: int = 256
     connections_per_source: int = 128
-    """A source is an IPv4 address or an IPv6 network of 64 bits. All clients of one proxy are one."""
+    """A source is an IPv4 address or an IPv6 network of 64 bits. All clients of one proxy are one, which its
+    operator may trust."""
     new_per_second: float = 100.0
     new_at_once: int = 300
     """Connections of one source. Each costs as much as its request, whether anybody waits for the answer or
@@ -63,13 +64,17 @@ class Bounds:
 class Arrivals:
     """How often each source makes a connection. `time` is the loop's clock."""
 
-    def __init__(self, bounds: Bounds, time: Callable[[], float]) -> None:
+    def __init__(self, bounds: Bounds, time: Callable[[], float], sources: Sources) -> None:
         self._time = time
         self._rate = Rate(bounds.new_per_second, bounds.new_at_once)
+        self._sources = sources
 
-    def admits(self, transport: asyncio.Transport) -> bool:
+    def source(self, transport: asyncio.Transport) -> Source:
         client = transport.get_extra_info("peername")
-        return not client or self._rate.admits(source_of(client[0]), self._time())
+        return self._sources.of(client[0]) if client else ""
+
+    def admits(self, source: Source) -> bool:
+        return self._rate.admits(source, self._time())
 
 
 class Connection(HttpToolsProtocol):
@@ -81,7 +86,7 @@ class Connection(HttpToolsProtocol):
         self._is_admitted = False
         self.timeout_keep_alive = bounds.idle_seconds  # type: ignore[assignment] # uvicorn would have it whole
         self.bounds = bounds
-        self.source = ""
+        self.source: Source = ""
         self.waits_since = self.loop.time()
         self._unparsed = b""
         self._lane = turns.lane("HTTP")
@@ -107,7 +112,8 @@ class Connection(HttpToolsProtocol):
     # Beginning and end
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if not self._arrivals.admits(transport):
+        self.source = self._arrivals.source(transport)
+        if not self._arrivals.admits(self.source):
             self.is_closing = True
             transport.abort()
             return
@@ -115,7 +121,6 @@ class Connection(HttpToolsProtocol):
         self._transport = transport
         super().connection_made(cast("asyncio.Transport", _Transport(transport, self)))
         self.flow = self._reading = _Reading(transport)
-        self.source = source_of(self.client[0]) if self.client else ""
         self._within(self.bounds.head_seconds, self._head_is_late)
         if not self._has_room():
             self._write_refusal(503, "there are too many connections; try again", {"Retry-After": "1"})
@@ -144,7 +149,7 @@ class Connection(HttpToolsProtocol):
         there are too many in all, of the source that has most who wait."""
         everybody = cast("set[Connection]", self.connections)
         own = [one for one in everybody if one.source == self.source]
-        if len(own) > self.bounds.connections_per_source:
+        if self.source is not None and len(own) > self.bounds.connections_per_source:
             waiting = [one for one in own if one.is_waiting and one is not self]
         elif len(everybody) > self.bounds.connections:
             waiting = [one for one in everybody if one.is_waiting and one is not self]

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from offhook.api.connection import Arrivals, Bounds, Connection
+from offhook.network.sources import Sources
 
 HTTP_GRACE_SECONDS: Final = 3
 """For answers that are under way when the node stops."""
@@ -23,11 +24,15 @@ BACKLOG: Final = 256
 
 
 async def serve_http(
-    listening: socket.socket, app: ASGIApp, stack: AsyncExitStack, bounds: Bounds | None = None
+    listening: socket.socket,
+    app: ASGIApp,
+    stack: AsyncExitStack,
+    bounds: Bounds | None = None,
+    sources: Sources | None = None,
 ) -> asyncio.Task[None]:
     """Serve `app` on `listening` until `stack` is closed; returns the task once it serves."""
     bounds = bounds or Bounds()
-    arrivals = Arrivals(bounds, asyncio.get_running_loop().time)
+    arrivals = Arrivals(bounds, asyncio.get_running_loop().time, sources or Sources())
     config = uvicorn.Config(
         app,
         log_config=None,

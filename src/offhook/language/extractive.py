@@ -7,12 +7,13 @@ reply.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from offhook.language.base import Finished, Message, Reply, Text, ToolCall, ToolDefinition
-from offhook.language.facts import Knowledge, read
+from offhook.language.facts import LONGEST_SYSTEM_MESSAGE, Knowledge, read
 from offhook.language.intents import Intent, intent_of, name_in
 from offhook.language.search import Index
 from offhook.language.words import NAMES, NEVER_LAST, alike, stems, words
@@ -53,7 +54,11 @@ _WORDS = re.compile(r"\S+\s*")
 _DESTINATIONS = re.compile(r"Destinations: (?P<all>.*)", re.S)
 
 
-@functools.lru_cache(maxsize=256)
+LONG = 8000
+"""Characters of a system message that is read in a thread: the calls of all others go on meanwhile."""
+
+
+@functools.lru_cache(maxsize=64)
 def _learned(system: str) -> tuple[Knowledge, Index]:
     knowledge = read(system)
     return knowledge, Index(knowledge.facts)
@@ -74,6 +79,8 @@ class ExtractiveModel:
     async def respond(
         self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
     ) -> AsyncIterator[Reply]:
+        if len(system := _system(messages)) > LONG:
+            await asyncio.to_thread(_learned, system)
         turn = _Turn(messages, tools)
         answer = turn.answer()
         if isinstance(answer, ToolCall):
@@ -90,8 +97,7 @@ class _Turn:
 
     def __init__(self, messages: Sequence[Message], tools: Sequence[ToolDefinition]) -> None:
         self._messages = messages
-        system = "\n\n".join(_content(m) for m in messages if m.get("role") == "system")
-        self._knowledge, self._index = _learned(system)
+        self._knowledge, self._index = _learned(_system(messages))
         self._end_call = next(iter(_tools(tools, "endcall", "hangup")), None)
         self._transfers = _tools(tools, "transfercall", "transfer", "handoff")
         self._said = [_content(m) for m in messages if m.get("role") == "assistant" and _content(m)]
@@ -179,6 +185,12 @@ class _Turn:
     def _call(self, tool: ToolDefinition, arguments: Mapping[str, object]) -> ToolCall:
         calls = sum(len(m.get("tool_calls") or ()) for m in self._messages)
         return ToolCall(f"call_{calls + 1}", tool.name, arguments)
+
+
+def _system(messages: Sequence[Message]) -> str:
+    """As much of the system messages as is read."""
+    told = "\n\n".join(_content(m) for m in messages if m.get("role") == "system")
+    return told[:LONGEST_SYSTEM_MESSAGE]
 
 
 def _content(message: Message) -> str:

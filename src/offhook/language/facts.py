@@ -35,6 +35,9 @@ class Knowledge:
     identity: str | None = None
 
 
+_SPACES = re.compile(r"\s{2,}")
+_LONGEST_TITLE = 300
+"""Characters."""
 _HEADING = re.compile(
     r"^\s*(?:#{1,6}\s*(?P<hash>.+?)\s*#*|\[(?P<bracket>[^\]]{2,60})\]|\*\*(?P<bold>[^*]{2,60})\*\*):?\s*$"
 )
@@ -153,7 +156,8 @@ class _Lines:
 
     def walk(self, system: str) -> Iterator[tuple[str, str]]:
         for raw in system.splitlines():
-            yield from self._line(raw)
+            # Runs of space are one: some patterns would look through a run from each of its places.
+            yield from self._line(_SPACES.sub(" ", raw.strip()))
         yield from self._flush()
 
     def _line(self, raw: str) -> Iterator[tuple[str, str]]:
@@ -203,6 +207,8 @@ class _Lines:
 
 
 def _title(raw: str) -> str | None:
+    if len(raw) > _LONGEST_TITLE:
+        return None
     match = _HEADING.match(raw)
     if match:
         return (match["hash"] or match["bracket"] or match["bold"]).strip(" :*")

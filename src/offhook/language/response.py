@@ -10,6 +10,7 @@ from contextlib import aclosing, suppress
 import httpx2
 
 from offhook.language.event_stream import EventStream
+from offhook.network import turns
 
 REPLY_TIMEOUT = 300.0
 """Seconds for the whole of one reply."""
@@ -20,8 +21,10 @@ LONGEST_EXPLANATION = 16384
 """Bytes that are read of a refusal."""
 
 _AT_A_TIME = 16
-"""Parts, of at most _PART bytes, that are taken before the rest of the node has its turn."""
 _PART = 4096
+_COST = 60
+_BYTES_A_MICROSECOND = 8
+"""What a part costs, about, to be read as objects and put into words."""
 _IDENTITY = ("", "identity")
 _PACKED = ("gzip", "x-gzip", "deflate")
 _EITHER_HEADER = 32 + zlib.MAX_WBITS  # gzip's or zlib's
@@ -89,15 +92,11 @@ async def parts(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
         raise ValueError(f"an answer with the content-encoding {encoding[:40]}, which was not asked for")
     unpack = _unpacked if encoding in _PACKED else _sliced
     packed = zlib.decompressobj(_EITHER_HEADER)
-    taken = 0
+    lane = turns.lane("engines")
     async for chunk in response.aiter_raw():
         for part in unpack(chunk, packed):
+            await lane.turn(_COST + len(part) // _BYTES_A_MICROSECOND)
             yield part
-            taken += 1
-            if taken % _AT_A_TIME == 0:
-                await asyncio.sleep(0)
-        if len(chunk) > _PART:
-            await asyncio.sleep(0)
 
 
 def _sliced(chunk: bytes, _: object) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ price of a cleaning."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,6 +19,9 @@ THRESHOLD = 0.55
 MOST_ANSWERS = 3
 _MOST_WORDS = 24
 _FUZZY = 0.8
+_MOST_COMPARED = 40
+"""Words of the facts with which one that is in none of them is compared: those that begin like it and are
+about as long."""
 _HEADING = 0.9
 _SOFT_WEIGHT = 0.3
 _NAMED = 0.15
@@ -53,9 +57,9 @@ class Index:
                 self._places.setdefault(key, {})[number] = 1.0
             for concept in fact.concepts | fact.topics:
                 self._about.setdefault(concept, set()).add(number)
-        self._by_start: dict[str, list[str]] = {}
+        self._by_form: dict[tuple[str, int], list[str]] = {}
         for key in self._places:
-            self._by_start.setdefault(key[0], []).append(key)
+            self._by_form.setdefault((key[0], len(key)), []).append(key)
 
     @property
     def concepts(self) -> list[str]:
@@ -103,7 +107,9 @@ class Index:
         if each in self._places:
             return self._places[each], self._weight(len(self._places[each]))
         places: dict[int, float] = {}
-        for key in self._by_start.get(each[0], ()):
+        lengths = sorted(range(len(each) - 2, len(each) + 3), key=lambda length: abs(length - len(each)))
+        similar = (key for length in lengths for key in self._by_form.get((each[0], length), ()))
+        for key in itertools.islice(similar, _MOST_COMPARED):
             if alike(each, key):
                 for number, credit in self._places[key].items():
                     places[number] = max(places.get(number, 0.0), credit * _FUZZY)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterable, Iterator, Mapping
@@ -14,6 +13,7 @@ from urllib.parse import unquote
 import httpcore2
 import httpx2
 
+from . import turns
 from .guard import AddressGuard
 from .pool import MOST_BYTES, REPEATABLE, Body, GuardedPool
 
@@ -30,8 +30,8 @@ MAX_PIECES = 2048
 
 LEAST_PIECE = 512
 
-PIECES_AT_ONCE = 64
-"""Chunks after which others have their turn."""
+PIECE_COST = 40
+"""Of each, in microseconds, about."""
 
 USUAL_HEADERS = {
     "Accept": "*/*",
@@ -171,15 +171,14 @@ async def _bounded(encoding: str, length: str, parts: AsyncIterable[bytes], limi
         raise BodyRefused(f"the answer is compressed ({encoding[:40]}), which was not asked for")
     if length.isdecimal() and int(length[:20]) > limit:
         raise BodyTooLarge(f"the answer is longer than {limit} bytes")
-    body = bytearray()
+    body, lane = bytearray(), turns.lane("answers")
     pieces, most_pieces = 0, MAX_PIECES + limit // LEAST_PIECE
     async for part in parts:
         body += part
         pieces += 1
         if pieces > most_pieces:
             raise BodyRefused(f"the answer comes in more than {most_pieces} pieces")
-        if pieces % PIECES_AT_ONCE == 0:
-            await asyncio.sleep(0)
+        await lane.turn(PIECE_COST)
         if len(body) > limit:
             raise BodyTooLarge(f"the answer is longer than {limit} bytes")
     return bytes(body)

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from offhook.api import create_app
 from offhook.api.services import Live, Services
 from offhook.api.serving import serve_http
+from offhook.network.sources import Sources
 from offhook.planes.ground import Ground
 
 
@@ -22,5 +23,6 @@ async def api_plane(ground: Ground, live: Live, listening: socket.socket, stack:
         rng=ground.rng,
         node=ground.node,
     )
-    served = await serve_http(listening, create_app(services), stack)
+    sources = Sources(ground.settings.trusted_sources or ())
+    served = await serve_http(listening, create_app(services), stack, sources=sources)
     ground.vital.watch("the task that serves the API", served)

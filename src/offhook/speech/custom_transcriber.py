@@ -16,12 +16,13 @@ from collections import deque
 from urllib.parse import urlsplit
 
 import numpy as np
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedOK, WebSocketException
 
-from offhook.network import words_of
+from offhook.network import turns, words_of
 from offhook.network.outside import Outside
 from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
+from offhook.speech.bounded_socket import FRAMES, BoundedConnection
 from offhook.speech.remote import CUSTOM, REFUSED, Remote
 from offhook.speech.resample import LiveUpsampler
 from offhook.speech.token_bucket import TokenBucket
@@ -52,6 +53,7 @@ MESSAGES = (200, 50)
 CHARACTERS = (20_000, 100)
 """Of final words at once, and a second: several times of what anybody can say."""
 _PER_MESSAGE = 4096
+_MESSAGE_COST = 300  # what a conversation makes of words, in microseconds, about
 _PORTS = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 
 
@@ -102,6 +104,7 @@ class CustomTranscriber:
         self._messages = TokenBucket(*MESSAGES, now)
         self._characters = TokenBucket(*CHARACTERS, now)
         self._transport: asyncio.Transport | None = None
+        self._lane = turns.lane("engines")
         self._odd_logged = False
         self._late_logged = False
 
@@ -134,7 +137,7 @@ class CustomTranscriber:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _connect(self) -> ClientConnection:
+    async def _connect(self) -> BoundedConnection:
         """Raises EngineError."""
         try:
             async with asyncio.timeout(self._remote.timeout):
@@ -144,7 +147,7 @@ class CustomTranscriber:
         except (WebSocketException, *REFUSED) as error:
             raise EngineError("transcriber", CUSTOM, words_of(error)) from None
 
-    async def _open(self) -> ClientConnection:
+    async def _open(self) -> BoundedConnection:
         url = urlsplit(self._remote.url)
         if url.scheme not in _PORTS or not url.hostname:
             raise ValueError("server.url is not a WebSocket URL (wss://...)")
@@ -163,14 +166,16 @@ class CustomTranscriber:
                 close_timeout=1.0,
                 max_size=_LONGEST_MESSAGE,
                 max_queue=32,
+                create_connection=BoundedConnection,
             )
+            assert isinstance(connection, BoundedConnection)
             await connection.send(START)
         except BaseException:
             sock.close()
             raise
         return connection
 
-    async def _stay(self, connection: ClientConnection) -> None:
+    async def _stay(self, connection: BoundedConnection) -> None:
         loop = asyncio.get_running_loop()
         attempts = 0
         while True:
@@ -183,7 +188,7 @@ class CustomTranscriber:
             if loop.time() - connected_at > _STEADY_SECONDS:
                 attempts = 0
             log.warning("custom transcriber: connection lost: %s", detail)
-            again: ClientConnection | None = None
+            again: BoundedConnection | None = None
             while again is None:
                 if attempts == RECONNECTS:
                     self._fail(detail)
@@ -196,16 +201,20 @@ class CustomTranscriber:
                     detail = error.detail
             connection = again
 
-    async def _talk(self, connection: ClientConnection) -> str:
+    async def _talk(self, connection: BoundedConnection) -> str:
         """Send and receive until the connection ends; says why it did. Raises Flood."""
         sender = asyncio.create_task(self._send(connection))
         self._transport = connection.transport
         try:
             while True:
-                self._received(await _message(connection))
+                message = await _message(connection)
+                await self._lane.turn(_MESSAGE_COST + len(message) // 10)
+                self._received(message)
         except ConnectionClosedOK:
             return "closed by the server"
         except (WebSocketException, OSError) as error:
+            if connection.is_flooded:
+                raise Flood(f"it sends more than {FRAMES[1]} frames a second") from None
             return words_of(error)
         finally:
             self._transport = None
@@ -213,7 +222,7 @@ class CustomTranscriber:
             await asyncio.gather(sender, return_exceptions=True)
             await connection.close()
 
-    async def _send(self, connection: ClientConnection) -> None:
+    async def _send(self, connection: BoundedConnection) -> None:
         try:
             while True:
                 await self._more.wait()
@@ -257,7 +266,7 @@ class CustomTranscriber:
             on_failure(EngineError("transcriber", CUSTOM, detail))
 
 
-async def _message(connection: ClientConnection) -> str | bytes:
+async def _message(connection: BoundedConnection) -> str | bytes:
     """One message, put together. Raises Flood for one in more pieces than there is reason for."""
     parts: list[str | bytes] = []
     async for part in connection.recv_streaming():

@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 import httpx2
 
-from offhook.network import words_of
+from offhook.network import turns, words_of
 from offhook.network.outside import Outside
 from offhook.network.pool import REPEATABLE
 from offhook.speech.base import SAMPLE_RATE, EngineError
@@ -25,8 +25,8 @@ SECONDS_PER_CHARACTER = 1.0
 """Of audio for one text: far more than anybody takes to say it, pauses and spelling included."""
 MOST_CHUNKS = 20_000
 """Pieces in which the audio of one text may come."""
-_CHUNKS_AT_A_TIME = 16
-"""After which the rest of the node has its turn."""
+_CHUNK_COST = 40
+"""Of each, in microseconds, about."""
 
 CHUNK_TIMEOUT = 10.0
 """Seconds between two pieces of one reply."""
@@ -192,6 +192,7 @@ class CustomVoice:
         try:
             await self._check(response)
             reader = AudioReader(_most_for(text))
+            lane = turns.lane("engines")
             chunks, taken, loop = response.aiter_raw(), 0, asyncio.get_running_loop()
             begun, limit = loop.time(), remote.timeout
             while True:
@@ -202,11 +203,10 @@ class CustomVoice:
                     break
                 if piece := reader.feed(chunk):
                     yield piece
+                await lane.turn(_CHUNK_COST)
                 limit, taken = CHUNK_TIMEOUT, taken + 1
                 if taken > MOST_CHUNKS:
                     raise NotAudio(f"audio in more than {MOST_CHUNKS} pieces")
-                if taken % _CHUNKS_AT_A_TIME == 0:
-                    await asyncio.sleep(0)
                 if loop.time() > latest:
                     raise TimeoutError
             if piece := reader.end():
