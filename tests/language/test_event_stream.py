@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import json
+from typing import Any
 
 import pytest
 
@@ -78,3 +80,29 @@ def test_what_never_ends_is_ended(part: bytes) -> None:
 
     with pytest.raises(ValueError, match=r"of more than|in more than"):
         fed()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'data: {"a":[' + b"1," * 100_000 + b"1]}\n\n",
+        b'{"a":[' + b"{}," * 100_000 + b"{}]}\n",
+        b'data: {"a":\ndata: [' + b"1," * 100_000 + b"1]}\n\n",
+        b'data: {"a":' + b"7" * 4000 + b"}\n\n",
+    ],
+)
+def test_an_event_of_many_values_or_of_long_numbers_is_none(
+    text: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    whole = json.loads
+
+    def counting(given: bytes, **named: Any) -> Any:
+        read.append(len(given))
+        return whole(given, **named)
+
+    monkeypatch.setattr(json, "loads", counting)
+    stream = EventStream()
+    with pytest.raises(ValueError, match=r"values|digits"):
+        list(itertools.chain(stream.feed(text), stream.end()))
+    assert all(length < 5000 for length in read)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from offhook.language import facts, template
 from offhook.language.template import render
 from offhook.language.template_shape import LONGEST_MARK, MOST_CODE, MOST_MARKS, code_of
+from offhook.language.template_work import WORK, Work
 
 ITEMS: dict[str, Any] = {"x": list(range(9000)), "t": ",".join(map(str, range(9000)))}
 
@@ -151,3 +153,40 @@ def test_a_prompt_that_is_one_endless_word_is_looked_through_at_its_beginning() 
     # 50,000 of these took each pattern seconds.
     assert facts._concepts("write to jo@shop.example") == {"email"}
     assert facts._concepts("1_" * 25_000 + " jo@shop.example") == facts._concepts("1_" * 150)
+
+
+@pytest.mark.parametrize("name", sorted(template._SLOW))
+def test_a_filter_that_takes_longer_is_counted_so(name: str) -> None:
+    def spent(filter: str) -> int:
+        work = Work(0)
+        source = template._ENVIRONMENT.from_string("{{ long | NAME | size }}".replace("NAME", filter))
+        source.render({"long": "12 " * 3000, WORK: work, template._NOW: 0.0})
+        return work.spent
+
+    assert spent(name) > spent("upcase") + (template._SLOW[name] - 1) * 9000 // 25
+
+
+async def test_long_templates_of_an_assistant_are_parsed_beside_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    where: dict[str, threading.Thread] = {}
+    parse = template._parse
+
+    def noting(text: str) -> Any:
+        where[text] = threading.current_thread()
+        return parse(text)
+
+    monkeypatch.setattr(template, "_parse", noting)
+    long = [f"{n} " + "{{ a | upcase }}" * 200 for n in range(30)]
+    short = "{{ a | downcase }} and so on"
+    document = {"firstMessage": short, "model": {"messages": [{"content": text} for text in long]}}
+    await template.parse_ahead(document)
+    assert where
+    assert all(thread is not threading.main_thread() for thread in where.values())
+    assert set(where) <= set(long)
+    assert len(where) == template._MOST_AHEAD
+    before = len(where)
+    await template.parse_ahead({"model": {"messages": [{"content": text} for text in where]}})
+    for text in list(where):
+        assert render(text, {"a": "x"}, 0.0).endswith("X" * 200)
+    assert len(where) == before

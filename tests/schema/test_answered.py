@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from offhook.schema import answered
 from offhook.schema.answered import NotValid, given, is_empty, read_document, unwrapped
 from offhook.schema.assistant import Assistant
 from offhook.schema.destination import CallDestination
@@ -159,3 +160,21 @@ def test_a_large_assistant_is_read() -> None:
         "firstMessage": "x" * 500_000,
     }
     assert read(Assistant, answered) == answered
+
+
+def test_what_is_around_hundreds_of_mistakes_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    whole = answered.is_empty
+
+    def counting(value: object, depth: int = answered.DEEPEST_EMPTY) -> bool:
+        looked.append(id(value))
+        return whole(value, depth)
+
+    monkeypatch.setattr(answered, "is_empty", counting)
+    tools = [{"type": "", "function": {"name": ""}} for _ in range(250)]
+    found = answered._needless(
+        {"model": {"tools": tools}}, [("missing", ("model", "tools", n, "type")) for n in range(250)]
+    )
+    assert found == [("model",)]
+    assert looked.count(id(tools)) <= 2
+    assert len(looked) <= 20 * len(tools)

@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 from starlette.requests import ClientDisconnect, Request
 
 from offhook.api.errors import BadRequest, RequestTimeout, TooLarge, UnsupportedMediaType
+from offhook.network.json_size import holds_more, whole_number
 
 MAX_BYTES: Final = 1_048_576
 MAX_DEPTH: Final = 64
@@ -47,8 +48,12 @@ def parse_object(body: bytes, content_type: str) -> dict[str, Any]:
     """One JSON object. Raises UnsupportedMediaType or BadRequest."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaType("send the body as application/json")
+    if holds_more(body, MAX_VALUES):
+        raise BadRequest(f"the body holds more than {MAX_VALUES} names and values")
     try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(
+            body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite, parse_int=whole_number
+        )
     except (ValueError, RecursionError):
         raise BadRequest("the body is not valid JSON") from None
     if not isinstance(value, dict):

@@ -41,7 +41,7 @@ from offhook.language.base import ModelError, ToolCall
 from offhook.log_context import working_for
 from offhook.media.client import Line
 from offhook.media.recording import stereo_path
-from offhook.network import INTERNAL
+from offhook.network import INTERNAL, turns
 from offhook.rtp.ports import PortsExhausted
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
@@ -53,6 +53,10 @@ from offhook.speech.base import EngineError
 
 ROW_WITHIN_SECONDS: Final = 2.0
 """For the row of a call to be written before it is answered."""
+
+PREPARE_COST: Final = 1000
+END_COST: Final = 500
+"""Of getting ready to answer, and of ending, in microseconds, about."""
 
 PUT_AWAY_SECONDS: Final = 10.0
 """For each part of a call to end. What hangs is left behind with a log line."""
@@ -76,6 +80,7 @@ class Call:
         self._invitation = invitation
         self._unacknowledged = unacknowledged
         self._ringing = ringing
+        self._lane = turns.lane("calls")
         self._state = CallState()
         self._task: asyncio.Task[None] | None = None
         self._finisher: asyncio.Task[None] | None = None
@@ -144,6 +149,8 @@ class Call:
             services.directory,
             None if receiver is None else lambda: self._owner.assistant_request(receiver),
         )
+        # Hundreds may be answered, or not answered in time, at the same moment.
+        await self._lane.turn(PREPARE_COST)
         # A store that is slow must not keep the caller waiting: the row follows.
         await asyncio.wait([begun], timeout=ROW_WITHIN_SECONDS)
         if not isinstance(outcome.action, routing.Assistant):
@@ -401,6 +408,7 @@ class Call:
     async def _finish(self) -> None:
         record = self.record
         try:
+            await self._lane.turn(END_COST)
             await self._put_away()
             self._move("ended")
             await self.reporter.settled()

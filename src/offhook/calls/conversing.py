@@ -10,6 +10,7 @@ from offhook.calls.variables import knowing_what_was_said
 from offhook.conversation.events import Event, World
 from offhook.conversation.member import EngineFactory
 from offhook.conversation.session import Conversation
+from offhook.language.template import parse_ahead
 from offhook.schema.assistant import Assistant
 
 
@@ -24,6 +25,7 @@ async def converse(
 ) -> Conversation:
     """With its engines started and its first message made. Raises EngineError or ModelError, and then has
     left nothing open."""
+    await parse_ahead(record.assistant)
     conversation = Conversation(
         assistant=assistant,
         engines=engines,

@@ -19,6 +19,7 @@ from offhook.calls.recovery import WORKER_DIED
 from offhook.calls.services import Services
 from offhook.calls.unacknowledged import Unacknowledged
 from offhook.log_context import working_for
+from offhook.network import turns
 from offhook.network.sources import Rate, Source
 from offhook.sip.handler import Answer
 from offhook.sip.invitation import Invitation
@@ -39,6 +40,9 @@ in all of that org. Others are refused all the same."""
 
 LONGEST_LOGGED: Final = 128
 """Characters of what a caller wrote in one log line."""
+
+BEGIN_COST: Final = 700
+"""Of a call that begins, in microseconds, about."""
 
 NO_ROOM: Final = Refusal(
     503,
@@ -66,6 +70,7 @@ class Calls:
         self._unacknowledged = Unacknowledged(limits.calls, lambda: self._entrance.taken, self._give_up)
         self._refusals = QuietLog(_log, asyncio.get_running_loop().time)
         self._failures = QuietLog(_log, asyncio.get_running_loop().time)
+        self._lane = turns.lane("calls")
         self._active: dict[str, Call] = {}
         self._of_org: Counter[str] = Counter()
         self._reported = Rate(*REPORTED)
@@ -95,6 +100,7 @@ class Calls:
 
     async def _attend(self, invitation: Invitation, source: Source, user: str) -> None:
         """One INVITE, until its call is over or refused; whatever goes wrong, the caller hears it."""
+        await self._lane.turn(BEGIN_COST)
         try:
             found = await self._look_up(invitation, source, user)
             outcome = found if isinstance(found, Turned) else self._admit(invitation, source, *found)

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 VOICE_PATIENCE = 10.0
 """Seconds to wait for a voice's next audio."""
-LONGEST_TEXT = 50_000
+LONGEST_TEXT = 10_000
 """Characters that are said in one go: about an hour of speech. What is behind them is left out."""
 AHEAD_BYTES = 6 * SAMPLE_RATE * 2
 """Unplayed audio of one utterance after which no further piece is begun."""

@@ -11,12 +11,16 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from offhook.network.json_size import holds_more, whole_number
+
 LONGEST_EVENT = 1024 * 1024
 """Bytes of one event, or of an answer in one piece."""
 MOST_BYTES = 8 * 1024 * 1024
 """Of one answer, with all that is not its words."""
 MOST_PARTS = 100_000
 """Lines, and pieces of them as they come from the network, in one answer."""
+MOST_VALUES = 20_000
+"""Names and values in one event."""
 
 _DONE = b"[DONE]"
 _BOM = b"\xef\xbb\xbf"
@@ -115,7 +119,7 @@ class EventStream:
         self._data.clear()
         self._framed = True
         if text.strip():
-            whole = json.loads(text)
+            whole = _parsed(text)
             if not isinstance(whole, dict):
                 raise ValueError("not an object")
             yield whole
@@ -138,7 +142,14 @@ def _object(text: bytes) -> Object | None:
     if not (stripped.startswith(b"{") and stripped.endswith(b"}")):
         return None
     try:
-        found = json.loads(stripped)
+        found = _parsed(stripped)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _parsed(text: bytes) -> object:
+    """Raises ValueError."""
+    if holds_more(text, MOST_VALUES):
+        raise ValueError(f"an event of more than {MOST_VALUES} names and values")
+    return json.loads(text, parse_int=whole_number)

@@ -10,10 +10,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from offhook.network.json_size import holds_more, whole_number
+
 Variables = dict[str, Any]
 Render = Callable[[str, Mapping[str, Any]], str]
 """A template with these variables, and the call's own, filled in."""
 
+MOST_VALUES: Final = 50_000
+"""Names and values of a result from which any are taken."""
 LONGEST_VALUE: Final = 16_000
 """Bytes of one variable as JSON; a longer one is left out."""
 MOST_VARIABLES: Final = 100
@@ -35,7 +39,9 @@ _ABSENT: Final = object()
 def parsed(text: str) -> object:
     """The JSON object or list in a text; None for all else: nothing can be taken from it."""
     try:
-        value = json.loads(text)
+        if holds_more(text.encode("utf-8", "replace"), MOST_VALUES):
+            return None
+        value = json.loads(text, parse_int=whole_number)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict | list) else None

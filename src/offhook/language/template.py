@@ -6,6 +6,7 @@ output and in the work of filters. They reach no file and no other template.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 from collections import OrderedDict
@@ -40,8 +41,15 @@ _LONGEST_STRING = 100_000
 _LONGEST_DATE = 64
 _LONGEST_DATE_FORMAT = 200
 _MOST_KEPT = 200_000
+_SHORT = 1000
+_MOST_AHEAD = 16
 _FILTER_STEPS = 10
-_FILTER_CHARACTERS = 20  # for the slowest of them, which go through a text one by one
+_FILTER_CHARACTERS = 20
+_SLOW = {
+    "strip_html": 40, "escapejs": 8, "escape_once": 6, "url_decode": 4, "strip_newlines": 3, "squish": 2,
+    "url_encode": 2, "date": 3,
+}  # fmt: skip
+"""Filters that take so many times as long as others."""
 _NOW = " now"  # with a space: no template can name them
 
 _Filter = Callable[..., Any]
@@ -104,18 +112,26 @@ class _Parsed:
         self._kept: OrderedDict[str, tuple[_Template | None, int]] = OrderedDict()
         self._room = _MOST_KEPT
 
+    def __contains__(self, text: str) -> bool:
+        return text in self._kept
+
     def __call__(self, text: str) -> _Template | None:
         found = self._kept.get(text)
         if found is not None:
             self._kept.move_to_end(text)
             return found[0]
         template, size = _parse(text)
+        self.keep(text, template, size)
+        return template
+
+    def keep(self, text: str, template: _Template | None, size: int) -> None:
+        if text in self._kept:
+            return
         self._kept[text] = template, size
         self._room -= size
         while self._room < 0:
             _, (_, freed) = self._kept.popitem(last=False)
             self._room += freed
-        return template
 
 
 def _parse(text: str) -> tuple[_Template | None, int]:
@@ -136,11 +152,31 @@ def _parse(text: str) -> tuple[_Template | None, int]:
 _parsed_template = _Parsed()
 
 
-def _spend(context: MeteredContext, values: tuple[object, ...], many: bool = False) -> None:
+def _is_long(text: str) -> bool:
+    return len(text) > _SHORT and ("{{" in text or "{%" in text)
+
+
+async def parse_ahead(document: object) -> None:
+    """Parse the larger templates of an assistant, beside the loop: the largest takes 50 ms. It has been read,
+    so there are few enough values in it."""
+    waiting, texts = [document], []
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, str) and _is_long(one) and one not in _parsed_template:
+            texts.append(one)
+    for text in texts[:_MOST_AHEAD]:
+        _parsed_template.keep(text, *await asyncio.to_thread(_parse, text))
+
+
+def _spend(context: MeteredContext, values: tuple[object, ...], many: bool = False, times: int = 1) -> None:
     """Count the work of one filter call; refuse arguments that only exist to be expanded. `many`: every item
-    of the first is compared with every other."""
+    of the first is compared with every other; `times` as long as another filter takes."""
     work = context.work
-    work.spend(_FILTER_STEPS)
+    work.spend(_FILTER_STEPS * times)
     sizes = []
     for value in values:
         if isinstance(value, int) and value.bit_length() > 1024:
@@ -149,19 +185,19 @@ def _spend(context: MeteredContext, values: tuple[object, ...], many: bool = Fal
         if isinstance(value, range) and items > LONGEST_LIST:
             raise TooMuch("too long a range")
         sizes.append(items + characters // _FILTER_CHARACTERS)
-        work.spend(sizes[-1])
+        work.spend(sizes[-1] * times)
     if many and sizes:
         work.spend(sizes[0] * sizes[0] // 20)
     if len(sizes) > 1 and isinstance(values[0], list | tuple):  # an argument may be made text for each item
         work.spend(sizes[0] * max(sizes[1:]) // 20)
 
 
-def _bounded(function: _Filter, many: bool = False) -> _Filter:
+def _bounded(function: _Filter, many: bool = False, times: int = 1) -> _Filter:
     """A filter of the library with its arguments and its result held to a size."""
 
     @functools.wraps(function)
     def bounded(*values: Any, context: MeteredContext, **named: Any) -> Any:
-        _spend(context, (*values, *named.values()), many)
+        _spend(context, (*values, *named.values()), many, times)
         if getattr(function, "with_context", False):
             named["context"] = context
         if getattr(function, "with_environment", False):
@@ -289,8 +325,8 @@ def _environment() -> Environment:
     sizes: dict[str, Callable[..., int]] = {"replace": _replaced, "join": _joined}
     for name, function in list(environment.filters.items()):
         known = _growing(function, sizes[name]) if name in sizes else function
-        environment.add_filter(name, _bounded(known, many=name == "uniq"))
-    environment.add_filter("date", _bounded(_date))
+        environment.add_filter(name, _bounded(known, many=name == "uniq", times=_SLOW.get(name, 1)))
+    environment.add_filter("date", _bounded(_date, times=_SLOW["date"]))
     environment.add_filter("last", _bounded(_last))
     for name in ("include", "render"):
         del environment.tags[name]

@@ -20,7 +20,8 @@ IDLE_SECONDS = 4.0
 request does not meet one that is just being closed."""
 
 MAX_HEAD = 64 * 1024
-"""Bytes of an answer's head, with each `100 Continue` that comes before it."""
+MAX_LINES = 2000
+"""Bytes and lines of an answer's head, with each `100 Continue` that comes before it."""
 
 MOST_BYTES: Final = "offhook.most_bytes"
 """The extension of a request whose answer's body may take so many bytes on the line, chunks and trailers
@@ -41,12 +42,13 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         self._guard = guard
         self._stream: TcpStream | None = None
         self._most: int | None = None
+        self._most_lines: int | None = None
 
-    def expect(self, most: int | None) -> None:
-        """So many more bytes may be read."""
-        self._most = most
+    def expect(self, most: int | None, lines: int | None = None) -> None:
+        """So many more bytes, in so many lines, may be read."""
+        self._most, self._most_lines = most, lines
         if self._stream is not None:
-            self._stream.most = most
+            self._stream.most, self._stream.most_lines = most, lines
 
     @property
     def received(self) -> int:
@@ -70,7 +72,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectTimeout(f"{host}: no connection in time") from error
         except OSError as error:
             raise httpcore2.ConnectError(str(error)) from error
-        self._stream.most = self._most
+        self.expect(self._most, self._most_lines)
         return self._stream
 
 
@@ -183,7 +185,7 @@ class GuardedPool(httpcore2.AsyncConnectionPool):
 
 
 async def _ask(kept: _Kept, request: httpcore2.Request) -> httpcore2.Response:
-    kept.backend.expect(MAX_HEAD)
+    kept.backend.expect(MAX_HEAD, MAX_LINES)
     response = await kept.line.handle_async_request(request)
     kept.backend.expect(request.extensions.get(MOST_BYTES))
     return response

@@ -9,11 +9,15 @@ from typing import Any, cast
 
 import httpcore2
 
+from . import turns
+
 READ_AHEAD = 256 * 1024
 """Bytes that wait to be read before the peer is told to pause."""
 
-READ_AT_ONCE = 16 * 1024
-"""Bytes that are looked at in one go where only so many may come: thousands of tiny pieces fit in more."""
+READ_AT_ONCE = 1024
+READ_COST = 250
+"""Bytes that are looked at in one go where only so many may come, for thousands of tiny pieces fit in more;
+and what that costs in microseconds, about."""
 
 HOLD = 64 * 1024
 """Bytes of a request that are held back, so that head and body leave in one piece."""
@@ -22,7 +26,8 @@ HOLD = 64 * 1024
 class TcpStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
     """A connected TCP connection. What is written leaves when it is long enough, or when something is read.
 
-    `received` counts the bytes that ever came, `most` is how many may still be read: more is an error."""
+    `received` counts the bytes that ever came, `most` is how many may still be read, `most_lines` how many
+    line ends may be among them: more is an error."""
 
     _transport: asyncio.Transport
 
@@ -36,6 +41,8 @@ class TcpStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         self._writer: asyncio.Future[None] | None = None
         self.received = 0
         self.most: int | None = None
+        self.most_lines: int | None = None
+        self._lane = turns.lane("answers")
 
     @classmethod
     async def over(cls, sock: socket.socket) -> TcpStream:
@@ -51,8 +58,7 @@ class TcpStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
         await self._flush(timeout)
         if self.most is not None:
             max_bytes = min(max_bytes, READ_AT_ONCE)
-            if self._buffer:
-                await asyncio.sleep(0)  # others have their turn in between
+            await self._lane.turn(READ_COST)
         if not self._buffer and not self._ended:
             self._reader = self._loop.create_future()
             try:
@@ -68,6 +74,10 @@ class TcpStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
             self.most -= len(data)
             if self.most < 0:
                 raise httpcore2.RemoteProtocolError("the answer is longer than is taken")
+        if self.most_lines is not None:
+            self.most_lines -= data.count(b"\n")
+            if self.most_lines < 0:
+                raise httpcore2.RemoteProtocolError("the head of the answer has too many lines")
         del self._buffer[:max_bytes]
         if not self._ended and len(self._buffer) < READ_AHEAD <= len(self._buffer) + len(data):
             self._transport.resume_reading()

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from offhook.schema.base import document
-from offhook.schema.error_path import MOST_PARTS, Location, locate
+from offhook.schema.error_path import MOST_PARTS, Location, keys_below
 from offhook.schema.errors import sentences
 
 _log = logging.getLogger(__name__)
@@ -55,7 +55,8 @@ def read(kind: Any, answered: object, adapter: TypeAdapter[Any], what: str) -> B
             found = error.errors(include_url=False, include_input=False, include_context=False)
             if sum(len(one["loc"]) for one in found) > MOST_PARTS:
                 raise NotValid("its mistakes lie too deep") from None
-            places = ((one["type"], locate(kind, one["loc"]).keys) for one in found)
+            keys = keys_below(kind)
+            places = ((one["type"], keys(one["loc"])) for one in found)
             needless = _needless(value, places)
             if not needless:
                 raise NotValid(", ".join(sentences(error, kind))) from None
@@ -118,12 +119,19 @@ def unwrapped(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 def _needless(value: object, errors: Iterable[tuple[str, Location]]) -> list[Location]:
     """The unknown properties, and the empty ones in or around which the errors are; each once."""
     found: dict[Location, None] = {}
+    known: dict[int, bool] = {}  # one list may be around hundreds of errors
+
+    def empty(one: object) -> bool:
+        if id(one) not in known:
+            known[id(one)] = is_empty(one)
+        return known[id(one)]
+
     for kind, keys in errors:
         if kind == "extra_forbidden":
             found[keys] = None
         else:
             way = _way(value, keys)
-            at = next((depth for depth in range(1, len(way)) if is_empty(way[depth])), None)
+            at = next((depth for depth in range(1, len(way)) if empty(way[depth])), None)
             if at is not None:
                 found[keys[:at]] = None
             elif len(keys) > 1 and keys[-2] in _CHOICES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from types import NoneType, UnionType
@@ -48,6 +48,31 @@ def locate(kind: Any, location: Location) -> Place:
         place = _step(place, part)
     discriminator, members = tagged(place.kind)
     return replace(place, discriminator=discriminator, tags=tuple(members))
+
+
+def keys_below(kind: Any) -> Callable[[Location], Location]:
+    """Gives the `keys` of locations in a document of that kind. Of locations that differ in the places in
+    lists alone the types are looked up once."""
+    known: dict[Location, tuple[int, ...]] = {}
+
+    def keys(location: Location) -> Location:
+        shape = tuple(0 if isinstance(part, int) else part for part in location)
+        if shape not in known:
+            known[shape] = _kept(kind, location)
+        return tuple(location[at] for at in known[shape])
+
+    return keys
+
+
+def _kept(kind: Any, location: Location) -> tuple[int, ...]:
+    """Which parts of a location are not the names of union members."""
+    place, kept = Place("", kind), []
+    for at, part in enumerate(location):
+        following = _step(place, part)
+        if len(following.keys) > len(place.keys):
+            kept.append(at)
+        place = following
+    return tuple(kept)
 
 
 def _step(place: Place, part: int | str) -> Place:

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from offhook.schema.error_path import MOST_PARTS, Place, locate
 
 MOST_SENTENCES = 50
-MOST_FINDINGS = 500
+MOST_FINDINGS = 200
 """So many are looked at: one sentence may stand for several."""
 MOST_MISTAKES = 2000
 """Of a document with more nothing else is said: to write out what is wrong with 50,000 values takes long."""

@@ -47,7 +47,12 @@ class BoundedConnection(ClientConnection):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """What came before is read first."""
-        self._finally(lambda: (super(BoundedConnection, self).eof_received(), self.transport.close()))
+
+        def end() -> None:
+            super(BoundedConnection, self).eof_received()
+            self.transport.close()
+
+        self._finally(end)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:

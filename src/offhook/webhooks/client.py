@@ -13,6 +13,7 @@ import httpcore2
 import httpx2
 
 from offhook.network import MAX_ANSWER, BodyRefused, Outside, Reply, at_most, read_bounded
+from offhook.network.json_size import holds_more, whole_number
 from offhook.store.json_text import ascii_json
 
 from .failures import AskFailed, FailureKind, failure_of
@@ -28,6 +29,9 @@ MAX_UNUSED = 64 * 1024
 
 UNTOUCHABLE = OWN_HEADERS - {"content-type"}
 """Headers that an owner's request cannot have."""
+
+MOST_VALUES = 50_000
+"""Names and values of an answer."""
 
 SHOWN_CHARACTERS = 2000
 """Of an answer that is no JSON, kept to show to the receiver's owner."""
@@ -247,8 +251,17 @@ def read_object(answer: Answer) -> dict[str, Any]:
     """The JSON object in an answer. Raises AskFailed: empty, not-json, wrong-json."""
     if not answer.body.strip():
         raise AskFailed("empty", "the answer has no body", status=answer.status)
+    if holds_more(answer.body, MOST_VALUES):
+        raise AskFailed(
+            "not-json",
+            f"the answer has more than {MOST_VALUES} names and values",
+            status=answer.status,
+            response=_shown(answer.body),
+        )
     try:
-        value = json.loads(answer.body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        value = json.loads(
+            answer.body.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_int=whole_number
+        )
     except (ValueError, RecursionError):
         raise AskFailed(
             "not-json", "the answer is not JSON", status=answer.status, response=_shown(answer.body)
