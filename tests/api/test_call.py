@@ -13,7 +13,8 @@ import pytest
 
 from offhook.api.recording import recording_file
 from offhook.api.resource import FIRST_SLICE, SLICE_BYTES
-from offhook.media.recording import Recorder, mono_path, stereo_path
+from offhook.media.recorded import mono_path, stereo_path
+from offhook.media.recording import Recorder
 from tests.media.inline_writer import InlineWriter
 
 from .conftest import KEY, NODE, PUBLIC_KEY, House, client_of

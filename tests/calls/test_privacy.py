@@ -19,7 +19,7 @@ from offhook.conversation.events import TurnMeasured
 from offhook.conversation.member import Engines
 from offhook.language.base import ModelError, Text, ToolCall
 from offhook.language.template import render
-from offhook.media.recording import stereo_path
+from offhook.media.recorded import stereo_path
 from offhook.schema.assistant import AssistantOverrides
 from offhook.speech.base import EngineError
 from tests.calls.house import FIRST, House, open_house, virtual

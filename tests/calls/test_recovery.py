@@ -13,7 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from offhook.calls.recovery import WORKER_DIED, end_orphans
-from offhook.media.recording import Recorder, stereo_path
+from offhook.media.recorded import stereo_path
+from offhook.media.recording import Recorder
 from offhook.schema.call import Call
 from offhook.store import Calls, Database, IdMaker, Record
 from offhook.webhooks.client import Client

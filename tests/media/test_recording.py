@@ -11,16 +11,8 @@ import numpy as np
 import pytest
 
 from offhook.log_context import CALL, working_for
-from offhook.media.recording import (
-    Job,
-    Recorder,
-    Side,
-    WriterThread,
-    erase,
-    mono_path,
-    stereo_path,
-    write_track,
-)
+from offhook.media.recorded import Side, erase, mono_path, stereo_path, write_track
+from offhook.media.recording import Job, Recorder, WriterThread
 from tests.media.inline_writer import InlineWriter
 
 

@@ -15,7 +15,7 @@ import pytest
             "offhook.planes.supervisor",
             {"alembic", "fastapi", "numpy", "onnxruntime", "pydantic", "sqlalchemy", "typer", "uvicorn"},
         ),
-        ("offhook.planes.api_process", {"alembic", "onnxruntime", "openai"}),
+        ("offhook.planes.api_process", {"alembic", "numpy", "onnxruntime", "openai"}),
         ("offhook.planes.call_process", {"alembic", "fastapi", "starlette", "uvicorn"}),
     ],
 )

@@ -23,7 +23,7 @@ from offhook.api.services import Services
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
 from offhook.links import KINDS, RecordingKind
-from offhook.media.recording import erase
+from offhook.media.recorded import erase
 from offhook.schema.call import Call, DeleteCallDTO, UpdateCallDTO
 from offhook.schema.model import with_model_names
 from offhook.store import Record, StoreError

@@ -15,7 +15,7 @@ from offhook.api.errors import NotFound, Unavailable
 from offhook.api.operation import ApiRoute, Operations, gives
 from offhook.api.services import Services
 from offhook.links import KINDS
-from offhook.media.recording import SIDES, mono_path, stereo_path, write_track
+from offhook.media.recorded import SIDES, mono_path, stereo_path, write_track
 
 _AUDIO: Final = {"type": "string", "format": "binary"}
 _SIGNED: Final = [

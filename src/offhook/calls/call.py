@@ -40,7 +40,7 @@ from offhook.conversation.session import Conversation
 from offhook.language.base import ModelError, ToolCall
 from offhook.log_context import working_for
 from offhook.media.client import Line
-from offhook.media.recording import stereo_path
+from offhook.media.recorded import stereo_path
 from offhook.network import INTERNAL, turns
 from offhook.rtp.ports import PortsExhausted
 from offhook.schema import effective

@@ -20,7 +20,7 @@ from offhook.conversation.events import (
     UserInterrupted,
     VoiceUsed,
 )
-from offhook.media.recording import SIDES
+from offhook.media.recorded import SIDES
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.base import timestamp
 from offhook.schema.kept import Kept as Once

@@ -14,7 +14,7 @@ from offhook.calls.privacy import Kept, kept_by, kept_without_assistant
 from offhook.calls.record import CallRecord, Document
 from offhook.calls.routing import Assistant, Directory, understood, who_answers
 from offhook.calls.stored import StoredDirectory, resource
-from offhook.media.recording import stereo_path
+from offhook.media.recorded import stereo_path
 from offhook.schema import effective
 from offhook.schema.answered import NotValid
 from offhook.schema.assistant import AssistantOverrides, merge
