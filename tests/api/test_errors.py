@@ -76,7 +76,8 @@ async def test_a_slash_at_the_end_makes_no_difference(client: httpx2.AsyncClient
 
 
 def test_head_answers_as_get_without_a_body(served: Served) -> None:
-    with httpx2.Client(base_url=served.url, headers={"Authorization": f"Bearer {KEY}"}) as client:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    with httpx2.Client(base_url=served.url, headers=headers, timeout=60) as client:
         for path, status in (("/assistant", 200), ("/assistant/none", 404), ("/docs", 200)):
             head, get = client.head(path), client.get(path)
 
