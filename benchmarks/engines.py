@@ -107,7 +107,7 @@ class ScriptedEngines:
 
     def __init__(self) -> None:
         self._sound = _sound()
-        self._outside: Outside | None = None
+        self._outside = Outside(AddressGuard(allow_private=True))
 
     def __call__(self, context: CallContext) -> EngineFactory:
         def of(assistant: Assistant) -> Engines:
@@ -117,25 +117,19 @@ class ScriptedEngines:
 
         return of
 
-    @property
-    def _reached(self) -> Outside:
-        """Made within the loop."""
-        self._outside = self._outside or Outside(AddressGuard(allow_private=True))
-        return self._outside
-
     def _transcriber(self, assistant: Assistant) -> Transcriber:
         if _provider(assistant.transcriber) != "custom-transcriber":
             return InstantTranscriber()
-        return CustomTranscriber(Remote.of(json_of(assistant.transcriber), "transcriber"), self._reached)
+        return CustomTranscriber(Remote.of(json_of(assistant.transcriber), "transcriber"), self._outside)
 
     def _model(self, assistant: Assistant, context: CallContext) -> LanguageModel:
         if _provider(assistant.model) not in ("custom-llm", "vapi"):
             return InstantModel()
-        return LanguageModels(self._reached).model(assistant.model, context)
+        return LanguageModels(self._outside).model(assistant.model, context)
 
     def _voice(self, assistant: Assistant, context: CallContext) -> Voice:
         if _provider(assistant.voice) == "custom-voice":
-            return CustomVoice(Remote.of(json_of(assistant.voice), "voice"), self._reached, context)
+            return CustomVoice(Remote.of(json_of(assistant.voice), "voice"), self._outside, context)
         latency = (assistant.metadata or {}).get(VOICE_SECONDS)
         return InstantVoice(self._sound, latency if isinstance(latency, float) else 0.0)
 
