@@ -15,8 +15,6 @@ from offhook.rtp.consent import Unasked
 from offhook.rtp.ports import MediaPort
 from offhook.rtp.stream import RtpStream, StreamStatistics
 
-__all__ = ["Leg"]
-
 
 class Leg:
     """The stream's source and sink. `audio` is who speaks and listens; what was exchanged goes to the

@@ -6,7 +6,6 @@ the header: a killed process leaves files that open and lack the last second at 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import queue
 import threading
@@ -224,19 +223,3 @@ class Recorder:
         finally:
             if done is not None:
                 done()
-
-
-async def complete(recorder: Recorder) -> None:
-    """Close it, and wait until its files are whole."""
-    loop = asyncio.get_running_loop()
-    written: asyncio.Future[None] = loop.create_future()
-
-    def settle() -> None:
-        if not written.done():
-            written.set_result(None)
-
-    def settle_from_thread() -> None:
-        loop.call_soon_threadsafe(settle)
-
-    recorder.close(settle_from_thread)
-    await written
