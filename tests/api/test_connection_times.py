@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from offhook.api.connection import Arrivals, Bounds, Connection
+from offhook.network.sources import Sources
 from tests.virtual import story
 
 GET = b"GET / HTTP/1.1\r\nHost: api\r\n\r\n"
@@ -63,7 +64,7 @@ def connected() -> tuple[Connection, MemoryTransport]:
     config = uvicorn.Config(ok, log_config=None, lifespan="off")
     transport = MemoryTransport()
     bounds = Bounds()
-    arrivals = Arrivals(bounds, asyncio.get_running_loop().time)
+    arrivals = Arrivals(bounds, asyncio.get_running_loop().time, Sources())
     connection = Connection(bounds, arrivals, config=config, server_state=ServerState(), app_state={})
     transport.protocol = connection
     connection.connection_made(transport)

@@ -80,8 +80,8 @@ class Running:
     runner: asyncio.Runner
     house: House
     client: httpx2.AsyncClient
-    document: dict[str, Any]
-    validators: dict[str, jsonschema_rs.Validator] = field(default_factory=dict)
+    document: dict[str, Any] = field(repr=False)
+    validators: dict[str, jsonschema_rs.Validator] = field(default_factory=dict, repr=False)
 
     def assert_documented(self, answer: httpx2.Response, template: str) -> None:
         """A success has the type that `/openapi.json` promises."""
@@ -127,7 +127,7 @@ def test_bodies(running: Running, path: str, content: bytes, change: dict[str, A
         running.assert_documented(made, path)
         identity = made.json()["id"] if made.status_code == 201 else running.house.org_id
         patch = json.dumps(change).encode()
-        one = f"{path}/{{identity}}"
+        one = f"{path}/{{id}}"
         changed = await client.patch(f"{path}/{identity}", content=patch, headers=headers)
         running.assert_documented(changed, one)
         running.assert_documented(await client.get(f"{path}/{identity}"), one)
