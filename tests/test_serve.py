@@ -94,7 +94,12 @@ def test_asked_to_stop_while_it_starts_it_stops(number: signal.Signals, tmp_path
         "--data",
         str(tmp_path),
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    heeded = signal.signal(number, signal.SIG_DFL)  # whatever runs the tests ignores, as nohup does
+    try:
+        started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    finally:
+        signal.signal(number, heeded)
+    with started as process:
         asyncio.run(_until(tmp_path / "node"))
         process.send_signal(number)
         said, _ = process.communicate(timeout=60)

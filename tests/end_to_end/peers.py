@@ -28,15 +28,16 @@ FIRST_PORT = 10_000 + WORKER * PORTS
 """Each process that runs tests looks for ports of its own, or two might find the same one free."""
 
 
-def free_port(host: str = LOOPBACK) -> int:
-    """An even port that is free just now, for UDP and for TCP, and the next one too (some phones take both).
+def free_port(host: str = LOOPBACK, count: int = 2) -> int:
+    """An even port that is free just now, for UDP and for TCP, and those after it: some phones take two, and
+    one with video four.
 
     Below those that the system gives out by itself, so that it stays free until it is bound."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for _ in range(200):
         port = random.randrange(FIRST_PORT, FIRST_PORT + PORTS, 2)
         with contextlib.suppress(OSError), contextlib.ExitStack() as held:
-            for number in (port, port + 1):
+            for number in range(port, port + count):
                 for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
                     held.enter_context(socket.socket(family, kind)).bind((host, number))
             return port

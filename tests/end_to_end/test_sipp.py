@@ -60,7 +60,7 @@ def start(
     own = f"[{host}]" if ":" in host else host
     command = (
         program, remote, "-sf", str(scenario), "-s", user, "-t", TRANSPORTS[transport],
-        "-i", own, "-p", str(free_port(host)), "-mp", str(free_port(host)),
+        "-i", own, "-p", str(free_port(host)), "-mp", str(free_port(host, 4)),
         "-m", "1", "-nostdin", "-timeout", f"{seconds:.0f}s", "-timeout_error", "-trace_err", *options,
     )  # fmt: skip
     return Run(Peer(*command, folder=folder, name="sipp"), seconds + 5)

@@ -38,7 +38,8 @@ def operator(scenario: str, folder: Path, transport: str = "udp", port: int | No
     port = port or free_port()
     command = (
         installed("sipp", "sip-tester"), "-sf", str(SCENARIOS / f"{scenario}.xml"),
-        "-t", TRANSPORTS[transport], "-i", LOOPBACK, "-p", str(port), "-mp", str(free_port()), "-rtp_echo",
+        "-t", TRANSPORTS[transport], "-i", LOOPBACK, "-p", str(port), "-mp",
+        str(free_port(count=4)), "-rtp_echo",
         "-m", "1", "-nostdin", "-timeout", f"{SECONDS}s", "-timeout_error", "-trace_err",
     )  # fmt: skip
     return Run(Peer(*command, folder=folder, name="operator"), SECONDS + 5), telephone(port, transport)
