@@ -45,7 +45,7 @@ class _Listener(ListeningPhone):
             return heeds(request)
 
         # Every request is noted, those too that the leg heeds itself: keys by INFO.
-        self._leg.requested = noted  # type: ignore[method-assign]
+        self._leg.requested = noted  # type: ignore[method-assign]  # looked on, not replaced
 
     def digit(self, digit: str, milliseconds: int) -> None:
         self.visit.digits += digit

@@ -9,6 +9,7 @@ import sys
 folder, url, key = sys.argv[1:]
 sys.path.insert(0, folder)
 
+# The package is found only now: hence E402.
 from offhook_client import AuthenticatedClient  # noqa: E402
 from offhook_client.api.phone_numbers import (  # noqa: E402
     phone_number_controller_create,

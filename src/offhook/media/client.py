@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -272,7 +273,7 @@ class Channel:
             playing.finished(event.utterance)
 
 
-class Plane:
+class Plane(ABC):
     """All legs and talks that the call plane has. `send` carries commands to the engine."""
 
     def __init__(self) -> None:
@@ -289,15 +290,14 @@ class Plane:
             Closed: _closed,
         }
 
+    @abstractmethod
     def send(self, command: Command) -> None:
-        raise NotImplementedError
-
-    async def serves(self) -> None:
-        """Wait until it does."""
+        """Carry it to the engine; never blocks."""
 
     @property
+    @abstractmethod
     def pacing(self) -> Pacing:
-        raise NotImplementedError
+        """How the engine keeps time."""
 
     def statistics_of(self, line: Line) -> StreamStatistics | None:
         """What is known of them besides what was told."""
@@ -311,7 +311,6 @@ class Plane:
         self.lines[line.number] = line
         try:
             async with asyncio.timeout(PATIENCE):
-                await self.serves()
                 self.send(Open(line.number, call, peer))
                 line.local = await opening
         except TimeoutError:

@@ -17,7 +17,7 @@ import numpy as np
 
 from offhook.log_context import CALL
 from offhook.speech.base import FRAME_BYTES, SAMPLE_RATE
-from offhook.speech.silero import CHUNK_SAMPLES, CONTEXT_SAMPLES, STATE, Silero
+from offhook.speech.silero import CHUNK_SAMPLES, CONTEXT_SAMPLES, STATE, WINDOW_SAMPLES, Silero
 
 MODEL = Path(__file__).parent / "models" / "silero_vad.onnx"
 CHUNK_SECONDS = CHUNK_SAMPLES / SAMPLE_RATE
@@ -79,6 +79,8 @@ class VoiceActivity:
         self._model = Silero(model)
         self._batch = batch
         self._states = np.zeros((2, batch, STATE), np.float32)
+        # What numpy makes at its first multiplications is made now, and not on the first caller's tick.
+        self._model(np.zeros((batch, WINDOW_SAMPLES), np.float32), self._states)
         self._free = list(range(batch))
         self._ready: deque[ActivityChannel] = deque()
         self._again = False
