@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.calls.registry import Limits
+from offhook.calls.calls import Limits
 from offhook.commands.logs import JsonLines, TextLines
 from offhook.conversation.member import Engines
 from offhook.log_context import CALL, working_for

@@ -14,8 +14,8 @@ import httpx2
 import pytest
 
 from offhook import server
-from offhook.calls import presence
-from offhook.calls.stored import StoredLedger
+from offhook.calls.ledger import presence
+from offhook.calls.ledger.stored_ledger import StoredLedger
 from offhook.server import EnginesOf, Node, running_node
 from offhook.settings import load_settings
 from offhook.store import Database, StoreError

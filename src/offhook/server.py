@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from offhook.bootstrap import FirstStart, first_start
-from offhook.calls.registry import Calls
+from offhook.calls.calls import Calls
 from offhook.folder import DataFolder
 from offhook.listening import check_sip, listen_http
 from offhook.media.client import Plane

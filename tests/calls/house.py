@@ -16,12 +16,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from offhook.calls.admission import Admission
-from offhook.calls.entrance import Limits
+from offhook.calls.admission.admission import Admission
+from offhook.calls.admission.entrance import Limits
+from offhook.calls.calls import Calls
 from offhook.calls.leg import Media
-from offhook.calls.record import CallRecord
-from offhook.calls.registry import Calls
-from offhook.calls.reporter import Outgoing
+from offhook.calls.record.call_record import CallRecord
+from offhook.calls.record.reporter import Outgoing
 from offhook.calls.services import Services
 from offhook.conversation.member import Engines
 from offhook.language.template import render

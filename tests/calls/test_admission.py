@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.admission import WRONG, WRONG_OF_SOURCE, _is_for
+from offhook.calls.admission.admission import WRONG, WRONG_OF_SOURCE, _is_for
 from offhook.sip.digest import NONCE_SECONDS, Challenge, Credentials, answer_challenge
 from offhook.sip.headers import Headers
 from offhook.sip.message import Request, Response

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from offhook.calls.admission.entrance import Limits
 from offhook.calls.call import Call
-from offhook.calls.entrance import Limits
 from offhook.calls.leg import Leg
-from offhook.calls.reporter import Reporter
+from offhook.calls.record.reporter import Reporter
 from offhook.calls.sound import Sound
 from offhook.calls.transfers.transfer import Transfer
 from tests.calls.house import open_house

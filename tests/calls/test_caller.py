@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.caller import customer
-from offhook.calls.registry import Limits
+from offhook.calls.admission.caller import customer
+from offhook.calls.calls import Limits
 from offhook.sip.message import Request
 from offhook.sip.parser import parse_message
 from offhook.sip.uri import Uri

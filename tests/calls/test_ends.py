@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.registry import REPORTED, REPORTED_OF_ORG, Limits
+from offhook.calls.calls import REPORTED, REPORTED_OF_ORG, Limits
 from offhook.conversation.member import Engines
 from offhook.language.base import ModelError
 from offhook.rtp.ports import REST

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from offhook.calls import entrance
-from offhook.calls.entrance import Limits
+from offhook.calls.admission import entrance
+from offhook.calls.admission.entrance import Limits
 from offhook.network import Address
 from offhook.network.sources import Sources
 from tests.calls.house import House, open_house, virtual

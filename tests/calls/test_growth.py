@@ -13,11 +13,11 @@ import pytest
 import sqlalchemy.event
 from sqlalchemy.engine import Engine
 
-from offhook.calls import stored
+from offhook.calls.ledger import stored_ledger
+from offhook.calls.ledger.stored_ledger import StoredLedger
 from offhook.calls.privacy import Kept
-from offhook.calls.record import CallRecord
-from offhook.calls.reporter import Outgoing, Reporter
-from offhook.calls.stored import StoredLedger
+from offhook.calls.record.call_record import CallRecord
+from offhook.calls.record.reporter import Outgoing, Reporter
 from offhook.conversation import events
 from offhook.conversation.transcript import Transcript
 from offhook.schema import effective
@@ -122,7 +122,7 @@ async def weigh(folder: Path, turns: int, chosen: Any) -> tuple[int, int]:
 async def test_twice_the_turns_are_twice_the_bytes(
     tmp_path: Path, chosen: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored, "LAZY_SECONDS", stored.GATHER_SECONDS)
+    monkeypatch.setattr(stored_ledger, "LAZY_SECONDS", stored_ledger.GATHER_SECONDS)
     (left, written), (twice_left, twice_written) = [
         await weigh(tmp_path, turns, chosen) for turns in (50, 100)
     ]
@@ -148,7 +148,7 @@ class Moody:
 async def test_every_message_still_says_what_it_said(
     tmp_path: Path, moody: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored, "AGAIN_SECONDS", (0.001,))
+    monkeypatch.setattr(stored_ledger, "AGAIN_SECONDS", (0.001,))
     url = f"sqlite:///{tmp_path / 'calls.db'}"
     await make_newest(url)
     database = await Database.open(url, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))

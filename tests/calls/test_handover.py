@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.handover import Successor, handoff_answer, successor, transfer_answer
+from offhook.calls.world.handover import Successor, handoff_answer, successor, transfer_answer
 from offhook.conversation.events import Named
 
 from .test_routing import AGENT, DESK, FALLBACK, ORG, Stored

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.calls.headers import MOST, MOST_CHARACTERS, one_line, owners_headers
+from offhook.calls.owners_headers import MOST, MOST_CHARACTERS, one_line, owners_headers
 from offhook.sip.headers import COMPACT, Headers
 
 

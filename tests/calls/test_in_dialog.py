@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from offhook.calls.in_dialog import MOST_BODY, run
 from offhook.calls.leg import Leg
+from offhook.calls.world.in_dialog import MOST_BODY, run
 from offhook.conversation.events import ToolOutcome
 from offhook.language.base import ToolCall
 from offhook.sip.errors import SipError

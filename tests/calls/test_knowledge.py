@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.knowledge import (
+from offhook.calls.world.knowledge import (
     MOST_CHARACTERS,
     MOST_DOCUMENTS,
     Found,

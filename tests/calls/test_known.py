@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from offhook.calls.known import KnownDirectory
-from offhook.calls.stored import StoredDirectory
+from offhook.calls.directory.directory_cache import DirectoryCache
+from offhook.calls.directory.stored_directory import StoredDirectory
 from offhook.store import Database, IdMaker
 from tests.store.databases import make_newest
 
@@ -42,7 +42,7 @@ async def test_is_read_once(database: Database) -> None:
         org = await tx.orgs.create({"name": "Org"})
         made = await tx.assistants.create(org.id, {"name": "Ann"})
     stored = Counting(database)
-    known = KnownDirectory(stored, database)
+    known = DirectoryCache(stored, database)
 
     first = await known.assistant(org.id, made.id)
     again = await known.assistant(org.id, made.id)
@@ -56,7 +56,7 @@ async def test_a_change_is_seen_by_the_next_call(database: Database) -> None:
     async with database.transaction() as tx:
         org = await tx.orgs.create({"name": "Org"})
         made = await tx.assistants.create(org.id, {"name": "Ann"})
-    known = KnownDirectory(StoredDirectory(database), database)
+    known = DirectoryCache(StoredDirectory(database), database)
     await known.assistant(org.id, made.id)
 
     async with database.transaction() as tx:
@@ -68,7 +68,7 @@ async def test_a_change_is_seen_by_the_next_call(database: Database) -> None:
 
 
 async def test_what_is_deleted_is_gone_and_what_is_new_is_found(database: Database) -> None:
-    known = KnownDirectory(StoredDirectory(database), database)
+    known = DirectoryCache(StoredDirectory(database), database)
     assert await known.number("bob") is None
 
     async with database.transaction() as tx:
@@ -86,7 +86,7 @@ async def test_what_is_deleted_is_gone_and_what_is_new_is_found(database: Databa
 async def test_a_change_that_was_rolled_back_changes_nothing(database: Database) -> None:
     async with database.transaction() as tx:
         org = await tx.orgs.create({"name": "Org"})
-    stored = KnownDirectory(StoredDirectory(database), database)
+    stored = DirectoryCache(StoredDirectory(database), database)
     await stored.org(org.id)
     generation = database.generation
 

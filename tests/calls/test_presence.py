@@ -10,12 +10,12 @@ from typing import Any, cast
 
 import pytest
 
-from offhook.calls import presence
-from offhook.calls.presence import Presence
-from offhook.calls.record import CallRecord
-from offhook.calls.recovery import WORKER_DIED, end_orphans
-from offhook.calls.reporter import Outgoing
-from offhook.calls.stored import StoredLedger
+from offhook.calls.ledger import presence
+from offhook.calls.ledger.presence import Presence
+from offhook.calls.ledger.recovery import WORKER_DIED, end_orphans
+from offhook.calls.ledger.stored_ledger import StoredLedger
+from offhook.calls.record.call_record import CallRecord
+from offhook.calls.record.reporter import Outgoing
 from offhook.store import Database, IdMaker
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offhook.calls import messages
 from offhook.calls.privacy import Kept, kept_by, kept_without_assistant
-from offhook.calls.variables import knowing_what_was_said
+from offhook.calls.record import messages
+from offhook.calls.world.variables import knowing_what_was_said
 from offhook.conversation.events import TurnMeasured
 from offhook.conversation.member import Engines
 from offhook.language.base import ModelError, Text, ToolCall

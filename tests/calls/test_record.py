@@ -7,12 +7,19 @@ from typing import Any
 
 import pytest
 
-from offhook.calls import messages
-from offhook.calls.caller import MAX_KEPT_CHARACTERS, MAX_URI, MAX_VARIABLES, customer, header_variables, kept
-from offhook.calls.record import CallRecord, performance
-from offhook.calls.routing import Assistant
-from offhook.calls.secrets import without_secrets
-from offhook.calls.variables import built_in_variables, learn
+from offhook.calls.admission.caller import (
+    MAX_KEPT_CHARACTERS,
+    MAX_URI,
+    MAX_VARIABLES,
+    customer,
+    header_variables,
+    kept,
+)
+from offhook.calls.record import messages
+from offhook.calls.record.call_record import CallRecord, performance
+from offhook.calls.record.secrets import without_secrets
+from offhook.calls.routing.decision import Assistant
+from offhook.calls.world.variables import built_in_variables, learn
 from offhook.conversation.events import TurnMeasured
 from offhook.conversation.transcript import Transcript
 from offhook.schema.assistant import AssistantOverrides

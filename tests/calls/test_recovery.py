@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 import sqlalchemy as sa
 
-from offhook.calls.recovery import WORKER_DIED, end_orphans
+from offhook.calls.ledger.recovery import WORKER_DIED, end_orphans
 from offhook.media.recorded import stereo_path
 from offhook.media.recording import Recorder
 from offhook.schema.call import Call

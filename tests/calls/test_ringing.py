@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from offhook.calls.entrance import Limits
-from offhook.calls.ringing import PATIENCE
+from offhook.calls.admission.entrance import Limits
+from offhook.calls.admission.ringing import PATIENCE
 from tests.calls.house import NUMBER, House, open_house, virtual
 from tests.calls.phone import Phone, PhoneCall
 from tests.calls.test_unacknowledged import forged, own_source

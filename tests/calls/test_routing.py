@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.routing import (
+from offhook.calls.routing.decision import (
     SORRY,
     Assistant,
     Outcome,

@@ -13,13 +13,15 @@ from typing import Any, cast
 
 import pytest
 
-from offhook.calls import messages, stored
-from offhook.calls.changes import change_of
-from offhook.calls.known import KnownDirectory
+from offhook.calls.directory.directory_cache import DirectoryCache
+from offhook.calls.directory.stored_directory import StoredDirectory
+from offhook.calls.ledger import stored_ledger
+from offhook.calls.ledger.changes import change_of
+from offhook.calls.ledger.stored_ledger import StoredLedger
 from offhook.calls.privacy import Kept
-from offhook.calls.record import CallRecord
-from offhook.calls.reporter import Outgoing
-from offhook.calls.stored import StoredDirectory, StoredLedger
+from offhook.calls.record import messages
+from offhook.calls.record.call_record import CallRecord
+from offhook.calls.record.reporter import Outgoing
 from offhook.conversation.transcript import Transcript
 from offhook.schema.server_message import Body
 from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError
@@ -93,7 +95,7 @@ class Written:
 
 @pytest.fixture
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Written]:
-    monkeypatch.setattr(stored, "AGAIN_SECONDS", (0.01,))
+    monkeypatch.setattr(stored_ledger, "AGAIN_SECONDS", (0.01,))
     url = f"sqlite:///{tmp_path / 'calls.db'}"
     await make_newest(url)
     database = await Database.open(url, now=lambda: NOW, new_id=IdMaker(lambda: NOW, random.Random(1)))
@@ -138,7 +140,7 @@ async def test_the_loop_has_its_turn_between_the_calls_of_a_batch(
         made_in.append(turns)
         return change_of(*args)
 
-    monkeypatch.setattr(stored, "change_of", noted)
+    monkeypatch.setattr(stored_ledger, "change_of", noted)
     records = [house.record(f"c{number}") for number in range(40)]
     await asyncio.wait([house.ledger.begin(record) for record in records])
     counting = asyncio.create_task(count())
@@ -315,7 +317,7 @@ async def test_a_full_disk_delays_what_is_written_and_loses_nothing(
 async def test_what_waits_for_a_disk_is_bounded_but_ends_are_always_taken(
     house: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored, "MOST_WAITING", 5)
+    monkeypatch.setattr(stored_ledger, "MOST_WAITING", 5)
     record = house.record("c1")
     await house.ledger.begin(record)
     house.moody.refuses = True
@@ -405,5 +407,5 @@ async def test_routing_reads_what_is_stored(house: Written) -> None:
     ):
         assert await find(house.org_id, identity) is not None
         assert await find(other.id, identity) is None
-    assert await KnownDirectory(directory, house.database).trunks(house.org_id) == [trunk]
+    assert await DirectoryCache(directory, house.database).trunks(house.org_id) == [trunk]
     assert await directory.trunks(other.id) == []

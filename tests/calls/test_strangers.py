@@ -9,9 +9,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any, cast
 
-from offhook.calls.caller import MAX_KEPT_CHARACTERS
-from offhook.calls.reporter import Reporter
-from offhook.calls.stored import StoredLedger
+from offhook.calls.admission.caller import MAX_KEPT_CHARACTERS
+from offhook.calls.ledger.stored_ledger import StoredLedger
+from offhook.calls.record.reporter import Reporter
 from offhook.store import Database, IdMaker
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.calls.entrance import Limits
+from offhook.calls.admission.entrance import Limits
 from offhook.network import Address
 from tests.calls.house import House, open_house, virtual
 from tests.calls.phone import Phone, PhoneCall

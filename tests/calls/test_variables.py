@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.variables import filling
+from offhook.calls.world.variables import filling
 from offhook.conversation.member import Engines
 from offhook.language.base import ToolCall
 from offhook.webhooks.client import AskFailed

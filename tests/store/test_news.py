@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from offhook.calls.known import KnownDirectory
-from offhook.calls.stored import StoredDirectory
+from offhook.calls.directory.directory_cache import DirectoryCache
+from offhook.calls.directory.stored_directory import StoredDirectory
 from offhook.store import Database, IdMaker, news, upgrade
 
 
@@ -39,7 +39,7 @@ async def test_what_is_told_counts_for_the_next_call(two: tuple[Database, Databa
     api, calls = two
     async with api.transaction() as tx:
         org = await tx.orgs.create({"name": "First"})
-    known = KnownDirectory(StoredDirectory(calls), calls)
+    known = DirectoryCache(StoredDirectory(calls), calls)
 
     async def tell() -> None:
         calls.changed_elsewhere()
@@ -58,7 +58,7 @@ async def test_what_is_not_told_counts_after_a_while_of_silence(
     api, calls = two
     async with api.transaction() as tx:
         org = await tx.orgs.create({"name": "First"})
-    known = KnownDirectory(StoredDirectory(calls), calls)
+    known = DirectoryCache(StoredDirectory(calls), calls)
     assert calls.news is not None
     calls.news.heard()
     assert (await known.org(org.id))["name"] == "First"
@@ -80,7 +80,7 @@ async def test_after_a_silence_it_is_looked_at_whatever_is_told_then(
     api, calls = two
     async with api.transaction() as tx:
         org = await tx.orgs.create({"name": "First"})
-    known = KnownDirectory(StoredDirectory(calls), calls)
+    known = DirectoryCache(StoredDirectory(calls), calls)
     assert calls.news is not None
     calls.news.heard()
     assert (await known.org(org.id))["name"] == "First"

@@ -10,23 +10,24 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
-from offhook.calls import in_dialog, routing
-from offhook.calls.conversing import converse
+from offhook.calls.admission.ringing import Ringing
+from offhook.calls.admission.unacknowledged import Unacknowledged
 from offhook.calls.ends import BROKEN, LEG_FAILURES, LEG_REASONS, Refusal
-from offhook.calls.knowledge import with_knowledge
 from offhook.calls.leg import Leg, LegEnd
-from offhook.calls.owner import Owner
 from offhook.calls.privacy import kept_without_assistant
-from offhook.calls.record import CallRecord
-from offhook.calls.reporter import Reporter
-from offhook.calls.ringing import Ringing
+from offhook.calls.record.call_record import CallRecord
+from offhook.calls.record.reporter import Reporter
+from offhook.calls.routing import decision as routing
 from offhook.calls.services import Services
 from offhook.calls.sound import Sound
 from offhook.calls.state import CallEvent, CallState
 from offhook.calls.transfers.destination import FAILED, Peer
 from offhook.calls.transfers.transfer import Transfer, TransferFailed
-from offhook.calls.unacknowledged import Unacknowledged
-from offhook.calls.variables import learn, refresh
+from offhook.calls.world import in_dialog
+from offhook.calls.world.conversing import converse
+from offhook.calls.world.knowledge import with_knowledge
+from offhook.calls.world.owner import Owner
+from offhook.calls.world.variables import learn, refresh
 from offhook.conversation.destination import filled
 from offhook.conversation.events import (
     EngineFailed,

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from offhook.calls.api_request import Send
 from offhook.calls.leg import Media
-from offhook.calls.reporter import Ledger
-from offhook.calls.routing import Directory
+from offhook.calls.record.reporter import Ledger
+from offhook.calls.routing.decision import Directory
 from offhook.calls.transfers.hold_audio import Sounds
 from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
+from offhook.calls.world.api_request import Send
 from offhook.conversation.member import EngineFactory
 from offhook.network.guard import AddressGuard
 from offhook.speech.base import Voice

@@ -11,15 +11,16 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
-from offhook.calls.admission import Admission
-from offhook.calls.entrance import Limits
-from offhook.calls.known import KnownDirectory
+from offhook.calls.admission.admission import Admission
+from offhook.calls.admission.entrance import Limits
+from offhook.calls.calls import Calls
+from offhook.calls.directory.directory_cache import DirectoryCache
+from offhook.calls.directory.stored_directory import StoredDirectory
+from offhook.calls.ledger.presence import Presence
+from offhook.calls.ledger.recovery import end_orphans
+from offhook.calls.ledger.stored_ledger import StoredLedger
 from offhook.calls.leg import Media
-from offhook.calls.presence import Presence
-from offhook.calls.recovery import end_orphans
-from offhook.calls.registry import Calls
 from offhook.calls.services import Services
-from offhook.calls.stored import StoredDirectory, StoredLedger
 from offhook.calls.transfers.hold_audio import sounds_by
 from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
@@ -128,7 +129,7 @@ async def call_plane(
     dialler, trunk = Dialler(), _trunk(settings)
     services = Services(
         ledger=ledger,
-        directory=KnownDirectory(StoredDirectory(database), database),
+        directory=DirectoryCache(StoredDirectory(database), database),
         media=media,
         engines=engines,
         emergency=emergency,

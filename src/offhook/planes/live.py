@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.calls.registry import Calls
+from offhook.calls.calls import Calls
 from offhook.webhooks import Outbox
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.record import CallRecord
+from offhook.calls.record.call_record import CallRecord
 from offhook.calls.transfers.consultation import assistant_document, history
 from offhook.conversation.member import Engines
 from offhook.conversation.transcript import Transcript

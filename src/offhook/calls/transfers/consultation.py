@@ -8,11 +8,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from offhook.calls.conversing import converse
-from offhook.calls.record import CallRecord, Document
-from offhook.calls.routing import understood
+from offhook.calls.record.call_record import CallRecord, Document
+from offhook.calls.routing.decision import understood
 from offhook.calls.services import Services
 from offhook.calls.transfers.destination import TransferFailed
+from offhook.calls.world.conversing import converse
 from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, VoiceUsed
 from offhook.conversation.session import Conversation
 from offhook.conversation.transcript import Transcript

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from offhook.calls.headers import Headers, owners_headers
+from offhook.calls.owners_headers import Headers, owners_headers
 from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.conversation.tools import content_of
 from offhook.network import Address

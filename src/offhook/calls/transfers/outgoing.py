@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol, TypeVar
 
-from offhook.calls.headers import Headers
-from offhook.calls.in_dialog import seconds_for
 from offhook.calls.keys import KeySink
 from offhook.calls.leg import Leg, LegEnd, Media
-from offhook.calls.record import Document
+from offhook.calls.owners_headers import Headers
+from offhook.calls.record.call_record import Document
 from offhook.calls.transfers.destination import Target, TransferFailed, failure_of, not_answered
 from offhook.calls.transfers.passing import IGNORED
 from offhook.calls.transfers.redirect import MOST_TARGETS, contacts_of, nobody_there
+from offhook.calls.world.in_dialog import seconds_for
 from offhook.media.client import Line
 from offhook.network import Address, words_of
 from offhook.rtp.ports import PortsExhausted

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from offhook.calls.headers import one_line
+from offhook.calls.owners_headers import one_line
 from offhook.calls.transfers.destination import Target, TransferFailed, failure_of
 from offhook.sip.errors import SipError
 from offhook.sip.message import Request

@@ -12,10 +12,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from offhook.calls.headers import Headers, one_line
 from offhook.calls.keys import KeySink
 from offhook.calls.leg import Leg
-from offhook.calls.record import CallRecord, Document
+from offhook.calls.owners_headers import Headers, one_line
+from offhook.calls.record.call_record import CallRecord, Document
 from offhook.calls.services import Services
 from offhook.calls.transfers.consultation import ToolRunner
 from offhook.calls.transfers.destination import (

@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from offhook.calls import messages
+from offhook.calls.directory.stored_directory import StoredDirectory, resource
 from offhook.calls.privacy import Kept, kept_by, kept_without_assistant
-from offhook.calls.record import CallRecord, Document
-from offhook.calls.routing import Assistant, Directory, understood, who_answers
-from offhook.calls.stored import StoredDirectory, resource
+from offhook.calls.record import messages
+from offhook.calls.record.call_record import CallRecord, Document
+from offhook.calls.routing.decision import Assistant, Directory, understood, who_answers
 from offhook.media.recorded import stereo_path
 from offhook.schema import effective
 from offhook.schema.answered import NotValid

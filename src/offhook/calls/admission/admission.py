@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from offhook.calls.caller import MAX_URI
+from offhook.calls.admission.caller import MAX_URI
 from offhook.network import Address
 from offhook.network.sources import PeerRate, Sources
 from offhook.sip.digest import Challenge, Credentials, Nonces, verify

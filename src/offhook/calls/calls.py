@@ -8,16 +8,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from offhook.calls.admission import Admission
+from offhook.calls.admission.admission import Admission
+from offhook.calls.admission.caller import MAX_URI, customer, header_variables, kept
+from offhook.calls.admission.entrance import RETRY_AFTER, Entrance, Limits, Turned
+from offhook.calls.admission.unacknowledged import Unacknowledged
 from offhook.calls.call import Call
-from offhook.calls.caller import MAX_URI, customer, header_variables, kept
 from offhook.calls.ends import Refusal
-from offhook.calls.entrance import RETRY_AFTER, Entrance, Limits, Turned
+from offhook.calls.ledger.recovery import WORKER_DIED
 from offhook.calls.privacy import kept_without_assistant
-from offhook.calls.record import CallRecord
-from offhook.calls.recovery import WORKER_DIED
+from offhook.calls.record.call_record import CallRecord
 from offhook.calls.services import Services
-from offhook.calls.unacknowledged import Unacknowledged
 from offhook.log_context import working_for
 from offhook.network import turns
 from offhook.network.sources import Rate, Source

@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from offhook.calls import knowledge, messages, routing
-from offhook.calls.api_request import ApiRequest, static_parameters
-from offhook.calls.attempts import attempted
 from offhook.calls.equipment import equipped
-from offhook.calls.handover import Successor, handoff_answer, successor, transfer_answer
-from offhook.calls.record import CallRecord
+from offhook.calls.record import messages
+from offhook.calls.record.call_record import CallRecord
+from offhook.calls.routing import decision as routing
 from offhook.calls.services import Services
-from offhook.calls.tools import NO_RESULT, Result, read_results, tool_calls
-from offhook.calls.variables import knowing_what_was_said, learn
+from offhook.calls.world import knowledge
+from offhook.calls.world.api_request import ApiRequest, static_parameters
+from offhook.calls.world.attempts import attempted
+from offhook.calls.world.handover import Successor, handoff_answer, successor, transfer_answer
+from offhook.calls.world.tools import NO_RESULT, Result, read_results, tool_calls
+from offhook.calls.world.variables import knowing_what_was_said, learn
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.conversation.tools import destination_name
 from offhook.language.base import ToolCall

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from offhook.calls.stored import StoredDirectory
+from offhook.calls.directory.stored_directory import StoredDirectory
 from offhook.store import Database
 
 MOST_KNOWN: Final = 10_000
@@ -15,7 +15,7 @@ MOST_KNOWN: Final = 10_000
 Document = Mapping[str, Any]
 
 
-class KnownDirectory:
+class DirectoryCache:
     """A directory that reads each document once after every change of numbers, assistants, squads, tools,
     orgs and credentials, whichever process of the node makes it. Where other nodes write too it reads
     always. What does not exist is not remembered."""

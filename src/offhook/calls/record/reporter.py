@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from offhook.calls import messages
-from offhook.calls.record import CallRecord, Document
+from offhook.calls.record import messages
+from offhook.calls.record.call_record import CallRecord, Document
 from offhook.conversation import events
 from offhook.conversation.events import Event
 from offhook.schema.server_message import (

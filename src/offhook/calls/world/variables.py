@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from offhook.calls.record import TYPE, CallRecord, Document
+from offhook.calls.record.call_record import TYPE, CallRecord, Document
 from offhook.language.extraction import RESERVED, Render
 from offhook.schema.base import timestamp
 

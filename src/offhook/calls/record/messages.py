@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.calls.record import CallRecord, Document
+from offhook.calls.record.call_record import CallRecord, Document
 from offhook.schema.server_message import (
     Body,
     ConversationUpdate,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from offhook.calls.tools import text_of
+from offhook.calls.world.tools import text_of
 from offhook.conversation.member import EngineFactory, Engines
 from offhook.conversation.tools import content_of
 from offhook.conversation.voicing import closing

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from offhook.calls import routing
+from offhook.calls.routing import decision as routing
 from offhook.conversation.events import Named
 from offhook.conversation.tools import content_of
 from offhook.schema.answered import NotValid, given, read_document

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from offhook.calls.record import CallRecord
+from offhook.calls.record.call_record import CallRecord
 from offhook.calls.services import Services
-from offhook.calls.variables import knowing_what_was_said
+from offhook.calls.world.variables import knowing_what_was_said
 from offhook.conversation.events import Event, World
 from offhook.conversation.member import EngineFactory
 from offhook.conversation.session import Conversation

@@ -1,4 +1,4 @@
-"""Calls written down in the database, many at a time; and what routing reads from it.
+"""Calls written down in the database, many at a time.
 
 Each write of a call is one small step (a row and its messages). Steps that wait are committed together: one
 fsync serves all calls of the node that had something to say in the meantime, and each call's order stays.
@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from offhook.calls.changes import Kept, Step, change_of
-from offhook.calls.record import CallRecord
-from offhook.calls.reporter import Outgoing
-from offhook.schema.base import format_timestamp
-from offhook.store import CallChange, Database, NewCall, NewMessage, Record, StoreError, Told
+from offhook.calls.ledger.changes import Kept, Step, change_of
+from offhook.calls.record.call_record import CallRecord
+from offhook.calls.record.reporter import Outgoing
+from offhook.store import CallChange, Database, NewCall, NewMessage, StoreError, Told
 from offhook.webhooks.outbox import Outbox
 
 MOST_AT_ONCE: Final = 200
@@ -312,61 +311,3 @@ def _behind(waiting: Sequence[_Write], refused: Sequence[_Write]) -> list[_Write
     calls = {write.call_id for write in refused}
     others = [write for write in waiting if write.call_id not in calls]
     return [*others, *refused, *(write for write in waiting if write.call_id in calls)]
-
-
-MOST_CREDENTIALS: Final = 1000
-"""Of an org that are looked through for its trunk."""
-
-
-class StoredDirectory:
-    """Numbers, assistants, squads and orgs, as routing reads them."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def number(self, user: str) -> Mapping[str, Any] | None:
-        async with self._database.reading() as tx:
-            return resource(await tx.phone_numbers.by_sip_user(user))
-
-    async def org(self, org_id: str) -> Mapping[str, Any]:
-        async with self._database.reading() as tx:
-            record = await tx.orgs.get(org_id)
-        return {} if record is None else record.document
-
-    async def assistant(self, org_id: str, assistant_id: str) -> Mapping[str, Any] | None:
-        async with self._database.reading() as tx:
-            record = await tx.assistants.get(org_id, assistant_id)
-        return resource(record)
-
-    async def squad(self, org_id: str, squad_id: str) -> Mapping[str, Any] | None:
-        async with self._database.reading() as tx:
-            record = await tx.squads.get(org_id, squad_id)
-        return None if record is None else record.document
-
-    async def tool(self, org_id: str, tool_id: str) -> Mapping[str, Any] | None:
-        async with self._database.reading() as tx:
-            record = await tx.tools.get(org_id, tool_id)
-        return None if record is None else record.document
-
-    async def credential(self, org_id: str, credential_id: str) -> Mapping[str, Any] | None:
-        async with self._database.reading() as tx:
-            record = await tx.credentials.get(org_id, credential_id)
-        return None if record is None else record.document
-
-    async def trunks(self, org_id: str) -> Sequence[Mapping[str, Any]]:
-        async with self._database.reading() as tx:
-            records = await tx.credentials.list(org_id, limit=MOST_CREDENTIALS)
-        return [one.document for one in records if one.document.get("provider") == "byo-sip-trunk"]
-
-
-def resource(record: Record | None) -> Mapping[str, Any] | None:
-    """A row as its owner knows it."""
-    if record is None:
-        return None
-    return {
-        **record.document,
-        "id": record.id,
-        "orgId": record.org_id,
-        "createdAt": format_timestamp(record.created_at),
-        "updatedAt": format_timestamp(record.updated_at),
-    }

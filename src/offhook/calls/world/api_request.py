@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from offhook.calls.attempts import attempted
-from offhook.calls.tools import MAX_RESULT_CHARACTERS, Result
-from offhook.calls.variables import filling
+from offhook.calls.world.attempts import attempted
+from offhook.calls.world.tools import MAX_RESULT_CHARACTERS, Result
+from offhook.calls.world.variables import filling
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools import definition_of
 from offhook.language.base import ToolCall

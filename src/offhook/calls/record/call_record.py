@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from offhook.calls.privacy import Kept, kept_by, without_words
-from offhook.calls.routing import Assistant
-from offhook.calls.secrets import without_secrets
+from offhook.calls.record.secrets import without_secrets
+from offhook.calls.routing.decision import Assistant
 from offhook.calls.state import CallStatus
 from offhook.conversation.events import (
     CallerSpokenOver,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from offhook.calls.ringing import Ringing
+from offhook.calls.admission.ringing import Ringing
 from offhook.network import Address
 from offhook.network.sources import PeerRate, Rate, Shares, Source, Sources
 

@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from offhook.calls.api_request import filled
-from offhook.calls.headers import one_line, owners_headers
 from offhook.calls.leg import Leg
+from offhook.calls.owners_headers import one_line, owners_headers
+from offhook.calls.world.api_request import filled
 from offhook.conversation.events import ToolOutcome
 from offhook.language.base import ToolCall
 from offhook.rtp.dtmf import DIGITS, PAUSES

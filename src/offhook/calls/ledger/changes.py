@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from offhook.calls.reporter import Outgoing
+from offhook.calls.record.reporter import Outgoing
 from offhook.store import CallChange, NewMessage, Part, Told
 from offhook.store.json_text import Written
 

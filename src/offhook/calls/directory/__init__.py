@@ -1,0 +1,1 @@
+"""What is stored of numbers, assistants, squads, tools, orgs and credentials, as calls read it."""

@@ -1,0 +1,1 @@
+"""Calls written down, and those ended that a process has left."""

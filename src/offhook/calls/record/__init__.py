@@ -1,0 +1,1 @@
+"""The facts of one call, and the documents and messages made of them."""

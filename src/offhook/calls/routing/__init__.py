@@ -1,0 +1,1 @@
+"""Who answers a call, decided from documents."""

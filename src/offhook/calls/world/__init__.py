@@ -1,0 +1,1 @@
+"""What a conversation asks of the world: its tools, who takes over, the owner's servers."""
