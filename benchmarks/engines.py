@@ -16,8 +16,8 @@ from offhook.language.models import LanguageModels
 from offhook.network import AddressGuard, Outside
 from offhook.schema.assistant import Assistant
 from offhook.speech.base import SAMPLE_RATE, FailureSink, Transcriber, Transcript, TranscriptSink, Voice
-from offhook.speech.custom_transcriber import CustomTranscriber
-from offhook.speech.custom_voice import CustomVoice
+from offhook.speech.providers.custom_transcriber import CustomTranscriber
+from offhook.speech.providers.custom_voice import CustomVoice
 from offhook.speech.remote import CallContext, Remote, json_of
 
 QUESTION: Final = "What are your opening hours?"

@@ -19,7 +19,7 @@ from offhook.calls.world.knowledge import (
     with_documents,
 )
 from offhook.language.base import Finished, Message, Text, ToolCall
-from offhook.language.extractive import ExtractiveModel
+from offhook.language.providers.extractive import ExtractiveModel
 from offhook.schema.server_message import KnowledgeBaseRequest
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import ASSISTANT, House, open_house, virtual

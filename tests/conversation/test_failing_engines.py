@@ -22,9 +22,9 @@ from offhook.language.models import LanguageModels
 from offhook.network.outside import Outside
 from offhook.schema.assistant import Assistant
 from offhook.speech.base import EngineError, Transcriber, Voice
-from offhook.speech.custom_transcriber import CustomTranscriber
-from offhook.speech.custom_voice import CustomVoice
 from offhook.speech.fallback import FallbackTranscriber, FallbackVoice
+from offhook.speech.providers.custom_transcriber import CustomTranscriber
+from offhook.speech.providers.custom_voice import CustomVoice
 from offhook.speech.remote import Remote
 from tests.conversation.stage import render
 from tests.language.test_openai import DONE, delta, stream

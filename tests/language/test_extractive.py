@@ -10,7 +10,7 @@ import pytest
 
 from offhook.language import extractive, facts, words
 from offhook.language.base import Finished, Message, Reply, Text, ToolCall, ToolDefinition
-from offhook.language.extractive import MORE, OFFER, ExtractiveModel
+from offhook.language.providers.extractive import MORE, OFFER, ExtractiveModel
 from tests.language.test_facts import DENTIST as CLINIC
 
 SAID = json.loads((Path(__file__).parent.parent / "caller" / "texts.json").read_text())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
 from offhook.speech.base import EngineError, Transcript
-from offhook.speech.custom_transcriber import CustomTranscriber, parse_response
+from offhook.speech.providers.custom_transcriber import CustomTranscriber, parse_response
 from offhook.speech.remote import Remote
 from tests.speech.clips import SILENCE, clip, frames
 from tests.speech.servers import answer, http_server, never, outside

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.speech.base import EngineError
-from offhook.speech.custom_voice import LONGEST_REPLY, AudioReader, CustomVoice, NotAudio
+from offhook.speech.providers.custom_voice import LONGEST_REPLY, AudioReader, CustomVoice, NotAudio
 from offhook.speech.remote import Remote
 from tests.network.servers import Heard, serving
 from tests.network.servers import reply as whole

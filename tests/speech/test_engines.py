@@ -9,11 +9,11 @@ from offhook.schema.voice import CustomVoice as CustomVoiceSettings
 from offhook.schema.voice import VapiVoice
 from offhook.speech import engines as engines_module
 from offhook.speech.base import EngineError
-from offhook.speech.custom_transcriber import CustomTranscriber
-from offhook.speech.custom_voice import CustomVoice
 from offhook.speech.engines import ProviderNotServed, SpeechEngines, SpeechSettings
 from offhook.speech.fallback import FallbackTranscriber, FallbackVoice
-from offhook.speech.local import LocalTranscriber, LocalVoice
+from offhook.speech.providers.custom_transcriber import CustomTranscriber
+from offhook.speech.providers.custom_voice import CustomVoice
+from offhook.speech.providers.local import LocalTranscriber, LocalVoice
 from offhook.speech.workers import Workers
 from tests.speech.servers import outside
 

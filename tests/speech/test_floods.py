@@ -13,8 +13,8 @@ from websockets.frames import Frame, Opcode
 from offhook.network.turns import ROUND
 from offhook.speech.base import EngineError
 from offhook.speech.bounded_socket import FRAMES, PIECE, PIECE_COST
-from offhook.speech.custom_transcriber import CHARACTERS, MESSAGES
-from offhook.speech.custom_voice import CustomVoice
+from offhook.speech.providers.custom_transcriber import CHARACTERS, MESSAGES
+from offhook.speech.providers.custom_voice import CustomVoice
 from offhook.speech.remote import Remote
 from offhook.speech.token_bucket import TokenBucket
 from tests.network.test_turns import Rounds
@@ -139,7 +139,7 @@ async def test_a_voice_without_an_end_is_given_up(reply: Any) -> None:
 
 async def test_a_voice_that_only_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """No piece is late, and yet the caller would hear nothing."""
-    monkeypatch.setattr("offhook.speech.custom_voice.CHUNK_TIMEOUT", 0.5)
+    monkeypatch.setattr("offhook.speech.providers.custom_voice.CHUNK_TIMEOUT", 0.5)
     assert await spoken(without_end(HEAD, chunk(b"\0\0"), 0.1), timeout=0.5) < 100
 
 

@@ -19,7 +19,7 @@ from offhook.conversation.chunks import ChunkPlan, cut_into_pieces
 from offhook.conversation.failures import APOLOGY, rehearse
 from offhook.conversation.speakable import FormatPlan, speakable
 from offhook.speech.base import EngineError, Transcript
-from offhook.speech.local import LONGEST_TEXT, LocalTranscriber, LocalVoice, SpeechCache, plain
+from offhook.speech.providers.local import LONGEST_TEXT, LocalTranscriber, LocalVoice, SpeechCache, plain
 from offhook.speech.workers import Workers
 from tests.speech.clips import SILENCE, clip, frames
 

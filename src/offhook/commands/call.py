@@ -190,7 +190,7 @@ def _read(step: Step) -> bytes:
 
 
 async def _speak(workers: Workers, text: str) -> bytes:
-    from offhook.speech.local import LocalVoice
+    from offhook.speech.providers.local import LocalVoice
 
     voice = LocalVoice(workers, "", 1.0, None)
     await voice.start()

@@ -10,9 +10,9 @@ from typing import Any
 import httpx2
 
 from offhook.language.base import LanguageModel, ModelError
-from offhook.language.extractive import ExtractiveModel
+from offhook.language.chat_completions import ChatServer, OpenAiModel
 from offhook.language.habits import Habits
-from offhook.language.openai import ChatServer, OpenAiModel
+from offhook.language.providers.extractive import ExtractiveModel
 from offhook.network import words_of
 from offhook.network.outside import Outside
 from offhook.speech.remote import CallContext, Settings, json_of, no_context

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from offhook.phone.handset import PhoneCall
 from offhook.speech.base import EngineError, Transcript
 from offhook.speech.gate import SpeechBegan, SpeechGate
-from offhook.speech.local import LocalTranscriber
+from offhook.speech.providers.local import LocalTranscriber
 from offhook.speech.workers import Workers
 
 _log = logging.getLogger(__name__)

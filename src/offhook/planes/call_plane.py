@@ -47,7 +47,7 @@ from offhook.speech.activity import VoiceActivity
 from offhook.speech.base import EngineError
 from offhook.speech.engines import SpeechEngines, missing
 from offhook.speech.jobs import WorkerFailed
-from offhook.speech.local import LocalVoice, SpeechCache
+from offhook.speech.providers.local import LocalVoice, SpeechCache
 from offhook.speech.remote import CallContext
 from offhook.speech.workers import Workers
 from offhook.webhooks import Client, Outbox

@@ -12,11 +12,11 @@ from pathlib import Path
 from offhook.network.outside import Outside
 from offhook.speech.activity import MODEL
 from offhook.speech.base import EngineError, Stage, Transcriber, Voice
-from offhook.speech.custom_transcriber import CustomTranscriber
-from offhook.speech.custom_voice import CustomVoice
 from offhook.speech.fallback import FallbackTranscriber, FallbackVoice
 from offhook.speech.jobs import WorkerFailed
-from offhook.speech.local import LocalTranscriber, LocalVoice, SpeechCache
+from offhook.speech.providers.custom_transcriber import CustomTranscriber
+from offhook.speech.providers.custom_voice import CustomVoice
+from offhook.speech.providers.local import LocalTranscriber, LocalVoice, SpeechCache
 from offhook.speech.remote import CallContext, Remote, Settings, json_of, no_context
 from offhook.speech.workers import Workers
 
