@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from offhook.conversation.member import EngineFactory, Engines
+from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolCall, ToolDefinition
 from offhook.language.models import LanguageModels
 from offhook.network import AddressGuard, Outside

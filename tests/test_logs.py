@@ -12,7 +12,7 @@ import pytest
 
 from offhook.calls.calls import Limits
 from offhook.commands.logs import JsonLines, TextLines
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from offhook.log_context import CALL, working_for
 from offhook.speech.base import EngineError
 from tests.calls.house import open_house, virtual

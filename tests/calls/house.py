@@ -23,7 +23,7 @@ from offhook.calls.leg import Media
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing
 from offhook.calls.services import Services
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from offhook.language.template import render
 from offhook.log_context import CALL, working_for
 from offhook.media.engine import Engine

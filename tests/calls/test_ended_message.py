@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from offhook.calls.transfers.outgoing import Party
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from offhook.language.base import ModelError
 from offhook.speech.base import EngineError
 from offhook.webhooks.client import AskFailed

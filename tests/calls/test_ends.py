@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from offhook.calls.calls import REPORTED, REPORTED_OF_ORG, Limits
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from offhook.language.base import ModelError
 from offhook.rtp.ports import REST
 from offhook.speech.base import EngineError

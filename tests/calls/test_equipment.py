@@ -11,7 +11,7 @@ import pytest
 
 from offhook.calls.equipment import TO_MEMBER, equipped, with_destinations
 from offhook.conversation.profile import profile_of
-from offhook.conversation.tools import Toolbox
+from offhook.conversation.tools.toolbox import Toolbox
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.base import document
 

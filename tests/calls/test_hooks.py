@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from offhook.speech.base import EngineError
 from tests.calls.house import House, open_house, virtual
 from tests.calls.test_whole_call import ended

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from offhook.speech.base import Transcript
 from tests.calls.house import FIRST, House, open_house
 from tests.calls.phone import PhoneCall

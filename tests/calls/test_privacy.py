@@ -15,8 +15,8 @@ import pytest
 from offhook.calls.privacy import Kept, kept_by, kept_without_assistant
 from offhook.calls.record import messages
 from offhook.calls.world.variables import knowing_what_was_said
+from offhook.conversation.active_assistant import Engines
 from offhook.conversation.events import TurnMeasured
-from offhook.conversation.member import Engines
 from offhook.language.base import ModelError, Text, ToolCall
 from offhook.language.template import render
 from offhook.media.recorded import stereo_path

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from offhook.language.base import ModelError, ToolCall
 from offhook.schema.call import Call
 from offhook.speech.base import EngineError

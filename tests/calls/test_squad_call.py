@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from offhook.language.base import Text, ToolCall
 from offhook.network import Address
 from offhook.rtp.packet import parse

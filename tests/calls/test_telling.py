@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from tests.calls.house import open_house, virtual
 from tests.calls.test_whole_call import QUESTION, ended
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice

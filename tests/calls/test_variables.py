@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from offhook.calls.world.variables import filling
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from offhook.language.base import ToolCall
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import ASSISTANT, House, open_house, virtual

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from offhook.language.base import ToolCall
 from offhook.schema.call import Call
 from tests.calls.house import ASSISTANT, EPOCH, FIRST, House, open_house, virtual

@@ -11,8 +11,8 @@ from offhook.conversation import Engines
 from offhook.language.base import ToolCall
 from offhook.schema.assistant import Assistant
 from tests.conversation.stage import Stage, on_stage
+from tests.conversation.test_conversation import greeted
 from tests.conversation.test_hooks import DESK, ending, hooked, said, say
-from tests.conversation.test_session import greeted
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld
 from tests.virtual import story
 

@@ -14,7 +14,7 @@ from offhook.schema import effective
 from offhook.schema.assistant import Assistant
 from offhook.schema.hook import CallHookCustomerSpeechTimeout
 from tests.conversation.stage import FIRST, Stage, on_stage
-from tests.conversation.test_session import LONG, greeted, plays
+from tests.conversation.test_conversation import LONG, greeted, plays
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld
 from tests.virtual import run_virtual
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from offhook.conversation.chunks import SENTENCE_BOUNDARIES, ChunkPlan
 from offhook.conversation.profile import Profile, profile_of
-from offhook.conversation.speakable import FormatPlan, speakable
-from offhook.conversation.wait_function import default_wait
+from offhook.conversation.text.chunks import SENTENCE_BOUNDARIES, ChunkPlan
+from offhook.conversation.text.speakable import FormatPlan, speakable
+from offhook.conversation.turns.wait_function import default_wait
 from offhook.schema.assistant import Assistant
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from offhook.conversation.events import SpeechStarted, UserInterrupted
 from tests.conversation.stage import on_stage
-from tests.conversation.test_session import LONG, greeted, now
+from tests.conversation.test_conversation import LONG, greeted, now
 from tests.virtual import run_virtual
 
 QUESTION = "When are you open?"

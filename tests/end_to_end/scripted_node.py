@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from offhook.conversation.member import EngineFactory, Engines
+from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.schema.assistant import Assistant
 from offhook.server import running_node
 from offhook.settings import load_settings

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from offhook.conversation.tools import definition_of
+from offhook.conversation.tools.toolbox import definition_of
 from offhook.language.extraction import by_schema
 from offhook.schema import Assistant, document
 

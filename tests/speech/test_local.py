@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from offhook.conversation.chunks import ChunkPlan, cut_into_pieces
 from offhook.conversation.failures import APOLOGY, rehearse
-from offhook.conversation.speakable import FormatPlan, speakable
+from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
+from offhook.conversation.text.speakable import FormatPlan, speakable
 from offhook.speech.base import EngineError, Transcript
 from offhook.speech.providers.local import LONGEST_TEXT, LocalTranscriber, LocalVoice, SpeechCache, plain
 from offhook.speech.workers import Workers

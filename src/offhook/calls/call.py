@@ -28,7 +28,8 @@ from offhook.calls.world.conversing import converse
 from offhook.calls.world.knowledge import with_knowledge
 from offhook.calls.world.owner import Owner
 from offhook.calls.world.variables import learn, refresh
-from offhook.conversation.destination import filled
+from offhook.conversation.active_assistant import ended_reason
+from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import (
     EngineFailed,
     Event,
@@ -36,8 +37,7 @@ from offhook.conversation.events import (
     Named,
     ToolOutcome,
 )
-from offhook.conversation.member import ended_reason
-from offhook.conversation.session import Conversation
+from offhook.conversation.tools.destination_templates import filled
 from offhook.language.base import ModelError, ToolCall
 from offhook.log_context import working_for
 from offhook.media.client import Line

@@ -15,7 +15,7 @@ from offhook.calls.transfers.hold_audio import Sounds
 from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
 from offhook.calls.world.api_request import Send
-from offhook.conversation.member import EngineFactory
+from offhook.conversation.active_assistant import EngineFactory
 from offhook.network.guard import AddressGuard
 from offhook.speech.base import Voice
 from offhook.speech.remote import CallContext

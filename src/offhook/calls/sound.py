@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from offhook.calls.transfers.transfer import Transfer
-from offhook.conversation.session import Conversation
+from offhook.conversation.conversation import Conversation
 from offhook.media.client import Line
 
 

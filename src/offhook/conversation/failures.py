@@ -7,12 +7,12 @@ import asyncio
 import logging
 from typing import Protocol
 
-from offhook.conversation.chunks import ChunkPlan, cut_into_pieces
+from offhook.conversation.active_assistant import Member, ended_reason
+from offhook.conversation.audio.synthesis import Mouth
 from offhook.conversation.events import EngineFailed, Event
 from offhook.conversation.farewell import Farewell
-from offhook.conversation.member import Member, ended_reason
-from offhook.conversation.speakable import FormatPlan, speakable
-from offhook.conversation.voicing import Mouth
+from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
+from offhook.conversation.text.speakable import FormatPlan, speakable
 from offhook.language.base import ModelError
 from offhook.speech.base import EngineError, Voice
 

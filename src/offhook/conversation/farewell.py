@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from offhook.conversation.audio.synthesis import Mouth
 from offhook.conversation.context import Context
 from offhook.conversation.events import World
 from offhook.conversation.metrics import Marks
-from offhook.conversation.voicing import Mouth
 
 FAREWELL_PATIENCE = 60.0
 """Seconds for last words to be played before the call is ended regardless."""

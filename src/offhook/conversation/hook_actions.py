@@ -8,14 +8,14 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from offhook.conversation.audio.playout_queue import Utterance
+from offhook.conversation.audio.synthesis import Mouth
 from offhook.conversation.context import Said
-from offhook.conversation.destination import filled
 from offhook.conversation.reply import Reply
-from offhook.conversation.speaking import Utterance
-from offhook.conversation.toolrun import ToolRun, ToolStage, heard_out
-from offhook.conversation.tools import Toolbox, definition_of
+from offhook.conversation.tools.destination_templates import filled
+from offhook.conversation.tools.tool_run import ToolRun, ToolStage, heard_out
+from offhook.conversation.tools.toolbox import Toolbox, definition_of
 from offhook.conversation.transcript import Transcript
-from offhook.conversation.voicing import Mouth
 from offhook.language.base import Message, ToolCall
 from offhook.schema.base import JsonObject, document
 from offhook.schema.hook import (

@@ -12,13 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from offhook.conversation.chunks import SENTENCE_BOUNDARIES, ChunkPlan
-from offhook.conversation.endpointing import EndpointingRule, StartSpeakingPlan
-from offhook.conversation.formatters import Format
-from offhook.conversation.interruption import StopSpeakingPlan, words_of
-from offhook.conversation.patterns import Pattern, compile_patterns
-from offhook.conversation.speakable import DIGITS_CUTOFF, FormatPlan, Replacement, steps_of
-from offhook.conversation.wait_function import compile_wait, default_wait
+from offhook.conversation.text.chunks import SENTENCE_BOUNDARIES, ChunkPlan
+from offhook.conversation.text.formatters import Format
+from offhook.conversation.text.patterns import Pattern, compile_patterns
+from offhook.conversation.text.speakable import DIGITS_CUTOFF, FormatPlan, Replacement, steps_of
+from offhook.conversation.turns.endpointing import EndpointingRule, StartSpeakingPlan
+from offhook.conversation.turns.interruption import StopSpeakingPlan, words_of
+from offhook.conversation.turns.wait_function import compile_wait, default_wait
 from offhook.language.base import Message
 from offhook.schema import chunk, effective
 from offhook.schema.assistant import Assistant, AssistantOverrides, FirstMessageMode

@@ -8,15 +8,15 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Protocol
 
-from offhook.conversation.chunks import Chunker, ChunkPlan
+from offhook.conversation.active_assistant import Member
+from offhook.conversation.audio.playout_queue import Utterance
+from offhook.conversation.audio.synthesis import Mouth, closing, next_within
 from offhook.conversation.context import Context, Said
 from offhook.conversation.events import Event, ModelOutput, ModelUsed
-from offhook.conversation.member import Member
 from offhook.conversation.metrics import Marks
-from offhook.conversation.speaking import Utterance
-from offhook.conversation.toolrun import ToolRun, ToolStage
+from offhook.conversation.text.chunks import Chunker, ChunkPlan
+from offhook.conversation.tools.tool_run import ToolRun, ToolStage
 from offhook.conversation.transcript import call_to_wire
-from offhook.conversation.voicing import Mouth, closing, next_within
 from offhook.language.base import Message, ModelError, Text, ToolCall
 from offhook.language.base import Reply as Output
 from offhook.network import INTERNAL

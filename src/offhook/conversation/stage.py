@@ -8,9 +8,11 @@ import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from offhook.conversation import turn_signals as turn
+from offhook.conversation.active_assistant import EngineFactory, Member
+from offhook.conversation.audio.caller_speech import Ears
+from offhook.conversation.audio.playout_queue import Utterance
+from offhook.conversation.audio.synthesis import Mouth
 from offhook.conversation.context import Context
-from offhook.conversation.ears import Ears
 from offhook.conversation.events import (
     ConversationChanged,
     Event,
@@ -20,21 +22,19 @@ from offhook.conversation.events import (
 )
 from offhook.conversation.failures import Failures
 from offhook.conversation.farewell import Farewell
-from offhook.conversation.floor import Floor
-from offhook.conversation.handover import arrange
+from offhook.conversation.handover.context_plan import arrange
+from offhook.conversation.handover.succession import Relay, Succession
 from offhook.conversation.hook_actions import perform
 from offhook.conversation.hooks import Hooks
 from offhook.conversation.keypad import KeypadEntries
-from offhook.conversation.member import EngineFactory, Member
-from offhook.conversation.overlap import Overlap
-from offhook.conversation.relay import Relay, Succession
 from offhook.conversation.reply import Reply
-from offhook.conversation.speaking import Utterance
-from offhook.conversation.tools import TRANSFER_MESSAGE, content_of
+from offhook.conversation.time_limits import Watch
+from offhook.conversation.tools.toolbox import TRANSFER_MESSAGE, content_of
 from offhook.conversation.transcript import Transcript
-from offhook.conversation.turns import State
-from offhook.conversation.voicing import Mouth
-from offhook.conversation.watch import Watch
+from offhook.conversation.turn_taking import Floor
+from offhook.conversation.turns import signals as turn
+from offhook.conversation.turns.machine import State
+from offhook.conversation.turns.overlap import Overlap
 from offhook.language.base import Message, ModelError, ToolCall
 from offhook.media.client import Channel
 from offhook.schema.assistant import Assistant

@@ -24,8 +24,8 @@ from offhook.calls.services import Services
 from offhook.calls.transfers.hold_audio import sounds_by
 from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
+from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.failures import rehearse
-from offhook.conversation.member import EngineFactory, Engines
 from offhook.conversation.profile import profile_of
 from offhook.language.models import LanguageModels, ModelSettings
 from offhook.language.template import render

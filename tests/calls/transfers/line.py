@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from offhook.conversation.destination import filled
+from offhook.conversation.tools.destination_templates import filled
 from offhook.sip.message import Request
 from tests.calls.house import House, open_house
 from tests.calls.phone import PhoneCall

@@ -10,7 +10,7 @@ import pytest
 
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.transfers.consultation import assistant_document, history
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from offhook.conversation.transcript import Transcript
 from offhook.language.base import ToolCall
 from offhook.schema.destination import TransferPlan

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from offhook.calls.transfers.hold_audio import pcm_of
-from offhook.conversation.member import Engines
+from offhook.conversation.active_assistant import Engines
 from offhook.language.base import ModelError, ToolCall
 from offhook.media.tones import hold
 from offhook.speech.base import EngineError

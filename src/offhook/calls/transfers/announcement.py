@@ -7,10 +7,10 @@ import asyncio
 import logging
 from typing import Final
 
-from offhook.conversation.chunks import ChunkPlan, cut_into_pieces
-from offhook.conversation.speakable import FormatPlan, speakable
-from offhook.conversation.speaking import Piece, Playout, Utterance
-from offhook.conversation.voicing import VOICE_PATIENCE, closing, next_within
+from offhook.conversation.audio.playout_queue import Piece, Playout, Utterance
+from offhook.conversation.audio.synthesis import VOICE_PATIENCE, closing, next_within
+from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
+from offhook.conversation.text.speakable import FormatPlan, speakable
 from offhook.media.client import Channel
 from offhook.speech.activity import CHUNK_SECONDS
 from offhook.speech.base import EngineError, Voice

@@ -13,8 +13,8 @@ from offhook.calls.routing.decision import understood
 from offhook.calls.services import Services
 from offhook.calls.transfers.destination import TransferFailed
 from offhook.calls.world.conversing import converse
+from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, VoiceUsed
-from offhook.conversation.session import Conversation
 from offhook.conversation.transcript import Transcript
 from offhook.language.base import ModelError, ToolCall
 from offhook.media.client import Channel

@@ -11,9 +11,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from offhook.conversation.session import Conversation
+from offhook.conversation.audio.synthesis import closing
+from offhook.conversation.conversation import Conversation
 from offhook.conversation.transcript import Transcript
-from offhook.conversation.voicing import closing
 from offhook.language.base import Finished, LanguageModel, Message, ModelError, Text
 from offhook.schema.analysis import SummaryPlan
 

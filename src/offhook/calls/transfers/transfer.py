@@ -38,7 +38,7 @@ from offhook.calls.transfers.refer import Refer, ReferRefused
 from offhook.calls.transfers.summary import summary_of
 from offhook.calls.transfers.trunk import Trunks, trunk_of
 from offhook.calls.transfers.warm import Warm
-from offhook.conversation.session import Conversation
+from offhook.conversation.conversation import Conversation
 from offhook.media.client import Line
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides

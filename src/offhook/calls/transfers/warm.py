@@ -15,7 +15,7 @@ from offhook.calls.transfers.destination import DIAL_SECONDS, EXPERIMENTAL, Dest
 from offhook.calls.transfers.hold_audio import load, play_instead
 from offhook.calls.transfers.outgoing import Party
 from offhook.calls.transfers.passing import IGNORED
-from offhook.conversation.session import Conversation
+from offhook.conversation.conversation import Conversation
 from offhook.conversation.transcript import Transcript
 from offhook.media.client import Channel, Line
 from offhook.media.tones import Frames

@@ -12,7 +12,7 @@ from offhook.calls.world.attempts import attempted
 from offhook.calls.world.tools import MAX_RESULT_CHARACTERS, Result
 from offhook.calls.world.variables import filling
 from offhook.conversation.events import ToolOutcome
-from offhook.conversation.tools import definition_of
+from offhook.conversation.tools.toolbox import definition_of
 from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
 from offhook.webhooks.client import Answer, AskFailed, OutsideRequest

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.services import Services
 from offhook.calls.world.variables import knowing_what_was_said
+from offhook.conversation.active_assistant import EngineFactory
+from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import Event, World
-from offhook.conversation.member import EngineFactory
-from offhook.conversation.session import Conversation
 from offhook.language.template import parse_ahead
 from offhook.schema.assistant import Assistant
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from offhook.calls.world.tools import text_of
-from offhook.conversation.member import EngineFactory, Engines
-from offhook.conversation.tools import content_of
-from offhook.conversation.voicing import closing
+from offhook.conversation.active_assistant import EngineFactory, Engines
+from offhook.conversation.audio.synthesis import closing
+from offhook.conversation.tools.toolbox import content_of
 from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
 from offhook.schema.assistant import Assistant
 from offhook.schema.base import document

@@ -19,7 +19,7 @@ from offhook.calls.world.handover import Successor, handoff_answer, successor, t
 from offhook.calls.world.tools import NO_RESULT, Result, read_results, tool_calls
 from offhook.calls.world.variables import knowing_what_was_said, learn
 from offhook.conversation.events import Named, ToolOutcome
-from offhook.conversation.tools import destination_name
+from offhook.conversation.tools.toolbox import destination_name
 from offhook.language.base import ToolCall
 from offhook.language.extraction import RESERVED, extracted
 from offhook.schema.answered import unwrapped

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from offhook.conversation.events import ToolOutcome
-from offhook.conversation.tools import content_of, meets
+from offhook.conversation.tools.toolbox import content_of, meets
 from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
 from offhook.schema.answered import given

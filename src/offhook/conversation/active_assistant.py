@@ -1,0 +1,123 @@
+"""An assistant at work: its settings and its three engines."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from offhook.conversation.audio.caller_speech import Ear
+from offhook.conversation.profile import Profile, profile_of
+from offhook.conversation.tools.toolbox import Toolbox
+from offhook.language.base import LanguageModel, ModelError
+from offhook.schema.assistant import Assistant
+from offhook.schema.ended_reason import PipelineFailure, pipeline_error
+from offhook.schema.kept import Kept
+from offhook.speech.base import EngineError, Stage, Transcriber, Voice
+
+log = logging.getLogger(__name__)
+
+START_PATIENCE = 15.0
+"""Seconds for all engines to be ready."""
+CLOSE_PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    transcriber: Transcriber
+    model: LanguageModel
+    voice: Voice
+
+
+EngineFactory = Callable[[Assistant], Engines]
+"""Raises EngineError or ModelError for settings that are not served."""
+
+
+_profile = Kept(profile_of)
+
+_FAILURES: dict[Stage, PipelineFailure] = {
+    "transcriber": "transcriber-failed",
+    "model": "llm-failed",
+    "voice": "voice-failed",
+}
+
+
+def ended_reason(error: EngineError | ModelError) -> str:
+    """The call's endedReason (vapi-wire Appendix A)."""
+    failure = error.suffix if isinstance(error, ModelError) else _FAILURES[error.stage]
+    return pipeline_error(error.provider, failure)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    assistant: Assistant
+    profile: Profile
+    toolbox: Toolbox
+    engines: Engines
+    ear: Ear
+
+    @staticmethod
+    async def start(
+        assistant: Assistant,
+        engines: EngineFactory,
+        ear: Ear,
+    ) -> Member:
+        """With all engines ready. Raises EngineError or ModelError, with nothing left open."""
+        profile = _profile(assistant)
+        built = engines(assistant)
+        member = Member(assistant, profile, Toolbox(profile.tools), built, ear)
+        starting = [
+            asyncio.ensure_future(start)
+            for start in (
+                built.transcriber.start(ear.on_transcript, ear.on_failure),
+                built.model.start(),
+                built.voice.start(),
+            )
+        ]
+        try:
+            async with asyncio.timeout(START_PATIENCE):
+                await asyncio.gather(*starting)
+        except TimeoutError:
+            error = _slowest(built, starting)
+            await _end_all(starting)
+            await member.close()
+            raise error from None
+        except BaseException:
+            await _end_all(starting)
+            await member.close()
+            raise
+        return member
+
+    async def close(self) -> None:
+        """Never raises; an engine that will not close is left behind with a line in the log."""
+        engines = self.engines
+        await asyncio.gather(_close(engines.transcriber), _close(engines.model), _close(engines.voice))
+
+
+async def _close(engine: Transcriber | LanguageModel | Voice) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_PATIENCE):
+            await engine.close()
+    except Exception:
+        log.exception("the %s engine of %s did not close", type(engine).__name__, engine.provider)
+
+
+def _slowest(engines: Engines, starting: Sequence[asyncio.Future[None]]) -> EngineError | ModelError:
+    """Who was not ready in time: the first that has no result."""
+    detail = f"not ready within {START_PATIENCE:g} s"
+    errors: tuple[EngineError | ModelError, ...] = (
+        EngineError("transcriber", engines.transcriber.provider, detail),
+        ModelError(engines.model.provider, detail),
+        EngineError("voice", engines.voice.provider, detail),
+    )
+    late = [
+        error for error, start in zip(errors, starting, strict=True) if start.cancelled() or not start.done()
+    ]
+    return late[0] if late else errors[0]
+
+
+async def _end_all(starting: Sequence[asyncio.Future[None]]) -> None:
+    for start in starting:
+        start.cancel()
+    await asyncio.gather(*starting, return_exceptions=True)

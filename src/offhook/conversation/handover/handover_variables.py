@@ -1,0 +1,100 @@
+"""What a hand-over brings for those who come after: the arguments that the model gave for it, and what a
+`variableExtractionPlan` takes from the conversation (the public guide "Passing data between assistants").
+
+Best effort throughout: a caller is never kept from the next assistant because nothing could be taken."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from offhook.conversation.audio.synthesis import closing
+from offhook.conversation.tools.toolbox import Tool
+from offhook.language.base import LanguageModel, Message, ModelError, Text, ToolCall, ToolDefinition
+from offhook.language.extraction import Variables, bounded, extracted, kind_of, parsed
+from offhook.network import words_of
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 5.0
+"""Seconds for the model to read the conversation."""
+NOTE = "note_facts"
+
+_INSTRUCTIONS = (
+    f"Above is what was said on a telephone call. Call {NOTE} with what its parameters ask for, as it was "
+    "said. Leave out what was not said; guess nothing. Write nothing else."
+)
+
+Render = Callable[[str, Mapping[str, Any]], str]
+
+
+async def gathered(
+    tool: Tool,
+    destination: Mapping[str, Any],
+    call: ToolCall,
+    model: LanguageModel,
+    history: Sequence[Message],
+    render: Render,
+) -> Variables:
+    """The variables that a hand-over to `destination` brings. Never raises."""
+    named = given(tool, call)
+    plan = destination.get("variableExtractionPlan")
+    if not plan:
+        return named
+    schema = plan.get("schema")
+    try:
+        body = await _read(model, schema, history) if schema else None
+        taken = extracted(
+            {**plan, "schema": _as_object(schema)} if schema else plan,
+            body,
+            {},
+            lambda text, more: render(text, {**named, **more}),
+        )
+    except (ModelError, TimeoutError, ValueError) as error:
+        log.warning("no variables are taken for a hand-over: %s", words_of(error))
+        return named
+    except Exception:
+        log.exception("no variables are taken for a hand-over")
+        return named
+    return {**named, **taken}
+
+
+def given(tool: Tool, call: ToolCall) -> Variables:
+    """The arguments that the tool's own `function.parameters` ask for, but for the destination itself."""
+    parameters = (tool.get("function") or {}).get("parameters") or {}
+    asked = parameters.get("properties") or {}
+    return bounded(
+        {name: value for name, value in call.arguments.items() if name in asked and name != "destination"}
+    )
+
+
+async def _read(model: LanguageModel, schema: Mapping[str, Any], history: Sequence[Message]) -> object:
+    """What the model makes of the conversation: the arguments of its call, or JSON in its text."""
+    said = [
+        f"{'Caller' if message['role'] == 'user' else 'Assistant'}: {message['content']}"
+        for message in history
+        if message.get("role") in ("user", "assistant") and isinstance(message.get("content"), str)
+    ]
+    question = [
+        {"role": "user", "content": "\n".join(said)},
+        {"role": "system", "content": _INSTRUCTIONS},
+    ]
+    definition = ToolDefinition(NOTE, "Note what the caller has said.", _as_object(schema))
+    texts: list[str] = []
+    async with asyncio.timeout(PATIENCE), closing(model.respond(question, [definition])) as replies:
+        async for reply in replies:
+            if isinstance(reply, ToolCall):
+                return dict(reply.arguments)
+            if isinstance(reply, Text):
+                texts.append(reply.text)
+    text = "".join(texts)
+    return parsed(text[text.find("{") : text.rfind("}") + 1])
+
+
+def _as_object(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A function's parameters are an object: what is another type becomes its one property."""
+    if kind_of(schema) == "object":
+        return {**schema, "type": "object"}
+    return {"type": "object", "properties": {str(schema.get("title") or "value"): schema}}

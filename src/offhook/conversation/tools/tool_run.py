@@ -1,0 +1,351 @@
+"""Running what the model called: one `ToolRun` for the calls of one answer (vapi-wire §6, §7)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Protocol
+
+from offhook.conversation.active_assistant import Member
+from offhook.conversation.audio.playout_queue import Utterance
+from offhook.conversation.context import Context, Said
+from offhook.conversation.events import Named, ToolOutcome, World
+from offhook.conversation.handover.handover_variables import gathered
+from offhook.conversation.handover.succession import Succession
+from offhook.conversation.tools import toolbox
+from offhook.conversation.tools.destination_templates import filled
+from offhook.conversation.tools.rejection import rejected
+from offhook.conversation.tools.toolbox import SpokenMessage, Tool
+from offhook.language.base import Message, ToolCall
+
+log = logging.getLogger(__name__)
+
+TOOL_PATIENCE = 320.0
+"""Seconds; tools have their own, shorter timeouts (at most 300 s)."""
+NO_DESTINATION = "There is no such destination."
+SPEAKING_PATIENCE = 60.0
+"""Seconds for a message to be spoken before something that waits for it goes on regardless."""
+
+
+class ToolStage(Protocol):
+    """What tools need of the conversation around them."""
+
+    member: Member
+    context: Context
+    world: World
+    rng: random.Random
+
+    def render(self, text: str, more: Mapping[str, Any]) -> str: ...
+
+    def note_calls(self, calls: Sequence[ToolCall]) -> list[ToolCall]:
+        """The calls as they are known from now on: each with an id of its own."""
+        ...
+
+    def note_result(self, call: ToolCall, result: str) -> None: ...
+
+    def errand(self, work: Coroutine[Any, Any, None]) -> None:
+        """Nobody waits for it, but for a little while the end of the call."""
+        ...
+
+    def finish(self, reason: str, message: str) -> None:
+        """End the call when what is queued, and `message` as it is, have been played."""
+        ...
+
+    async def hire(self, destination: Mapping[str, Any]) -> Member | None:
+        """The assistant that a destination names, with its engines ready; None if there is none."""
+        ...
+
+    def rehearse(self, succession: Succession) -> Succession:
+        """With the first words being made ready, if they are known already."""
+        ...
+
+    async def dismiss(self, succession: Succession) -> None:
+        """It does not come about."""
+        ...
+
+    def hand_over(self, succession: Succession) -> None:
+        """Let that assistant go on with the conversation."""
+        ...
+
+    def transfer(self, destination: Mapping[str, Any]) -> None: ...
+
+
+class Speaker(Protocol):
+    """The reply that the tools belong to."""
+
+    superseded: bool
+
+    def utter(self, text: str, said: Said | None, interruptible: bool = True) -> Utterance: ...
+
+    def unheard(self) -> Utterance | None:
+        """The last that it has to say, if that was not yet heard to its end."""
+        ...
+
+
+class ToolRun:
+    def __init__(
+        self,
+        stage: ToolStage,
+        reply: Speaker,
+        said: Said,
+        calls: Sequence[ToolCall],
+        own: toolbox.Toolbox | None = None,
+    ) -> None:
+        """`own`: tools that are not the assistant's, as a hook has. Nobody waits for those, so that nothing
+        is said while they run but their own messages."""
+        self._own = own
+        self._stage = stage
+        self._reply = reply
+        self._said = said
+        self._calls = calls
+        self._member = stage.member
+        self._history: list[Message] = []  # what had been said before the model called
+        self._ask_model = False
+        self._leaves = False  # the call ends, or goes elsewhere: there is nobody to answer
+        self._announced = {said.text.strip()} - {""}  # words before the tools run; each is said once
+
+    async def run(self) -> bool:
+        """Run all calls, those that can at the same time; True if the model is to be asked again."""
+        self._history = self._stage.context.history()
+        self._said.calls = self._stage.note_calls(self._calls)
+        await asyncio.gather(*(self._run_one(call) for call in self._said.calls))
+        return self._ask_model and not self._leaves
+
+    async def _run_one(self, call: ToolCall) -> None:
+        tool = (self._own or self._member.toolbox).find(call.name)
+        refusal = await self._refusal(tool, call)
+        if tool is None or refusal:
+            self._result(call, refusal)
+            self._ask_model = True
+            return
+        kind = tool.get("type")
+        if kind == "endCall":
+            self._end_call(tool, call)
+        elif kind == "transferCall":
+            await self._transfer(tool, call)
+        elif kind == "handoff":
+            await self._hand_off(tool, call)
+        elif tool.get("async"):
+            self._run_unwatched(tool, call)
+        else:
+            await self._run_watched(tool, call)
+
+    async def _refusal(self, tool: Tool | None, call: ToolCall) -> str:
+        """Why the model is asked to do something else; empty if it may go ahead."""
+        if tool is None:
+            return f"There is no tool named {call.name}."
+        if call.problem:
+            return call.problem
+        if await rejected(tool, self._history, self._stage.render):
+            return "This is not to be done at this point of the conversation."
+        return ""
+
+    # the assistant's own tools
+
+    def _end_call(self, tool: Tool, call: ToolCall) -> None:
+        self._leaves = True
+        message = self._pick(tool, "request-start", call)
+        self._result(call, "The call is being ended.")
+        goodbye = self._member.profile.end_call_message
+        text = message.text if message else self._stage.render(goodbye, {})
+        self._stage.finish("assistant-ended-call", text)
+
+    async def _transfer(self, tool: Tool, call: ToolCall) -> None:
+        named = Named(toolbox.choose_destination(tool, call.arguments), ours=True)
+        if named.destination is None and not toolbox.destinations_of(tool):
+            with self._delays(tool, call):
+                named = await self._asked(self._stage.world.transfer_destination(tool, call))
+        destination = named.destination
+        if destination is None:
+            self._refused(tool, call, named.error or NO_DESTINATION)
+            return
+        if named.ours:
+            render = self._stage.render
+            destination = filled(
+                destination, lambda text: render(text, {}), lambda text: render(text, call.arguments)
+            )
+            named = replace(named, destination=destination)
+        start = self._pick(tool, "request-start", call)
+        message = toolbox.content_of(destination.get("message"), self._member.profile.language)
+        if message is None:
+            message = named.message
+        if message is None:
+            message = start.text if start else toolbox.TRANSFER_MESSAGE
+        self._announce(message)
+        if destination.get("type") == "assistant":
+            succession = await self._succession(tool, call, named, by_transfer=True)
+            await self._give_way(tool, call, named, succession)
+            return
+        await self._heard_out()
+        self._leaves = True
+        self._result(call, "The call is being transferred.")
+        self._stage.transfer(destination)
+
+    async def _hand_off(self, tool: Tool, call: ToolCall) -> None:
+        named = Named(toolbox.choose_destination(tool, call.arguments))
+        if named.destination is None:
+            self._refused(tool, call, NO_DESTINATION)
+            return
+        start = self._pick(tool, "request-start", call)
+        self._announce(start.text if start else "")
+        with self._delays(tool, call):
+            if named.destination.get("type") == "dynamic":
+                question = self._stage.world.handoff_destination(tool, named.destination, call)
+                named = await self._asked(question)
+            succession = await self._succession(tool, call, named, by_transfer=False)
+        await self._give_way(tool, call, named, succession)
+
+    async def _asked(self, question: Coroutine[Any, Any, Named]) -> Named:
+        try:
+            async with asyncio.timeout(TOOL_PATIENCE):
+                return await question
+        except Exception:
+            log.exception("asking for a destination failed")
+            return Named(error="The destination could not be asked for.")
+
+    async def _succession(
+        self, tool: Tool, call: ToolCall, named: Named, by_transfer: bool
+    ) -> Succession | str:
+        """The next assistant with all that it needs, made ready while the words that announce it are spoken;
+        or why there is none."""
+        stage, destination = self._stage, named.destination
+        if destination is None:
+            return named.error or NO_DESTINATION
+        member, learned = await asyncio.gather(
+            stage.hire(destination),
+            gathered(tool, destination, call, self._member.engines.model, self._history, stage.render),
+        )
+        if member is None:
+            return "The assistant could not be reached."
+        message = self._pick(tool, "request-complete", call)
+        return stage.rehearse(Succession(member, destination, by_transfer, learned, message))
+
+    async def _give_way(self, tool: Tool, call: ToolCall, named: Named, succession: Succession | str) -> None:
+        if isinstance(succession, str):
+            self._refused(tool, call, succession)
+            return
+        await self._heard_out()
+        if self._stage.member is not self._member:
+            await self._stage.dismiss(succession)
+            self._result(call, "Another assistant has taken over already.")
+            return
+        self._result(call, named.result or str(tool.get("defaultResult") or "Handed over."))
+        self._leaves = True
+        self._stage.hand_over(succession)
+
+    def _refused(self, tool: Tool, call: ToolCall, error: str) -> None:
+        self._conclude(tool, call, ToolOutcome(error=error))
+
+    # tools that live elsewhere
+
+    def _run_unwatched(self, tool: Tool, call: ToolCall) -> None:
+        """An async tool: its answer is not waited for and not used."""
+
+        async def run() -> None:
+            await self._outcome(tool, call)
+
+        self._stage.errand(run())
+        self._conclude(tool, call, ToolOutcome(result="The request was sent."))
+
+    async def _run_watched(self, tool: Tool, call: ToolCall) -> None:
+        start = self._pick(tool, "request-start", call)
+        if start is not None:
+            self._announce(start.text, interruptible=True)
+            if start.blocking:
+                await self._heard_out()
+        elif not (self._own or self._announced) and tool.get("type") not in toolbox.SILENT_BY_DEFAULT:
+            self._announce(self._stage.rng.choice(toolbox.FILLERS), interruptible=True)
+        with self._delays(tool, call):
+            outcome = await self._outcome(tool, call)
+        self._conclude(tool, call, outcome)
+
+    @contextmanager
+    def _delays(self, tool: Tool, call: ToolCall) -> Iterator[None]:
+        """Words for a caller who is kept waiting inside of this."""
+        loop, stage = asyncio.get_running_loop(), self._stage
+        language = self._member.profile.language
+        delays = toolbox.delayed_messages(tool, call.arguments, stage.rng, stage.render, language)
+        timers = [loop.call_later(each.delay, self._say_delayed, each) for each in delays]
+        try:
+            yield
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    def _say_delayed(self, message: SpokenMessage) -> None:
+        if message.text and not self._reply.superseded:
+            self._reply.utter(message.text, None)
+
+    async def _outcome(self, tool: Tool, call: ToolCall) -> ToolOutcome:
+        try:
+            async with asyncio.timeout(TOOL_PATIENCE):
+                return await self._stage.world.run_tool(tool, call)
+        except TimeoutError:
+            return ToolOutcome(error="The tool did not answer in time.")
+        except Exception:
+            log.exception("running the tool %s failed", call.name)
+            return ToolOutcome(error="The tool could not be run.")
+
+    def _conclude(self, tool: Tool, call: ToolCall, outcome: ToolOutcome) -> None:
+        """Note the result and find what is said about it: the answer's own message, else the tool's, else
+        what the model makes of it."""
+        failed = outcome.error is not None
+        self._result(call, (outcome.error if failed else outcome.result) or "")
+        if outcome.hint is not None:
+            self._speak(SpokenMessage(outcome.hint, role="system"))
+            return
+        if outcome.message is not None:
+            self._speak(SpokenMessage(outcome.message, end_call_after=outcome.end_call_after))
+            return
+        message = self._pick(tool, "request-failed" if failed else "request-complete", call)
+        if message is not None:
+            self._speak(message)
+        else:
+            self._ask_model = True
+
+    def _speak(self, message: SpokenMessage) -> None:
+        """Say it, or tell the model, which then speaks."""
+        if message.role == "system":
+            self._stage.context.add({"role": "system", "content": message.text})
+            self._ask_model = True
+        elif message.end_call_after:
+            self._leaves = True
+            self._stage.finish("assistant-ended-call-after-message-spoken", message.text)
+        elif message.text and not self._reply.superseded:
+            self._reply.utter(message.text, self._stage.context.say())
+
+    def _announce(self, text: str, interruptible: bool = False) -> None:
+        """Say that something is about to be done, unless just that has been said: calls of one answer often
+        have the same words."""
+        if text.strip() and text.strip() not in self._announced:
+            self._announced.add(text.strip())
+            self._reply.utter(text, None, interruptible)
+
+    async def _heard_out(self) -> None:
+        """Wait until all that the reply has to say so far was heard, or cut short."""
+        await heard_out(self._reply.unheard())
+
+    def _result(self, call: ToolCall, result: str) -> None:
+        self._said.results[call.id] = result
+        self._stage.note_result(call, result)
+
+    def _pick(self, tool: Tool, kind: toolbox.MessageKind, call: ToolCall) -> SpokenMessage | None:
+        stage, language = self._stage, self._member.profile.language
+        return toolbox.pick_message(tool, kind, call.arguments, stage.rng, stage.render, language)
+
+
+async def heard_out(utterance: Utterance | None) -> None:
+    """Wait until it was heard, or cut short."""
+    if utterance is None:
+        return
+    ended = asyncio.Event()
+    utterance.on_end.append(lambda _: ended.set())
+    try:
+        async with asyncio.timeout(SPEAKING_PATIENCE):
+            await ended.wait()
+    except TimeoutError:
+        log.warning("an utterance was not spoken within %g s", SPEAKING_PATIENCE)
