@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from offhook.network import Address, DatagramOpener, Datagrams, Receive
-from offhook.sip.message import Request, Response, respond
-from offhook.sip.parser import parse_message
+from offhook.sip.messages.message import Request, Response, respond
+from offhook.sip.messages.parser import parse_message
 
 OFFER = b"""v=0\r
 o=- 1 1 IN IP4 10.0.0.1\r

@@ -7,7 +7,7 @@ from typing import Final
 
 from offhook.network import Address, bound_datagrams
 from offhook.process import StartError
-from offhook.sip.transport import PORT_ATTEMPTS, source_towards
+from offhook.sip.transports.transports import PORT_ATTEMPTS, source_towards
 
 RECEIVE_BYTES: Final = 65_536
 """What the kernel keeps of a client that is not read from, and so what a single read can give."""

@@ -22,8 +22,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from offhook.network.addresses import Address
 from offhook.sip.errors import SipError
+from offhook.sip.messages.uri import Uri
 from offhook.sip.sender import transport_of
-from offhook.sip.uri import Uri
 from offhook.store.connecting import DRIVERS
 
 PREFIX = "OFFHOOK_"

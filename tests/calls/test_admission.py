@@ -10,9 +10,9 @@ import pytest
 
 from offhook.calls.admission.admission import WRONG, WRONG_OF_SOURCE, _is_for
 from offhook.sip.digest import NONCE_SECONDS, Challenge, Credentials, answer_challenge
-from offhook.sip.headers import Headers
-from offhook.sip.message import Request, Response
-from offhook.sip.uri import Uri
+from offhook.sip.messages.headers import Headers
+from offhook.sip.messages.message import Request, Response
+from offhook.sip.messages.uri import Uri
 from tests.calls.house import House, open_house, virtual
 from tests.calls.phone import Phone, PhoneCall
 from tests.virtual import run_virtual

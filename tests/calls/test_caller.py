@@ -9,9 +9,9 @@ import pytest
 
 from offhook.calls.admission.caller import customer
 from offhook.calls.calls import Limits
-from offhook.sip.message import Request
-from offhook.sip.parser import parse_message
-from offhook.sip.uri import Uri
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.parser import parse_message
+from offhook.sip.messages.uri import Uri
 from tests.calls.house import NUMBER, open_house
 from tests.sip.test_telephone import WRITTEN
 from tests.virtual import run_virtual

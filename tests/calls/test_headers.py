@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.calls.owners_headers import MOST, MOST_CHARACTERS, one_line, owners_headers
-from offhook.sip.headers import COMPACT, Headers
+from offhook.sip.messages.headers import COMPACT, Headers
 
 
 def test_headers_are_bounded_and_ours_stay_ours() -> None:

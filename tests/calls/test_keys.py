@@ -10,9 +10,9 @@ import pytest
 from offhook.calls.keys import MOST_KEYS, Keys, keys_of
 from offhook.rtp.dtmf import Press
 from offhook.rtp.packet import parse
-from offhook.sip.headers import Headers
-from offhook.sip.message import Request
-from offhook.sip.uri import Uri
+from offhook.sip.messages.headers import Headers
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.uri import Uri
 from tests.calls.house import House, open_house, virtual
 from tests.calls.phone import PhoneCall
 from tests.calls.test_whole_call import ended

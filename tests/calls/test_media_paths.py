@@ -15,7 +15,7 @@ from offhook.rtp.codecs import PCMA, PCMU
 from offhook.rtp.consent import BURST, REFILL, START
 from offhook.rtp.packet import build
 from offhook.rtp.rtcp import Report, build_compound
-from offhook.sip.message import Response
+from offhook.sip.messages.message import Response
 from tests.calls.house import ASSISTANT, SERVER, Document, House, open_house, virtual
 from tests.calls.phone import Phone, PhoneCall, media_of
 from tests.calls.test_leg import LateOffer

@@ -24,8 +24,8 @@ from offhook.conversation.events import TurnMeasured
 from offhook.conversation.transcript import Transcript
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.call import Call
-from offhook.sip.message import Request
-from offhook.sip.parser import parse_message
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.parser import parse_message
 
 NOW = 1_790_000_100.0
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from offhook.sip.message import Request
+from offhook.sip.messages.message import Request
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import House, open_house
 from tests.calls.phone import PhoneCall

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from offhook.phone import Line, open_line
+from offhook.sip.dialogs.handler import Answer
 from offhook.sip.errors import SipError
-from offhook.sip.handler import Answer
-from offhook.sip.headers import NameAddr
-from offhook.sip.message import Request
-from offhook.sip.uri import Uri
+from offhook.sip.messages.headers import NameAddr
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.uri import Uri
 
 from .ear import ListeningPhone
 from .peers import LOOPBACK

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from offhook.sip.digest import Challenge
-from offhook.sip.message import Response
-from offhook.sip.parser import parse_message
-from offhook.sip.uri import Uri
+from offhook.sip.messages.message import Response
+from offhook.sip.messages.parser import parse_message
+from offhook.sip.messages.uri import Uri
 
 from .answers import receiving
 from .callers import Told, call, exchange

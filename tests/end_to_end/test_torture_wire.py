@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from offhook.sip.framer import StreamFramer
-from offhook.sip.message import MessageError
+from offhook.sip.messages.message import MessageError
+from offhook.sip.transports.framer import StreamFramer
 from tests.sip.rfc4475 import Torture
 from tests.sip.torture import MESSAGES
 

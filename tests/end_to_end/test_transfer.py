@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from offhook.sip.headers import NameAddr
-from offhook.sip.uri import Uri
+from offhook.sip.messages.headers import NameAddr
+from offhook.sip.messages.uri import Uri
 from tests.machine import installed
 from tests.speech.clips import clip
 

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 from offhook.phone import Line, open_line
-from offhook.sip.handler import Answer
-from offhook.sip.message import Request
+from offhook.sip.dialogs.handler import Answer
+from offhook.sip.messages.message import Request
 
 from .ear import ListeningPhone
 from .node import Number

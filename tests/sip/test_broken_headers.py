@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.sip.message import MessageError, Request, Response
-from offhook.sip.parser import parse_message
+from offhook.sip.messages.message import MessageError, Request, Response
+from offhook.sip.messages.parser import parse_message
 from tests.sip.agents import ANSWER, answered, house, inviting, talking
 from tests.virtual import story
 from tests.wire import OFFER, ScriptedCall

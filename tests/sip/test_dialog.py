@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.sip.dialog import Dialog, DialogKey, key_of
+from offhook.sip.dialogs.dialog import Dialog, DialogKey, key_of
 from offhook.sip.errors import SipError
-from offhook.sip.message import Request, Response, respond
-from offhook.sip.parser import parse_message
+from offhook.sip.messages.message import Request, Response, respond
+from offhook.sip.messages.parser import parse_message
 
 
 def invite(extra: str = "", contact: str = "<sip:caller@192.0.2.1:5070>", tag: str = ";tag=them") -> Request:

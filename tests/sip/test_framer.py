@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.sip.framer import FramingError, StreamFramer
-from offhook.sip.parser import MAX_HEAD, MAX_MESSAGE, parse_message
+from offhook.sip.messages.parser import MAX_HEAD, MAX_MESSAGE, parse_message
+from offhook.sip.transports.framer import FramingError, StreamFramer
 from tests.sip.rfc4475 import crlf
 from tests.sip.test_message import INVITE
 from tests.sip.torture import BY_NAME

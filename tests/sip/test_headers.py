@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.sip.errors import BadSyntax
-from offhook.sip.grammar import split_list
-from offhook.sip.headers import CSeq, Headers, MediaType, NameAddr, Parametrized, Via
-from offhook.sip.uri import Uri
+from offhook.sip.messages.grammar import split_list
+from offhook.sip.messages.headers import CSeq, Headers, MediaType, NameAddr, Parametrized, Via
+from offhook.sip.messages.uri import Uri
 from tests.sip.test_uri import HOSTS, URIS
 
 TOKENS = st.text(st.sampled_from("abcXYZ019-.!%*_+`'~"), min_size=1, max_size=8)

@@ -15,7 +15,7 @@ import pytest
 from offhook.network import Address
 from offhook.sip import Invitation, Request, Response
 from offhook.sip import limits as sip_limits
-from offhook.sip.parser import parse_message
+from offhook.sip.messages.parser import parse_message
 from tests.sip.agents import Desk, House, house, silent, talking
 from tests.virtual import run_virtual, story
 from tests.wire import ScriptedCall, ScriptedPhone

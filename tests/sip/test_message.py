@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.sip.errors import SipError, reason_for
-from offhook.sip.fields import Via
-from offhook.sip.headers import MAX_HEADERS, Headers
-from offhook.sip.message import MessageError, Request, Response, respond
-from offhook.sip.parser import MAX_HEAD, parse_message
-from offhook.sip.uri import MAX_URI, Uri
+from offhook.sip.messages.fields import Via
+from offhook.sip.messages.headers import MAX_HEADERS, Headers
+from offhook.sip.messages.message import MessageError, Request, Response, respond
+from offhook.sip.messages.parser import MAX_HEAD, parse_message
+from offhook.sip.messages.uri import MAX_URI, Uri
 from tests.sip.rfc4475 import crlf, sdp
 from tests.sip.torture import MESSAGES
 

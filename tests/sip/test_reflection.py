@@ -9,7 +9,7 @@ import pytest
 
 from offhook.network import Address
 from offhook.sip import Invitation
-from offhook.sip.message import respond
+from offhook.sip.messages.message import respond
 from tests.sip.agents import Desk, House, answered, calling, house, talking
 from tests.virtual import story
 from tests.wire import OFFER, ScriptedPhone

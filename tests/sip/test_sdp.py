@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.network.addresses import Address
-from offhook.sip import sdp as sdp_module
-from offhook.sip.description import MAX_LINES, MAX_MEDIA
-from offhook.sip.sdp import (
+from offhook.sip.messages import sdp as sdp_module
+from offhook.sip.messages.description import MAX_LINES, MAX_MEDIA
+from offhook.sip.messages.sdp import (
     Direction,
     MediaAgreement,
     RtpMap,

@@ -9,8 +9,8 @@ import pytest
 
 from offhook.network import Address
 from offhook.sip import Uri
-from offhook.sip.message import respond
-from offhook.sip.parser import parse_message
+from offhook.sip.messages.message import respond
+from offhook.sip.messages.parser import parse_message
 from tests.sip.agents import ANSWER, ME, SERVER, Recorder, house, refusal, talking
 from tests.virtual import story
 from tests.wire import OFFER, ScriptedPhone

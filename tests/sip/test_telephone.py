@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.sip.telephone import subscriber, subscriber_of
-from offhook.sip.uri import Uri
+from offhook.sip.messages.telephone import subscriber, subscriber_of
+from offhook.sip.messages.uri import Uri
 
 NUMBER = "+15550101001"
 WRITTEN = [

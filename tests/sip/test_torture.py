@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.sip.headers import NameAddr
-from offhook.sip.message import MessageError, Request, Response, respond
-from offhook.sip.parser import parse_message
-from offhook.sip.uri import Uri
+from offhook.sip.messages.headers import NameAddr
+from offhook.sip.messages.message import MessageError, Request, Response, respond
+from offhook.sip.messages.parser import parse_message
+from offhook.sip.messages.uri import Uri
 from tests.sip.rfc4475 import Torture
 from tests.sip.torture import BY_NAME, MESSAGES
 

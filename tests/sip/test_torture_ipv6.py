@@ -9,9 +9,9 @@ import ipaddress
 
 import pytest
 
-from offhook.sip.message import MessageError, Request
-from offhook.sip.parser import parse_message
-from offhook.sip.sdp import SessionDescription
+from offhook.sip.messages.message import MessageError, Request
+from offhook.sip.messages.parser import parse_message
+from offhook.sip.messages.sdp import SessionDescription
 from tests.sip.rfc4475 import crlf
 
 

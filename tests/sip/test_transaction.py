@@ -12,12 +12,16 @@ import pytest
 
 from offhook.network import Address
 from offhook.sip.errors import SipError
-from offhook.sip.flow import Flow
-from offhook.sip.layer import ClientTransaction, ServerTransaction, TransactionLayer, acknowledgement
-from offhook.sip.message import Request, Response, respond
-from offhook.sip.parser import parse_message
-from offhook.sip.timers import Timer, Timings
-from offhook.sip.transaction import (
+from offhook.sip.messages.message import Request, Response, respond
+from offhook.sip.messages.parser import parse_message
+from offhook.sip.transactions.layer import (
+    ClientTransaction,
+    ServerTransaction,
+    TransactionLayer,
+    acknowledgement,
+)
+from offhook.sip.transactions.timers import Timer, Timings
+from offhook.sip.transactions.transaction import (
     Act,
     Event,
     InviteClient,
@@ -29,6 +33,7 @@ from offhook.sip.transaction import (
     Signal,
     State,
 )
+from offhook.sip.transports.flow import Flow
 from tests.virtual import run_virtual, story
 
 PEER = Address("10.0.0.1", 5060)

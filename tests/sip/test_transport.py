@@ -14,11 +14,12 @@ import uvloop
 
 from offhook.network import Address, open_datagrams
 from offhook.network.sources import Sources
-from offhook.sip import Flow, Limits, NameAddr, Transports, Uri, UserAgent, transport
-from offhook.sip.message import respond
-from offhook.sip.parser import parse_message
-from offhook.sip.tcp import TcpPool
-from offhook.sip.transport import source_towards
+from offhook.sip import Flow, Limits, NameAddr, Transports, Uri, UserAgent
+from offhook.sip.messages.message import respond
+from offhook.sip.messages.parser import parse_message
+from offhook.sip.transports import transports as transports_module
+from offhook.sip.transports.connections import TcpPool
+from offhook.sip.transports.transports import source_towards
 from tests.end_to_end.peers import free_port
 from tests.listening import listening
 from tests.machine import has_ipv6, installed, needs_ipv6
@@ -476,6 +477,6 @@ async def test_a_way_that_is_gone_ends_no_message(monkeypatch: pytest.MonkeyPatc
     def no_route(host: str) -> str:
         raise OSError(101, "Network is unreachable")
 
-    monkeypatch.setattr(transport, "source_towards", no_route)
+    monkeypatch.setattr(transports_module, "source_towards", no_route)
     async with agent_on("0.0.0.0") as (_, _, address, transports):
         assert transports.local_for(Flow("udp", Address("203.0.113.1", 5060))) == address

@@ -11,8 +11,8 @@ import uvloop
 from offhook.network import Address
 from offhook.network.turns import ROUND
 from offhook.sip import Transports
-from offhook.sip.flow import Flow
 from offhook.sip.limits import WAITING, WAITING_LARGE, cost
+from offhook.sip.transports.flow import Flow
 from tests.network.test_turns import Rounds
 
 Run = Callable[[Awaitable[None]], None]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.sip.errors import BadSyntax
-from offhook.sip.uri import MAX_URI, Uri
+from offhook.sip.messages.uri import MAX_URI, Uri
 
 HOSTS = st.one_of(
     st.from_regex(r"[a-z][a-z0-9-]{0,10}(\.[a-z][a-z0-9]{1,8}){0,3}", fullmatch=True),

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from offhook.network import Address
 from offhook.sip import Invitation, NameAddr, OutgoingCall, Session, Transports, Uri, UserAgent
-from offhook.sip.exchange import Exchange
-from offhook.sip.layer import Transaction
+from offhook.sip.dialogs.exchange import Exchange
+from offhook.sip.transactions.layer import Transaction
 from tests.sip.agents import SERVER, Desk, Recorder, house, leftovers, refusal, talking
 from tests.sip.rfc4475 import Torture
 from tests.sip.torture import MESSAGES

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from offhook.sip import Session, Uri
-from offhook.sip.message import respond
+from offhook.sip.messages.message import respond
 from tests.listening import listening
 from tests.sip.agents import ANSWER, Desk, Recorder, refusal
 from tests.sip.test_transport import ME, Line, agent_on

@@ -46,10 +46,10 @@ from offhook.network import INTERNAL, turns
 from offhook.rtp.ports import PortsExhausted
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
+from offhook.sip.dialogs.handler import Answer
+from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.errors import SipError
-from offhook.sip.handler import Answer
-from offhook.sip.invitation import Invitation
-from offhook.sip.message import Request
+from offhook.sip.messages.message import Request
 from offhook.speech.base import EngineError
 
 ROW_WITHIN_SECONDS: Final = 2.0

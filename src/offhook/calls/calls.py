@@ -21,12 +21,12 @@ from offhook.calls.services import Services
 from offhook.log_context import working_for
 from offhook.network import turns
 from offhook.network.sources import Rate, Source
-from offhook.sip.handler import Answer
-from offhook.sip.invitation import Invitation
-from offhook.sip.message import Request
+from offhook.sip.dialogs.handler import Answer
+from offhook.sip.dialogs.invitation import Invitation
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.telephone import subscriber_of
+from offhook.sip.messages.uri import Uri
 from offhook.sip.quiet import QuietLog
-from offhook.sip.telephone import subscriber_of
-from offhook.sip.uri import Uri
 
 LOOKUP_SECONDS: Final = 5.0
 """For finding the number in the database; beyond it the caller hears 503 instead of nothing."""

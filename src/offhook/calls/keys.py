@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from offhook.rtp.dtmf import DIGITS, Press
-from offhook.sip.message import Request
+from offhook.sip.messages.message import Request
 
 TYPES: Final = ("application/dtmf-relay", "application/dtmf")
 MOST_KEYS: Final = 32

@@ -12,10 +12,11 @@ from typing import Any, Literal, Protocol
 from offhook.calls.keys import Keys, KeySink, keys_of
 from offhook.media.client import Line, Plane
 from offhook.network import INTERNAL, Address
+from offhook.sip.dialogs.handler import Answer
+from offhook.sip.dialogs.session import Session
 from offhook.sip.errors import SipError
-from offhook.sip.handler import Answer
-from offhook.sip.message import Request
-from offhook.sip.sdp import (
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.sdp import (
     CODECS,
     MediaAgreement,
     SessionDescription,
@@ -25,7 +26,6 @@ from offhook.sip.sdp import (
     meets,
     offer,
 )
-from offhook.sip.session import Session
 
 LegEnd = Literal["hung-up", "unacknowledged", "gone", "no-audio"]
 """Why a leg ended of itself: the peer's BYE; no ACK; the dialog lost; no packet for too long."""

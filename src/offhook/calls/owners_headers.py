@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from offhook.sip.headers import canonical_name
+from offhook.sip.messages.headers import canonical_name
 
 Headers = list[tuple[str, str]]
 

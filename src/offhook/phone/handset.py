@@ -15,10 +15,10 @@ from offhook.media import client as media_client
 from offhook.media.local import LocalPlane
 from offhook.phone.line import Line
 from offhook.phone.wav import frames
+from offhook.sip.dialogs.handler import Answer
+from offhook.sip.dialogs.outgoing import OutgoingCall
 from offhook.sip.errors import SipError
-from offhook.sip.handler import Answer
-from offhook.sip.message import Request, Response
-from offhook.sip.outgoing import OutgoingCall
+from offhook.sip.messages.message import Request, Response
 from offhook.speech.activity import VoiceActivity
 from offhook.speech.base import FRAME_SECONDS
 

@@ -16,13 +16,13 @@ from offhook.media.local import LocalPlane
 from offhook.network import Address, open_datagrams
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
+from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.errors import SipError
-from offhook.sip.flow import TransportName
-from offhook.sip.headers import NameAddr
-from offhook.sip.invitation import Invitation
+from offhook.sip.messages.headers import NameAddr
+from offhook.sip.messages.uri import Uri
 from offhook.sip.sender import resolve_name
-from offhook.sip.transport import Transports, source_towards
-from offhook.sip.uri import Uri
+from offhook.sip.transports.flow import TransportName
+from offhook.sip.transports.transports import Transports, source_towards
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.activity import VoiceActivity
 

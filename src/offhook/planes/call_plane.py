@@ -39,9 +39,9 @@ from offhook.process import StartError, file_limit, sip_connections_within
 from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
 from offhook.sip.digest import Nonces
-from offhook.sip.tcp import Limits as TcpLimits
-from offhook.sip.transport import WILDCARDS, Transports, source_towards
-from offhook.sip.uri import Uri
+from offhook.sip.messages.uri import Uri
+from offhook.sip.transports.connections import Limits as TcpLimits
+from offhook.sip.transports.transports import WILDCARDS, Transports, source_towards
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.activity import VoiceActivity
 from offhook.speech.base import EngineError

@@ -1,16 +1,16 @@
 """SIP as a sans-IO core, the transports, and the user agent that joins them."""
 
+from offhook.sip.dialogs.handler import Answer
+from offhook.sip.dialogs.invitation import Invitation
+from offhook.sip.dialogs.outgoing import OutgoingCall
+from offhook.sip.dialogs.session import Session
 from offhook.sip.errors import SipError
-from offhook.sip.flow import Flow
-from offhook.sip.handler import Answer
-from offhook.sip.headers import NameAddr
-from offhook.sip.invitation import Invitation
-from offhook.sip.message import Request, Response, respond
-from offhook.sip.outgoing import OutgoingCall
-from offhook.sip.session import Session
-from offhook.sip.tcp import Limits
-from offhook.sip.transport import Transports
-from offhook.sip.uri import Uri
+from offhook.sip.messages.headers import NameAddr
+from offhook.sip.messages.message import Request, Response, respond
+from offhook.sip.messages.uri import Uri
+from offhook.sip.transports.connections import Limits
+from offhook.sip.transports.flow import Flow
+from offhook.sip.transports.transports import Transports
 from offhook.sip.user_agent import UserAgent
 
 __all__ = [

@@ -6,7 +6,7 @@ import random
 
 from offhook.sip.digest import answer_challenge, best_challenge
 from offhook.sip.errors import SipError
-from offhook.sip.message import Request, Response
+from offhook.sip.messages.message import Request, Response
 
 
 class Login:

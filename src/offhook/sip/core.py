@@ -10,12 +10,12 @@ from collections.abc import Callable, Coroutine, Iterable, Set
 from typing import Protocol
 
 from offhook.network import Address
-from offhook.sip.dialog import DialogKey, key_of
-from offhook.sip.flow import Flow, Wires
-from offhook.sip.layer import ServerTransaction, TransactionLayer
-from offhook.sip.message import Request, respond
+from offhook.sip.dialogs.dialog import DialogKey, key_of
+from offhook.sip.messages.message import Request, respond
 from offhook.sip.sender import Resolve, Sender
-from offhook.sip.timers import Timings
+from offhook.sip.transactions.layer import ServerTransaction, TransactionLayer
+from offhook.sip.transactions.timers import Timings
+from offhook.sip.transports.flow import Flow, Wires
 
 log = logging.getLogger(__name__)
 

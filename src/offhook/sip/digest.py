@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from offhook.sip.errors import BadSyntax
-from offhook.sip.grammar import QUOTED, TOKEN, quote, unquote
+from offhook.sip.messages.grammar import QUOTED, TOKEN, quote, unquote
 
 _HASHES: Final[dict[str, Callable[[bytes], str]]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),

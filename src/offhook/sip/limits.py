@@ -10,7 +10,7 @@ from typing import Final
 
 from offhook.network import Address
 from offhook.network.sources import PeerRate, Rate, Shares, Source, Sources
-from offhook.sip.message import Request
+from offhook.sip.messages.message import Request
 
 ARRIVALS: Final = (1000.0, 2000)
 ARRIVALS_OF_SOURCE: Final = (3000.0, 6000)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from offhook.sip.content import SDP, session_description
 from offhook.sip.errors import BadSyntax, SipError
-from offhook.sip.flow import DEFAULT_PORT
-from offhook.sip.grammar import token
-from offhook.sip.headers import MediaType
-from offhook.sip.message import METHODS, Request
+from offhook.sip.messages.content import SDP, session_description
+from offhook.sip.messages.grammar import token
+from offhook.sip.messages.headers import MediaType
+from offhook.sip.messages.message import METHODS, Request
+from offhook.sip.transports.flow import DEFAULT_PORT
 
 ALLOWED: Final = (
     "INVITE",

@@ -15,12 +15,12 @@ from typing import Final
 from offhook.network import Address
 from offhook.sip.allowance import Allowance
 from offhook.sip.errors import SipError
-from offhook.sip.flow import DEFAULT_PORT, Flow, TransportName, Wires
-from offhook.sip.headers import Via
-from offhook.sip.layer import ClientTransaction, ClientUser, TransactionLayer
-from offhook.sip.matching import COOKIE
-from offhook.sip.message import Request
-from offhook.sip.uri import Uri
+from offhook.sip.messages.headers import Via
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.uri import Uri
+from offhook.sip.transactions.layer import ClientTransaction, ClientUser, TransactionLayer
+from offhook.sip.transactions.matching import COOKIE
+from offhook.sip.transports.flow import DEFAULT_PORT, Flow, TransportName, Wires
 
 log = logging.getLogger(__name__)
 

@@ -14,27 +14,27 @@ from offhook import __version__
 from offhook.network import Address
 from offhook.network.sources import Sources
 from offhook.sip.authentication import Login
-from offhook.sip.content import SDP
 from offhook.sip.core import Core
-from offhook.sip.dialog import caller_target, key_of
+from offhook.sip.dialogs.dialog import caller_target, key_of
+from offhook.sip.dialogs.handler import Answer, SessionHandler
+from offhook.sip.dialogs.invitation import Invitation
+from offhook.sip.dialogs.outgoing import RING_LIMIT, OutgoingCall, builder
+from offhook.sip.dialogs.session import Session
 from offhook.sip.errors import SipError
-from offhook.sip.flow import Flow, Lost, Received, TransportName, Wires, response_flow, stamp
-from offhook.sip.handler import Answer, SessionHandler
-from offhook.sip.headers import NameAddr
-from offhook.sip.invitation import Invitation
-from offhook.sip.layer import Arrival
 from offhook.sip.limits import Limits
-from offhook.sip.matching import Key, merge_key
-from offhook.sip.message import MessageError, Request, Response, respond
-from offhook.sip.outgoing import RING_LIMIT, OutgoingCall, builder
-from offhook.sip.parser import parse_message
+from offhook.sip.messages.content import SDP
+from offhook.sip.messages.headers import NameAddr
+from offhook.sip.messages.message import MessageError, Request, Response, respond
+from offhook.sip.messages.parser import parse_message
+from offhook.sip.messages.uri import Uri
 from offhook.sip.quiet import QuietLog
 from offhook.sip.screening import ALLOW, ALLOWED, allow_without, screen
 from offhook.sip.sender import Resolve, resolve_name
-from offhook.sip.session import Session
-from offhook.sip.tcp import Broken
-from offhook.sip.timers import Timings
-from offhook.sip.uri import Uri
+from offhook.sip.transactions.layer import Arrival
+from offhook.sip.transactions.matching import Key, merge_key
+from offhook.sip.transactions.timers import Timings
+from offhook.sip.transports.connections import Broken
+from offhook.sip.transports.flow import Flow, Lost, Received, TransportName, Wires, response_flow, stamp
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from offhook.sip.telephone import subscriber
+from offhook.sip.messages.telephone import subscriber
 
 from . import tables
 from .records import Document, Duplicate, Record, StoreError, milliseconds_of, moment

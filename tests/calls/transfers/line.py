@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from offhook.conversation.tools.destination_templates import filled
-from offhook.sip.message import Request
+from offhook.sip.messages.message import Request
 from tests.calls.house import House, open_house
 from tests.calls.phone import PhoneCall
 from tests.calls.transfers.operator import DESK, Operator, open_operator

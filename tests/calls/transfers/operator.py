@@ -14,11 +14,11 @@ from offhook.media.engine import Engine
 from offhook.media.local import LocalPlane
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
+from offhook.sip.dialogs.handler import Answer
+from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.errors import SipError
-from offhook.sip.handler import Answer
-from offhook.sip.invitation import Invitation
-from offhook.sip.message import Request
-from offhook.sip.transport import Transports
+from offhook.sip.messages.message import Request
+from offhook.sip.transports.transports import Transports
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.base import FRAME_SECONDS
 from tests.calls.house import House

@@ -17,7 +17,7 @@ from offhook.calls.transfers.destination import (
 )
 from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.network import Address, AddressGuard
-from offhook.sip.uri import Uri
+from offhook.sip.messages.uri import Uri
 
 PEER = Peer(Address("10.0.0.1", 5062))
 

@@ -21,9 +21,9 @@ from offhook.rtp.codecs import PCMA, PCMU, Codec
 from offhook.rtp.consent import START
 from offhook.rtp.packet import build
 from offhook.sip.digest import Credentials, verify
-from offhook.sip.message import Request, respond
-from offhook.sip.sdp import SessionDescription
-from offhook.sip.uri import Uri
+from offhook.sip.messages.message import Request, respond
+from offhook.sip.messages.sdp import SessionDescription
+from offhook.sip.messages.uri import Uri
 from tests.calls.house import House, open_house, virtual
 from tests.calls.transfers.operator import DESK, HOST, open_operator
 from tests.wire import ScriptedPhone

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.sip.message import Response
+from offhook.sip.messages.message import Response
 from tests.calls.house import virtual
 from tests.calls.phone import PhoneCall
 from tests.calls.test_whole_call import ended

@@ -9,7 +9,7 @@ import pytest
 from offhook.calls.transfers.trunk import Trunk, trunk_of
 from offhook.network import Address, AddressGuard
 from offhook.network.guard import NameNotFound
-from offhook.sip.uri import Uri
+from offhook.sip.messages.uri import Uri
 
 Document = dict[str, Any]
 TRUNK = Trunk(Uri.parse("sip:account@trunk.test:5080;transport=tcp"), "secret")

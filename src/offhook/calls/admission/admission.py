@@ -11,9 +11,9 @@ from offhook.network import Address
 from offhook.network.sources import PeerRate, Sources
 from offhook.sip.digest import Challenge, Credentials, Nonces, verify
 from offhook.sip.errors import SipError
-from offhook.sip.message import Request
-from offhook.sip.telephone import subscriber_of
-from offhook.sip.uri import Uri
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.telephone import subscriber_of
+from offhook.sip.messages.uri import Uri
 
 WRONG: Final = (1.0, 10)
 WRONG_OF_SOURCE: Final = (5.0, 50)

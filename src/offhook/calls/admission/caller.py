@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from offhook.sip.message import Request
-from offhook.sip.telephone import subscriber_of
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.telephone import subscriber_of
 
 MAX_VARIABLES: Final = 64
 MAX_VALUE_CHARACTERS: Final = 2000

@@ -26,9 +26,9 @@ from offhook.network.guard import AddressGuard, AddressRefused
 from offhook.schema.destination import CallDestination, TransferDestinationNumber, TransferPlan
 from offhook.schema.errors import sentences
 from offhook.sip.errors import SipError
-from offhook.sip.flow import DEFAULT_PORT, TransportName
+from offhook.sip.messages.uri import Uri
 from offhook.sip.sender import transport_of
-from offhook.sip.uri import Uri
+from offhook.sip.transports.flow import DEFAULT_PORT, TransportName
 
 FAILED: Final = "call.in-progress.error-transfer-failed"
 DIAL_SECONDS: Final = 60.0

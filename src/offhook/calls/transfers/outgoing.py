@@ -23,15 +23,15 @@ from offhook.media.client import Line
 from offhook.network import Address, words_of
 from offhook.rtp.ports import PortsExhausted
 from offhook.rtp.stream import StreamStatistics
-from offhook.sip.content import session_description
+from offhook.sip.dialogs.handler import Answer, SessionHandler
+from offhook.sip.dialogs.outgoing import OutgoingCall
 from offhook.sip.errors import SipError
-from offhook.sip.flow import TransportName
-from offhook.sip.handler import Answer, SessionHandler
-from offhook.sip.headers import NameAddr
-from offhook.sip.message import Request, Response
-from offhook.sip.outgoing import OutgoingCall
-from offhook.sip.sdp import CODECS
-from offhook.sip.uri import Uri
+from offhook.sip.messages.content import session_description
+from offhook.sip.messages.headers import NameAddr
+from offhook.sip.messages.message import Request, Response
+from offhook.sip.messages.sdp import CODECS
+from offhook.sip.messages.uri import Uri
+from offhook.sip.transports.flow import TransportName
 
 T = TypeVar("T")
 

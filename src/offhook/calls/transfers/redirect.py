@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from offhook.sip.errors import SipError
-from offhook.sip.headers import Headers, NameAddr
-from offhook.sip.uri import Uri
+from offhook.sip.messages.headers import Headers, NameAddr
+from offhook.sip.messages.uri import Uri
 
 FOLLOWED: Final = frozenset({300, 301, 302})
 """305 names a proxy and 380 another service (RFC 3261 §21.3.4, §21.3.5): neither is another address of the

@@ -10,9 +10,9 @@ from typing import Final
 
 from offhook.calls.owners_headers import one_line
 from offhook.calls.transfers.destination import Target, TransferFailed, failure_of
+from offhook.sip.dialogs.session import Session
 from offhook.sip.errors import SipError
-from offhook.sip.message import Request
-from offhook.sip.session import Session
+from offhook.sip.messages.message import Request
 
 NOTIFY_SECONDS: Final = 60.0
 """How long a phone may take to say how its REFER went; one that never does is taken at its 202."""

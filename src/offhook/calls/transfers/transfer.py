@@ -42,8 +42,8 @@ from offhook.conversation.conversation import Conversation
 from offhook.media.client import Line
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
-from offhook.sip.message import Request
-from offhook.sip.sdp import CODECS
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.sdp import CODECS
 from offhook.speech.remote import CallContext
 
 __all__ = ["APOLOGY", "Transfer", "TransferFailed"]

@@ -17,10 +17,10 @@ from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
 from offhook.schema.credential import ByoSipTrunkCredential, SipTrunkGateway
 from offhook.sip.errors import SipError
-from offhook.sip.flow import DEFAULT_PORT
-from offhook.sip.headers import NameAddr
-from offhook.sip.telephone import subscriber
-from offhook.sip.uri import Uri
+from offhook.sip.messages.headers import NameAddr
+from offhook.sip.messages.telephone import subscriber
+from offhook.sip.messages.uri import Uri
+from offhook.sip.transports.flow import DEFAULT_PORT
 
 _NUMBER: Final = re.compile(r"\+?[0-9]{2,20}")
 _WITHHELD: Final = NameAddr("Anonymous", Uri("sip", user="anonymous", host="anonymous.invalid"))

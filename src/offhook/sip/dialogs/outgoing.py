@@ -8,19 +8,19 @@ from typing import Final
 
 from offhook.sip.authentication import Login
 from offhook.sip.core import Core
-from offhook.sip.dialog import Dialog
+from offhook.sip.dialogs.dialog import Dialog
+from offhook.sip.dialogs.exchange import Build, InviteExchange
+from offhook.sip.dialogs.handler import SessionHandler, usual_answer
+from offhook.sip.dialogs.session import Session
+from offhook.sip.dialogs.ways import Ways, replace_port
 from offhook.sip.errors import SipError
-from offhook.sip.exchange import Build, InviteExchange
-from offhook.sip.flow import DEFAULT_PORT, Flow
-from offhook.sip.handler import SessionHandler, usual_answer
-from offhook.sip.headers import Headers, NameAddr
-from offhook.sip.layer import ServerTransaction
-from offhook.sip.message import Request, Response
+from offhook.sip.messages.headers import Headers, NameAddr
+from offhook.sip.messages.message import Request, Response
+from offhook.sip.messages.uri import Uri
 from offhook.sip.screening import ALLOW
 from offhook.sip.sender import Sending, plain
-from offhook.sip.session import Session
-from offhook.sip.uri import Uri
-from offhook.sip.ways import Ways, replace_port
+from offhook.sip.transactions.layer import ServerTransaction
+from offhook.sip.transports.flow import DEFAULT_PORT, Flow
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from offhook.network.addresses import Address, plain_host
-from offhook.sip.description import Direction, Media, Origin, RtpMap, SdpError, SessionDescription
+from offhook.sip.messages.description import Direction, Media, Origin, RtpMap, SdpError, SessionDescription
 
 __all__ = [
     "CODECS",

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from offhook.sip.errors import SipError
-from offhook.sip.headers import Headers, NameAddr
-from offhook.sip.matching import is_2543
-from offhook.sip.message import Request, Response
-from offhook.sip.uri import Uri
+from offhook.sip.messages.headers import Headers, NameAddr
+from offhook.sip.messages.message import Request, Response
+from offhook.sip.messages.uri import Uri
+from offhook.sip.transactions.matching import is_2543
 
 HeaderItems = Iterable[tuple[str, str]]
 

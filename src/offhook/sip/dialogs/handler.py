@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from offhook.sip.content import SDP
-from offhook.sip.message import METHODS, Request
+from offhook.sip.messages.content import SDP
+from offhook.sip.messages.message import METHODS, Request
 from offhook.sip.screening import ALLOW, allow_without
 
 HeaderItems = Iterable[tuple[str, str]]

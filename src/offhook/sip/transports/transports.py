@@ -18,9 +18,9 @@ from offhook.network import (
     turns,
 )
 from offhook.network.sources import Sources
-from offhook.sip.flow import Flow, Lost, Received
 from offhook.sip.limits import OF_CALLS, USUAL, WAITING, WAITING_LARGE, Arrivals, cost
-from offhook.sip.tcp import Broken, Limits, TcpPool
+from offhook.sip.transports.connections import Broken, Limits, TcpPool
+from offhook.sip.transports.flow import Flow, Lost, Received
 
 WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 compared with, not bound to
 PORT_ATTEMPTS: Final = 16

@@ -10,7 +10,7 @@ from urllib.parse import quote as escape
 from urllib.parse import unquote_to_bytes
 
 from offhook.sip.errors import BadSyntax
-from offhook.sip.grammar import HOST, MAX_PARAMS, Params, format_host, parse_host, parse_port
+from offhook.sip.messages.grammar import HOST, MAX_PARAMS, Params, format_host, parse_host, parse_port
 
 _UNRESERVED: Final = r"A-Za-z0-9\-_.!~*'()"
 _USER_SAFE: Final = "!*'()&=+$,;?/~"

@@ -9,11 +9,11 @@ from typing import Final
 from offhook.sip.authentication import Login
 from offhook.sip.core import Core
 from offhook.sip.errors import SipError
-from offhook.sip.flow import Flow
-from offhook.sip.layer import cancellation
-from offhook.sip.message import Request, Response
+from offhook.sip.messages.message import Request, Response
+from offhook.sip.messages.uri import Uri
 from offhook.sip.sender import AllowanceOf, Sending
-from offhook.sip.uri import Uri
+from offhook.sip.transactions.layer import cancellation
+from offhook.sip.transports.flow import Flow
 
 Build = Callable[[tuple[tuple[str, str], ...]], Request]
 """Makes the request anew, with the next sequence number and these headers (Authorization) added."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from offhook.sip.errors import SipError
-from offhook.sip.headers import Parametrized
-from offhook.sip.message import Request, Response
+from offhook.sip.messages.headers import Parametrized
+from offhook.sip.messages.message import Request, Response
 
 SDP: Final = "application/sdp"
 ACCEPT: Final = (("Accept", SDP),)

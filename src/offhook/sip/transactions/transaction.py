@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from offhook.sip.timers import Timer, Timings
+from offhook.sip.transactions.timers import Timer, Timings
 
 
 class State(StrEnum):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from offhook.sip.errors import BadSyntax
-from offhook.sip.grammar import (
+from offhook.sip.messages.grammar import (
     HOST,
     QUOTED,
     TOKEN,
@@ -27,7 +27,7 @@ from offhook.sip.grammar import (
     unquote,
     with_param,
 )
-from offhook.sip.uri import Uri
+from offhook.sip.messages.uri import Uri
 
 MAX_SEQUENCE: Final = 2**31 - 1
 """CSeq numbers are below 2**31 (RFC 3261 §8.1.1.5)."""

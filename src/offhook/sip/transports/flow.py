@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
 from offhook.network import Address
-from offhook.sip.fields import Via
-from offhook.sip.grammar import with_param
-from offhook.sip.message import Request
+from offhook.sip.messages.fields import Via
+from offhook.sip.messages.grammar import with_param
+from offhook.sip.messages.message import Request
 
 TransportName = Literal["udp", "tcp"]
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Final, TypeVar
 
 from offhook.sip.errors import BadSyntax, SipError, reason_for
-from offhook.sip.fields import CSeq, MediaType, NameAddr, Via
-from offhook.sip.grammar import parse_number
-from offhook.sip.headers import Headers
-from offhook.sip.uri import Uri
+from offhook.sip.messages.fields import CSeq, MediaType, NameAddr, Via
+from offhook.sip.messages.grammar import parse_number
+from offhook.sip.messages.headers import Headers
+from offhook.sip.messages.uri import Uri
 
 METHODS: Final = frozenset(
     "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE".split()  # noqa: SIM905

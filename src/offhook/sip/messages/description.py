@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from offhook.network.addresses import Address
 from offhook.sip.errors import BadSyntax, SipError
-from offhook.sip.grammar import HOST, parse_host, parse_ipv6
+from offhook.sip.messages.grammar import HOST, parse_host, parse_ipv6
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 Attributes = tuple[tuple[str, str | None], ...]

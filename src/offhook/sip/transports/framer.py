@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from offhook.sip.message import MessageError
-from offhook.sip.parser import MAX_HEAD, MAX_MESSAGE, broken_request
+from offhook.sip.messages.message import MessageError
+from offhook.sip.messages.parser import MAX_HEAD, MAX_MESSAGE, broken_request
 
 _CONTENT_LENGTH = re.compile(
     rb"\r\n(?:content-length|l)[ \t]*+:(?:[ \t]|\r\n(?=[ \t]))*+([^\r\n]*+)(?=\r\n(?![ \t]))", re.IGNORECASE

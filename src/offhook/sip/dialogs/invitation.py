@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from offhook.network import Address
-from offhook.sip.content import SDP, session_description
 from offhook.sip.core import Core
-from offhook.sip.dialog import Dialog
+from offhook.sip.dialogs.dialog import Dialog
+from offhook.sip.dialogs.handler import SessionHandler
+from offhook.sip.dialogs.session import Session
+from offhook.sip.dialogs.ways import Ways, direct_flow
 from offhook.sip.errors import SipError
-from offhook.sip.flow import Flow, TransportName
-from offhook.sip.handler import SessionHandler
-from offhook.sip.layer import ServerTransaction
-from offhook.sip.message import Request
+from offhook.sip.messages.content import SDP, session_description
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.telephone import subscriber_of
 from offhook.sip.screening import ALLOW
-from offhook.sip.session import Session
-from offhook.sip.telephone import subscriber_of
-from offhook.sip.ways import Ways, direct_flow
+from offhook.sip.transactions.layer import ServerTransaction
+from offhook.sip.transports.flow import Flow, TransportName
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import ipaddress
 
 from offhook.network import Address
 from offhook.sip.allowance import START, Allowance
-from offhook.sip.flow import DEFAULT_PORT, Flow, Wires
-from offhook.sip.message import Request
-from offhook.sip.uri import Uri
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.uri import Uri
+from offhook.sip.transports.flow import DEFAULT_PORT, Flow, Wires
 
 
 class Ways:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from offhook.sip.uri import Uri, unescape
+from offhook.sip.messages.uri import Uri, unescape
 
 _SEPARATORS: Final = str.maketrans("", "", "-.() ")
 _DIGITS = re.compile(r"\+?[0-9*#]++")

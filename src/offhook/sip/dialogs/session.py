@@ -10,19 +10,19 @@ from offhook.log_context import CALL, working_for
 from offhook.network import Address
 from offhook.sip.allowance import Allowance
 from offhook.sip.authentication import Login
-from offhook.sip.awaited import AwaitedAck, AwaitedAcks
-from offhook.sip.content import SDP, session_description
 from offhook.sip.core import Core
-from offhook.sip.dialog import Dialog
+from offhook.sip.dialogs.awaited import AwaitedAck, AwaitedAcks
+from offhook.sip.dialogs.dialog import Dialog
+from offhook.sip.dialogs.exchange import Exchange, InviteExchange
+from offhook.sip.dialogs.handler import Answer, HeaderItems, SessionHandler, usual_answer
+from offhook.sip.dialogs.ways import Ways
 from offhook.sip.errors import SipError
-from offhook.sip.exchange import Exchange, InviteExchange
-from offhook.sip.flow import Flow
-from offhook.sip.handler import Answer, HeaderItems, SessionHandler, usual_answer
-from offhook.sip.layer import ServerTransaction
-from offhook.sip.message import Request, Response
+from offhook.sip.messages.content import SDP, session_description
+from offhook.sip.messages.message import Request, Response
 from offhook.sip.screening import ALLOW
 from offhook.sip.sender import Sending
-from offhook.sip.ways import Ways
+from offhook.sip.transactions.layer import ServerTransaction
+from offhook.sip.transports.flow import Flow
 
 log = logging.getLogger(__name__)
 

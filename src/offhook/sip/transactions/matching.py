@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from offhook.sip.message import Request, Response
+from offhook.sip.messages.message import Request, Response
 
 COOKIE: Final = "z9hG4bK"
 """A branch that begins so is unique (RFC 3261 §8.1.1.7); any other comes from an RFC 2543 element."""

@@ -13,9 +13,9 @@ from typing import Final, cast
 
 from offhook.network import Address, turns
 from offhook.network.sources import Shares, Source, Sources
-from offhook.sip.flow import Flow, Lost, Received
-from offhook.sip.framer import FramingError, StreamFramer
 from offhook.sip.limits import Arrivals, cost
+from offhook.sip.transports.flow import Flow, Lost, Received
+from offhook.sip.transports.framer import FramingError, StreamFramer
 
 log = logging.getLogger(__name__)
 

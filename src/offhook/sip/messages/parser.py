@@ -9,11 +9,11 @@ from operator import attrgetter
 from typing import Final
 
 from offhook.sip.errors import BadSyntax, SipError
-from offhook.sip.fields import Via
-from offhook.sip.grammar import TOKEN
-from offhook.sip.headers import MAX_HEADERS, Headers, canonical_name
-from offhook.sip.message import METHODS, Message, MessageError, Request, Response
-from offhook.sip.uri import MAX_URI, Uri
+from offhook.sip.messages.fields import Via
+from offhook.sip.messages.grammar import TOKEN
+from offhook.sip.messages.headers import MAX_HEADERS, Headers, canonical_name
+from offhook.sip.messages.message import METHODS, Message, MessageError, Request, Response
+from offhook.sip.messages.uri import MAX_URI, Uri
 
 MAX_MESSAGE: Final = 65535
 """Octets of one message: what a UDP datagram can carry, and more than any call needs on a stream."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from offhook.sip.core import Core
-from offhook.sip.layer import ServerTransaction
+from offhook.sip.transactions.layer import ServerTransaction
 
 
 class AwaitedAck:

@@ -11,12 +11,11 @@ from typing import Final, NamedTuple, Protocol
 from offhook.network import Address
 from offhook.sip.allowance import FAREWELL, TIMES, Allowance
 from offhook.sip.errors import SipError
-from offhook.sip.flow import Flow, Wires, reconnect_address
-from offhook.sip.headers import Headers
-from offhook.sip.matching import Key, client_key, same_to_tag, server_key
-from offhook.sip.message import Request, Response
-from offhook.sip.timers import Timer, Timings
-from offhook.sip.transaction import (
+from offhook.sip.messages.headers import Headers
+from offhook.sip.messages.message import Request, Response
+from offhook.sip.transactions.matching import Key, client_key, same_to_tag, server_key
+from offhook.sip.transactions.timers import Timer, Timings
+from offhook.sip.transactions.transaction import (
     Act,
     InviteClient,
     InviteServer,
@@ -28,6 +27,7 @@ from offhook.sip.transaction import (
     State,
     signal_of,
 )
+from offhook.sip.transports.flow import Flow, Wires, reconnect_address
 
 REPEATS_PER_T1: Final = 25
 REPEATS_AT_ONCE: Final = 10

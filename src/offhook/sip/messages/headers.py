@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar, cast
 
 from offhook.sip.errors import BadSyntax
-from offhook.sip.fields import CSeq, MediaType, NameAddr, Parametrized, Via
-from offhook.sip.grammar import split_list, token
+from offhook.sip.messages.fields import CSeq, MediaType, NameAddr, Parametrized, Via
+from offhook.sip.messages.grammar import split_list, token
 
 __all__ = ["CSeq", "Headers", "MediaType", "NameAddr", "Parametrized", "Via", "canonical_name"]
 

@@ -1,0 +1,1 @@
+"""Calls: from an INVITE to the BYE (RFC 3261 §12-15)."""
