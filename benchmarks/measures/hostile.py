@@ -57,6 +57,7 @@ def measure(quick: bool) -> list[Figure]:
     chosen = os.environ.get("BENCH_ATTACKS", "")
     seconds = 2.0 if quick else 6.0
     with stage(max_calls=200) as on:
+        on.service.watch_holds()
         user = on.service.number(maxDurationSeconds=HOURS)
         for _ in range(3):
             warm_up(on, user)
