@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+PATIENCE = 150.0
+"""Seconds after which what a test waits for by the real clock will not come: many times what it takes on a
+free machine, since the machine is seldom free. A test as a whole ends after `timeout` of pyproject.toml."""
+
 
 def installed(program: str, package: str) -> str:
     """The program's path. A test without it fails: skipping would call tested what is not."""

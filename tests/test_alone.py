@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.machine import PATIENCE
+
 from .alone import TakingTurns
 
 MakeProcess = Callable[[], TakingTurns]
@@ -65,13 +67,13 @@ def test_others_run_side_by_side(process: MakeProcess) -> None:
 @pytest.mark.parametrize("alone", [True, False])
 def test_nobody_begins_while_one_is_alone(alone: bool, process: MakeProcess, tmp_path: Path) -> None:
     first = Turn(process(), alone=True)
-    assert first.has_begun.wait(60)
+    assert first.has_begun.wait(PATIENCE)
     assert not is_free(tmp_path / "room", fcntl.LOCK_SH)
 
     second = Turn(process(), alone=alone)
     first.end()
 
-    assert second.has_begun.wait(60)
+    assert second.has_begun.wait(PATIENCE)
     second.end()
 
 
@@ -79,7 +81,7 @@ def test_one_who_will_be_alone_waits_for_those_that_have_begun_and_for_no_others
     process: MakeProcess, tmp_path: Path
 ) -> None:
     begun = Turn(process(), alone=False)
-    assert begun.has_begun.wait(60)
+    assert begun.has_begun.wait(PATIENCE)
     waiting = Turn(process(), alone=True)
     while is_free(tmp_path / "door", fcntl.LOCK_EX):
         pass
@@ -88,9 +90,9 @@ def test_one_who_will_be_alone_waits_for_those_that_have_begun_and_for_no_others
     assert not later.has_begun.is_set()
 
     begun.end()
-    assert waiting.has_begun.wait(60)
+    assert waiting.has_begun.wait(PATIENCE)
     assert not is_free(tmp_path / "room", fcntl.LOCK_SH)
     waiting.end()
 
-    assert later.has_begun.wait(60)
+    assert later.has_begun.wait(PATIENCE)
     later.end()

@@ -19,6 +19,7 @@ import pytest
 from offhook.folder import DataFolder, check
 from offhook.settings import PREFIX, load_settings
 from offhook.store import upgrade
+from tests.machine import PATIENCE
 
 from .machine import installed
 from .test_cli import COMMAND, Run, prepared, run
@@ -92,7 +93,7 @@ def _without_access(closed: Path, data: Path, *command: str) -> subprocess.Compl
             cwd="/",
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
     finally:
         if os.geteuid() == 0:

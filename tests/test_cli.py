@@ -19,6 +19,7 @@ from offhook import __version__
 from offhook.cli import app
 from offhook.folder import DataFolder
 from offhook.settings import PREFIX
+from tests.machine import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +41,7 @@ def run(tmp_path: Path) -> Run:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
 
     return command
@@ -86,7 +87,7 @@ def test_help_loads_nothing_heavy() -> None:
         "print('heavy:', sorted(heavy & set(sys.modules)))"
     )
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE)
 
     assert done.stdout.endswith("heavy: []\n")
 

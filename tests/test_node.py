@@ -21,6 +21,7 @@ from offhook.settings import load_settings
 from offhook.store import Database, StoreError
 from offhook.vital import Vital
 from offhook.webhooks import Outbox
+from tests.machine import PATIENCE
 
 ANYWHERE = "127.0.0.1:0"
 
@@ -55,13 +56,13 @@ async def options(node: Node) -> int:
             f"CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
         )
         await loop.sock_sendto(phone, request.encode(), ("127.0.0.1", node.sip.port))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             answer = await loop.sock_recv(phone, 65535)
     return int(answer.split()[1])
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -99,7 +100,7 @@ async def test_a_node_stops_with_a_line_when_a_task_ends_that_it_needs(
 ) -> None:
     (found,) = [one for one in asyncio.all_tasks() if one.get_name() == task]
     found.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await node.vital.lost.wait()
     assert "the node stops" in node.vital.reason
     assert node.vital.reason in [record.getMessage() for record in caplog.records]
@@ -118,7 +119,7 @@ async def test_nobody_waits_for_a_ledger_that_has_died(monkeypatch: pytest.Monke
     record: Any = SimpleNamespace(
         id="c1", org_id="org", status="ringing", number=number, document=lambda: {"status": "ringing"}
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await ledger.begin(record)
         await ledger.begin(record)
         await ledger.close()

@@ -21,6 +21,7 @@ from offhook.planes import call_plane, supervisor
 from offhook.process import StartError
 from offhook.settings import Settings, load_settings
 from offhook.speech.activity import VoiceActivity
+from tests.machine import PATIENCE
 
 from .test_cli import COMMAND, Run, prepared, run
 
@@ -75,7 +76,7 @@ def test_too_few_open_files(tmp_path: Path) -> None:
         [*limited, "serve", "--http", f"{LOOPBACK}:0", "--sip", f"{LOOPBACK}:0", "--data", str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
     assert "only 64 files may be open" in refusal(done)
@@ -102,7 +103,7 @@ def test_asked_to_stop_while_it_starts_it_stops(number: signal.Signals, tmp_path
     with started as process:
         asyncio.run(_until(tmp_path / "node"))
         process.send_signal(number)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 0, said
     assert said.endswith("Stopped.\n")
@@ -110,7 +111,7 @@ def test_asked_to_stop_while_it_starts_it_stops(number: signal.Signals, tmp_path
 
 
 async def _until(file: Path) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not file.exists():
             await asyncio.sleep(0.02)
 

@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from offhook.api import RecordingLinks, Services, create_app
 from offhook.settings import load_settings
 from offhook.store import Database, IdMaker
+from tests.machine import PATIENCE
 from tests.store.databases import make_newest
 
 KEY = "11111111-2222-4333-8444-555555555555"
@@ -150,7 +151,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
     try:
-        assert is_up.wait(30)
+        assert is_up.wait(PATIENCE)
         house, loop, _ = started[0]
         yield Served(url, house, loop)
     finally:

@@ -24,6 +24,7 @@ from offhook.listening import listen_http
 from offhook.network import Address
 from offhook.network.sources import Sources
 from offhook.network.turns import ROUND
+from tests.machine import PATIENCE
 from tests.network.test_turns import Rounds
 
 from .conftest import KEY, PUBLIC_KEY, House, open_house
@@ -447,7 +448,7 @@ def test_requests_of_many_clients_at_once_are_begun_a_few_at_a_time(
             many = [await clients.enter_async_context(client(port)) for _ in range(60)]
             for _, writer in many:
                 writer.write(HEAD + b"X: " + b"x" * 6000 + b"\r\n\r\n")
-            await asyncio.wait_for(rounds.wait(60), 60)
+            await asyncio.wait_for(rounds.wait(60), PATIENCE)
             for reader, _ in many:
                 assert await read_answer(reader) == (200, b"0")
         assert max(map(len, rounds.done)) <= 2 * (ROUND // REQUEST_COST + 1)
@@ -469,7 +470,7 @@ def test_a_body_in_small_chunks_is_parsed_a_little_at_a_time(
         monkeypatch.setattr(Connection, "_parse", counting)
         async with served() as port, client(port) as (reader, writer):
             writer.write(CHUNKED + b"1\r\n{\r\n" * 20_000 + b"0\r\n\r\n")
-            assert await asyncio.wait_for(read_answer(reader), 60) == (200, b"20000")
+            assert await asyncio.wait_for(read_answer(reader), PATIENCE) == (200, b"20000")
         assert max(map(sum, rounds.done)) <= 2 * PARSED_BYTES * (ROUND // PARSE_COST + 1)
         await rounds.wait(0)
 

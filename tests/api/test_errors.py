@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from offhook.api.body import MAX_BYTES, MAX_DEPTH, MAX_VALUES
+from tests.machine import PATIENCE
 
 from .conftest import KEY, PUBLIC_KEY, House, Served, client_of
 
@@ -77,7 +78,7 @@ async def test_a_slash_at_the_end_makes_no_difference(client: httpx2.AsyncClient
 
 def test_head_answers_as_get_without_a_body(served: Served) -> None:
     headers = {"Authorization": f"Bearer {KEY}"}
-    with httpx2.Client(base_url=served.url, headers=headers, timeout=60) as client:
+    with httpx2.Client(base_url=served.url, headers=headers, timeout=PATIENCE) as client:
         for path, status in (("/assistant", 200), ("/assistant/none", 404), ("/docs", 200)):
             head, get = client.head(path), client.get(path)
 

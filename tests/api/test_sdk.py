@@ -18,6 +18,8 @@ import vapi
 from vapi import AsyncVapi, Vapi
 from vapi.core.api_error import ApiError
 
+from tests.machine import PATIENCE
+
 from .conftest import KEY, OTHER_KEY, Served
 
 pytestmark = pytest.mark.slow
@@ -27,7 +29,7 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def client(served: Served, key: str) -> Iterator[Vapi]:
-    with httpx.Client(timeout=60, follow_redirects=True) as web:
+    with httpx.Client(timeout=PATIENCE, follow_redirects=True) as web:
         yield Vapi(token=key, base_url=served.url, httpx_client=web)
 
 
@@ -242,7 +244,7 @@ def test_what_is_served_and_what_the_sdk_has_is_the_same(sdk: Vapi) -> None:
 
 @pytest.fixture
 async def async_sdk(served: Served) -> AsyncIterator[AsyncVapi]:
-    async with httpx.AsyncClient(timeout=60) as web:
+    async with httpx.AsyncClient(timeout=PATIENCE) as web:
         yield AsyncVapi(token=KEY, base_url=served.url, httpx_client=web)
 
 

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from tests.api.conftest import House, client_of
+from tests.machine import PATIENCE
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 ASKED: list[tuple[str, str, Any, int]] = [
@@ -30,7 +31,7 @@ ASKED: list[tuple[str, str, Any, int]] = [
 
 
 async def asked(client: httpx2.AsyncClient, method: str, path: str, body: Any) -> int:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         return (await client.request(method, path, json=body)).status_code
 
 

@@ -13,6 +13,7 @@ from offhook.conversation.active_assistant import Engines
 from offhook.speech.base import Transcript
 from tests.calls.house import FIRST, House, open_house
 from tests.calls.phone import PhoneCall
+from tests.machine import PATIENCE
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
 
 ANSWER = "Until five."
@@ -37,7 +38,7 @@ def call_in_real_time(folder: Path, segmented: bool, story: Story) -> House:
             placed.hang_up()
             call = house.calls.get(house.call_id)
             if call is not None:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE):
                     await call.finished.wait()
         return house
 

@@ -20,6 +20,7 @@ from offhook.store import Database, IdMaker
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import Receiver
+from tests.machine import PATIENCE
 from tests.store.databases import (
     Clock,
     clock,
@@ -131,7 +132,7 @@ async def told(database: Database, org_id: str, call_id: str) -> list[str]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not holds():
             await asyncio.sleep(0.01)
 

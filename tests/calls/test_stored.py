@@ -28,6 +28,7 @@ from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import Receiver
+from tests.machine import PATIENCE
 from tests.store.databases import make_newest
 
 NODE = "node-1"
@@ -105,12 +106,12 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     written.ledger.start()
     yield written
     written.moody.refuses = False
-    await asyncio.wait_for(written.ledger.close(), 10)
+    await asyncio.wait_for(written.ledger.close(), PATIENCE)
     await database.close()
 
 
 async def until(holds: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not holds():
             await asyncio.sleep(0.002)
 
@@ -157,7 +158,7 @@ async def test_a_call_s_messages_keep_their_order(house: Written) -> None:
     kinds = [f"message-{number}" for number in range(500)]
     for kind in kinds:
         last = house.say(record, kind)
-    await asyncio.wait_for(last, 10)
+    await asyncio.wait_for(last, PATIENCE)
 
     assert await house.said("c1") == kinds
 
@@ -254,8 +255,8 @@ async def test_one_step_that_cannot_be_written_takes_no_other_with_it(
     stranger = house.record("stranger", org_id="no-such-org")
     records = [house.record(f"c{number}") for number in range(5)]
     futures = [house.ledger.begin(record) for record in (records[0], poison, stranger, *records[1:])]
-    await asyncio.wait(futures, timeout=10)
-    await asyncio.wait([house.end(record) for record in records], timeout=10)
+    await asyncio.wait(futures, timeout=PATIENCE)
+    await asyncio.wait([house.end(record) for record in records], timeout=PATIENCE)
     await until(lambda: not house.ledger._waiting)
     for number in range(10):
         await house.ledger.begin(house.record(f"later-{number}"))
@@ -278,7 +279,7 @@ async def test_calls_that_can_never_be_written_do_not_hold_up_those_behind_them(
     good = house.record("good")
     house.ledger.begin(good)
     house.end(good)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (await house.statuses()).get("good") != "ended":
             await asyncio.sleep(0.005)
 
@@ -293,10 +294,10 @@ async def test_a_full_disk_delays_what_is_written_and_loses_nothing(
     waits = [house.say(record, "status-update") for record in records] + [
         house.end(record) for record in records
     ]
-    await asyncio.wait_for(asyncio.wait(waits), 5)
+    await asyncio.wait_for(asyncio.wait(waits), PATIENCE)
     late = house.record("late")
-    await asyncio.wait_for(house.ledger.begin(late), 5)
-    await asyncio.wait_for(house.end(late), 5)
+    await asyncio.wait_for(house.ledger.begin(late), PATIENCE)
+    await asyncio.wait_for(house.end(late), PATIENCE)
     await until(lambda: house.moody.attempts > 20)
     assert set((await house.statuses()).values()) == {"ringing"}
     house.moody.refuses = False
@@ -322,8 +323,8 @@ async def test_what_waits_for_a_disk_is_bounded_but_ends_are_always_taken(
     await house.ledger.begin(record)
     house.moody.refuses = True
     for number in range(100):
-        await asyncio.wait_for(house.say(record, f"message-{number}"), 5)
-    await asyncio.wait_for(house.end(record), 5)
+        await asyncio.wait_for(house.say(record, f"message-{number}"), PATIENCE)
+    await asyncio.wait_for(house.end(record), PATIENCE)
     assert len(house.ledger._waiting) <= 7
     house.moody.refuses = False
     await until(lambda: not house.ledger._waiting)
@@ -356,7 +357,7 @@ async def test_a_node_that_stops_while_the_disk_is_full_does_not_hang(
     await house.ledger.begin(record)
     house.moody.refuses = True
     await house.end(record)
-    await asyncio.wait_for(house.ledger.close(), 10)
+    await asyncio.wait_for(house.ledger.close(), PATIENCE)
 
     assert "1 writes of calls are given up" in caplog.text
     # It is left to the next start, which ends every call that has not ended.
@@ -369,7 +370,7 @@ async def test_what_can_be_written_is_written_before_the_node_stops(house: Writt
     good = house.record("good")
     house.ledger.begin(good)
     house.end(good)
-    await asyncio.wait_for(house.ledger.close(), 10)
+    await asyncio.wait_for(house.ledger.close(), PATIENCE)
 
     assert await house.statuses() == {"good": "ended"}
 

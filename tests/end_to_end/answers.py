@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.listening import listening
+from tests.machine import PATIENCE
 
 from .peers import LOOPBACK
 
@@ -55,7 +56,7 @@ class Receiver:
         """What came to a path, of these types or of all."""
         return [one for one in self.taken if one.path == f"/{path}" and (not types or one.type in types)]
 
-    async def wait_for(self, path: str, type_: str, seconds: float = 20.0, **fields: Any) -> Taken:
+    async def wait_for(self, path: str, type_: str, seconds: float = PATIENCE, **fields: Any) -> Taken:
         """The first such message whose fields have these values."""
         async with asyncio.timeout(seconds):
             while True:

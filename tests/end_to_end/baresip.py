@@ -9,9 +9,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tests.machine import installed
+from tests.machine import PATIENCE, installed
+from tests.ports import free_port
 
-from .peers import LOOPBACK, Peer, free_port, soon
+from .peers import LOOPBACK, Peer, soon
 from .sound import silence
 
 MODULES = Path("/usr/lib/baresip/modules")
@@ -70,7 +71,7 @@ class Baresip:
         self.events: list[dict[str, Any]] = []
         self._answers: list[dict[str, Any]] = []
         self.peer = Peer(program, "-f", str(folder), "-v", folder=folder, name="baresip")
-        self._socket = soon(self._connect, 15, "baresip did not start")
+        self._socket = soon(self._connect, why="baresip did not start")
         threading.Thread(target=self._read, daemon=True).start()
 
     def __enter__(self) -> Baresip:
@@ -85,7 +86,7 @@ class Baresip:
     def _connect(self) -> socket.socket | None:
         assert self.peer.process.poll() is None, self.peer.text
         try:
-            return socket.create_connection((LOOPBACK, self._control), timeout=60)
+            return socket.create_connection((LOOPBACK, self._control), timeout=PATIENCE)
         except OSError:
             return None
 
@@ -108,7 +109,7 @@ class Baresip:
         before = len(self._answers)
         text = json.dumps({"command": command, "params": parameters, "token": "t"}).encode()
         self._socket.sendall(b"%d:%s," % (len(text), text))
-        answer = soon(lambda: self._answers[before:], 10, f"baresip did not answer {command}")[0]
+        answer = soon(lambda: self._answers[before:], why=f"baresip did not answer {command}")[0]
         assert answer["ok"], answer
         return str(answer.get("data", ""))
 
@@ -119,7 +120,7 @@ class Baresip:
         """From now on this is what the microphone hears."""
         self.do("ausrc", f"aufile,{wav}")
 
-    def wait_for(self, event: str, seconds: float = 20.0) -> dict[str, Any]:
+    def wait_for(self, event: str, seconds: float = PATIENCE) -> dict[str, Any]:
         def find() -> dict[str, Any] | None:
             return next((one for one in self.events if one["type"] == event), None)
 

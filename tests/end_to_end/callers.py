@@ -13,13 +13,11 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.uri import Uri
+from tests.machine import PATIENCE
 
 from .ear import ListeningPhone
 from .peers import LOOPBACK
 from .sound import loud_seconds, words
-
-CALL_SECONDS = 45.0
-"""No call of these tests lasts so long; one that does is hung up on and fails its test by how it ended."""
 
 QUIET_SECONDS = 2.0
 """Silence after which a caller who listens takes the other side to have said all."""
@@ -129,7 +127,8 @@ async def call(
     told: Told | None = None,
 ) -> Told:
     """Dial and stay until the service hangs up. Or hang up: who `listens`, when somebody has spoken and is
-    silent; `hang_up_after` so many seconds since the answer (cancel, since the INVITE). A `told` of one's
+    silent; `hang_up_after` so many seconds since the answer (cancel, since the INVITE). After `PATIENCE` it
+    hangs up anyway, and its test fails by how the call ended. A `told` of one's
     own is filled even if this is cancelled."""
     own = NameAddr(name, Uri("sip", user=user, host=LOOPBACK))
     line = replace(line, uri=Uri.parse(uri), own=own)
@@ -140,14 +139,14 @@ async def call(
     if cancel_after is not None:
         loop.call_later(cancel_after, lambda: asyncio.ensure_future(phone.hang_up()))
     try:
-        async with asyncio.timeout(CALL_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             await phone.dial(line, headers=headers, login=login)
         told.call_id, told.answered_at = phone.call_id, loop.time()
         answered = loop.time()
         if listens:
-            await phone.quiet(CALL_SECONDS, QUIET_SECONDS)
+            await phone.quiet(PATIENCE, QUIET_SECONDS)
         else:
-            async with asyncio.timeout(CALL_SECONDS if hang_up_after is None else hang_up_after):
+            async with asyncio.timeout(PATIENCE if hang_up_after is None else hang_up_after):
                 await phone.ended.wait()
     except SipError as refusal:
         told.refused, answered = refusal.status, loop.time()

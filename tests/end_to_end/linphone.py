@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from tests.machine import installed
+from tests.ports import free_port
 
-from .peers import LOOPBACK, Peer, free_port, soon
+from .peers import LOOPBACK, Peer, soon
 
 CONFIG = """\
 [sip]
@@ -62,6 +63,5 @@ class Linphone:
     def _wait_for(self, pattern: str) -> None:
         soon(
             lambda: re.search(pattern, self.peer.text),
-            25,
-            f"linphonec did not say {pattern!r}; see its log in {self.peer.output}",
+            why=f"linphonec did not say {pattern!r}; see its log in {self.peer.output}",
         )

@@ -12,10 +12,12 @@ import httpx
 import vapi
 from vapi import Vapi
 
-from .peers import LOOPBACK, Peer, free_port, soon
+from tests.machine import PATIENCE
+from tests.ports import free_port
+
+from .peers import LOOPBACK, Peer, soon
 
 KEY = "end-to-end-key-0123456789"
-READY_SECONDS = 60.0
 
 
 class Node:
@@ -52,7 +54,7 @@ class Node:
     def api(self) -> Vapi:
         """The official client."""
         if self._web is None:
-            self._web = httpx.Client(timeout=20, follow_redirects=True)
+            self._web = httpx.Client(timeout=PATIENCE, follow_redirects=True)
         return Vapi(token=KEY, base_url=self.url, httpx_client=self._web)
 
     @property
@@ -73,13 +75,13 @@ class Node:
     def start(self) -> Node:
         """Start it and wait until it is ready."""
         peer = self.launch()
-        soon(lambda: self._ready(peer), READY_SECONDS, "the service was not ready in time")
+        soon(lambda: self._ready(peer), why="the service was not ready in time")
         return self
 
     def _ready(self, peer: Peer) -> bool:
         assert peer.process.poll() is None, f"the service did not start:\n{peer.text}"
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200
+            return httpx.get(f"{self.url}/health/ready", timeout=PATIENCE).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -95,19 +97,19 @@ class Node:
 
     def get(self, path: str) -> Any:
         """The JSON at `path`, as the API writes it."""
-        answer = httpx.get(f"{self.url}{path}", headers={"Authorization": f"Bearer {KEY}"}, timeout=20)
+        answer = httpx.get(f"{self.url}{path}", headers={"Authorization": f"Bearer {KEY}"}, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """What creating a resource returns."""
         answer = httpx.post(
-            f"{self.url}{path}", json=body, headers={"Authorization": f"Bearer {KEY}"}, timeout=20
+            f"{self.url}{path}", json=body, headers={"Authorization": f"Bearer {KEY}"}, timeout=PATIENCE
         )
         assert answer.status_code == 201, answer.text
         return answer.json()
 
-    def call_of(self, number: Number, seconds: float = 20.0, status: str | None = "ended") -> Any:
+    def call_of(self, number: Number, seconds: float = PATIENCE, status: str | None = "ended") -> Any:
         """The latest call to `number`, once it has `status`."""
 
         def find() -> Any:
@@ -130,7 +132,7 @@ class Number:
         """Where it is dialled."""
         return f"sip:{self.user}@{host}:{self.node.sip_port}"
 
-    def call(self, seconds: float = 20.0, status: str | None = "ended") -> Any:
+    def call(self, seconds: float = PATIENCE, status: str | None = "ended") -> Any:
         """The latest call to it."""
         return self.node.call_of(self, seconds, status)
 

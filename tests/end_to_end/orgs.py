@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.machine import PATIENCE
+
 from .node import KEY, Node
 
 
@@ -24,7 +26,7 @@ class Org(Node):
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.key}"}
-        return httpx.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=20)
+        return httpx.request(method, f"{self.url}{path}", json=body, headers=headers, timeout=PATIENCE)
 
     def get(self, path: str) -> Any:
         answer = self._ask("GET", path)
@@ -61,7 +63,7 @@ def _command(node: Node, *words: str) -> dict[str, Any]:
         env={**os.environ, **node.settings},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

@@ -6,9 +6,7 @@ import atexit
 import contextlib
 import functools
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,35 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from tests.machine import PATIENCE
+
 T = TypeVar("T")
 
 LOOPBACK = "127.0.0.1"
 
 
-PROCESSES = 8
-PORTS = 20_000 // PROCESSES
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PROCESSES
-FIRST_PORT = 10_000 + WORKER * PORTS
-"""Each process that runs tests looks for ports of its own, or two might find the same one free."""
-
-
-def free_port(host: str = LOOPBACK, count: int = 2) -> int:
-    """An even port that is free just now, for UDP and for TCP, and those after it: some phones take two, and
-    one with video four.
-
-    Below those that the system gives out by itself, so that it stays free until it is bound."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for _ in range(200):
-        port = random.randrange(FIRST_PORT, FIRST_PORT + PORTS, 2)
-        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
-            for number in range(port, port + count):
-                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                    held.enter_context(socket.socket(family, kind)).bind((host, number))
-            return port
-    raise AssertionError("no free port")
-
-
-def soon(what: Callable[[], T | None], seconds: float = 15.0, why: str = "it did not happen") -> T:
+def soon(what: Callable[[], T | None], seconds: float = PATIENCE, why: str = "it did not happen") -> T:
     """The first true thing that `what` returns. Fails with `why` after so many seconds."""
     deadline = time.monotonic() + seconds
     while True:
@@ -131,7 +108,7 @@ class Peer:
         """As a crash does: without a word, and its children with it."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
         reaper().left(self.process.pid)
         if self.process.stdin is not None:
             with contextlib.suppress(OSError):
@@ -143,5 +120,5 @@ class Peer:
         if self.process.poll() is None:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(10)
+                self.process.wait(PATIENCE)
         self.kill()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.machine import PATIENCE
+
 from .peers import LOOPBACK, soon
 
 Answer = tuple[int, Any]
@@ -71,7 +73,7 @@ class WebhookSink:
                 if (not types or one.type in types) and (not answered or one.status < 300)
             ]
 
-    def wait_for(self, type_: str, seconds: float = 20.0, **fields: Any) -> Mapping[str, Any]:
+    def wait_for(self, type_: str, seconds: float = PATIENCE, **fields: Any) -> Mapping[str, Any]:
         """The first message of this type whose fields have these values."""
 
         def find() -> Mapping[str, Any] | None:

@@ -12,6 +12,7 @@ from offhook.sip.digest import Challenge
 from offhook.sip.messages.message import Response
 from offhook.sip.messages.parser import parse_message
 from offhook.sip.messages.uri import Uri
+from tests.machine import PATIENCE
 
 from .answers import receiving
 from .callers import Told, call, exchange
@@ -66,7 +67,7 @@ async def answer_to(number: Number, *headers: str) -> Response:
 
     try:
         socket.sendto(request("INVITE", f"<{number.uri()}>", *headers))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 response = parse_message(await ear.came.get())
                 if isinstance(response, Response) and response.status >= 200:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.machine import PATIENCE
+
 from .baresip import Baresip
 from .conftest import MakeNumber
 from .node import Node
@@ -22,7 +24,7 @@ def refusal(node: Node) -> str:
     """What a node that cannot start says, and that it is one line and no success."""
     peer = node.launch()
     try:
-        status = peer.wait(40)
+        status = peer.wait(PATIENCE)
     finally:
         peer.stop()
     assert status not in (0, None)
@@ -80,7 +82,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
     with Peer(
         str(limited), folder=tmp_path, name="full", OFFHOOK_DATA=str(tmp_path / "data"), **settings
     ) as peer:
-        status = peer.wait(40)
+        status = peer.wait(PATIENCE)
     said = [line for line in peer.text.splitlines() if line and not line.startswith("Starting")]
 
     assert status not in (0, None)

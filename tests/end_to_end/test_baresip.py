@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.machine import PATIENCE
+
 from .baresip import Baresip
 from .conftest import MakeNumber
 from .node import Node, new_number
@@ -23,7 +25,7 @@ BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
 
 
 def stereo_of(call: Mapping[str, Any]) -> Any:
-    return read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=10).content)
+    return read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=PATIENCE).content)
 
 
 @BOTH

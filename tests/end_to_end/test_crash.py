@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.machine import PATIENCE
+
 from .baresip import Baresip
 from .conftest import ALL_MESSAGES
 from .node import Node, assistant, new_number
@@ -45,7 +47,7 @@ def test_a_call_that_a_crash_cut_off_is_reported_once(node: Node, sink: WebhookS
         report = sink.wait_for("end-of-call-report")
         node.stop()
         node.start()
-    recording = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=10).content)
+    recording = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=PATIENCE).content)
     reports = sink.taken("end-of-call-report", answered=False)
     ended = [one for one in sink.taken("status-update") if one.message["status"] == "ended"]
 
@@ -82,7 +84,7 @@ def test_workers_that_hang_leave_no_caller_in_silence(node: Node, sink: WebhookS
         before = spoken()
         for pid in _workers_of(node.peer.process.pid):
             os.kill(pid, signal.SIGSTOP)
-        soon(lambda: spoken() > before, 30)
+        soon(lambda: spoken() > before)
     assert "gives no sign of life" in node.log
 
 
@@ -115,7 +117,7 @@ def test_a_receiver_that_was_away_gets_all_in_order_even_over_a_restart(
     node.crash()
     node.start()
     sink.up()
-    sink.wait_for("end-of-call-report", 30)
+    sink.wait_for("end-of-call-report")
     told = [(one.type, one.message.get("status")) for one in sink.taken()]
 
     assert call["endedReason"] == "customer-ended-call"

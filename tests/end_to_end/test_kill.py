@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.machine import PATIENCE
+
 from .answers import Receiver, Taken, late, receiving, says
 from .callers import Told, call, exchange
 from .node import Number, new_number
@@ -120,7 +122,7 @@ async def _cut_off(
 
 async def _settled(node: ScriptedNode, receiver: Receiver, story: Story) -> None:
     """Wait until every call has its report, read what the API says of them, and fetch the recordings."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while True:
         story.calls = await asyncio.to_thread(node.get, "/call?limit=1000")
         reported = {one.message["call"]["id"] for one in _reports(receiver.taken) if one.accepted}

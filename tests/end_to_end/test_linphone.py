@@ -7,6 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.machine import PATIENCE
+
 from .conftest import MakeNumber
 from .linphone import Linphone
 from .sink import WebhookSink
@@ -30,7 +32,7 @@ def test_a_conversation_that_the_assistant_ends(
         phone.play(says("goodbye", tmp_path))
         phone.wait_for_the_end()
     call = desk.call()
-    stereo = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=10).content)
+    stereo = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=PATIENCE).content)
 
     assert call["endedReason"] == "assistant-ended-call"
     assert call["customer"]["number"] == "lin"

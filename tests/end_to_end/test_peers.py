@@ -45,4 +45,4 @@ def test_a_run_that_is_killed_leaves_nothing_behind(tmp_path: Path) -> None:
 
         run.kill()
 
-    soon(lambda: not is_running(child), 30, "the child outlived the run that started it")
+    soon(lambda: not is_running(child), why="the child outlived the run that started it")

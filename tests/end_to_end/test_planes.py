@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 from offhook.folder import holder
+from tests.machine import PATIENCE
 
 from .callers import Told, call, exchange
-from .node import KEY, READY_SECONDS, Node, assistant, new_number
+from .node import KEY, Node, assistant, new_number
 from .peers import LOOPBACK, soon
 from .sink import WebhookSink
 
@@ -39,7 +40,7 @@ def plane(node: Node, name: str) -> dict[str, Any]:
 
 
 def ready(node: Node) -> bool:
-    return httpx.get(f"{node.url}/health/ready", timeout=30).status_code == 200
+    return httpx.get(f"{node.url}/health/ready", timeout=PATIENCE).status_code == 200
 
 
 def back(node: Node, name: str, restarts: int) -> None:
@@ -49,7 +50,7 @@ def back(node: Node, name: str, restarts: int) -> None:
         found = plane(node, name)
         return bool(found["restarts"] == restarts and found["up"] and ready(node))
 
-    soon(is_back, READY_SECONDS, f"the {name} plane was not back in time:\n{node.log[-2000:]}")
+    soon(is_back, why=f"the {name} plane was not back in time:\n{node.log[-2000:]}")
 
 
 @pytest.mark.parametrize("name", ["call", "api"])
@@ -95,12 +96,12 @@ def test_a_call_plane_that_stands_still_keeps_nobody_waiting_for_ever(node: Node
             f"{node.url}/assistant/{made['id']}",
             json={"name": "Renamed"},
             headers={"Authorization": f"Bearer {KEY}"},
-            timeout=30,
+            timeout=PATIENCE,
         )
         assert renamed.status_code == 200, renamed.text
     finally:
         os.kill(process, signal.SIGCONT)
-    soon(lambda: ready(node), READY_SECONDS)
+    soon(lambda: ready(node))
 
 
 async def test_what_is_changed_counts_for_the_next_call(node: Node) -> None:
@@ -111,7 +112,7 @@ async def test_what_is_changed_counts_for_the_next_call(node: Node) -> None:
     ]
     desk = await asyncio.to_thread(lambda: new_number(node, answered_by=None))
     async with httpx.AsyncClient(
-        base_url=node.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=30
+        base_url=node.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=PATIENCE
     ) as web:
         for made in assistants:
             changed = await web.patch(f"/phone-number/{desk.id}", json={"assistantId": made["id"]})
@@ -135,7 +136,9 @@ async def test_a_call_plane_that_dies_ends_its_calls_once_and_comes_back(node: N
         await asyncio.to_thread(desk.call, status="in-progress")
         os.kill(before["process"], signal.SIGKILL)
         erased = await asyncio.to_thread(
-            lambda: httpx.get(f"{node.url}/call", headers={"Authorization": f"Bearer {KEY}"}, timeout=30)
+            lambda: httpx.get(
+                f"{node.url}/call", headers={"Authorization": f"Bearer {KEY}"}, timeout=PATIENCE
+            )
         )
         await asyncio.to_thread(back, node, "call", before["restarts"] + 1)
         calling.cancel()
@@ -166,7 +169,7 @@ def test_a_supervisor_that_is_killed_leaves_nobody_behind(tmp_path: Path) -> Non
     own.start()
     processes = [plane(own, name)["process"] for name in ("call", "api")]
     os.kill(own.peer.process.pid, signal.SIGKILL)
-    own.peer.process.wait(10)
+    own.peer.process.wait(PATIENCE)
     soon(lambda: all(map(_is_gone, processes)), why="a plane has outlived its supervisor")
     own.crash()
     own.start()

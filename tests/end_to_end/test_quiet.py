@@ -34,7 +34,7 @@ node = Node(pathlib.Path(sys.argv[1])).start()
 try:
     number = new_number(node, answered_by=assistant())
     call = [sys.argv[2], "call", number.uri(), "--say", "When are you open?", "--say", "Thanks, goodbye."]
-    subprocess.run(call, check=True, timeout=60)
+    subprocess.run(call, check=True, timeout=PATIENCE)
     assert number.call()["status"] == "ended"
 finally:
     node.stop()

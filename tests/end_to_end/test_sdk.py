@@ -11,6 +11,8 @@ import pytest
 import vapi
 from vapi.core.api_error import ApiError
 
+from tests.machine import PATIENCE
+
 from .baresip import Baresip
 from .node import SHOP, Node, Number, seconds_between
 from .peers import LOOPBACK
@@ -80,8 +82,8 @@ def test_a_call_as_the_sdk_reads_it(service: Node, sink: WebhookSink, tmp_path: 
     (listed,) = api.calls.list(phone_number_id=number.id)
     artifact = call.artifact
     assert artifact is not None
-    stereo = read(httpx.get(artifact.recording.stereo_url, timeout=10).content)
-    mono = read(httpx.get(artifact.recording.mono.combined_url, timeout=10).content)
+    stereo = read(httpx.get(artifact.recording.stereo_url, timeout=PATIENCE).content)
+    mono = read(httpx.get(artifact.recording.mono.combined_url, timeout=PATIENCE).content)
 
     assert (during.status, during.ended_at, during.ended_reason) == ("in-progress", None, None)
     assert (call.type, call.status, call.ended_reason) == (

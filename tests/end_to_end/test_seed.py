@@ -19,6 +19,8 @@ from vapi import (
 )
 from vapi.core.api_error import ApiError
 
+from tests.machine import PATIENCE
+
 from .answers import Receiver, receiving, says, sends
 from .callers import Told, call, exchange
 from .model import Models, Use
@@ -282,7 +284,7 @@ async def test_server_url_overrides_that_of_the_org(world: World) -> None:
     async def receivers(**fields: Any) -> set[str]:
         world.receiver.taken.clear()
         await world.call(await world.number(**fields), listens=False, hang_up_after=1.0)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while "end-of-call-report" not in [one.type for one in world.receiver.taken]:
                 await asyncio.sleep(0.05)
         return {one.path for one in world.receiver.taken}

@@ -12,17 +12,17 @@ import httpx
 import pytest
 
 from offhook.rtp.codecs import PCMU
-from tests.machine import installed
+from tests.machine import PATIENCE, installed
+from tests.ports import free_port
 from tests.speech.clips import clip
 
 from .conftest import MakeNumber
 from .node import Node, Number, assistant, new_number
-from .peers import LOOPBACK, Peer, free_port, soon
+from .peers import LOOPBACK, Peer
 from .sink import WebhookSink
 from .sound import quiet, read, words
 
 SCENARIOS = Path(__file__).parent / "sipp"
-SECONDS = 25
 BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
 TRANSPORTS = {"udp": "u1", "tcp": "t1"}
 
@@ -52,7 +52,7 @@ def start(
     *options: str,
     transport: str = "udp",
     host: str = LOOPBACK,
-    seconds: float = SECONDS,
+    seconds: float = PATIENCE,
 ) -> Run:
     program = installed("sipp", "sip-tester")
     folder.mkdir(exist_ok=True)
@@ -75,7 +75,7 @@ def without_ack(service: Node, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Takes 64*T1 = 32 s, so it goes on beside the other tests."""
     desk = new_number(service, answered_by=assistant())
     folder = tmp_path_factory.mktemp("no_ack")
-    running = start(SCENARIOS / "no_ack.xml", folder, desk.user, service.sip_port, "-trace_msg", seconds=60)
+    running = start(SCENARIOS / "no_ack.xml", folder, desk.user, service.sip_port, "-trace_msg")
     yield running, desk
     running.peer.stop()
 
@@ -100,7 +100,7 @@ def test_a_call_with_audio_both_ways_and_variables(
 
 
 def service_file(call: Mapping[str, Any]) -> bytes:
-    return httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=10).content
+    return httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=PATIENCE).content
 
 
 @BOTH
@@ -224,7 +224,7 @@ def scenario_of(refusal: Refusal, folder: Path) -> Path:
 def test_a_caller_who_never_acknowledges_is_hung_up_on(without_ack: tuple[Run, Number]) -> None:
     running, desk = without_ack
     running.passes()
-    call = soon(lambda: desk.call(), 10)
+    call = desk.call()
 
     (log,) = running.peer.folder.glob("*_messages.log")
 

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.machine import PATIENCE
+
 from .model import Models, Part, Use
 from .node import KEY, Node, Number, assistant, new_number
 from .peers import LOOPBACK, soon
@@ -189,7 +191,7 @@ def test_an_async_tool_is_not_waited_for(desk: Desk, own: WebhookSink) -> None:
     ended = threading.Event()
 
     def after_the_call(message: Mapping[str, Any]) -> tuple[int, Any]:
-        return (200, {}) if ended.wait(60) else (500, {})
+        return (200, {}) if ended.wait(PATIENCE) else (500, {})
 
     own.answer = after_the_call
     tool = {

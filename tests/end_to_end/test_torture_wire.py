@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import socket
 import uuid
@@ -11,15 +12,17 @@ import pytest
 
 from offhook.sip.messages.message import MessageError
 from offhook.sip.transports.framer import StreamFramer
+from tests.machine import PATIENCE
 from tests.sip.rfc4475 import Torture
 from tests.sip.torture import MESSAGES
 
 from .node import Node
 
-WAIT = 5.0
-HERE = (("127.7.5.1", "127.0.0.1"), ("::1", "::1"))
+OWN = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
+HERE = ((OWN, "127.0.0.1"), ("::1", "::1"))
 """Loopback addresses of ours and of the service: answers go to the port that a message's Via names, mostly
-5060, which another program may have on all addresses of one family."""
+5060, which another program may have on all addresses of one family, and another run of these tests on its
+own one."""
 
 _VIA_PORT = re.compile(rb"(?i)^(?:via|v)\s*:[^;,]*?/[^;,]*?:(\d+)\s*[;,]", re.M)
 
@@ -124,7 +127,7 @@ def bound(port: int) -> tuple[socket.socket, str]:
     """A socket on this port, and where the service is for it."""
     for own, host in HERE:
         phone = socket.socket(socket.AF_INET6 if ":" in own else socket.AF_INET, socket.SOCK_DGRAM)
-        phone.settimeout(WAIT)
+        phone.settimeout(PATIENCE)
         try:
             phone.bind((own, port))
         except OSError:
@@ -155,7 +158,7 @@ def anew(data: bytes) -> bytes:
 def test_over_tcp(message: Torture, service: Node) -> None:
     framer, ear = StreamFramer(), Ear()
     wanted = expected(message)
-    with socket.create_connection(("127.0.0.1", service.sip_port), timeout=WAIT) as phone:
+    with socket.create_connection(("127.0.0.1", service.sip_port), timeout=PATIENCE) as phone:
         phone.sendall(anew(message.data))
         request, call_id = ping(phone.getsockname()[:2], "TCP")
         phone.sendall(request)

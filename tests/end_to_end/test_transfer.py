@@ -17,16 +17,17 @@ import soundfile
 
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.uri import Uri
-from tests.machine import installed
+from tests.machine import PATIENCE, installed
+from tests.ports import free_port
 from tests.speech.clips import clip
 
 from .baresip import Baresip
 from .callers import Caller, exchange
 from .node import Node, Number, new_number
-from .peers import LOOPBACK, Peer, free_port, soon
+from .peers import LOOPBACK, Peer, soon
 from .sink import serving
 from .sound import loud_seconds, quiet, read, says, words
-from .test_sipp import SCENARIOS, SECONDS, TRANSPORTS, Run
+from .test_sipp import SCENARIOS, TRANSPORTS, Run
 
 BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
 DIAL = {"mode": "blind-transfer", "sipVerb": "dial"}
@@ -34,15 +35,15 @@ DIAL = {"mode": "blind-transfer", "sipVerb": "dial"}
 
 def operator(scenario: str, folder: Path, transport: str = "udp", port: int | None = None) -> tuple[Run, str]:
     """SIPp at a telephone of its own, and the URI it is called by. It sends back the audio that it gets, and
-    waits for its call for `SECONDS`."""
+    waits for its call for `PATIENCE`."""
     port = port or free_port()
     command = (
         installed("sipp", "sip-tester"), "-sf", str(SCENARIOS / f"{scenario}.xml"),
         "-t", TRANSPORTS[transport], "-i", LOOPBACK, "-p", str(port), "-mp",
         str(free_port(count=4)), "-rtp_echo",
-        "-m", "1", "-nostdin", "-timeout", f"{SECONDS}s", "-timeout_error", "-trace_err",
+        "-m", "1", "-nostdin", "-timeout", f"{PATIENCE:.0f}s", "-timeout_error", "-trace_err",
     )  # fmt: skip
-    return Run(Peer(*command, folder=folder, name="operator"), SECONDS + 5), telephone(port, transport)
+    return Run(Peer(*command, folder=folder, name="operator"), PATIENCE + 5), telephone(port, transport)
 
 
 def telephone(port: int, transport: str) -> str:
@@ -56,8 +57,11 @@ def sent_on(service: Node, uri: str, plan: dict[str, Any], **more: Any) -> Numbe
     return new_number(service, answered_by=None, fallbackDestination=destination)
 
 
-async def place(number: Number, *, says: bytes = b"", after: float = 0.0, takes: int = 202) -> Caller:
-    """Call, wait so long, speak, and stay until hung up on or until the last word has come back."""
+async def place(
+    number: Number, *, says: bytes = b"", after: float = 0.0, echoed: bool = False, takes: int = 202
+) -> Caller:
+    """Call, wait so long, speak (until it is `echoed`), and stay until hung up on or until the last word has
+    come back."""
     async with exchange(LOOPBACK, number.node.sip_port) as line:
         own = NameAddr("Ann", Uri("sip", user="+15551230000", host=LOOPBACK))
         line = replace(line, uri=Uri.parse(number.uri()), own=own)
@@ -66,10 +70,14 @@ async def place(number: Number, *, says: bytes = b"", after: float = 0.0, takes:
             await caller.dial(line)
             if says:
                 await asyncio.sleep(after)
-                await caller.play(says)
-                await asyncio.sleep(1.0)
+                before = None
+                while before is None or (echoed and loud_seconds(caller.ear.heard[before:]) < 1):
+                    assert not caller.ended.is_set()
+                    before = len(caller.ear.heard)
+                    await caller.play(says)
+                    await asyncio.sleep(1.0)
             else:
-                async with asyncio.timeout(SECONDS):
+                async with asyncio.timeout(PATIENCE):
                     await caller.ended.wait()
         finally:
             await caller.hang_up()
@@ -81,7 +89,7 @@ async def place(number: Number, *, says: bytes = b"", after: float = 0.0, takes:
 async def test_caller_and_operator_hear_each_other(transport: str, service: Node, tmp_path: Path) -> None:
     answering, uri = operator("operator", tmp_path, transport)
     number = await asyncio.to_thread(sent_on, service, uri, DIAL, message="", sipHeaders={"X-Ticket": "12"})
-    caller = await place(number, says=clip("hours") + quiet(0.2), after=2.5)
+    caller = await place(number, says=clip("hours") + quiet(0.2), after=2.5, echoed=True)
     await asyncio.to_thread(answering.passes)
     call = await asyncio.to_thread(number.call)
 
@@ -89,7 +97,7 @@ async def test_caller_and_operator_hear_each_other(transport: str, service: Node
     (entry,) = call["artifact"]["transfers"]
     assert (entry["status"], entry["mode"]) == ("completed", "blind-transfer")
     assert call["destination"]["sipUri"] == uri
-    stereo = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=10).content)
+    stereo = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=PATIENCE).content)
     assert "opening hours" in words(stereo.track(0))
     assert "opening hours" in words(stereo.track(1)[-16000 * 4 :])
 
@@ -118,11 +126,11 @@ async def test_the_operator_is_told_who_is_waiting(service: Node, tmp_path: Path
         "message": "A caller has a question about the opening hours.",
     }
     number = await asyncio.to_thread(sent_on, service, uri, plan, message="", sipHeaders={"X-Ticket": "12"})
-    caller = await place(number, says=clip("price") + quiet(0.2), after=7.0)
+    caller = await place(number, says=clip("price") + quiet(0.2), after=10.0)
     await asyncio.to_thread(answering.passes)
     call = await asyncio.to_thread(number.call)
 
-    stereo = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=10).content)
+    stereo = read(httpx.get(call["artifact"]["stereoRecordingUrl"], timeout=PATIENCE).content)
     told = words(stereo.track(1)[16000:])
     assert "question about" in told
     assert "opening hours" in told
@@ -241,7 +249,7 @@ async def test_who_waits_hears_the_owners_mp3(service: Node, tmp_path: Path, mus
         "holdAudioUrl": music,
     }
     number = await asyncio.to_thread(sent_on, service, uri, plan, message="", sipHeaders={"X-Ticket": "12"})
-    caller = await place(number, says=clip("price") + quiet(0.2), after=8.0)
+    caller = await place(number, says=clip("price") + quiet(0.2), after=11.0)
     await asyncio.to_thread(answering.passes)
     call = await asyncio.to_thread(number.call)
 

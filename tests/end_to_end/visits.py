@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from offhook.phone import Line, open_line
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.messages.message import Request
+from tests.machine import PATIENCE
 
 from .ear import ListeningPhone
 from .node import Number
 from .sound import words
-
-VISIT_SECONDS = 40.0
-"""No call of these tests lasts so long; one that does is hung up on, and fails its test by its end."""
 
 
 @dataclass(slots=True)
@@ -63,7 +61,7 @@ async def _visit(number: Number) -> Visit:
     visit = Visit()
     async with open_line(number.uri()) as line:
         phone = _Listener(line, visit)
-        async with asyncio.timeout(VISIT_SECONDS):
+        async with asyncio.timeout(PATIENCE):
             await phone.dial(line)
             while not phone.ended.is_set() and not visit.of("REFER"):
                 await asyncio.sleep(0.02)

@@ -17,6 +17,7 @@ from offhook.language.answer import LONGEST_REPLY
 from offhook.language.base import Finished, LanguageModel, ModelError, Reply, Text, ToolCall, ToolDefinition
 from offhook.language.models import LanguageModels, ModelNotServed, ModelSettings
 from offhook.language.tool_calls import NOT_AN_OBJECT
+from tests.machine import PATIENCE
 from tests.speech.servers import HttpServer, answer, http_server, in_pieces, never, outside
 
 CONTEXT: Mapping[str, object] = {
@@ -71,7 +72,7 @@ def custom(server: HttpServer, **more: object) -> dict[str, object]:
 async def model(
     settings: Mapping[str, object], node: ModelSettings | None = None, allow_private: bool = True
 ) -> AsyncIterator[LanguageModel]:
-    async with outside(allow_private) as reach, asyncio.timeout(20):
+    async with outside(allow_private) as reach, asyncio.timeout(PATIENCE):
         made = LanguageModels(reach, node).model(settings, lambda: CONTEXT)
         await made.start()
         yield made

@@ -13,6 +13,7 @@ import pytest
 from offhook.log_context import CALL, working_for
 from offhook.media.recorded import Side, erase, mono_path, stereo_path, write_track
 from offhook.media.recording import Job, Recorder, WriterThread
+from tests.machine import PATIENCE
 from tests.media.inline_writer import InlineWriter
 
 
@@ -266,7 +267,7 @@ def test_a_thread_with_no_room_still_finishes_files(tmp_path: Path) -> None:
     for _ in range(60):
         recorder.exchanged(tone(1), tone(1))
     recorder.close(finished.set)
-    assert finished.wait(10)
+    assert finished.wait(PATIENCE)
     assert writer.refused == 2
     writer.close()
 
@@ -279,7 +280,7 @@ def test_one_job_that_breaks_does_not_end_the_writing(caplog: pytest.LogCaptureF
     with working_for("call-1"):
         writer.submit(lambda: 1 // 0)
     writer.submit(done.set)
-    assert done.wait(10)
+    assert done.wait(PATIENCE)
     writer.close()
     assert "could not be written" in caplog.text
     assert named == ["call-1"]

@@ -8,14 +8,14 @@ import uvloop
 
 from offhook.network import Address, Datagrams, open_datagrams
 from offhook.network.datagrams import UdpDatagrams
-from tests.machine import needs_ipv6
+from tests.machine import PATIENCE, needs_ipv6
 
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
 
 def on(loop_factory: Callable[[], asyncio.AbstractEventLoop], story: Callable[[], object]) -> None:
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(asyncio.wait_for(story(), 10))
+        runner.run(asyncio.wait_for(story(), PATIENCE))
 
 
 class Inbox:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from offhook.network import Address, AddressGuard, AddressRefused, ConnectFailed, NameNotFound, names
 from offhook.network.guard import parse_host, why_refused
+from tests.machine import PATIENCE
 
 from .servers import always, reply, serving
 
@@ -169,7 +170,7 @@ async def test_the_systems_resolver_asks_once_for_all_who_wait(monkeypatch: pyte
 
     def look_up(name: str) -> list[str]:
         asked.append(name)
-        go.wait(5)
+        go.wait(PATIENCE)
         return ["93.184.216.34"]
 
     monkeypatch.setattr(names, "_look_up", look_up)
@@ -193,7 +194,7 @@ async def test_the_systems_resolver_knows_this_machine_and_not_the_invalid() -> 
 
 async def test_a_name_that_is_never_answered_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     go = threading.Event()
-    monkeypatch.setattr(names, "_look_up", lambda name: [str(go.wait(5))])
+    monkeypatch.setattr(names, "_look_up", lambda name: [str(go.wait(PATIENCE))])
     monkeypatch.setattr(names, "RESOLVE_TIMEOUT", 0.01)
     with pytest.raises(NameNotFound, match="no answer"):
         await AddressGuard().resolve("slow.example.com", 443)

@@ -7,6 +7,7 @@ import pytest
 
 from offhook.network import NameNotFound, names
 from offhook.network.names import SystemResolver
+from tests.machine import PATIENCE
 
 
 class Answers:
@@ -19,7 +20,7 @@ class Answers:
     def __call__(self, name: str) -> list[str]:
         self.asked.append(name)
         if name.endswith("slow.example"):
-            self.go.wait(30)
+            self.go.wait(PATIENCE)
         return ["192.0.2.1"]
 
 
@@ -43,7 +44,7 @@ async def test_a_domain_that_does_not_answer_holds_up_no_other(answers: Answers)
     resolver = SystemResolver()
     many = [asyncio.create_task(resolver(f"{number}.slow.example")) for number in range(100)]
     await asyncio.sleep(0)
-    assert await asyncio.wait_for(resolver("hooks.example.org"), 20) == ["192.0.2.1"]
+    assert await asyncio.wait_for(resolver("hooks.example.org"), PATIENCE) == ["192.0.2.1"]
     assert len(answers.asked) <= names.MAX_OF_A_DOMAIN + 1
     answers.go.set()
     assert await asyncio.gather(*many) == [["192.0.2.1"]] * 100

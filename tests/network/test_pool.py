@@ -10,6 +10,7 @@ import pytest
 from offhook.network import AddressGuard, Outside, pool
 from offhook.network.pool import GuardedPool
 from tests.listening import listening
+from tests.machine import PATIENCE
 
 from .servers import Heard, always, client_tls, reply, server_tls, serving
 from .test_guard import Names
@@ -52,7 +53,7 @@ async def test_requests_at_once_have_a_connection_each_and_keep_a_few(
 
     async with serving(answer) as server:
         for connections in (5, 8):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await asyncio.gather(*(post(outside, server.url) for _ in range(5)))
             assert server.connections == connections
 

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.machine import PATIENCE
+
 
 @pytest.mark.parametrize(
     ("module", "without"),
@@ -22,6 +24,6 @@ import pytest
 def test_a_plane_loads_nothing_of_another(module: str, without: set[str]) -> None:
     program = f"import sys, {module}; print('found:', sorted({without!r} & set(sys.modules)))"
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=200)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE)
 
     assert done.stdout == "found: []\n", done.stderr

@@ -13,6 +13,7 @@ from offhook.planes import away
 from offhook.planes.away import LiveElsewhere
 from offhook.planes.link import MOST_UNSENT, Asking, Away, Frame, Link
 from offhook.speech.framing import pack
+from tests.machine import PATIENCE
 
 
 @asynccontextmanager
@@ -31,7 +32,7 @@ async def linked(
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not holds():
             await asyncio.sleep(0)
 

@@ -16,6 +16,7 @@ from offhook.folder import DataFolder, holder
 from offhook.planes import supervisor
 from offhook.planes.spec import Spec
 from offhook.planes.supervisor import RESTARTS, State, Supervisor
+from tests.machine import PATIENCE
 
 PLANE = """
 import json, os, socket, sys, time
@@ -87,7 +88,7 @@ def _supervisor(planes: Planes, data: Path) -> Supervisor:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(100):
+    async with asyncio.timeout(PATIENCE):
         while not holds():
             await asyncio.sleep(0.01)
 
@@ -148,7 +149,7 @@ async def test_what_a_plane_cannot_go_on_for_ends_the_node(
 ) -> None:
     planes.says[plane] = [{says: "the disk is full: make room"}]
     node = _supervisor(planes, tmp_path)
-    await asyncio.wait_for(node.run(), 100)
+    await asyncio.wait_for(node.run(), PATIENCE)
     assert node.reason == "the disk is full: make room"
 
 

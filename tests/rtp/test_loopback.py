@@ -9,6 +9,7 @@ import time
 from offhook.network import open_datagrams
 from offhook.rtp import SILENCE, Clock, PortPool, RtpStream
 from offhook.rtp.codecs import PCMU
+from tests.machine import PATIENCE
 
 
 class Phone:
@@ -61,7 +62,7 @@ async def test_two_legs_hear_each_other_and_leave_nothing_behind() -> None:
         for stream, digits in zip(streams, "4#", strict=True):
             clock.add(stream)
             stream.send_digits(digits, milliseconds=40, gap=40)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*(phone.content.wait() for phone in phones))
     finally:
         for stream in streams:

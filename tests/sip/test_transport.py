@@ -20,15 +20,13 @@ from offhook.sip.messages.parser import parse_message
 from offhook.sip.transports import transports as transports_module
 from offhook.sip.transports.connections import TcpPool
 from offhook.sip.transports.transports import source_towards
-from tests.end_to_end.peers import free_port
 from tests.listening import listening
-from tests.machine import has_ipv6, installed, needs_ipv6
+from tests.machine import PATIENCE, has_ipv6, installed, needs_ipv6
+from tests.ports import free_port
 from tests.sip.agents import ANSWER, Desk, Recorder, refusal
 from tests.wire import OFFER, ScriptedPhone
 
 ME = NameAddr.parse("<sip:me@127.0.0.1>")
-PATIENCE = 60.0
-"""Seconds after which a test on real sockets has hung."""
 
 
 @asynccontextmanager
@@ -415,8 +413,8 @@ async def test_sipp_places_calls(transport: str, tmp_path: Any) -> None:
     async with agent_on() as (agent, desk, address, _):
         status, output = await run(
             sipp, "-sn", "uac", "-t", transport, "-m", "20", "-r", "50", "-d", "50", "-nostdin",
-            "-i", "127.0.0.1", "-mp", str(free_port()), "-timeout", "15", "-timeout_error", "-trace_err",
-            "-error_file", str(tmp_path / "errors"), str(address),
+            "-i", "127.0.0.1", "-mp", str(free_port()), "-timeout", f"{PATIENCE:.0f}", "-timeout_error",
+            "-trace_err", "-error_file", str(tmp_path / "errors"), str(address),
         )  # fmt: skip
         assert status == 0, output[-2000:]
         assert desk.recorder.events.count("hung up") == 20
@@ -431,7 +429,8 @@ async def test_sipp_takes_our_calls(tmp_path: Any) -> None:
     calls = asyncio.create_task(
         run(
             sipp, "-sn", "uas", "-m", "10", "-nostdin", "-i", "127.0.0.1", "-p", str(port),
-            "-mp", str(free_port()), "-timeout", "15", "-trace_err", "-error_file", str(tmp_path / "errors"),
+            "-mp", str(free_port()), "-timeout", f"{PATIENCE:.0f}", "-trace_err",
+            "-error_file", str(tmp_path / "errors"),
         )
     )  # fmt: skip
     async with agent_on() as (caller, _, _, _):

@@ -13,6 +13,7 @@ from offhook.network.turns import ROUND
 from offhook.sip import Transports
 from offhook.sip.limits import WAITING, WAITING_LARGE, cost
 from offhook.sip.transports.flow import Flow
+from tests.machine import PATIENCE
 from tests.network.test_turns import Rounds
 
 Run = Callable[[Awaitable[None]], None]
@@ -46,7 +47,7 @@ def test_datagrams_that_wait_are_read_a_few_at_a_time(run: Run, message: bytes) 
         receive = next(iter(transports._sockets.values()))._receive  # type: ignore[attr-defined]
         for _ in range(60):  # as many as a loop gives at once, and more
             receive(message, Address("10.0.0.9", 5060))
-        await asyncio.wait_for(rounds.wait(60), 30)
+        await asyncio.wait_for(rounds.wait(60), PATIENCE)
         assert max(map(len, rounds.done)) <= most_in_a_round(message)
         await transports.close()
 
@@ -99,7 +100,7 @@ def test_messages_of_many_connections_are_read_a_few_at_a_time(run: Run, message
         lines = [await asyncio.open_connection(*address) for _ in range(20)]
         for _, writer in lines:
             writer.write(message * 10)
-        await asyncio.wait_for(rounds.wait(200), 30)
+        await asyncio.wait_for(rounds.wait(200), PATIENCE)
         assert max(map(len, rounds.done)) <= most_in_a_round(message)
         for _, writer in lines:
             writer.close()

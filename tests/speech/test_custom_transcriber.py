@@ -16,6 +16,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from offhook.speech.base import EngineError, Transcript
 from offhook.speech.providers.custom_transcriber import CustomTranscriber, parse_response
 from offhook.speech.remote import Remote
+from tests.machine import PATIENCE
 from tests.speech.clips import SILENCE, clip, frames
 from tests.speech.servers import answer, http_server, never, outside
 
@@ -60,7 +61,7 @@ async def ws_server(behave: Behave) -> AsyncIterator[Server]:
 @asynccontextmanager
 async def hearing(url: str, timeout: float = 5.0) -> AsyncIterator[tuple[CustomTranscriber, Ears]]:
     ears = Ears()
-    async with outside() as reach, asyncio.timeout(20):
+    async with outside() as reach, asyncio.timeout(PATIENCE):
         transcriber = CustomTranscriber(Remote(url, {"X-Vapi-Secret": "s3cret"}, timeout), reach)
         await transcriber.start(ears.heard.put_nowait, ears.failed.put_nowait)
         try:
@@ -253,7 +254,7 @@ async def test_a_listener_that_fails_is_told_of_and_does_not_go_unnoticed(
         raise RuntimeError("boom")
 
     failed: asyncio.Queue[EngineError] = asyncio.Queue()
-    async with ws_server(saying(said("Hello."))) as server, outside() as reach, asyncio.timeout(20):
+    async with ws_server(saying(said("Hello."))) as server, outside() as reach, asyncio.timeout(PATIENCE):
         transcriber = CustomTranscriber(Remote(server.url), reach)
         await transcriber.start(fail, failed.put_nowait)
         assert "stopped working" in (await failed.get()).detail

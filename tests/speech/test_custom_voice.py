@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from offhook.speech.base import EngineError
 from offhook.speech.providers.custom_voice import LONGEST_REPLY, AudioReader, CustomVoice, NotAudio
 from offhook.speech.remote import Remote
+from tests.machine import PATIENCE
 from tests.network.servers import Heard, serving
 from tests.network.servers import reply as whole
 from tests.speech.clips import clip
@@ -82,7 +83,7 @@ def test_the_audio_is_bounded() -> None:
 
 async def speak(server: HttpServer, **settings: object) -> bytes:
     remote = Remote.of({"server": {"url": server.url + "/voice", **settings}}, "voice")
-    async with outside() as reach, asyncio.timeout(20):
+    async with outside() as reach, asyncio.timeout(PATIENCE):
         voice = CustomVoice(
             remote,
             reach,
@@ -133,7 +134,7 @@ async def test_audio_is_given_as_it_comes() -> None:
         await first_given.wait()
         writer.write(b"\4\5\6")
 
-    async with http_server(reply) as server, outside() as reach, asyncio.timeout(20):
+    async with http_server(reply) as server, outside() as reach, asyncio.timeout(PATIENCE):
         pieces = CustomVoice(Remote(server.url), reach).speak("Hi.")
         assert await anext(pieces) == b"\1\2"
         first_given.set()
@@ -210,7 +211,7 @@ async def test_a_url_that_is_none(url: str) -> None:
 
 async def test_closing_the_iterator_ends_the_request() -> None:
     endless = in_pieces([bytes(320)] * 500, 0.01)
-    async with http_server(endless) as server, outside() as reach, asyncio.timeout(20):
+    async with http_server(endless) as server, outside() as reach, asyncio.timeout(PATIENCE):
         pieces = CustomVoice(Remote(server.url), reach).speak("Hi.")
         await anext(pieces)
         await pieces.aclose()
@@ -241,7 +242,7 @@ async def test_a_kept_connection_that_the_server_closes_costs_no_sentence() -> N
         else:
             writer.write(whole(200, bytes(320), "content-encoding: "))
 
-    async with serving(converse) as server, outside() as reach, asyncio.timeout(20):
+    async with serving(converse) as server, outside() as reach, asyncio.timeout(PATIENCE):
         voice = CustomVoice(Remote(server.url), reach)
         for _ in range(2):
             assert b"".join([piece async for piece in voice.speak("Hello.")]) == bytes(320)

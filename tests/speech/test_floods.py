@@ -17,6 +17,7 @@ from offhook.speech.providers.custom_transcriber import CHARACTERS, MESSAGES
 from offhook.speech.providers.custom_voice import CustomVoice
 from offhook.speech.remote import Remote
 from offhook.speech.token_bucket import TokenBucket
+from tests.machine import PATIENCE
 from tests.network.test_turns import Rounds
 from tests.speech.servers import http_server, outside
 from tests.speech.test_custom_transcriber import Server, hearing, listen, said, ws_server
@@ -113,7 +114,7 @@ async def spoken(reply: Any, timeout: float = 20.0) -> int:
     async def speak(voice: CustomVoice) -> None:
         pieces.extend([piece async for piece in voice.speak("Hello there.")])
 
-    async with http_server(reply) as server, outside() as reach, asyncio.timeout(60):
+    async with http_server(reply) as server, outside() as reach, asyncio.timeout(PATIENCE):
         with pytest.raises(EngineError):
             await speak(CustomVoice(Remote(server.url, {}, timeout), reach))
     return sum(map(len, pieces))

@@ -21,6 +21,7 @@ from offhook.conversation.text.speakable import FormatPlan, speakable
 from offhook.speech.base import EngineError, Transcript
 from offhook.speech.providers.local import LONGEST_TEXT, LocalTranscriber, LocalVoice, SpeechCache, plain
 from offhook.speech.workers import Workers
+from tests.machine import PATIENCE
 from tests.speech.clips import SILENCE, clip, frames
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -50,7 +51,7 @@ KEYWORDS = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def workers() -> AsyncIterator[Workers]:
     pool = Workers(1)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await pool.start()
     yield pool
     await pool.close()
@@ -87,7 +88,7 @@ class Call:
 @asynccontextmanager
 async def calling(workers: Workers) -> AsyncIterator[Call]:
     call = Call(LocalTranscriber(workers))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await call.transcriber.start(call.told.put_nowait, call.failed.put_nowait)
         try:
             yield call
@@ -208,7 +209,7 @@ async def test_a_listener_that_fails_does_not_go_unnoticed(
 
     failed: asyncio.Queue[EngineError] = asyncio.Queue()
     transcriber = LocalTranscriber(workers)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await transcriber.start(fail, failed.put_nowait)
         transcriber.speech_stopped()
         assert "stopped working" in (await failed.get()).detail
@@ -226,7 +227,7 @@ async def test_answers_that_nobody_fetches_are_bounded(workers: Workers) -> None
 
 
 async def said(voice: LocalVoice, text: str) -> list[bytes]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         return [piece async for piece in voice.speak(text)]
 
 

@@ -17,6 +17,7 @@ import pytest
 from offhook.log_context import CALL, working_for
 from offhook.speech.jobs import Job, WorkerFailed
 from offhook.speech.workers import WorkerLimits, Workers
+from tests.machine import PATIENCE
 
 SCRIPT = Path(__file__).parent / "scripted_worker.py"
 
@@ -28,7 +29,7 @@ def command(mode: str = "well") -> list[str]:
 @asynccontextmanager
 async def running(count: int = 1, limits: WorkerLimits | None = None) -> AsyncIterator[Workers]:
     workers = Workers(count, command(), limits)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await workers.start()
         try:
             yield workers
@@ -194,7 +195,7 @@ async def test_nobody_waits_for_ever(tmp_path: Path) -> None:
 
 async def test_a_worker_that_cannot_load_says_why() -> None:
     workers = Workers(2, command("broken"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(WorkerFailed, match="the model is missing"):
             await workers.start()
     assert workers.processes == []
@@ -206,14 +207,14 @@ async def test_a_missing_package_is_named() -> None:
     program = (
         "import sys; sys.modules['moonshine_voice'] = None; from offhook.speech.worker import main; main()"
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(WorkerFailed, match="moonshine_voice"):
             await Workers(1, [sys.executable, "-c", program]).start()
 
 
 async def test_a_worker_that_takes_too_long_to_load_is_given_up() -> None:
     workers = Workers(1, command("slow"), WorkerLimits(start=0.5))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(WorkerFailed, match="not ready"):
             await workers.start()
     assert workers.processes == []
@@ -237,7 +238,7 @@ async def test_while_no_worker_starts_again_whoever_asks_hears_why_at_once(tmp_p
     mode = tmp_path / "mode"
     mode.write_text("well")
     workers = Workers(1, command(str(mode)), WorkerLimits(restart_first=0.05, restart_last=0.1))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await workers.start()
         mode.write_text("broken")
         os.kill(workers.processes[0], signal.SIGKILL)
@@ -250,7 +251,7 @@ async def test_while_no_worker_starts_again_whoever_asks_hears_why_at_once(tmp_p
 async def test_close_while_the_workers_load_leaves_no_process() -> None:
     workers = Workers(2, command("slow"))
     starting = asyncio.create_task(workers.start())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while len(workers.processes) < 2:
             await asyncio.sleep(0.01)
         pids = workers.processes
@@ -312,7 +313,7 @@ async def test_workers_do_not_outlive_a_killed_node(run: str) -> None:
     program = textwrap.dedent(NODE).format(run=run)
     with subprocess.Popen([sys.executable, "-c", program, *command()], stdout=subprocess.PIPE) as node:
         assert node.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             line = await asyncio.to_thread(node.stdout.readline)
         pids = [int(pid) for pid in line.split()]
         assert len(pids) == 2
@@ -334,12 +335,12 @@ async def test_what_breaks_in_looking_after_a_worker_ends_neither_the_start_nor_
         raise RuntimeError("broken")
 
     monkeypatch.setattr(Workers, "_spawn", breaks)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(WorkerFailed, match="broken"):
             await workers.start()
     monkeypatch.setattr(Workers, "_spawn", spawn)
     workers = Workers(1, command(str(mode)), WorkerLimits(restart_first=0.05, restart_last=0.1))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await workers.start()
         monkeypatch.setattr(Workers, "_spawn", breaks)
         os.kill(workers.processes[0], signal.SIGKILL)

@@ -8,7 +8,6 @@ import getpass
 import os
 import random
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,7 +19,8 @@ import pytest
 from sqlalchemy import make_url
 
 from offhook.store import Database, IdMaker, upgrade
-from tests.machine import installed
+from tests.machine import PATIENCE, installed
+from tests.ports import free_port
 
 
 def _programs() -> Path | None:
@@ -31,20 +31,13 @@ def _programs() -> Path | None:
     return next((program.parent for program in found if (program.parent / "postgres").exists()), None)
 
 
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 class Cluster:
     """A PostgreSQL server in a folder of its own. It refuses root, so then the user postgres runs it."""
 
     def __init__(self, programs: Path) -> None:
         self.programs = programs
         self.folder = Path(tempfile.mkdtemp(prefix="offhook-postgres-"))
-        self.port = _free_port()
+        self.port = free_port()
         self.has_newest = False
         self.user = "postgres" if os.geteuid() == 0 else getpass.getuser()
         self._as = [installed("runuser", "util-linux"), "-u", "postgres", "--"] if os.geteuid() == 0 else []
@@ -61,7 +54,7 @@ class Cluster:
         )
         for _ in range(200):
             ready = [str(self.programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-            if subprocess.run(ready, check=False, timeout=10).returncode == 0:
+            if subprocess.run(ready, check=False, timeout=PATIENCE).returncode == 0:
                 return
             time.sleep(0.05)
         raise RuntimeError("PostgreSQL did not start")
@@ -72,7 +65,7 @@ class Cluster:
     def stop(self) -> None:
         data = str(self.folder / "data")
         self._run("pg_ctl", "stop", "-D", data, "-m", "immediate")
-        self.process.wait(20)
+        self.process.wait(PATIENCE)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -80,7 +73,7 @@ class Cluster:
             [*self._as, str(self.programs / program), *arguments],
             cwd=self.folder,
             check=True,
-            timeout=60,
+            timeout=PATIENCE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -40,6 +40,7 @@ from offhook.store.connecting import (
 )
 from offhook.store.outbox import message_values
 from offhook.store.tables import metadata
+from tests.machine import PATIENCE
 
 from .databases import Clock
 
@@ -453,7 +454,7 @@ async def test_what_was_promised_survives_kill_9(empty_url: str, clock: Clock) -
         child.send_signal(signal.SIGKILL)
         rest = child.stdout.read().split("\n")
         promised.update(rest[:-1])  # the last line may be half of one
-        child.wait(10)
+        child.wait(PATIENCE)
         child.stdout.close()
     database = await opened(empty_url, clock)
     async with database.reading() as tx:

@@ -18,6 +18,7 @@ from offhook.network import AddressGuard, AddressRefused, NameNotFound, Outside
 from offhook.store import IdMaker
 from offhook.webhooks import AskFailed, Client, Receiver
 from offhook.webhooks.client import OutsideRequest
+from tests.machine import PATIENCE
 from tests.network.servers import Answer, Heard, Server, always, client_tls, reply, server_tls, serving
 
 NOW = 1_767_225_600.5
@@ -134,7 +135,7 @@ async def test_a_refusal_is_one_whatever_its_body(client: Client, answer: bytes)
         assert (failed.kind, failed.status, failed.response) == ("status", 404, None)
         with pytest.raises(AskFailed) as caught:
             await client.deliver(
-                Receiver(server.url), b"{}", webhook_id="id", timeout=5, taken=lambda status: None
+                Receiver(server.url), b"{}", webhook_id="id", timeout=PATIENCE, taken=lambda status: None
             )
     assert (caught.value.kind, caught.value.status) == ("status", 404)
 
@@ -265,9 +266,11 @@ async def test_a_message_is_taken_before_the_receiver_has_said_all(client: Clien
 
     async with serving(hesitate) as server:
         delivery = asyncio.create_task(
-            client.deliver(Receiver(server.url), b"{}", webhook_id="id", timeout=5, taken=taken.put_nowait)
+            client.deliver(
+                Receiver(server.url), b"{}", webhook_id="id", timeout=PATIENCE, taken=taken.put_nowait
+            )
         )
-        assert await asyncio.wait_for(taken.get(), 5) == 200
+        assert await asyncio.wait_for(taken.get(), PATIENCE) == 200
         known.set()
         await delivery
         assert await deliver(client, server.url) == [200]
@@ -386,7 +389,7 @@ class Endless:
 async def test_an_answer_without_an_end_is_not_read_to_it(client: Client, kind: str) -> None:
     endless = Endless(kind)
     async with serving(endless) as server:
-        failed = await failure(client, server.url, timeout=60)
+        failed = await failure(client, server.url, timeout=PATIENCE)
     assert failed.kind in ("protocol", "too-large", "status")
     assert endless.sent < MOST_SENT
 
@@ -397,7 +400,7 @@ async def test_a_message_is_taken_or_not_by_an_answer_without_an_end(client: Cli
     async with serving(endless) as server:
         with contextlib.suppress(AskFailed):
             receiver = Receiver(server.url)
-            await client.deliver(receiver, b"{}", webhook_id="1", timeout=60, taken=taken.append)
+            await client.deliver(receiver, b"{}", webhook_id="1", timeout=PATIENCE, taken=taken.append)
     assert taken == ([200] if "chunk" in kind else [])
     assert endless.sent < MOST_SENT
 

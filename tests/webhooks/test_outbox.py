@@ -17,6 +17,7 @@ from offhook.network import AddressGuard, Outside
 from offhook.store import Database, IdMaker, OutboxRow, OutboxState, StoreError, Transaction
 from offhook.webhooks import BackoffPlan, Client, Limits, Outbox, Receiver
 from offhook.webhooks.lines import MAX_BEHIND
+from tests.machine import PATIENCE
 from tests.network.servers import Heard, always, reply, serving
 from tests.store.databases import Clock, make_newest
 
@@ -226,7 +227,7 @@ async def test_what_was_under_way_is_sent_after_a_restart(make: MakeOutbox, data
     await first.start()
     async with serving(hang) as server:
         await put(first, database, Receiver(server.url), "a1", "a2")
-        await asyncio.wait_for(began.wait(), 10)
+        await asyncio.wait_for(began.wait(), PATIENCE)
         assert not await first.drain(0.01)
         await first.close()
     async with serving(hook, port=server.port):
@@ -262,7 +263,7 @@ async def test_a_slow_receiver_keeps_no_other_org_waiting(make: MakeOutbox, data
         await outbox.start()
         await put(outbox, database, Receiver(slow.url), *"abcdefghijklmnopqrstuvwxyz", org="slow")
         await put(outbox, database, Receiver(quick.url), *(f"{call}1" for call in "ABCDEFGHIJ"), org="quick")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(hook.taken) < 10:
                 await asyncio.sleep(0.01)
         assert len(slow.heard) == 1
@@ -281,7 +282,7 @@ async def test_a_host_that_is_busy_hides_nothing_behind_it(make: MakeOutbox, dat
                     tx, Receiver(slow.url), f"slow-{index}", ORG, "t", {"message": {"text": "x"}}
                 )
             await outbox.put(tx, Receiver(quick.url), "quick", ORG, "t", {"message": {"text": "q"}})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not hook.taken:
                 await asyncio.sleep(0.01)
         assert len(slow.heard) <= 2
@@ -304,7 +305,7 @@ async def test_more_messages_of_a_call_than_are_kept_in_memory_stay_in_order(
         await outbox.start()
         texts = [f"a{number:02}" for number in range(3 * MAX_BEHIND)]
         await put(outbox, database, Receiver(server.url), *texts[:1])
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), PATIENCE)
         for text in texts[1:]:
             await put(outbox, database, Receiver(server.url), text)
         go.set()
@@ -330,7 +331,7 @@ async def test_a_message_goes_out_only_when_the_one_before_is_written_down(
         await outbox.start()
         monkeypatch.setattr(database, "note_delivered", failing)
         await put(outbox, database, Receiver(server.url), "a1", "a2")
-        await asyncio.wait_for(refused.wait(), 10)
+        await asyncio.wait_for(refused.wait(), PATIENCE)
         assert hook.offered == ["a1"]
         broken = False
         assert await outbox.drain(10)
@@ -352,7 +353,7 @@ async def test_a_message_that_waited_too_long_in_memory_is_leased_anew(
         outbox = make()
         await outbox.start()
         await put(outbox, database, Receiver(server.url), "a1", "a2", "a3")
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), PATIENCE)
         clock.seconds += 1000  # the leases of a2 and a3 run out, though their process is well
         outbox.nudge()
         go.set()
@@ -373,7 +374,7 @@ async def test_thousands_of_messages_to_a_dead_server_keep_no_other_org_waiting(
                 await outbox.put(tx, Receiver(dead.url), f"dead-{index}", "dead", "t", body)
         await outbox.start()
         await put(outbox, database, Receiver(quick.url), *"abcdefghij", org="quick")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while len(hook.taken) < 10:
                 await asyncio.sleep(0.01)
         assert sorted(hook.taken) == list("abcdefghij")
@@ -392,7 +393,7 @@ async def test_two_nodes_share_the_work(
         texts = [f"{call}{number}" for number in range(5) for call in "abcdefghijkl"]
         await put(one, database, Receiver(server.url), *texts)
         two.nudge()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while await rows(database, state="pending"):
                 one.nudge()
                 two.nudge()
@@ -416,7 +417,7 @@ async def test_an_unreliable_receiver_gets_everything_in_order(
         outbox = make()
         await outbox.start()
         await put(outbox, database, Receiver(server.url), *texts)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while await rows(database, state="pending"):
                 await outbox.drain(10)
                 clock.seconds += 3600
@@ -447,7 +448,7 @@ async def test_a_database_that_fails_loses_nothing(
         # Of a call that did not begin here: its end is written down with a look for others.
         async with real() as tx:
             await outbox.put(tx, Receiver(server.url), "a", ORG, "t", {"message": {"text": "a1"}})
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while failures < 2:
                 outbox.nudge()
                 await asyncio.sleep(0.01)
@@ -496,11 +497,10 @@ async def test_nothing_promised_is_lost_to_kill_9(tmp_path: Path) -> None:
             )
             assert child.stdout is not None
             if last:
-                printed, _ = await asyncio.wait_for(child.communicate(), 60)
+                printed, _ = await asyncio.wait_for(child.communicate(), PATIENCE)
             else:
-                begun = [
-                    await asyncio.wait_for(child.stdout.readline(), 30) for _ in range(rng.randint(5, 60))
-                ]
+                async with asyncio.timeout(PATIENCE):
+                    begun = [await child.stdout.readline() for _ in range(rng.randint(5, 60))]
                 child.send_signal(signal.SIGKILL)
                 printed = b"".join(begun) + await child.stdout.read()
                 await child.wait()
@@ -564,7 +564,7 @@ async def test_what_is_only_passing_is_in_no_file_of_sqlite_once_it_is_sent(
         await put(outbox, database, Receiver(server.url), "a canary", passing=True)
         await outbox.start()
         assert await outbox.drain(10)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while any(b"a canary" in file.read_bytes() for file in tmp_path.iterdir()):
                 await asyncio.sleep(0.05)
 
@@ -584,7 +584,7 @@ async def test_of_a_call_that_is_erased_nothing_more_goes_out(make: MakeOutbox, 
         outbox = make()
         await outbox.start()
         await put(outbox, database, Receiver(server.url), "a1", "a2", "a3")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await held.wait()
         async with database.transaction() as tx:
             tx.after_commit(lambda: outbox.forget("a"))
