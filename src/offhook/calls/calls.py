@@ -96,7 +96,7 @@ class Calls:
             return
         task = asyncio.create_task(self._attend(invitation, source, user))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._attended)
 
     async def _attend(self, invitation: Invitation, source: Source, user: str) -> None:
         """One INVITE, until its call is over or refused; whatever goes wrong, the caller hears it."""
@@ -110,8 +110,15 @@ class Calls:
         if isinstance(outcome, Turned):
             self._turn_away(invitation, outcome)
         elif outcome is not None:
-            await outcome.finished.wait()
-            self._forget(outcome, source)
+            try:
+                await outcome.finished.wait()
+            finally:
+                self._forget(outcome, source)
+
+    def _attended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("an INVITE could not be attended to", exc_info=task.exception())
 
     async def _look_up(self, invitation: Invitation, source: Source, user: str) -> Found | Turned:
         """The number and its org, or why the call is refused for want of them."""

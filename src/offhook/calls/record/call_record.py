@@ -3,7 +3,7 @@ that go out in every server message (vapi-wire §3, §4.3, §8.2). Nothing here 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -257,6 +257,16 @@ class CallRecord:
         if kept is None:
             kept = self._assistants[id(assistant)] = (assistant, _shown_assistant(assistant))
         return kept[1]
+
+    def engine_context(self, now: Callable[[], float]) -> Document:
+        """What custom engines are told about the call."""
+        return {
+            "call": self.resource(now()),
+            "phoneNumber": self.number_resource(),
+            "customer": self.customer,
+            "assistant": self.assistant_resource(),
+            "metadata": (self.assistant or {}).get("metadata"),
+        }
 
     def shown(self, document: Mapping[str, Any]) -> Document:
         """Without secrets, worked out once per document: every message carries it."""
