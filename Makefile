@@ -48,7 +48,7 @@ format: install-dev ## Put the code into its one shape
 	$(BIN)/ruff format .
 
 docs: install-dev ## Write the generated pages again
-	@for page in settings compatibility reference; do $(BIN)/python scripts/$$page.py; done
+	@for page in settings compatibility reference turns; do $(BIN)/python scripts/$$page.py; done
 
 rows: install-dev ## Call a node for each row of docs/rows.toml, and write docs/rows.md
 	@scripts/test-packages

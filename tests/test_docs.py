@@ -43,6 +43,12 @@ def test_the_settings_page_is_the_generated_one() -> None:
     assert (ROOT / "docs" / "settings.md").read_text() == generated, "run `make docs`"
 
 
+def test_the_page_of_turns_is_the_generated_one() -> None:
+    generated = runpy.run_path(str(ROOT / "scripts" / "turns.py"))["page"]()
+
+    assert (ROOT / "docs" / "turns.md").read_text() == generated, "run `make docs`"
+
+
 def test_the_reference_has_words_for_every_property_and_no_other() -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "reference.py"))
 

@@ -33,7 +33,7 @@ from offhook.conversation.tools.toolbox import TRANSFER_MESSAGE, content_of
 from offhook.conversation.transcript import Transcript
 from offhook.conversation.turn_taking import Floor
 from offhook.conversation.turns import signals as turn
-from offhook.conversation.turns.machine import State
+from offhook.conversation.turns.memory import State
 from offhook.conversation.turns.overlap import Overlap
 from offhook.language.base import Message, ModelError, ToolCall
 from offhook.media.client import Channel
@@ -116,7 +116,8 @@ class ConversationStage:
                 self.transcript.add_user(text, start, end)
                 self.tell(ConversationChanged())
         self._floor.words_at = (now, heard.seconds or 0.0)
-        self._floor.feed(turn.Words(text, heard.final, owed))
+        words = turn.FinalWords(text, owed) if heard.final else turn.PartialWords(text)
+        self._floor.feed(words)
 
     def assistant_heard_between(self, start: float, end: float) -> bool:
         return self.transcript.bot_heard_between(start, end)

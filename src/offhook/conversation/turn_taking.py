@@ -26,7 +26,8 @@ from offhook.conversation.reply import Reply, ReplyStage
 from offhook.conversation.transcript import Transcript
 from offhook.conversation.turns import signals as turn
 from offhook.conversation.turns.endpointing_request import Judge
-from offhook.conversation.turns.machine import State, TurnMachine
+from offhook.conversation.turns.machine import TurnMachine
+from offhook.conversation.turns.memory import State
 from offhook.language.base import Message
 from offhook.media.client import Channel
 from offhook.speech.base import EngineError
@@ -34,7 +35,13 @@ from offhook.speech.joined import joined
 
 LATE_SECONDS = 5.0
 """After this long without a sound of the reply the assistant counts as late."""
-CALLERS = (turn.VoiceStarted, turn.VoiceWentOn, turn.VoiceStopped, turn.Words)
+CALLERS = (
+    turn.VoiceStarted,
+    turn.VoiceWentOn,
+    turn.VoiceStopped,
+    turn.PartialWords,
+    turn.FinalWords,
+)
 
 
 class Stage(ReplyStage, Protocol):
@@ -77,7 +84,7 @@ class Floor:
             stage.engine_failed,
             stage.channel,
         )
-        self.machine = TurnMachine(self._wait_after, profile.stop)
+        self.machine = TurnMachine(self._wait_after, self._would_be_cut, profile.stop)
         self._judge = Judge(stage.world, lambda: self.feed(turn.WaitKnown()))
         self.reply: Reply | None = None
         self.words_at: tuple[float, float] | None = None
@@ -173,7 +180,6 @@ class Floor:
             reply.utterances.remove(utterance)
         utterance.end(played=True)
         self.feed(turn.PlayoutFinished(reply is not None and reply.released and reply.live))
-        self._look_whether_over()
         self._stage.played_out()
 
     # what replies ask
@@ -186,18 +192,31 @@ class Floor:
         self.feed(turn.Committed())
 
     def reply_done(self, reply: Reply) -> None:
-        if reply is self.reply:
-            self._look_whether_over()
+        if reply is self.reply and self._reply_is_over():
+            self.on_time()
+            self.feed(turn.ReplyEnded())
 
     # turns
 
     def feed(self, given: turn.Input) -> None:
         if not self.begun or (isinstance(given, CALLERS) and not self._stage.listening):
             return
-        for action in self.machine.feed(given, self._loop.time()):
-            self._act(action)
+        self._carry_out(self.machine.feed(given, self._loop.time()))
+        if self.machine.state is State.THINKING and self._reply_is_over():
+            self.on_time()
+            self._carry_out(self.machine.feed(turn.ReplyEnded(), self._loop.time()))
         self._hold_back()
         self._set_turn_timer()
+
+    def _reply_is_over(self) -> bool:
+        """Is there nothing left of it to be heard?"""
+        reply = self.reply
+        return reply is not None and reply.released and not reply.live
+
+    def _carry_out(self, actions: Sequence[turn.Action]) -> None:
+        """None of them feeds the machine: what comes of them is told later."""
+        for action in actions:
+            self._act(action)
 
     def _hold_back(self) -> None:
         """Begin nothing while the caller speaks, nor before it is known what was said: those words would cut
@@ -216,12 +235,13 @@ class Floor:
             if self.reply is not None:
                 self.reply.hold()
         elif isinstance(action, turn.Interrupt):
-            self._interrupt()
+            self._interrupt(action.cut)
         elif isinstance(action, turn.Resume):
             self._say_the_rest()
         else:
             provider = self._stage.member.engines.transcriber.provider
-            self._stage.engine_failed(EngineError("transcriber", provider, "it does not answer"))
+            error = EngineError("transcriber", provider, "it does not answer")
+            self._loop.call_soon(self._stage.engine_failed, error)
 
     def _set_turn_timer(self) -> None:
         deadline = None if self._stage.over else self.machine.deadline()
@@ -256,13 +276,19 @@ class Floor:
         if reply is None:
             return
         reply.marks.ended, reply.marks.released = ended, self._loop.time()
-        self.release(reply)
+        self._release(reply)
 
     def release(self, reply: Reply) -> None:
-        if self._late_timer is None:
-            self._late_timer = self._loop.call_later(LATE_SECONDS, self._late)
+        """Let a reply be heard that the caller has not asked for."""
+        self._release(reply)
+        self.reply_done(reply)  # it may be complete, and have nothing to say
+
+    def _release(self, reply: Reply) -> None:
         reply.release()
-        self._look_whether_over()
+        if not reply.live:
+            self.on_time()
+        elif self._late_timer is None:
+            self._late_timer = self._loop.call_later(LATE_SECONDS, self._late)
 
     def answer_now(self, besides: Sequence[Message] = ()) -> Reply:
         """Let the model speak without waiting for the caller; `besides` as for `Reply`."""
@@ -289,35 +315,31 @@ class Floor:
         reply.task.add_done_callback(self._left.discard)
         return reply
 
-    def _look_whether_over(self) -> None:
-        reply = self.reply
-        if reply is not None and reply.released and not reply.live:
-            self.on_time()
-            self.feed(turn.ReplyEnded())
-
     # silence and lateness
 
-    def _interrupt(self) -> None:
-        reply = self.reply
+    def _would_be_cut(self) -> turn.Cut:
+        reply, utterance = self.reply, self.mouth.playout.current
         acting = reply is not None and reply.acting
+        if utterance is None:
+            return turn.Cut(None, more=acting)
+        unheard = utterance.reply and not utterance.heard()
         complete = reply is None or reply.done
+        resumable = complete and utterance.closed and bool(utterance.rest()) and not unheard
+        seconds = utterance.rest_seconds() if resumable else None
+        return turn.Cut(seconds, more=acting, heard=not unheard)
+
+    def _interrupt(self, cut: turn.Cut) -> None:
         utterance = self.silence()
         if utterance is None:
-            self.feed(turn.CutShort(None, more=acting))
             return
         self._stage.tell(UserInterrupted(utterance.turn, utterance.heard(), self._loop.time()))
-        unheard = utterance.reply and not utterance.heard()
-        if unheard:
+        if not cut.heard:
             self.context.unanswered()
-        rest = utterance.rest()
-        resumable = complete and utterance.closed and bool(rest) and not unheard
-        self._cut = (utterance, rest) if resumable else None
-        if acting and reply is not None:
-            reply.hold()
-        elif reply is not None:
+        self._cut = (utterance, utterance.rest()) if cut.rest is not None else None
+        if cut.more and self.reply is not None:
+            self.reply.hold()
+        else:
             self.drop_reply()
-        seconds = utterance.rest_seconds() if resumable else None
-        self.feed(turn.CutShort(seconds, more=acting, heard=not unheard))
 
     def silence(self) -> Utterance | None:
         """Stop what is being said; the record keeps what was heard of it."""

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from offhook.conversation.profile import profile_of
-from offhook.conversation.turns.machine import FINAL_PATIENCE, STREAM_PATIENCE, TABLE, State, TurnMachine
+from offhook.conversation.turns.interruption import StopSpeakingPlan
+from offhook.conversation.turns.machine import TurnMachine
+from offhook.conversation.turns.memory import FINAL_PATIENCE, STREAM_PATIENCE, State
 from offhook.conversation.turns.signals import (
     Committed,
-    CutShort,
+    Cut,
     Deadline,
     Deaf,
     Drop,
+    FinalWords,
     Forced,
     Hold,
     Input,
     Interrupt,
+    PartialWords,
     PlayoutFinished,
     PlayoutStarted,
     Prepare,
@@ -27,17 +33,24 @@ from offhook.conversation.turns.signals import (
     VoiceStopped,
     VoiceWentOn,
     WaitKnown,
-    Words,
 )
+from offhook.conversation.turns.table import CHOICES, IGNORED, TABLE, Choice, Rows
 from offhook.schema.assistant import Assistant
 
 REPLY = PlayoutStarted(interruptible=True, reply=True)
 FIRST = PlayoutStarted(interruptible=False, reply=False)
 
 
-def machine(wait: float = 0.4, **stop: object) -> TurnMachine:
-    plan = profile_of(Assistant.model_validate({"stopSpeakingPlan": stop})).stop
-    return TurnMachine(lambda words: wait, plan)
+NOTHING_LEFT = Cut(None)
+
+
+def machine(wait: float = 0.4, cut: Cut = NOTHING_LEFT, **stop: object) -> TurnMachine:
+    """`cut`: what is left of what the assistant says when it is cut short."""
+    return TurnMachine(lambda words: wait, lambda: cut, plan(**stop))
+
+
+def plan(**stop: object) -> StopSpeakingPlan:
+    return profile_of(Assistant.model_validate({"stopSpeakingPlan": stop})).stop
 
 
 def feed(turns: TurnMachine, *inputs: tuple[Input, float]) -> list[object]:
@@ -54,8 +67,8 @@ def paused(ended: float) -> VoiceStopped:
     return VoiceStopped(ended, owed=False)
 
 
-def heard(text: str) -> Words:
-    return Words(text, final=True, owed=True)
+def heard(text: str) -> FinalWords:
+    return FinalWords(text, owed=True)
 
 
 def question(turns: TurnMachine, start: float, text: str = "What time?") -> None:
@@ -84,58 +97,58 @@ def reach(state: State) -> TurnMachine:
 S = State
 ROWS: list[tuple[State, Input, State, list[object]]] = [
     (S.LISTENING, VoiceStarted(), S.HEARING, []),
-    (S.LISTENING, Words("Hello?", True), S.DECIDING, [Prepare("Hello?")]),
+    (S.LISTENING, FinalWords("Hello?"), S.DECIDING, [Prepare("Hello?")]),
     (S.LISTENING, PlayoutStarted(True, False), S.SPEAKING, []),
     (S.LISTENING, Committed(), S.LISTENING, []),
     (S.LISTENING, Forced(), S.THINKING, []),
-    (S.LISTENING, CutShort(None), S.LISTENING, []),
     (S.LISTENING, Deadline(), S.LISTENING, []),
+    (S.LISTENING, PartialWords("Hel"), S.LISTENING, []),
     (S.HEARING, stopped(1.9), S.DECIDING, []),
-    (S.HEARING, Words("Well,", True), S.HEARING, []),
+    (S.HEARING, PartialWords("We"), S.HEARING, []),
+    (S.HEARING, FinalWords("Well,"), S.HEARING, []),
     (S.HEARING, PlayoutStarted(False, False), S.OVERLAPPED, []),
     (S.HEARING, Committed(), S.HEARING, []),
     (S.HEARING, Forced(), S.HEARING, [Hold()]),
-    (S.HEARING, CutShort(None), S.HEARING, []),
     (S.DECIDING, VoiceStarted(), S.HEARING, []),
-    (S.DECIDING, Words("Please.", True), S.DECIDING, [Drop(), Prepare("What time? Please.")]),
-    (S.DECIDING, Words("", True), S.DECIDING, []),
+    (S.DECIDING, PartialWords("Pl"), S.DECIDING, []),
+    (S.DECIDING, FinalWords("Please."), S.DECIDING, [Drop(), Prepare("What time? Please.")]),
+    (S.DECIDING, FinalWords(""), S.DECIDING, []),
     (S.DECIDING, PlayoutStarted(True, False), S.SPEAKING, []),
     (S.DECIDING, Committed(), S.DECIDING, []),
     (S.DECIDING, Forced(), S.THINKING, []),
-    (S.DECIDING, CutShort(None), S.DECIDING, []),
     (S.DECIDING, Deadline(), S.THINKING, [Release(1.0)]),
     (S.DECIDING, WaitKnown(), S.DECIDING, []),
     (S.THINKING, VoiceStarted(), S.HEARING, [Hold()]),
-    (S.THINKING, Words("Please.", True), S.DECIDING, [Drop(), Prepare("What time? Please.")]),
+    (S.THINKING, PartialWords("Pl"), S.THINKING, []),
+    (S.THINKING, FinalWords("Please."), S.DECIDING, [Drop(), Prepare("What time? Please.")]),
     (S.THINKING, PlayoutStarted(True, True), S.SPEAKING, []),
     (S.THINKING, Committed(), S.THINKING, []),
     (S.THINKING, Forced(), S.THINKING, []),
     (S.THINKING, ReplyEnded(), S.LISTENING, []),
-    (S.THINKING, CutShort(None), S.THINKING, []),
     (S.THINKING, Deadline(), S.THINKING, []),
     (S.SPEAKING, VoiceStarted(), S.OVERLAPPED, []),
-    (S.SPEAKING, Words("Stop!", True), S.DECIDING, [Interrupt(), Prepare("Stop!")]),
-    (S.SPEAKING, Words("Stop!", False), S.DECIDING, [Interrupt()]),
-    (S.SPEAKING, Words("Okay.", True), S.SPEAKING, []),
+    (S.SPEAKING, FinalWords("Stop!"), S.DECIDING, [Interrupt(NOTHING_LEFT), Prepare("Stop!")]),
+    (S.SPEAKING, PartialWords("Stop!"), S.DECIDING, [Interrupt(NOTHING_LEFT)]),
+    (S.SPEAKING, FinalWords("Okay."), S.SPEAKING, []),
     (S.SPEAKING, PlayoutStarted(True, True), S.SPEAKING, []),
     (S.SPEAKING, PlayoutFinished(False), S.LISTENING, []),
     (S.SPEAKING, PlayoutFinished(True), S.THINKING, []),
     (S.SPEAKING, Committed(), S.SPEAKING, []),
     (S.SPEAKING, Forced(), S.SPEAKING, []),
-    (S.SPEAKING, CutShort(None), S.SPEAKING, []),
     (S.SPEAKING, Silenced(), S.LISTENING, []),
     (S.SPEAKING, Deadline(), S.SPEAKING, []),
     (S.OVERLAPPED, VoiceWentOn(0.1), S.OVERLAPPED, []),
-    (S.OVERLAPPED, VoiceWentOn(0.2), S.HEARING, [Interrupt()]),
+    (S.OVERLAPPED, VoiceWentOn(0.2), S.HEARING, [Interrupt(NOTHING_LEFT)]),
     (S.OVERLAPPED, stopped(1.7), S.SPEAKING, []),
-    (S.OVERLAPPED, Words("Stop!", True), S.HEARING, [Interrupt()]),
-    (S.OVERLAPPED, Words("Okay.", True), S.OVERLAPPED, []),
+    (S.OVERLAPPED, PartialWords("Stop!"), S.HEARING, [Interrupt(NOTHING_LEFT)]),
+    (S.OVERLAPPED, PartialWords("Okay"), S.OVERLAPPED, []),
+    (S.OVERLAPPED, FinalWords("Stop!"), S.HEARING, [Interrupt(NOTHING_LEFT)]),
+    (S.OVERLAPPED, FinalWords("Okay."), S.OVERLAPPED, []),
     (S.OVERLAPPED, PlayoutStarted(True, False), S.OVERLAPPED, []),
     (S.OVERLAPPED, PlayoutFinished(False), S.HEARING, []),
     (S.OVERLAPPED, PlayoutFinished(True), S.HEARING, [Hold()]),
     (S.OVERLAPPED, Committed(), S.OVERLAPPED, []),
     (S.OVERLAPPED, Forced(), S.OVERLAPPED, []),
-    (S.OVERLAPPED, CutShort(None), S.OVERLAPPED, []),
     (S.OVERLAPPED, Silenced(), S.HEARING, []),
     (S.OVERLAPPED, Deadline(), S.OVERLAPPED, []),
 ]
@@ -148,26 +161,61 @@ def test_row(state: State, given: Input, after: State, actions: list[object]) ->
     assert turns.state is after
 
 
-def test_every_row_of_the_table_is_tested() -> None:
-    assert {(state, type(given)) for state, given, *_ in ROWS} == set(TABLE)
+def test_every_cell_that_is_not_ignored_is_tested() -> None:
+    assert {(state, type(given)) for state, given, *_ in ROWS} == {
+        cell for cell, rows in TABLE.items() if rows is not IGNORED
+    }
 
 
-@pytest.mark.parametrize("state", list(State))
-def test_what_is_not_in_the_table_changes_nothing(state: State) -> None:
-    inputs: list[Input] = [
+def test_the_table_names_every_input_in_every_state() -> None:
+    assert set(TABLE) == {(state, kind) for state in State for kind in get_args(Input)}
+
+
+@pytest.mark.parametrize("rows", [*TABLE.values(), *CHOICES.values()])
+def test_only_the_last_row_of_a_cell_holds_without_a_condition(rows: Rows) -> None:
+    assert [row.when is None for row in rows] == [*[False] * (len(rows) - 1), True]
+
+
+def test_a_choice_leads_to_a_state_in_the_end() -> None:
+    leads = {
+        choice: {row.then for row in rows if isinstance(row.then, Choice)} for choice, rows in CHOICES.items()
+    }
+
+    assert leads == {
+        Choice.SETTLE: {Choice.NOTHING_SAID},
+        Choice.NEWS: {Choice.SETTLE},
+        Choice.NOTHING_SAID: set(),
+    }
+
+
+INPUTS: dict[type, Input] = {
+    type(given): given
+    for given in (
         VoiceStarted(),
         VoiceWentOn(9),
         stopped(1),
         PlayoutFinished(False),
         ReplyEnded(),
         Silenced(),
-        WaitKnown(),
-    ]
-    for given in inputs:
-        if (state, type(given)) not in TABLE:
-            turns = reach(state)
-            assert turns.feed(given, 2.0) == []
-            assert turns.state is state
+    )
+} | {WaitKnown: WaitKnown(), Deadline: Deadline()}
+
+
+@pytest.mark.parametrize(("state", "kind"), [cell for cell, rows in TABLE.items() if rows is IGNORED])
+def test_what_is_ignored_changes_nothing(state: State, kind: type) -> None:
+    turns = reach(state)
+    before = turns.state, turns.deadline(), turns.hears
+
+    assert turns.feed(INPUTS[kind], 2.0) == []
+    assert (turns.state, turns.deadline(), turns.hears) == before
+
+
+def test_an_input_that_the_table_does_not_name_is_no_input() -> None:
+    class Unknown:
+        pass
+
+    with pytest.raises(KeyError):
+        machine().feed(Unknown(), 1.0)  # type: ignore[arg-type]
 
 
 def test_the_reply_is_prepared_while_the_wait_runs() -> None:
@@ -226,28 +274,28 @@ def test_new_words_while_a_tool_runs_ask_for_a_new_reply() -> None:
 
 
 def test_after_an_interruption_the_assistant_backs_off() -> None:
-    turns = machine(backoffSeconds=2)
+    turns = machine(cut=Cut(4.0), backoffSeconds=2)
     question(turns, 0.0)
     feed(turns, (REPLY, 1.5), (VoiceStarted(), 3.0))
-    assert turns.feed(VoiceWentOn(0.224), 3.2) == [Interrupt()]
-    feed(turns, (CutShort(4.0), 3.2), (stopped(3.5), 3.7), (heard("Why?"), 3.8))
+    assert turns.feed(VoiceWentOn(0.224), 3.2) == [Interrupt(Cut(4.0))]
+    feed(turns, (stopped(3.5), 3.7), (heard("Why?"), 3.8))
     assert turns.deadline() == pytest.approx(5.2)
 
 
 @pytest.mark.parametrize("text", ["Mm hmm, okay.", ""])
 def test_a_nod_or_a_cough_lets_the_assistant_go_on(text: str) -> None:
-    turns = machine(backoffSeconds=1)
+    turns = machine(cut=Cut(4.0), backoffSeconds=1)
     question(turns, 0.0)
-    feed(turns, (REPLY, 1.5), (VoiceStarted(), 3.0), (VoiceWentOn(0.224), 3.2), (CutShort(4.0), 3.2))
+    feed(turns, (REPLY, 1.5), (VoiceStarted(), 3.0), (VoiceWentOn(0.224), 3.2))
     assert feed(turns, (stopped(3.5), 3.7), (heard(text), 3.8), (Deadline(), 4.1)) == []
     assert turns.feed(Deadline(), 4.2) == [Resume()]
     assert turns.state is State.LISTENING
 
 
 def test_a_nod_that_goes_on_as_a_question_is_answered() -> None:
-    turns = machine()
+    turns = machine(cut=Cut(4.0))
     question(turns, 0.0)
-    feed(turns, (REPLY, 1.5), (VoiceStarted(), 3.0), (VoiceWentOn(0.224), 3.2), (CutShort(4.0), 3.2))
+    feed(turns, (REPLY, 1.5), (VoiceStarted(), 3.0), (VoiceWentOn(0.224), 3.2))
     feed(
         turns,
         (stopped(3.5), 3.7),
@@ -259,14 +307,13 @@ def test_a_nod_that_goes_on_as_a_question_is_answered() -> None:
 
 
 def test_a_reply_of_which_nothing_was_heard_answers_nothing() -> None:
-    turns = machine()
+    turns = machine(cut=Cut(None, heard=False))
     question(turns, 0.0, "A table, please.")
     feed(
         turns,
         (REPLY, 1.5),
         (VoiceStarted(), 1.52),
         (VoiceWentOn(0.2), 1.6),
-        (CutShort(None, heard=False), 1.6),
     )
     feed(turns, (stopped(2.5), 2.7))
     assert turns.feed(heard("For two."), 2.8) == [Prepare("A table, please. For two.")]
@@ -274,9 +321,9 @@ def test_a_reply_of_which_nothing_was_heard_answers_nothing() -> None:
 
 @pytest.mark.parametrize("rest", [1.0, None])
 def test_yes_over_the_end_of_a_question_is_its_answer(rest: float | None) -> None:
-    turns = machine()
+    turns = machine(cut=Cut(rest))
     question(turns, 0.0)
-    feed(turns, (REPLY, 1.5), (VoiceStarted(), 3.0), (VoiceWentOn(0.224), 3.2), (CutShort(rest), 3.2))
+    feed(turns, (REPLY, 1.5), (VoiceStarted(), 3.0), (VoiceWentOn(0.224), 3.2))
     assert feed(turns, (stopped(3.5), 3.7), (heard("Yes."), 3.8)) == [Prepare("Yes.")]
 
 
@@ -284,11 +331,11 @@ def test_with_num_words_the_voice_alone_does_not_interrupt() -> None:
     turns = machine(numWords=2)
     feed(turns, (PlayoutStarted(True, False), 0.0), (VoiceStarted(), 1.0))
     assert (
-        feed(turns, (VoiceWentOn(5.0), 6.0), (Words("and", False), 6.1), (Words("okay yeah", False), 6.2))
+        feed(turns, (VoiceWentOn(5.0), 6.0), (PartialWords("and"), 6.1), (PartialWords("okay yeah"), 6.2))
         == []
     )
-    assert turns.feed(Words("and what", False), 6.3) == [Interrupt()]
-    assert feed(turns, (paused(7.0), 7.2), (Words("and what about it?", True), 7.3)) == [
+    assert turns.feed(PartialWords("and what"), 6.3) == [Interrupt(NOTHING_LEFT)]
+    assert feed(turns, (paused(7.0), 7.2), (FinalWords("and what about it?"), 7.3)) == [
         Prepare("and what about it?")
     ]
 
@@ -319,24 +366,24 @@ def test_words_still_owed_when_the_assistant_finishes_are_waited_for() -> None:
 
 def test_a_streaming_transcriber_s_partial_stands_in_for_a_final_that_does_not_come() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (Words("what ti", False), 0.8), (Words("what time", False), 1.1))
+    feed(turns, (VoiceStarted(), 0.0), (PartialWords("what ti"), 0.8), (PartialWords("what time"), 1.1))
     feed(turns, (paused(1.0), 1.2))
     assert turns.deadline() == pytest.approx(1.1 + STREAM_PATIENCE)
     assert turns.feed(Deadline(), 2.4) == [Prepare("what time")]
-    assert turns.feed(Words("What time?", True), 2.5) == []
-    assert turns.feed(Words("What time is it?", True), 2.6) == [Drop(), Prepare("what time What time is it?")]
+    assert turns.feed(FinalWords("What time?"), 2.5) == []
+    assert turns.feed(FinalWords("What time is it?"), 2.6) == [Drop(), Prepare("what time What time is it?")]
 
 
 def test_a_partial_whose_final_came_over_the_assistant_is_not_heard_again() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (Words("what ti", False), 0.8), (FIRST, 0.9), (paused(1.0), 1.2))
-    feed(turns, (Words("What time is it?", True), 1.4))
+    feed(turns, (VoiceStarted(), 0.0), (PartialWords("what ti"), 0.8), (FIRST, 0.9), (paused(1.0), 1.2))
+    feed(turns, (FinalWords("What time is it?"), 1.4))
     assert turns.feed(PlayoutFinished(False), 4.0) == [Prepare("What time is it?")]
 
 
 def test_a_wait_that_becomes_known_moves_the_answer() -> None:
     waits = {"What time?": 2.0}
-    turns = TurnMachine(lambda words: waits[words], machine()._stop)
+    turns = TurnMachine(lambda words: waits[words], lambda: NOTHING_LEFT, plan())
     feed(turns, (VoiceStarted(), 0.0), (stopped(1.0), 1.2), (heard("What time?"), 1.3))
     assert turns.deadline() == 3.0
     waits["What time?"] = 0.5
@@ -357,16 +404,16 @@ def test_each_speech_is_owed_what_the_transcriber_of_that_moment_promises() -> N
 
 def test_a_final_replaces_the_partial_that_stood_in_for_it() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (Words("what time", False), 0.9), (paused(1.0), 1.2))
+    feed(turns, (VoiceStarted(), 0.0), (PartialWords("what time"), 0.9), (paused(1.0), 1.2))
     feed(turns, (Deadline(), 2.3))
-    assert turns.feed(Words("What time is it?", True), 2.35) == [Drop(), Prepare("What time is it?")]
+    assert turns.feed(FinalWords("What time is it?"), 2.35) == [Drop(), Prepare("What time is it?")]
 
 
 def test_a_late_final_does_not_interrupt_the_answer_to_its_partial() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (Words("what time", False), 0.9), (paused(1.0), 1.2))
+    feed(turns, (VoiceStarted(), 0.0), (PartialWords("what time"), 0.9), (paused(1.0), 1.2))
     feed(turns, (Deadline(), 2.3), (Deadline(), 2.4), (REPLY, 2.6))
-    assert turns.feed(Words("What time?", True), 2.8) == []
+    assert turns.feed(FinalWords("What time?"), 2.8) == []
     assert turns.state is State.SPEAKING
 
 
@@ -392,8 +439,32 @@ def test_a_transcriber_that_never_answers_is_found_out(state: State) -> None:
 def test_another_assistant_s_plan_and_transcriber_are_taken_over() -> None:
     turns = machine()
     feed(turns, (VoiceStarted(), 0.0), (stopped(1.0), 1.2))
-    turns.adopt(profile_of(Assistant.model_validate({"stopSpeakingPlan": {"voiceSeconds": 0.5}})).stop)
+    turns.adopt(plan(voiceSeconds=0.5))
     assert turns.deadline() == 1.0 + STREAM_PATIENCE
     feed(turns, (PlayoutStarted(True, False), 3.0), (VoiceStarted(), 4.0))
     assert turns.feed(VoiceWentOn(0.4), 4.4) == []
-    assert turns.feed(VoiceWentOn(0.5), 4.5) == [Interrupt()]
+    assert turns.feed(VoiceWentOn(0.5), 4.5) == [Interrupt(NOTHING_LEFT)]
+
+
+def test_an_empty_final_does_not_forget_what_is_to_be_said_on() -> None:
+    """A cough cut the assistant short; the transcriber that streams sends a final without words behind it."""
+    turns = machine(cut=Cut(4.0), backoffSeconds=3)
+    feed(turns, (PlayoutStarted(True, False), 0.0), (VoiceStarted(), 1.0), (VoiceWentOn(0.224), 1.2))
+    feed(turns, (paused(1.5), 1.7), (Deadline(), 1.5 + STREAM_PATIENCE), (FinalWords(""), 3.0))
+    assert turns.feed(Deadline(), 4.2) == [Resume()]
+
+
+def test_what_was_prepared_beneath_a_message_that_is_cut_short_is_prepared_again() -> None:
+    turns = machine()
+    feed(turns, (VoiceStarted(), 0.0), (stopped(1.0), 1.2), (heard("What time?"), 1.25))
+    feed(turns, (PlayoutStarted(True, False), 1.3), (VoiceStarted(), 1.4), (VoiceWentOn(0.3), 1.7))
+    assert feed(turns, (stopped(1.8), 2.0), (heard(""), 2.1)) == [Prepare("What time?")]
+
+
+def test_words_that_cut_short_an_unheard_reply_go_on_from_what_it_would_have_answered() -> None:
+    turns = machine(cut=Cut(None, heard=False))
+    question(turns, 0.0, "A table, please.")
+    assert feed(turns, (REPLY, 1.5), (FinalWords("Wait, for two."), 1.55)) == [
+        Interrupt(Cut(None, heard=False)),
+        Prepare("A table, please. Wait, for two."),
+    ]

@@ -20,13 +20,13 @@ class CallerWords:
         self._assumed = ""  # the end of `unanswered` that is only a partial so far
         self._deferred = ""  # said over the assistant, to be answered when it has finished
 
-    def hear(self, partial: str, at: float) -> bool:
-        """False for one that comes behind its final, and says nothing new."""
+    def is_news(self, partial: str) -> bool:
+        """False for a partial that comes behind its final."""
         bare = _bare(partial)
-        if bare and not self._assumed and _bare(self.unanswered[-2 * len(partial) :]).endswith(bare):
-            return False
+        return not (bare and not self._assumed and _bare(self.unanswered[-2 * len(partial) :]).endswith(bare))
+
+    def hear(self, partial: str, at: float) -> None:
         self.partial, self.partial_at = partial, at
-        return True
 
     def arrived(self, owed: bool) -> None:
         """A final has come: it stands for the partials before it, and pays what was owed."""
@@ -38,20 +38,21 @@ class CallerWords:
         text = text.strip()
         if not text:
             return False
-        if self._assumed and self.unanswered.endswith(self._assumed):
-            if self.repeats(text):
+        assumed, self._assumed = self._assumed, ""
+        if assumed and self.unanswered.endswith(assumed):
+            if _bare(text) == _bare(assumed):
                 return False
-            self.unanswered = self.unanswered.removesuffix(self._assumed)
-        self._assumed = ""
+            self.unanswered = self.unanswered.removesuffix(assumed)
         self.unanswered = joined(self.unanswered, text)
         return True
 
     def repeats(self, text: str) -> bool:
         """Is this the final of a partial that was taken for one? Then it is no news, once."""
-        known = bool(self._assumed) and _bare(text) == _bare(self._assumed)
-        if known:
-            self._assumed = ""
-        return known
+        return bool(self._assumed) and _bare(text) == _bare(self._assumed)
+
+    def confirm(self) -> None:
+        """The final of the partial that was taken for one has come, and says the same."""
+        self._assumed = ""
 
     def assume(self) -> bool:
         """Take the partial for what will not come any more. False if that changes nothing."""
@@ -59,6 +60,11 @@ class CallerWords:
         changed = self.take(partial)
         self._assumed = partial
         return changed
+
+    @property
+    def waiting(self) -> bool:
+        """Is there anything to be answered, now or when the assistant has finished, or still to come?"""
+        return bool(self.unanswered or self._deferred or self.owed)
 
     def defer(self, text: str) -> None:
         self._deferred = joined(self._deferred, text)

@@ -27,11 +27,17 @@ class VoiceStopped:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What the transcriber heard. `owed`: a whole-phrase transcriber's answer to a speech that had ended."""
+class PartialWords:
+    """What a streaming transcriber takes the caller to be saying; it may change its mind."""
 
     text: str
-    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FinalWords:
+    """What the caller said. `owed`: a whole-phrase transcriber's answer to a speech that had ended."""
+
+    text: str
     owed: bool = False
 
 
@@ -66,17 +72,6 @@ class ReplyEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class CutShort:
-    """The assistant was silenced. `rest`: seconds of a complete reply that remain unplayed, None if the
-    reply cannot be resumed. `more`: the reply goes on (its tools run) and waits to be released.
-    `heard` false: not a word of the reply was heard, so what it answers is still unanswered."""
-
-    rest: float | None
-    more: bool = False
-    heard: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Silenced:
     """The assistant was silenced for a reason outside this machine."""
 
@@ -95,13 +90,13 @@ Input = (
     VoiceStarted
     | VoiceWentOn
     | VoiceStopped
-    | Words
+    | PartialWords
+    | FinalWords
     | PlayoutStarted
     | PlayoutFinished
     | Committed
     | Forced
     | ReplyEnded
-    | CutShort
     | Silenced
     | WaitKnown
     | Deadline
@@ -133,8 +128,21 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """What cutting the assistant short now would leave. `rest`: seconds of a complete reply that would remain
+    unplayed, None if the reply could not be resumed. `more`: the reply goes on (its tools run) and waits to
+    be released. `heard` false: not a word of the reply was heard, so what it answers is still unanswered."""
+
+    rest: float | None
+    more: bool = False
+    heard: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupt:
-    """Be silent at once. To be answered with `CutShort`."""
+    """Be silent at once. `cut`: what that leaves, as the machine was told when it decided."""
+
+    cut: Cut
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,347 @@
+"""What the turn machine knows beside its state, and the conditions and steps that the rows of its table name.
+
+A condition is asked (`memory, given, at`) and changes nothing. A step changes what is known, or gives the
+action that is asked for, or both. Their names stand in docs/turns.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from offhook.conversation.turns.caller_words import CallerWords
+from offhook.conversation.turns.interruption import StopSpeakingPlan
+from offhook.conversation.turns.signals import (
+    Cut,
+    Deaf,
+    Drop,
+    FinalWords,
+    Hold,
+    Input,
+    Interrupt,
+    PartialWords,
+    PlayoutFinished,
+    PlayoutStarted,
+    Prepare,
+    Release,
+    Resume,
+    VoiceStopped,
+    VoiceWentOn,
+)
+
+FINAL_PATIENCE = 12.0
+"""Seconds after the end of speech in which a transcriber of whole phrases has to answer."""
+STREAM_PATIENCE = 1.2
+"""Seconds after the end of speech in which a streaming transcriber's final may still replace its partial."""
+ANSWERABLE_REST = 1.5
+"""Seconds. An acknowledgement that cuts off no more than this is an answer ("Shall I book it?" - "Yes")."""
+TOLERANCE = 1e-6
+STALE = 3.0
+"""Seconds. Words that come longer than this after any voice were said just now, too softly for it."""
+_GREETINGS = frozenset({"hello", "hi", "hey", "hello hello", "hi there", "hello there", "good morning"})
+
+
+class State(Enum):
+    LISTENING = auto()  # nobody speaks and nothing is pending
+    HEARING = auto()  # the caller speaks
+    DECIDING = auto()  # the caller has stopped: words are awaited, or the wait runs
+    THINKING = auto()  # a reply may be heard as soon as there is one
+    SPEAKING = auto()  # the assistant is heard
+    OVERLAPPED = auto()  # the assistant is heard and the caller makes sound
+
+
+class TurnMemory:
+    """`wait` and `cut` are asked when a row needs them: how many seconds to wait after these words, and what
+    would be left of what is being said."""
+
+    __slots__ = (
+        "backoff_until",
+        "cut",
+        "due",
+        "ended",
+        "held",
+        "interruptible",
+        "prepared",
+        "rest",
+        "resuming",
+        "state",
+        "stop",
+        "wait",
+        "whole",
+        "words",
+    )
+
+    def __init__(self, wait: Callable[[str], float], cut: Callable[[], Cut], stop: StopSpeakingPlan) -> None:
+        self.wait = wait
+        self.cut = cut
+        self.stop = stop
+        self.ended = 0.0
+        self.whole = False  # the last speech is answered as a whole, so that silence means no words
+        self.interruptible = True
+        self.backoff_until = 0.0
+        self.reset(speaking=False)
+
+    def reset(self, speaking: bool) -> None:
+        self.state = State.SPEAKING if speaking else State.LISTENING
+        self.words = CallerWords()
+        self.due: float | None = None  # when the prepared reply, or the rest of the last, may be heard
+        self.rest: float | None = None  # seconds that were left of what was cut short
+        self.prepared = False
+        self.held = False  # a reply under way that is not to be dropped was told to wait
+        self.resuming = False
+
+    def deadline(self) -> float | None:
+        if self.words.owed:
+            return None if self.state is State.HEARING else self.ended + FINAL_PATIENCE
+        if self.state is not State.DECIDING:
+            return None
+        if self.due is not None:
+            return self.due
+        return max(self.ended, self.words.partial_at) + STREAM_PATIENCE
+
+
+# conditions: the caller
+
+
+def voice_long_enough(memory: TurnMemory, given: VoiceWentOn, at: float) -> bool:
+    stop = memory.stop
+    return memory.interruptible and stop.num_words == 0 and given.seconds >= stop.voice_seconds
+
+
+def words_that_interrupt(memory: TurnMemory, given: PartialWords | FinalWords, at: float) -> bool:
+    return memory.interruptible and memory.stop.interrupts(given.text)
+
+
+def words_known_already(memory: TurnMemory, given: FinalWords, at: float) -> bool:
+    """The partial before them was taken for them."""
+    return memory.words.repeats(given.text)
+
+
+def partial_behind_its_final(memory: TurnMemory, given: PartialWords, at: float) -> bool:
+    return not memory.words.is_news(given.text)
+
+
+def words_that_need_no_answer(memory: TurnMemory, given: FinalWords, at: float) -> bool:
+    """Acknowledgements; and greetings over a message that runs on regardless, which people say as they pick
+    up and which that message answers."""
+    if memory.stop.only_acknowledges(given.text):
+        return True
+    greeting = given.text.lower().strip(" .!?,") in _GREETINGS
+    return greeting and not memory.interruptible
+
+
+def words_still_to_come(memory: TurnMemory, given: Input, at: float) -> bool:
+    return bool(memory.words.owed or memory.words.partial)
+
+
+def words_to_answer(memory: TurnMemory, given: Input, at: float) -> bool:
+    return bool(memory.words.unanswered)
+
+
+def words_for_later(memory: TurnMemory, given: Input, at: float) -> bool:
+    """Said over the assistant, or still owed by the transcriber."""
+    return memory.words.waiting
+
+
+def nothing_new(memory: TurnMemory, given: Input, at: float) -> bool:
+    """All that was said has an answer, or one is being prepared."""
+    return memory.prepared or not memory.words.unanswered
+
+
+def no_words(memory: TurnMemory, given: Input, at: float) -> bool:
+    return not memory.words.unanswered
+
+
+def silence_means_no_words(memory: TurnMemory, given: Input, at: float) -> bool:
+    return memory.whole and not memory.words.unanswered
+
+
+def nod(memory: TurnMemory, given: Input, at: float) -> bool:
+    """A mere acknowledgement, which cut off more than an answer would."""
+    rest = memory.rest
+    return (
+        rest is not None and rest > ANSWERABLE_REST and memory.stop.only_acknowledges(memory.words.unanswered)
+    )
+
+
+# conditions: the assistant, and the moment
+
+
+def reply(memory: TurnMemory, given: PlayoutStarted, at: float) -> bool:
+    return given.reply
+
+
+def more_of_the_reply_to_come(memory: TurnMemory, given: PlayoutFinished, at: float) -> bool:
+    return given.more
+
+
+def reply_prepared(memory: TurnMemory, given: Input, at: float) -> bool:
+    return memory.prepared
+
+
+def reply_held(memory: TurnMemory, given: Input, at: float) -> bool:
+    return memory.held
+
+
+def something_was_cut_short(memory: TurnMemory, given: Input, at: float) -> bool:
+    return memory.rest is not None
+
+
+def not_yet(memory: TurnMemory, given: Input, at: float) -> bool:
+    due = memory.deadline()
+    return due is None or at + TOLERANCE < due
+
+
+def transcriber_owes_words(memory: TurnMemory, given: Input, at: float) -> bool:
+    return memory.words.owed > 0
+
+
+def rest_waits_to_be_said(memory: TurnMemory, given: Input, at: float) -> bool:
+    return memory.resuming and memory.due is not None
+
+
+def only_a_partial(memory: TurnMemory, given: Input, at: float) -> bool:
+    return bool(memory.words.partial)
+
+
+def the_wait_runs(memory: TurnMemory, given: Input, at: float) -> bool:
+    return memory.due is not None and not memory.resuming
+
+
+# steps: the caller
+
+
+def note_the_end(memory: TurnMemory, given: VoiceStopped, at: float) -> None:
+    memory.ended, memory.whole = given.ended, given.owed
+    memory.words.owed += given.owed
+
+
+def note_unheard_voice(memory: TurnMemory, given: Input, at: float) -> None:
+    """Words so long after any voice were said just now."""
+    if at - memory.ended > STALE:
+        memory.ended = at
+
+
+def note_the_partial(memory: TurnMemory, given: PartialWords, at: float) -> None:
+    memory.words.hear(given.text, at)
+
+
+def note_the_answer(memory: TurnMemory, given: FinalWords, at: float) -> None:
+    """The transcriber has answered, with whatever words."""
+    memory.words.arrived(given.owed)
+
+
+def take_the_words(memory: TurnMemory, given: FinalWords, at: float) -> Drop | None:
+    """They are to be answered; the reply that did not know them is dropped."""
+    return _changed(memory, memory.words.take(given.text))
+
+
+def take_the_partial(memory: TurnMemory, given: Input, at: float) -> Drop | None:
+    """For the final that does not come."""
+    return _changed(memory, memory.words.assume())
+
+
+def confirm_the_partial(memory: TurnMemory, given: Input, at: float) -> None:
+    memory.words.confirm()
+
+
+def defer_the_words(memory: TurnMemory, given: FinalWords, at: float) -> None:
+    """They are answered when the assistant has finished."""
+    memory.words.defer(given.text)
+
+
+def take_deferred_words(memory: TurnMemory, given: Input, at: float) -> None:
+    memory.words.take_deferred()
+
+
+def drop_deferred_words(memory: TurnMemory, given: Input, at: float) -> None:
+    memory.words.drop_deferred()
+
+
+def give_up_on_the_transcriber(memory: TurnMemory, given: Input, at: float) -> Deaf:
+    memory.words.owed = 0
+    return Deaf()
+
+
+def _changed(memory: TurnMemory, changed: bool) -> Drop | None:
+    if not changed or not memory.prepared:
+        return None
+    memory.prepared = False
+    return Drop()
+
+
+# steps: the assistant
+
+
+def interrupt(memory: TurnMemory, given: Input, at: float) -> Interrupt:
+    """What was prepared meanwhile goes with it."""
+    memory.backoff_until = at + memory.stop.backoff_seconds
+    memory.words.drop_deferred()
+    memory.prepared = False
+    cut = memory.cut()
+    memory.rest, memory.held = cut.rest, cut.more
+    if not cut.heard:
+        memory.words.retract_answer()
+    return Interrupt(cut)
+
+
+def note_the_playout(memory: TurnMemory, given: PlayoutStarted, at: float) -> None:
+    memory.interruptible = given.interruptible
+    memory.rest, memory.resuming = None, False
+
+
+def note_whether_more_comes(memory: TurnMemory, given: PlayoutFinished, at: float) -> None:
+    memory.held = given.more
+
+
+def count_as_answered(memory: TurnMemory, given: Input, at: float) -> None:
+    """What the caller said has its reply."""
+    memory.words.answer()
+    memory.prepared = memory.held = False
+    memory.due = None
+
+
+def hold(memory: TurnMemory, given: Input, at: float) -> Hold:
+    memory.held = True
+    return Hold()
+
+
+def prepare(memory: TurnMemory, given: Input, at: float) -> Prepare:
+    memory.prepared, memory.held = True, False
+    return Prepare(memory.words.unanswered)
+
+
+def release(memory: TurnMemory, given: Input, at: float) -> Release:
+    memory.due, memory.held = None, False
+    return Release(memory.ended)
+
+
+def resume(memory: TurnMemory, given: Input, at: float) -> Resume:
+    memory.words.drop_unanswered()
+    memory.due, memory.rest, memory.resuming = None, None, False
+    return Resume()
+
+
+# steps: the moment
+
+
+def set_the_moment(memory: TurnMemory, given: Input, at: float) -> None:
+    """When the reply may be heard."""
+    waited = memory.ended + memory.wait(memory.words.unanswered)
+    memory.due = max(waited, memory.backoff_until, at)
+
+
+def set_the_moment_to_resume(memory: TurnMemory, given: Input, at: float) -> None:
+    memory.resuming, memory.due = True, max(memory.backoff_until, at)
+
+
+def forget_the_moment(memory: TurnMemory, given: Input, at: float) -> None:
+    memory.due = None
+
+
+def forget_the_rest(memory: TurnMemory, given: Input, at: float) -> None:
+    """What was cut short is not said any more."""
+    memory.rest = None
+
+
+def stop_resuming(memory: TurnMemory, given: Input, at: float) -> None:
+    memory.resuming = False
