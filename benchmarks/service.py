@@ -29,8 +29,9 @@ START_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The service at one moment. `cpu` in seconds so far (user and system, all threads), `rss` in bytes,
-    `waited` the seconds that its main thread was ready to run and had no core,
+    """The service at one moment. `cpu` in seconds so far (user and system, all threads) and `rss` in bytes of
+    the call plane and the media plane together, `waited` the seconds that the thread with the clock was ready
+    to run and had no core,
     `lateness` as the clock counts it (see rtp.clock.LATENESS_BOUNDS), `held` the most CPU seconds that the
     loop spent in one go since the sample before (`Service.watch_holds`), the rest are numbers of things."""
 
@@ -177,7 +178,7 @@ async def _node(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> No
                 gc.collect()
             pipe.send(_sample(node, holds.longest()))
 
-    async with running_node(Settings(**chosen), ScriptedEngines()) as node:
+    async with running_node(Settings(**chosen), ScriptedEngines(), media_apart=True) as node:
         loop = asyncio.get_running_loop()
         holds = _Holds(loop)
         loop.add_reader(pipe.fileno(), asked, node)
@@ -211,15 +212,26 @@ class _Holds:
         return longest
 
 
+def _cpu(process: Path) -> float:
+    """Seconds, of all its threads (proc(5))."""
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _rss(process: Path) -> int:
+    return int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _sample(node: Any, held: float) -> Sample:
     """The counters of a node; the private ones have no other reader than this audit."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     core, pacing = node.agent._core, node.media.pacing
+    beside = Path(f"/proc/{pacing.pid}")
     return Sample(
         at=time.monotonic(),
-        cpu=usage.ru_utime + usage.ru_stime,
-        waited=int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9,
-        rss=int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"),
+        cpu=usage.ru_utime + usage.ru_stime + _cpu(beside),
+        waited=int((beside / "schedstat").read_text().split()[1]) / 1e9,
+        rss=_rss(Path("/proc/self")) + _rss(beside),
         tasks=len(asyncio.all_tasks()),
         fds=len(os.listdir("/proc/self/fd")),
         threads=len(os.listdir("/proc/self/task")),

@@ -43,19 +43,24 @@ class Node:
 
 
 @asynccontextmanager
-async def running_node(settings: Settings, engines: EnginesOf | None = None) -> AsyncIterator[Node]:
+async def running_node(
+    settings: Settings, engines: EnginesOf | None = None, *, media_apart: bool = False
+) -> AsyncIterator[Node]:
     """A node that serves until the block ends; then it drains, closes what it opened, and is gone.
 
-    `engines` replaces the speech engines and models (benchmarks and tests). Raises StartError."""
+    `engines` replaces the speech engines and models (benchmarks and tests), `media_apart` gives the media
+    plane a process of its own. Raises StartError."""
     async with AsyncExitStack() as stack:
         try:
-            node = await _start(settings, engines, stack)
+            node = await _start(settings, engines, stack, media_apart)
         except StoreError as error:
             raise StartError(str(error)) from error
         yield node
 
 
-async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExitStack) -> Node:
+async def _start(
+    settings: Settings, engines: EnginesOf | None, stack: AsyncExitStack, media_apart: bool
+) -> Node:
     now, rng = time.time, random.SystemRandom()
     new_id = IdMaker(now, rng)
     # Before anything slow: what the machine does not give should be said at once.
@@ -73,7 +78,7 @@ async def _start(settings: Settings, engines: EnginesOf | None, stack: AsyncExit
     stack.push_async_callback(database.close)
     vital = Vital()
     ground = Ground(settings, folder.node, database, now, rng, vital)
-    plane = await call_plane(ground, activity, max_calls, stack, engines)
+    plane = await call_plane(ground, activity, max_calls, stack, engines, apart=media_apart)
     # What is told of addresses needs the real port.
     settings = settings.model_copy(update={"sip": plane.sip})
     # Not before all that can fail: a key is made and told once.

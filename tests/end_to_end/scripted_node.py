@@ -47,7 +47,7 @@ def engines(context: CallContext) -> EngineFactory:
 async def serve() -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    async with running_node(load_settings(), engines):
+    async with running_node(load_settings(), engines, media_apart=True):
         await stopped.wait()
 
 

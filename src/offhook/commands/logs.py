@@ -25,10 +25,11 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         message, call = _about(record)
+        plane = self.plane_of(record)
         line: dict[str, str] = {
             "time": self.formatTime(record),
             "level": record.levelname.lower(),
-            **({"plane": self._plane} if self._plane else {}),
+            **({"plane": plane} if plane else {}),
             "logger": record.name,
             "message": message,
         }
@@ -37,6 +38,10 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+    def plane_of(self, record: logging.LogRecord) -> str:
+        """That of this process, unless the line is another one's (`extra`)."""
+        return str(getattr(record, "plane", self._plane))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
@@ -47,7 +52,8 @@ class TextLines(JsonLines):
     """Time, level, plane and message on one line; a traceback below it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        plane = f"{self._plane:5} " if self._plane else ""
+        plane = self.plane_of(record)
+        plane = f"{plane:5} " if plane else ""
         line = f"{self.formatTime(record)} {record.levelname.lower():7} {plane}{_about(record)[0]}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 

@@ -117,6 +117,7 @@ class Line:
         self._telephone_event: int | None = None
         self._closing: asyncio.Future[None] | None = None
         self._stopping: asyncio.Future[bool] | None = None
+        self._lost = False
 
     @property
     def statistics(self) -> StreamStatistics:
@@ -190,6 +191,8 @@ class Line:
 
     async def stop_recording(self) -> bool:
         """Also after `close`. Returns when the files are whole: whether there are any."""
+        if self._lost:
+            return False
         self._stopping = asyncio.get_running_loop().create_future()
         self._plane.enter(self)
         self._plane.send(StopRecording(self.number))
@@ -200,6 +203,9 @@ class Line:
 
     async def close(self) -> None:
         """Give the port back; the last statistics are there then."""
+        if self._lost:
+            self._plane.leave(self)
+            return
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_future()
             self._plane.send(Close(self.number))
@@ -223,6 +229,7 @@ class Line:
 
     def lost(self) -> None:
         """The media plane is gone, and this leg with it."""
+        self._lost = True
         self.closed()
         self.recorded(False)
         self.listener.media_failed()
@@ -293,6 +300,14 @@ class Plane(ABC):
     @abstractmethod
     def send(self, command: Command) -> None:
         """Carry it to the engine; never blocks."""
+
+    @property
+    def is_up(self) -> bool:
+        """Can legs be opened at once?"""
+        return True
+
+    async def serves(self) -> None:
+        """Wait until they can."""
 
     @property
     @abstractmethod

@@ -219,6 +219,55 @@ class HoldBack(NamedTuple):
     on: bool
 
 
+# -- of a media plane in a process of its own -----------------------------------------------------
+
+
+class Settle(NamedTuple):
+    """The first command: where ports are (`low` to `high` on `host`), after how many silent seconds a peer is
+    lost, where recordings go, and the least level of what is logged."""
+
+    host: str
+    low: int
+    high: int
+    patience: float
+    recordings: str
+    level: int
+
+
+class KeepSentence(NamedTuple):
+    """What callers are to hear when the call plane is gone."""
+
+    pcm: bytes
+
+
+class Ready(NamedTuple):
+    """The answer to Settle. `why`: it cannot serve."""
+
+    why: str
+
+
+class Paced(NamedTuple):
+    """Once a second: how late the ticks began (see Clock), how many were left out, and how many ports and
+    legs there are."""
+
+    lateness: tuple[int, ...]
+    skipped: int
+    ports: int
+    legs: int
+
+
+class Logged(NamedTuple):
+    """A line for the node's one log."""
+
+    logger: str
+    level: int
+    message: str
+    call: str | None
+
+
+OfProcess = Settle | KeepSentence | Ready | Paced | Logged
+
+
 Command = (
     Open
     | Agree

@@ -34,7 +34,7 @@ from offhook.media.client import Plane
 from offhook.network import Address, AddressGuard, AddressRefused, Outside
 from offhook.network.sources import Sources
 from offhook.planes.ground import Ground
-from offhook.planes.media_plane import media_here
+from offhook.planes.media_plane import media_apart, media_here
 from offhook.process import StartError, file_limit, sip_connections_within
 from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
@@ -44,7 +44,7 @@ from offhook.sip.transports.connections import Limits as TcpLimits
 from offhook.sip.transports.transports import WILDCARDS, Transports, source_towards
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.activity import VoiceActivity
-from offhook.speech.base import EngineError
+from offhook.speech.base import EngineError, Voice
 from offhook.speech.engines import SpeechEngines, missing
 from offhook.speech.jobs import WorkerFailed
 from offhook.speech.providers.local import LocalVoice, SpeechCache
@@ -54,6 +54,9 @@ from offhook.webhooks import Client, Outbox
 
 SIP_GRACE_SECONDS: Final = 2.0
 WEBHOOK_GRACE_SECONDS: Final = 5.0
+
+LOST: Final = "We are sorry, but this call cannot go on. Goodbye."
+"""What callers hear from the media plane when the call plane is gone."""
 
 EnginesOf = Callable[[CallContext], EngineFactory]
 
@@ -88,11 +91,14 @@ async def call_plane(
     stack: AsyncExitStack,
     engines: EnginesOf | None = None,
     sockets: Sequence[socket.socket] = (),
+    *,
+    apart: bool = False,
 ) -> CallPlane:
     """Serve calls until `stack` is closed, on SIP's `sockets` if they are bound already. What the process
     before left behind is ended and reported first.
 
-    `engines` replaces the speech engines and models (benchmarks and tests). Raises StartError, StoreError."""
+    `apart`: the media plane has a process of its own. `engines` replaces the speech engines and models
+    (benchmarks and tests). Raises StartError, StoreError."""
     settings, node, database = ground.settings, ground.node, ground.database
     now, rng, new_id = ground.now, ground.rng, database.new_id
     outside = Outside(AddressGuard(settings.allow_private_urls))
@@ -124,7 +130,14 @@ async def call_plane(
     ledger = StoredLedger(database, outbox, node, lambda call_id: calls.taken(call_id))
     ledger.start()
     stack.push_async_callback(ledger.close)
-    plane = media_here(settings, activity, now, rng, stack)
+    plane: Plane
+    if apart:
+        plane = remote = await media_apart(settings, stack)
+        ground.vital.watch("the task that keeps the media process running", remote.keeper)
+        if emergency is not None:
+            remote.keep_sentence(await _last_words(emergency))
+    else:
+        plane = media_here(settings, activity, now, rng, stack)
     media = Media(plane, _address_for(settings), outside.guard.lets_media, rng)
     dialler, trunk = Dialler(), _trunk(settings)
     services = Services(
@@ -154,7 +167,7 @@ async def call_plane(
     presence = Presence(database, node, end_calls_of=end_calls_of, held=calls.held, hang_up=calls.taken)
     await presence.start()
     stack.push_async_callback(presence.close)
-    calls.ready, calls.doubt = presence.is_ready, presence.doubt
+    calls.ready, calls.doubt = lambda: presence.is_ready() and plane.is_up, presence.doubt
     for what, task in (
         ("the task that writes calls down", ledger.task),
         ("the task that delivers webhooks", outbox.task),
@@ -207,6 +220,14 @@ async def _engines(
         ) from error
     speech = SpeechEngines(workers, outside, now=now)
     return _engines_of(speech, LanguageModels(outside, _model_settings(settings))), emergency
+
+
+async def _last_words(voice: Voice) -> bytes:
+    """Raises StartError."""
+    try:
+        return b"".join([part async for part in voice.speak(LOST)])
+    except EngineError as error:
+        raise StartError(f"the voice for emergencies does not speak: {error}") from error
 
 
 def _model_settings(settings: Settings) -> ModelSettings:

@@ -25,7 +25,9 @@ class CallProcess(Child):
         activity = voice_activity(scripted=False)
         ground = await self.ground(stack)
         self.database = ground.database
-        self.plane = await call_plane(ground, activity, self.spec.max_calls, stack, sockets=sockets)
+        self.plane = await call_plane(
+            ground, activity, self.spec.max_calls, stack, sockets=sockets, apart=True
+        )
         self._heard()
         return {}
 

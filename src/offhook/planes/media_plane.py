@@ -1,20 +1,43 @@
-"""The part of a node that carries sound: in the process of the call plane."""
+"""The part of a node that carries sound: on the loop of the call plane, or in a process at its side."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from offhook.media.engine import Engine
 from offhook.media.local import LocalPlane
+from offhook.media.protocol import Settle
 from offhook.media.recording import WriterThread
+from offhook.media.remote import MediaFailed, RemotePlane
 from offhook.network import open_datagrams
+from offhook.process import StartError
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
 from offhook.settings import Settings
 from offhook.speech.activity import VoiceActivity
+
+
+async def media_apart(settings: Settings, stack: AsyncExitStack) -> RemotePlane:
+    """In a process of its own, until `stack` is closed. Raises StartError."""
+    plane = RemotePlane(
+        Settle(
+            settings.sip.host,
+            *settings.rtp_ports,
+            settings.media_timeout_seconds,
+            str(settings.recordings.absolute()),
+            logging.getLogger().getEffectiveLevel(),
+        )
+    )
+    stack.push_async_callback(plane.close)
+    try:
+        await plane.start()
+    except MediaFailed as error:
+        raise StartError(f"the media process does not start: {error}") from error
+    return plane
 
 
 def media_here(

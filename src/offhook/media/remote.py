@@ -1,0 +1,259 @@
+"""The media plane in a process of its own: it is started, listened to, and started anew when it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from offhook.log_context import working_for
+from offhook.media.client import Pacing, Plane
+from offhook.media.protocol import Command, Event, KeepSentence, Logged, OfProcess, Paced, Ready, Settle
+from offhook.media.wire import Unpacker, WireError, pack
+
+COMMAND: Final = (sys.executable, "-P", "-m", "offhook.media.process")
+
+START_SECONDS: Final = 60.0
+SILENT_SECONDS: Final = 5.0
+"""Without a word from the process, which gives one a second, it counts as hung and is ended."""
+AGAIN_SECONDS: Final = (0.0, 0.5, 2.0)
+"""Before it is started anew: after one that served, after one that did not, and after more of these."""
+
+BUFFER: Final = 4 * 1024 * 1024
+"""Bytes asked of the kernel for each direction, so that a tick's message goes in one piece."""
+
+_PLANE: Final = {"plane": "media"}
+
+log = logging.getLogger(__name__)
+
+
+class MediaFailed(Exception):
+    """The media plane cannot serve. The text says why."""
+
+
+class RemotePlane(Plane):
+    """Legs and talks in another process. `start` it, and in any case `close` it."""
+
+    def __init__(self, settle: Settle) -> None:
+        super().__init__()
+        self._pacing = Pacing()
+        self._settle = settle
+        self._sentence = b""
+        self._waiting: list[Command | OfProcess] = []
+        self._due: asyncio.Handle | None = None
+        self._link: _Link | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._serves = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._closed = False
+
+    # -- the life of it -------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Raises MediaFailed."""
+        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._keeper = asyncio.create_task(self._keep(started))
+        await asyncio.shield(started)
+
+    @property
+    def keeper(self) -> asyncio.Task[None]:
+        """What starts the process anew, for as long as the plane is open."""
+        assert self._keeper is not None
+        return self._keeper
+
+    def keep_sentence(self, pcm: bytes) -> None:
+        """What callers hear if this process is gone."""
+        self._sentence = pcm
+        if self._serves.is_set():
+            self.send(KeepSentence(pcm))
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._end()
+
+    async def _keep(self, started: asyncio.Future[None]) -> None:
+        failures = 0
+        while True:
+            try:
+                link = await self._spawn()
+                if not started.done():
+                    started.set_result(None)
+                failures = 0
+                await self._watch(link)
+                log.error("the media process pid=%d is gone, and its calls end", self._pacing.pid)
+            except MediaFailed as error:
+                if not started.done():
+                    started.set_exception(error)
+                    return
+                failures += 1
+                log.error("the media process does not start: %s", error)
+            self._lost()
+            await self._end()
+            await asyncio.sleep(AGAIN_SECONDS[min(failures, len(AGAIN_SECONDS) - 1)])
+
+    async def _spawn(self) -> _Link:
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+        try:
+            self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own command; vfork and exec: a millisecond or two
+                [*COMMAND, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=_without_secrets(os.environ),
+            )
+        except OSError as error:
+            ours.close()
+            raise MediaFailed(error.strerror or str(error)) from error
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        link = self._link = _Link(self)
+        await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
+        link.write([self._settle])
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                why = await link.ready
+        except TimeoutError:
+            raise MediaFailed(f"not ready within {START_SECONDS:g} s") from None
+        if why:
+            raise MediaFailed(why)
+        self._pacing = Pacing(self._process.pid)
+        self._waiting.clear()
+        self._serves.set()
+        if self._sentence:
+            self.send(KeepSentence(self._sentence))
+        return link
+
+    async def _watch(self, link: _Link) -> None:
+        """Until it is gone, or has not said a word for too long."""
+        silent = 0.0
+        while not link.gone.is_set():
+            try:
+                async with asyncio.timeout(1.0):
+                    await link.gone.wait()
+            except TimeoutError:
+                # Counted in looks, not in time: this process may have been stopped itself.
+                silent = 0.0 if link.spoke else silent + 1.0
+                link.spoke = False
+                if silent >= SILENT_SECONDS:
+                    log.error("the media process says nothing for %g s and is ended", silent)
+                    return
+
+    def _lost(self) -> None:
+        self._serves.clear()
+        self._waiting.clear()
+        self.gone()
+
+    async def _end(self) -> None:
+        link, self._link = self._link, None
+        process, self._process = self._process, None
+        if link is not None:
+            link.close()
+        if process is None:
+            return
+        for _ in range(1000 if self._closed else 0):
+            # It has recordings to finish.
+            if process.poll() is not None:
+                return
+            await asyncio.sleep(0.01)
+        process.kill()
+        while process.poll() is None:  # noqa: ASYNC110 - the kernel has no more to do than this
+            await asyncio.sleep(0.005)
+
+    # -- the protocol ---------------------------------------------------------------------------
+
+    @property
+    def pacing(self) -> Pacing:
+        """As it was told last."""
+        return self._pacing
+
+    @property
+    def is_up(self) -> bool:
+        return self._serves.is_set()
+
+    async def serves(self) -> None:
+        await self._serves.wait()
+
+    def send(self, command: Command | OfProcess) -> None:
+        if not self._serves.is_set():
+            return
+        self._waiting.append(command)
+        if self._due is None:
+            self._due = asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._due = None
+        commands, self._waiting = self._waiting, []
+        if commands and self._link is not None:
+            self._link.write(commands)
+
+    def take(self, link: _Link, events: list[Any]) -> None:
+        if link is not self._link:
+            return
+        others: list[Event] = []
+        for event in events:
+            of = type(event)
+            if of is Paced:
+                self._pacing = Pacing(self._pacing.pid, *event)
+            elif of is Logged:
+                with working_for(event.call):
+                    logging.getLogger(event.logger).log(event.level, event.message, extra=_PLANE)
+            elif of is Ready:
+                link.answered(event.why)
+            else:
+                others.append(event)
+        self.deliver(others)
+
+
+class _Link(asyncio.Protocol):
+    def __init__(self, plane: RemotePlane) -> None:
+        self.gone = asyncio.Event()
+        self.spoke = True
+        self.ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._plane = plane
+        self._unpacker = Unpacker()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by name
+
+    def data_received(self, data: bytes) -> None:
+        self.spoke = True
+        try:
+            for events in self._unpacker.feed(data):
+                self._plane.take(self, events)
+        except WireError as error:
+            log.error("the media process is not understood: %s", error)
+            self.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.answered("it ended before it served")
+        self.gone.set()
+
+    def answered(self, why: str) -> None:
+        if not self.ready.done():
+            self.ready.set_result(why)
+
+    def write(self, commands: Sequence[Command | OfProcess]) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(pack(commands))
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+        self.gone.set()
+
+
+def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """It reads strangers' packets: it needs no keys."""
+    return {name: value for name, value in environment.items() if not name.startswith("OFFHOOK_")}

@@ -1,0 +1,195 @@
+"""Commands and events as bytes, for a media plane in a process of its own.
+
+A message is `length: u32` (little-endian, of what follows) and records one after another. A record is the
+number of its type and its fields; `Heard` and `Judged`, of which there are fifty a second for each call, have
+forms of their own, with nothing for a frame of silence. Both sides are of one version and trust each other,
+but for lengths: what does not fit is a WireError, after which the connection is of no more use."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from offhook.media import protocol
+from offhook.media.protocol import Command, Event, Heard, Judged, OfProcess
+from offhook.rtp.codecs import SILENCE
+
+MOST_BYTES: Final = 16 * 1024 * 1024
+"""Of one message. The longest sound is five minutes, 4.8 MB."""
+
+_LENGTH: Final = struct.Struct("<I")
+_HEARD: Final = struct.Struct("<BIIHIHH")
+_JUDGED: Final = struct.Struct("<BIf")
+_INT: Final = struct.Struct("<q")
+_FLOAT: Final = struct.Struct("<d")
+_HEARD_KIND: Final = 1
+_JUDGED_KIND: Final = 2
+
+_TYPES: Final[tuple[type, ...]] = (
+    protocol.Open, protocol.Agree, protocol.Begin, protocol.Connect, protocol.Close, protocol.SendDigits,
+    protocol.Converse, protocol.Loop, protocol.Play, protocol.Ring, protocol.Early, protocol.Bridge,
+    protocol.Record, protocol.Keep, protocol.Overhear, protocol.StopRecording, protocol.OpenTalk,
+    protocol.CloseTalk, protocol.Utter, protocol.Release, protocol.Interruptible, protocol.AddPiece,
+    protocol.Sound, protocol.CloseUtterance, protocol.Remove, protocol.Cut, protocol.Clear,
+    protocol.HoldBack, protocol.Opened, protocol.Refused, protocol.Counted, protocol.Closed,
+    protocol.Pressed, protocol.NoMedia, protocol.Failed, protocol.Recorded, protocol.Began, protocol.Played,
+    protocol.Finished, protocol.Settle, protocol.Ready, protocol.Paced, protocol.Logged,
+    protocol.KeepSentence,
+)  # fmt: skip
+_KINDS: Final = {of: kind for kind, of in enumerate(_TYPES, 3)}
+_MAKERS: Final = dict(enumerate(_TYPES, 3))
+
+
+Record = Command | Event | OfProcess
+
+
+class WireError(Exception):
+    """The other side does not speak this protocol."""
+
+
+def pack(records: Iterable[Record]) -> bytes:
+    """One message. Raises WireError if it were longer than MOST_BYTES."""
+    parts: list[bytes] = [b""]
+    put = parts.append
+    for record in records:
+        of = type(record)
+        if isinstance(record, Heard):
+            talk, heard, said, utterance, piece, played = record
+            heard = b"" if heard is SILENCE or heard == SILENCE else heard
+            said = b"" if said is SILENCE or said == SILENCE else said
+            put(_HEARD.pack(_HEARD_KIND, talk, utterance, piece, played, len(heard), len(said)))
+            put(heard)
+            put(said)
+        elif of is Judged:
+            put(_JUDGED.pack(_JUDGED_KIND, *record))
+        else:
+            put(bytes((_KINDS[of], len(record))))
+            for value in record:
+                _put(parts, value)
+    size = sum(map(len, parts))
+    if size > MOST_BYTES:
+        raise WireError(f"a message of {size} bytes")
+    parts[0] = _LENGTH.pack(size)
+    return b"".join(parts)
+
+
+def _put(parts: list[bytes], value: Any) -> None:
+    if value is None:
+        parts.append(b"n")
+    elif value is True:
+        parts.append(b"t")
+    elif value is False:
+        parts.append(b"f")
+    elif isinstance(value, int):
+        parts.append(b"i" + _INT.pack(value))
+    elif isinstance(value, float):
+        parts.append(b"d" + _FLOAT.pack(value))
+    elif isinstance(value, str):
+        text = value.encode("utf-8", "surrogatepass")
+        parts.append(b"s" + _LENGTH.pack(len(text)) + text)
+    elif isinstance(value, bytes):
+        parts.append(b"b" + _LENGTH.pack(len(value)))
+        parts.append(value)
+    elif isinstance(value, tuple):
+        parts.append(b"(" + _LENGTH.pack(len(value)))
+        for item in value:
+            _put(parts, item)
+    else:
+        raise WireError(f"a {type(value).__name__} cannot be sent")
+
+
+class Unpacker:
+    """Bytes in any pieces -> records."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[list[Any]]:
+        """The messages that are whole, each as its records. Raises WireError."""
+        buffer = self._buffer
+        buffer += data
+        start = 0
+        try:
+            while len(buffer) - start >= _LENGTH.size:
+                (size,) = _LENGTH.unpack_from(buffer, start)
+                if size > MOST_BYTES:
+                    raise WireError(f"a message of {size} bytes")
+                end = start + _LENGTH.size + size
+                if len(buffer) < end:
+                    break
+                message = bytes(memoryview(buffer)[start + _LENGTH.size : end])
+                start = end
+                yield unpack(message)
+        finally:
+            del buffer[:start]
+
+
+def unpack(message: bytes) -> list[Any]:
+    """The records of a message without its length. Raises WireError."""
+    try:
+        return _records(message)
+    except (struct.error, IndexError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"a record that is none: {error!r}") from None
+
+
+def _records(message: bytes) -> list[Any]:
+    records: list[Any] = []
+    at, end = 0, len(message)
+    while at < end:
+        kind = message[at]
+        if kind == _HEARD_KIND:
+            _, talk, utterance, piece, played, heard, said = _HEARD.unpack_from(message, at)
+            at += _HEARD.size
+            middle, last = at + heard, at + heard + said
+            records.append(
+                Heard(
+                    talk, message[at:middle] or SILENCE, message[middle:last] or SILENCE,
+                    utterance, piece, played,
+                )
+            )  # fmt: skip
+            at = last
+        elif kind == _JUDGED_KIND:
+            _, talk, probability = _JUDGED.unpack_from(message, at)
+            records.append(Judged(talk, probability))
+            at += _JUDGED.size
+        else:
+            make, count = _MAKERS[kind], message[at + 1]
+            at += 2
+            values = []
+            for _ in range(count):
+                value, at = _take(message, at)
+                values.append(value)
+            records.append(make(*values))
+    if at != end:
+        raise WireError("a record that is cut off")
+    return records
+
+
+def _take(message: bytes, at: int) -> tuple[Any, int]:
+    kind, at = message[at : at + 1], at + 1
+    if kind == b"i":
+        return _INT.unpack_from(message, at)[0], at + _INT.size
+    if kind == b"t":
+        return True, at
+    if kind == b"f":
+        return False, at
+    if kind == b"n":
+        return None, at
+    if kind == b"d":
+        return _FLOAT.unpack_from(message, at)[0], at + _FLOAT.size
+    (size,) = _LENGTH.unpack_from(message, at)
+    at += _LENGTH.size
+    if kind == b"(":
+        values = []
+        for _ in range(size):
+            value, at = _take(message, at)
+            values.append(value)
+        return tuple(values), at
+    if at + size > len(message):
+        raise IndexError("a value that is cut off")
+    if kind == b"s":
+        return message[at : at + size].decode("utf-8", "surrogatepass"), at + size
+    if kind == b"b":
+        return message[at : at + size], at + size
+    raise KeyError(kind)
