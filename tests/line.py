@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 from offhook.media.client import Channel
 from offhook.media.protocol import CloseTalk, Command, Event
 from offhook.media.talk import Talk
@@ -13,7 +16,8 @@ class TestLine:
 
     __test__ = False
 
-    def __init__(self) -> None:
+    def __init__(self, time: Callable[[], float] | None = None) -> None:
+        self._time = time or asyncio.get_running_loop().time
         self._events: list[Event] = []
         self._talk = Talk(1, self._events.append, self._events.append, None)
         self.channel = Channel(1, "test", self._do)
@@ -35,5 +39,6 @@ class TestLine:
     def _tell(self) -> None:
         events = self._events[:]
         self._events.clear()
+        self.channel.at = self._time()
         for event in events:
             self.channel.take(event)

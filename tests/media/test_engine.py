@@ -81,7 +81,7 @@ class Bench:
             writer=InlineWriter(),
         )
         self.batches: list[list[Event]] = []
-        self.engine.deliver = self.batches.append
+        self.engine.deliver = lambda events, at: self.batches.append(events)
         self.peers: dict[int, Peer] = {}
 
     def do(self, *commands: Command) -> None:

@@ -113,7 +113,7 @@ class Conversation(ConversationStage):
     def voice_activity(self, probability: float) -> None:
         """How likely it is that the last 32 ms of the caller's sound are speech, 0 to 1."""
         try:
-            self._ears.voice_activity(probability)
+            self._ears.voice_activity(probability, self.channel.at)
         except Exception:
             self._failures.broken("voice activity")
 

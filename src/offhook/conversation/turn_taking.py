@@ -130,7 +130,7 @@ class Floor:
     # what the playout tells
 
     def utterance_began(self, utterance: Utterance) -> None:
-        now = self._loop.time()
+        now = self._stage.channel.at
         utterance.turn, self._turns = self._turns, self._turns + 1
         utterance.entry = self.transcript.add_bot(now)
         self._stage.tell(SpeechStarted("assistant", utterance.turn, now))
@@ -151,7 +151,7 @@ class Floor:
             self._stage.tell(measured(reply.marks, assistant_turn, now))
 
     def piece_played(self, utterance: Utterance, piece: Piece) -> None:
-        now, entry = self._loop.time(), utterance.entry
+        now, entry = self._stage.channel.at, utterance.entry
         if entry is not None:
             entry.extend(piece.text, now)
         self._stage.touch()
@@ -170,7 +170,7 @@ class Floor:
         self._stage.tell(SpeechWritten(text, utterance.turn, "model" if own else "force-say"))
 
     def utterance_finished(self, utterance: Utterance) -> None:
-        now = self._loop.time()
+        now = self._stage.channel.at
         if utterance.entry is not None:
             utterance.entry.end = now
             self._stage.tell(SpeechStopped("assistant", utterance.turn, now))

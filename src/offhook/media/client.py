@@ -249,6 +249,8 @@ class Channel:
         self.listener: ChannelListener | None = None
         self.playing: PlayoutListener | None = None
         self.closed = False
+        self.at = 0.0
+        """When what is being told happened, in loop.time(): a busy process hears of it later."""
 
     def close(self) -> None:
         if not self.closed:
@@ -372,8 +374,8 @@ class Plane(ABC):
                 except Exception:
                     log.exception("the loss of a leg broke something")
 
-    def deliver(self, events: list[Event]) -> None:
-        """What the engine tells. What one call does with it touches no other."""
+    def deliver(self, events: list[Event], at: float) -> None:
+        """What the engine tells, and when it was. What one call does with it touches no other."""
         channels, before = self.channels, CALL.set(None)
         for event in events:
             number = event[0]
@@ -381,6 +383,7 @@ class Plane(ABC):
                 self._deliver_to_line(event)
                 continue
             channel = channels[number]
+            channel.at = at
             CALL.set(channel.call)
             try:
                 channel.take(event)

@@ -62,13 +62,14 @@ LOOK_TICKS: Final = 50
 
 _counts = attrgetter(*[field.name for field in fields(StreamStatistics)])
 
-Deliver = Callable[[list[Event]], None]
+Deliver = Callable[[list[Event], float], None]
 
 log = logging.getLogger(__name__)
 
 
 class Engine:
-    """All legs and talks of a media plane. `deliver` gets the events; it is set by whoever carries them."""
+    """All legs and talks of a media plane. `deliver` gets events, and when they happened (loop.time()); it is
+    set by whoever carries them."""
 
     def __init__(
         self,
@@ -164,7 +165,7 @@ class Engine:
                 leg.audio = talk
             talk.say_last(pcm)
 
-    def _see_off(self, events: list[Event]) -> None:
+    def _see_off(self, events: list[Event], at: float) -> None:
         for leg in list(self.legs.values()):
             if not isinstance(leg.audio, Talk) or leg.audio.playout.idle:
                 self._let_go(leg)
@@ -183,7 +184,7 @@ class Engine:
         if self._events:
             events = self._events.copy()
             self._events.clear()
-            self.deliver(events)
+            self.deliver(events, self._loop.time())
 
     def _after_tick(self) -> None:
         looked_at = self._looks[self.clock.ticks % LOOK_TICKS]
@@ -353,5 +354,5 @@ def counts_of(statistics: StreamStatistics | None) -> tuple[int | float | None, 
     return () if statistics is None else _counts(statistics)
 
 
-def _nobody(events: list[Event]) -> None:
+def _nobody(events: list[Event], at: float) -> None:
     """Nobody carries them yet."""

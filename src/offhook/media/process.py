@@ -26,6 +26,7 @@ from offhook.media.engine import Engine
 from offhook.media.protocol import (
     Command,
     Event,
+    Happened,
     Heard,
     Judged,
     KeepSentence,
@@ -97,6 +98,9 @@ class Link(asyncio.Protocol):
         elif events:
             transport.write(pack(events))
 
+    def _told(self, events: list[Event], at: float) -> None:
+        self.send([Happened(at), *events])
+
     def _give_up(self) -> None:
         if self._transport is not None:
             self._transport.abort()
@@ -136,7 +140,7 @@ class Link(asyncio.Protocol):
             recordings=Path(given.recordings),
             writer=self._writer,
         )
-        self._engine.deliver = self.send
+        self._engine.deliver = self._told
         settle_memory()
         self.send([Ready("")])
 

@@ -246,6 +246,12 @@ class Ready(NamedTuple):
     why: str
 
 
+class Happened(NamedTuple):
+    """When the events that follow happened."""
+
+    at: float
+
+
 class Paced(NamedTuple):
     """Once a second: how late the ticks began (see Clock), how many were left out, and how many ports and
     legs there are."""
@@ -265,7 +271,7 @@ class Logged(NamedTuple):
     call: str | None
 
 
-OfProcess = Settle | KeepSentence | Ready | Paced | Logged
+OfProcess = Settle | KeepSentence | Ready | Happened | Paced | Logged
 
 
 Command = (

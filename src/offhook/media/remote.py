@@ -13,7 +13,17 @@ from typing import Any, Final, cast
 
 from offhook.log_context import working_for
 from offhook.media.client import Pacing, Plane
-from offhook.media.protocol import Command, Event, KeepSentence, Logged, OfProcess, Paced, Ready, Settle
+from offhook.media.protocol import (
+    Command,
+    Event,
+    Happened,
+    KeepSentence,
+    Logged,
+    OfProcess,
+    Paced,
+    Ready,
+    Settle,
+)
 from offhook.media.wire import Unpacker, WireError, pack
 
 COMMAND: Final = (sys.executable, "-P", "-m", "offhook.media.process")
@@ -201,6 +211,7 @@ class RemotePlane(Plane):
         if link is not self._link:
             return
         others: list[Event] = []
+        at = 0.0
         for event in events:
             of = type(event)
             if of is Paced:
@@ -208,11 +219,13 @@ class RemotePlane(Plane):
             elif of is Logged:
                 with working_for(event.call):
                     logging.getLogger(event.logger).log(event.level, event.message, extra=_PLANE)
+            elif of is Happened:
+                at = event.at
             elif of is Ready:
                 link.answered(event.why)
             else:
                 others.append(event)
-        self.deliver(others)
+        self.deliver(others, at)
 
 
 class _Link(asyncio.Protocol):

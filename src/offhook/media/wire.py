@@ -35,7 +35,7 @@ _TYPES: Final[tuple[type, ...]] = (
     protocol.HoldBack, protocol.Opened, protocol.Refused, protocol.Counted, protocol.Closed,
     protocol.Pressed, protocol.NoMedia, protocol.Failed, protocol.Recorded, protocol.Began, protocol.Played,
     protocol.Finished, protocol.Settle, protocol.Ready, protocol.Paced, protocol.Logged,
-    protocol.KeepSentence,
+    protocol.KeepSentence, protocol.Happened,
 )  # fmt: skip
 _KINDS: Final = {of: kind for kind, of in enumerate(_TYPES, 3)}
 _MAKERS: Final = dict(enumerate(_TYPES, 3))

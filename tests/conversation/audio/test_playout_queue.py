@@ -15,7 +15,7 @@ class Playout(speaking.Playout):
     """With the media plane that plays it."""
 
     def __init__(self, listener: Listener) -> None:
-        self.line = TestLine()
+        self.line = TestLine(lambda: 0.0)
         super().__init__(listener, self.line.channel)
 
     def next_frame(self) -> bytes | None:

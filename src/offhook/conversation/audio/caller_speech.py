@@ -82,8 +82,9 @@ class Ears:
         if self._transcriber is not None:
             self._transcriber.push(heard, said)
 
-    def voice_activity(self, probability: float) -> None:
-        change = self._gate.feed(probability, self._loop.time())
+    def voice_activity(self, probability: float, at: float) -> None:
+        """32 ms that ended at that moment."""
+        change = self._gate.feed(probability, at)
         if change is None:
             if self._gate.speaking:
                 self.listener.caller_went_on(self._gate.voiced)
