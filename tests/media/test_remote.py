@@ -186,6 +186,7 @@ async def test_a_process_that_is_killed_is_told_of_and_another_serves(tmp_path: 
             os.kill(first, signal.SIGKILL)
             await until(lambda: listener.failed)
             assert await recording is False
+        await until(lambda: plane.is_up)
         async with on_a_call(plane) as (_, channel, listener, phone):
             assert plane.pacing.pid != first
             said = speak(Playout(listener, channel), 0.5)
@@ -201,6 +202,7 @@ async def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest
         async with on_a_call(plane) as (_, _, listener, _phone):
             os.kill(first, signal.SIGSTOP)
             await until(lambda: listener.failed)
+        await until(lambda: plane.is_up)
         async with on_a_call(plane):
             assert plane.pacing.pid != first
 
