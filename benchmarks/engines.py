@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolCall, ToolDefinition
 from offhook.language.models import LanguageModels
-from offhook.network import AddressGuard, Outside
+from offhook.network import AddressGuard
+from offhook.network.outside import Outside
 from offhook.schema.assistant import Assistant
 from offhook.speech.base import SAMPLE_RATE, FailureSink, Transcriber, Transcript, TranscriptSink, Voice
 from offhook.speech.providers.custom_transcriber import CustomTranscriber

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from offhook.conversation.speaking import Piece, Playout, Utterance
+
 from offhook.log_context import working_for
 from offhook.media.client import Channel, Line
 from offhook.media.process import STALE_BYTES

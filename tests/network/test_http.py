@@ -7,17 +7,9 @@ import ssl
 import httpx2
 import pytest
 
-from offhook.network import (
-    AddressGuard,
-    AddressRefused,
-    BodyRefused,
-    BodyTooLarge,
-    NameNotFound,
-    Outside,
-    causes,
-    guarded_client,
-    read_bounded,
-)
+from offhook.network import AddressGuard, AddressRefused, NameNotFound
+from offhook.network.http import BodyRefused, BodyTooLarge, causes, guarded_client, read_bounded
+from offhook.network.outside import Outside
 
 from .servers import Heard, always, client_tls, reply, server_tls, serving
 from .test_guard import Names

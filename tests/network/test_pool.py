@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import httpcore2
 import pytest
 
-from offhook.network import AddressGuard, Outside, pool
+from offhook.network import AddressGuard, pool
+from offhook.network.outside import Outside
 from offhook.network.pool import GuardedPool
 from tests.listening import listening
 from tests.machine import PATIENCE

@@ -8,7 +8,8 @@ import random
 import sys
 import time
 
-from offhook.network import AddressGuard, Outside
+from offhook.network import AddressGuard
+from offhook.network.outside import Outside
 from offhook.store import Database, IdMaker
 from offhook.webhooks import BackoffPlan, Client, Outbox, Receiver
 

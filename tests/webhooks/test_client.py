@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.network import AddressGuard, AddressRefused, NameNotFound, Outside
+from offhook.network import AddressGuard, AddressRefused, NameNotFound
+from offhook.network.outside import Outside
 from offhook.store import IdMaker
 from offhook.webhooks import AskFailed, Client, Receiver
 from offhook.webhooks.client import OutsideRequest

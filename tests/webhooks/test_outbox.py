@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from offhook.network import AddressGuard, Outside
+from offhook.network import AddressGuard
+from offhook.network.outside import Outside
 from offhook.store import Database, IdMaker, OutboxRow, OutboxState, StoreError, Transaction
 from offhook.webhooks import BackoffPlan, Client, Limits, Outbox, Receiver
 from offhook.webhooks.lines import MAX_BEHIND

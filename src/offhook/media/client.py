@@ -308,7 +308,7 @@ class Plane(ABC):
         """Can legs be opened at once?"""
         return True
 
-    async def serves(self) -> None:
+    async def serves(self) -> None:  # noqa: B027 - what is in this process always does
         """Wait until they can."""
 
     @property

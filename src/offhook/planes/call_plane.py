@@ -31,7 +31,8 @@ from offhook.language.models import LanguageModels, ModelSettings
 from offhook.language.template import render
 from offhook.listening import cannot_listen
 from offhook.media.client import Plane
-from offhook.network import Address, AddressGuard, AddressRefused, Outside
+from offhook.network import Address, AddressGuard, AddressRefused
+from offhook.network.outside import Outside
 from offhook.network.sources import Sources
 from offhook.planes.ground import Ground
 from offhook.planes.media_plane import media_apart, media_here

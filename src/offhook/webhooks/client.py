@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 import httpcore2
 import httpx2
 
-from offhook.network import MAX_ANSWER, BodyRefused, Outside, Reply, at_most, read_bounded
+from offhook.network.http import MAX_ANSWER, BodyRefused, Reply, at_most, read_bounded
 from offhook.network.json_size import holds_more, whole_number
+from offhook.network.outside import Outside
 from offhook.store.json_text import ascii_json
 
 from .failures import AskFailed, FailureKind, failure_of

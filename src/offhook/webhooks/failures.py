@@ -8,8 +8,9 @@ from typing import Literal
 import httpcore2
 import httpx2
 
-from offhook.network import AddressRefused, BodyRefused, BodyTooLarge, NameNotFound, causes, words_of
+from offhook.network import AddressRefused, NameNotFound, words_of
 from offhook.network.guard import ONLY_WEB
+from offhook.network.http import BodyRefused, BodyTooLarge, causes
 
 FailureKind = Literal[
     "dns",

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 
-from offhook.network import at_most, read_bounded
+from offhook.network.http import at_most, read_bounded
 
 from .failures import AskFailed
 
