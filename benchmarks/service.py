@@ -147,6 +147,7 @@ def _serve(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> None:
 
 async def _node(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> None:
     from benchmarks.engines import ScriptedEngines
+    from offhook.planes.media_apart import media_apart
     from offhook.process import settle_memory
     from offhook.server import Node, running_node
     from offhook.settings import Settings
@@ -178,7 +179,7 @@ async def _node(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> No
                 gc.collect()
             pipe.send(_sample(node, holds.longest()))
 
-    async with running_node(Settings(**chosen), ScriptedEngines(), media_apart=True) as node:
+    async with running_node(Settings(**chosen), ScriptedEngines(), media_apart) as node:
         loop = asyncio.get_running_loop()
         holds = _Holds(loop)
         loop.add_reader(pipe.fileno(), asked, node)

@@ -17,7 +17,7 @@ import pytest
 from offhook import listening, server
 from offhook.commands import serve
 from offhook.network import Address
-from offhook.planes import call_plane, supervisor
+from offhook.planes import call_plane, media_here, supervisor
 from offhook.process import StartError
 from offhook.settings import Settings, load_settings
 from offhook.speech.activity import VoiceActivity
@@ -209,7 +209,7 @@ def test_a_voice_activity_model_that_cannot_be_loaded(
     model = tmp_path / "silero.onnx"
     if damage is not None:
         model.write_bytes(damage)
-    monkeypatch.setattr(call_plane, "VoiceActivity", lambda: VoiceActivity(model))
+    monkeypatch.setattr(media_here, "VoiceActivity", lambda: VoiceActivity(model))
     settings = load_settings(
         {"http": f"{LOOPBACK}:0", "sip": f"{LOOPBACK}:0", "data": tmp_path / "data", "database_url": None}
     )

@@ -15,9 +15,10 @@ from offhook.listening import check_sip, listen_http
 from offhook.media.client import Plane
 from offhook.network import Address
 from offhook.planes.api_plane import api_plane
-from offhook.planes.call_plane import EnginesOf, call_plane, voice_activity
+from offhook.planes.call_plane import EnginesOf, OpenMedia, call_plane, check_engines
 from offhook.planes.ground import Ground
 from offhook.planes.live import LiveHere
+from offhook.planes.media_here import media_here
 from offhook.planes.spec import DRAIN_SECONDS
 from offhook.process import StartError, calls_within, file_limit
 from offhook.settings import Settings
@@ -44,22 +45,22 @@ class Node:
 
 @asynccontextmanager
 async def running_node(
-    settings: Settings, engines: EnginesOf | None = None, *, media_apart: bool = False
+    settings: Settings, engines: EnginesOf | None = None, media: OpenMedia | None = None
 ) -> AsyncIterator[Node]:
     """A node that serves until the block ends; then it drains, closes what it opened, and is gone.
 
-    `engines` replaces the speech engines and models (benchmarks and tests), `media_apart` gives the media
-    plane a process of its own. Raises StartError."""
+    `engines` replaces the speech engines and models (benchmarks and tests), `media` the media plane on this
+    loop. Raises StartError."""
     async with AsyncExitStack() as stack:
         try:
-            node = await _start(settings, engines, stack, media_apart)
+            node = await _start(settings, engines, media, stack)
         except StoreError as error:
             raise StartError(str(error)) from error
         yield node
 
 
 async def _start(
-    settings: Settings, engines: EnginesOf | None, stack: AsyncExitStack, media_apart: bool
+    settings: Settings, engines: EnginesOf | None, media: OpenMedia | None, stack: AsyncExitStack
 ) -> Node:
     now, rng = time.time, random.SystemRandom()
     new_id = IdMaker(now, rng)
@@ -70,7 +71,9 @@ async def _start(
     listening = listen_http(settings.http)
     stack.callback(listening.close)
     check_sip(settings.sip)
-    activity = voice_activity(scripted=engines is not None)
+    open_media = media or media_here()
+    if engines is None:
+        check_engines()
     # Links need the real port.
     settings = settings.model_copy(update={"http": Address(*listening.getsockname()[:2])})
     await upgrade(settings.database)
@@ -78,7 +81,7 @@ async def _start(
     stack.push_async_callback(database.close)
     vital = Vital()
     ground = Ground(settings, folder.node, database, now, rng, vital)
-    plane = await call_plane(ground, activity, max_calls, stack, engines, apart=media_apart)
+    plane = await call_plane(ground, open_media, max_calls, stack, engines)
     # What is told of addresses needs the real port.
     settings = settings.model_copy(update={"sip": plane.sip})
     # Not before all that can fail: a key is made and told once.

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from offhook.conversation.active_assistant import EngineFactory, Engines
+from offhook.planes.media_apart import media_apart
 from offhook.schema.assistant import Assistant
 from offhook.server import running_node
 from offhook.settings import load_settings
@@ -47,7 +48,7 @@ def engines(context: CallContext) -> EngineFactory:
 async def serve() -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    async with running_node(load_settings(), engines, media_apart=True):
+    async with running_node(load_settings(), engines, media_apart):
         await stopped.wait()
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from offhook.conversation.speaking import Piece, Playout, Utterance
 
+from offhook.conversation.audio.playout_queue import Piece, Playout, Utterance
 from offhook.log_context import working_for
 from offhook.media.client import Channel, Line
 from offhook.media.process import STALE_BYTES
@@ -211,8 +211,10 @@ async def test_a_model_that_is_missing_is_said_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = (
+        "from pathlib import Path\n"
         "from offhook.media import process\n"
-        "process.VoiceActivity = lambda: open('/nowhere/at.all')\n"
+        "from offhook.speech.activity import VoiceActivity\n"
+        "process.VoiceActivity = lambda: VoiceActivity(Path('/nowhere/at.all'))\n"
         "process.main()"
     )
     monkeypatch.setattr("offhook.media.remote.COMMAND", (sys.executable, "-P", "-c", broken))
@@ -237,7 +239,7 @@ ORPHAN = """
 import asyncio, sys
 from pathlib import Path
 from tests.media.test_remote import LOUD, on_a_call, running, speak
-from offhook.conversation.speaking import Playout
+from offhook.conversation.audio.playout_queue import Playout
 async def main():
     async with running(Path(sys.argv[1])) as plane:
         plane.keep_sentence(LOUD * 25)

@@ -60,6 +60,10 @@ UNCOUNTED: Final = StreamStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, Non
 log = logging.getLogger(__name__)
 
 
+class MediaFailed(Exception):
+    """The media plane cannot serve. The text says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pacing:
     """How an engine keeps time: how late its ticks began (see Clock), how many were left out, how many ports
@@ -285,6 +289,9 @@ class Channel:
 class Plane(ABC):
     """All legs and talks that the call plane has. `send` carries commands to the engine."""
 
+    keeper: asyncio.Task[None] | None = None
+    """What a plane in another process cannot go on without."""
+
     def __init__(self) -> None:
         self.lines: dict[int, Line] = {}
         self.channels: dict[int, Channel] = {}
@@ -303,12 +310,18 @@ class Plane(ABC):
     def send(self, command: Command) -> None:
         """Carry it to the engine; never blocks."""
 
+    async def start(self) -> None:  # noqa: B027 - what is in this process serves from the beginning
+        """Wait until it serves for the first time. Raises MediaFailed."""
+
+    def keep_sentence(self, pcm: bytes) -> None:  # noqa: B027
+        """What callers hear of a media plane that outlives who commands it."""
+
     @property
     def is_up(self) -> bool:
         """Can legs be opened at once?"""
         return True
 
-    async def serves(self) -> None:  # noqa: B027 - what is in this process always does
+    async def serves(self) -> None:  # noqa: B027
         """Wait until they can."""
 
     @property

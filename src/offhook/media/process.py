@@ -42,7 +42,7 @@ from offhook.network import open_datagrams
 from offhook.process import raise_file_limit, settle_memory, share_python
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
-from offhook.speech.activity import VoiceActivity
+from offhook.speech.activity import Unloadable, VoiceActivity
 
 LAST_SECONDS: Final = 30.0
 """For what is queued and the sentence behind it to be played when the call plane is gone."""
@@ -123,8 +123,8 @@ class Link(asyncio.Protocol):
         logging.getLogger().setLevel(given.level)
         try:
             activity = VoiceActivity()
-        except (OSError, ValueError) as error:
-            self.send([Ready(" ".join(str(error).split()) or "no word of why")])
+        except Unloadable as error:
+            self.send([Ready(str(error))])
             return
         loop, rng = asyncio.get_running_loop(), random.SystemRandom()
         clock = Clock(loop)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from offhook.log_context import working_for
-from offhook.media.client import Pacing, Plane
+from offhook.media.client import MediaFailed, Pacing, Plane
 from offhook.media.protocol import (
     Command,
     Event,
@@ -42,12 +42,8 @@ _PLANE: Final = {"plane": "media"}
 log = logging.getLogger(__name__)
 
 
-class MediaFailed(Exception):
-    """The media plane cannot serve. The text says why."""
-
-
 class RemotePlane(Plane):
-    """Legs and talks in another process. `start` it, and in any case `close` it."""
+    """Legs and talks in another process, which loads from now on. In any case `close` it."""
 
     def __init__(self, settle: Settle) -> None:
         super().__init__()
@@ -59,38 +55,29 @@ class RemotePlane(Plane):
         self._link: _Link | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._serves = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
         self._closed = False
+        self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.keeper: asyncio.Task[None] = asyncio.create_task(self._keep())
 
     # -- the life of it -------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Raises MediaFailed."""
-        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._keeper = asyncio.create_task(self._keep(started))
-        await asyncio.shield(started)
-
-    @property
-    def keeper(self) -> asyncio.Task[None]:
-        """What starts the process anew, for as long as the plane is open."""
-        assert self._keeper is not None
-        return self._keeper
+        await asyncio.shield(self._started)
 
     def keep_sentence(self, pcm: bytes) -> None:
-        """What callers hear if this process is gone."""
         self._sentence = pcm
         if self._serves.is_set():
             self.send(KeepSentence(pcm))
 
     async def close(self) -> None:
         self._closed = True
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        self.keeper.cancel()
+        await asyncio.gather(self.keeper, return_exceptions=True)
+        self._started.cancel()
         await self._end()
 
-    async def _keep(self, started: asyncio.Future[None]) -> None:
-        failures = 0
+    async def _keep(self) -> None:
+        started, failures = self._started, 0
         while True:
             try:
                 link = await self._spawn()

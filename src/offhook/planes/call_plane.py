@@ -30,12 +30,11 @@ from offhook.conversation.profile import profile_of
 from offhook.language.models import LanguageModels, ModelSettings
 from offhook.language.template import render
 from offhook.listening import cannot_listen
-from offhook.media.client import Plane
+from offhook.media.client import MediaFailed, Plane
 from offhook.network import Address, AddressGuard, AddressRefused
 from offhook.network.outside import Outside
 from offhook.network.sources import Sources
 from offhook.planes.ground import Ground
-from offhook.planes.media_plane import media_apart, media_here
 from offhook.process import StartError, file_limit, sip_connections_within
 from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
@@ -44,7 +43,6 @@ from offhook.sip.messages.uri import Uri
 from offhook.sip.transports.connections import Limits as TcpLimits
 from offhook.sip.transports.transports import WILDCARDS, Transports, source_towards
 from offhook.sip.user_agent import UserAgent
-from offhook.speech.activity import VoiceActivity
 from offhook.speech.base import EngineError, Voice
 from offhook.speech.engines import SpeechEngines, missing
 from offhook.speech.jobs import WorkerFailed
@@ -61,6 +59,9 @@ LOST: Final = "We are sorry, but this call cannot go on. Goodbye."
 
 EnginesOf = Callable[[CallContext], EngineFactory]
 
+OpenMedia = Callable[[Ground, AsyncExitStack], Plane]
+"""The media plane, until the stack is closed; see `Plane.start`."""
+
 EMERGENCY_BYTES = 4 * 1024 * 1024
 """Of sound that the voice for emergencies keeps; the apology is in it from the start."""
 
@@ -76,31 +77,27 @@ class CallPlane:
     sip: Address
 
 
-def voice_activity(scripted: bool) -> VoiceActivity:
-    """What is missing here for calls with the local engines is said before anything is made; with `scripted`
-    ones only that which every call needs. Raises StartError."""
-    activity = _voice_activity()
-    if not scripted and (problems := missing()):
+def check_engines() -> None:
+    """What is missing here for calls with the local engines is said before anything is made. Raises
+    StartError."""
+    if problems := missing():
         raise StartError(problems[0].text)
-    return activity
 
 
 async def call_plane(
     ground: Ground,
-    activity: VoiceActivity,
+    open_media: OpenMedia,
     max_calls: int,
     stack: AsyncExitStack,
     engines: EnginesOf | None = None,
     sockets: Sequence[socket.socket] = (),
-    *,
-    apart: bool = False,
 ) -> CallPlane:
     """Serve calls until `stack` is closed, on SIP's `sockets` if they are bound already. What the process
     before left behind is ended and reported first.
 
-    `apart`: the media plane has a process of its own. `engines` replaces the speech engines and models
-    (benchmarks and tests). Raises StartError, StoreError."""
+    `engines` replaces the speech engines and models (benchmarks and tests). Raises StartError, StoreError."""
     settings, node, database = ground.settings, ground.node, ground.database
+    plane = open_media(ground, stack)
     now, rng, new_id = ground.now, ground.rng, database.new_id
     outside = Outside(AddressGuard(settings.allow_private_urls))
     stack.push_async_callback(outside.aclose)
@@ -124,21 +121,21 @@ async def call_plane(
 
     emergency = None
     if engines is None:
-        engines, emergency = await _engines(settings, activity, outside, now, stack)
+        engines, emergency = await _engines(settings, outside, now, stack)
 
     await outbox.start()
     stack.push_async_callback(_close_outbox, outbox)
     ledger = StoredLedger(database, outbox, node, lambda call_id: calls.taken(call_id))
     ledger.start()
     stack.push_async_callback(ledger.close)
-    plane: Plane
-    if apart:
-        plane = remote = await media_apart(settings, stack)
-        ground.vital.watch("the task that keeps the media process running", remote.keeper)
-        if emergency is not None:
-            remote.keep_sentence(await _last_words(emergency))
-    else:
-        plane = media_here(settings, activity, now, rng, stack)
+    try:
+        await plane.start()
+    except MediaFailed as error:
+        raise StartError(f"the media process does not start: {error}") from error
+    if plane.keeper is not None:
+        ground.vital.watch("the task that keeps the media process running", plane.keeper)
+    if emergency is not None:
+        plane.keep_sentence(await _last_words(emergency))
     media = Media(plane, _address_for(settings), outside.guard.lets_media, rng)
     dialler, trunk = Dialler(), _trunk(settings)
     services = Services(
@@ -183,16 +180,6 @@ async def call_plane(
     return CallPlane(calls, outbox, plane, agent, sip)
 
 
-def _voice_activity() -> VoiceActivity:
-    try:
-        return VoiceActivity()
-    except (OSError, ValueError) as error:
-        raise StartError(
-            f"the voice activity model cannot be loaded ({' '.join(str(error).split())}): reinstall offhook"
-            " (pip install --force-reinstall offhook)"
-        ) from error
-
-
 def _build_before_the_first_call() -> None:
     """Validators, patterns and templates are built at their first use, an assistant's for half a second:
     no caller should wait for that, nor those who are already talking."""
@@ -202,7 +189,6 @@ def _build_before_the_first_call() -> None:
 
 async def _engines(
     settings: Settings,
-    activity: VoiceActivity,
     outside: Outside,
     now: Callable[[], float],
     stack: AsyncExitStack,

@@ -6,9 +6,10 @@ import socket
 from contextlib import AsyncExitStack
 from typing import Any
 
-from offhook.planes.call_plane import CallPlane, call_plane, voice_activity
+from offhook.planes.call_plane import CallPlane, call_plane, check_engines
 from offhook.planes.child import Child
 from offhook.planes.link import Frame
+from offhook.planes.media_apart import media_apart
 from offhook.planes.spec import DRAIN_SECONDS
 from offhook.store import Database
 
@@ -22,12 +23,10 @@ class CallProcess(Child):
     async def start(self, stack: AsyncExitStack) -> dict[str, Any]:
         _, *numbers = self.descriptors  # the first holds the data folder
         sockets = [socket.socket(fileno=number) for number in numbers]
-        activity = voice_activity(scripted=False)
+        check_engines()
         ground = await self.ground(stack)
         self.database = ground.database
-        self.plane = await call_plane(
-            ground, activity, self.spec.max_calls, stack, sockets=sockets, apart=True
-        )
+        self.plane = await call_plane(ground, media_apart, self.spec.max_calls, stack, sockets=sockets)
         self._heard()
         return {}
 

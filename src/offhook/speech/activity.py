@@ -32,6 +32,10 @@ _SCALE = np.float32(1 / 32768)
 log = logging.getLogger(__name__)
 
 
+class Unloadable(Exception):
+    """The model cannot be loaded. The text says what to do."""
+
+
 class ActivityChannel:
     """One caller's audio on its way to the model. Made by `VoiceActivity.open`.
 
@@ -76,7 +80,14 @@ class VoiceActivity:
     1.3 ms). Rows beyond it follow in a call of their own, right after whatever else is ready on the loop."""
 
     def __init__(self, model: Path = MODEL, batch: int = 64) -> None:
-        self._model = Silero(model)
+        """Raises Unloadable."""
+        try:
+            self._model = Silero(model)
+        except (OSError, ValueError) as error:
+            raise Unloadable(
+                f"the voice activity model cannot be loaded ({' '.join(str(error).split())}): reinstall"
+                " offhook (pip install --force-reinstall offhook)"
+            ) from error
         self._batch = batch
         self._states = np.zeros((2, batch, STATE), np.float32)
         # What numpy makes at its first multiplications is made now, and not on the first caller's tick.

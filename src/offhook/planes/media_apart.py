@@ -1,0 +1,26 @@
+"""The media plane in a process at the side of the call plane."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AsyncExitStack
+
+from offhook.media.protocol import Settle
+from offhook.media.remote import RemotePlane
+from offhook.planes.ground import Ground
+
+
+def media_apart(ground: Ground, stack: AsyncExitStack) -> RemotePlane:
+    """It loads while the call plane does; see `Plane.start`."""
+    settings = ground.settings
+    plane = RemotePlane(
+        Settle(
+            settings.sip.host,
+            *settings.rtp_ports,
+            settings.media_timeout_seconds,
+            str(settings.recordings.absolute()),
+            logging.getLogger().getEffectiveLevel(),
+        )
+    )
+    stack.push_async_callback(plane.close)
+    return plane
