@@ -155,15 +155,6 @@ async def test_a_call_plane_that_dies_ends_its_calls_once_and_comes_back(node: N
     assert again.answered_at is not None
 
 
-def media(node: Node) -> int:
-    """The process at the side of the call plane that carries its sound (proc(5))."""
-    call_plane = plane(node, "call")["process"]
-    for child in Path(f"/proc/{call_plane}/task/{call_plane}/children").read_text().split():
-        if b"offhook.media.process" in Path(f"/proc/{child}/cmdline").read_bytes():
-            return int(child)
-    raise AssertionError("there is no media process")
-
-
 LONG = (
     "This sentence is said for as long as it takes to stop a process for two seconds and to let it go on, "
     "and it is said in one go, with all that belongs to it, so that nobody has to be asked for more."
@@ -195,16 +186,17 @@ async def test_a_call_plane_that_stands_still_keeps_no_sound_back(node: Node) ->
 async def test_a_media_process_that_dies_ends_its_calls_once_and_another_serves(node: Node) -> None:
     sink = WebhookSink()
     desk = await asyncio.to_thread(lambda: new_number(node, answered_by=assistant(server={"url": sink.url})))
-    before, planes = media(node), [plane(node, "call"), plane(node, "api")]
+    before, planes = plane(node, "media"), [plane(node, "call"), plane(node, "api")]
     told = Told()
     async with exchange(LOOPBACK, node.sip_port) as line:
         calling = asyncio.create_task(call(line, desk.uri(), hang_up_after=30, told=told))
         while told.answered_at is None:
             await asyncio.sleep(0.05)
         await asyncio.to_thread(desk.call, status="in-progress")
-        os.kill(before, signal.SIGKILL)
+        os.kill(before["process"], signal.SIGKILL)
         await calling
         await asyncio.to_thread(sink.wait_for, "end-of-call-report")
+        await asyncio.to_thread(back, node, "media", before["restarts"] + 1)
         again = await call(line, desk.uri(), hang_up_after=1.0)
     calls = await asyncio.to_thread(node.get, f"/call?phoneNumberId={desk.id}")
     (ended,) = [one for one in calls if one["transport"]["sbcCallSid"] == told.call_id]
@@ -217,7 +209,7 @@ async def test_a_media_process_that_dies_ends_its_calls_once_and_another_serves(
     assert again.answered_at is not None
     assert again.packets > 0
     assert [plane(node, "call"), plane(node, "api")] == planes
-    assert media(node) != before
+    assert plane(node, "media")["process"] != before["process"]
 
 
 async def test_callers_of_a_call_plane_that_dies_hear_a_last_word(node: Node) -> None:

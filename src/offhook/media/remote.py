@@ -8,7 +8,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from offhook.log_context import working_for
@@ -56,6 +57,10 @@ class RemotePlane(Plane):
         self._process: subprocess.Popen[bytes] | None = None
         self._serves = asyncio.Event()
         self._closed = False
+        self._since = 0.0
+        self._restarts = 0
+        self.changed: Callable[[], None] = _nobody
+        """Told when it serves, and when it is gone."""
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.keeper: asyncio.Task[None] = asyncio.create_task(self._keep())
 
@@ -68,6 +73,17 @@ class RemotePlane(Plane):
         self._sentence = pcm
         if self._serves.is_set():
             self.send(KeepSentence(pcm))
+
+    @property
+    def process(self) -> dict[str, Any]:
+        """As the supervisor tells of the processes that it has started itself."""
+        return {
+            "plane": "media",
+            "process": self._pacing.pid,
+            "since": round(self._since),
+            "restarts": self._restarts,
+            "up": self.is_up,
+        }
 
     async def close(self) -> None:
         self._closed = True
@@ -92,6 +108,7 @@ class RemotePlane(Plane):
                     return
                 failures += 1
                 log.error("the media process does not start: %s", error)
+            self._restarts += 1
             self._lost()
             await self._end()
             await asyncio.sleep(AGAIN_SECONDS[min(failures, len(AGAIN_SECONDS) - 1)])
@@ -124,9 +141,10 @@ class RemotePlane(Plane):
             raise MediaFailed(f"not ready within {START_SECONDS:g} s") from None
         if why:
             raise MediaFailed(why)
-        self._pacing = Pacing(self._process.pid)
+        self._pacing, self._since = Pacing(self._process.pid), time.time()
         self._waiting.clear()
         self._serves.set()
+        self.changed()
         if self._sentence:
             self.send(KeepSentence(self._sentence))
         return link
@@ -149,6 +167,7 @@ class RemotePlane(Plane):
     def _lost(self) -> None:
         self._serves.clear()
         self._waiting.clear()
+        self.changed()
         self.gone()
 
     async def _end(self) -> None:
@@ -252,6 +271,10 @@ class _Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self.gone.set()
+
+
+def _nobody() -> None:
+    """Nobody wants to know."""
 
 
 def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:

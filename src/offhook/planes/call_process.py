@@ -6,8 +6,10 @@ import socket
 from contextlib import AsyncExitStack
 from typing import Any
 
+from offhook.media.client import Plane
 from offhook.planes.call_plane import CallPlane, call_plane, check_engines
 from offhook.planes.child import Child
+from offhook.planes.ground import Ground
 from offhook.planes.link import Frame
 from offhook.planes.media_apart import media_apart
 from offhook.planes.spec import DRAIN_SECONDS
@@ -26,9 +28,14 @@ class CallProcess(Child):
         check_engines()
         ground = await self.ground(stack)
         self.database = ground.database
-        self.plane = await call_plane(ground, media_apart, self.spec.max_calls, stack, sockets=sockets)
+        self.plane = await call_plane(ground, self._open_media, self.spec.max_calls, stack, sockets=sockets)
         self._heard()
         return {}
+
+    def _open_media(self, ground: Ground, stack: AsyncExitStack) -> Plane:
+        media = media_apart(ground, stack)
+        media.changed = lambda: self.tell(media=media.process)
+        return media
 
     def received(self, frame: Frame) -> None:
         super().received(frame)

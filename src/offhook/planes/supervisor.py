@@ -70,7 +70,7 @@ class State:
 
 @dataclass(slots=True)
 class Plane:
-    """One process that is to be there."""
+    """One process that is to be there. `media`: the one at its side that carries sound, by its own words."""
 
     name: str
     pid: int = 0
@@ -79,6 +79,7 @@ class Plane:
     ready: bool = False
     restarts: int = 0
     ended: str = ""
+    media: Mapping[str, Any] | None = None
     ends: deque[float] = field(default_factory=lambda: deque(maxlen=RESTARTS + 1))
 
     def tell(self, **frame: Any) -> bool:
@@ -138,6 +139,9 @@ class Supervisor:
             self._is_ready(plane, frame)
         elif "refused" in frame or "lost" in frame:
             self._end(frame.get("refused") or frame["lost"])
+        elif "media" in frame:
+            plane.media = frame["media"]
+            self._tell_the_folder()
         elif "calls" in frame:
             if calls := frame["calls"]:
                 up = "1 call is up and has" if calls == 1 else f"{calls} calls are up and have"
@@ -167,7 +171,7 @@ class Supervisor:
     def _tell_the_folder(self) -> None:
         """What others on this machine can know."""
         if self._serving:
-            planes = [
+            planes: list[Mapping[str, Any]] = [
                 {
                     "plane": one.name,
                     "process": one.pid,
@@ -177,6 +181,7 @@ class Supervisor:
                 }
                 for one in self._planes.values()
             ]
+            planes += [one.media for one in self._planes.values() if one.media is not None]
             self._folder.tell({**self._state.told, PLANES_TOLD: planes})
 
     # -- what ends ------------------------------------------------------------------------------
@@ -209,7 +214,7 @@ class Supervisor:
     def _perhaps_ended(self, plane: Plane) -> None:
         """Once it has ended and all that it told has been read."""
         if plane.pid == 0 and plane.link is None:
-            plane.ready = False
+            plane.ready, plane.media = False, None
             self._moved.set()
             if not self._stopping.is_set():
                 self._replace(plane)
