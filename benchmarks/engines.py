@@ -11,15 +11,15 @@ from typing import Final
 from pydantic import BaseModel
 
 from offhook.conversation.active_assistant import EngineFactory, Engines
+from offhook.engines.registry import EngineRegistry, OrgCredentials
 from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolCall, ToolDefinition
-from offhook.language.models import LanguageModels
 from offhook.network import AddressGuard
 from offhook.network.outside import Outside
 from offhook.schema.assistant import Assistant
 from offhook.speech.base import SAMPLE_RATE, FailureSink, Transcriber, Transcript, TranscriptSink, Voice
-from offhook.speech.providers.custom_transcriber import CustomTranscriber
-from offhook.speech.providers.custom_voice import CustomVoice
-from offhook.speech.remote import CallContext, Remote, json_of
+from offhook.speech.engine_request import EngineNode
+from offhook.speech.remote import CallContext
+from offhook.speech.workers import Workers
 
 QUESTION: Final = "What are your opening hours?"
 ANSWER: Final = "We are open from nine to five on weekdays, and on Saturdays from ten to two."
@@ -67,6 +67,7 @@ class InstantModel:
 
     provider = "scripted"
     name = "scripted"
+    generative = True
 
     async def start(self) -> None: ...
 
@@ -108,29 +109,32 @@ class ScriptedEngines:
 
     def __init__(self) -> None:
         self._sound = _sound()
-        self._outside = Outside(AddressGuard(allow_private=True))
+        outside = Outside(AddressGuard(allow_private=True))
+        self._registry = EngineRegistry(EngineNode(Workers(1), outside))
 
-    def __call__(self, context: CallContext) -> EngineFactory:
-        def of(assistant: Assistant) -> Engines:
+    def __call__(self, context: CallContext, credentials: OrgCredentials) -> EngineFactory:
+        async def of(assistant: Assistant) -> Engines:
             return Engines(
-                self._transcriber(assistant), self._model(assistant, context), self._voice(assistant, context)
+                await self._transcriber(assistant),
+                await self._model(assistant, context),
+                await self._voice(assistant, context),
             )
 
         return of
 
-    def _transcriber(self, assistant: Assistant) -> Transcriber:
+    async def _transcriber(self, assistant: Assistant) -> Transcriber:
         if _provider(assistant.transcriber) != "custom-transcriber":
             return InstantTranscriber()
-        return CustomTranscriber(Remote.of(json_of(assistant.transcriber), "transcriber"), self._outside)
+        return await self._registry.transcriber(assistant)
 
-    def _model(self, assistant: Assistant, context: CallContext) -> LanguageModel:
+    async def _model(self, assistant: Assistant, context: CallContext) -> LanguageModel:
         if _provider(assistant.model) not in ("custom-llm", "vapi"):
             return InstantModel()
-        return LanguageModels(self._outside).model(assistant.model, context)
+        return await self._registry.model(assistant, context=context)
 
-    def _voice(self, assistant: Assistant, context: CallContext) -> Voice:
+    async def _voice(self, assistant: Assistant, context: CallContext) -> Voice:
         if _provider(assistant.voice) == "custom-voice":
-            return CustomVoice(Remote.of(json_of(assistant.voice), "voice"), self._outside, context)
+            return await self._registry.voice(assistant, context=context)
         latency = (assistant.metadata or {}).get(VOICE_SECONDS)
         return InstantVoice(self._sound, latency if isinstance(latency, float) else 0.0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from offhook.settings import PREFIX, Settings
+from offhook.settings import PREFIX, Settings, VendorSettings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 
@@ -32,7 +32,8 @@ def row(name: str, field: FieldInfo) -> str:
 
 
 def page() -> str:
-    return INTRODUCTION + "".join(row(name, field) for name, field in Settings.model_fields.items())
+    fields = sorted(Settings.model_fields.items(), key=lambda item: item[0] in VendorSettings.model_fields)
+    return INTRODUCTION + "".join(row(name, field) for name, field in fields)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolCall, ToolDefinition
 from offhook.speech.base import (
@@ -122,6 +123,15 @@ Script = str | Sequence[Reply | float | Exception] | Exception
 """A whole answer, or its parts: outputs, pauses in seconds, an error to raise."""
 
 
+async def given(engines: Engines) -> Engines:
+    return engines
+
+
+def always(engines: Engines) -> EngineFactory:
+    """The same for every assistant."""
+    return lambda _: given(engines)
+
+
 class ScriptedModel:
     """Answers by `answers` in their order, or by a function of what it is shown. The first output comes after
     `latency` seconds, further words every `per_token`."""
@@ -137,6 +147,7 @@ class ScriptedModel:
     ) -> None:
         self.provider = provider
         self.name = "scripted"
+        self.generative = True
         self.latency = latency
         self.per_token = per_token
         self.failure = failure

@@ -13,17 +13,19 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, create_model
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from offhook.engines.vendors import KEYED
 from offhook.network.addresses import Address
 from offhook.sip.errors import SipError
 from offhook.sip.messages.uri import Uri
 from offhook.sip.sender import transport_of
+from offhook.speech.vendor_variables import variable
 from offhook.store.connecting import DRIVERS
 
 PREFIX = "OFFHOOK_"
@@ -185,7 +187,28 @@ TOLD: Final = ("http", "sip", "rtp_ports", "domain", "public_address", "max_call
 """What `offhook doctor` judges of a running node."""
 
 
-class Settings(BaseSettings):
+def _of_vendors() -> dict[str, Any]:
+    """Two settings for each vendor that is reached with a key."""
+    fields: dict[str, Any] = {}
+    for provider in KEYED:
+        fields[variable(provider, "api_key")] = (
+            SecretStr | None,
+            Field(None, description=f"Key for the provider `{provider}`, for orgs without one of their own."),
+        )
+        fields[variable(provider, "base_url")] = (
+            WebUrl | None,
+            Field(None, description=f"Where the provider `{provider}` is reached. Unset: the vendor's own."),
+        )
+    return fields
+
+
+if TYPE_CHECKING:
+    VendorSettings = BaseSettings
+else:
+    VendorSettings = create_model("VendorSettings", __base__=BaseSettings, **_of_vendors())
+
+
+class Settings(VendorSettings):
     """What a node runs with. Made by `load_settings`; immutable."""
 
     model_config = SettingsConfigDict(
@@ -255,10 +278,6 @@ class Settings(BaseSettings):
         description="The trunk calls only numbers that begin with one of these, such as `+1,+4420`."
         " Unset: all numbers.",
     )
-    openai_base_url: WebUrl | None = Field(
-        None, description="Base URL of an OpenAI-compatible API for models of provider `openai`."
-    )
-    openai_api_key: SecretStr | None = Field(None, description="Key for the OpenAI-compatible API.")
     workers: int = Field(2, ge=1, le=64, description="Processes for the local transcriber and voice.")
     max_calls: int = Field(
         200,
@@ -291,6 +310,12 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL with its asynchronous driver."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data.absolute() / 'offhook.db'}"
+
+    def account(self, provider: str) -> tuple[str, str | None]:
+        """The node's own key for a vendor ("" without one) and its address (None: the vendor's own)."""
+        key: SecretStr | None = getattr(self, variable(provider, "api_key"))
+        url: str | None = getattr(self, variable(provider, "base_url"))
+        return key.get_secret_value() if key else "", url
 
     def told(self) -> dict[str, Any]:
         """What whoever may read the data folder can know of a running node: JSON, without anything secret."""

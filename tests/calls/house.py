@@ -23,7 +23,8 @@ from offhook.calls.leg import Media
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing
 from offhook.calls.services import Services
-from offhook.conversation.active_assistant import Engines
+from offhook.conversation.active_assistant import EngineFactory, Engines
+from offhook.engines.registry import OrgCredentials
 from offhook.language.template import render
 from offhook.log_context import CALL, working_for
 from offhook.media.engine import Engine
@@ -186,9 +187,9 @@ class MemoryDirectory:
     async def credential(self, org_id: str, credential_id: str) -> Mapping[str, Any] | None:
         return self.credentials.get(credential_id) if org_id == ORG else None
 
-    async def trunks(self, org_id: str) -> Sequence[Mapping[str, Any]]:
-        found = [one for one in self.credentials.values() if one["provider"] == "byo-sip-trunk"]
-        return found if org_id == ORG else []
+    async def credentials_for(self, org_id: str, provider: str) -> Mapping[str, Mapping[str, Any]]:
+        found = {name: one for name, one in self.credentials.items() if one["provider"] == provider}
+        return found if org_id == ORG else {}
 
 
 @dataclass
@@ -287,11 +288,13 @@ class House:
         self.asked.append(Asked(receiver, message, seconds))
         return await self.answering(message)
 
-    def engines_of(self, context: Callable[[], Mapping[str, Any]]) -> Callable[[Any], Engines]:
+    def engines_of(
+        self, context: Callable[[], Mapping[str, Any]], credentials: OrgCredentials
+    ) -> EngineFactory:
         call: Any = context()["call"]
         built = self.engines.setdefault(call["transport"]["sbcCallSid"], [])
 
-        def build(assistant: Any) -> Engines:
+        async def build(assistant: Any) -> Engines:
             engines = self.build(assistant)
             built.append(engines)
             return engines

@@ -408,5 +408,11 @@ async def test_routing_reads_what_is_stored(house: Written) -> None:
     ):
         assert await find(house.org_id, identity) is not None
         assert await find(other.id, identity) is None
-    assert await DirectoryCache(directory, house.database).trunks(house.org_id) == [trunk]
-    assert await directory.trunks(other.id) == []
+    cache = DirectoryCache(directory, house.database)
+    for _ in range(2):
+        assert list((await cache.credentials_for(house.org_id, "byo-sip-trunk")).values()) == [trunk]
+        assert list(await cache.credentials_for(house.org_id, "webhook")) == [credential.id]
+        assert await cache.credentials_for(other.id, "byo-sip-trunk") == {}
+    async with house.database.transaction() as tx:
+        newer = await tx.credentials.create(house.org_id, {**trunk, "name": "newer"})
+    assert next(iter(await cache.credentials_for(house.org_id, "byo-sip-trunk"))) == newer.id

@@ -19,6 +19,7 @@ from tests.scripted import (
     ScriptedVoice,
     ScriptedWorld,
     SimulatedCaller,
+    given,
 )
 
 E = TypeVar("E", bound=Event)
@@ -87,7 +88,7 @@ async def on_stage(
     engines = iter([Engines(stage.transcriber, stage.model, stage.voice), *others])
     stage.conversation = Conversation(
         assistant=assistant_of(assistant or {}),
-        engines=lambda _: next(engines),
+        engines=lambda _: given(next(engines)),
         world=stage.world,
         variables=variables or {},
         render=render,

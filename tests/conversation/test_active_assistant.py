@@ -16,7 +16,7 @@ from offhook.conversation.audio.caller_speech import Ear, Ears
 from offhook.language.base import ModelError
 from offhook.schema.assistant import Assistant
 from offhook.speech.base import EngineError
-from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
+from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice, always
 from tests.virtual import run_virtual
 
 
@@ -43,7 +43,7 @@ class Nobody:
 
 async def start(engines: Engines) -> Member:
     ears = Ears(Nobody(), lambda event: None)
-    return await Member.start(Assistant(), lambda _: engines, Ear(ears))
+    return await Member.start(Assistant(), always(engines), Ear(ears))
 
 
 class Slow(ScriptedVoice):

@@ -17,19 +17,26 @@ from websockets.asyncio.server import ServerConnection
 from offhook.conversation import Conversation, Engines, ended_reason
 from offhook.conversation.events import Event
 from offhook.conversation.failures import APOLOGY
+from offhook.engines.fallback import FallbackTranscriber, FallbackVoice
 from offhook.language.base import LanguageModel, ModelError
-from offhook.language.models import LanguageModels
 from offhook.network.outside import Outside
 from offhook.schema.assistant import Assistant
 from offhook.speech.base import EngineError, Transcriber, Voice
-from offhook.speech.fallback import FallbackTranscriber, FallbackVoice
 from offhook.speech.providers.custom_transcriber import CustomTranscriber
 from offhook.speech.providers.custom_voice import CustomVoice
 from offhook.speech.remote import Remote
 from tests.conversation.stage import render
+from tests.engines.making import model_of
 from tests.language.test_openai import DONE, delta, stream
 from tests.line import TestLine
-from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld, SimulatedCaller
+from tests.scripted import (
+    ScriptedModel,
+    ScriptedTranscriber,
+    ScriptedVoice,
+    ScriptedWorld,
+    SimulatedCaller,
+    always,
+)
 from tests.speech.servers import Reply, Request, answer, http_server, in_pieces, never, outside
 from tests.speech.test_custom_transcriber import Server, ws_server
 
@@ -97,7 +104,7 @@ async def talking(
     line = TestLine()
     conversation = Conversation(
         assistant=Assistant.model_validate({"firstMessage": FIRST}),
-        engines=lambda _: engines,
+        engines=always(engines),
         world=world,
         variables={},
         render=render,
@@ -233,7 +240,7 @@ async def test_a_model_that_fails_is_apologised_for() -> None:
     async def case(given: tuple[Reply | None, str]) -> tuple[str, bool]:
         async with at(given[0]) as (reach, url):
             settings = {"provider": "custom-llm", "url": url, "model": "mine", "timeoutSeconds": 1}
-            async with talking(model=LanguageModels(reach).model(settings, lambda: {})) as talk:
+            async with talking(model=await model_of(reach, settings)) as talk:
                 return await talk.ends(), APOLOGY in " ".join(talk.voice.spoken)
 
     assert await all_of(case, MODELS) == {

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from offhook.conversation.active_assistant import EngineFactory, Engines
+from offhook.engines.registry import OrgCredentials
 from offhook.planes.media_apart import media_apart
 from offhook.schema.assistant import Assistant
 from offhook.server import running_node
@@ -36,10 +37,10 @@ class ScriptedNode(Node):
         return self._peer
 
 
-def engines(context: CallContext) -> EngineFactory:
+def engines(context: CallContext, credentials: OrgCredentials) -> EngineFactory:
     """A voice whose sound is plain noise, a transcriber that hears nothing, a model with one answer."""
 
-    def of_assistant(assistant: Assistant) -> Engines:
+    async def of_assistant(assistant: Assistant) -> Engines:
         return Engines(ScriptedTranscriber(), ScriptedModel(["Certainly."]), ScriptedVoice())
 
     return of_assistant

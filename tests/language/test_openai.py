@@ -13,10 +13,13 @@ from typing import Any
 import httpx2
 import pytest
 
+from offhook.engines.registry import ProviderNotServed
 from offhook.language.answer import LONGEST_REPLY
 from offhook.language.base import Finished, LanguageModel, ModelError, Reply, Text, ToolCall, ToolDefinition
-from offhook.language.models import LanguageModels, ModelNotServed, ModelSettings
 from offhook.language.tool_calls import NOT_AN_OBJECT
+from offhook.speech.base import EngineError
+from offhook.speech.engine_request import Account
+from tests.engines.making import model_of
 from tests.machine import PATIENCE
 from tests.speech.servers import HttpServer, answer, http_server, in_pieces, never, outside
 
@@ -70,17 +73,18 @@ def custom(server: HttpServer, **more: object) -> dict[str, object]:
 
 @asynccontextmanager
 async def model(
-    settings: Mapping[str, object], node: ModelSettings | None = None, allow_private: bool = True
+    settings: Mapping[str, object], node: Account | None = None, allow_private: bool = True
 ) -> AsyncIterator[LanguageModel]:
     async with outside(allow_private) as reach, asyncio.timeout(PATIENCE):
-        made = LanguageModels(reach, node).model(settings, lambda: CONTEXT)
+        accounts = {} if node is None else {"openai": node}
+        made = await model_of(reach, settings, lambda: CONTEXT, **accounts)
         await made.start()
         yield made
         await made.close()
 
 
 async def ask(
-    settings: Mapping[str, object], node: ModelSettings | None = None, tools: Sequence[ToolDefinition] = ()
+    settings: Mapping[str, object], node: Account | None = None, tools: Sequence[ToolDefinition] = ()
 ) -> list[Reply]:
     async with model(settings, node) as made:
         return [reply async for reply in made.respond(MESSAGES, tools)]
@@ -283,13 +287,13 @@ async def test_a_url_that_is_none(url: str) -> None:
 async def test_the_address_before_chat_completions(written: str, asked: str) -> None:
     async with http_server(stream(*HELLO)) as server:
         await ask({**custom(server), "url": server.url + written})
-        await ask({"provider": "openai", "model": "m"}, ModelSettings(server.url + written))
+        await ask({"provider": "openai", "model": "m"}, Account(url=server.url + written))
     assert [request.path for request in server.requests] == [asked] * 2
 
 
 async def test_openai_at_the_address_of_the_settings() -> None:
     async with http_server(stream(*HELLO)) as server:
-        node = ModelSettings(server.url + "/v1", "sk-1")
+        node = Account("sk-1", server.url + "/v1")
         got = await ask({"provider": "openai", "model": "gpt-x", "reasoningEffort": "low"}, node)
     assert got[0] == Text("Hel")
     (request,) = server.requests
@@ -319,9 +323,7 @@ async def test_what_openai_itself_takes_depends_on_the_model(name: str, sent: di
     async with outside() as reach:
         await reach.aclose()
         reach.http = httpx2.AsyncClient(transport=httpx2.MockTransport(handle))
-        made = LanguageModels(reach, ModelSettings(openai_api_key="sk-1")).model(
-            {"provider": "openai", "model": name}
-        )
+        made = await model_of(reach, {"provider": "openai", "model": name}, openai=Account("sk-1"))
         assert [reply async for reply in made.respond(MESSAGES, ())][-1] == Finished("stop")
     (body,) = requests
     assert {
@@ -331,21 +333,20 @@ async def test_what_openai_itself_takes_depends_on_the_model(name: str, sent: di
 
 async def test_openai_without_address_and_key_says_what_to_set() -> None:
     async with outside() as reach:
-        with pytest.raises(ModelNotServed, match="OFFHOOK_OPENAI_API_KEY"):
-            LanguageModels(reach).model({"provider": "openai", "model": "gpt-x"})
+        with pytest.raises(EngineError, match="OFFHOOK_OPENAI_API_KEY"):
+            await model_of(reach, {"provider": "openai", "model": "gpt-x"})
 
 
 async def test_other_providers_name_those_that_are_served() -> None:
     async with outside() as reach:
-        with pytest.raises(ModelNotServed, match="vapi, openai, custom-llm"):
-            LanguageModels(reach).model({"provider": "anthropic", "model": "x"})
+        with pytest.raises(ProviderNotServed, match="vapi, custom-llm, openai") as caught:
+            await model_of(reach, {"provider": "anthropic", "model": "x"})
+    assert (caught.value.stage, caught.value.suffix) == ("model", "llm-failed")
 
 
 async def test_without_settings_the_default_is_taken() -> None:
     async with outside() as reach:
-        assert LanguageModels(reach).model(None).name == "extractive"
-        node = ModelSettings(default={"provider": "custom-llm", "url": "http://x/v1", "model": "m"})
-        assert LanguageModels(reach, node).model(None).provider == "custom-llm"
+        assert (await model_of(reach, None)).name == "extractive"
 
 
 WHOLE = {"role": "assistant", "content": "We are open until five. Come by."}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
 from offhook.calls.world.api_request import Send
 from offhook.conversation.active_assistant import EngineFactory
+from offhook.engines.registry import OrgCredentials
 from offhook.network.guard import AddressGuard
 from offhook.speech.base import Voice
 from offhook.speech.remote import CallContext
@@ -36,8 +37,8 @@ class NumberDirectory(Directory, Protocol):
 
     async def credential(self, org_id: str, credential_id: str) -> Mapping[str, Any] | None: ...
 
-    async def trunks(self, org_id: str) -> Sequence[Mapping[str, Any]]:
-        """The org's credentials of provider `byo-sip-trunk`, the newest first."""
+    async def credentials_for(self, org_id: str, provider: str) -> Mapping[str, Mapping[str, Any]]:
+        """The org's credentials of one provider by their ids, the newest first."""
         ...
 
 
@@ -46,7 +47,7 @@ class Services:
     ledger: Ledger
     directory: NumberDirectory
     media: Media
-    engines: Callable[[CallContext], EngineFactory]
+    engines: Callable[[CallContext, OrgCredentials], EngineFactory]
     emergency: Voice | None
     """Apologises when the assistant's own voice has failed; started and closed by its owner."""
     render: Callable[[str, Mapping[str, Any]], str]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from offhook.calls.call_parts import CallParts
@@ -151,7 +152,8 @@ class SetUp:
     async def _converse(self, assistant: AssistantOverrides) -> Conversation:
         parts, record = self._parts, self._parts.record
         refresh(record)
-        engines = with_knowledge(parts.services.engines(self._context), parts.owner.knowledge)
+        credentials = partial(parts.services.directory.credentials_for, record.org_id)
+        engines = with_knowledge(parts.services.engines(self._context, credentials), parts.owner.knowledge)
         conversation = await converse(
             parts.services, record, assistant, engines=engines, world=self._world, tell=self._tell
         )

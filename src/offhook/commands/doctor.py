@@ -179,9 +179,9 @@ def _files(settings: Settings, running: Holder | None) -> list[str]:
 
 
 def _speech() -> list[str]:
-    from offhook.speech.engines import SpeechEngines
+    from offhook.speech.installation import check
 
-    return [problem.text for problem in asyncio.run(SpeechEngines.check())]
+    return [problem.text for problem in asyncio.run(check())]
 
 
 def _notes(settings: Settings) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from offhook.conversation.audio.caller_speech import Ear
@@ -12,9 +12,9 @@ from offhook.conversation.profile import Profile, profile_of
 from offhook.conversation.tools.toolbox import Toolbox
 from offhook.language.base import LanguageModel, ModelError
 from offhook.schema.assistant import Assistant
-from offhook.schema.ended_reason import PipelineFailure, pipeline_error
+from offhook.schema.ended_reason import pipeline_error
 from offhook.schema.kept import Kept
-from offhook.speech.base import EngineError, Stage, Transcriber, Voice
+from offhook.speech.base import EngineError, Transcriber, Voice
 
 log = logging.getLogger(__name__)
 
@@ -30,23 +30,16 @@ class Engines:
     voice: Voice
 
 
-EngineFactory = Callable[[Assistant], Engines]
-"""Raises EngineError or ModelError for settings that are not served."""
+EngineFactory = Callable[[Assistant], Awaitable[Engines]]
+"""Raises EngineError for settings that are not served."""
 
 
 _profile = Kept(profile_of)
 
-_FAILURES: dict[Stage, PipelineFailure] = {
-    "transcriber": "transcriber-failed",
-    "model": "llm-failed",
-    "voice": "voice-failed",
-}
 
-
-def ended_reason(error: EngineError | ModelError) -> str:
+def ended_reason(error: EngineError) -> str:
     """The call's endedReason (vapi-wire Appendix A)."""
-    failure = error.suffix if isinstance(error, ModelError) else _FAILURES[error.stage]
-    return pipeline_error(error.provider, failure)
+    return pipeline_error(error.provider, error.suffix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +58,7 @@ class Member:
     ) -> Member:
         """With all engines ready. Raises EngineError or ModelError, with nothing left open."""
         profile = _profile(assistant)
-        built = engines(assistant)
+        built = await engines(assistant)
         member = Member(assistant, profile, Toolbox(profile.tools), built, ear)
         starting = [
             asyncio.ensure_future(start)

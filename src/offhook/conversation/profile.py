@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 _AUDIO_ADDRESS = re.compile(r"https?://\S+")
 WHOLE_PHRASE_SECONDS = 0.8
-"""`onNoPunctuationSeconds` of the platform's own transcriber, after words that may well be all."""
+"""`onNoPunctuationSeconds` where a transcriber hears whole phrases, after words that may well be all."""
 _PROMPT_ROLES = ("system", "user", "assistant")
 
 
@@ -119,7 +119,7 @@ def _start_plan(assistant: Assistant) -> StartSpeakingPlan:
         on_punctuation=words.on_punctuation_seconds,
         on_no_punctuation=words.on_no_punctuation_seconds,
         on_number=words.on_number_seconds,
-        on_whole_phrase=WHOLE_PHRASE_SECONDS if _hears_phrases(assistant) else None,
+        on_whole_phrase=None if _waits_are_given(assistant) else WHOLE_PHRASE_SECONDS,
         rules=_rules(plan.rules),
         smart=_wait_function(plan),
         asks=plan.smart == "custom-endpointing-model",
@@ -127,12 +127,11 @@ def _start_plan(assistant: Assistant) -> StartSpeakingPlan:
     )
 
 
-def _hears_phrases(assistant: Assistant) -> bool:
-    """Does the platform's own transcriber listen, and has the owner not said how long to wait?"""
-    transcriber, plan = assistant.transcriber, assistant.start_speaking_plan
+def _waits_are_given(assistant: Assistant) -> bool:
+    """Has the owner said how long to wait after words without punctuation?"""
+    plan = assistant.start_speaking_plan
     words = plan.transcription_endpointing_plan if plan else None
-    own = transcriber is None or transcriber.provider == "vapi"
-    return own and (words is None or words.on_no_punctuation_seconds is None)
+    return words is not None and words.on_no_punctuation_seconds is not None
 
 
 def _wait_function(plan: effective.StartSpeakingPlan) -> Callable[[float], float] | None:

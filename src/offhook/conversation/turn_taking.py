@@ -262,7 +262,7 @@ class Floor:
             seconds = self._judge.wait_after(words, plan.server)
             if seconds is not None:
                 return max(plan.wait_seconds, seconds)
-        return plan.wait(words, assistant)
+        return plan.wait(words, assistant, self._stage.member.engines.transcriber.segmented)
 
     def _prepare_reply(self, text: str) -> None:
         previous = self.drop_reply()

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from offhook.schema.ended_reason import PipelineFailure
+from offhook.speech.base import EngineError
 
 Message = dict[str, Any]
 """One message in the form of the OpenAI chat API: role system|user|assistant|tool, content,
 tool_calls, tool_call_id."""
 
 
-class ModelError(Exception):
-    """The model failed. `suffix` completes `pipeline-error-<provider>-<suffix>`
-    (vapi-wire Appendix A): `llm-failed`, or for an HTTP answer one of
+class ModelError(EngineError):
+    """The model failed. `suffix` is `llm-failed`, or for an HTTP answer one of
     `400-bad-request-validation-failed`, `401-unauthorized`, `403-model-access-denied`,
-    `429-exceeded-quota`, `500-server-error`, `503-server-overloaded-error`. `unquoted` is the text
-    without a server's own words, which may repeat what was said in the call."""
+    `429-exceeded-quota`, `500-server-error`, `503-server-overloaded-error`."""
 
     def __init__(
         self,
@@ -27,12 +26,7 @@ class ModelError(Exception):
         suffix: PipelineFailure = "llm-failed",
         unquoted: str | None = None,
     ) -> None:
-        """`unquoted`: the detail without words of others, where there are any."""
-        super().__init__(f"{provider} model: {detail}")
-        self.provider = provider
-        self.detail = detail
-        self.suffix = suffix
-        self.unquoted = f"{provider} model: {detail if unquoted is None else unquoted}"
+        super().__init__("model", provider, detail, unquoted, suffix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +71,16 @@ Reply = Text | ToolCall | Finished
 
 
 class LanguageModel(Protocol):
-    provider: str
-    name: str
+    """`generative`: it writes what it is asked to; one that is not answers by the words of its prompt."""
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def generative(self) -> bool: ...
 
     async def start(self) -> None:
         """Warm up. Raises ModelError."""

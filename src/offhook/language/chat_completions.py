@@ -13,14 +13,16 @@ from typing import Any, Literal
 import httpx2
 
 from offhook.language.answer import Answer, ServerSays
-from offhook.language.base import Message, ModelError, Reply, Text, ToolDefinition
-from offhook.language.habits import Habit
+from offhook.language.base import LanguageModel, Message, ModelError, Reply, Text, ToolDefinition
+from offhook.language.habits import Habit, Habits
 from offhook.language.refusal import explained
 from offhook.language.response import ResponseBody, drain, explanation, parts
 from offhook.network import words_of
 from offhook.network.guard import AddressRefused
 from offhook.network.pool import REPEATABLE
 from offhook.schema.ended_reason import PipelineFailure
+from offhook.schema.model import AnyModel
+from offhook.speech.engine_request import EngineNode
 
 CHUNK_TIMEOUT = 15.0
 """Seconds between two pieces of one reply."""
@@ -78,9 +80,11 @@ class ChatServer:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-class OpenAiModel:
+class ChatModel:
     """`body` gives what the request carries beside the chat itself: the call and its metadata for
     custom-llm. Raises httpx2.InvalidURL."""
+
+    generative = True
 
     def __init__(
         self,
@@ -189,6 +193,26 @@ class OpenAiModel:
         if tools:
             request["tools"] = [_tool(tool) for tool in tools]
         return {**request, **self._server.extra, **self._body()}
+
+
+def chat_model(
+    server: ChatServer, node: EngineNode, body: Callable[[], Mapping[str, Any]] = dict
+) -> LanguageModel:
+    """For one call. Raises ModelError for an address or a header that cannot be one."""
+    habit = node.shared(Habits, Habits).of(server.base_url, server.model)
+    try:
+        return ChatModel(server, node.outside.http, habit, body)
+    except (httpx2.InvalidURL, ValueError, TypeError) as error:
+        raise ModelError(server.provider, words_of(error)) from None
+
+
+def temperature_of(settings: AnyModel) -> float:
+    """The API's default where the assistant says nothing (vapi-wire §5.1)."""
+    return 0.5 if settings.temperature is None else settings.temperature
+
+
+def most_tokens_of(settings: AnyModel) -> int:
+    return 250 if settings.max_tokens is None else int(settings.max_tokens)
 
 
 def _endpoint(base: str) -> httpx2.URL:

@@ -27,7 +27,8 @@ from offhook.calls.transfers.trunk import Trunk
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.failures import rehearse
 from offhook.conversation.profile import profile_of
-from offhook.language.models import LanguageModels, ModelSettings
+from offhook.engines.registry import EngineRegistry, OrgCredentials
+from offhook.engines.vendors import KEYED
 from offhook.language.template import render
 from offhook.listening import cannot_listen
 from offhook.media.client import MediaFailed, Plane
@@ -44,7 +45,8 @@ from offhook.sip.transports.connections import Limits as TcpLimits
 from offhook.sip.transports.transports import WILDCARDS, Transports, source_towards
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.base import EngineError, Voice
-from offhook.speech.engines import SpeechEngines, missing
+from offhook.speech.engine_request import Account, EngineNode
+from offhook.speech.installation import missing
 from offhook.speech.jobs import WorkerFailed
 from offhook.speech.providers.local import LocalVoice, SpeechCache
 from offhook.speech.remote import CallContext
@@ -57,7 +59,7 @@ WEBHOOK_GRACE_SECONDS: Final = 5.0
 LOST: Final = "We are sorry, but this call cannot go on. Goodbye."
 """What callers hear from the media plane when the call plane is gone."""
 
-EnginesOf = Callable[[CallContext], EngineFactory]
+EnginesOf = Callable[[CallContext, OrgCredentials], EngineFactory]
 
 OpenMedia = Callable[[Ground, AsyncExitStack], Plane]
 """The media plane, until the stack is closed; see `Plane.start`."""
@@ -205,8 +207,10 @@ async def _engines(
         raise StartError(
             f"the local speech engines do not start ({error}): `offhook doctor` says what is missing"
         ) from error
-    speech = SpeechEngines(workers, outside, now=now)
-    return _engines_of(speech, LanguageModels(outside, _model_settings(settings))), emergency
+    accounts = {provider: Account(*settings.account(provider)) for provider in KEYED}
+    registry = EngineRegistry(EngineNode(workers, outside, accounts, now))
+    registry.load()
+    return _engines_of(registry), emergency
 
 
 async def _last_words(voice: Voice) -> bytes:
@@ -217,20 +221,13 @@ async def _last_words(voice: Voice) -> bytes:
         raise StartError(f"the voice for emergencies does not speak: {error}") from error
 
 
-def _model_settings(settings: Settings) -> ModelSettings:
-    key = settings.openai_api_key
-    return ModelSettings(
-        openai_base_url=settings.openai_base_url, openai_api_key=key.get_secret_value() if key else ""
-    )
-
-
-def _engines_of(speech: SpeechEngines, models: LanguageModels) -> EnginesOf:
-    def of_call(context: CallContext) -> EngineFactory:
-        def of_assistant(assistant: Assistant) -> Engines:
+def _engines_of(registry: EngineRegistry) -> EnginesOf:
+    def of_call(context: CallContext, credentials: OrgCredentials) -> EngineFactory:
+        async def of_assistant(assistant: Assistant) -> Engines:
             return Engines(
-                transcriber=speech.transcriber(assistant.transcriber),
-                model=models.model(assistant.model, context),
-                voice=speech.voice(assistant.voice, context),
+                transcriber=await registry.transcriber(assistant, credentials),
+                model=await registry.model(assistant, credentials, context),
+                voice=await registry.voice(assistant, credentials, context),
             )
 
         return of_assistant

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
+
+from offhook.schema.ended_reason import PipelineFailure
 
 SAMPLE_RATE = 8000
 FRAME_SAMPLES = 160
@@ -16,19 +18,34 @@ FRAME_SECONDS = 0.02
 
 Stage = Literal["transcriber", "model", "voice"]
 
+_FAILED: Final[dict[Stage, PipelineFailure]] = {
+    "transcriber": "transcriber-failed",
+    "model": "llm-failed",
+    "voice": "voice-failed",
+}
+
 
 class EngineError(Exception):
-    """An engine failed. `stage` and `provider` make the call's endedReason
-    (`pipeline-error-<provider>-<stage>-failed`, vapi-wire Appendix A);
+    """An engine failed. `provider` and `suffix` make the call's endedReason
+    (`pipeline-error-<provider>-<suffix>`, vapi-wire Appendix A);
     the text says what happened, for logs and the report, without any secret. `unquoted` is
     the text without a server's own words, which may repeat what was said in the call."""
 
-    def __init__(self, stage: Stage, provider: str, detail: str, unquoted: str | None = None) -> None:
-        """`unquoted`: the detail without words of others, where there are any."""
+    def __init__(
+        self,
+        stage: Stage,
+        provider: str,
+        detail: str,
+        unquoted: str | None = None,
+        suffix: PipelineFailure | None = None,
+    ) -> None:
+        """`unquoted`: the detail without words of others, where there are any. `suffix` None: that the stage
+        failed, and no more."""
         super().__init__(f"{provider} {stage}: {detail}")
         self.stage: Stage = stage
         self.provider = provider
         self.detail = detail
+        self.suffix = suffix or _FAILED[stage]
         self.unquoted = f"{provider} {stage}: {detail if unquoted is None else unquoted}"
 
 
@@ -55,8 +72,11 @@ class Transcriber(Protocol):
     before it) and answer `speech_stopped` with exactly one final transcript, empty if there were
     no words. Engines that stream may ignore the hints; `segmented` says which kind it is."""
 
-    provider: str
-    segmented: bool
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def segmented(self) -> bool: ...
 
     async def start(self, on_transcript: TranscriptSink, on_failure: FailureSink) -> None:
         """Connect or warm up. Raises EngineError."""
@@ -76,7 +96,8 @@ class Transcriber(Protocol):
 class Voice(Protocol):
     """Text to audio. One `speak` may run at a time or several; each is cancelled by closing its iterator."""
 
-    provider: str
+    @property
+    def provider(self) -> str: ...
 
     async def start(self) -> None:
         """Connect or warm up. Raises EngineError."""

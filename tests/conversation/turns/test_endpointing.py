@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from offhook.conversation.profile import profile_of
+from offhook.conversation.profile import WHOLE_PHRASE_SECONDS, profile_of
 from offhook.conversation.text.patterns import compile_pattern
 from offhook.conversation.turns.endpointing import (
     EndpointingRule,
@@ -132,7 +132,13 @@ ANYTHING = "Is there anything else?"
 )  # fmt: skip
 def test_what_an_assistant_waits(plan: dict[str, Any], customer: str, assistant: str, seconds: float) -> None:
     start = profile_of(Assistant.model_validate({"startSpeakingPlan": plan})).start
-    assert start.wait(customer, assistant) == pytest.approx(seconds)
+    assert start.wait(customer, assistant, whole=True) == pytest.approx(seconds)
+
+
+def test_what_streams_gets_no_shorter_wait_for_a_missing_full_stop() -> None:
+    start = profile_of(Assistant()).start
+    assert start.wait("Good morning", "", whole=True) == WHOLE_PHRASE_SECONDS
+    assert start.wait("Good morning", "") == 1.5
 
 
 def test_a_plan_of_zeros_answers_at_once() -> None:

@@ -3,7 +3,7 @@ costs more than all else that an INVITE asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from offhook.calls.directory.stored_directory import StoredDirectory
@@ -47,9 +47,14 @@ class DirectoryCache:
         key = ("credential", org_id, credential_id)
         return await self._find(key, lambda: self._stored.credential(org_id, credential_id))
 
-    async def trunks(self, org_id: str) -> Sequence[Document]:
-        """Read anew each time: transfers are rare."""
-        return await self._stored.trunks(org_id)
+    async def credentials_for(self, org_id: str, provider: str) -> Mapping[str, Document]:
+        """That there are none is remembered, too."""
+
+        async def read() -> Document:
+            return {"found": await self._stored.credentials_for(org_id, provider)}
+
+        known = await self._find(("credentials", org_id, provider), read)
+        return known["found"] if known is not None else {}
 
     async def _find(
         self, key: tuple[str, ...], read: Callable[[], Awaitable[Document | None]]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from offhook.schema.base import format_timestamp
 from offhook.store import Database, Record
 
 MOST_CREDENTIALS: Final = 1000
-"""Of an org that are looked through for its trunk."""
+"""Of an org that are looked through for those of one provider."""
 
 
 class StoredDirectory:
@@ -47,10 +47,11 @@ class StoredDirectory:
             record = await tx.credentials.get(org_id, credential_id)
         return None if record is None else record.document
 
-    async def trunks(self, org_id: str) -> Sequence[Mapping[str, Any]]:
+    async def credentials_for(self, org_id: str, provider: str) -> Mapping[str, Mapping[str, Any]]:
+        """By their ids, the newest first."""
         async with self._database.reading() as tx:
             records = await tx.credentials.list(org_id, limit=MOST_CREDENTIALS)
-        return [one.document for one in records if one.document.get("provider") == "byo-sip-trunk"]
+        return {one.id: one.document for one in records if one.document.get("provider") == provider}
 
 
 def resource(record: Record | None) -> Mapping[str, Any] | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 
 from offhook.calls.record.call_record import CallRecord, Document
@@ -93,12 +94,13 @@ class Consultation:
         except NotValid as problem:
             raise TransferFailed(f"the transferAssistant is not valid: {problem}") from problem
         services = self._services
+        credentials = partial(services.directory.credentials_for, self._record.org_id)
         try:
             self._conversation = await converse(
                 services,
                 self._record,
                 settings,
-                engines=services.engines(self._context),
+                engines=services.engines(self._context, credentials),
                 world=self,
                 tell=self._told,
             )

@@ -22,7 +22,6 @@ SUMMARY_SECONDS: Final = 5.0
 LONGEST: Final = 1000
 LONGEST_QUOTE: Final = 200
 MOST_QUOTES: Final = 3
-LOCAL: Final = "vapi"
 
 PROMPT: Final[tuple[Message, ...]] = (
     {
@@ -41,7 +40,7 @@ async def summary_of(conversation: Conversation | None, plan: SummaryPlan | None
     if conversation is None:
         return digest(Transcript())
     model = conversation.member.engines.model
-    if model.provider != LOCAL:
+    if model.generative:
         seconds = SUMMARY_SECONDS if plan is None or plan.timeout_seconds is None else plan.timeout_seconds
         try:
             async with asyncio.timeout(seconds):

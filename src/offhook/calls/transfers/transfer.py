@@ -182,8 +182,8 @@ class Transfer:
 
     async def _find_trunks(self) -> Trunks:
         services = self._services
-        credentials = await services.directory.trunks(self._record.org_id)
-        return Trunks(services.trunk, trunk_of(credentials, services.guard))
+        own = await services.directory.credentials_for(self._record.org_id, "byo-sip-trunk")
+        return Trunks(services.trunk, trunk_of(own.values(), services.guard))
 
     def _summary_header(self, destination: Destination) -> Headers:
         if destination.plan.mode != ADD_SUMMARY:

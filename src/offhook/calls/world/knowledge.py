@@ -40,8 +40,8 @@ class Found:
 def with_knowledge(engines: EngineFactory, ask: Ask) -> EngineFactory:
     """The factory, with models that ask the server of their assistant's `knowledgeBase` first."""
 
-    def build(assistant: Assistant) -> Engines:
-        built = engines(assistant)
+    async def build(assistant: Assistant) -> Engines:
+        built = await engines(assistant)
         base = assistant.model.knowledge_base if assistant.model is not None else None
         if base is None or not base.server.url:
             return built
@@ -54,11 +54,21 @@ class Informed:
     """A model and the server that is asked before it, each time that the caller has said something."""
 
     def __init__(self, model: LanguageModel, server: Mapping[str, Any], ask: Ask) -> None:
-        self.provider = model.provider
-        self.name = model.name
         self._model = model
         self._server = server
         self._ask = ask
+
+    @property
+    def provider(self) -> str:
+        return self._model.provider
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def generative(self) -> bool:
+        return self._model.generative
 
     async def start(self) -> None:
         await self._model.start()

@@ -72,7 +72,7 @@ class StartSpeakingPlan:
     """`smart`: from the likelihood that the caller goes on to a wait, where smart endpointing is on. `asks`:
     a server judges instead, `server` or the one that messages go to; `smart` stands in if it does not.
     `on_whole_phrase`: after words without punctuation that may well be all, where a transcriber hears whole
-    phrases and now and then forgets the full stop; None: as after any without."""
+    phrases (`whole`) and now and then forgets the full stop; None: as after any without."""
 
     wait_seconds: float = 0.4
     on_punctuation: float = 0.1
@@ -84,16 +84,16 @@ class StartSpeakingPlan:
     asks: bool = False
     server: Mapping[str, Any] | None = None
 
-    def wait(self, customer: str, assistant: str) -> float:
+    def wait(self, customer: str, assistant: str, whole: bool = False) -> float:
         """Seconds from the end of the caller's speech to the earliest reply. `customer` is what was said,
         `assistant` the assistant's last message."""
-        return max(self.wait_seconds, self.endpointing(customer, assistant))
+        return max(self.wait_seconds, self.endpointing(customer, assistant, whole))
 
     def ruled(self, customer: str, assistant: str) -> float | None:
         """What the first rule that matches says, None if none does."""
         return next((rule.seconds for rule in self.rules if rule.matches(customer, assistant)), None)
 
-    def endpointing(self, customer: str, assistant: str) -> float:
+    def endpointing(self, customer: str, assistant: str, whole: bool = False) -> float:
         """Seconds from the end of speech until it is taken for the end of the turn."""
         ruled = self.ruled(customer, assistant)
         if ruled is not None:
@@ -105,8 +105,9 @@ class StartSpeakingPlan:
             return self.on_number
         if ending == "punctuation":
             return self.on_punctuation
-        whole = self.on_whole_phrase is not None and likelihood_of_more(customer) <= WHOLE
-        return self.on_whole_phrase if whole and self.on_whole_phrase is not None else self.on_no_punctuation
+        if whole and self.on_whole_phrase is not None and likelihood_of_more(customer) <= WHOLE:
+            return self.on_whole_phrase
+        return self.on_no_punctuation
 
 
 def ending_of(text: str) -> Literal["number", "punctuation", "open"]:

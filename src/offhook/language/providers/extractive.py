@@ -12,11 +12,13 @@ import functools
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-from offhook.language.base import Finished, Message, Reply, Text, ToolCall, ToolDefinition
+from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolCall, ToolDefinition
 from offhook.language.facts import LONGEST_SYSTEM_MESSAGE, Knowledge, read
 from offhook.language.intents import Intent, intent_of, name_in
 from offhook.language.search import Index
 from offhook.language.words import NAMES, NEVER_LAST, alike, stems, words
+from offhook.schema.model import VapiModel
+from offhook.speech.engine_request import EngineRequest
 
 OFFER = "Would you like me to transfer you to a person?"
 MORE = "Is there anything else I can help you with?"
@@ -69,6 +71,7 @@ class ExtractiveModel:
 
     provider = "vapi"
     name = "extractive"
+    generative = False
 
     async def start(self) -> None:
         """Nothing to warm up: a system message is read when it first comes."""
@@ -90,6 +93,10 @@ class ExtractiveModel:
         for piece in _WORDS.findall(answer):
             yield Text(piece)
         yield Finished("stop")
+
+
+async def model(request: EngineRequest[VapiModel]) -> LanguageModel:
+    return ExtractiveModel()
 
 
 class _Turn:

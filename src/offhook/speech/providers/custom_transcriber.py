@@ -21,9 +21,11 @@ from websockets.exceptions import ConnectionClosedOK, WebSocketException
 
 from offhook.network import turns, words_of
 from offhook.network.outside import Outside
-from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
+from offhook.schema.transcriber import CustomTranscriber as CustomTranscriberSettings
+from offhook.speech.base import EngineError, FailureSink, Transcriber, Transcript, TranscriptSink
 from offhook.speech.bounded_socket import FRAMES, BoundedConnection
-from offhook.speech.remote import CUSTOM, REFUSED, Remote
+from offhook.speech.engine_request import EngineRequest
+from offhook.speech.remote import CUSTOM, REFUSED, Remote, json_of
 from offhook.speech.resample import LiveUpsampler
 from offhook.speech.token_bucket import TokenBucket
 
@@ -264,6 +266,10 @@ class CustomTranscriber:
         on_failure, self._on_failure = self._on_failure, None
         if on_failure is not None:  # it is told once
             on_failure(EngineError("transcriber", CUSTOM, detail))
+
+
+async def transcriber(request: EngineRequest[CustomTranscriberSettings]) -> Transcriber:
+    return CustomTranscriber(Remote.of(json_of(request.settings), "transcriber"), request.node.outside)
 
 
 async def _message(connection: BoundedConnection) -> str | bytes:

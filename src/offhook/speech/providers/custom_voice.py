@@ -14,8 +14,10 @@ import httpx2
 from offhook.network import turns, words_of
 from offhook.network.outside import Outside
 from offhook.network.pool import REPEATABLE
-from offhook.speech.base import SAMPLE_RATE, EngineError
-from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, no_context
+from offhook.schema.voice import CustomVoice as CustomVoiceSettings
+from offhook.speech.base import SAMPLE_RATE, EngineError, Voice
+from offhook.speech.engine_request import EngineRequest
+from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, json_of, no_context
 
 LONGEST_REPLY = 180 * SAMPLE_RATE * 2
 """Bytes: three minutes of audio for one sentence."""
@@ -240,6 +242,11 @@ class CustomVoice:
                 if len(body) > 512:
                     break
         return _excerpt(body)
+
+
+async def voice(request: EngineRequest[CustomVoiceSettings]) -> Voice:
+    remote = Remote.of(json_of(request.settings), "voice")
+    return CustomVoice(remote, request.node.outside, request.context, request.node.now)
 
 
 def _most_for(text: str) -> int:

@@ -13,7 +13,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
+from offhook.schema.transcriber import VapiTranscriber
+from offhook.schema.voice import VapiVoice
+from offhook.speech.base import EngineError, FailureSink, Transcriber, Transcript, TranscriptSink, Voice
+from offhook.speech.engine_request import EngineRequest
 from offhook.speech.jobs import Job, WorkerFailed
 from offhook.speech.joined import joined
 from offhook.speech.phrase import Phrase, Piece
@@ -247,3 +250,16 @@ class LocalVoice:
                     raise EngineError("voice", PROVIDER, error.words) from None
             finally:
                 job.cancel()
+
+
+async def transcriber(request: EngineRequest[VapiTranscriber]) -> Transcriber:
+    language = request.settings.language or "en"
+    if not language.startswith("en"):
+        log.warning("the local transcriber hears English only, not %.20r", language)
+    return LocalTranscriber(request.node.workers)
+
+
+async def voice(request: EngineRequest[VapiVoice]) -> Voice:
+    settings, node = request.settings, request.node
+    cache = None if settings.caching_enabled is False else node.shared(SpeechCache, SpeechCache)
+    return LocalVoice(node.workers, settings.voice_id, settings.speed or 1.0, cache)

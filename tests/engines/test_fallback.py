@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from offhook.engines.fallback import FallbackTranscriber, FallbackVoice
 from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
-from offhook.speech.fallback import FallbackTranscriber, FallbackVoice
 
 FRAME = bytes(320)
 

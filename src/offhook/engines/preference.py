@@ -1,0 +1,97 @@
+"""Several engines for one thing, and which of them is in charge: what is the same of every fallback plan."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from offhook.speech.base import EngineError
+
+log = logging.getLogger(__name__)
+
+
+class Engine(Protocol):
+    @property
+    def provider(self) -> str: ...
+
+    async def close(self) -> None: ...
+
+
+E = TypeVar("E", bound=Engine)
+T = TypeVar("T")
+
+
+class Preference(Generic[E]):
+    """Engines in the order of preference; `start` starts the one at a place. Whoever is in charge stays so
+    until it fails."""
+
+    def __init__(self, engines: Sequence[E], start: Callable[[int], Awaitable[None]]) -> None:
+        self.engines = list(engines)
+        self.at = 0
+        self._start = start
+        self._started: set[int] = set()
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def current(self) -> E:
+        return self.engines[self.at]
+
+    def has_after(self, at: int) -> bool:
+        return at + 1 < len(self.engines)
+
+    async def take(self, at: int) -> None:
+        """Put the first that starts in charge, from `at` on, unless one behind it is already. Raises the
+        EngineError of the last one if none starts."""
+        async with self._one_at_a_time:
+            while True:
+                self.at = at = max(at, self.at)
+                try:
+                    if at not in self._started:
+                        await self._start(at)
+                        self._started.add(at)
+                    return
+                except EngineError as error:
+                    if not self.has_after(at):
+                        raise
+                    fall_back(error)
+                    at += 1
+
+    async def first_that_gives(self, ask: Callable[[E], AsyncIterator[T]]) -> AsyncGenerator[T, None]:
+        """What `ask` brings of the engine in charge. One that fails before it has given anything is followed
+        by the next; afterwards its EngineError is raised."""
+        while True:
+            at, given = self.at, False
+            items = ask(self.engines[at])
+            try:
+                async for item in items:
+                    given = True
+                    yield item
+                return
+            except EngineError as error:
+                if given or not self.has_after(at):
+                    raise
+                fall_back(error)
+            finally:
+                await end(items)
+            await self.take(at + 1)
+
+    async def close_one(self, at: int) -> None:
+        self._started.discard(at)
+        await self.engines[at].close()
+
+    async def close(self) -> None:
+        """All that are started, and the one that is about to be."""
+        for at in sorted({*self._started, self.at}):
+            await self.close_one(at)
+
+
+def fall_back(error: EngineError) -> None:
+    log.warning("falling back to the next %s: %s", error.stage, error.unquoted)
+
+
+async def end(items: AsyncIterator[Any]) -> None:
+    close = getattr(items, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,41 @@
+"""The vendors that are served: for each provider of the API the files that make its engines.
+
+A vendor is one file, or one in each of the two rooms, and its line in `VENDORS`; the file is loaded when the
+first assistant wants it. It has a coroutine for each kind of engine that the line names:
+
+    async def transcriber(request: EngineRequest[DeepgramTranscriber]) -> Transcriber
+    async def model(request: EngineRequest[OpenAIModel]) -> LanguageModel
+    async def voice(request: EngineRequest[ElevenLabsVoice]) -> Voice
+
+each with the engine for one call, not started. It raises EngineError for settings that it cannot go by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_SPEECH: Final = "offhook.speech.providers."
+_LANGUAGE: Final = "offhook.language.providers."
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """`transcriber`, `model`, `voice`: the module that makes each kind, "" where the vendor has none or it is
+    not served. `keyed`: reached with a key, so that the node has settings for it
+    (OFFHOOK_<PROVIDER>_API_KEY, OFFHOOK_<PROVIDER>_BASE_URL)."""
+
+    transcriber: str = ""
+    model: str = ""
+    voice: str = ""
+    keyed: bool = True
+
+
+VENDORS: Final[dict[str, Vendor]] = {
+    "vapi": Vendor(_SPEECH + "local", _LANGUAGE + "extractive", _SPEECH + "local", keyed=False),
+    "custom-transcriber": Vendor(transcriber=_SPEECH + "custom_transcriber", keyed=False),
+    "custom-llm": Vendor(model=_LANGUAGE + "custom_llm", keyed=False),
+    "custom-voice": Vendor(voice=_SPEECH + "custom_voice", keyed=False),
+    "openai": Vendor(model=_LANGUAGE + "openai"),
+}
+
+KEYED: Final = tuple(provider for provider, vendor in VENDORS.items() if vendor.keyed)

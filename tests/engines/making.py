@@ -1,0 +1,31 @@
+"""Engines as a node makes them of an assistant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from offhook.engines.registry import EngineRegistry
+from offhook.language.base import LanguageModel
+from offhook.network.outside import Outside
+from offhook.schema.assistant import AssistantOverrides
+from offhook.speech.engine_request import Account, EngineNode
+from offhook.speech.remote import CallContext, no_context
+from offhook.speech.workers import Workers
+
+
+def registry_of(reach: Outside, **accounts: Account) -> EngineRegistry:
+    return EngineRegistry(EngineNode(Workers(1), reach, accounts))
+
+
+def assistant_with(**parts: object) -> AssistantOverrides:
+    """`transcriber`, `model`, `voice`, ... as in the API."""
+    return AssistantOverrides.model_validate(parts)
+
+
+async def model_of(
+    reach: Outside,
+    settings: Mapping[str, object] | None,
+    context: CallContext = no_context,
+    **accounts: Account,
+) -> LanguageModel:
+    return await registry_of(reach, **accounts).model(assistant_with(model=settings), context=context)
