@@ -321,9 +321,9 @@ async def test_custom_engines_are_told_about_the_call_without_secrets(tmp_path: 
         house.assistant["metadata"] = {"branch": 7}
         seen = house.engines_of
 
-        def noting(context: Any) -> Any:
+        def noting(context: Any, credentials: Any) -> Any:
             contexts.append(context)
-            return seen(context)
+            return seen(context, credentials)
 
         object.__setattr__(house.services, "engines", noting)
         phone = await house.phone()
