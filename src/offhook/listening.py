@@ -6,8 +6,9 @@ import socket
 from typing import Final
 
 from offhook.network import Address, bound_datagrams
+from offhook.network.routes import source_towards
 from offhook.process import StartError
-from offhook.sip.transports.transports import PORT_ATTEMPTS, source_towards
+from offhook.sip.transports.transports import PORT_ATTEMPTS
 
 RECEIVE_BYTES: Final = 65_536
 """What the kernel keeps of a client that is not read from, and so what a single read can give."""

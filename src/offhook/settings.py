@@ -24,7 +24,7 @@ from offhook.engines.vendors import KEYED
 from offhook.network.addresses import Address
 from offhook.sip.errors import SipError
 from offhook.sip.messages.uri import Uri
-from offhook.sip.sender import transport_of
+from offhook.sip.transports.table import transport_of
 from offhook.speech.vendor_variables import variable
 from offhook.store.connecting import DRIVERS
 

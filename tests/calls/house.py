@@ -33,6 +33,7 @@ from offhook.network import Address, AddressGuard
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
 from offhook.sip.digest import Nonces
+from offhook.sip.transports.table import UDP
 from offhook.sip.transports.transports import Transports
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.base import FRAME_SAMPLES
@@ -370,7 +371,7 @@ async def open_house(
     admission = Admission(nonces, lambda: "10.0.0.2", limits.sources, house.loop.time)
     house.calls = Calls(services, limits, admission)
     transports = Transports(opener=house.wire.open)
-    await transports.listen(*SERVER, tcp=False)
+    await transports.listen(*SERVER, over=(UDP,))
     house.agent = UserAgent(house.calls, transports=transports, rng=random.Random(seed + 2))
     try:
         yield house

@@ -24,6 +24,7 @@ from offhook.sip import (
     Uri,
     UserAgent,
 )
+from offhook.sip.transports.table import UDP
 from tests.wire import OFFER, MemoryWire, ScriptedCall, ScriptedPhone
 
 T = TypeVar("T")
@@ -164,7 +165,7 @@ async def house(
     if answering is not None:
         desk._answering = answering(desk)
     transports = Transports(opener=wire.open)
-    await transports.listen(*SERVER, tcp=False)
+    await transports.listen(*SERVER, over=(UDP,))
     agent = UserAgent(desk, transports=transports, rng=random.Random(11), **options)
     phone = await ScriptedPhone.open(wire.open, "10.0.0.1", SERVER, 5060)
     try:

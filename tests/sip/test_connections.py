@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 
 from offhook.network import Address
 from offhook.network.sources import Sources
-from offhook.sip import Limits, Transports
+from offhook.sip import ConnectionLimits, Transports
 from offhook.sip.limits import ARRIVALS
+from offhook.sip.transports.table import TCP
 from tests.sip.test_transport import Line, agent_on
 from tests.wire import OFFER
 
@@ -50,11 +51,11 @@ async def crowd(address: Address, hosts: int, each: int) -> AsyncIterator[list[L
 
 async def open_ones(transports: Transports, lines: list[Line]) -> list[Line]:
     await asyncio.sleep(0.05)
-    return [line for line in lines if line.local in transports._tcp._connections]
+    return [line for line in lines if line.local in transports.endpoints[TCP]._connections]
 
 
 async def test_who_filled_every_place_makes_room_for_a_caller() -> None:
-    limits = Limits(connections=64, per_source=16)
+    limits = ConnectionLimits(connections=64, per_source=16)
     async with agent_on(limits=limits) as (_, _, address, transports), crowd(address, 8, 10) as lines:
         assert transports.connections <= 64
         callers = [await line_from(f"127.0.8.{number}", address) for number in range(1, 6)]
@@ -70,7 +71,7 @@ async def test_who_filled_every_place_makes_room_for_a_caller() -> None:
 
 
 async def test_one_source_may_go_on_with_new_connections_instead_of_its_oldest() -> None:
-    limits = Limits(connections=64, per_source=8)
+    limits = ConnectionLimits(connections=64, per_source=8)
     async with agent_on(limits=limits) as (_, _, address, transports), crowd(address, 1, 8) as lines:
         await asks(lines[0], 2)
         newest = await line_from("127.0.9.1", address)
@@ -83,7 +84,12 @@ async def test_one_source_may_go_on_with_new_connections_instead_of_its_oldest()
 
 
 async def test_connections_of_calls_stay() -> None:
-    async with agent_on(limits=Limits(connections=64, per_source=4)) as (_, desk, address, transports):
+    async with agent_on(limits=ConnectionLimits(connections=64, per_source=4)) as (
+        _,
+        desk,
+        address,
+        transports,
+    ):
         lines = [await line_from("127.0.9.1", address) for _ in range(4)]
         for line in lines:
             await calls(line)
@@ -104,7 +110,7 @@ async def test_connections_of_calls_stay() -> None:
 async def test_a_trusted_source_may_have_all_connections() -> None:
     trusted = Sources([ipaddress.ip_network("127.0.9.0/24")])
     async with (
-        agent_on(limits=Limits(connections=32, per_source=4), sources=trusted) as (
+        agent_on(limits=ConnectionLimits(connections=32, per_source=4), sources=trusted) as (
             _,
             _,
             address,
@@ -120,15 +126,15 @@ async def test_a_trusted_source_may_have_all_connections() -> None:
 
 async def test_a_heap_of_messages_is_handled_a_few_at_a_time() -> None:
     async with agent_on() as (_, _, address, transports):
-        pool = transports._tcp
+        pool = transports.endpoints[TCP]
         turns: list[int] = []
-        whole, count = pool.received, [0]
+        whole, count = pool.context.received, [0]
 
         def received(data: bytes, flow: object) -> None:
             count[0] += 1
             whole(data, flow)  # type: ignore[arg-type]
 
-        pool.received = received
+        pool.context.received = received
         line = await Line.to(address)
         line.send(b"".join(line.request("OPTIONS", number, call="many") for number in range(200)))
 
@@ -149,7 +155,7 @@ async def test_a_flood_on_a_connection_is_read_no_faster_than_a_source_may_send(
         line = await Line.to(address)
         many = range(3 * ARRIVALS[1])
         line.send(b"".join(line.request("NONSENSE", number, call="many") for number in many))
-        pool = transports._tcp
+        pool = transports.endpoints[TCP]
         while not any(one._handling and len(one._arrived) > 16 for one in pool._connections.values()):
             await asyncio.sleep(0.001)
         # Another host is served meanwhile.
@@ -160,7 +166,7 @@ async def test_a_flood_on_a_connection_is_read_no_faster_than_a_source_may_send(
 
 
 async def test_no_more_than_so_many_connections_are_made_at_once() -> None:
-    async with agent_on(limits=Limits(connecting=2)) as (_, _, _, transports):
-        asked = [transports.connect(Address("127.0.0.1", port)) for port in (1, 2, 3, 4)]
+    async with agent_on(limits=ConnectionLimits(connecting=2)) as (_, _, _, transports):
+        asked = [transports.connect(TCP, Address("127.0.0.1", port)) for port in (1, 2, 3, 4)]
         results = await asyncio.gather(*asked, return_exceptions=True)
         assert sum("being made" in str(one) for one in results) == 2

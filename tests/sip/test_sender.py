@@ -11,6 +11,8 @@ from offhook.network import Address
 from offhook.sip import Uri
 from offhook.sip.messages.message import respond
 from offhook.sip.messages.parser import parse_message
+from offhook.sip.transports.table import UDP
+from offhook.sip.transports.transport import Transport
 from tests.sip.agents import ANSWER, ME, SERVER, Recorder, house, refusal, talking
 from tests.virtual import story
 from tests.wire import OFFER, ScriptedPhone
@@ -176,23 +178,23 @@ async def test_a_phone_that_gets_another_port_outside_is_followed() -> None:
 async def test_a_route_is_followed_and_its_name_resolved() -> None:
     asked: list[tuple[str, int, str]] = []
 
-    async def resolve(host: str, port: int, transport: str) -> Address:
+    async def resolve(host: str, port: int, transport: Transport) -> Address:
         asked.append((host, port, transport))
         return Address("10.0.0.1", 5060)
 
     async with talking(ROUTED, resolve=resolve) as (h, _):
         bye = await h.hangs_up()
         assert bye.headers.get("Route") == "<sip:edge.example;lr>"
-        assert asked == [("edge.example", 5060, "udp")]
+        assert asked == [("edge.example", 5060, UDP)]
         await h.settle()
 
 
-async def by_number(host: str, port: int, transport: str) -> Address:
+async def by_number(host: str, port: int, transport: Transport) -> Address:
     ip_address(host)
     return Address(host, port)
 
 
-async def nowhere(host: str, port: int, transport: str) -> Address:
+async def nowhere(host: str, port: int, transport: Transport) -> Address:
     raise OSError("no such host")
 
 
@@ -297,7 +299,7 @@ async def test_a_call_goes_where_it_is_told_to_whatever_its_uri() -> None:
 
 @story
 async def test_a_call_whose_way_is_still_looked_for_can_be_taken_back() -> None:
-    async def resolve(host: str, port: int, transport: str) -> Address:
+    async def resolve(host: str, port: int, transport: Transport) -> Address:
         await asyncio.sleep(4)
         return Address("10.0.0.1", 5060)
 
@@ -312,7 +314,7 @@ async def test_a_call_whose_way_is_still_looked_for_can_be_taken_back() -> None:
 
 @story
 async def test_a_name_that_takes_too_long_is_a_503() -> None:
-    async def resolve(host: str, port: int, transport: str) -> Address:
+    async def resolve(host: str, port: int, transport: Transport) -> Address:
         await asyncio.sleep(1000)
         return Address("10.0.0.1", 5060)
 
@@ -323,7 +325,7 @@ async def test_a_name_that_takes_too_long_is_a_503() -> None:
 
 @story
 async def test_a_resolver_that_breaks_fails_the_request_and_leaves_no_dialog() -> None:
-    async def resolve(host: str, port: int, transport: str) -> Address:
+    async def resolve(host: str, port: int, transport: Transport) -> Address:
         raise UnicodeError("label too long")
 
     async with house(resolve=resolve) as h:

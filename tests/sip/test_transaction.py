@@ -33,7 +33,8 @@ from offhook.sip.transactions.transaction import (
     Signal,
     State,
 )
-from offhook.sip.transports.flow import Flow
+from offhook.sip.transports.table import TCP, UDP
+from offhook.sip.transports.transport import Flow
 from tests.virtual import run_virtual, story
 
 PEER = Address("10.0.0.1", 5060)
@@ -111,7 +112,7 @@ class Bench:
         self.failures = 0
         self.method = "INVITE" if kind in (InviteClient, InviteServer) else "OPTIONS"
         self.request = request(self.method)
-        flow = Flow("tcp" if reliable else "udp", PEER)
+        flow = Flow(TCP if reliable else UDP, PEER)
         self.transaction: ClientTransaction | ServerTransaction
         if kind in (InviteClient, RequestClient):
             self.transaction = self.layer.send(self.request, flow, self.user)
@@ -347,7 +348,7 @@ def new_layer() -> Iterator[TransactionLayer]:
 @story
 async def test_the_branch_finds_the_transaction() -> None:
     with new_layer() as layer:
-        served = layer.serve(request("INVITE"), Flow("udp", PEER))
+        served = layer.serve(request("INVITE"), Flow(UDP, PEER))
         served.respond(respond(served.request, 486, to_tag="t"))
         assert layer.of_request(request("INVITE")) is served
         assert layer.of_request(request("ACK", to_tag="t")) is served
@@ -359,7 +360,7 @@ async def test_the_branch_finds_the_transaction() -> None:
 @story
 async def test_without_the_cookie_everything_else_finds_it() -> None:
     with new_layer() as layer:
-        served = layer.serve(old("INVITE"), Flow("udp", PEER))
+        served = layer.serve(old("INVITE"), Flow(UDP, PEER))
         served.respond(respond(served.request, 486, to_tag="t"))
         assert layer.of_request(old("INVITE")) is served
         assert layer.of_request(old("ACK", to_tag="t")) is served
@@ -372,7 +373,7 @@ async def test_without_the_cookie_everything_else_finds_it() -> None:
 @story
 async def test_a_response_is_matched_by_branch_and_method() -> None:
     with new_layer() as layer:
-        invite = layer.send(request("INVITE"), Flow("udp", PEER), User())
+        invite = layer.send(request("INVITE"), Flow(UDP, PEER), User())
         assert layer.of_response(respond(request("INVITE"), 200)) is invite
         assert layer.of_response(respond(request("CANCEL"), 200)) is None
         assert layer.of_response(respond(request("INVITE", branch="z9hG4bK2"), 200)) is None
@@ -383,21 +384,21 @@ async def test_a_lost_connection_is_told_to_its_transactions_only() -> None:
     with new_layer() as layer:
         users = [User(), User(), User()]
         other = Address("10.0.0.9", 5060)
-        layer.send(request("OPTIONS", branch="z9hG4bK1"), Flow("tcp", PEER), users[0])
-        layer.send(request("OPTIONS", branch="z9hG4bK2"), Flow("tcp", other), users[1])
-        layer.send(request("OPTIONS", branch="z9hG4bK3"), Flow("udp", PEER), users[2])
-        layer.lost(Flow("tcp", PEER))
+        layer.send(request("OPTIONS", branch="z9hG4bK1"), Flow(TCP, PEER), users[0])
+        layer.send(request("OPTIONS", branch="z9hG4bK2"), Flow(TCP, other), users[1])
+        layer.send(request("OPTIONS", branch="z9hG4bK3"), Flow(UDP, PEER), users[2])
+        layer.lost(Flow(TCP, PEER))
         assert [user.errors for user in users] == [[503], [], []]
 
 
 @story
 async def test_a_response_whose_connection_is_gone_opens_one_to_the_sender() -> None:
     with new_layer() as layer:
-        served = layer.serve(request("OPTIONS"), Flow("tcp", Address("10.0.0.1", 33333), PEER))
+        served = layer.serve(request("OPTIONS"), Flow(TCP, Address("10.0.0.1", 33333), PEER))
         assert isinstance(layer.wires, Wire)
         layer.wires.open = False
         served.respond(respond(served.request, 200, to_tag="t"))
-        assert served.flow == Flow("tcp", Address("10.0.0.1", 5060))
+        assert served.flow == Flow(TCP, Address("10.0.0.1", 5060))
 
 
 def test_rows_name_no_timer_of_another_machine() -> None:

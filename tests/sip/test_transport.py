@@ -13,13 +13,13 @@ import pytest
 import uvloop
 
 from offhook.network import Address, open_datagrams
+from offhook.network.routes import source_towards
 from offhook.network.sources import Sources
-from offhook.sip import Flow, Limits, NameAddr, Transports, Uri, UserAgent
+from offhook.sip import ConnectionLimits, Flow, NameAddr, Transports, Uri, UserAgent
 from offhook.sip.messages.message import respond
 from offhook.sip.messages.parser import parse_message
 from offhook.sip.transports import transports as transports_module
-from offhook.sip.transports.connections import TcpPool
-from offhook.sip.transports.transports import source_towards
+from offhook.sip.transports.table import TCP, UDP
 from tests.listening import listening
 from tests.machine import PATIENCE, has_ipv6, installed, needs_ipv6
 from tests.ports import free_port
@@ -33,7 +33,7 @@ ME = NameAddr.parse("<sip:me@127.0.0.1>")
 async def agent_on(
     host: str = "127.0.0.1",
     *,
-    limits: Limits | None = None,
+    limits: ConnectionLimits | None = None,
     desk: Desk | None = None,
     sources: Sources | None = None,
     **options: Any,
@@ -193,7 +193,7 @@ async def test_a_stream_without_lengths_is_answered_and_closed() -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"OPTIONS sip:a@b SIP/2.0\r\nVia: "])
 async def test_who_brings_no_whole_message_in_time_is_cut_off(sent: bytes) -> None:
-    async with agent_on(limits=Limits(first=0.1, message=0.1)) as (_, _, address, _):
+    async with agent_on(limits=ConnectionLimits(first=0.1, message=0.1)) as (_, _, address, _):
         line = await Line.to(address)
         line.send(sent)
         assert await line.ended()
@@ -201,7 +201,7 @@ async def test_who_brings_no_whole_message_in_time_is_cut_off(sent: bytes) -> No
 
 
 async def test_pings_alone_keep_no_connection() -> None:
-    async with agent_on(limits=Limits(first=0.3)) as (_, _, address, _):
+    async with agent_on(limits=ConnectionLimits(first=0.3)) as (_, _, address, _):
         line = await Line.to(address)
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await line.ping_for_ever()
@@ -215,25 +215,29 @@ async def test_whom_we_call_may_think_longer_than_a_stranger() -> None:
         await asyncio.sleep(0.5)
         line.send(respond(request, 486, to_tag="late").to_bytes())
 
-    async with listening(answer_late) as port, agent_on(limits=Limits(first=0.1)) as (caller, _, _, _):
+    async with (
+        listening(answer_late) as port,
+        agent_on(limits=ConnectionLimits(first=0.1)) as (caller, _, _, _),
+    ):
         uri = Uri.parse(f"sip:a@127.0.0.1:{port};transport=tcp")
         assert await refusal(caller.invite(uri, from_=ME, body=OFFER, handler=Recorder()).wait()) == 486
 
 
 async def test_a_connection_that_is_closed_as_soon_as_it_is_made_loses_what_waited_for_it() -> None:
     there, lost = Address("127.0.0.1", 5060), list[Flow]()
-    pool = TcpPool(Limits())
-    pool.lost = lost.append
-    made = asyncio.create_task(asyncio.sleep(0, Flow("tcp", there)))
+    transports = Transports()
+    transports.attach(lambda *_: None, lost.append, lambda *_: None)
+    pool = transports.endpoints[TCP]
+    made = asyncio.create_task(asyncio.sleep(0, Flow(TCP, there)))
     pool._pending[there], pool._waiting[there] = made, [b"a response"]
     await made
     pool._connected(there, made)
-    assert lost == [Flow("tcp", there)]
+    assert lost == [Flow(TCP, there)]
     assert not pool._pending
 
 
 async def test_a_trickle_does_not_prolong_a_message() -> None:
-    async with agent_on(limits=Limits(message=0.2)) as (_, _, address, _):
+    async with agent_on(limits=ConnectionLimits(message=0.2)) as (_, _, address, _):
         line = await Line.to(address)
         line.send(line.request("OPTIONS", 1))
         await line.status(200)
@@ -243,7 +247,7 @@ async def test_a_trickle_does_not_prolong_a_message() -> None:
 
 
 async def test_an_idle_connection_is_closed() -> None:
-    async with agent_on(limits=Limits(first=0.2, idle=0.2)) as (_, _, address, _):
+    async with agent_on(limits=ConnectionLimits(first=0.2, idle=0.2)) as (_, _, address, _):
         line = await Line.to(address)
         line.send(line.request("OPTIONS", 1))
         await line.status(200)
@@ -252,7 +256,7 @@ async def test_an_idle_connection_is_closed() -> None:
 
 
 async def test_one_source_gets_so_many_connections_and_no_more() -> None:
-    async with agent_on(limits=Limits(per_source=2)) as (_, _, address, transports):
+    async with agent_on(limits=ConnectionLimits(per_source=2)) as (_, _, address, transports):
         lines = [await Line.to(address) for _ in range(3)]
         for line in lines[1:]:
             line.send(line.request("OPTIONS", 1))
@@ -267,7 +271,7 @@ async def test_we_call_over_tcp_when_the_uri_says_so() -> None:
     async with agent_on() as (_, desk, address, _), agent_on() as (caller, _, _, transports):
         uri = Uri.parse(f"sip:a@{address};transport=tcp")
         session = await caller.invite(uri, from_=ME, body=OFFER, handler=Recorder()).wait()
-        assert desk.invitations[0].transport == "tcp"
+        assert desk.invitations[0].transport is TCP
         assert transports.connections == 1
         session.bye()
         await session.closed.wait()
@@ -279,7 +283,7 @@ async def test_a_large_request_goes_over_tcp_when_the_peer_takes_it() -> None:
         headers = [("X-Long", "x" * 1300)]
         uri = Uri.parse(f"sip:a@{address}")
         session = await caller.invite(uri, from_=ME, body=OFFER, handler=Recorder(), headers=headers).wait()
-        assert desk.invitations[0].transport == "tcp"
+        assert desk.invitations[0].transport is TCP
         session.bye()
         await session.closed.wait()
 
@@ -288,12 +292,12 @@ async def test_a_large_request_goes_over_udp_when_it_does_not() -> None:
     desk = Desk()
     transports = Transports()
     callee = UserAgent(desk, transports=transports, rng=random.Random(4))
-    address = await transports.listen("127.0.0.1", 0, tcp=False)
+    address = await transports.listen("127.0.0.1", 0, over=(UDP,))
     async with agent_on() as (caller, _, _, _):
         headers = [("X-Long", "x" * 1300)]
         uri = Uri.parse(f"sip:a@{address}")
         session = await caller.invite(uri, from_=ME, body=OFFER, handler=Recorder(), headers=headers).wait()
-        assert desk.invitations[0].transport == "udp"
+        assert desk.invitations[0].transport is UDP
         session.bye()
         await session.closed.wait()
     await callee.close()
@@ -358,7 +362,7 @@ async def test_a_response_waits_for_the_connection_that_brings_it() -> None:
     async with listening(listen) as port, agent_on() as (_, _, _, transports):
         there = Address("127.0.0.1", port)
         for number in (b"1", b"2"):
-            transports.send(number + b"\r\n\r\n", Flow("tcp", there))
+            transports.send(number + b"\r\n\r\n", Flow(TCP, there))
         while len(heard) < 2:
             await asyncio.sleep(0.01)
         assert heard == [b"1\r\n\r\n", b"2\r\n\r\n"]
@@ -366,11 +370,11 @@ async def test_a_response_waits_for_the_connection_that_brings_it() -> None:
 
 
 async def test_a_peer_that_does_not_read_is_dropped() -> None:
-    async with agent_on(limits=Limits(unsent=1000)) as (_, _, address, transports):
+    async with agent_on(limits=ConnectionLimits(unsent=1000)) as (_, _, address, transports):
         line = await Line.to(address)
         line.send(line.request("OPTIONS", 1))
         await line.status(200)
-        flow = Flow("tcp", line.local)
+        flow = Flow(TCP, line.local)
         while transports.connections:
             transports.send(b"x" * 100_000, flow)
             await asyncio.sleep(0)
@@ -385,7 +389,7 @@ def test_the_same_on_uvloop() -> None:
                 session = await caller.invite(uri, from_=ME, body=OFFER, handler=Recorder()).wait()
                 session.bye()
                 await session.closed.wait()
-            assert [one.transport for one in desk.invitations] == ["udp", "tcp"]
+            assert [one.transport for one in desk.invitations] == [UDP, TCP]
 
     uvloop.run(story())
 
@@ -478,4 +482,4 @@ async def test_a_way_that_is_gone_ends_no_message(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(transports_module, "source_towards", no_route)
     async with agent_on("0.0.0.0") as (_, _, address, transports):
-        assert transports.local_for(Flow("udp", Address("203.0.113.1", 5060))) == address
+        assert transports.local_for(Flow(UDP, Address("203.0.113.1", 5060))) == address

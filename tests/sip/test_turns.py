@@ -12,7 +12,8 @@ from offhook.network import Address
 from offhook.network.turns import ROUND
 from offhook.sip import Transports
 from offhook.sip.limits import WAITING, WAITING_LARGE, cost
-from offhook.sip.transports.flow import Flow
+from offhook.sip.transports.table import TCP, UDP
+from offhook.sip.transports.transport import Flow
 from tests.machine import PATIENCE
 from tests.network.test_turns import Rounds
 
@@ -44,7 +45,7 @@ def test_datagrams_that_wait_are_read_a_few_at_a_time(run: Run, message: bytes) 
     async def story() -> None:
         rounds = Rounds()
         transports, _ = await listening(lambda data, flow: rounds.note(data))
-        receive = next(iter(transports._sockets.values()))._receive  # type: ignore[attr-defined]
+        receive = next(iter(transports.endpoints[UDP]._sockets.values()))._receive  # type: ignore[attr-defined]
         for _ in range(60):  # as many as a loop gives at once, and more
             receive(message, Address("10.0.0.9", 5060))
         await asyncio.wait_for(rounds.wait(60), PATIENCE)
@@ -58,7 +59,7 @@ def test_what_belongs_to_calls_does_not_wait_for_a_flood(run: Run) -> None:
     async def story() -> None:
         seen: list[bytes] = []
         transports, _ = await listening(lambda data, flow: seen.append(data[:3]))
-        receive = next(iter(transports._sockets.values()))._receive  # type: ignore[attr-defined]
+        receive = next(iter(transports.endpoints[UDP]._sockets.values()))._receive  # type: ignore[attr-defined]
         for _ in range(60):
             receive(LARGE, Address("10.0.0.9", 5060))
         receive(BYE, Address("10.0.0.1", 5060))
@@ -74,7 +75,7 @@ def test_no_more_wait_than_there_is_reason_for(run: Run) -> None:
     async def story() -> None:
         seen: list[bytes] = []
         transports, _ = await listening(lambda data, flow: seen.append(data))
-        receive = next(iter(transports._sockets.values()))._receive  # type: ignore[attr-defined]
+        receive = next(iter(transports.endpoints[UDP]._sockets.values()))._receive  # type: ignore[attr-defined]
         peers = [Address(f"10.0.{n // 200}.{n % 200}", 5060) for n in range(4000)]
         for peer in peers:
             receive(LARGE, peer)
@@ -115,7 +116,7 @@ def test_line_ends_without_an_end_are_taken_a_little_at_a_time(run: Run) -> None
         reader, writer = await asyncio.open_connection(*address)
         writer.write(b"\r\n" * 2)
         await reader.readexactly(2)
-        (connection,) = transports._tcp._connections.values()
+        (connection,) = transports.endpoints[TCP]._connections.values()
         fed: list[int] = []
         feed = connection._framer.feed
 

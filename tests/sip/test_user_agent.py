@@ -16,6 +16,7 @@ from offhook.network import Address
 from offhook.sip import Invitation, NameAddr, OutgoingCall, Session, Transports, Uri, UserAgent
 from offhook.sip.dialogs.exchange import Exchange
 from offhook.sip.transactions.layer import Transaction
+from offhook.sip.transports.table import UDP
 from tests.sip.agents import SERVER, Desk, Recorder, house, leftovers, refusal, talking
 from tests.sip.rfc4475 import Torture
 from tests.sip.torture import MESSAGES
@@ -37,7 +38,7 @@ class Switchboard:
         self.agents = []
         for host, desk in (("10.0.0.2", self.desk), ("10.0.0.3", Desk())):
             transports = Transports(opener=self.wire.open)
-            await transports.listen(host, 5060, tcp=False)
+            await transports.listen(host, 5060, over=(UDP,))
             self.seed += 1
             self.agents.append(UserAgent(desk, transports=transports, rng=random.Random(self.seed)))
         return self

@@ -116,7 +116,7 @@ class Call:
                 raise refusal
             self._on_connected = await self._set_up.run(begun)
             self._ringing.answered(self.record.id)
-            if self._invitation.transport == "udp":
+            if not self._invitation.transport.reliable:
                 self._unacknowledged.add(self.record.id)
         except Refusal as error:
             self._refuse(error)

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -17,6 +16,7 @@ from offhook.commands.failure import fail
 
 if TYPE_CHECKING:
     from offhook.phone import Line, PhoneCall
+    from offhook.sip.transports.transport import Transport
     from offhook.speech.workers import Workers
 
 NOT_ANSWERED = 2
@@ -35,11 +35,6 @@ _ADVICE: Final = {
 Kind = Literal["say", "play", "dtmf"]
 
 
-class Transport(StrEnum):
-    udp = "udp"
-    tcp = "tcp"
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that the caller does, in the order of the command line."""
@@ -53,7 +48,7 @@ class Plan:
     uri: str
     steps: Sequence[Step]
     record: Path | None
-    transport: Literal["udp", "tcp"]
+    transport: Transport | None
     headers: Sequence[tuple[str, str]]
     login: tuple[str, str] | None
     name: str | None
@@ -74,7 +69,9 @@ def call(
     record: Annotated[
         Path | None, typer.Option("--record", metavar="FILE", help="Keep what is heard as a WAV file.")
     ] = None,
-    transport: Annotated[Transport, typer.Option(help="How SIP travels.")] = Transport.udp,
+    transport: Annotated[
+        str | None, typer.Option(metavar="[udp|tcp]", help="How SIP travels; udp if not given.")
+    ] = None,
     header: Annotated[
         list[str] | None, typer.Option("--header", metavar="'X-NAME: VALUE'", help="Add a SIP header.")
     ] = None,
@@ -104,7 +101,7 @@ def call(
         uri=uri,
         steps=in_order(sys.argv, {"say": say, "play": play, "dtmf": [_digits(one) for one in dtmf or ()]}),
         record=record,
-        transport=transport.value,
+        transport=None if transport is None else _transport(transport),
         headers=[_header(one) for one in header or ()],
         login=_login(auth),
         name=name,
@@ -131,6 +128,14 @@ def _digits(text: str) -> str:
     if not _KEYS.fullmatch(text):
         fail(f"--dtmf {text!r} is not made of the keys 0-9, *, # and A-D")
     return text.upper()
+
+
+def _transport(name: str) -> Transport:
+    from offhook.sip.transports.table import TRANSPORTS
+
+    if name not in TRANSPORTS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, TRANSPORTS))}.")
+    return TRANSPORTS[name]
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -166,7 +171,11 @@ async def _place(plan: Plan) -> None:
         for step in plan.steps:
             if step.kind == "say":
                 audio[step.value] = await _speak(workers, step.value)
-        async with open_line(plan.uri, transport=plan.transport, name=plan.name) as line:
+        async with open_line(
+            plan.uri,
+            transport=plan.transport,
+            name=plan.name,
+        ) as line:
             await _talk(plan, line, workers, audio)
     except AudioFileError as error:
         fail(str(error))

@@ -187,8 +187,8 @@ def _speech() -> list[str]:
 def _notes(settings: Settings) -> Iterator[str]:
     """What is not wrong, but may not be what was meant."""
     from offhook.listening import outer_address
+    from offhook.network.routes import WILDCARDS
     from offhook.settings import unknown_variables
-    from offhook.sip.transports.transports import WILDCARDS
 
     yield from unknown_variables()
     own = outer_address() if settings.sip.host in WILDCARDS else settings.sip.host

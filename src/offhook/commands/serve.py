@@ -143,7 +143,7 @@ def _to_dial(settings: Settings) -> list[str]:
     from offhook.bootstrap import DEMO_USER
     from offhook.listening import outer_address
     from offhook.network import Address
-    from offhook.sip.transports.transports import WILDCARDS
+    from offhook.network.routes import WILDCARDS
 
     sip = settings.sip
     uri = f"sip:{DEMO_USER}@{settings.sip_host}"

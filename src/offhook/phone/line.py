@@ -14,6 +14,7 @@ from offhook.calls.leg import Media
 from offhook.media.engine import Engine
 from offhook.media.local import LocalPlane
 from offhook.network import Address, open_datagrams
+from offhook.network.routes import source_towards
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
 from offhook.sip.dialogs.invitation import Invitation
@@ -21,8 +22,9 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.uri import Uri
 from offhook.sip.sender import resolve_name
-from offhook.sip.transports.flow import TransportName
-from offhook.sip.transports.transports import Transports, source_towards
+from offhook.sip.transports.table import UDP
+from offhook.sip.transports.transport import Transport
+from offhook.sip.transports.transports import Transports
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.activity import VoiceActivity
 
@@ -50,7 +52,7 @@ class Line:
     activity: VoiceActivity
     uri: Uri
     remote: Address
-    transport: TransportName
+    transport: Transport
     own: NameAddr
 
 
@@ -67,12 +69,13 @@ def destination(target: str) -> Uri:
 
 @asynccontextmanager
 async def open_line(
-    target: str, *, transport: TransportName = "udp", user: str = "offhook", name: str | None = None
+    target: str, *, transport: Transport | None = None, user: str = "offhook", name: str | None = None
 ) -> AsyncIterator[Line]:
-    """A line to `sip:user@host[:port]`. Raises ValueError for what is no SIP URI, OSError for a host that has
-    no address."""
+    """A line to `sip:user@host[:port]`, over UDP unless `transport` is given. Raises ValueError for what is
+    no SIP URI, OSError for a host that has no address."""
     uri = destination(target)
-    remote = await resolve_name(uri.host, uri.port or 5060, transport)
+    transport = transport or UDP
+    remote = await resolve_name(uri.host, uri.port or transport.default_port, transport)
     loop, rng = asyncio.get_running_loop(), random.SystemRandom()
     local = source_towards(remote.host)
     async with AsyncExitStack() as stack:

@@ -34,6 +34,7 @@ from offhook.listening import cannot_listen
 from offhook.media.client import MediaFailed, Plane
 from offhook.network import Address, AddressGuard, AddressRefused
 from offhook.network.outside import Outside
+from offhook.network.routes import WILDCARDS, source_towards
 from offhook.network.sources import Sources
 from offhook.planes.ground import Ground
 from offhook.process import StartError, file_limit, sip_connections_within
@@ -41,8 +42,9 @@ from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
 from offhook.sip.digest import Nonces
 from offhook.sip.messages.uri import Uri
-from offhook.sip.transports.connections import Limits as TcpLimits
-from offhook.sip.transports.transports import WILDCARDS, Transports, source_towards
+from offhook.sip.transports.places import ConnectionLimits
+from offhook.sip.transports.transport import Transport
+from offhook.sip.transports.transports import Transports
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.base import EngineError, Voice
 from offhook.speech.engine_request import Account, EngineNode
@@ -274,7 +276,7 @@ async def _sip(
     stack: AsyncExitStack,
     sockets: Sequence[socket.socket],
 ) -> tuple[UserAgent, Address]:
-    async def resolve(host: str, port: int, transport: str) -> Address:
+    async def resolve(host: str, port: int, transport: Transport) -> Address:
         """A peer's Contact or Record-Route must not lead us where it could not go itself."""
         try:
             return (await guard.resolve(host, port))[0]
@@ -284,7 +286,7 @@ async def _sip(
                 raise OSError(str(refused)) from refused
             return own
 
-    transports = Transports(limits=TcpLimits(connections=connections), sources=sources)
+    transports = Transports(limits=ConnectionLimits(connections=connections), sources=sources)
     advertised = None if settings.public_address is None else Address(settings.public_address, 0)
     agent = UserAgent(
         calls,

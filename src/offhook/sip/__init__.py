@@ -8,16 +8,16 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.message import Request, Response, respond
 from offhook.sip.messages.uri import Uri
-from offhook.sip.transports.connections import Limits
-from offhook.sip.transports.flow import Flow
+from offhook.sip.transports.places import ConnectionLimits
+from offhook.sip.transports.transport import Flow
 from offhook.sip.transports.transports import Transports
 from offhook.sip.user_agent import UserAgent
 
 __all__ = [
     "Answer",
+    "ConnectionLimits",
     "Flow",
     "Invitation",
-    "Limits",
     "NameAddr",
     "OutgoingCall",
     "Request",

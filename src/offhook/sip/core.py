@@ -15,7 +15,7 @@ from offhook.sip.messages.message import Request, respond
 from offhook.sip.sender import Resolve, Sender
 from offhook.sip.transactions.layer import ServerTransaction, TransactionLayer
 from offhook.sip.transactions.timers import Timings
-from offhook.sip.transports.flow import Flow, Wires
+from offhook.sip.transports.transport import FarEnd, Flow, Wires
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +77,11 @@ class Core:
             if not self.dialogs:
                 self.idle.set()
 
-    def connections(self) -> Set[Address]:
+    def connections(self) -> Set[FarEnd]:
         """The far ends of the connections that dialogs and transactions need."""
-        of_dialogs = {user.connection.remote for user in self.dialogs.values() if user.connection is not None}
+        of_dialogs = {
+            user.connection.far_end for user in self.dialogs.values() if user.connection is not None
+        }
         return of_dialogs | self.layer.connections
 
     def acknowledged(self, request: Request) -> None:

@@ -10,7 +10,7 @@ from offhook.sip.messages.content import SDP, session_description
 from offhook.sip.messages.grammar import token
 from offhook.sip.messages.headers import MediaType
 from offhook.sip.messages.message import METHODS, Request
-from offhook.sip.transports.flow import DEFAULT_PORT
+from offhook.sip.transports.table import default_port
 
 ALLOWED: Final = (
     "INVITE",
@@ -57,7 +57,7 @@ def _hops(request: Request, is_ours: IsOurs) -> None:
     if request.max_forwards == 0 and request.method != "OPTIONS":
         raise SipError(483)
     for via in request.vias[1:]:
-        if is_ours(via.host, via.port or DEFAULT_PORT):
+        if is_ours(via.host, via.port or default_port(via)):
             raise SipError(483, "Loop Detected")
 
 

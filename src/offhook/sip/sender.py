@@ -7,7 +7,6 @@ import errno
 import ipaddress
 import logging
 import random
-import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Final
@@ -15,35 +14,31 @@ from typing import Final
 from offhook.network import Address
 from offhook.sip.allowance import Allowance
 from offhook.sip.errors import SipError
-from offhook.sip.messages.headers import Via
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.uri import Uri
 from offhook.sip.transactions.layer import ClientTransaction, ClientUser, TransactionLayer
 from offhook.sip.transactions.matching import COOKIE
-from offhook.sip.transports.flow import DEFAULT_PORT, Flow, TransportName, Wires
+from offhook.sip.transports.rules import transport_for, via_of
+from offhook.sip.transports.table import params_for, transport_of
+from offhook.sip.transports.transport import Flow, Transport, Wires
 
 log = logging.getLogger(__name__)
 
-Resolve = Callable[[str, int, str], Awaitable[Address]]
-"""`await resolve(host, port, "udp" | "tcp")` gives an address to send to; OSError when there is none."""
+Resolve = Callable[[str, int, Transport], Awaitable[Address]]
+"""`await resolve(host, port, transport)` gives an address to send to; OSError when there is none."""
 
 AllowanceOf = Callable[[Flow], Allowance | None]
 
-LARGEST_DATAGRAM: Final = 1300
-"""Octets of a request that may go over UDP where TCP is possible too (RFC 3261 §18.1.1)."""
-VIA_OCTETS: Final = 130
-"""What the Via that is still missing may add."""
 RESOLVING: Final = 5.0
 """Seconds that a name may take."""
 
 
-async def resolve_name(host: str, port: int, transport: str) -> Address:
+async def resolve_name(host: str, port: int, transport: Transport) -> Address:
     """The machine's own resolver; literals as they are."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=kind)
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=transport.kind)
         return Address(str(found[0][4][0]), port)
     return Address(host, port)
 
@@ -168,7 +163,7 @@ class Sender:
         elif (
             flow is not None
             and self.wires.is_open(flow)
-            and not self._prefers_tcp(request, to, flow.transport)
+            and transport_for(request, to, flow.transport) is flow.transport
         ):
             sending.go(flow)
         else:
@@ -182,7 +177,7 @@ class Sender:
         ours = self.sent_by(flow)
         self.names.add(ours)
         branch = f"{COOKIE}{self._rng.getrandbits(80):020x}"
-        via = Via(flow.transport.upper(), ours.host, ours.port, (("branch", branch), ("rport", None)))
+        via = via_of(flow, ours, branch)
         if "Via" in request.headers:
             request.headers.set("Via", str(via))
         else:
@@ -200,18 +195,9 @@ class Sender:
     def contact(self, user: str | None, flow: Flow) -> str:
         """Our Contact; an empty or no `user` leaves the user part out."""
         ours = self.sent_by(flow)
-        uri = Uri("sip", user=user or None, host=ours.host, port=ours.port)
-        if flow.transport == "tcp":
-            uri = uri.with_params(transport="tcp")
+        params = params_for(flow.transport)
+        uri = Uri("sip", user=user or None, host=ours.host, port=ours.port, params=params)
         return f"<{uri}>"
-
-    def _prefers_tcp(self, request: Request, to: Uri, transport: TransportName) -> bool:
-        if transport == "tcp" or (to.param("transport") or "").lower() == "udp":
-            return False
-        octets = len(request.body) + VIA_OCTETS
-        for name, value in request.headers.items():
-            octets += len(name) + len(value) + 4
-        return octets > LARGEST_DATAGRAM
 
     async def _find_way(self, sending: Sending, to: Uri, known: Flow | None) -> None:
         try:
@@ -236,26 +222,19 @@ class Sender:
             transport = transport_of(to)
             host = to.param("maddr") or to.host
             async with asyncio.timeout(RESOLVING):
-                address = await self.resolve(host, to.port or DEFAULT_PORT, transport)
-        if transport == "tcp":
-            return await self.wires.connect(address)
-        if self._prefers_tcp(request, to, transport):
+                address = await self.resolve(host, to.port or transport.default_port, transport)
+        if transport.reliable:
+            return await self.wires.connect(transport, address)
+        larger = transport_for(request, to, transport)
+        if larger is not transport:
             try:
-                return await self.wires.connect(address)
+                return await self.wires.connect(larger, address)
             except (OSError, TimeoutError):
-                log.debug("%s does not speak TCP; a large request goes over UDP", address)
-        found = Flow("udp", address)
+                log.debug("%s does not speak %s; a large request goes over %s", address, larger, transport)
+        found = Flow(transport, address)
         if not self.wires.reaches(found):
             raise OSError(errno.EAFNOSUPPORT, "no socket of its address family")
         return found
-
-
-def transport_of(uri: Uri) -> TransportName:
-    """The transport that `uri` asks for, UDP when it does not say. SipError 416 for one we have not."""
-    asked = (uri.param("transport") or "udp").lower()
-    if uri.scheme != "sip" or asked not in ("udp", "tcp"):
-        raise SipError(416)
-    return "tcp" if asked == "tcp" else "udp"
 
 
 def plain(uri: Uri) -> Uri:

@@ -33,8 +33,9 @@ from offhook.sip.sender import Resolve, resolve_name
 from offhook.sip.transactions.layer import Arrival
 from offhook.sip.transactions.matching import Key, merge_key
 from offhook.sip.transactions.timers import Timings
-from offhook.sip.transports.connections import Broken
-from offhook.sip.transports.flow import Flow, Lost, Received, TransportName, Wires, response_flow, stamp
+from offhook.sip.transports.rules import response_flow, stamp
+from offhook.sip.transports.table import UDP
+from offhook.sip.transports.transport import Broken, FarEnd, Flow, Lost, Received, Transport, Wires
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Sockets(Wires, Protocol):
     @property
     def addresses(self) -> tuple[Address, ...]: ...
     def attach(
-        self, received: Received, lost: Lost, broken: Broken, in_use: Callable[[], Set[Address]]
+        self, received: Received, lost: Lost, broken: Broken, in_use: Callable[[], Set[FarEnd]]
     ) -> None: ...
     async def close(self) -> None: ...
 
@@ -114,7 +115,7 @@ class UserAgent:
         to: NameAddr | None = None,
         headers: HeaderItems = (),
         via: Address | None = None,
-        transport: TransportName = "udp",
+        transport: Transport = UDP,
         credentials: tuple[str, str] | None = None,
         ring_limit: float = RING_LIMIT,
     ) -> OutgoingCall:

@@ -18,6 +18,7 @@ from offhook.sip.dialogs.handler import Answer
 from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request
+from offhook.sip.transports.table import UDP
 from offhook.sip.transports.transports import Transports
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.base import FRAME_SECONDS
@@ -173,7 +174,7 @@ async def open_operator(house: House, host: str = HOST) -> AsyncIterator[Operato
     house.services.dialler.agent = house.agent
     operator = Operator(house, host)
     transports = Transports(opener=house.wire.open)
-    await transports.listen(host, 5060, tcp=False)
+    await transports.listen(host, 5060, over=(UDP,))
     operator.agent = UserAgent(operator, transports=transports, rng=random.Random(5))
     try:
         yield operator

@@ -18,6 +18,7 @@ from offhook.calls.transfers.destination import (
 from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.network import Address, AddressGuard
 from offhook.sip.messages.uri import Uri
+from offhook.sip.transports.table import TCP, UDP
 
 PEER = Peer(Address("10.0.0.1", 5062))
 
@@ -30,7 +31,7 @@ def number(text: str = "+14155550123", **more: Any) -> Destination:
     return Destination({"type": "number", "number": text, **more})
 
 
-ELSEWHERE = Target(Uri.parse("sip:ann@10.0.0.3"), Address("10.0.0.3", 5060), "udp")
+ELSEWHERE = Target(Uri.parse("sip:ann@10.0.0.3"), Address("10.0.0.3", 5060), UDP)
 AT_TRUNK = replace(ELSEWHERE, trunk=Trunk(Uri.parse("sip:us@10.0.0.3")))
 AT_PEER = replace(AT_TRUNK, address=PEER.address)
 """The caller came through the trunk itself."""
@@ -88,16 +89,16 @@ def test_who_gets_a_summary(plan: dict[str, Any], summarised: bool) -> None:
 @pytest.mark.parametrize(
     ("uri", "address", "transport", "named"),
     [
-        ("sip:ann@10.0.0.3", Address("10.0.0.3", 5060), "udp", "sip:ann@10.0.0.3"),
-        ("sip:ann@10.0.0.3:5070", Address("10.0.0.3", 5070), "udp", "sip:ann@10.0.0.3:5070"),
+        ("sip:ann@10.0.0.3", Address("10.0.0.3", 5060), UDP, "sip:ann@10.0.0.3"),
+        ("sip:ann@10.0.0.3:5070", Address("10.0.0.3", 5070), UDP, "sip:ann@10.0.0.3:5070"),
         (
             "sip:ann@10.0.0.3;transport=TCP",
             Address("10.0.0.3", 5060),
-            "tcp",
+            TCP,
             "sip:ann@10.0.0.3;transport=TCP",
         ),
-        ("sip:ann@10.0.0.3?X-Evil=1", Address("10.0.0.3", 5060), "udp", "sip:ann@10.0.0.3"),
-        ("sip:ann@[2001:db8::1]", Address("2001:db8::1", 5060), "udp", "sip:ann@[2001:db8::1]"),
+        ("sip:ann@10.0.0.3?X-Evil=1", Address("10.0.0.3", 5060), UDP, "sip:ann@10.0.0.3"),
+        ("sip:ann@[2001:db8::1]", Address("2001:db8::1", 5060), UDP, "sip:ann@[2001:db8::1]"),
     ],
 )
 async def test_where_a_sip_uri_leads(uri: str, address: Address, transport: str, named: str) -> None:
@@ -138,7 +139,7 @@ async def test_a_number_is_at_the_trunk_which_may_be_private() -> None:
     target = await number().target(PEER, AddressGuard(), Trunks(TRUNK))
 
     assert str(target.uri) == "sip:+14155550123@10.9.9.9:5080;transport=tcp"
-    assert (target.address, target.transport) == (Address("10.9.9.9", 5080), "tcp")
+    assert (target.address, target.transport) == (Address("10.9.9.9", 5080), TCP)
     assert target.trunk is TRUNK
 
 
@@ -189,7 +190,7 @@ async def test_an_orgs_own_trunk_is_not_private_unless_that_is_allowed() -> None
     [
         (Peer(Address("10.0.0.1", 5060)), "sip:+14155550123@10.0.0.1"),
         (PEER, "sip:+14155550123@10.0.0.1:5062"),
-        (Peer(Address("10.0.0.1", 49152), "tcp"), "sip:+14155550123@10.0.0.1"),
+        (Peer(Address("10.0.0.1", 49152), TCP), "sip:+14155550123@10.0.0.1"),
         (Peer(Address("2001:db8::1", 5060)), "sip:+14155550123@[2001:db8::1]"),
     ],
 )
@@ -228,12 +229,12 @@ def test_what_a_refusal_means(status: int, kept: str, reason: str) -> None:
 
 @pytest.mark.parametrize(("hops", "left"), [(None, 60), (255, 60), (70, 60), (20, 10), (11, 1)])
 def test_a_transfer_costs_ten_hops(hops: int | None, left: int) -> None:
-    assert Destination.hops_left(Peer(PEER.address, "udp", hops)) == left
+    assert Destination.hops_left(Peer(PEER.address, UDP, hops)) == left
 
 
 def test_callers_are_not_sent_round_in_circles() -> None:
     with pytest.raises(TransferFailed, match="too often"):
-        Destination.hops_left(Peer(PEER.address, "udp", 10))
+        Destination.hops_left(Peer(PEER.address, UDP, 10))
 
 
 def test_headers_are_the_owners_but_for_those_that_are_ours() -> None:

@@ -24,11 +24,12 @@ from offhook.sip.digest import Credentials, verify
 from offhook.sip.messages.message import Request, respond
 from offhook.sip.messages.sdp import SessionDescription
 from offhook.sip.messages.uri import Uri
+from offhook.sip.transports.table import UDP
 from tests.calls.house import House, open_house, virtual
 from tests.calls.transfers.operator import DESK, HOST, open_operator
 from tests.wire import ScriptedPhone
 
-TARGET = Target(Uri.parse(DESK), Address(HOST, 5060), "udp")
+TARGET = Target(Uri.parse(DESK), Address(HOST, 5060), UDP)
 SERVER = Address("10.0.0.2", 5060)
 
 

@@ -27,8 +27,8 @@ from offhook.schema.destination import CallDestination, TransferDestinationNumbe
 from offhook.schema.errors import sentences
 from offhook.sip.errors import SipError
 from offhook.sip.messages.uri import Uri
-from offhook.sip.sender import transport_of
-from offhook.sip.transports.flow import DEFAULT_PORT, TransportName
+from offhook.sip.transports.table import TRANSPORTS, UDP, transport_of
+from offhook.sip.transports.transport import Transport
 
 FAILED: Final = "call.in-progress.error-transfer-failed"
 DIAL_SECONDS: Final = 60.0
@@ -64,7 +64,7 @@ class Peer:
     """Where the caller's signalling comes from, and how many hops its INVITE had left (Max-Forwards)."""
 
     address: Address
-    transport: TransportName = "udp"
+    transport: Transport = UDP
     hops: int | None = None
 
 
@@ -75,7 +75,7 @@ class Target:
 
     uri: Uri
     address: Address
-    transport: TransportName
+    transport: Transport
     trunk: Trunk | None = None
     others: tuple[Address, ...] = ()
 
@@ -160,7 +160,9 @@ class Destination:
         if trunks.for_numbers is not None:
             return await target_of(trunks.for_numbers.uri_of(number), guard, trunks)
         address = peer.address
-        port = None if address.port == DEFAULT_PORT or peer.transport != "udp" else address.port
+        # The far end of a connection is no port that it listens on.
+        usual = peer.transport.reliable or address.port == peer.transport.default_port
+        port = None if usual else address.port
         return Target(Uri("sip", user=number, host=address.host, port=port), address, peer.transport)
 
 
@@ -169,13 +171,15 @@ async def target_of(uri: Uri, guard: AddressGuard, trunks: Trunks) -> Target:
     try:
         transport = transport_of(uri)
     except SipError as error:
-        raise TransferFailed("only sip: URIs over UDP and TCP can be reached") from error
+        raise TransferFailed(
+            f"only sip: URIs over {' and '.join(one.protocol for one in TRANSPORTS.values())} can be reached"
+        ) from error
     if not uri.host:
         raise TransferFailed("the SIP URI names no host")
     node = trunks.node
     judge = node.guard if node is not None and node.is_named_by(uri) else guard
     try:
-        addresses = await judge.resolve(uri.host, uri.port or DEFAULT_PORT)
+        addresses = await judge.resolve(uri.host, uri.port or transport.default_port)
     except (AddressRefused, OSError) as error:
         raise TransferFailed(f"the destination may not be reached: {error}") from error
     trunk = await trunks.at(uri, addresses)

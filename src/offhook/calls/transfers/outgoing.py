@@ -31,7 +31,8 @@ from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.message import Request, Response
 from offhook.sip.messages.sdp import CODECS
 from offhook.sip.messages.uri import Uri
-from offhook.sip.transports.flow import TransportName
+from offhook.sip.transports.table import UDP
+from offhook.sip.transports.transport import Transport
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ class Inviter(Protocol):
         to: NameAddr | None = None,
         headers: Iterable[tuple[str, str]] = (),
         via: Address | None = None,
-        transport: TransportName = "udp",
+        transport: Transport = UDP,
         credentials: tuple[str, str] | None = None,
         ring_limit: float = 180.0,
     ) -> OutgoingCall: ...

@@ -20,7 +20,7 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.telephone import subscriber
 from offhook.sip.messages.uri import Uri
-from offhook.sip.transports.flow import DEFAULT_PORT
+from offhook.sip.transports.table import TRANSPORTS, UDP, params_for, port_of
 
 _NUMBER: Final = re.compile(r"\+?[0-9]{2,20}")
 _WITHHELD: Final = NameAddr("Anonymous", Uri("sip", user="anonymous", host="anonymous.invalid"))
@@ -129,15 +129,15 @@ def trunk_of(credentials: Iterable[Mapping[str, Any]], guard: AddressGuard) -> T
 
 
 def _uri_of(gateway: SipTrunkGateway, user: str | None) -> Uri | None:
-    if gateway.outbound_enabled is False or gateway.outbound_protocol not in (None, "udp", "tcp"):
+    transport = TRANSPORTS.get(gateway.outbound_protocol or UDP.name)
+    if gateway.outbound_enabled is False or transport is None:
         return None
     try:
-        uri = Uri.parse(f"sip:{gateway.ip}:{int(gateway.port or DEFAULT_PORT)}")
+        uri = Uri.parse(f"sip:{gateway.ip}:{int(gateway.port or transport.default_port)}")
     except SipError:
         return None
-    params = (("transport", "tcp"),) if gateway.outbound_protocol == "tcp" else ()
-    return Uri("sip", user=user, host=uri.host, port=uri.port, params=params)
+    return Uri("sip", user=user, host=uri.host, port=uri.port, params=params_for(transport))
 
 
 def _place(uri: Uri) -> Address:
-    return Address(uri.host, uri.port or DEFAULT_PORT)
+    return Address(uri.host, port_of(uri))

@@ -13,7 +13,7 @@ from offhook.sip.messages.message import Request, Response
 from offhook.sip.messages.uri import Uri
 from offhook.sip.sender import AllowanceOf, Sending
 from offhook.sip.transactions.layer import cancellation
-from offhook.sip.transports.flow import Flow
+from offhook.sip.transports.transport import Flow
 
 Build = Callable[[tuple[tuple[str, str], ...]], Request]
 """Makes the request anew, with the next sequence number and these headers (Authorization) added."""

@@ -19,7 +19,7 @@ from offhook.sip.messages.message import Request
 from offhook.sip.messages.telephone import subscriber_of
 from offhook.sip.screening import ALLOW
 from offhook.sip.transactions.layer import ServerTransaction
-from offhook.sip.transports.flow import Flow, TransportName
+from offhook.sip.transports.transport import Flow, Transport
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Invitation:
         request = transaction.request
         self.request: Request = request
         self.source: Address = flow.remote
-        self.transport: TransportName = flow.transport
+        self.transport: Transport = flow.transport
         self.call_id: str = request.call_id
         self.offer: bytes | None = session_description(request)
         self.on_cancelled: Callable[[], None] | None = None

@@ -20,7 +20,7 @@ from offhook.sip.messages.uri import Uri
 from offhook.sip.screening import ALLOW
 from offhook.sip.sender import Sending, plain
 from offhook.sip.transactions.layer import ServerTransaction
-from offhook.sip.transports.flow import DEFAULT_PORT, Flow
+from offhook.sip.transports.transport import Flow
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +191,7 @@ class OutgoingCall:
             return self._flow
         if flow is None or target.host != flow.remote.host:
             return None
-        return flow if flow.reliable else replace_port(flow, target.port or DEFAULT_PORT)
+        return flow if flow.reliable else replace_port(flow, target.port or flow.transport.default_port)
 
     def when_done(self, told: Callable[[OutgoingCall], object]) -> None:
         """Call `told` once the INVITE has its outcome."""

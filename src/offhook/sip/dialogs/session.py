@@ -22,7 +22,7 @@ from offhook.sip.messages.message import Request, Response
 from offhook.sip.screening import ALLOW
 from offhook.sip.sender import Sending
 from offhook.sip.transactions.layer import ServerTransaction
-from offhook.sip.transports.flow import Flow
+from offhook.sip.transports.transport import Flow
 
 log = logging.getLogger(__name__)
 

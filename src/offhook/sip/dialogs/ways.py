@@ -6,9 +6,11 @@ import ipaddress
 
 from offhook.network import Address
 from offhook.sip.allowance import START, Allowance
+from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.uri import Uri
-from offhook.sip.transports.flow import DEFAULT_PORT, Flow, Wires
+from offhook.sip.transports.table import transport_of
+from offhook.sip.transports.transport import Flow, Wires
 
 
 class Ways:
@@ -87,10 +89,13 @@ def direct_flow(request: Request, flow: Flow, hop: Uri) -> Flow | None:
         return None
     if hop.host != seen.host:
         return flow
-    if hop.scheme != "sip" or (hop.param("transport") or "udp").lower() != "udp":
+    try:
+        if transport_of(hop) is not flow.transport:
+            return None
+    except SipError:
         return None
-    port = hop.port or DEFAULT_PORT
-    if via.wants_rport and (via.host, via.port or DEFAULT_PORT) == (hop.host, port):
+    port = hop.port or flow.transport.default_port
+    if via.wants_rport and (via.host, via.port or flow.transport.default_port) == (hop.host, port):
         return flow  # it listens where it sends from (RFC 3581 §4), whatever port it believes that to be
     return replace_port(flow, port)
 

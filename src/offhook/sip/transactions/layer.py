@@ -8,7 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Set
 from typing import Final, NamedTuple, Protocol
 
-from offhook.network import Address
 from offhook.sip.allowance import FAREWELL, TIMES, Allowance
 from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import Headers
@@ -27,7 +26,8 @@ from offhook.sip.transactions.transaction import (
     State,
     signal_of,
 )
-from offhook.sip.transports.flow import Flow, Wires, reconnect_address
+from offhook.sip.transports.rules import reconnect_address
+from offhook.sip.transports.transport import FarEnd, Flow, Wires
 
 REPEATS_PER_T1: Final = 25
 REPEATS_AT_ONCE: Final = 10
@@ -316,13 +316,13 @@ class TransactionLayer:
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
         self._by_mark: dict[int, ServerTransaction] = {}
-        self._by_connection: dict[Address, set[Transaction]] = {}
+        self._by_connection: dict[FarEnd, set[Transaction]] = {}
 
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers)
 
     @property
-    def connections(self) -> Set[Address]:
+    def connections(self) -> Set[FarEnd]:
         """The far ends of the connections that transactions need."""
         return self._by_connection.keys()
 
@@ -366,7 +366,7 @@ class TransactionLayer:
 
     def lost(self, flow: Flow) -> None:
         """A connection broke or could not be made: its transactions hear of it."""
-        for transaction in tuple(self._by_connection.get(flow.remote, ())):
+        for transaction in tuple(self._by_connection.get(flow.far_end, ())):
             transaction.lost()
 
     def reconnect(self, transaction: ServerTransaction) -> None:
@@ -396,11 +396,12 @@ class TransactionLayer:
 
     def _watch(self, transaction: Transaction) -> None:
         if transaction.flow.reliable:
-            self._by_connection.setdefault(transaction.flow.remote, set()).add(transaction)
+            self._by_connection.setdefault(transaction.flow.far_end, set()).add(transaction)
 
     def _unwatch(self, transaction: Transaction) -> None:
-        watched = self._by_connection.get(transaction.flow.remote)
+        far_end = transaction.flow.far_end
+        watched = self._by_connection.get(far_end)
         if watched is not None:
             watched.discard(transaction)
             if not watched:
-                del self._by_connection[transaction.flow.remote]
+                del self._by_connection[far_end]

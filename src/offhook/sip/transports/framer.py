@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Protocol
 
 from offhook.sip.messages.message import MessageError
 from offhook.sip.messages.parser import MAX_HEAD, MAX_MESSAGE, broken_request
@@ -12,6 +12,7 @@ _CONTENT_LENGTH = re.compile(
     rb"\r\n(?:content-length|l)[ \t]*+:(?:[ \t]|\r\n(?=[ \t]))*+([^\r\n]*+)(?=\r\n(?![ \t]))", re.IGNORECASE
 )
 _PING: Final = b"\r\n\r\n"
+_PONG: Final = b"\r\n"
 _LINE_ENDS: Final = re.compile(rb"(?:\r\n)*+")
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
@@ -24,6 +25,27 @@ class FramingError(MessageError):
     def __init__(self, error: MessageError, messages: list[bytes]) -> None:
         super().__init__(error.status, error.reason, error.request, error.headers)
         self.messages = messages
+
+
+class Framer(Protocol):
+    """How one connection carries messages."""
+
+    @property
+    def inside_message(self) -> bool:
+        """Whether a message has begun and not ended: a peer may not leave it so for long."""
+        ...
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that `data` completes. FramingError where no more can be told apart."""
+        ...
+
+    def take_answers(self) -> bytes:
+        """What goes back at once for what was fed since the last call; mostly nothing."""
+        ...
+
+    def wrap(self, message: bytes) -> bytes:
+        """One message as the peer takes it."""
+        ...
 
 
 class StreamFramer:
@@ -50,10 +72,14 @@ class StreamFramer:
             raise FramingError(error, messages) from error
         return messages
 
-    def take_pings(self) -> int:
-        """How many double-CRLF pings came since the last call; each wants one CRLF back (RFC 5626 §4.4.1)."""
+    def take_answers(self) -> bytes:
+        """One CRLF for each double-CRLF ping that came since the last call (RFC 5626 §4.4.1)."""
         pings, self._pings = self._pings, 0
-        return pings
+        return _PONG * pings
+
+    def wrap(self, message: bytes) -> bytes:
+        """As it is: its Content-Length says where it ends."""
+        return message
 
     @property
     def inside_message(self) -> bool:

@@ -1,114 +1,124 @@
-"""The sockets of a user agent: UDP and TCP, IPv4 and IPv6, behind one `send` (RFC 3261 §18)."""
+"""All transports of a user agent behind one `send`, over IPv4 and IPv6 (RFC 3261 §18)."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence, Set
-from functools import partial
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from typing import Final
 
-from offhook.network import (
-    Address,
-    DatagramOpener,
-    Datagrams,
-    Receive,
-    datagrams_on,
-    open_datagrams,
-    turns,
-)
+from offhook.network import Address, DatagramOpener, open_datagrams
+from offhook.network.routes import WILDCARDS, source_towards
 from offhook.network.sources import Sources
-from offhook.sip.limits import OF_CALLS, USUAL, WAITING, WAITING_LARGE, Arrivals, cost
-from offhook.sip.transports.connections import Broken, Limits, TcpPool
-from offhook.sip.transports.flow import Flow, Lost, Received
+from offhook.sip.limits import Arrivals
+from offhook.sip.messages.message import MessageError
+from offhook.sip.transports.places import ConnectionLimits, Places
+from offhook.sip.transports.table import MANDATORY, TRANSPORTS
+from offhook.sip.transports.transport import (
+    Broken,
+    Endpoint,
+    Flow,
+    Lost,
+    Received,
+    Transport,
+    TransportContext,
+    of_family,
+)
 
-WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 compared with, not bound to
 PORT_ATTEMPTS: Final = 16
-"""How often another free port is tried when it has to be free for UDP and TCP alike."""
+"""How often another free port is tried when it has to be free for several transports alike."""
+
+Open = Callable[[Transport, TransportContext], Endpoint]
 
 
 class Transports:
-    """Listens where it is told to and sends from there."""
+    """Listens where it is told to and sends from there. `opens` makes other endpoints than the transports
+    themselves would, `opener` the sockets for datagrams."""
 
     def __init__(
         self,
         *,
         opener: DatagramOpener = open_datagrams,
-        limits: Limits | None = None,
+        limits: ConnectionLimits | None = None,
         sources: Sources | None = None,
+        opens: Mapping[Transport, Open] | None = None,
     ) -> None:
-        self._opener = opener
         sources = sources or Sources()
-        self._arrivals = Arrivals(sources, asyncio.get_running_loop().time)
-        self._tcp = TcpPool(limits or Limits(), sources, self._arrivals)
-        self._sockets: dict[Address, Datagrams] = {}
-        self._received: Received | None = None
-        self._is_closed = False
+        self.places = Places(limits or ConnectionLimits())
+        self._context = TransportContext(
+            opener=opener,
+            sources=sources,
+            arrivals=Arrivals(sources, asyncio.get_running_loop().time),
+            places=self.places,
+            received=_unheard,
+            lost=_unneeded,
+            broken=_unread,
+        )
+        others = opens or {}
+        self.endpoints: dict[Transport, Endpoint] = {
+            one: others.get(one, one.open)(one, self._context) for one in TRANSPORTS.values()
+        }
 
     def attach(
-        self, received: Received, lost: Lost, broken: Broken, in_use: Callable[[], Set[Address]] = frozenset
+        self,
+        received: Received,
+        lost: Lost,
+        broken: Broken,
+        in_use: Callable[[], Set[Hashable]] = frozenset,
     ) -> None:
         """Who gets what arrives, and the far ends of the connections that it needs. To be called before
         `listen`."""
-        self._received = received
-        self._tcp.in_use = in_use
-        self._tcp.received = received
-        self._tcp.lost = lost
-        self._tcp.broken = broken
+        context = self._context
+        context.received, context.lost, context.broken = received, lost, broken
+        self.places.in_use = in_use
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         """Where we listen."""
-        return tuple(self._sockets)
+        found = [address for endpoint in self.endpoints.values() for address in endpoint.addresses]
+        return tuple(dict.fromkeys(found))
 
     @property
     def connections(self) -> int:
-        return len(self._tcp)
+        return len(self.places)
 
-    async def listen(self, host: str, port: int, *, tcp: bool = True) -> Address:
-        """Bind UDP, and TCP on the same port. "::" takes all addresses of both families; port 0 takes any
-        that is free everywhere. Raises OSError when an address cannot be had."""
+    async def listen(self, host: str, port: int, *, over: Sequence[Transport] = MANDATORY) -> Address:
+        """Bind all transports of `over` to one port. "::" takes all addresses of both families; port 0 takes
+        any that is free everywhere. Raises OSError when an address cannot be had."""
         hosts = ("::", "0.0.0.0") if host == "::" else (host,)  # noqa: S104 it was asked for
         for attempt in range(PORT_ATTEMPTS):
             try:
-                return await self._listen(hosts, port, tcp)
+                return await self._listen(hosts, port, over)
             except OSError:
                 if port or attempt == PORT_ATTEMPTS - 1:
                     raise
-        raise OSError("no port is free for UDP and TCP")
+        raise AssertionError
 
-    async def serve(self, sockets: Sequence[socket.socket]) -> Address:
-        """Listen on sockets that are bound already, one of UDP and one of TCP for each address."""
+    async def serve(self, sockets: Iterable[socket.socket]) -> Address:
+        """Listen on sockets that are bound already, one for each transport that every SIP element has."""
         for bound in sockets:
-            if bound.type is socket.SOCK_DGRAM:
-                datagrams = await self._open(partial(datagrams_on, bound))
-                self._sockets[datagrams.local] = datagrams
-            else:
-                await self._tcp.serve(bound)
-        return next(iter(self._sockets))
+            (transport,) = [one for one in MANDATORY if one.kind is bound.type]
+            await self.endpoints[transport].serve(bound)
+        return self.addresses[0]
 
     def send(self, data: bytes, flow: Flow) -> None:
         """One whole message to `flow.remote`; never blocks or raises."""
-        if flow.transport == "tcp":
-            self._tcp.send(data, flow)
-            return
-        chosen = self._socket_for(flow)
-        if chosen is not None:
-            chosen.send(data, flow.remote)
+        self.endpoints[flow.transport].send(data, flow)
 
     def is_open(self, flow: Flow) -> bool:
-        return flow.transport == "udp" or self._tcp.is_open(flow.remote)
+        return self.endpoints[flow.transport].is_open(flow)
 
     def reaches(self, flow: Flow) -> bool:
-        return flow.transport == "tcp" or self._socket_for(flow) is not None
+        return self.endpoints[flow.transport].reaches(flow)
 
-    async def connect(self, remote: Address) -> Flow:
-        return await self._tcp.connect(remote)
+    async def connect(self, transport: Transport, remote: Address) -> Flow:
+        return await self.endpoints[transport].connect(remote)
 
     def local_for(self, flow: Flow) -> Address:
         """Our address on the way to `flow.remote`."""
-        chosen = self._socket_for(flow)
-        bound = chosen.local if chosen is not None else Address("0.0.0.0", 0)  # noqa: S104 nothing bound
+        bound = self.endpoints[flow.transport].bound_for(flow) or of_family(self.addresses, flow.remote.host)
+        if bound is None:
+            return Address("0.0.0.0", 0)  # noqa: S104 nothing bound
         if bound.host not in WILDCARDS:
             return bound
         try:
@@ -118,70 +128,30 @@ class Transports:
             return bound
 
     async def close(self) -> None:
-        self._is_closed = True
-        for datagrams in self._sockets.values():
-            datagrams.close()
-        self._sockets.clear()
-        await self._tcp.close()
+        for endpoint in self.endpoints.values():
+            await endpoint.close()
 
-    async def _listen(self, hosts: tuple[str, ...], port: int, tcp: bool) -> Address:
-        opened: list[Datagrams] = []
-        servers: list[asyncio.Server] = []
+    async def _listen(self, hosts: Sequence[str], port: int, over: Sequence[Transport]) -> Address:
+        bound: list[tuple[Endpoint, Address]] = []
         try:
-            for host in hosts:
-                opened.append(await self._open(partial(self._opener, host, port)))
-                port = opened[0].local.port
-            if tcp:
+            for endpoint in [self.endpoints[transport] for transport in over]:
                 for host in hosts:
-                    servers += [await self._tcp.listen(host, port)]
+                    bound.append((endpoint, await endpoint.listen(host, port)))
+                    port = bound[0][1].port
         except OSError:
-            for server in servers:
-                self._tcp.stop(server)
-            for datagrams in opened:
-                datagrams.close()
+            for endpoint, address in bound:
+                endpoint.stop(address)
             raise
-        for datagrams in opened:
-            self._sockets[datagrams.local] = datagrams
-        return opened[0].local
-
-    async def _open(self, opener: Callable[[Receive], Awaitable[Datagrams]]) -> Datagrams:
-        """A socket whose datagrams arrive with the address that they came to."""
-        local: Address | None = None
-        of_calls, others = turns.lane("SIP of calls"), turns.lane("SIP")
-
-        def receive(data: bytes, source: Address) -> None:
-            received = self._received
-            if received is None or not self._arrivals.admits(data, source):
-                return
-            # What belongs to calls that are up does not wait for all that does not.
-            lane = of_calls if data.startswith(OF_CALLS) else others
-            if len(lane) < (WAITING if len(data) <= USUAL else WAITING_LARGE):
-                flow = Flow("udp", source, local)
-                lane.put(cost(data), lambda: None if self._is_closed else received(data, flow))
-
-        datagrams = await opener(receive)
-        local = datagrams.local
-        return datagrams
-
-    def _socket_for(self, flow: Flow) -> Datagrams | None:
-        """The socket that the request came to, or the first of the family of `flow.remote`."""
-        if flow.local is not None and flow.transport == "udp":
-            return self._sockets.get(flow.local)
-        version_6 = ":" in flow.remote.host
-        for local, datagrams in self._sockets.items():
-            if (":" in local.host) == version_6:
-                return datagrams
-        return None
+        return bound[0][1]
 
 
-def source_towards(host: str) -> str:
-    """Which of our addresses the kernel would send from; connecting a UDP socket sends nothing. Asked anew
-    each time (16 µs), since addresses come and go. Raises OSError when there is no way to `host`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((host, DISCARD))
-        return str(probe.getsockname()[0])
+def _unheard(data: bytes, flow: Flow) -> None:
+    """Nobody is attached yet."""
 
 
-DISCARD: Final = 9
-"""Some port, for asking the kernel about a route (RFC 863)."""
+def _unneeded(flow: Flow) -> None:
+    """Nobody is attached yet."""
+
+
+def _unread(error: MessageError, flow: Flow) -> None:
+    """Nobody is attached yet."""
