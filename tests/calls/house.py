@@ -33,8 +33,8 @@ from offhook.network import Address, AddressGuard
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
 from offhook.sip.digest import Nonces
-from offhook.sip.transports.table import UDP
 from offhook.sip.transports.transports import Transports
+from offhook.sip.transports.udp import UDP
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.base import FRAME_SAMPLES
 from offhook.speech.silero import CHUNK_SAMPLES

@@ -24,7 +24,7 @@ from offhook.sip import (
     Uri,
     UserAgent,
 )
-from offhook.sip.transports.table import UDP
+from offhook.sip.transports.udp import UDP
 from tests.wire import OFFER, MemoryWire, ScriptedCall, ScriptedPhone
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from offhook.network import Address
 from offhook.network.sources import Sources
 from offhook.sip import ConnectionLimits, Transports
 from offhook.sip.limits import ARRIVALS
-from offhook.sip.transports.table import TCP
+from offhook.sip.transports.tcp import TCP
 from tests.sip.test_transport import Line, agent_on
 from tests.wire import OFFER
 

@@ -11,8 +11,8 @@ from offhook.network import Address
 from offhook.sip import Uri
 from offhook.sip.messages.message import respond
 from offhook.sip.messages.parser import parse_message
-from offhook.sip.transports.table import UDP
 from offhook.sip.transports.transport import Transport
+from offhook.sip.transports.udp import UDP
 from tests.sip.agents import ANSWER, ME, SERVER, Recorder, house, refusal, talking
 from tests.virtual import story
 from tests.wire import OFFER, ScriptedPhone

@@ -33,8 +33,9 @@ from offhook.sip.transactions.transaction import (
     Signal,
     State,
 )
-from offhook.sip.transports.table import TCP, UDP
+from offhook.sip.transports.tcp import TCP
 from offhook.sip.transports.transport import Flow
+from offhook.sip.transports.udp import UDP
 from tests.virtual import run_virtual, story
 
 PEER = Address("10.0.0.1", 5060)

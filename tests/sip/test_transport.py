@@ -19,7 +19,8 @@ from offhook.sip import ConnectionLimits, Flow, NameAddr, Transports, Uri, UserA
 from offhook.sip.messages.message import respond
 from offhook.sip.messages.parser import parse_message
 from offhook.sip.transports import transports as transports_module
-from offhook.sip.transports.table import TCP, UDP
+from offhook.sip.transports.tcp import TCP
+from offhook.sip.transports.udp import UDP
 from tests.listening import listening
 from tests.machine import PATIENCE, has_ipv6, installed, needs_ipv6
 from tests.ports import free_port

@@ -12,8 +12,9 @@ from offhook.network import Address
 from offhook.network.turns import ROUND
 from offhook.sip import Transports
 from offhook.sip.limits import WAITING, WAITING_LARGE, cost
-from offhook.sip.transports.table import TCP, UDP
+from offhook.sip.transports.tcp import TCP
 from offhook.sip.transports.transport import Flow
+from offhook.sip.transports.udp import UDP
 from tests.machine import PATIENCE
 from tests.network.test_turns import Rounds
 

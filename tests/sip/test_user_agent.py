@@ -16,7 +16,7 @@ from offhook.network import Address
 from offhook.sip import Invitation, NameAddr, OutgoingCall, Session, Transports, Uri, UserAgent
 from offhook.sip.dialogs.exchange import Exchange
 from offhook.sip.transactions.layer import Transaction
-from offhook.sip.transports.table import UDP
+from offhook.sip.transports.udp import UDP
 from tests.sip.agents import SERVER, Desk, Recorder, house, leftovers, refusal, talking
 from tests.sip.rfc4475 import Torture
 from tests.sip.torture import MESSAGES

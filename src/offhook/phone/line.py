@@ -22,9 +22,9 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.uri import Uri
 from offhook.sip.sender import resolve_name
-from offhook.sip.transports.table import UDP
 from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.transports import Transports
+from offhook.sip.transports.udp import UDP
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.activity import VoiceActivity
 

@@ -34,8 +34,8 @@ from offhook.sip.transactions.layer import Arrival
 from offhook.sip.transactions.matching import Key, merge_key
 from offhook.sip.transactions.timers import Timings
 from offhook.sip.transports.rules import response_flow, stamp
-from offhook.sip.transports.table import UDP
 from offhook.sip.transports.transport import Broken, FarEnd, Flow, Lost, Received, Transport, Wires
+from offhook.sip.transports.udp import UDP
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from offhook.sip.dialogs.handler import Answer
 from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request
-from offhook.sip.transports.table import UDP
 from offhook.sip.transports.transports import Transports
+from offhook.sip.transports.udp import UDP
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.base import FRAME_SECONDS
 from tests.calls.house import House

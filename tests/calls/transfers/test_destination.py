@@ -18,7 +18,8 @@ from offhook.calls.transfers.destination import (
 from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.network import Address, AddressGuard
 from offhook.sip.messages.uri import Uri
-from offhook.sip.transports.table import TCP, UDP
+from offhook.sip.transports.tcp import TCP
+from offhook.sip.transports.udp import UDP
 
 PEER = Peer(Address("10.0.0.1", 5062))
 

@@ -24,7 +24,7 @@ from offhook.sip.digest import Credentials, verify
 from offhook.sip.messages.message import Request, respond
 from offhook.sip.messages.sdp import SessionDescription
 from offhook.sip.messages.uri import Uri
-from offhook.sip.transports.table import UDP
+from offhook.sip.transports.udp import UDP
 from tests.calls.house import House, open_house, virtual
 from tests.calls.transfers.operator import DESK, HOST, open_operator
 from tests.wire import ScriptedPhone

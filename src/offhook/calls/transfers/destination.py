@@ -27,8 +27,9 @@ from offhook.schema.destination import CallDestination, TransferDestinationNumbe
 from offhook.schema.errors import sentences
 from offhook.sip.errors import SipError
 from offhook.sip.messages.uri import Uri
-from offhook.sip.transports.table import TRANSPORTS, UDP, transport_of
+from offhook.sip.transports.table import TRANSPORTS, transport_of
 from offhook.sip.transports.transport import Transport
+from offhook.sip.transports.udp import UDP
 
 FAILED: Final = "call.in-progress.error-transfer-failed"
 DIAL_SECONDS: Final = 60.0

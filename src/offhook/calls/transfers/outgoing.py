@@ -31,8 +31,8 @@ from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.message import Request, Response
 from offhook.sip.messages.sdp import CODECS
 from offhook.sip.messages.uri import Uri
-from offhook.sip.transports.table import UDP
 from offhook.sip.transports.transport import Transport
+from offhook.sip.transports.udp import UDP
 
 T = TypeVar("T")
 

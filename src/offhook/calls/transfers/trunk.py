@@ -20,7 +20,8 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.telephone import subscriber
 from offhook.sip.messages.uri import Uri
-from offhook.sip.transports.table import TRANSPORTS, UDP, params_for, port_of
+from offhook.sip.transports.table import TRANSPORTS, params_for, port_of
+from offhook.sip.transports.udp import UDP
 
 _NUMBER: Final = re.compile(r"\+?[0-9]{2,20}")
 _WITHHELD: Final = NameAddr("Anonymous", Uri("sip", user="anonymous", host="anonymous.invalid"))

@@ -12,8 +12,6 @@ from offhook.sip.transports.tcp import TCP
 from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.udp import UDP
 
-__all__ = ["MANDATORY", "TCP", "TRANSPORTS", "UDP", "default_port", "params_for", "port_of", "transport_of"]
-
 TRANSPORTS: Final[dict[str, Transport]] = {one.name: one for one in (UDP, TCP)}
 """By name, in the order in which they are preferred."""
 
