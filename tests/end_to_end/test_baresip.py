@@ -19,8 +19,6 @@ from .peers import soon
 from .sink import WebhookSink
 from .sound import loud_seconds, read, says, words
 
-pytestmark = pytest.mark.alone  # a foreign phone sends and plays sound by a clock of its own
-
 BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
 
 

@@ -14,8 +14,6 @@ from .linphone import Linphone
 from .sink import WebhookSink
 from .sound import read, says, words
 
-pytestmark = pytest.mark.alone  # a foreign phone sends and plays sound by a clock of its own
-
 BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
 
 

@@ -18,11 +18,14 @@ def echo(head: Head, blob: bytes) -> Iterator[Reply]:
 
 
 def count(head: Head, blob: bytes) -> Iterator[Reply]:
-    """`to` replies, `every` seconds apart; each is also written to the file `log`."""
+    """`to` replies, `every` seconds apart, the second once there is a file `gate`; each is also in the file
+    `log`."""
     for number in range(int(str(head["to"]))):
         with open(str(head["log"]), "a") as log:
             log.write(f"{head['name']}{number} ")
         yield {"number": number}, b""
+        while "gate" in head and not os.path.exists(str(head["gate"])):
+            time.sleep(0.01)
         time.sleep(float(str(head.get("every", 0))))
 
 

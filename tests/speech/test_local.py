@@ -23,6 +23,7 @@ from offhook.speech.providers.local import LONGEST_TEXT, LocalTranscriber, Local
 from offhook.speech.workers import Workers
 from tests.machine import PATIENCE
 from tests.speech.clips import SILENCE, clip, frames
+from tests.speech.limits import PATIENT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -50,7 +51,7 @@ KEYWORDS = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def workers() -> AsyncIterator[Workers]:
-    pool = Workers(1)
+    pool = Workers(1, limits=PATIENT)
     async with asyncio.timeout(PATIENCE):
         await pool.start()
     yield pool
