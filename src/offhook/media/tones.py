@@ -8,7 +8,7 @@ from typing import Final, Protocol, overload
 
 import numpy as np
 
-from offhook.rtp.codecs import FRAME_BYTES, SAMPLE_RATE
+from offhook.frames import FRAME_BYTES, SAMPLE_RATE
 from offhook.rtp.stream import AudioSource
 
 Frames = Sequence[bytes | None]
