@@ -3,10 +3,9 @@ turns of its threads."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import gc
 import logging
+import os
 import re
 import resource
 import sys
@@ -39,6 +38,41 @@ _log = logging.getLogger(__name__)
 
 class StartError(Exception):
     """The node cannot start. One line that says what to do."""
+
+
+CORES_A_CALL_PROCESS: Final = 2
+"""A call plane takes one at the most, its media plane and the speech workers another."""
+
+MOST_CALL_PROCESSES: Final = 64
+
+_OWN_GROUP: Final = Path("/proc/self/cgroup")
+_GROUPS: Final = Path("/sys/fs/cgroup")
+
+
+def cores() -> int:
+    """How many cores this process may use: those that it may run on, within what its container or unit is
+    given (cgroups(7), cpu.max)."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        own = _OWN_GROUP.read_text().rpartition("0::/")[2].strip()
+        quota, period = (_GROUPS / own / "cpu.max").read_text().split()
+        return max(1, min(here, int(quota) // int(period)))
+    except (OSError, ValueError):  # no such group, or one without a limit ("max")
+        return here
+
+
+def call_processes(text: str) -> int:
+    """How many call planes OFFHOOK_PROCESSES asks for: a number, or `auto` for what the cores allow. Raises
+    ValueError with a sentence."""
+    if text.strip().lower() == "auto":
+        return min(MOST_CALL_PROCESSES, max(1, cores() // CORES_A_CALL_PROCESS))
+    try:
+        processes = int(text)
+    except ValueError:
+        processes = 0
+    if not 1 <= processes <= MOST_CALL_PROCESSES:
+        raise ValueError(f"write a number from 1 to {MOST_CALL_PROCESSES}, or auto")
+    return processes
 
 
 def raise_file_limit() -> None:
@@ -92,9 +126,7 @@ def share_python() -> None:
 
 def settle_memory() -> None:
     """Call it once, when everything is loaded: what is there now stays until the end, and the collector need
-    not look at it again. What loading took beyond that is given back."""
+    not look at it again."""
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # a C library other than glibc
-        ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

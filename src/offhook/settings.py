@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from offhook.engines.vendors import KEYED
 from offhook.network.addresses import Address
+from offhook.process import MOST_CALL_PROCESSES, call_processes
 from offhook.sip.errors import SipError
 from offhook.sip.messages.uri import Uri
 from offhook.sip.transports.table import transport_of
@@ -161,6 +162,10 @@ def _signing_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _processes(value: object) -> object:
+    return call_processes(value) if isinstance(value, str) else value
+
+
 def _database_url(value: str) -> str:
     scheme, separator, rest = value.partition("://")
     if not separator or scheme not in DRIVERS:
@@ -177,6 +182,7 @@ TrunkUri = Annotated[str, AfterValidator(_trunk)]
 Prefixes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_prefixes), AfterValidator(_checked_prefixes)]
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 Networks = Annotated[tuple[IpNetwork, ...], NoDecode, BeforeValidator(_networks)]
+Processes = Annotated[int, BeforeValidator(_processes)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 # A short key could be guessed; so could a short signing secret.
 Secret = Annotated[SecretStr, Field(min_length=16, max_length=512)]
@@ -278,7 +284,20 @@ class Settings(VendorSettings):
         description="The trunk calls only numbers that begin with one of these, such as `+1,+4420`."
         " Unset: all numbers.",
     )
-    workers: int = Field(2, ge=1, le=64, description="Processes for the local transcriber and voice.")
+    processes: Processes = Field(
+        1,
+        ge=1,
+        le=MOST_CALL_PROCESSES,
+        description="Call planes that share the calls, each with a media plane, or `auto`: one for each two"
+        " cores that the service may use.",
+    )
+    workers: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Processes for the local transcriber and voice; of several call planes each has its part,"
+        " one at least.",
+    )
     max_calls: int = Field(
         200,
         ge=1,

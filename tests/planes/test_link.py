@@ -87,7 +87,7 @@ class Planes:
         self.told: list[Frame] = []
         self.answers = answers
         self.live = LiveElsewhere(self)  # type: ignore[arg-type]
-        self.live.up(frozenset(answers))
+        self.live.up(frozenset(answers), max(1, len(answers)))
 
     def tell(self, frame: Frame) -> bool:
         self.told.append(frame)
@@ -105,7 +105,9 @@ class Planes:
         ({"call": True}, True),
         ({"call": False}, False),
         ({"call": None}, False),
-        ({"a": None, "b": True}, True),
+        ({"a": None, "b": True}, False),
+        ({"a": False, "b": True}, False),
+        ({"a": True, "b": True}, True),
     ],
 )
 async def test_ready_is_who_says_so_in_time(
@@ -115,7 +117,21 @@ async def test_ready_is_who_says_so_in_time(
     assert await Planes(**answers).live.is_ready() is ready
 
 
-@pytest.mark.parametrize("answers", [{}, {"call": None}, {"a": None, "b": True}])
+async def test_a_plane_that_is_not_up_makes_the_node_not_ready() -> None:
+    """What falls to it is not answered; the others' calls are no business of this."""
+    planes = Planes(a=True, b=True)
+    planes.live.up(frozenset({"a"}), 2)
+    assert not await planes.live.is_ready()
+
+
+@pytest.mark.parametrize("answers", [{"a": None, "b": True}, {"a": False, "b": True}, {"a": False}])
+async def test_a_call_is_ended_by_the_plane_that_has_it(answers: dict[str, object]) -> None:
+    """Whoever of the others says nothing is not waited for."""
+    async with asyncio.timeout(20):
+        await Planes(**answers).live.end_call("one")
+
+
+@pytest.mark.parametrize("answers", [{}, {"call": None}, {"a": None, "b": False}])
 async def test_a_call_that_nobody_can_be_asked_for_counts_as_not_ended(
     answers: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

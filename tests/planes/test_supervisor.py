@@ -14,7 +14,7 @@ import pytest
 
 from offhook.folder import DataFolder, holder
 from offhook.planes import supervisor
-from offhook.planes.spec import Spec
+from offhook.planes.spec import Spec, names
 from offhook.planes.supervisor import RESTARTS, State, Supervisor
 from tests.machine import PATIENCE
 
@@ -75,15 +75,15 @@ def planes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Planes]:
             pass
 
 
-def _supervisor(planes: Planes, data: Path) -> Supervisor:
+def _supervisor(planes: Planes, data: Path, processes: int = 1) -> Supervisor:
     folder = DataFolder.take(data, lambda: "node-1")
     started = {}
-    for name in ("call", "api"):
-        pid, link = planes.start(name)
+    for name, kind in names(processes).items():
+        pid, link = planes.start(kind)
         started[name] = (pid, link.detach())
     web = socket.socket()
-    spec = Spec(folder.node, {}, ("127.0.0.1", 1), ("127.0.0.1", 2), 5)
-    state = State(spec, folder.lock, web.detach(), [], started, {}, WORDS, "info", "text")
+    spec = Spec("", 0, processes, "", folder.node, {}, ("127.0.0.1", 1), ("127.0.0.1", 2), 5)
+    state = State(spec, folder.lock, web.detach(), [], {}, started, {}, WORDS, "info", "text")
     return Supervisor(state)
 
 
@@ -128,6 +128,20 @@ async def test_a_plane_that_is_killed_is_replaced_and_counted(planes: Planes, tm
     os.kill(os.getpid(), signal.SIGTERM)
     await running
     assert node.reason == ""
+
+
+async def test_several_call_planes_drain_together_and_are_replaced_one_by_one(
+    planes: Planes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running = asyncio.create_task(_supervisor(planes, tmp_path, 2).run())
+    await until(lambda: all(_is_up(tmp_path, name, 0) for name in ("call-1", "call-2", "api")))
+    before = _planes(tmp_path)
+    os.kill(int(str(before["call-2"]["process"])), signal.SIGKILL)
+    await until(lambda: _is_up(tmp_path, "call-2", 1))
+    assert _planes(tmp_path)["call-1"] == before["call-1"]
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    assert "Stopping: 4 calls are up" in capsys.readouterr().out
 
 
 async def test_a_plane_that_dies_again_and_again_ends_the_node(planes: Planes, tmp_path: Path) -> None:

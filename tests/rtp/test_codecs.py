@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from offhook.frames import FRAME_BYTES, SILENCE
-from offhook.rtp.codecs import CODECS, PCMA, PCMU, Codec
+from offhook.rtp.codecs import CODECS, FRAME_BYTES, PCMA, PCMU, SILENCE, Codec
 
 
 def ulaw_intervals() -> list[tuple[int, int]]:

@@ -64,6 +64,35 @@ def test_the_order_cannot_be_foreseen() -> None:
     run_virtual(story())
 
 
+def test_pools_with_one_range_begin_with_pairs_of_their_own() -> None:
+    """And lend each other what is left, so that none runs short before all do."""
+
+    async def story() -> None:
+        wire = Wire()
+        pools = [PortPool(HOST, 40000, 40009, wire.open, random.Random(1), part=(one, 2)) for one in (1, 2)]
+        own = [{(await pool.open()).local.port for _ in range(2)} for pool in pools]
+        assert own[0] < {40000, 40004, 40008}
+        assert own[1] == {40002, 40006}
+        assert (await pools[1].open()).local.port in {40000, 40004, 40008} - own[0]
+        assert pools[1].size == 5
+
+    run_virtual(story())
+
+
+def test_what_was_lent_goes_back_to_the_pairs_of_others() -> None:
+    async def story() -> None:
+        wire = Wire()
+        pool = PortPool(HOST, 40000, 40005, wire.open, random.Random(1), part=(1, 3))
+        own, lent = await pool.open(), await pool.open()
+        assert (own.local.port, lent.local.port in {40002, 40004}) == (40000, True)
+        lent.close()
+        own.close()
+        await asyncio.sleep(3.1)
+        assert (await pool.open()).local.port == 40000
+
+    run_virtual(story())
+
+
 @pytest.mark.parametrize("taken", [{40000, 40002, 40006}, {40001, 40003, 40007}])
 def test_ports_of_others_are_skipped(taken: set[int]) -> None:
     async def story() -> None:

@@ -67,14 +67,18 @@ class Calls:
         self._limits = limits
         self._admission = admission
         self._entrance = Entrance(limits, asyncio.get_running_loop().time, self._give_way)
-        self._unacknowledged = Unacknowledged(limits.calls, lambda: self._entrance.taken, self._give_up)
+        parts = limits.sources.parts
+        self._unacknowledged = Unacknowledged(
+            limits.calls / parts, lambda: self._entrance.taken, self._give_up
+        )
         self._refusals = QuietLog(_log, asyncio.get_running_loop().time)
         self._failures = QuietLog(_log, asyncio.get_running_loop().time)
         self._lane = turns.lane("calls")
         self._active: dict[str, Call] = {}
         self._of_org: Counter[str] = Counter()
-        self._reported = Rate(*REPORTED)
-        self._reported_of_org = Rate(*REPORTED_OF_ORG)
+        self._of_org_elsewhere = limits.common.places("calls of orgs")
+        self._reported = Rate.part(REPORTED, parts)
+        self._reported_of_org = Rate.part(REPORTED_OF_ORG, parts)
         self._beyond: set[str] = set()  # of the active ones, those that their org's limit refuses
         self._tasks: set[asyncio.Task[None]] = set()
         self.draining = False
@@ -148,18 +152,24 @@ class Calls:
         challenge = self._admission.challenge(invitation.request, invitation.source, number)
         if challenge is not None:
             return Turned(challenge.status, "authentication", challenge.headers)
-        refusal = self._over_the_limit(number["orgId"], org)
-        if refusal is not None and not self._reports(source, number["orgId"]):
-            return Turned(refusal.status, str(refusal), refusal.headers)
-        turned = DRAINING if self.draining else self._entrance.enter(source)
-        if turned is not None:
-            return turned
+        org_id = number["orgId"]
+        with self._limits.common.turn():
+            refusal = self._over_the_limit(org_id, org)
+            if refusal is not None and not self._reports(source, org_id):
+                return Turned(refusal.status, str(refusal), refusal.headers)
+            turned = DRAINING if self.draining else self._entrance.enter(source)
+            if turned is not None:
+                return turned
+            if refusal is None:
+                self._count(org_id, 1)
         call_id = self._services.new_id()
         self._entrance.ringing.begin(call_id, source)
         try:
             return self._take(call_id, invitation, number, org, refusal)
         except BaseException:
             self._entrance.leave(call_id, source)
+            if refusal is None:
+                self._count(org_id, -1)
             raise
 
     async def _number(self, uri: Uri, user: str) -> Mapping[str, Any] | None:
@@ -205,7 +215,6 @@ class Calls:
             call = Call(services, invitation, record, org, self._unacknowledged, self._entrance.ringing)
         self._active[record.id] = call
         if refusal is None:
-            self._of_org[record.org_id] += 1
             self.accepted += 1
         else:
             self._beyond.add(record.id)
@@ -217,7 +226,7 @@ class Calls:
         """What an org's call beyond its `concurrencyLimit` gets. 486 and not 503: a proxy would take 503 for
         the whole node's and keep the calls of all others away too (RFC 3261 §21.5.4)."""
         limit = org.get("concurrencyLimit")
-        if limit is None or self._of_org[org_id] < limit:
+        if limit is None or self._of_org[org_id] + self._of_org_elsewhere.held(org_id) < limit:
             return None
         return Refusal(486, OVER_THE_LIMIT, f"the org has {limit} calls at once already", RETRY_AFTER)
 
@@ -238,9 +247,13 @@ class Calls:
         if record.id in self._beyond:
             self._beyond.remove(record.id)
         else:
-            self._of_org[record.org_id] -= 1
-            if not self._of_org[record.org_id]:
-                del self._of_org[record.org_id]
+            self._count(record.org_id, -1)
+
+    def _count(self, org_id: str, more: int) -> None:
+        self._of_org[org_id] += more
+        self._of_org_elsewhere.hold(org_id, self._of_org[org_id])
+        if not self._of_org[org_id]:
+            del self._of_org[org_id]
 
     def _turn_away(self, invitation: Invitation, turned: Turned) -> None:
         self.refused += 1

@@ -56,7 +56,7 @@ def serve(
     # The supervisor hears them, also those of before it is there.
     signal.pthread_sigmask(signal.SIG_BLOCK, spec.LEFT_TO_THE_SUPERVISOR)
     # They load while this process looks for what could keep the node from starting.
-    started = {plane: spec.start(plane) for plane in spec.PLANES}
+    started = {plane: spec.start(plane) for plane in (spec.CALL, spec.API)}
     try:
         _serve(started, {"http": http, "sip": sip, "data": None if data is None else str(data)})
     finally:
@@ -64,13 +64,14 @@ def serve(
             os.kill(pid, signal.SIGKILL)
 
 
-def _serve(started: Mapping[str, tuple[int, socket.socket]], flags: Mapping[str, str | None]) -> None:
+def _serve(started: dict[str, tuple[int, socket.socket]], flags: Mapping[str, str | None]) -> None:
     """Find out all that the node is to be, then become its supervisor. Returns only by an exception."""
+    from offhook.commands.logs import configure
     from offhook.folder import DataFolder
     from offhook.listening import listen_http, listen_sip
-    from offhook.log_lines import configure
     from offhook.network import Address
-    from offhook.planes.spec import Spec
+    from offhook.planes.siblings import KEY_BYTES, Between
+    from offhook.planes.spec import CALL, Spec, names
     from offhook.process import StartError, calls_within, file_limit, raise_file_limit
     from offhook.settings import SettingsError, load_settings, unknown_variables
     from offhook.store import IdMaker, StoreError, upgrade
@@ -85,6 +86,7 @@ def _serve(started: Mapping[str, tuple[int, socket.socket]], flags: Mapping[str,
     raise_file_limit()
     os.umask(0o077)  # whoever made the data folder, what is written there is for its owner alone
     typer.echo("Starting: loading the speech models ...")
+    _start_the_others(started, settings.processes)
     try:
         max_calls = calls_within(file_limit(), settings.max_calls)
         folder = DataFolder.take(settings.data, IdMaker(time.time, random.SystemRandom()))
@@ -93,14 +95,29 @@ def _serve(started: Mapping[str, tuple[int, socket.socket]], flags: Mapping[str,
         asyncio.run(upgrade(settings.database))
     except (StartError, StoreError) as problem:
         fail(str(problem))
+    between = Between.made(settings.processes, max_calls)
+    calls = [name for name, plane in names(settings.processes).items() if plane == CALL]
     http, sip = (Address(*bound.getsockname()[:2]) for bound in (web, phones[0]))
     settings = settings.model_copy(update={"http": http, "sip": sip})
     given = {name: value for name, value in flags.items() if value is not None}
     state = {
-        "spec": asdict(Spec(folder.node, given, http, sip, max_calls)),
+        "spec": asdict(
+            Spec(
+                "",
+                0,
+                settings.processes,
+                os.urandom(KEY_BYTES).hex(),
+                folder.node,
+                given,
+                http,
+                sip,
+                max_calls,
+            )
+        ),
         "lock": folder.lock,
         "http": web.fileno(),
         "sip": [one.fileno() for one in phones],
+        "between": {name: between.of_process(number) for number, name in enumerate(calls, 1)},
         "started": {plane: (pid, link.fileno()) for plane, (pid, link) in started.items()},
         "told": settings.told(),
         "words": words(settings),
@@ -110,9 +127,22 @@ def _serve(started: Mapping[str, tuple[int, socket.socket]], flags: Mapping[str,
     _become_supervisor(state)
 
 
+def _start_the_others(started: dict[str, tuple[int, socket.socket]], processes: int) -> None:
+    """The call plane that loads already is the first of so many."""
+    from offhook.planes import spec
+
+    for name, plane in spec.names(processes).items():
+        if plane == spec.CALL:
+            started[name] = started.pop(spec.CALL) if spec.CALL in started else spec.start(spec.CALL)
+
+
 def _become_supervisor(state: dict[str, Any]) -> NoReturn:
     """This process goes on with next to nothing in memory. What it holds open, it hands to itself."""
-    held = [state["lock"], state["http"], *state["sip"], *(number for _, number in state["started"].values())]
+    held = [
+        *(state["lock"], state["http"], *state["sip"]),
+        *(number for _, number in state["started"].values()),
+        *{number for numbers in state["between"].values() for number in numbers},
+    ]
     with tempfile.TemporaryFile() as file:
         file.write(json.dumps(state).encode())
         file.seek(0)

@@ -224,7 +224,8 @@ class HoldBack(NamedTuple):
 
 class Settle(NamedTuple):
     """The first command: where ports are (`low` to `high` on `host`), after how many silent seconds a peer is
-    lost, where recordings go, and the least level of what is logged."""
+    lost, where recordings go, the least level of what is logged, and which (from 1) of how many media planes
+    with the same ports this is."""
 
     host: str
     low: int
@@ -232,6 +233,8 @@ class Settle(NamedTuple):
     patience: float
     recordings: str
     level: int
+    number: int = 1
+    of: int = 1
 
 
 class KeepSentence(NamedTuple):

@@ -9,8 +9,7 @@ from array import array
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, get_args
 
-from offhook.frames import SAMPLE_RATE
-
+SAMPLE_RATE: Final = 8000
 _HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
 HEADER_BYTES: Final = _HEADER.size
 

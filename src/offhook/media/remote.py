@@ -38,8 +38,6 @@ AGAIN_SECONDS: Final = (0.0, 0.5, 2.0)
 BUFFER: Final = 4 * 1024 * 1024
 """Bytes asked of the kernel for each direction, so that a tick's message goes in one piece."""
 
-_PLANE: Final = {"plane": "media"}
-
 log = logging.getLogger(__name__)
 
 
@@ -50,6 +48,7 @@ class RemotePlane(Plane):
         super().__init__()
         self._pacing = Pacing()
         self._settle = settle
+        self._name = "media" if settle.of == 1 else f"media-{settle.number}"
         self._sentence = b""
         self._waiting: list[Command | OfProcess] = []
         self._due: asyncio.Handle | None = None
@@ -78,7 +77,7 @@ class RemotePlane(Plane):
     def process(self) -> dict[str, Any]:
         """As the supervisor tells of the processes that it has started itself."""
         return {
-            "plane": "media",
+            "plane": self._name,
             "process": self._pacing.pid,
             "since": round(self._since),
             "restarts": self._restarts,
@@ -224,7 +223,9 @@ class RemotePlane(Plane):
                 self._pacing = Pacing(self._pacing.pid, *event)
             elif of is Logged:
                 with working_for(event.call):
-                    logging.getLogger(event.logger).log(event.level, event.message, extra=_PLANE)
+                    logging.getLogger(event.logger).log(
+                        event.level, event.message, extra={"plane": self._name}
+                    )
             elif of is Happened:
                 at = event.at
             elif of is Ready:

@@ -2,15 +2,7 @@
 (`http.py`, `outside.py`) is imported by file: a process that carries sound has no use for it."""
 
 from .addresses import Address
-from .datagrams import (
-    DatagramOpener,
-    Datagrams,
-    Receive,
-    bound_datagrams,
-    datagrams_on,
-    open_datagrams,
-    socket_address,
-)
+from .datagrams import DatagramOpener, Datagrams, Receive, bound_datagrams, datagrams_on, open_datagrams
 from .guard import AddressGuard, AddressRefused, ConnectFailed, NameNotFound
 from .words import INTERNAL, words_of
 
@@ -27,6 +19,5 @@ __all__ = [
     "bound_datagrams",
     "datagrams_on",
     "open_datagrams",
-    "socket_address",
     "words_of",
 ]

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from collections.abc import Hashable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 from .addresses import Address
 
@@ -41,9 +42,11 @@ def source_of(host: str) -> str:
 
 
 class Sources:
-    """Tells sources apart. `trusted` are the networks that limits per source do not hold for."""
+    """Tells sources apart. `trusted` are the networks that limits per source do not hold for. `parts`: so
+    many processes have the same sources, each with its part of what these may do in a second."""
 
-    def __init__(self, trusted: Iterable[Network] = ()) -> None:
+    def __init__(self, trusted: Iterable[Network] = (), parts: int = 1) -> None:
+        self.parts = parts
         self._trusted = tuple(trusted)
         self._known: dict[str, Source] = {}
 
@@ -69,12 +72,12 @@ class Sources:
 class PeerRate:
     """Rates for each address and port by itself, and for all of one source together: neighbours behind one
     address do not pay for each other, and new ports bring nobody more than `of_source`. Both are (a second,
-    at once)."""
+    at once), of which there is this process's part."""
 
     def __init__(self, sources: Sources, of_peer: tuple[float, int], of_source: tuple[float, int]) -> None:
         self._sources = sources
-        self._of_peer = Rate(*of_peer)
-        self._of_source = Rate(*of_source)
+        self._of_peer = Rate.part(of_peer, sources.parts)
+        self._of_source = Rate.part(of_source, sources.parts)
 
     def admits(self, peer: Address, now: float) -> bool:
         """As `Rate.admits`."""
@@ -91,48 +94,108 @@ class PeerRate:
         return self._of_peer.exhausted(peer, now) or self._of_source.exhausted(source, now)
 
 
+class Others(Protocol):
+    """What other processes hold of the same places; `who` is a source, IN_ALL for all of them together."""
+
+    def held(self, who: str) -> int:
+        """How many places the others hold."""
+        ...
+
+    def hold(self, who: str, places: int) -> None:
+        """This process holds so many now."""
+        ...
+
+
+class Common(Protocol):
+    """What several processes give out together."""
+
+    def places(self, kind: str) -> Others:
+        """Who else holds places of that kind."""
+        ...
+
+    def turn(self) -> AbstractContextManager[object]:
+        """Within it nobody else takes a place."""
+        ...
+
+
+class Alone:
+    """`Common`, and `Others`, of a process that shares with nobody."""
+
+    def places(self, kind: str) -> Others:
+        return self
+
+    def turn(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def held(self, who: str) -> int:
+        return 0
+
+    def hold(self, who: str, places: int) -> None:
+        """Nobody asks."""
+
+
+ALONE: Final = Alone()
+
+IN_ALL: Final = ""
+
+
 class Shares:
     """Places, `total` of them. One source may hold all but the last eighth, or `most` if that is given: what
-    is left is for sources that hold few, so that whoever brings everything still leaves others a way in."""
+    is left is for sources that hold few, so that whoever brings everything still leaves others a way in.
+    `others` may hold some of the same places."""
 
-    def __init__(self, total: int, most: int | None = None) -> None:
+    def __init__(self, total: int, most: int | None = None, others: Others = ALONE) -> None:
         self.total = total
-        self.held = 0
+        self._mine = 0
+        self._others = others
         self._most = most
         self._reserve = total // RESERVE
         self._few = max(1, self._reserve // RESERVE)
         self._of: Counter[str] = Counter()
 
+    @property
+    def held(self) -> int:
+        """How many places are taken, by whomever."""
+        return self._mine + self._others.held(IN_ALL)
+
     def admits(self, source: Source) -> bool:
         """Whether `source` may take one more place."""
-        if self.held >= self.total:
+        held = self.held
+        if held >= self.total:
             return False
         if source is None:
             return True
-        mine = self._of.get(source, 0)
-        if self._most is not None and mine >= self._most:
+        of_source = self.of(source)
+        if self._most is not None and of_source >= self._most:
             return False
-        return self.held < self.total - self._reserve or mine < self._few
+        return held < self.total - self._reserve or of_source < self._few
 
     def take(self, source: Source) -> None:
-        self.held += 1
+        self._mine += 1
         if source is not None:
             self._of[source] += 1
+        self._tell(source)
 
     def give_back(self, source: Source) -> None:
-        self.held -= 1
+        self._mine -= 1
         if source is not None:
             self._of[source] -= 1
             if not self._of[source]:
                 del self._of[source]
+        self._tell(source)
 
     def may_take_over(self, source: Source) -> bool:
         """Whether `source` may have a place that another one gives up, when there is none."""
-        return source is None or self._of.get(source, 0) < self.total - self._reserve
+        return source is None or self.of(source) < self.total - self._reserve
 
     def of(self, source: Source) -> int:
         """How many places a source holds that is not trusted."""
-        return 0 if source is None else self._of.get(source, 0)
+        return 0 if source is None else self._of.get(source, 0) + self._others.held(source)
+
+    def _tell(self, source: Source) -> None:
+        self._others.hold(IN_ALL, self._mine)
+        if source is not None:
+            self._others.hold(source, self._of.get(source, 0))
 
 
 class Rate:
@@ -147,6 +210,12 @@ class Rate:
         self._tolerance = burst * self._interval * (1 + 1e-9)
         self._remembered = remembered
         self._whole_at: dict[Hashable, float] = {}
+
+    @classmethod
+    def part(cls, whole: tuple[float, int], parts: int) -> Rate:
+        """One of so many equal parts of a rate (a second, at once)."""
+        per_second, burst = whole
+        return cls(per_second / parts, max(1, burst // parts))
 
     def __len__(self) -> int:
         return len(self._whole_at)

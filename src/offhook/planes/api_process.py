@@ -15,17 +15,17 @@ from offhook.planes.link import Frame
 
 
 class ApiProcess(Child):
-    """Serves once a call plane does: what a first start makes is made when nothing more can fail."""
+    """Serves once all call planes do: what a first start makes is made when nothing more can fail."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self._live = LiveElsewhere(self.link)
-        self._some_up = asyncio.Event()
+        self._all_up = asyncio.Event()
 
     async def start(self, stack: AsyncExitStack) -> dict[str, Any]:
         _, number = self.descriptors  # the first holds the data folder
         listening = socket.socket(fileno=number)
-        await self._some_up.wait()
+        await self._all_up.wait()
         ground = await self.ground(stack)
         started = await first_start(ground.database, ground.settings)
         ground.database.announce = self._live.changed
@@ -38,8 +38,8 @@ class ApiProcess(Child):
     def received(self, frame: Frame) -> None:
         super().received(frame)
         if "up" in frame:
-            self._live.up(frozenset(frame["up"]))
-            if frame["up"]:
-                self._some_up.set()
+            self._live.up(frozenset(frame["up"]), frame["of"])
+            if self._live.all_up:
+                self._all_up.set()
         elif "answer" in frame:
             self._live.asking.answered(frame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from typing import Any, Final
 
 from offhook.planes.link import Asking, Away, Link
@@ -28,21 +29,35 @@ class LiveElsewhere:
         self._link = link
         self.asking = Asking(link.tell)
         self._planes: frozenset[str] = frozenset()
+        self._of = 1
 
-    def up(self, planes: frozenset[str]) -> None:
-        """These call planes serve now."""
-        self._planes = planes
+    def up(self, planes: frozenset[str], of: int) -> None:
+        """These call planes serve now, of so many."""
+        self._planes, self._of = planes, of
         self.asking.gone(planes)
 
+    @property
+    def all_up(self) -> bool:
+        return len(self._planes) == self._of
+
     async def is_ready(self) -> bool:
-        return any(await self._all("is_ready", READY_SECONDS))
+        """All of them: a new call is one plane's alone, and not answered while that one is away."""
+        return self.all_up and all(await self._all("is_ready", READY_SECONDS))
 
     async def end_call(self, call_id: str) -> None:
         """Raises Away where a plane that may hold the call cannot be asked."""
-        if not self._planes:
-            raise Away("no call plane is up")
-        answers = await self._all("end_call", END_SECONDS, call=call_id)
-        if None in answers:
+        away = not self.all_up
+        asked = [asyncio.create_task(one) for one in self._asked("end_call", END_SECONDS, call=call_id)]
+        try:
+            for answer in asyncio.as_completed(asked):
+                ended = await answer
+                if ended:
+                    return
+                away = away or ended is None
+        finally:
+            for one in asked:
+                one.cancel()
+        if away:
             raise Away("a call plane is away")
 
     async def forget(self, call_id: str) -> None:
@@ -64,6 +79,9 @@ class LiveElsewhere:
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _all(self, what: str, within: float, **given: Any) -> list[Any]:
+        return await asyncio.gather(*self._asked(what, within, **given))
+
+    def _asked(self, what: str, within: float, **given: Any) -> list[Coroutine[Any, Any, Any]]:
         """What each call plane says; None where it is away."""
 
         async def one(plane: str) -> Any:
@@ -71,4 +89,4 @@ class LiveElsewhere:
                 return await self.asking.ask(plane, what, within, **given)
             return None
 
-        return await asyncio.gather(*map(one, self._planes))
+        return [one(plane) for plane in self._planes]

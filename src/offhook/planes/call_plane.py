@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -27,7 +26,6 @@ from offhook.calls.transfers.trunk import Trunk
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.failures import rehearse
 from offhook.conversation.profile import profile_of
-from offhook.conversation.tools import tool_kinds
 from offhook.engines.registry import EngineRegistry, OrgCredentials
 from offhook.engines.vendors import KEYED
 from offhook.language.template import render
@@ -37,12 +35,15 @@ from offhook.network import Address, AddressGuard, AddressRefused
 from offhook.network.outside import Outside
 from offhook.network.routes import WILDCARDS, source_towards
 from offhook.network.sources import Sources
+from offhook.planes.dispatch import Dispatch
 from offhook.planes.ground import Ground
+from offhook.planes.siblings import ONLY, Siblings
 from offhook.process import StartError, file_limit, sip_connections_within
 from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
 from offhook.sip.digest import Nonces
 from offhook.sip.messages.uri import Uri
+from offhook.sip.sender import Resolve
 from offhook.sip.transports.places import ConnectionLimits
 from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.transports import Transports
@@ -54,7 +55,9 @@ from offhook.speech.jobs import WorkerFailed
 from offhook.speech.providers.local import LocalVoice, SpeechCache
 from offhook.speech.remote import CallContext
 from offhook.speech.workers import Workers
+from offhook.store import is_beyond, name_of_process
 from offhook.webhooks import Client, Outbox
+from offhook.webhooks import Limits as Lanes
 
 SIP_GRACE_SECONDS: Final = 2.0
 WEBHOOK_GRACE_SECONDS: Final = 5.0
@@ -96,12 +99,14 @@ async def call_plane(
     stack: AsyncExitStack,
     engines: EnginesOf | None = None,
     sockets: Sequence[socket.socket] = (),
+    siblings: Siblings = ONLY,
 ) -> CallPlane:
-    """Serve calls until `stack` is closed, on SIP's `sockets` if they are bound already. What the process
-    before left behind is ended and reported first.
+    """Serve calls until `stack` is closed, on SIP's `sockets` if they are bound already, with its `siblings`.
+    What the process before left behind is ended and reported first.
 
     `engines` replaces the speech engines and models (benchmarks and tests). Raises StartError, StoreError."""
-    settings, node, database = ground.settings, ground.node, ground.database
+    settings, database, parts = ground.settings, ground.database, siblings.count
+    node = name_of_process(ground.node, siblings.number)
     plane = open_media(ground, stack)
     now, rng, new_id = ground.now, ground.rng, database.new_id
     outside = Outside(AddressGuard(settings.allow_private_urls))
@@ -115,6 +120,7 @@ async def call_plane(
         node=node,
         now=now,
         rng=rng,
+        limits=Lanes().part(parts),
         keep_seconds=settings.retention_webhooks_days * 86400,
     )
     links = ground.links()
@@ -122,11 +128,13 @@ async def call_plane(
     async def end_calls_of(name: str) -> int:
         return await end_orphans(database, outbox, name, now, settings.recordings, links.lasting)
 
-    await end_calls_of(node)
+    for name in await _left_behind(ground, siblings):
+        await end_calls_of(name)
 
     emergency = None
     if engines is None:
-        engines, emergency = await _engines(settings, outside, now, stack)
+        workers = max(1, settings.workers // parts)
+        engines, emergency = await _engines(settings, workers, outside, now, stack)
 
     await outbox.start()
     stack.push_async_callback(_close_outbox, outbox)
@@ -162,11 +170,12 @@ async def call_plane(
         sounds=sounds_by(outside.fetch),
         send=client.fetch,
     )
-    sources = Sources(settings.trusted_sources or ())
+    sources = Sources(settings.trusted_sources or (), parts)
     nonces = Nonces(os.urandom(32), now, os.urandom)
     loop_time = asyncio.get_running_loop().time
     admission = Admission(nonces, lambda: settings.sip_realm, sources, loop_time)
-    calls = Calls(services, Limits(max_calls, settings.domain, sources), admission)
+    limits = Limits(max_calls, settings.domain, sources, siblings.common)
+    calls = Calls(services, limits, admission)
     presence = Presence(database, node, end_calls_of=end_calls_of, held=calls.held, hang_up=calls.taken)
     await presence.start()
     stack.push_async_callback(presence.close)
@@ -180,7 +189,23 @@ async def call_plane(
         ground.vital.watch(what, task)
     _build_before_the_first_call()
     connections = sip_connections_within(file_limit(), max_calls)
-    agent, sip = await _sip(settings, calls, sources, connections, outside.guard, trunk, rng, stack, sockets)
+    transports = Transports(
+        limits=ConnectionLimits(connections=connections), sources=sources, common=siblings.common
+    )
+    dispatch = None if siblings.inbox is None else Dispatch(transports, siblings)
+    agent = UserAgent(
+        calls,
+        transports=dispatch or transports,
+        rng=rng,
+        advertised=None if settings.public_address is None else Address(settings.public_address, 0),
+        resolve=_resolver(outside.guard, trunk),
+        sources=sources,
+        is_ours=siblings.is_ours,
+    )
+    stack.push_async_callback(agent.close, SIP_GRACE_SECONDS)
+    sip = await _listen(transports, settings.sip, sockets)
+    if dispatch is not None:
+        dispatch.open()
     dialler.agent = agent
     return CallPlane(calls, outbox, plane, agent, sip)
 
@@ -189,18 +214,18 @@ def _build_before_the_first_call() -> None:
     """Validators, patterns and templates are built at their first use, an assistant's for half a second:
     no caller should wait for that, nor those who are already talking."""
     profile_of(AssistantOverrides.model_validate({"name": "nobody"}))
-    tool_kinds.load()
     render("{{ now }}", {}, 0.0)
 
 
 async def _engines(
     settings: Settings,
+    processes: int,
     outside: Outside,
     now: Callable[[], float],
     stack: AsyncExitStack,
 ) -> tuple[EnginesOf, LocalVoice]:
     """What assistants hear, think and speak with, and the voice that apologises when theirs fails."""
-    workers = Workers(settings.workers)
+    workers = Workers(processes)
     emergency = LocalVoice(workers, "", 1.0, SpeechCache(EMERGENCY_BYTES))
     try:
         await workers.start()
@@ -267,17 +292,18 @@ def _trunk(settings: Settings) -> Trunk | None:
     )
 
 
-async def _sip(
-    settings: Settings,
-    calls: Calls,
-    sources: Sources,
-    connections: int,
-    guard: AddressGuard,
-    trunk: Trunk | None,
-    rng: random.Random,
-    stack: AsyncExitStack,
-    sockets: Sequence[socket.socket],
-) -> tuple[UserAgent, Address]:
+async def _left_behind(ground: Ground, siblings: Siblings) -> list[str]:
+    """Whose calls have nobody any more: those of the process before, and, for the first process, of those
+    that this node had beside it and has no more. Raises StoreError."""
+    own = name_of_process(ground.node, siblings.number)
+    if siblings.number > 1:
+        return [own]
+    async with ground.database.reading() as tx:
+        holders = await tx.nodes.holders()
+    return [own, *(name for name in holders if is_beyond(name, ground.node, siblings.count))]
+
+
+def _resolver(guard: AddressGuard, trunk: Trunk | None) -> Resolve:
     async def resolve(host: str, port: int, transport: Transport) -> Address:
         """A peer's Contact or Record-Route must not lead us where it could not go itself."""
         try:
@@ -288,23 +314,15 @@ async def _sip(
                 raise OSError(str(refused)) from refused
             return own
 
-    transports = Transports(limits=ConnectionLimits(connections=connections), sources=sources)
-    advertised = None if settings.public_address is None else Address(settings.public_address, 0)
-    agent = UserAgent(
-        calls,
-        transports=transports,
-        rng=rng,
-        advertised=advertised,
-        resolve=resolve,
-        sources=sources,
-    )
-    stack.push_async_callback(agent.close, SIP_GRACE_SECONDS)
+    return resolve
+
+
+async def _listen(transports: Transports, sip: Address, sockets: Sequence[socket.socket]) -> Address:
+    """Raises StartError."""
     try:
-        if sockets:
-            return agent, await transports.serve(sockets)
-        return agent, await transports.listen(*settings.sip)
+        return await (transports.serve(sockets) if sockets else transports.listen(*sip))
     except OSError as error:
-        raise cannot_listen("SIP", "--sip or OFFHOOK_SIP", settings.sip, error) from error
+        raise cannot_listen("SIP", "--sip or OFFHOOK_SIP", sip, error) from error
 
 
 async def _close_outbox(outbox: Outbox) -> None:

@@ -12,6 +12,7 @@ from offhook.planes.child import Child
 from offhook.planes.ground import Ground
 from offhook.planes.link import Frame
 from offhook.planes.media_apart import media_apart
+from offhook.planes.siblings import files_between, siblings_of
 from offhook.planes.spec import DRAIN_SECONDS
 from offhook.store import Database
 
@@ -23,17 +24,24 @@ class CallProcess(Child):
     database: Database
 
     async def start(self, stack: AsyncExitStack) -> dict[str, Any]:
+        spec = self.spec
         _, *numbers = self.descriptors  # the first holds the data folder
-        sockets = [socket.socket(fileno=number) for number in numbers]
+        between = len(numbers) - files_between(spec.processes)
+        sockets = [socket.socket(fileno=number) for number in numbers[:between]]
+        self._siblings = siblings_of(
+            spec.number, spec.processes, bytes.fromhex(spec.key), spec.max_calls, numbers[between:]
+        )
         check_engines()
         ground = await self.ground(stack)
         self.database = ground.database
-        self.plane = await call_plane(ground, self._open_media, self.spec.max_calls, stack, sockets=sockets)
+        self.plane = await call_plane(
+            ground, self._open_media, spec.max_calls, stack, sockets=sockets, siblings=self._siblings
+        )
         self._heard()
         return {}
 
     def _open_media(self, ground: Ground, stack: AsyncExitStack) -> Plane:
-        media = media_apart(ground, stack)
+        media = media_apart(ground, stack, self._siblings.number, self._siblings.count)
         media.changed = lambda: self.tell(media=media.process)
         return media
 

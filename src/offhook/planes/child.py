@@ -133,14 +133,14 @@ def main() -> None:
     process = _process_of(plane)
     import uvloop
 
-    from offhook.log_lines import configure
+    from offhook.commands.logs import configure
 
     given = taken(link)
     if given is None:
         return
     spec, descriptors = given
     settings = load_settings(spec.flags)
-    configure(settings.log_level, settings.log_format, plane)
+    configure(settings.log_level, settings.log_format, spec.name)
 
     async def serve() -> int:
         return await process(spec, descriptors).run(link)

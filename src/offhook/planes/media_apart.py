@@ -10,8 +10,9 @@ from offhook.media.remote import RemotePlane
 from offhook.planes.ground import Ground
 
 
-def media_apart(ground: Ground, stack: AsyncExitStack) -> RemotePlane:
-    """It loads while the call plane does; see `Plane.start`."""
+def media_apart(ground: Ground, stack: AsyncExitStack, number: int = 1, of: int = 1) -> RemotePlane:
+    """It loads while the call plane does; see `Plane.start`. It is `number` of so many, which have the same
+    ports."""
     settings = ground.settings
     plane = RemotePlane(
         Settle(
@@ -20,6 +21,8 @@ def media_apart(ground: Ground, stack: AsyncExitStack) -> RemotePlane:
             settings.media_timeout_seconds,
             str(settings.recordings.absolute()),
             logging.getLogger().getEffectiveLevel(),
+            number,
+            of,
         )
     )
     stack.push_async_callback(plane.close)

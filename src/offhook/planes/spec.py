@@ -17,7 +17,13 @@ from typing import Any, Final
 
 CALL: Final = "call"
 API: Final = "api"
-PLANES: Final = (CALL, API)
+
+
+def names(processes: int) -> dict[str, str]:
+    """The name of each process, and which plane it is: a call plane that is one of several has a number."""
+    calls = [CALL] if processes == 1 else [f"{CALL}-{number}" for number in range(1, processes + 1)]
+    return {**dict.fromkeys(calls, CALL), API: API}
+
 
 LEFT_TO_THE_SUPERVISOR: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """They reach a whole process group (Ctrl-C) or unit (systemd); the supervisor alone heeds them."""
@@ -25,15 +31,20 @@ LEFT_TO_THE_SUPERVISOR: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DRAIN_SECONDS: Final = 30.0
 """For calls to end by themselves after Ctrl-C or SIGTERM; then they are hung up on."""
 
-_MOST_SOCKETS: Final = 16
+_MOST_SOCKETS: Final = 128
 _LENGTH: Final = struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """`flags` are those of the command line, `http` and `sip` where the sockets listen (host, port). All else
-    each process reads from the environment, as the command does."""
+    """`name` is that of the process; a call plane is `number` of `processes`, which share `key` (hexadecimal)
+    and `max_calls`. `flags` are those of the command line, `http` and `sip` where the sockets listen (host,
+    port). All else each process reads from the environment, as the command does."""
 
+    name: str
+    number: int
+    processes: int
+    key: str
     node: str
     flags: dict[str, str]
     http: tuple[str, int]

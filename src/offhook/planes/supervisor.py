@@ -16,23 +16,23 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Literal
 
+from offhook.commands.logs import configure
 from offhook.folder import PLANES as PLANES_TOLD
 from offhook.folder import DataFolder
-from offhook.log_lines import configure
 from offhook.planes.link import Frame, Link
 from offhook.planes.spec import (
     API,
     CALL,
     DRAIN_SECONDS,
     LEFT_TO_THE_SUPERVISOR,
-    PLANES,
     Spec,
     hand,
+    names,
     start,
 )
 
@@ -42,6 +42,9 @@ WITHIN_SECONDS: Final = 60.0
 
 DRAINED_SECONDS: Final = 2 * DRAIN_SECONDS + 15
 """For a call plane to have drained, with what is written down at the end."""
+
+SAY_SECONDS: Final = 2.0
+"""For call planes to say how many calls they have, when these have to end."""
 
 KEY_HERE: Final = "{key}"
 """Where the key of a first start stands in what is printed."""
@@ -54,13 +57,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class State:
-    """What the command found and made: see `Supervisor`. Sockets and files by their numbers. `words` are what
-    is printed once the node serves."""
+    """What the command found and made: see `Supervisor`. Sockets and files by their numbers; `between` are
+    those that each call plane has with the others. `words` are what is printed once the node serves."""
 
     spec: Spec
     lock: int
     http: int
     sip: list[int]
+    between: Mapping[str, list[int]]
     started: dict[str, tuple[int, int]]
     told: Mapping[str, Any]
     words: Mapping[str, str]
@@ -70,10 +74,16 @@ class State:
 
 @dataclass(slots=True)
 class Plane:
-    """One process that is to be there. `media`: the one at its side that carries sound, by its own words."""
+    """One process that is to be there; `number` among those of its `kind`. `calls` that were up when it was
+    told to drain; `drained`, once there are none. `media`: the process at its side that carries sound, by its
+    own words."""
 
     name: str
+    kind: str
+    number: int
     pid: int = 0
+    calls: int | None = None
+    drained: bool = False
     link: Link | None = None
     since: float = 0.0
     ready: bool = False
@@ -92,12 +102,14 @@ class Supervisor:
     def __init__(self, state: State) -> None:
         self._state = state
         self._folder = DataFolder(state.lock, state.spec.node)
-        self._planes = {name: Plane(name) for name in PLANES}
+        self._planes: dict[str, Plane] = {}
+        for name, kind in names(state.spec.processes).items():
+            number = sum(one.kind == kind for one in self._planes.values()) + 1
+            self._planes[name] = Plane(name, kind, number)
         self._serving = False
         self._stopping = asyncio.Event()
-        self._drained = False
         self._moved = asyncio.Event()
-        self._handing: asyncio.Task[None] | None = None
+        self._handing: set[asyncio.Task[None]] = set()
         self.reason = ""
 
     async def run(self) -> None:
@@ -120,9 +132,11 @@ class Supervisor:
         """Tell a process that has been started what it is to do."""
         plane.pid, plane.since, plane.ready = pid, time.time(), False
         self._tell_the_folder()
-        sockets = [self._state.http] if plane.name == API else self._state.sip
+        state = self._state
+        sockets = [state.http] if plane.kind == API else [*state.sip, *state.between.get(plane.name, ())]
+        spec = replace(state.spec, name=plane.name, number=plane.number)
         try:
-            hand(link, self._state.spec, [self._state.lock, *sockets])
+            hand(link, spec, [state.lock, *sockets])
         except OSError:
             link.close()
             return  # it has died already, which is told elsewhere
@@ -143,11 +157,10 @@ class Supervisor:
             plane.media = frame["media"]
             self._tell_the_folder()
         elif "calls" in frame:
-            if calls := frame["calls"]:
-                up = "1 call is up and has" if calls == 1 else f"{calls} calls are up and have"
-                _say(f"Stopping: {up} {DRAIN_SECONDS:g} s to end; Ctrl-C again ends them at once.")
+            plane.calls = frame["calls"]
+            self._moved.set()
         elif "drained" in frame:
-            self._drained = True
+            plane.drained = True
             self._moved.set()
 
     def _hand_on(self, sender: Plane, receiver: Plane | None, frame: Frame) -> None:
@@ -157,7 +170,7 @@ class Supervisor:
     def _is_ready(self, plane: Plane, frame: Frame) -> None:
         plane.ready = True
         self._tell_who_is_up()
-        if not self._serving and plane.name == API:
+        if not self._serving and plane.kind == API:
             self._serving = True
             _say(welcome(self._state.words, frame["key"], demo=frame["demo"]))
         elif self._serving:
@@ -165,8 +178,11 @@ class Supervisor:
         self._tell_the_folder()
 
     def _tell_who_is_up(self) -> None:
-        up = [plane.name for plane in self._planes.values() if plane.name == CALL and plane.ready]
-        self._planes[API].tell(up=up)
+        calls = self._of_calls()
+        self._planes[API].tell(up=[plane.name for plane in calls if plane.ready], of=len(calls))
+
+    def _of_calls(self) -> list[Plane]:
+        return [plane for plane in self._planes.values() if plane.kind == CALL]
 
     def _tell_the_folder(self) -> None:
         """What others on this machine can know."""
@@ -230,8 +246,10 @@ class Supervisor:
             return
         _log.error("the %s plane %s: it is started anew", plane.name, plane.ended)
         plane.restarts += 1
-        plane.pid, link = start(plane.name)
-        self._handing = asyncio.create_task(self._hand(plane, plane.pid, link))
+        plane.pid, link = start(plane.kind)
+        handing = asyncio.create_task(self._hand(plane, plane.pid, link))
+        self._handing.add(handing)
+        handing.add_done_callback(self._handing.discard)
 
     def _end(self, reason: str) -> None:
         if not self._stopping.is_set():
@@ -240,21 +258,31 @@ class Supervisor:
 
     def _signalled(self) -> None:
         if self._stopping.is_set():
-            self._planes[CALL].tell(do="end_all")
+            for plane in self._of_calls():
+                plane.tell(do="end_all")
         self._stopping.set()
 
     async def _stop(self) -> None:
         """Calls end first, while the API still answers; then the planes close one after the other."""
-        call = self._planes[CALL]
-        if call.ready and call.tell(do="drain"):
-            await self._until(lambda: self._drained or call.pid == 0, DRAINED_SECONDS)
-        for name, seconds in CLOSE_SECONDS.items():
-            plane = self._planes[name]
-            plane.tell(do="close")
-            if not await self._until(partial(_is_gone, plane), seconds):
-                _log.error("the %s plane does not end, and is ended", name)
-                os.kill(plane.pid, signal.SIGKILL)
-                await self._until(partial(_is_gone, plane), 1.0)
+        draining = [plane for plane in self._of_calls() if plane.ready and plane.tell(do="drain")]
+        await self._until(lambda: all(one.calls is not None or one.pid == 0 for one in draining), SAY_SECONDS)
+        self._say_what_is_up(sum(one.calls or 0 for one in draining))
+        await self._until(lambda: all(one.drained or one.pid == 0 for one in draining), DRAINED_SECONDS)
+        for kind, seconds in CLOSE_SECONDS.items():
+            closing = [plane for plane in self._planes.values() if plane.kind == kind]
+            for plane in closing:
+                plane.tell(do="close")
+            if not await self._until(partial(_are_gone, closing), seconds):
+                for plane in closing:
+                    if plane.pid:
+                        _log.error("the %s plane does not end, and is ended", plane.name)
+                        os.kill(plane.pid, signal.SIGKILL)
+                await self._until(partial(_are_gone, closing), 1.0)
+
+    def _say_what_is_up(self, calls: int) -> None:
+        if calls:
+            up = "1 call is up and has" if calls == 1 else f"{calls} calls are up and have"
+            _say(f"Stopping: {up} {DRAIN_SECONDS:g} s to end; Ctrl-C again ends them at once.")
 
     async def _until(self, holds: Callable[[], bool], seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
@@ -281,8 +309,8 @@ def _same(link: Link) -> Link:
     return link
 
 
-def _is_gone(plane: Plane) -> bool:
-    return plane.pid == 0
+def _are_gone(planes: Sequence[Plane]) -> bool:
+    return all(plane.pid == 0 for plane in planes)
 
 
 def _in_words(status: int) -> str:

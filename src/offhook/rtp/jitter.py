@@ -16,8 +16,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, Literal
 
-from offhook.frames import FRAME_SAMPLES
-
+from .codecs import FRAME_SAMPLES
 from .packet import Packet
 
 

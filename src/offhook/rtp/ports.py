@@ -70,7 +70,9 @@ def _ignore(data: bytes, source: Address) -> None:
 class PortPool:
     """Gives out pairs from `low` to `high` (both included) on `host`, in an order nobody can foresee.
 
-    A pair that someone else on the machine holds is skipped and rests before it is tried again."""
+    A pair that someone else on the machine holds is skipped and rests before it is tried again. `part`: which
+    (from 1) of how many pools with the same range this is. Each gives out pairs of its own first, so that
+    those which another has just freed have their rest, and those of others when it has none."""
 
     def __init__(
         self,
@@ -80,18 +82,24 @@ class PortPool:
         opener: DatagramOpener,
         rng: random.Random,
         rest: float = REST,
+        *,
+        part: tuple[int, int] = (1, 1),
     ) -> None:
         """Raises ValueError unless at least one even port with its odd one lies within the range."""
         first = low + low % 2
-        self._free = list(range(first, high, 2))
-        if not (0 < low <= high < 65536 and self._free):
+        pairs = range(first, high, 2)
+        if not (0 < low <= high < 65536 and pairs):
             raise ValueError(f"no pair of an even and an odd port lies in {low}-{high}")
+        number, of = part
+        self._own = pairs[number - 1 :: of]
+        self._free = list(self._own)
+        self._of_others = [one for one in pairs if one not in self._own]
         self._host = host
         self._opener = opener
         self._rng = rng
         self._rest = rest
         self._resting: deque[tuple[float, int]] = deque()
-        self.size = len(self._free)
+        self.size = len(pairs)
         self._in_use = 0
 
     @property
@@ -108,7 +116,7 @@ class PortPool:
         self._wake()
         refused: OSError | None = None
         for _ in range(_ATTEMPTS):
-            if not self._free:
+            if not (self._free or self._of_others):
                 break
             number = self._draw()
             self._in_use += 1
@@ -140,9 +148,10 @@ class PortPool:
 
     def _draw(self) -> int:
         """Any free number, taken out of the list."""
-        at = self._rng.randrange(len(self._free))
-        self._free[at], self._free[-1] = self._free[-1], self._free[at]
-        return self._free.pop()
+        free = self._free or self._of_others
+        at = self._rng.randrange(len(free))
+        free[at], free[-1] = free[-1], free[at]
+        return free.pop()
 
     def _release(self, number: int) -> None:
         self._in_use -= 1
@@ -152,4 +161,5 @@ class PortPool:
         """Put what has rested back among the free."""
         now = asyncio.get_running_loop().time()
         while self._resting and self._resting[0][0] <= now:
-            self._free.append(self._resting.popleft()[1])
+            _, number = self._resting.popleft()
+            (self._free if number in self._own else self._of_others).append(number)

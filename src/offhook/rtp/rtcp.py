@@ -6,8 +6,7 @@ import random
 from struct import Struct
 from typing import NamedTuple
 
-from offhook.frames import SAMPLE_RATE
-
+from .codecs import SAMPLE_RATE
 from .packet import Packet
 
 SENDER_REPORT, RECEIVER_REPORT, SOURCE_DESCRIPTION, GOODBYE = 200, 201, 202, 203

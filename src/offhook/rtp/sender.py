@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 
-from offhook.frames import FRAME_BYTES, FRAME_SAMPLES
-
-from .codecs import Codec
+from .codecs import FRAME_BYTES, FRAME_SAMPLES, Codec
 from .dtmf import DtmfSender
 from .packet import build
 

@@ -49,6 +49,7 @@ class Core:
         product: str,
         resolve: Resolve,
         advertised: Address | None,
+        is_ours: Callable[[str], bool],
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._secret = rng.getrandbits(256).to_bytes(32, "big")
@@ -56,6 +57,7 @@ class Core:
         self.timings = timings
         self.product = product
         self.wires = wires
+        self._is_ours = is_ours
         self.layer = TransactionLayer(wires, timings, self.loop)
         self.sender = Sender(
             self.layer, wires, resolve=resolve, advertised=advertised, rng=rng, spawn=self.spawn
@@ -100,6 +102,13 @@ class Core:
         self.tasks.add(task)
         task.add_done_callback(self._done)
         return task
+
+    def new_call_id(self) -> str:
+        """128 random bits (RFC 3261 §8.1.1.4), such that what comes with them comes here."""
+        while True:
+            call_id = f"{self.rng.getrandbits(128):032x}"
+            if self._is_ours(call_id):
+                return call_id
 
     def new_tag(self) -> str:
         """64 random bits, where RFC 3261 §19.3 asks for 32."""

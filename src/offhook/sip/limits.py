@@ -33,6 +33,11 @@ WAITING_LARGE: Final = 64
 USUAL: Final = 4096
 
 
+def may_wait(data: bytes) -> int:
+    """How many datagrams may wait for their turn where this one does too."""
+    return WAITING if len(data) <= USUAL else WAITING_LARGE
+
+
 def cost(data: bytes) -> int:
     """Of reading a message and finding out whose it is, in microseconds, about."""
     return (700 if data.startswith(b"INVITE ") else 150) + len(data) // 10
@@ -69,8 +74,9 @@ class Limits:
         self._time = time
         self._replies = PeerRate(sources, REPLIES, REPLIES_OF_SOURCE)
         self._in_dialog = Rate(*IN_DIALOG, remembered=MAX_TRANSACTIONS)
-        self._invites = Shares(MAX_TRANSACTIONS, OF_ONE_SOURCE)
-        self._within = Shares(MAX_TRANSACTIONS, OF_ONE_DIALOG)
+        most = MAX_TRANSACTIONS // sources.parts
+        self._invites = Shares(most, OF_ONE_SOURCE // sources.parts)
+        self._within = Shares(most, OF_ONE_DIALOG)
 
     def replies(self, peer: Address) -> bool:
         """Whether `peer` is answered once more without a transaction."""

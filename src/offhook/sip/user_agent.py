@@ -71,7 +71,8 @@ class Sockets(Wires, Protocol):
 
 class UserAgent:
     """To be made on the running loop. `advertised` goes into Via and Contact towards peers of its address
-    family (port 0: the port we listen on); None means the address of the socket."""
+    family (port 0: the port we listen on); None means the address of the socket. `is_ours`: whether messages
+    with a Call-ID come to this user agent, where several share its sockets."""
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class UserAgent:
         resolve: Resolve = resolve_name,
         timings: Timings | None = None,
         sources: Sources | None = None,
+        is_ours: Callable[[str], bool] = lambda call_id: True,
     ) -> None:
         self._handler = handler
         self._transports = transports
@@ -93,6 +95,7 @@ class UserAgent:
             product=f"Offhook/{__version__}",
             resolve=resolve,
             advertised=advertised,
+            is_ours=is_ours,
         )
         self._limits = Limits(sources or Sources(), self._core.loop.time)
         self._refusals = QuietLog(log, self._core.loop.time)

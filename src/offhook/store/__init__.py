@@ -5,6 +5,7 @@ from .database import Database, Transaction
 from .ids import IdMaker
 from .keys import key_hash
 from .migrate import upgrade
+from .nodes import is_beyond, name_of_process
 from .parts import Part, Told
 from .records import Document, Duplicate, Key, NewMessage, OutboxRow, OutboxState, Record, StoreError, moment
 from .repositories import Position, Repository
@@ -28,7 +29,9 @@ __all__ = [
     "StoreError",
     "Told",
     "Transaction",
+    "is_beyond",
     "key_hash",
     "moment",
+    "name_of_process",
     "upgrade",
 ]

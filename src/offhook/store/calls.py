@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
 from .call_parts import FORGET, parts_of, put_parts
+from .nodes import node_of
 from .outbox import PUT, forget_words, message_values
 from .parts import Part, put_together
 from .records import NewMessage, Record, moment
@@ -203,7 +204,7 @@ class Calls(Repository):
     async def node_of(self, id: str) -> str | None:
         """The node that holds the call, or held it, and has its recording."""
         rows = await self._tx.execute(select(calls.c.node).where(calls.c.id == id))
-        return rows[0].node if rows else None
+        return node_of(rows[0].node) if rows and rows[0].node else None
 
     async def unfinished(self, node: str) -> list[Record]:
         """Calls of the node that have not ended, the oldest first: after a crash, those it left behind."""

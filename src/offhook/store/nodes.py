@@ -1,4 +1,6 @@
-"""Nodes, and who of them still holds calls. Each counts on; one whose count stands still is gone."""
+"""Nodes, and who of them still holds calls. Each counts on; one whose count stands still is gone.
+
+A node of several call processes has a name for each: its own for the first, `NAME/2` and so on for others."""
 
 from __future__ import annotations
 
@@ -12,6 +14,22 @@ from .tables import calls, nodes
 
 FORGOTTEN_SECONDS: Final = 30 * 86400
 """After so long a node that is gone and holds nothing needs no row any more."""
+
+
+def name_of_process(node: str, number: int) -> str:
+    """What call process `number` (from 1) of a node goes by."""
+    return node if number == 1 else f"{node}/{number}"
+
+
+def node_of(name: str) -> str:
+    """The node whose process goes by that name."""
+    return name.partition("/")[0]
+
+
+def is_beyond(name: str, node: str, processes: int) -> bool:
+    """Whether it is that of a process of the node which has no more than so many now."""
+    of, _, number = name.partition("/")
+    return of == node and number.isdecimal() and int(number) > processes
 
 
 class Nodes:
@@ -54,8 +72,9 @@ class Nodes:
         return {row.node: row.beat for row in await self._tx.execute(wanted)}
 
     async def is_there(self, name: str) -> bool:
-        """Whether it has not left, and nobody has taken it for dead."""
-        return bool(await self._tx.execute(select(nodes.c.beat).where(nodes.c.name == name)))
+        """Whether a node has not left, and nobody has taken all of its processes for dead."""
+        its = (nodes.c.name == name) | nodes.c.name.startswith(f"{name}/", autoescape=True)
+        return bool(await self._tx.execute(select(nodes.c.beat).where(its).limit(1)))
 
     async def taken(self, ids: Collection[str]) -> list[str]:
         """Those of these calls that somebody has ended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 MAX_REMEMBERED = 4096
@@ -24,6 +24,10 @@ class Limits:
     per_host: int = 32
     per_unproven_host: int = 4
     per_org: int = 64
+
+    def part(self, parts: int) -> Limits:
+        """One of so many equal parts, where as many processes deliver."""
+        return Limits(*(max(1, one // parts) for one in astuple(self)))
 
 
 Pair = tuple[str, str]

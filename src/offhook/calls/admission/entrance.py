@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from offhook.calls.admission.ringing import Ringing
 from offhook.network import Address
-from offhook.network.sources import PeerRate, Rate, Shares, Source, Sources
+from offhook.network.sources import ALONE, Common, PeerRate, Rate, Shares, Source, Sources
 
 LOOK_UPS: Final = 128
 """Numbers looked up at once that were not called before: as many as the database finds well within the time
@@ -35,11 +35,13 @@ RETRY_AFTER: Final = (("Retry-After", "10"),)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`calls`: at most so many at once on this node. `domain`: the only host part that is ours, if set."""
+    """`calls`: at most so many at once on this node. `domain`: the only host part that is ours, if set.
+    `common`: what the call processes of the node count together."""
 
     calls: int
     domain: str | None = None
     sources: Sources = field(default_factory=Sources)
+    common: Common = ALONE
 
 
 class Turned(NamedTuple):
@@ -58,10 +60,10 @@ class Entrance:
         self._give_way = give_way
         self._given: set[str] = set()  # of those that lost it, until they are over
         self.ringing = Ringing(time)
-        self._places = Shares(limits.calls)
-        self._look_ups = Shares(LOOK_UPS)
+        self._places = Shares(limits.calls, others=limits.common.places("calls"))
+        self._look_ups = Shares(LOOK_UPS // limits.sources.parts)
         self._misses = PeerRate(limits.sources, MISSES, MISSES_OF_SOURCE)
-        self._misses_in_all = Rate(*MISSES_IN_ALL)
+        self._misses_in_all = Rate.part(MISSES_IN_ALL, limits.sources.parts)
         self._called: dict[str, None] = {}
 
     def turns_away(self, source: Source, peer: Address, user: str) -> Turned | None:

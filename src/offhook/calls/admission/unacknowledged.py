@@ -25,7 +25,7 @@ class Unacknowledged:
     """`places`: how many calls there may be; `taken` says how large a part of them there is; `give_up` is
     told the id of a call whose caller was waited for long enough."""
 
-    def __init__(self, places: int, taken: Callable[[], float], give_up: Callable[[str], None]) -> None:
+    def __init__(self, places: float, taken: Callable[[], float], give_up: Callable[[str], None]) -> None:
         self._few = places * FEW
         self._taken = taken
         self._give_up = give_up

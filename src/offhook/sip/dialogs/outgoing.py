@@ -208,7 +208,7 @@ def builder(
 ) -> Build:
     """Makes an INVITE outside a dialog (RFC 3261 §8.1.1), each time with the next sequence number. `headers`
     may bring a Max-Forwards of their own."""
-    call_id = f"{core.rng.getrandbits(128):032x}"
+    call_id = core.new_call_id()
     caller = str(from_.with_tag(core.new_tag()))
     target = plain(uri)
     called = str(to or NameAddr(None, target))

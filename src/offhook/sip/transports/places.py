@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Set
 from dataclasses import dataclass
 from typing import Protocol
 
-from offhook.network.sources import Shares, Source
+from offhook.network.sources import ALONE, Common, Shares, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +40,26 @@ class Placed(Protocol):
 
 class Places:
     """The places of one user agent. A connection is known by its far end (transport and address), which is
-    never closed for another while `in_use` has it. `connecting`: connections of ours that are being made."""
+    never closed for another while `in_use` has it. `common`: places of other processes are among them.
+    `connecting`: connections of ours that are being made."""
 
-    def __init__(self, limits: ConnectionLimits) -> None:
+    def __init__(self, limits: ConnectionLimits, common: Common = ALONE) -> None:
         self.limits = limits
         self.in_use: Callable[[], Set[Hashable]] = frozenset
         self.connecting = 0
-        self._shares = Shares(limits.connections, limits.per_source)
+        self._shares = Shares(limits.connections, limits.per_source, common.places("connections"))
+        self._mine = 0
         self._of_source: dict[Source, dict[Hashable, Placed]] = {}  # the one idle for longest first
 
     def __len__(self) -> int:
-        return self._shares.held
+        return self._mine
 
     def take(self, far_end: Hashable, source: Source, connection: Placed) -> bool:
         """Whether there is a place for a new connection; another one may have to go for it."""
         if not self._shares.admits(source) and not self._make_room(source):
             return False
         self._shares.take(source)
+        self._mine += 1
         self._of_source.setdefault(source, {})[far_end] = connection
         return True
 
@@ -69,6 +72,7 @@ class Places:
 
     def give_back(self, far_end: Hashable, source: Source) -> None:
         self._shares.give_back(source)
+        self._mine -= 1
         del self._of_source[source][far_end]
         if not self._of_source[source]:
             del self._of_source[source]

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from offhook.network import Address, turns
+from offhook.sip.limits import cost, may_wait
 from offhook.sip.transports.connection import Connection
 from offhook.sip.transports.framer import Framer
 from offhook.sip.transports.transport import Flow, Transport, TransportContext, of_family
@@ -77,6 +78,10 @@ class StreamEndpoint(ABC):
 
     def bound_for(self, flow: Flow) -> Address | None:
         return of_family(self._servers, flow.remote.host)
+
+    def arrived(self, data: bytes, flow: Flow) -> None:
+        if len(self.lane) < may_wait(data):
+            self.lane.put(cost(data), lambda: None if self.closed else self.context.received(data, flow))
 
     # What goes out
 

@@ -124,17 +124,24 @@ class Endpoint(Protocol):
         """The one of `addresses` that `flow` has our end at, or that answers to it come to."""
         ...
 
+    def arrived(self, data: bytes, flow: Flow) -> None:
+        """Read a message in its turn: a datagram that `TransportContext.came` was given, or what came by a
+        connection that another process has."""
+        ...
+
     async def close(self) -> None: ...
 
 
 @dataclass(slots=True)
 class TransportContext:
-    """What all transports of a user agent share, and whom they tell."""
+    """What all transports of a user agent share, and whom they tell. `came` gets each datagram before
+    anything is known of it, `received` each message that is to be read now."""
 
     opener: DatagramOpener
     sources: Sources
     arrivals: Arrivals
     places: Places
+    came: Received
     received: Received
     lost: Lost
     broken: Broken

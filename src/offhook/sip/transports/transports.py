@@ -9,7 +9,7 @@ from typing import Final
 
 from offhook.network import Address, DatagramOpener, open_datagrams
 from offhook.network.routes import WILDCARDS, source_towards
-from offhook.network.sources import Sources
+from offhook.network.sources import ALONE, Common, Sources
 from offhook.sip.limits import Arrivals
 from offhook.sip.messages.message import MessageError
 from offhook.sip.transports.places import ConnectionLimits, Places
@@ -42,14 +42,16 @@ class Transports:
         limits: ConnectionLimits | None = None,
         sources: Sources | None = None,
         opens: Mapping[Transport, Open] | None = None,
+        common: Common = ALONE,
     ) -> None:
         sources = sources or Sources()
-        self.places = Places(limits or ConnectionLimits())
+        self.places = Places(limits or ConnectionLimits(), common)
         self._context = TransportContext(
             opener=opener,
             sources=sources,
             arrivals=Arrivals(sources, asyncio.get_running_loop().time),
             places=self.places,
+            came=self.arrived,
             received=_unheard,
             lost=_unneeded,
             broken=_unread,
@@ -71,6 +73,13 @@ class Transports:
         context = self._context
         context.received, context.lost, context.broken = received, lost, broken
         self.places.in_use = in_use
+
+    def divert(self, came: Received) -> None:
+        """Who gets each datagram first; what is for here it gives to `arrived`."""
+        self._context.came = came
+
+    def arrived(self, data: bytes, flow: Flow) -> None:
+        self.endpoints[flow.transport].arrived(data, flow)
 
     @property
     def addresses(self) -> tuple[Address, ...]:

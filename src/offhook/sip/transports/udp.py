@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from offhook.network import Address, Datagrams, Receive, datagrams_on, turns
-from offhook.sip.limits import OF_CALLS, USUAL, WAITING, WAITING_LARGE, cost
+from offhook.sip.limits import OF_CALLS, cost, may_wait
 from offhook.sip.transports.tcp import TCP
 from offhook.sip.transports.transport import Flow, Transport, TransportContext, of_family
 
@@ -39,7 +39,7 @@ class UdpEndpoint:
         local: Address | None = None
 
         def receive(data: bytes, source: Address) -> None:
-            self._arrived(data, source, local)
+            self._context.came(data, Flow(self._transport, source, local))
 
         datagrams = await opener(receive)
         local = datagrams.local
@@ -75,14 +75,13 @@ class UdpEndpoint:
             datagrams.close()
         self._sockets.clear()
 
-    def _arrived(self, data: bytes, source: Address, local: Address | None) -> None:
+    def arrived(self, data: bytes, flow: Flow) -> None:
         context = self._context
-        if not context.arrivals.admits(data, source):
+        if not context.arrivals.admits(data, flow.remote):
             return
         # What belongs to calls that are up does not wait for all that does not.
         lane = self._of_calls if data.startswith(OF_CALLS) else self._others
-        if len(lane) < (WAITING if len(data) <= USUAL else WAITING_LARGE):
-            flow = Flow(self._transport, source, local)
+        if len(lane) < may_wait(data):
             lane.put(cost(data), lambda: None if self._closed else context.received(data, flow))
 
 

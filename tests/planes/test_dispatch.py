@@ -1,0 +1,393 @@
+"""Two user agents on the same sockets, as two call processes have them: each call is one's alone, whoever
+reads its messages. Here the first of the two accepts every connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import random
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offhook.listening import listen_sip
+from offhook.network import Address, open_datagrams
+from offhook.planes import dispatch as dispatch_module
+from offhook.planes.dispatch import MOST_WAITING, Dispatch, Way
+from offhook.planes.handing import (
+    LARGEST,
+    Handed,
+    Kind,
+    pack,
+    packed_far_ends,
+    unpack,
+    unpacked_far_ends,
+)
+from offhook.planes.siblings import ONLY, Between, Siblings, siblings_of
+from offhook.sip import Flow, Transports, Uri, UserAgent
+from offhook.sip.messages.message import Request
+from offhook.sip.messages.parser import MAX_MESSAGE
+from offhook.sip.transports.places import ConnectionLimits
+from offhook.sip.transports.tcp import TCP
+from offhook.sip.transports.transport import FarEnd
+from offhook.sip.transports.udp import UDP
+from tests.machine import PATIENCE
+from tests.sip.agents import ANSWER, ME, Desk, Recorder
+from tests.sip.test_transport import Line
+from tests.wire import OFFER, ScriptedPhone
+
+KEY = bytes(range(16))
+
+
+@dataclass
+class Process:
+    """One of the two."""
+
+    siblings: Siblings
+    transports: Transports
+    dispatch: Dispatch
+    desk: Desk
+    agent: UserAgent
+
+
+class Node:
+    def __init__(self, address: Address, processes: Sequence[Process]) -> None:
+        self.address = address
+        self.processes = processes
+        self._numbers = itertools.count()
+
+    def __iter__(self) -> Iterator[Process]:
+        return iter(self.processes)
+
+    def call_id(self, owner: int) -> str:
+        """One that falls to that process."""
+        ids = (f"call-{next(self._numbers)}" for _ in itertools.repeat(None))
+        return next(one for one in ids if self.processes[0].siblings.owner(one.encode()) == owner)
+
+
+@asynccontextmanager
+async def node(
+    answering: Callable[[Desk], object] = lambda desk: None, limits: ConnectionLimits | None = None
+) -> AsyncIterator[Node]:
+    sockets = listen_sip(Address("127.0.0.1", 0))
+    between = Between.made(2, 16)
+    processes: list[Process] = []
+    address = Address(*sockets[0].getsockname())
+    for number in (1, 2):
+        files = [os.dup(one) for one in between.of_process(number)]
+        siblings = siblings_of(number, 2, KEY, 16, files)
+        transports = Transports(limits=limits, common=siblings.common)
+        dispatch = Dispatch(transports, siblings)
+        desk = Desk()
+        answering(desk)
+        agent = UserAgent(desk, transports=dispatch, rng=random.Random(number), is_ours=siblings.is_ours)
+        heard = sockets if number == 1 else sockets[:1]
+        await transports.serve([socket.socket(fileno=os.dup(one.fileno())) for one in heard])
+        dispatch.open()
+        processes.append(Process(siblings, transports, dispatch, desk, agent))
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield Node(address, processes)
+    finally:
+        for process in processes:
+            await process.agent.close()
+            assert process.siblings.inbox is not None
+            for one in (process.siblings.inbox, *process.siblings.ways.values()):
+                one.close()
+        for file in {file for number in (1, 2) for file in between.of_process(number)}:
+            os.close(file)
+        for one in sockets:
+            one.close()
+
+
+@asynccontextmanager
+async def phone_of(of: Node) -> AsyncIterator[ScriptedPhone]:
+    phone = await ScriptedPhone.open(open_datagrams, "127.0.0.1", of.address)
+    yield phone
+    phone.close()
+
+
+async def until(holds: Callable[[], object]) -> None:
+    while not holds():
+        await asyncio.sleep(0.01)
+
+
+def waits(desk: Desk) -> None:
+    desk._answering = desk.later
+
+
+@pytest.mark.parametrize("owner", [1, 2])
+async def test_a_call_over_udp_is_its_process_s_from_end_to_end(owner: int) -> None:
+    async with node() as on, phone_of(on) as phone:
+        call = phone.call()
+        call.call_id = on.call_id(owner)
+        mine, other = on.processes[owner - 1], on.processes[2 - owner]
+        await call.connected()
+        await until(lambda: mine.desk.recorder.events)
+        call.invite(OFFER)  # once more, within
+        await call.answered()
+        call.ack()
+        call.bye()
+        await phone.response(200)
+        assert mine.desk.recorder.events == [("acknowledged", b""), ("reoffered", OFFER), "hung up"]
+        assert not other.desk.invitations
+
+
+@pytest.mark.parametrize("owner", [1, 2])
+@pytest.mark.parametrize("written", [b"Call-ID: ", b"i:", b"CALL-id \t:\r\n  "])
+async def test_whatever_form_the_call_id_comes_in(owner: int, written: bytes) -> None:
+    """A CANCEL and repetitions find their INVITE, and no second call begins."""
+    async with node(waits) as on, phone_of(on) as phone:
+        call = phone.call()
+        call.call_id = on.call_id(owner)
+        invite = call.make("INVITE", 1, phone.branch(), OFFER)
+        for _ in range(3):
+            phone.send(invite.replace(b"Call-ID: ", written))
+        mine, other = on.processes[owner - 1], on.processes[2 - owner]
+        await until(lambda: mine.desk.invitations)
+        cancel = invite.replace(b"INVITE", b"CANCEL").replace(OFFER, b"")
+        cancel = cancel.replace(b"Content-Length: %d" % len(OFFER), b"Content-Length: 0")
+        phone.send(cancel.replace(b"Content-Type: application/sdp\r\n", b""))
+        await phone.response(487)
+        assert (len(mine.desk.invitations), mine.desk.cancelled) == (1, 1)
+        assert not other.desk.invitations
+
+
+async def test_calls_of_both_share_a_connection() -> None:
+    """What the other process sends goes by it too: responses, and its own BYE."""
+    async with node() as on:
+        line = await Line.to(on.address)
+        for owner in (1, 2):
+            call_id = on.call_id(owner)
+            line.send(line.request("INVITE", 1, OFFER, call=call_id))
+            answered = await line.status(200)
+            assert answered.call_id == call_id
+            line.send(line.request("ACK", 1, to=str(answered.to), call=call_id))
+            mine = on.processes[owner - 1]
+            await until(lambda mine=mine: mine.desk.recorder.events)
+            mine.desk.sessions[-1].bye()
+            bye = await line.message()
+            assert (bye.method, bye.call_id, bye.via.protocol) == ("BYE", call_id, "TCP")
+        assert [one.transports.connections for one in on] == [1, 0]  # who accepted it still has it
+        line.close()
+
+
+async def test_a_connection_that_is_gone_is_gone_for_all() -> None:
+    async with node() as on:
+        line = await Line.to(on.address)
+        call_id = on.call_id(2)
+        line.send(line.request("INVITE", 1, OFFER, call=call_id))
+        line.send(line.request("ACK", 1, to=str((await line.status(200)).to), call=call_id))
+        second = on.processes[1]
+        await until(lambda: second.desk.recorder.events)
+        assert second.dispatch.is_open(Flow(TCP, line.local))
+        assert (await second.dispatch.connect(TCP, line.local)).remote == line.local
+        line.close()
+        await until(lambda: not second.dispatch.is_open(Flow(TCP, line.local)))
+
+
+async def test_what_is_sent_by_a_connection_that_has_just_gone_is_told_to_be_lost() -> None:
+    async with node() as on:
+        first, second = on
+        gone = Flow(TCP, Address("127.0.0.1", 9), on.address)
+        second.dispatch._handed(Handed(Kind.ARRIVED, 1, gone, b"\r\n"))
+        lost: list[Flow] = []
+        second.dispatch._lost = lost.append
+        second.dispatch.send(b"SIP/2.0 200 OK\r\n\r\n", gone)
+        await until(lambda: lost)
+        assert not second.dispatch.is_open(gone)
+        assert first.transports.connections == 0
+
+
+async def test_a_connection_that_a_call_of_another_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has it closes one that nobody needs for a newer one, and none of the calls'."""
+    monkeypatch.setattr(dispatch_module, "TOLD_SECONDS", 0.01)
+    async with node(limits=ConnectionLimits(connections=2, per_source=2)) as on:
+        needed, idle = await Line.to(on.address), await Line.to(on.address)
+        call_id = on.call_id(2)
+        needed.send(needed.request("INVITE", 1, OFFER, call=call_id))
+        needed.send(needed.request("ACK", 1, to=str((await needed.status(200)).to), call=call_id))
+        idle.send(idle.request("OPTIONS", 1, call=on.call_id(2)))
+        await idle.status(200)
+        await until(lambda: on.processes[0].dispatch._needed.get(2) == {(TCP, needed.local)})
+        third = await Line.to(on.address)
+        assert await idle.ended()
+        on.processes[1].desk.sessions[-1].bye()
+        assert (await needed.message()).method == "BYE"
+        for line in (needed, idle, third):
+            line.close()
+
+
+async def test_connections_of_one_source_are_counted_over_both() -> None:
+    async with node(limits=ConnectionLimits(connections=8, per_source=1)) as on:
+        first = await Line.to(on.address)
+        await until(lambda: on.processes[0].transports.connections == 1)
+        with contextlib.suppress(OSError):
+            await on.processes[1].dispatch.connect(TCP, Address("127.0.0.1", on.address.port))
+        assert on.processes[1].transports.connections == 0
+        first.close()
+
+
+@pytest.mark.parametrize("maker", [1, 2])
+async def test_a_call_of_our_own_falls_to_who_makes_it(maker: int) -> None:
+    """And so do the answers, whoever reads them, and what the called side sends later."""
+    async with node() as on, phone_of(on) as phone:
+        mine = on.processes[maker - 1]
+        recorder = Recorder()
+        uri = Uri.parse(f"sip:phone@{phone.socket.local}")
+        calls = [mine.agent.invite(uri, from_=ME, body=OFFER, handler=recorder) for _ in range(20)]
+        assert {mine.siblings.owner(one.call_id.encode()) for one in calls} == {maker}
+        for one in calls[1:]:
+            one.cancel()
+        invite = await phone.request("INVITE")
+        while invite.call_id != calls[0].call_id:
+            invite = await phone.request("INVITE")
+        phone.reply(invite, 200, body=ANSWER)
+        await calls[0].wait()
+        phone.send(_bye_of(phone, invite))
+        await until(lambda: "hung up" in recorder.events)
+
+
+def _bye_of(phone: ScriptedPhone, invite: Request) -> bytes:
+    from tests.wire import ScriptedCall
+
+    call = ScriptedCall.of(phone, invite)
+    return call.make("BYE", 1, phone.branch())
+
+
+async def test_a_successor_has_none_of_the_connections_of_who_was_before() -> None:
+    async with node() as on:
+        first, second = on
+        there = Flow(TCP, Address("127.0.0.1", 9), on.address)
+        second.dispatch._handed(Handed(Kind.ARRIVED, 1, there, b"\r\n"))
+        second.dispatch._handed(Handed(Kind.IN_USE, 1, there, packed_far_ends(frozenset({there.far_end}))))
+        assert second.dispatch.is_open(there)
+        first.dispatch.open()  # as it does when it has been started
+        await until(lambda: not second.dispatch.is_open(there))
+        assert second.dispatch._needed == {}
+
+
+async def test_what_is_no_message_is_for_whoever_reads_it() -> None:
+    async with node() as on, phone_of(on) as phone:
+        for keep_alive in (b"\r\n\r\n", b"\0", b"\r\n"):
+            phone.send(keep_alive)
+        phone.send(b"OPTIONS sip:x SIP/2.0\r\nFrom: nobody\r\n\r\n")
+        call = phone.call()
+        call.request("OPTIONS")
+        await phone.response(200)
+        assert [len(one.desk.invitations) for one in on] == [0, 0]
+
+
+# -- what one process hands another ----------------------------------------------------------------
+
+
+class Reader:
+    """The other end of a way, which is read when it is asked for."""
+
+    def __init__(self) -> None:
+        self.socket, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        ours.setblocking(False)
+        self.way = Way(asyncio.get_running_loop(), ours)
+        self._ours = ours
+
+    async def frames(self, count: int) -> list[bytes]:
+        found: list[bytes] = []
+        while len(found) < count:
+            try:
+                found.append(self.socket.recv(LARGEST))
+            except BlockingIOError:
+                await asyncio.sleep(0.001)
+        return found
+
+    def close(self) -> None:
+        self.way.close()
+        self._ours.close()
+        self.socket.close()
+
+
+async def test_messages_of_connections_wait_in_their_order_for_who_stands_still() -> None:
+    reader = Reader()
+    frames = [b"%d " % number + b"x" * 1000 for number in range(2000)]
+    for frame in frames:
+        reader.way.send(frame, keep=True)
+    async with asyncio.timeout(PATIENCE):
+        assert await reader.frames(2000) == frames
+    reader.close()
+
+
+async def test_what_waits_for_who_stands_still_is_bounded() -> None:
+    """And a datagram does not wait at all: it overtakes nothing, and is lost."""
+    reader = Reader()
+    for _ in range(3 * MOST_WAITING // 10_000):
+        reader.way.send(b"x" * 10_000, keep=True)
+    reader.way.send(b"datagram", keep=False)
+    assert reader.way._octets <= MOST_WAITING
+    async with asyncio.timeout(PATIENCE):
+        found = await reader.frames(len(reader.way._waiting))
+    assert b"datagram" not in found
+    reader.close()
+
+
+async def test_who_is_gone_is_written_to_without_harm() -> None:
+    reader = Reader()
+    reader.socket.close()
+    reader.way.send(b"x", keep=True)
+    reader.way.send(b"x" * 10_000_000, keep=True)
+    reader.close()
+
+
+ADDRESSES = st.builds(
+    Address, st.sampled_from(["127.0.0.1", "2001:db8::1", "fe80::1%eth0"]), st.integers(0, 65_535)
+)
+
+
+@given(
+    st.sampled_from(Kind), st.integers(1, 64), st.sampled_from([UDP, TCP]), ADDRESSES,
+    st.none() | ADDRESSES, st.binary(max_size=50),
+)  # fmt: skip
+def test_what_is_packed_is_unpacked(kind, sender, transport, remote, local, data) -> None:  # type: ignore[no-untyped-def]
+    handed = Handed(kind, sender, Flow(transport, remote, local), data)
+    assert unpack(pack(handed)) == handed
+
+
+@given(st.frozensets(st.tuples(st.sampled_from([UDP, TCP]), ADDRESSES), max_size=8))
+def test_far_ends_are_unpacked_as_they_were_packed(far_ends: frozenset[FarEnd]) -> None:
+    assert unpacked_far_ends(packed_far_ends(far_ends)) == far_ends
+
+
+def test_the_longest_message_goes_whole() -> None:
+    read, write = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    flow = Flow(TCP, Address("f" * 39, 65_535), Address("f" * 39, 65_535))
+    frame = pack(Handed(Kind.ARRIVED, 64, flow, bytes(MAX_MESSAGE)))
+    write.send(frame)
+    assert read.recv(LARGEST) == frame
+    read.close()
+    write.close()
+
+
+# -- whose a call is --------------------------------------------------------------------------------
+
+
+def test_calls_are_spread_evenly_whatever_they_are_called() -> None:
+    siblings = Siblings(1, 4, KEY)
+    owners = [siblings.owner(f"{number}@host".encode()) for number in range(4000)]
+    assert all(900 < owners.count(number) < 1100 for number in (1, 2, 3, 4))
+
+
+def test_nobody_knows_beforehand_whose_a_call_will_be() -> None:
+    one, other = Siblings(1, 2, KEY), Siblings(1, 2, KEY[::-1])
+    ids = [str(number).encode() for number in range(100)]
+    assert [one.owner(call_id) for call_id in ids] != [other.owner(call_id) for call_id in ids]
+
+
+def test_who_is_alone_has_all_calls() -> None:
+    assert {ONLY.owner(str(number).encode()) for number in range(100)} == {1}
+    assert ONLY.is_ours("any")
