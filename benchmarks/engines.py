@@ -12,11 +12,12 @@ from pydantic import BaseModel
 
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.engines.registry import EngineRegistry, OrgCredentials
+from offhook.frames import SAMPLE_RATE
 from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolCall, ToolDefinition
 from offhook.network import AddressGuard
 from offhook.network.outside import Outside
 from offhook.schema.assistant import Assistant
-from offhook.speech.base import SAMPLE_RATE, FailureSink, Transcriber, Transcript, TranscriptSink, Voice
+from offhook.speech.base import FailureSink, Transcriber, Transcript, TranscriptSink, Voice
 from offhook.speech.engine_request import EngineNode
 from offhook.speech.remote import CallContext
 from offhook.speech.workers import Workers

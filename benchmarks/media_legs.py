@@ -27,8 +27,9 @@ from multiprocessing.connection import Connection
 
 import uvloop
 
+from offhook.frames import SILENCE
 from offhook.network import Address, open_datagrams
-from offhook.rtp import SILENCE, Clock, PortPool, RtpStream
+from offhook.rtp import Clock, PortPool, RtpStream
 from offhook.rtp.codecs import PCMU
 from offhook.rtp.packet import HEADER, build
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from offhook.frames import SILENCE
 from offhook.media.client import Channel
 from offhook.media.protocol import CloseTalk, Command, Event
 from offhook.media.talk import Talk
-from offhook.rtp.codecs import SILENCE
 
 
 class TestLine:

@@ -10,16 +10,9 @@ from typing import Any
 
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.events import Named, ToolOutcome
+from offhook.frames import FRAME_BYTES, FRAME_SECONDS, SAMPLE_RATE
 from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolCall, ToolDefinition
-from offhook.speech.base import (
-    FRAME_BYTES,
-    FRAME_SECONDS,
-    SAMPLE_RATE,
-    EngineError,
-    FailureSink,
-    Transcript,
-    TranscriptSink,
-)
+from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
 from tests.line import TestLine
 
 LOUD = b"\x10\x20" * (FRAME_BYTES // 2)

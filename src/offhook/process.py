@@ -3,6 +3,8 @@ turns of its threads."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -126,7 +128,9 @@ def share_python() -> None:
 
 def settle_memory() -> None:
     """Call it once, when everything is loaded: what is there now stays until the end, and the collector need
-    not look at it again."""
+    not look at it again. What loading took beyond that is given back."""
     gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # a C library other than glibc
+        ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

@@ -25,6 +25,7 @@ from offhook.calls.record.reporter import Outgoing
 from offhook.calls.services import Services
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.engines.registry import OrgCredentials
+from offhook.frames import FRAME_SAMPLES
 from offhook.language.template import render
 from offhook.log_context import CALL, working_for
 from offhook.media.engine import Engine
@@ -36,7 +37,6 @@ from offhook.sip.digest import Nonces
 from offhook.sip.transports.transports import Transports
 from offhook.sip.transports.udp import UDP
 from offhook.sip.user_agent import UserAgent
-from offhook.speech.base import FRAME_SAMPLES
 from offhook.speech.silero import CHUNK_SAMPLES
 from offhook.webhooks.receiver import Receiver
 from tests.calls.phone import Phone

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from offhook.frames import FRAME_BYTES, FRAME_SECONDS
 from offhook.network import Address, DatagramOpener, Datagrams
 from offhook.rtp.codecs import PCMU
 from offhook.rtp.packet import build, parse
 from offhook.sip.messages.message import Request, Response
 from offhook.sip.messages.parser import parse_message
-from offhook.speech.base import FRAME_BYTES, FRAME_SECONDS
 from tests.scripted import LOUD, SILENCE, ScriptedTranscriber
 from tests.wire import ScriptedCall, ScriptedPhone
 

@@ -10,9 +10,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from offhook.calls.world.api_request import ApiRequest, filled
 from offhook.calls.world.attempts import MOST_SECONDS
-from offhook.calls.world.tools import MAX_RESULT_CHARACTERS, Result
+from offhook.calls.world.tools.api_request import ApiRequest
+from offhook.calls.world.tools.parameters import filled
+from offhook.calls.world.tools.server_tool import MAX_RESULT_CHARACTERS
+from offhook.calls.world.tools.tool_site import Result
 from offhook.conversation.events import ToolOutcome
 from offhook.language.base import ToolCall
 from offhook.language.template import render as liquid

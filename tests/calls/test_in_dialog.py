@@ -9,8 +9,11 @@ from typing import Any, cast
 import pytest
 
 from offhook.calls.leg import Leg
-from offhook.calls.world.in_dialog import MOST_BODY, run
+from offhook.calls.record.call_record import CallRecord
+from offhook.calls.world.tools.sip_request import MOST_BODY
+from offhook.calls.world.tools.tool_site import ToolSite
 from offhook.conversation.events import ToolOutcome
+from offhook.conversation.tools.tool_kinds import kind_of
 from offhook.language.base import ToolCall
 from offhook.sip.errors import SipError
 from tests.virtual import run_virtual
@@ -67,9 +70,18 @@ class Line:
     stream: Stream | None = field(default_factory=Stream)
 
 
-def use(line: Line, tool: Mapping[str, Any], **arguments: Any) -> ToolOutcome:
-    call = ToolCall("t1", "tool", arguments)
-    return run_virtual(run(cast("Leg", line), tool, call, render))
+class NothingKnown:
+    variables: Mapping[str, Any] = {}
+
+
+async def nothing(*_: object) -> Any:
+    raise AssertionError("nobody is to be asked")
+
+
+def use(line: Line | None, tool: Mapping[str, Any], **arguments: Any) -> ToolOutcome:
+    record = cast("CallRecord", NothingKnown())
+    site = ToolSite(record, nothing, nothing, nothing, None, render, cast("Leg", line))
+    return run_virtual(kind_of(tool).run(site, tool, ToolCall("t1", "tool", arguments)))
 
 
 DTMF = {"type": "dtmf"}
@@ -168,3 +180,8 @@ def test_what_cannot_be_sent_or_is_not_taken_is_news_to_the_model() -> None:
     for tool in (DTMF, INFO, TELL):
         outcome = use(Line(session=None, stream=None), tool, dtmf="1")
         assert outcome.error == "the call is not connected"
+
+
+@pytest.mark.parametrize("tool", [DTMF, TELL])
+def test_without_the_callers_leg_they_are_not_served(tool: Mapping[str, Any]) -> None:
+    assert "are not served here" in (use(None, tool, dtmf="1").error or "")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from offhook.conversation.active_assistant import Engines
+from offhook.frames import FRAME_SECONDS
 from offhook.language.base import Text, ToolCall
 from offhook.network import Address
 from offhook.rtp.packet import parse
-from offhook.speech.base import FRAME_SECONDS
 from tests.calls.house import ASSISTANT, House, open_house, virtual
 from tests.calls.phone import PhoneCall
 from tests.calls.test_whole_call import ended

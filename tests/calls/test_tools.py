@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.world.tools import (
+from offhook.calls.world.tools.server_tool import (
     MAX_RESULT_CHARACTERS,
     MAX_SPOKEN_CHARACTERS,
     NO_RESULT,

@@ -19,8 +19,9 @@ from offhook.conversation.events import (
     VoiceInput,
 )
 from offhook.conversation.failures import APOLOGY
+from offhook.frames import FRAME_SECONDS
 from offhook.language.base import Text, ToolCall
-from offhook.speech.base import FRAME_SECONDS, EngineError, Transcript
+from offhook.speech.base import EngineError, Transcript
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
 from tests.virtual import run_virtual

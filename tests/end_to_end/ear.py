@@ -7,13 +7,14 @@ import time
 from dataclasses import replace
 
 from offhook.calls.leg import Media
+from offhook.frames import FRAME_BYTES
 from offhook.media.engine import Engine
 from offhook.media.local import LocalPlane
 from offhook.network import Address, Datagrams, Receive, open_datagrams
 from offhook.phone import Line, PhoneCall
 from offhook.phone.line import PATIENCE, RTP_PORTS
 from offhook.rtp.clock import Clock
-from offhook.rtp.codecs import CODECS, FRAME_BYTES
+from offhook.rtp.codecs import CODECS
 from offhook.rtp.packet import Packet, looks_like_rtcp, parse
 from offhook.rtp.ports import PortPool
 

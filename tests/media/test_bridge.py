@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from offhook.calls.transfers.passing import Passed
+from offhook.frames import SILENCE
 from offhook.media.bridge import AUDIBLE, Early, Ringing, join
 from offhook.media.tones import Waiting
-from offhook.rtp.codecs import SILENCE
 
 
 def frame(number: int) -> bytes:

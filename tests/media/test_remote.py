@@ -26,7 +26,7 @@ from offhook.rtp.packet import build, parse
 
 HOST = "127.0.0.1"
 LOUD = b"\x10\x20" * 160
-FORBIDDEN = ("pydantic", "sqlalchemy", "fastapi", "onnxruntime", "uvicorn", "alembic")
+FORBIDDEN = ("pydantic", "sqlalchemy", "fastapi", "onnxruntime", "uvicorn", "alembic", "httpx2")
 
 
 class Listener:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from offhook.frames import SILENCE
 from offhook.media import protocol
 from offhook.media.protocol import (
     Agree,
@@ -25,7 +26,6 @@ from offhook.media.protocol import (
     Sound,
 )
 from offhook.media.wire import MOST_BYTES, Unpacker, WireError, pack, unpack
-from offhook.rtp.codecs import SILENCE
 
 LOUD = b"\x10\x20" * 160
 SENT: list[Any] = [

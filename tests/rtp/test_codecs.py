@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from offhook.rtp.codecs import CODECS, FRAME_BYTES, PCMA, PCMU, SILENCE, Codec
+from offhook.frames import FRAME_BYTES, SILENCE
+from offhook.rtp.codecs import CODECS, PCMA, PCMU, Codec
 
 
 def ulaw_intervals() -> list[tuple[int, int]]:

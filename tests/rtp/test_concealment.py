@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from offhook.rtp.codecs import FRAME_BYTES, SILENCE
+from offhook.frames import FRAME_BYTES, SILENCE
 from offhook.rtp.concealment import Concealer
 
 

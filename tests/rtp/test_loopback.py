@@ -6,8 +6,9 @@ import asyncio
 import random
 import time
 
+from offhook.frames import SILENCE
 from offhook.network import open_datagrams
-from offhook.rtp import SILENCE, Clock, PortPool, RtpStream
+from offhook.rtp import Clock, PortPool, RtpStream
 from offhook.rtp.codecs import PCMU
 from tests.machine import PATIENCE
 

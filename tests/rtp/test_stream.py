@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from offhook.frames import SILENCE
 from offhook.network import Address
-from offhook.rtp import SILENCE, Clock, MediaPort, PortPool, RtpStream
+from offhook.rtp import Clock, MediaPort, PortPool, RtpStream
 from offhook.rtp.codecs import PCMA, PCMU, Codec
 from offhook.rtp.consent import BURST, REFILL, START, Unasked
 from offhook.rtp.packet import Packet, build, parse

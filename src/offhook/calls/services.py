@@ -14,7 +14,7 @@ from offhook.calls.routing.decision import Directory
 from offhook.calls.transfers.hold_audio import Sounds
 from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
-from offhook.calls.world.api_request import Send
+from offhook.calls.world.tools.tool_site import Send
 from offhook.conversation.active_assistant import EngineFactory
 from offhook.engines.registry import OrgCredentials
 from offhook.network.guard import AddressGuard

@@ -18,8 +18,8 @@ def demo() -> None:
     """
     import uvloop
 
-    from offhook.commands.logs import configure
     from offhook.demo.run import hold
+    from offhook.log_lines import configure
     from offhook.process import StartError
     from offhook.settings import SettingsError
     from offhook.sip.errors import SipError

@@ -66,9 +66,9 @@ def serve(
 
 def _serve(started: dict[str, tuple[int, socket.socket]], flags: Mapping[str, str | None]) -> None:
     """Find out all that the node is to be, then become its supervisor. Returns only by an exception."""
-    from offhook.commands.logs import configure
     from offhook.folder import DataFolder
     from offhook.listening import listen_http, listen_sip
+    from offhook.log_lines import configure
     from offhook.network import Address
     from offhook.planes.siblings import KEY_BYTES, Between
     from offhook.planes.spec import CALL, Spec, names

@@ -29,7 +29,7 @@ from offhook.conversation.hooks import Hooks
 from offhook.conversation.keypad import KeypadEntries
 from offhook.conversation.reply import Reply
 from offhook.conversation.time_limits import Watch
-from offhook.conversation.tools.toolbox import TRANSFER_MESSAGE, content_of
+from offhook.conversation.tools.tool_messages import TRANSFER_MESSAGE, content_of
 from offhook.conversation.transcript import Transcript
 from offhook.conversation.turn_taking import Floor
 from offhook.conversation.turns import signals as turn

@@ -82,9 +82,12 @@ class Engine:
         activity: Activity | None = None,
         recordings: Path | None = None,
         writer: Writer | None = None,
+        time: Callable[[], float] | None = None,
+        read: Callable[[], None] = lambda: None,
     ) -> None:
         """`patience`: seconds without a packet after which a peer counts as lost. Without `activity` nobody
-        is judged, without `recordings` and `writer` nothing is recorded."""
+        is judged, without `recordings` and `writer` nothing is recorded. `time` tells streams when what they
+        are given came, if not now (loop.time()); `read` gives them all that has come so far."""
         self.clock = clock
         self.ports = ports
         self.legs: dict[int, Leg] = {}
@@ -99,6 +102,8 @@ class Engine:
         self._writer = writer
         self._unasked = Unasked()
         self._loop = asyncio.get_running_loop()
+        self._time = time or self._loop.time
+        self._read = read
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._looks: list[dict[int, Leg]] = [{} for _ in range(LOOK_TICKS)]
         self._events: list[Event] = []
@@ -219,7 +224,8 @@ class Engine:
     def _agree(self, command: Agree) -> None:
         leg = self.legs.get(command.leg)
         if leg is not None:
-            make = partial(RtpStream, rng=self._rng, loop_time=self._loop.time, now=self._now)
+            make = partial(RtpStream, rng=self._rng, loop_time=self._time, now=self._now)
+            self._read()
             leg.agree(command, make, self._unasked)
 
     def _begin(self, command: Begin) -> None:
@@ -231,6 +237,7 @@ class Engine:
     def _connect(self, command: Connect) -> None:
         leg = self.legs.get(command.leg)
         if leg is not None and leg.stream is not None:
+            self._read()
             leg.stream.learn()
             leg.connect(self._loop.time())
             self._looks[self.clock.ticks % LOOK_TICKS][leg.number] = leg
@@ -242,6 +249,7 @@ class Engine:
             opening.cancel()
         leg = self.legs.get(command.leg)
         if leg is not None:
+            self._read()
             self._let_go(leg)
         self.emit(Closed(command.leg, counts_of(None if leg is None else leg.statistics)))
 

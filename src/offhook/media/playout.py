@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from offhook.frames import FRAME_BYTES
 from offhook.media.protocol import Began, Event, Finished, Played
-from offhook.speech.base import FRAME_BYTES
 
 PREBUFFER_BYTES: Final = 3 * FRAME_BYTES
 """A piece whose sound still streams begins with this much, so that a late packet of it is not a gap."""

@@ -37,8 +37,8 @@ from offhook.media.protocol import (
     Settle,
 )
 from offhook.media.recording import WriterThread
+from offhook.media.sockets import Sockets
 from offhook.media.wire import Unpacker, WireError, pack
-from offhook.network import open_datagrams
 from offhook.process import raise_file_limit, settle_memory, share_python
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
@@ -129,16 +129,19 @@ class Link(asyncio.Protocol):
         loop, rng = asyncio.get_running_loop(), random.SystemRandom()
         clock = Clock(loop)
         clock.after_tick.append(activity.run)
+        sockets = Sockets(clock.add, clock.remove, loop.time)
         self._writer = WriterThread()
         self._engine = Engine(
             clock,
-            PortPool(given.host, given.low, given.high, open_datagrams, rng, part=(given.number, given.of)),
+            PortPool(given.host, given.low, given.high, sockets.open, rng, part=(given.number, given.of)),
             now=time.time,
             rng=rng,
             patience=given.patience,
             activity=activity,
             recordings=Path(given.recordings),
             writer=self._writer,
+            time=sockets.time,
+            read=sockets.tick,
         )
         self._engine.deliver = self._told
         settle_memory()

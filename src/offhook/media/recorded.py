@@ -9,7 +9,8 @@ from array import array
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, get_args
 
-SAMPLE_RATE: Final = 8000
+from offhook.frames import SAMPLE_RATE
+
 _HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
 HEADER_BYTES: Final = _HEADER.size
 

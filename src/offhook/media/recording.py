@@ -16,7 +16,8 @@ from typing import BinaryIO, Final, Protocol
 
 import numpy as np
 
-from offhook.media.recorded import HEADER_BYTES, SAMPLE_RATE, mono_path, stereo_path, wav_header
+from offhook.frames import SAMPLE_RATE
+from offhook.media.recorded import HEADER_BYTES, mono_path, stereo_path, wav_header
 
 PIECE_BYTES: Final = 2 * SAMPLE_RATE
 """One second of one track: what a crash may cost."""

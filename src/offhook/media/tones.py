@@ -8,8 +8,8 @@ from typing import Final, Protocol, overload
 
 import numpy as np
 
+from offhook.frames import FRAME_BYTES, SAMPLE_RATE
 from offhook.rtp.stream import AudioSource
-from offhook.speech.base import FRAME_BYTES, SAMPLE_RATE
 
 Frames = Sequence[bytes | None]
 

@@ -11,9 +11,9 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from offhook.frames import SILENCE
 from offhook.media import protocol
 from offhook.media.protocol import Command, Event, Heard, Judged, OfProcess
-from offhook.rtp.codecs import SILENCE
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Of one message. The longest sound is five minutes, 4.8 MB."""

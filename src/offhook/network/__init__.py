@@ -2,7 +2,15 @@
 (`http.py`, `outside.py`) is imported by file: a process that carries sound has no use for it."""
 
 from .addresses import Address
-from .datagrams import DatagramOpener, Datagrams, Receive, bound_datagrams, datagrams_on, open_datagrams
+from .datagrams import (
+    DatagramOpener,
+    Datagrams,
+    Receive,
+    bound_datagrams,
+    datagrams_on,
+    open_datagrams,
+    socket_address,
+)
 from .guard import AddressGuard, AddressRefused, ConnectFailed, NameNotFound
 from .words import INTERNAL, words_of
 
@@ -19,5 +27,6 @@ __all__ = [
     "bound_datagrams",
     "datagrams_on",
     "open_datagrams",
+    "socket_address",
     "words_of",
 ]

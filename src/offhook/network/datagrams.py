@@ -52,7 +52,7 @@ MAX_PAYLOAD = 65507
 
 
 @lru_cache(maxsize=8192)
-def _ip_version(host: str) -> int:
+def ip_version(host: str) -> int:
     """4 or 6, or 0 for what is no IP literal."""
     try:
         return ipaddress.ip_address(host).version
@@ -106,7 +106,7 @@ class UdpDatagrams(asyncio.DatagramProtocol):
             self.unsent += 1
 
     def _takes(self, to: Address) -> bool:
-        if not 0 < to.port < 65536 or _ip_version(to.host) != self._version:
+        if not 0 < to.port < 65536 or ip_version(to.host) != self._version:
             return False
         self._sendable = to
         return True
@@ -120,7 +120,7 @@ class UdpDatagrams(asyncio.DatagramProtocol):
         self._transport = cast(_Transport, transport)
         name = transport.get_extra_info("sockname")
         self.local = Address(name[0], name[1])
-        self._version = _ip_version(self.local.host)
+        self._version = ip_version(self.local.host)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if self._closed:
@@ -161,14 +161,21 @@ def bound_datagrams(family: socket.AddressFamily, address: tuple[object, ...]) -
     return sock
 
 
+async def socket_address(host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:
+    """What to bind a UDP socket to; only a name takes time. Raises OSError for one that is not known."""
+    kind, flags = socket.SOCK_DGRAM, socket.AI_PASSIVE
+    if ip_version(host):
+        found = socket.getaddrinfo(host, port, type=kind, flags=flags)  # nobody is asked for a literal
+    else:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=kind, flags=flags)
+    family, _, _, _, address = found[0]
+    return family, address
+
+
 async def open_datagrams(host: str, port: int, receive: Receive) -> UdpDatagrams:
     """Bind a UDP socket on an IPv4 or IPv6 `host`; `port` 0 takes any free one. Raises OSError when the
     address is taken or is not this machine's."""
-    found = await asyncio.get_running_loop().getaddrinfo(
-        host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
-    )
-    family, _, _, _, address = found[0]
-    return await datagrams_on(bound_datagrams(family, address), receive)
+    return await datagrams_on(bound_datagrams(*await socket_address(host, port)), receive)
 
 
 async def datagrams_on(sock: socket.socket, receive: Receive) -> UdpDatagrams:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from offhook.calls.leg import Leg, LegEnd, Media
+from offhook.frames import FRAME_SECONDS
 from offhook.media import client as media_client
 from offhook.media.local import LocalPlane
 from offhook.phone.line import Line
@@ -20,7 +21,6 @@ from offhook.sip.dialogs.outgoing import OutgoingCall
 from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request, Response
 from offhook.speech.activity import VoiceActivity
-from offhook.speech.base import FRAME_SECONDS
 
 LOUD: Final = 250.0
 """Mean square root of a frame's samples above which somebody speaks; G.711's own noise is below 10."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.speech.base import FRAME_BYTES, SAMPLE_RATE
+from offhook.frames import FRAME_BYTES, SAMPLE_RATE
 
 
 class AudioFileError(Exception):

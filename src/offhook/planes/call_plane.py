@@ -26,6 +26,7 @@ from offhook.calls.transfers.trunk import Trunk
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.failures import rehearse
 from offhook.conversation.profile import profile_of
+from offhook.conversation.tools import tool_kinds
 from offhook.engines.registry import EngineRegistry, OrgCredentials
 from offhook.engines.vendors import KEYED
 from offhook.language.template import render
@@ -214,6 +215,7 @@ def _build_before_the_first_call() -> None:
     """Validators, patterns and templates are built at their first use, an assistant's for half a second:
     no caller should wait for that, nor those who are already talking."""
     profile_of(AssistantOverrides.model_validate({"name": "nobody"}))
+    tool_kinds.load()
     render("{{ now }}", {}, 0.0)
 
 

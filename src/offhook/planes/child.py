@@ -133,7 +133,7 @@ def main() -> None:
     process = _process_of(plane)
     import uvloop
 
-    from offhook.commands.logs import configure
+    from offhook.log_lines import configure
 
     given = taken(link)
     if given is None:

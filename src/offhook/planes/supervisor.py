@@ -21,9 +21,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, Literal
 
-from offhook.commands.logs import configure
 from offhook.folder import PLANES as PLANES_TOLD
 from offhook.folder import DataFolder
+from offhook.log_lines import configure
 from offhook.planes.link import Frame, Link
 from offhook.planes.spec import (
     API,

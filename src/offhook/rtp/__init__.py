@@ -1,7 +1,8 @@
 """Real-time media: packets, codecs, jitter, digits, reports, ports, and the one clock."""
 
+from offhook.frames import SILENCE
+
 from .clock import Clock
-from .codecs import SILENCE
 from .ports import MediaPort, PortPool
 from .stream import RtpStream
 

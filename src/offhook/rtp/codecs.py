@@ -10,10 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 8000
-FRAME_SAMPLES = 160
-FRAME_BYTES = 2 * FRAME_SAMPLES
-SILENCE = bytes(FRAME_BYTES)
+from offhook.frames import FRAME_SAMPLES
 
 _INT16 = np.dtype("<i2")
 _UINT16 = np.dtype("<u2")

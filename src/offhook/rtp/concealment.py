@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .codecs import FRAME_BYTES, FRAME_SAMPLES, SILENCE
+from offhook.frames import FRAME_BYTES, FRAME_SAMPLES, SILENCE
 
 _INT16 = np.dtype("<i2")
 _SHORTEST_PERIOD = 40

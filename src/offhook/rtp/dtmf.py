@@ -6,7 +6,7 @@ from collections import deque
 from struct import Struct
 from typing import NamedTuple
 
-from .codecs import FRAME_SAMPLES, SAMPLE_RATE
+from offhook.frames import FRAME_SAMPLES, SAMPLE_RATE
 
 DIGITS = "0123456789*#ABCD"
 """A digit's index is its event code (RFC 4733 §3.2)."""

@@ -16,7 +16,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, Literal
 
-from .codecs import FRAME_SAMPLES
+from offhook.frames import FRAME_SAMPLES
+
 from .packet import Packet
 
 

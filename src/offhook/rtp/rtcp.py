@@ -6,7 +6,8 @@ import random
 from struct import Struct
 from typing import NamedTuple
 
-from .codecs import SAMPLE_RATE
+from offhook.frames import SAMPLE_RATE
+
 from .packet import Packet
 
 SENDER_REPORT, RECEIVER_REPORT, SOURCE_DESCRIPTION, GOODBYE = 200, 201, 202, 203

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 
-from .codecs import FRAME_BYTES, FRAME_SAMPLES, Codec
+from offhook.frames import FRAME_BYTES, FRAME_SAMPLES
+
+from .codecs import Codec
 from .dtmf import DtmfSender
 from .packet import build
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
+from offhook.frames import SAMPLE_RATE
 from offhook.network import Address
 from offhook.network.addresses import plain_host
 
-from .codecs import SAMPLE_RATE
 from .packet import Packet
 
 UNSPECIFIED = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from offhook.frames import SAMPLE_RATE, SILENCE
 from offhook.network import Address
 
-from .codecs import CODECS, SAMPLE_RATE, SILENCE, Codec
+from .codecs import CODECS, Codec
 from .consent import Consent, Unasked
 from .packet import looks_like_rtcp, parse
 from .ports import MediaPort

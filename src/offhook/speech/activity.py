@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from offhook.frames import FRAME_BYTES, SAMPLE_RATE
 from offhook.log_context import CALL
-from offhook.speech.base import FRAME_BYTES, SAMPLE_RATE
 from offhook.speech.silero import CHUNK_SAMPLES, CONTEXT_SAMPLES, STATE, WINDOW_SAMPLES, Silero
 
 MODEL = Path(__file__).parent / "models" / "silero_vad.onnx"

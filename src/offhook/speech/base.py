@@ -1,6 +1,6 @@
 """What a conversation needs from speech engines: `Transcriber`, `Voice`, and how they fail.
 
-Audio is `bytes` of signed 16-bit little-endian mono PCM at 8000 Hz; a frame is 20 ms, 320 bytes.
+Audio is as in `frames.py`: 16-bit PCM in frames of 20 ms.
 """
 
 from __future__ import annotations
@@ -10,11 +10,6 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from offhook.schema.ended_reason import PipelineFailure
-
-SAMPLE_RATE = 8000
-FRAME_SAMPLES = 160
-FRAME_BYTES = 320
-FRAME_SECONDS = 0.02
 
 Stage = Literal["transcriber", "model", "voice"]
 

@@ -18,7 +18,7 @@ from hibari.voices import DEFAULT, VOICES, voice_path
 from moonshine_voice.moonshine_api import ModelArch, TranscriptC
 from moonshine_voice.transcriber import Transcriber
 
-from offhook.speech.base import SAMPLE_RATE
+from offhook.frames import SAMPLE_RATE
 from offhook.speech.framing import Handler, Head, Reply
 from offhook.speech.resample import Samples, to_8k_from_24k, to_16k_from_8k
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.speech.base import FRAME_BYTES
+from offhook.frames import FRAME_BYTES
 
 Piece = bytes
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from offhook.calls.leg import Leg, LegEnd, Media
+from offhook.frames import FRAME_SECONDS
 from offhook.media.engine import Engine
 from offhook.media.local import LocalPlane
 from offhook.rtp.clock import Clock
@@ -21,7 +22,6 @@ from offhook.sip.messages.message import Request
 from offhook.sip.transports.transports import Transports
 from offhook.sip.transports.udp import UDP
 from offhook.sip.user_agent import UserAgent
-from offhook.speech.base import FRAME_SECONDS
 from tests.calls.house import House
 
 HOST = "10.0.0.3"

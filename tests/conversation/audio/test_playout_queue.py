@@ -4,8 +4,8 @@ import pytest
 
 from offhook.conversation.audio import playout_queue as speaking
 from offhook.conversation.audio.playout_queue import CHARACTERS_PER_SECOND, Listener, Piece, Utterance
+from offhook.frames import FRAME_BYTES
 from offhook.media.playout import PREBUFFER_BYTES
-from offhook.speech.base import FRAME_BYTES
 from tests.line import TestLine
 
 TEXT = "We are open from nine to five."

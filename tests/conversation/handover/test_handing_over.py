@@ -11,8 +11,9 @@ import pytest
 from offhook.conversation import Engines
 from offhook.conversation.events import HandedOver, Named, VoiceInput
 from offhook.conversation.failures import APOLOGY
+from offhook.frames import FRAME_SECONDS
 from offhook.language.base import Text, ToolCall
-from offhook.speech.base import FRAME_SECONDS, EngineError
+from offhook.speech.base import EngineError
 from tests.conversation.stage import Stage, assistant_of, on_stage
 from tests.conversation.test_conversation import plays
 from tests.conversation.tools.test_acting import asks, said, with_tools

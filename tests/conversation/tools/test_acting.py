@@ -20,7 +20,7 @@ from offhook.conversation.events import (
     TurnMeasured,
 )
 from offhook.conversation.failures import APOLOGY
-from offhook.conversation.tools.toolbox import FILLERS
+from offhook.conversation.tools.tool_kind import FILLERS
 from offhook.language.base import ModelError, Text, ToolCall
 from offhook.speech.base import EngineError
 from tests.conversation.stage import FIRST, Stage, assistant_of, on_stage

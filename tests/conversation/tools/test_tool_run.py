@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from offhook.conversation.events import ToolOutcome
-from offhook.conversation.tools.toolbox import FILLERS
+from offhook.conversation.tools.tool_kind import FILLERS
 from offhook.language.base import Text, ToolCall
 from tests.conversation.stage import on_stage
 from tests.conversation.test_conversation import plays

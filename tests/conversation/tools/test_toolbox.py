@@ -8,14 +8,9 @@ import pytest
 
 from offhook.conversation.context import Context
 from offhook.conversation.handover.context_plan import arrange
-from offhook.conversation.tools.toolbox import (
-    Toolbox,
-    choose_destination,
-    content_of,
-    definition_of,
-    delayed_messages,
-    pick_message,
-)
+from offhook.conversation.tools.destinations import choose_destination
+from offhook.conversation.tools.tool_messages import content_of, delayed_messages, pick_message
+from offhook.conversation.tools.toolbox import Toolbox, definition_of
 
 DESK = {"type": "number", "number": "+15551234567", "description": "the front desk"}
 SALES = {"type": "assistant", "assistantName": "Sales"}

@@ -16,12 +16,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-RATE: Final = 8000
+from offhook.frames import SAMPLE_RATE
+
 MOST_SECONDS: Final = 300
 """Of one file; what is longer is cut, and starts again from its beginning."""
 RATES: Final = range(4000, 96_001)
 MOST_CHANNELS: Final = 8
-MOST_BYTES: Final = 2 * RATE * MOST_SECONDS
+MOST_BYTES: Final = 2 * SAMPLE_RATE * MOST_SECONDS
 
 CPU_SECONDS: Final = 10
 MEMORY: Final = 2 << 30
@@ -58,10 +59,10 @@ def resampled(samples: Samples, rate: int) -> Samples:
     """At 8 kHz, by a windowed-sinc low-pass filter in polyphase form: `up` outputs for each `down` inputs,
     each a row of one matrix product."""
     rate = round(rate / _GRID) * _GRID
-    if rate == RATE:
+    if rate == SAMPLE_RATE:
         return samples
-    common = gcd(rate, RATE)
-    up, down = RATE // common, rate // common
+    common = gcd(rate, SAMPLE_RATE)
+    up, down = SAMPLE_RATE // common, rate // common
     filters, before = _filters(up, down)
     length = -(-len(samples) * up // down)
     rows = -(-length // up)

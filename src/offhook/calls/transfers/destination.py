@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from offhook.calls.owners_headers import Headers, owners_headers
 from offhook.calls.transfers.trunk import Trunk, Trunks
-from offhook.conversation.tools.toolbox import content_of
+from offhook.conversation.tools.tool_messages import content_of
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
 from offhook.schema.destination import CallDestination, TransferDestinationNumber, TransferPlan

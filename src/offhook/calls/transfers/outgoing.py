@@ -18,7 +18,7 @@ from offhook.calls.record.call_record import Document
 from offhook.calls.transfers.destination import Target, TransferFailed, failure_of, not_answered
 from offhook.calls.transfers.passing import IGNORED
 from offhook.calls.transfers.redirect import MOST_TARGETS, contacts_of, nobody_there
-from offhook.calls.world.in_dialog import seconds_for
+from offhook.calls.world.tools.dtmf import seconds_for
 from offhook.media.client import Line
 from offhook.network import Address, words_of
 from offhook.rtp.ports import PortsExhausted

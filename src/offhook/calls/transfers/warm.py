@@ -17,10 +17,10 @@ from offhook.calls.transfers.outgoing import Party
 from offhook.calls.transfers.passing import IGNORED
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.transcript import Transcript
+from offhook.frames import FRAME_SECONDS, SILENCE
 from offhook.media.client import Channel, Line
 from offhook.media.tones import Frames
-from offhook.rtp.codecs import SILENCE
-from offhook.speech.base import FRAME_SECONDS, Voice
+from offhook.speech.base import Voice
 from offhook.speech.remote import CallContext
 
 MOST_FRAMES: Final = 250

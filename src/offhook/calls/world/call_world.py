@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from offhook.calls.leg import Leg
-from offhook.calls.world import in_dialog
 from offhook.calls.world.owner import Owner
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.language.base import ToolCall
@@ -30,9 +29,7 @@ class CallWorld:
         self.end = end
 
     async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
-        if tool.get("type") in in_dialog.TYPES:
-            return await in_dialog.run(self._leg, tool, call, self._owner.render)
-        return await self._owner.run_tool(tool, call)
+        return await self._owner.run_tool(tool, call, self._leg)
 
     async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Named:
         return await self._owner.transfer_destination(tool)

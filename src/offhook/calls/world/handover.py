@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from offhook.calls.routing import decision as routing
 from offhook.conversation.events import Named
-from offhook.conversation.tools.toolbox import content_of
+from offhook.conversation.tools.tool_messages import content_of
 from offhook.schema.answered import NotValid, given, read_document
 from offhook.schema.assistant import AssistantOverrides, merge
 from offhook.schema.destination import TransferDestination

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from offhook.calls.world.tools import text_of
+from offhook.calls.world.tools.server_tool import text_of
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.audio.synthesis import closing
-from offhook.conversation.tools.toolbox import content_of
+from offhook.conversation.tools.tool_messages import content_of
 from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
 from offhook.schema.assistant import Assistant
 from offhook.schema.base import document

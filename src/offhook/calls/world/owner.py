@@ -5,23 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from offhook.calls.equipment import equipped
+from offhook.calls.leg import Leg
 from offhook.calls.record import messages
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.routing import decision as routing
 from offhook.calls.services import Services
 from offhook.calls.world import knowledge
-from offhook.calls.world.api_request import ApiRequest, static_parameters
 from offhook.calls.world.attempts import attempted
 from offhook.calls.world.handover import Successor, handoff_answer, successor, transfer_answer
-from offhook.calls.world.tools import NO_RESULT, Result, read_results, tool_calls
-from offhook.calls.world.variables import knowing_what_was_said, learn
+from offhook.calls.world.tools.tool_site import ToolSite
+from offhook.calls.world.variables import knowing_what_was_said
 from offhook.conversation.events import Named, ToolOutcome
-from offhook.conversation.tools.toolbox import destination_name
+from offhook.conversation.tools.destinations import destination_name
+from offhook.conversation.tools.tool_kinds import kind_of
 from offhook.language.base import ToolCall
-from offhook.language.extraction import RESERVED, extracted
 from offhook.schema.answered import unwrapped
 from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.schema.server_message import (
@@ -38,9 +39,6 @@ from offhook.webhooks.receiver import Receiver, choose_server, credential_id, re
 ASSISTANT_REQUEST_SECONDS: Final = 7.5
 """For all of an assistant-request, whatever the server's timeoutSeconds says (vapi-wire §3)."""
 
-ASKED_OF_SERVERS: Final = ("function", "bash", "computer", "textEditor")
-"""Tools that owners run themselves, at a tool-calls message."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -53,7 +51,14 @@ class Owner:
         self._fill = knowing_what_was_said(record, services.render)
         self._org = org
         self._squad: Mapping[str, Any] | None = None  # one that the call was handed to
-        self._noted: set[str] = set()  # tools without a server, each complained of once
+        self._site = ToolSite(
+            record=record,
+            receiver=self.receiver,
+            ask=self._ask,
+            credential=partial(services.directory.credential, record.org_id),
+            send=services.send,
+            fill=self._fill,
+        )
         self._coming: list[tuple[AssistantOverrides, Successor, Receiver | None]] = []
 
     async def receiver(self, tool: Mapping[str, Any] | None = None) -> Receiver | None:
@@ -81,71 +86,16 @@ class Owner:
                 failed.kind, failed.detail, failed.status, failed.response
             ) from failed
 
-    async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
-        """Run a tool at its URL, and keep the variables that its plan takes from the result. Never raises."""
-        kind = str(tool.get("type"))
+    async def run_tool(self, tool: Mapping[str, Any], call: ToolCall, leg: Leg | None = None) -> ToolOutcome:
+        """Run a tool, on the caller's `leg` if it is one that acts on it. Never raises."""
         try:
-            if kind == "apiRequest":
-                result = await self._api_request(tool, call)
-            elif kind in ASKED_OF_SERVERS:
-                result = await self._function(tool, call)
-            else:
-                return ToolOutcome(error=f"tools of the type {kind} are not served here")
-            self._learn(tool, result)
-            return result.outcome
+            return await kind_of(tool).run(replace(self._site, leg=leg), tool, call)
         except AskFailed as failed:
             _log.warning("call=%s tool %s failed: %s", self._record.id, call.name, failed)
             return ToolOutcome(error=f"the tool's server did not answer: {failed.kind}")
         except Exception:
             _log.exception("call=%s tool %s could not be run", self._record.id, call.name)
             return ToolOutcome(error="the tool could not be run")
-
-    async def _function(self, tool: Mapping[str, Any], call: ToolCall) -> Result:
-        receiver = await self.receiver(tool)
-        if receiver is None:
-            return self._unheard(call)
-        fixed = static_parameters(tool, self._record.variables, self._fill)
-        call = replace(call, arguments={**call.arguments, **fixed})
-        return read_results(await self._ask(receiver, tool_calls(tool, call)), call)
-
-    def _unheard(self, call: ToolCall) -> Result:
-        """With no server at any level a call is only noted in the conversation (vapi-wire §6)."""
-        if call.name not in self._noted:
-            self._noted.add(call.name)
-            _log.warning("call=%s no server is set for the tool %s", self._record.id, call.name)
-        return Result(ToolOutcome(result=NO_RESULT))
-
-    async def _api_request(self, tool: Mapping[str, Any], call: ToolCall) -> Result:
-        send, credential = self._services.send, None
-        if send is None:
-            return Result(ToolOutcome(error="nothing can be reached from here"))
-        if named := tool.get("credentialId"):
-            credential = await self._services.directory.credential(self._record.org_id, str(named))
-            if credential is None:
-                return Result(ToolOutcome(error="the tool's credential does not exist"))
-        if tool.get("encryptedPaths") and (credential or {}).get("encryptionPlan"):
-            # What its owner wants encrypted does not go out in plain text instead.
-            return Result(ToolOutcome(error="encryption of a tool's arguments is not served here"))
-        plan = None if credential is None else credential.get("authenticationPlan")
-        request = ApiRequest(tool, self._record.variables, self._fill, plan)
-        return await request.run(call, send, self._record.id)
-
-    def _learn(self, tool: Mapping[str, Any], result: Result) -> None:
-        plan = tool.get("variableExtractionPlan")
-        if not plan or result.body is None or result.outcome.error is not None:
-            return
-        learned = extracted(plan, result.body, result.headers, self._render_over)
-        learn(self._record, learned)
-
-    def _render_over(self, text: str, more: Mapping[str, Any]) -> str:
-        """A template with the call's variables, and `more` before them."""
-        return self._fill(text, {**self._record.variables, **more})
-
-    def render(self, text: str, more: Mapping[str, Any]) -> str:
-        """A template with the call's variables, and with `more`, which comes before all of them but what is
-        known of the call."""
-        own = {name: value for name, value in more.items() if name not in RESERVED}
-        return self._render_over(text, own)
 
     async def transfer_destination(self, tool: Mapping[str, Any]) -> Named:
         """Where shall the caller go?"""

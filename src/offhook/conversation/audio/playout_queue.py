@@ -12,6 +12,7 @@ from typing import Protocol
 
 from offhook.conversation.context import Said
 from offhook.conversation.transcript import Entry
+from offhook.frames import SAMPLE_RATE
 from offhook.media.client import Channel
 from offhook.media.protocol import (
     SOUND_BYTES,
@@ -26,7 +27,6 @@ from offhook.media.protocol import (
     Sound,
     Utter,
 )
-from offhook.speech.base import SAMPLE_RATE
 from offhook.speech.joined import WORD, joined
 
 CHARACTERS_PER_SECOND = 15.0

@@ -15,9 +15,10 @@ from offhook.conversation.events import Event, VoiceInput, VoiceUsed
 from offhook.conversation.metrics import Marks
 from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormatPlan, speakable
+from offhook.frames import SAMPLE_RATE
 from offhook.media.client import Channel
 from offhook.network import INTERNAL
-from offhook.speech.base import SAMPLE_RATE, EngineError, Voice
+from offhook.speech.base import EngineError, Voice
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from offhook.conversation.audio.caller_speech import Ear, Ears
 from offhook.conversation.audio.playout_queue import Piece
 from offhook.conversation.audio.synthesis import ahead
 from offhook.conversation.events import World
-from offhook.conversation.tools.toolbox import SpokenMessage
+from offhook.conversation.tools.tool_messages import SpokenMessage
 from offhook.language.base import ModelError
 from offhook.speech.base import EngineError
 

@@ -16,10 +16,20 @@ from offhook.conversation.context import Context, Said
 from offhook.conversation.events import Named, ToolOutcome, World
 from offhook.conversation.handover.handover_variables import gathered
 from offhook.conversation.handover.succession import Succession
-from offhook.conversation.tools import toolbox
 from offhook.conversation.tools.destination_templates import filled
+from offhook.conversation.tools.destinations import choose_destination, destinations_of
 from offhook.conversation.tools.rejection import rejected
-from offhook.conversation.tools.toolbox import SpokenMessage, Tool
+from offhook.conversation.tools.tool_kind import Tool, ToolKind
+from offhook.conversation.tools.tool_kinds import kind_of
+from offhook.conversation.tools.tool_messages import (
+    TRANSFER_MESSAGE,
+    MessageKind,
+    SpokenMessage,
+    content_of,
+    delayed_messages,
+    pick_message,
+)
+from offhook.conversation.tools.toolbox import Toolbox
 from offhook.language.base import Message, ToolCall
 
 log = logging.getLogger(__name__)
@@ -86,6 +96,13 @@ class Speaker(Protocol):
         ...
 
 
+class ActingTool(ToolKind):
+    """A tool by which the conversation itself goes another way."""
+
+    async def act(self, run: ToolRun, tool: Tool, call: ToolCall) -> None:
+        raise NotImplementedError
+
+
 class ToolRun:
     def __init__(
         self,
@@ -93,7 +110,7 @@ class ToolRun:
         reply: Speaker,
         said: Said,
         calls: Sequence[ToolCall],
-        own: toolbox.Toolbox | None = None,
+        own: Toolbox | None = None,
     ) -> None:
         """`own`: tools that are not the assistant's, as a hook has. Nobody waits for those, so that nothing
         is said while they run but their own messages."""
@@ -122,13 +139,9 @@ class ToolRun:
             self._result(call, refusal)
             self._ask_model = True
             return
-        kind = tool.get("type")
-        if kind == "endCall":
-            self._end_call(tool, call)
-        elif kind == "transferCall":
-            await self._transfer(tool, call)
-        elif kind == "handoff":
-            await self._hand_off(tool, call)
+        kind = kind_of(tool)
+        if isinstance(kind, ActingTool):
+            await kind.act(self, tool, call)
         elif tool.get("async"):
             self._run_unwatched(tool, call)
         else:
@@ -146,7 +159,7 @@ class ToolRun:
 
     # the assistant's own tools
 
-    def _end_call(self, tool: Tool, call: ToolCall) -> None:
+    def end_call(self, tool: Tool, call: ToolCall) -> None:
         self._leaves = True
         message = self._pick(tool, "request-start", call)
         self._result(call, "The call is being ended.")
@@ -154,9 +167,9 @@ class ToolRun:
         text = message.text if message else self._stage.render(goodbye, {})
         self._stage.finish("assistant-ended-call", text)
 
-    async def _transfer(self, tool: Tool, call: ToolCall) -> None:
-        named = Named(toolbox.choose_destination(tool, call.arguments), ours=True)
-        if named.destination is None and not toolbox.destinations_of(tool):
+    async def transfer(self, tool: Tool, call: ToolCall) -> None:
+        named = Named(choose_destination(tool, call.arguments), ours=True)
+        if named.destination is None and not destinations_of(tool):
             with self._delays(tool, call):
                 named = await self._asked(self._stage.world.transfer_destination(tool, call))
         destination = named.destination
@@ -170,11 +183,11 @@ class ToolRun:
             )
             named = replace(named, destination=destination)
         start = self._pick(tool, "request-start", call)
-        message = toolbox.content_of(destination.get("message"), self._member.profile.language)
+        message = content_of(destination.get("message"), self._member.profile.language)
         if message is None:
             message = named.message
         if message is None:
-            message = start.text if start else toolbox.TRANSFER_MESSAGE
+            message = start.text if start else TRANSFER_MESSAGE
         self._announce(message)
         if destination.get("type") == "assistant":
             succession = await self._succession(tool, call, named, by_transfer=True)
@@ -185,8 +198,8 @@ class ToolRun:
         self._result(call, "The call is being transferred.")
         self._stage.transfer(destination)
 
-    async def _hand_off(self, tool: Tool, call: ToolCall) -> None:
-        named = Named(toolbox.choose_destination(tool, call.arguments))
+    async def hand_off(self, tool: Tool, call: ToolCall) -> None:
+        named = Named(choose_destination(tool, call.arguments))
         if named.destination is None:
             self._refused(tool, call, NO_DESTINATION)
             return
@@ -257,8 +270,8 @@ class ToolRun:
             self._announce(start.text, interruptible=True)
             if start.blocking:
                 await self._heard_out()
-        elif not (self._own or self._announced) and tool.get("type") not in toolbox.SILENT_BY_DEFAULT:
-            self._announce(self._stage.rng.choice(toolbox.FILLERS), interruptible=True)
+        elif not (self._own or self._announced) and (fillers := kind_of(tool).fillers):
+            self._announce(self._stage.rng.choice(fillers), interruptible=True)
         with self._delays(tool, call):
             outcome = await self._outcome(tool, call)
         self._conclude(tool, call, outcome)
@@ -268,7 +281,7 @@ class ToolRun:
         """Words for a caller who is kept waiting inside of this."""
         loop, stage = asyncio.get_running_loop(), self._stage
         language = self._member.profile.language
-        delays = toolbox.delayed_messages(tool, call.arguments, stage.rng, stage.render, language)
+        delays = delayed_messages(tool, call.arguments, stage.rng, stage.render, language)
         timers = [loop.call_later(each.delay, self._say_delayed, each) for each in delays]
         try:
             yield
@@ -333,9 +346,9 @@ class ToolRun:
         self._said.results[call.id] = result
         self._stage.note_result(call, result)
 
-    def _pick(self, tool: Tool, kind: toolbox.MessageKind, call: ToolCall) -> SpokenMessage | None:
+    def _pick(self, tool: Tool, kind: MessageKind, call: ToolCall) -> SpokenMessage | None:
         stage, language = self._stage, self._member.profile.language
-        return toolbox.pick_message(tool, kind, call.arguments, stage.rng, stage.render, language)
+        return pick_message(tool, kind, call.arguments, stage.rng, stage.render, language)
 
 
 async def heard_out(utterance: Utterance | None) -> None:

@@ -11,11 +11,12 @@ from contextlib import aclosing
 
 import httpx2
 
+from offhook.frames import SAMPLE_RATE
 from offhook.network import turns, words_of
 from offhook.network.outside import Outside
 from offhook.network.pool import REPEATABLE
 from offhook.schema.voice import CustomVoice as CustomVoiceSettings
-from offhook.speech.base import SAMPLE_RATE, EngineError, Voice
+from offhook.speech.base import EngineError, Voice
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, json_of, no_context
 

@@ -1,14 +1,18 @@
-"""Tools that live at a URL: the `tool-calls` message and what its answer means (vapi-wire §4.5, §6)."""
+"""Tools that the owner's server runs: `tool-calls` and what the answer means (vapi-wire §4.5, §6)."""
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any, Final
 
+from offhook.calls.world.tools.parameters import static_parameters
+from offhook.calls.world.tools.tool_site import Result, ToolSite
 from offhook.conversation.events import ToolOutcome
-from offhook.conversation.tools.toolbox import content_of, meets
+from offhook.conversation.tools.tool_kind import Tool, ToolKind
+from offhook.conversation.tools.tool_messages import content_of, meets
 from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
 from offhook.schema.answered import given
@@ -20,15 +24,27 @@ MAX_SPOKEN_CHARACTERS: Final = 1000
 """Of a message that a server wants to be said."""
 NO_RESULT: Final = "No result returned."
 
+_log = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a tool gave back, and what variables can be taken from it: its JSON, None if it is none, and the
-    answer's headers, with names in lower case."""
 
-    outcome: ToolOutcome
-    body: object = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+class ServerToolKind(ToolKind):
+    async def run(self, site: ToolSite, tool: Tool, call: ToolCall) -> ToolOutcome:
+        receiver = await site.receiver(tool)
+        if receiver is None:
+            return _unheard(site, call)
+        fixed = static_parameters(tool, site.record.variables, site.fill)
+        call = replace(call, arguments={**call.arguments, **fixed})
+        result = read_results(await site.ask(receiver, tool_calls(tool, call)), call)
+        site.learn(tool, result)
+        return result.outcome
+
+
+def _unheard(site: ToolSite, call: ToolCall) -> ToolOutcome:
+    """With no server at any level a call is only noted in the conversation (vapi-wire §6)."""
+    if call.name not in site.noted:
+        site.noted.add(call.name)
+        _log.warning("call=%s no server is set for the tool %s", site.record.id, call.name)
+    return ToolOutcome(result=NO_RESULT)
 
 
 def tool_calls(tool: Mapping[str, Any], call: ToolCall) -> ToolCalls:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from offhook.calls.world.attempts import attempted
-from offhook.calls.world.tools import MAX_RESULT_CHARACTERS, Result
+from offhook.calls.world.tools.parameters import Document, Render, filled, static_parameters
+from offhook.calls.world.tools.server_tool import MAX_RESULT_CHARACTERS
+from offhook.calls.world.tools.tool_site import Result, Send, ToolSite
 from offhook.calls.world.variables import filling
 from offhook.conversation.events import ToolOutcome
+from offhook.conversation.tools.tool_kind import NO_PARAMETERS, Tool, ToolKind
 from offhook.conversation.tools.toolbox import definition_of
 from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
-from offhook.webhooks.client import Answer, AskFailed, OutsideRequest
+from offhook.webhooks.client import AskFailed, OutsideRequest
 from offhook.webhooks.receiver import backoff_of
 
 DEFAULT_SECONDS: Final = 20.0
@@ -24,10 +27,41 @@ SHOWN_CHARACTERS: Final = 500
 
 _log = logging.getLogger(__name__)
 
-Document = Mapping[str, Any]
-Render = Callable[[str, Mapping[str, Any]], str]
-Send = Callable[[OutsideRequest, float], Awaitable[Answer]]
-"""Send a request, with all of its time in seconds. Raises AskFailed for all but a 2xx."""
+
+class ApiRequestKind(ToolKind):
+    def parameters(self, tool: Tool) -> Mapping[str, Any]:
+        body = tool.get("body")
+        return _open_parameters(body) if isinstance(body, Mapping) else NO_PARAMETERS
+
+    async def run(self, site: ToolSite, tool: Tool, call: ToolCall) -> ToolOutcome:
+        send, credential = site.send, None
+        if send is None:
+            return ToolOutcome(error="nothing can be reached from here")
+        if named := tool.get("credentialId"):
+            credential = await site.credential(str(named))
+            if credential is None:
+                return ToolOutcome(error="the tool's credential does not exist")
+        if tool.get("encryptedPaths") and (credential or {}).get("encryptionPlan"):
+            # What its owner wants encrypted does not go out in plain text instead.
+            return ToolOutcome(error="encryption of a tool's arguments is not served here")
+        plan = None if credential is None else credential.get("authenticationPlan")
+        request = ApiRequest(tool, site.record.variables, site.fill, plan)
+        result = await request.run(call, send, site.record.id)
+        site.learn(tool, result)
+        return result.outcome
+
+
+def _open_parameters(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is left for the model to choose: a property with a `value` has been chosen by the owner."""
+    properties = schema.get("properties") or {}
+    fixed = {name for name, one in properties.items() if isinstance(one, Mapping) and "value" in one}
+    if not fixed:
+        return schema
+    return {
+        **schema,
+        "properties": {name: one for name, one in properties.items() if name not in fixed},
+        "required": [name for name in schema.get("required") or () if name not in fixed],
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,38 +111,6 @@ class ApiRequest:
 def _has_body(tool: Document) -> bool:
     asked = (tool.get("function") or {}).get("parameters") or {}
     return tool.get("body") is not None or bool(tool.get("parameters") or asked.get("properties"))
-
-
-def static_parameters(tool: Document, variables: Document, render: Render) -> dict[str, Any]:
-    """A tool's `parameters`: what the owner has fixed, filled from the call's variables and never from what
-    the model says."""
-    return {each["key"]: deeply(each["value"], variables, render) for each in tool.get("parameters") or ()}
-
-
-def filled(schema: Any, arguments: Document, render: Render, seen: Document | None = None) -> dict[str, Any]:
-    """The object that a JSON schema of a tool stands for: each of its properties by its own `value` (or
-    `default`), with templates filled from `seen`, else by the model's argument of that name."""
-    properties = schema.get("properties") if isinstance(schema, Mapping) else None
-    known = arguments if seen is None else seen
-    result: dict[str, Any] = {}
-    for name, described in (properties or {}).items():
-        fixed = described if isinstance(described, Mapping) else {"value": described}
-        if fixed.get("value") is not None:
-            result[name] = deeply(fixed["value"], known, render)
-        elif name in arguments:
-            result[name] = arguments[name]
-        elif fixed.get("default") is not None:
-            result[name] = deeply(fixed["default"], known, render)
-    return result
-
-
-def deeply(value: Any, arguments: Document, render: Render) -> Any:
-    """The value with the templates in all its strings filled."""
-    if isinstance(value, str):
-        return render(value, arguments)
-    if isinstance(value, Mapping):
-        return {name: deeply(inner, arguments, render) for name, inner in value.items()}
-    return [deeply(inner, arguments, render) for inner in value] if isinstance(value, list) else value
 
 
 def _line(value: Any) -> str:

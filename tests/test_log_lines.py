@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from offhook.calls.calls import Limits
-from offhook.commands.logs import JsonLines, TextLines
 from offhook.conversation.active_assistant import Engines
 from offhook.log_context import CALL, working_for
+from offhook.log_lines import JsonLines, TextLines
 from offhook.speech.base import EngineError
 from tests.calls.house import open_house, virtual
 from tests.calls.test_whole_call import QUESTION, ended

@@ -1,0 +1,76 @@
+"""The dtmf tool: keypad digits in the call's own audio, or by INFO (vapi-wire §6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from offhook.calls.leg import Leg
+from offhook.calls.world.tools.tool_site import ToolSite
+from offhook.conversation.events import ToolOutcome
+from offhook.conversation.tools.tool_kind import Tool, ToolKind
+from offhook.language.base import ToolCall
+from offhook.rtp.dtmf import DIGITS, PAUSES
+from offhook.sip.errors import SipError
+
+MOST_DIGITS: Final = 64
+PRESS_SECONDS: Final = 0.18
+"""100 ms for a key and 80 ms after it."""
+
+
+class DtmfKind(ToolKind):
+    fillers: Sequence[str] = ()
+
+    def description(self, tool: Tool, given: str) -> str:
+        return given or "Press keys on the telephone keypad."
+
+    def parameters(self, tool: Tool) -> Mapping[str, Any]:
+        keys = {"type": "string", "description": "Keys to press: 0-9, *, #, w for a pause."}
+        return {"type": "object", "properties": {"dtmf": keys}, "required": ["dtmf"]}
+
+    async def run(self, site: ToolSite, tool: Tool, call: ToolCall) -> ToolOutcome:
+        if site.leg is None:
+            return await super().run(site, tool, call)
+        try:
+            return await _press(site.leg, tool, str(call.arguments.get("dtmf") or ""))
+        except SipError as error:
+            return ToolOutcome(error=f"the phone did not take it: {error}")
+
+
+def seconds_for(keys: str) -> float:
+    """How long it takes to press them, as the stream sends them."""
+    return sum(PAUSES.get(key, PRESS_SECONDS) for key in keys)
+
+
+async def _press(leg: Leg, tool: Mapping[str, Any], digits: str) -> ToolOutcome:
+    keys = "".join(digits.split())
+    if not 1 <= len(keys) <= MOST_DIGITS or any(
+        key.upper() not in DIGITS and key not in PAUSES for key in keys
+    ):
+        return ToolOutcome(error=f"dtmf has 1 to {MOST_DIGITS} of the keys 0-9, *, #, and w for a pause")
+    if tool.get("sipInfoDtmfEnabled") is True:
+        return await _press_by_info(leg, keys)
+    if leg.stream is None:
+        return ToolOutcome(error="the call is not connected")
+    try:
+        leg.stream.send_digits(keys)
+    except ValueError as error:
+        return ToolOutcome(error=str(error))
+    await asyncio.sleep(seconds_for(keys))
+    return ToolOutcome(result=f"Pressed {keys}.")
+
+
+async def _press_by_info(leg: Leg, keys: str) -> ToolOutcome:
+    """One INFO a key, in the form that phones and gateways have agreed on without any RFC."""
+    if leg.session is None:
+        return ToolOutcome(error="the call is not connected")
+    for key in keys:
+        if key in PAUSES:
+            await asyncio.sleep(PAUSES[key])
+            continue
+        body = f"Signal={key.upper()}\r\nDuration=100\r\n".encode()
+        response = await leg.session.request("INFO", body=body, content_type="application/dtmf-relay")
+        if response.status >= 300:
+            return ToolOutcome(error=f"the phone answered {response.status} {response.reason}")
+    return ToolOutcome(result=f"Pressed {keys}.")

@@ -1,0 +1,41 @@
+"""What a tool's owner has written into it, with the templates filled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Document = Mapping[str, Any]
+Render = Callable[[str, Mapping[str, Any]], str]
+
+
+def static_parameters(tool: Document, variables: Document, render: Render) -> dict[str, Any]:
+    """A tool's `parameters`: what the owner has fixed, filled from the call's variables and never from what
+    the model says."""
+    return {each["key"]: deeply(each["value"], variables, render) for each in tool.get("parameters") or ()}
+
+
+def filled(schema: Any, arguments: Document, render: Render, seen: Document | None = None) -> dict[str, Any]:
+    """The object that a JSON schema of a tool stands for: each of its properties by its own `value` (or
+    `default`), with templates filled from `seen`, else by the model's argument of that name."""
+    properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    known = arguments if seen is None else seen
+    result: dict[str, Any] = {}
+    for name, described in (properties or {}).items():
+        fixed = described if isinstance(described, Mapping) else {"value": described}
+        if fixed.get("value") is not None:
+            result[name] = deeply(fixed["value"], known, render)
+        elif name in arguments:
+            result[name] = arguments[name]
+        elif fixed.get("default") is not None:
+            result[name] = deeply(fixed["default"], known, render)
+    return result
+
+
+def deeply(value: Any, arguments: Document, render: Render) -> Any:
+    """The value with the templates in all its strings filled."""
+    if isinstance(value, str):
+        return render(value, arguments)
+    if isinstance(value, Mapping):
+        return {name: deeply(inner, arguments, render) for name, inner in value.items()}
+    return [deeply(inner, arguments, render) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,50 @@
+"""The types of tools that have anything of their own: for each the class that knows it.
+
+A type is one file and its line here. Files are loaded by `load`, or at the first use."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Final
+
+from offhook.conversation.tools.tool_kind import Tool, ToolKind
+
+_HERE: Final = "offhook.conversation.tools."
+_CALLS: Final = "offhook.calls.world.tools."
+
+TOOL_KINDS: Final[dict[str, str]] = {
+    "function": _CALLS + "server_tool:ServerToolKind",
+    "bash": _CALLS + "server_tool:ServerToolKind",
+    "computer": _CALLS + "server_tool:ServerToolKind",
+    "textEditor": _CALLS + "server_tool:ServerToolKind",
+    "apiRequest": _CALLS + "api_request:ApiRequestKind",
+    "endCall": _HERE + "end_call:EndCallKind",
+    "transferCall": _HERE + "transfer_call:TransferCallKind",
+    "handoff": _HERE + "handoff:HandoffKind",
+    "dtmf": _CALLS + "dtmf:DtmfKind",
+    "sipRequest": _CALLS + "sip_request:SipRequestKind",
+    "voicemail": _HERE + "unserved:VoicemailKind",
+    "sms": _HERE + "unserved:SmsKind",
+    "query": _HERE + "unserved:QueryKind",
+}
+
+
+def kind_of(tool: Tool) -> ToolKind:
+    """Of a type without anything of its own, `ToolKind`."""
+    return _loaded(TOOL_KINDS.get(str(tool.get("type", "function")), ""))
+
+
+def load() -> None:
+    """Load them all, before the first call comes."""
+    for place in TOOL_KINDS.values():
+        _loaded(place)
+
+
+@cache
+def _loaded(place: str) -> ToolKind:
+    if not place:
+        return ToolKind()
+    module, _, name = place.partition(":")
+    kind: ToolKind = getattr(importlib.import_module(module), name)()
+    return kind

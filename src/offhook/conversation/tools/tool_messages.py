@@ -1,0 +1,148 @@
+"""The messages that are spoken around a tool's call (vapi-wire §6), as documents of the API (camelCase)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from offhook.conversation.tools.tool_kind import Tool
+
+MessageKind = Literal["request-start", "request-complete", "request-failed", "request-response-delayed"]
+TRANSFER_MESSAGE = "Transferring the call now"
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenMessage:
+    """One of a tool's messages. `role` system: for the model, not for the caller."""
+
+    text: str
+    role: Literal["assistant", "system"] = "assistant"
+    blocking: bool = False
+    end_call_after: bool = False
+    delay: float = 0.0  # seconds
+
+
+def content_of(message: Any, language: str = "en") -> str | None:
+    """Text of a plain or a custom message; of several languages the wanted one, else the first. None if it
+    holds no text."""
+    if isinstance(message, str):
+        return message
+    if not isinstance(message, Mapping):
+        return None
+    contents = [each for each in message.get("contents") or () if isinstance(each, Mapping)]
+    for each in contents:
+        if _primary(str(each.get("language", ""))) == _primary(language):
+            return str(each.get("text", ""))
+    if contents:
+        return str(contents[0].get("text", ""))
+    content = message.get("content")
+    return content if isinstance(content, str) else None
+
+
+def _primary(language: str) -> str:
+    """`de` of `de-AT` (RFC 5646 §2.2.1)."""
+    return language.partition("-")[0].lower()
+
+
+def pick_message(
+    tool: Tool,
+    kind: MessageKind,
+    arguments: Mapping[str, Any],
+    rng: random.Random,
+    render: Callable[[str, Mapping[str, Any]], str],
+    language: str = "en",
+) -> SpokenMessage | None:
+    """One of the tool's messages of this kind whose conditions the arguments meet; None if there is none.
+    `render` fills templates, with the arguments as variables."""
+    eligible = [each for each in _messages(tool, kind) if meets(each, arguments)]
+    return _spoken(rng.choice(eligible), arguments, render, language) if eligible else None
+
+
+def delayed_messages(
+    tool: Tool,
+    arguments: Mapping[str, Any],
+    rng: random.Random,
+    render: Callable[[str, Mapping[str, Any]], str],
+    language: str = "en",
+) -> list[SpokenMessage]:
+    """What to say while the tool keeps the caller waiting: one message for each delay, shortest first."""
+    by_delay: dict[float, list[Mapping[str, Any]]] = {}
+    for each in _messages(tool, "request-response-delayed"):
+        if meets(each, arguments):
+            by_delay.setdefault(float(each.get("timingMilliseconds") or 1000) / 1000, []).append(each)
+    return [
+        _spoken(rng.choice(by_delay[delay]), arguments, render, language, delay) for delay in sorted(by_delay)
+    ]
+
+
+def _messages(tool: Tool, kind: str) -> Iterable[Mapping[str, Any]]:
+    return [each for each in tool.get("messages") or () if each.get("type") == kind]
+
+
+def _spoken(
+    message: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+    render: Callable[[str, Mapping[str, Any]], str],
+    language: str,
+    delay: float = 0.0,
+) -> SpokenMessage:
+    system = message.get("role") == "system"
+    return SpokenMessage(
+        text=render(content_of(message, language) or "", arguments).strip(),
+        role="system" if system else "assistant",
+        blocking=bool(message.get("blocking")),
+        end_call_after=bool(message.get("endCallAfterSpokenEnabled")) and not system,
+        delay=delay,
+    )
+
+
+def meets(message: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
+    """Do the arguments of a call fulfil all the conditions of a message?"""
+    conditions = message.get("conditions") or ()
+    return all(isinstance(each, Mapping) and _holds(each, arguments) for each in conditions)
+
+
+def _holds(condition: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
+    """Numbers are compared as numbers, all else as text."""
+    given, wanted = arguments.get(str(condition.get("param"))), str(condition.get("value", ""))
+    operator = condition.get("operator")
+    text = _as_text(given)
+    if operator in ("eq", "neq"):
+        return _equal(given, text, wanted) is (operator == "eq")
+    if given is None:
+        return False
+    left: float | str
+    right: float | str
+    try:
+        left, right = float(text), float(wanted)
+    except ValueError:
+        left, right = text, wanted
+    return _compare(str(operator), left, right)
+
+
+def _equal(given: object, text: str, wanted: str) -> bool:
+    """As text; a number also by its value, since models write 5 as 5.0."""
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return text == wanted
+    try:
+        return given == float(wanted)
+    except ValueError:
+        return False
+
+
+def _compare(operator: str, left: Any, right: Any) -> bool:
+    if operator == "gt":
+        return bool(left > right)
+    if operator == "gte":
+        return bool(left >= right)
+    if operator == "lt":
+        return bool(left < right)
+    return bool(left <= right) if operator == "lte" else False
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)

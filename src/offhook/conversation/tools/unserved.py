@@ -1,0 +1,35 @@
+"""Tools that the model is told of, and that nothing runs yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from offhook.conversation.tools.tool_kind import Tool, ToolKind
+
+
+class VoicemailKind(ToolKind):
+    fillers: Sequence[str] = ()
+
+    def description(self, tool: Tool, given: str) -> str:
+        return given or "Leave the voicemail message; use it when an answering machine has answered."
+
+
+class SmsKind(ToolKind):
+    def description(self, tool: Tool, given: str) -> str:
+        return given or "Send a text message."
+
+    def parameters(self, tool: Tool) -> Mapping[str, Any]:
+        return {
+            "type": "object",
+            "properties": {"to": {"type": "string"}, "message": {"type": "string"}},
+            "required": ["message"],
+        }
+
+
+class QueryKind(ToolKind):
+    def description(self, tool: Tool, given: str) -> str:
+        return given or "Look something up in the knowledge base."
+
+    def parameters(self, tool: Tool) -> Mapping[str, Any]:
+        return {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
