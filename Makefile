@@ -6,8 +6,9 @@ PYTHON ?= $(or $(shell for name in python3.11 python3.12 python3.13 python3.14 p
 	$$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done),python3)
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --all-extras --group build pyproject.toml
-# Processes that share the tests, a file each at a time; CONTRIBUTING.md says what they may not do at once.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+# Processes that share the tests, a file each at a time, and more than there are cores: much of a call is
+# waiting. CONTRIBUTING.md says what they may not do at once.
+PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo install install-dev quick test floors check format docs rows bench lock clean

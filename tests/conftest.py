@@ -10,6 +10,7 @@ import pytest
 
 from . import floors
 from .alone import TakingTurns
+from .order import LongestFirst
 
 TESTS = Path(__file__).parent
 ROWS = TESTS.parent / "docs" / "rows.toml"
@@ -95,3 +96,4 @@ def pytest_configure(config: pytest.Config) -> None:
         floors.register(config)
     if hasattr(config, "workerinput"):  # one of several processes of pytest-xdist
         config.pluginmanager.register(TakingTurns())
+        config.pluginmanager.register(LongestFirst())

@@ -131,7 +131,6 @@ EVERY = pytest.mark.parametrize("failure", FAILURES, ids=[one.name.replace(" ", 
 HOOKS = pytest.mark.parametrize("name", HOOKED)
 
 
-@pytest.mark.timeout(300)
 @EVERY
 def test_the_caller_is_told_so_and_hung_up_on(failure: Failure, walked: Walked) -> None:
     seen = walked[failure.name, "sentence"]

@@ -13,8 +13,7 @@ import pytest
 from offhook.sip.messages.message import MessageError
 from offhook.sip.transports.framer import StreamFramer
 from tests.machine import PATIENCE
-from tests.sip.rfc4475 import Torture
-from tests.sip.torture import MESSAGES
+from tests.sip.torture import MESSAGES, Torture
 
 from .node import Node
 

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from offhook.sip.messages.parser import MAX_HEAD, MAX_MESSAGE, parse_message
 from offhook.sip.transports.framer import FramingError, StreamFramer
-from tests.sip.rfc4475 import crlf
 from tests.sip.test_message import INVITE
-from tests.sip.torture import BY_NAME
+from tests.sip.torture import BY_NAME, crlf
 
 OPTIONS = BY_NAME["zeromf"].data
 FOLDED = BY_NAME["wsinv"].data

@@ -12,8 +12,7 @@ from offhook.sip.messages.headers import MAX_HEADERS, Headers
 from offhook.sip.messages.message import MessageError, Request, Response, respond
 from offhook.sip.messages.parser import MAX_HEAD, parse_message
 from offhook.sip.messages.uri import MAX_URI, Uri
-from tests.sip.rfc4475 import crlf, sdp
-from tests.sip.torture import MESSAGES
+from tests.sip.torture import MESSAGES, crlf, sdp
 
 BODY = sdp("192.0.2.10")
 INVITE = (

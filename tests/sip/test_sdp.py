@@ -22,7 +22,7 @@ from offhook.sip.messages.sdp import (
     offer,
     reverse,
 )
-from tests.sip.rfc4475 import crlf, sdp
+from tests.sip.torture import crlf, sdp
 
 HEAD = """\
 v=0

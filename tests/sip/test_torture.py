@@ -8,8 +8,7 @@ from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.message import MessageError, Request, Response, respond
 from offhook.sip.messages.parser import parse_message
 from offhook.sip.messages.uri import Uri
-from tests.sip.rfc4475 import Torture
-from tests.sip.torture import BY_NAME, MESSAGES
+from tests.sip.torture import BY_NAME, MESSAGES, Torture
 
 GOOD = [message for message in MESSAGES if message.refused is None]
 BAD = [message for message in MESSAGES if message.refused is not None]

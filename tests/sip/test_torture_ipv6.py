@@ -12,7 +12,7 @@ import pytest
 from offhook.sip.messages.message import MessageError, Request
 from offhook.sip.messages.parser import parse_message
 from offhook.sip.messages.sdp import SessionDescription
-from tests.sip.rfc4475 import crlf
+from tests.sip.torture import crlf
 
 
 def parse(text: str, body: str = "") -> Request:

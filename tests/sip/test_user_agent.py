@@ -18,8 +18,7 @@ from offhook.sip.dialogs.exchange import Exchange
 from offhook.sip.transactions.layer import Transaction
 from offhook.sip.transports.udp import UDP
 from tests.sip.agents import SERVER, Desk, Recorder, house, leftovers, refusal, talking
-from tests.sip.rfc4475 import Torture
-from tests.sip.torture import MESSAGES
+from tests.sip.torture import MESSAGES, Torture
 from tests.virtual import run_virtual, story
 from tests.wire import OFFER, MemoryWire
 
