@@ -46,6 +46,11 @@ class Stage:
         self.conversation: Conversation
         self.caller: SimulatedCaller
         self.line = TestLine()
+        self.heed: Callable[[Event], None] = lambda event: None
+
+    def tell(self, event: Event) -> None:
+        self.events.append(event)
+        self.heed(event)
 
     def told(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -86,28 +91,29 @@ async def on_stage(
     stage.model = model or ScriptedModel(answers)
     stage.world = world or ScriptedWorld()
     engines = iter([Engines(stage.transcriber, stage.model, stage.voice), *others])
-    stage.conversation = Conversation(
-        assistant=assistant_of(assistant or {}),
-        engines=lambda _: given(next(engines)),
-        world=stage.world,
-        variables=variables or {},
-        render=render,
-        tell=stage.events.append,
-        rng=random.Random(seed),
-        channel=stage.line.channel,
-        emergency=emergency,
-        call_id="test",
-    )
     stage.caller = SimulatedCaller(stage.line, stage.transcriber)
+    conversation: Conversation | None = None
     try:
-        await stage.conversation.prepare()
+        conversation = stage.conversation = await Conversation.start(
+            assistant=assistant_of(assistant or {}),
+            engines=lambda _: given(next(engines)),
+            world=stage.world,
+            variables=variables or {},
+            render=render,
+            tell=stage.tell,
+            rng=random.Random(seed),
+            channel=stage.line.channel,
+            emergency=emergency,
+            call_id="test",
+        )
         if begin:
             stage.conversation.begin()
             stage.caller.start()
         yield stage
     finally:
         await stage.caller.stop()
-        await stage.conversation.close()
+        if conversation is not None:
+            await conversation.close()
         left = asyncio.all_tasks() - before
         assert not left, left
         assert stage.model.running == 0

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from offhook.conversation.active_assistant import (
     CLOSE_PATIENCE,
     START_PATIENCE,
+    ActiveAssistant,
     Engines,
-    Member,
     ended_reason,
 )
-from offhook.conversation.audio.caller_speech import Ear, Ears
+from offhook.conversation.audio.caller_speech import Ear
 from offhook.language.base import ModelError
 from offhook.schema.assistant import Assistant
 from offhook.speech.base import EngineError
@@ -36,14 +35,8 @@ def test_the_reason_for_a_failed_engine(error: EngineError | ModelError, reason:
     assert ended_reason(error) == reason
 
 
-class Nobody:
-    def __getattr__(self, name: str) -> Any:
-        raise AssertionError(name)
-
-
-async def start(engines: Engines) -> Member:
-    ears = Ears(Nobody(), lambda event: None)
-    return await Member.start(Assistant(), always(engines), Ear(ears))
+async def start(engines: Engines) -> ActiveAssistant:
+    return await ActiveAssistant.start(Assistant(), always(engines), Ear())
 
 
 class Slow(ScriptedVoice):

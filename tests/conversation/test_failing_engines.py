@@ -102,20 +102,20 @@ async def talking(
     world, events = ScriptedWorld(), list[Event]()
     engines = Engines(transcriber or ears, model or ScriptedModel([ANSWER]), voice or own_voice)
     line = TestLine()
-    conversation = Conversation(
-        assistant=Assistant.model_validate({"firstMessage": FIRST}),
-        engines=always(engines),
-        world=world,
-        variables={},
-        render=render,
-        tell=events.append,
-        rng=random.Random(1),
-        channel=line.channel,
-        emergency=emergency,
-    )
     caller = SimulatedCaller(line, ears)
+    conversation: Conversation | None = None
     try:
-        await conversation.prepare()
+        conversation = await Conversation.start(
+            assistant=Assistant.model_validate({"firstMessage": FIRST}),
+            engines=always(engines),
+            world=world,
+            variables={},
+            render=render,
+            tell=events.append,
+            rng=random.Random(1),
+            channel=line.channel,
+            emergency=emergency,
+        )
         conversation.begin()
         caller.start()
         talk = Talk(conversation, world, own_voice, emergency, caller, events)
@@ -126,7 +126,8 @@ async def talking(
         yield talk
     finally:
         await caller.stop()
-        await conversation.close()
+        if conversation is not None:
+            await conversation.close()
 
 
 @asynccontextmanager

@@ -220,7 +220,7 @@ async def test_a_message_that_runs_over_the_caller_interrupts_the_caller() -> No
         await greeted(stage)
         stage.caller.begin("I was thinking that", 3.0)
         await silent(1)
-        stage.conversation.speak("This call is being recorded.", interruptible=False)
+        stage.conversation.say("This call is being recorded.", interruptible=False)
         await silent(1)
         assert [call.name for call in stage.world.ran] == ["report"]
 
@@ -442,3 +442,21 @@ async def test_another_assistants_hooks_take_over() -> None:
         await stage.caller.hears_the_end()
         await silent(6)
         assert said(stage) == ["Sales here.", "Second?"]
+
+
+@plays
+async def test_hooks_follow_though_whoever_is_told_fails() -> None:
+    def fails(event: Any) -> None:
+        raise ValueError("oops")
+
+    async with on_stage(
+        [LONG, "At ten."], assistant=hooked("assistant.speech.interrupted", tool(REPORT))
+    ) as stage:
+        stage.heed = fails
+        await greeted(stage)
+        await stage.caller.says("When are you open?")
+        await stage.caller.hears()
+        await silent(2)
+        await stage.caller.says("I mean on Saturdays!")
+        await stage.caller.hears_the_end(pause=1.5)
+        assert [call.name for call in stage.world.ran] == ["report"]

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import pytest
 
 from offhook.conversation.events import Event, SpeechStarted, SpeechStopped, ToolOutcome, UserInterrupted
+from offhook.conversation.turn_taking import TurnTaking
+from offhook.conversation.turns.signals import Input
 from offhook.language.base import Message, Text, ToolCall
 from offhook.speech.base import Transcript
 from tests.conversation.stage import Stage, on_stage
@@ -73,7 +75,7 @@ async def behave(stage: Stage, rng: random.Random, streaming: bool) -> None:
     elif chance < 0.7:
         stage.conversation.keypad(rng.choice("0123456789#"))
     elif chance < 0.75:
-        stage.conversation.speak("A word from outside.", interruptible=rng.random() < 0.5)
+        stage.conversation.say("A word from outside.", interruptible=rng.random() < 0.5)
     elif chance < 0.8:
         role = rng.choice(["system", "user"])
         stage.conversation.add_message({"role": role, "content": "By the way."}, respond=rng.random() < 0.5)
@@ -103,8 +105,27 @@ def check_speech(events: Sequence[Event], played: Sequence[float]) -> None:
         assert spans[index][0] <= at
 
 
+@pytest.fixture
+def depths(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """How many inputs are fed to the turn machine inside of one another."""
+    depth, seen = 0, set[int]()
+    feed = TurnTaking.feed
+
+    def counted(self: TurnTaking, given: Input) -> None:
+        nonlocal depth
+        depth += 1
+        seen.add(depth)
+        try:
+            feed(self, given)
+        finally:
+            depth -= 1
+
+    monkeypatch.setattr(TurnTaking, "feed", counted)
+    return seen
+
+
 @pytest.mark.parametrize("seed", range(40))
-def test_whatever_the_caller_does(seed: int) -> None:
+def test_whatever_the_caller_does(seed: int, depths: set[int]) -> None:
     async def story() -> None:
         rng = random.Random(seed)
         streaming = rng.random() < 0.3
@@ -146,3 +167,4 @@ def test_whatever_the_caller_does(seed: int) -> None:
             check_order(stage.conversation.context.messages())
 
     run_virtual(story())
+    assert depths == {1}, "no action is answered by another input"

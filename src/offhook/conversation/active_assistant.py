@@ -1,4 +1,4 @@
-"""An assistant at work: its settings and its three engines."""
+"""An assistant in a call: its settings, with the three engines that serve them."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def ended_reason(error: EngineError) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    assistant: Assistant
+class ActiveAssistant:
+    settings: Assistant
     profile: Profile
     toolbox: Toolbox
     engines: Engines
@@ -55,11 +55,11 @@ class Member:
         assistant: Assistant,
         engines: EngineFactory,
         ear: Ear,
-    ) -> Member:
+    ) -> ActiveAssistant:
         """With all engines ready. Raises EngineError or ModelError, with nothing left open."""
         profile = _profile(assistant)
         built = await engines(assistant)
-        member = Member(assistant, profile, Toolbox(profile.tools), built, ear)
+        active = ActiveAssistant(assistant, profile, Toolbox(profile.tools), built, ear)
         starting = [
             asyncio.ensure_future(start)
             for start in (
@@ -74,13 +74,13 @@ class Member:
         except TimeoutError:
             error = _slowest(built, starting)
             await _end_all(starting)
-            await member.close()
+            await active.close()
             raise error from None
         except BaseException:
             await _end_all(starting)
-            await member.close()
+            await active.close()
             raise
-        return member
+        return active
 
     async def close(self) -> None:
         """Never raises; an engine that will not close is left behind with a line in the log."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from collections.abc import Callable
 
-from offhook.conversation.active_assistant import Member, ended_reason
-from offhook.conversation.audio.synthesis import Mouth
+from offhook.conversation.active_assistant import ended_reason
 from offhook.conversation.events import EngineFailed, Event
 from offhook.conversation.farewell import Farewell
+from offhook.conversation.handover.active_assistants import ActiveAssistants
 from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormatPlan, speakable
+from offhook.conversation.turn_taking import TurnTaking
 from offhook.language.base import ModelError
 from offhook.speech.base import EngineError, Voice
 
@@ -29,59 +30,27 @@ async def rehearse(emergency: Voice) -> None:
             pass
 
 
-class FailureStage(Protocol):
-    """What is needed of the conversation."""
-
-    member: Member
-
-    @property
-    def mouth(self) -> Mouth: ...
-
-    def tell(self, event: Event) -> None: ...
-
-    def cut_off(self) -> None:
-        """Be silent at once, and give up what was to be said."""
-        ...
-
-    def finish(self, reason: str, message: str) -> None: ...
-
-
 class Failures:
-    """`emergency`: a voice that speaks the apology when the assistant's own voice has failed."""
+    """Failures of engines are kept until somebody attends to them; one at a time, the others go with it."""
 
-    def __init__(
-        self, stage: FailureStage, farewell: Farewell, emergency: Voice | None, call_id: str
-    ) -> None:
+    def __init__(self, call_id: str) -> None:
         self.first: EngineError | ModelError | None = None
         """A failure that nobody has been told of yet, or that ends the call."""
-        self._stage = stage
-        self._farewell = farewell
-        self._emergency = emergency
         self._call_id = call_id
         self._known: set[str] = set()
+        self._answer: Callable[[EngineError | ModelError], None] | None = None
 
-    def apologise(self, error: EngineError | ModelError) -> None:
-        """Apologise, with another voice if this one failed, and end the call."""
-        reason = ended_reason(error)
-        log.error("call=%s ends with %s: %s", self._call_id, reason, error.unquoted)
-        self.first = error
-        self._stage.tell(EngineFailed(reason, str(error), error.unquoted))
-        speechless = isinstance(error, EngineError) and error.stage == "voice"
-        voice = self._stage.member.engines.voice
-        # What has failed beside the voice, and is run by the same, may have taken the voice with it.
-        doubtful = isinstance(error, EngineError) and error.provider == voice.provider
-        if self._farewell.reason is not None:
-            if speechless:
-                self._farewell.now(self._farewell.reason)
-            return
-        self._stage.cut_off()
-        if self._emergency is not None and (speechless or doubtful):
-            self._stage.mouth.adopt(self._emergency, ChunkPlan(), FormatPlan())
-        elif speechless:
-            self._farewell.now(reason)
-            return
-        self.first = None  # a second failure, of the apology, ends the call at once
-        self._stage.finish(reason, APOLOGY)
+    def report(self, error: EngineError | ModelError) -> None:
+        if self.first is None:
+            self.first = error
+            if self._answer is not None:
+                self._answer(error)
+
+    def attend(self, answer: Callable[[EngineError | ModelError], None]) -> None:
+        """From now on `answer` is called with each failure; with one that has come already, at once."""
+        self._answer = answer
+        if self.first is not None:
+            answer(self.first)
 
     def broken(self, what: str) -> None:
         """To be called from an except clause; each kind of trouble is logged once."""
@@ -93,3 +62,50 @@ class Failures:
         """To be called with a task that nobody waits for, when it has ended."""
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("call=%s something in the background failed", self._call_id, exc_info=error)
+
+
+class Apology:
+    """Ends a call of which an engine has failed. `emergency`: a voice that speaks the apology when the
+    assistant's own voice has failed. `finish`: ends the call with these last words."""
+
+    def __init__(
+        self,
+        failures: Failures,
+        assistants: ActiveAssistants,
+        turn_taking: TurnTaking,
+        farewell: Farewell,
+        tell: Callable[[Event], None],
+        finish: Callable[[str, str], None],
+        emergency: Voice | None,
+        call_id: str,
+    ) -> None:
+        self._failures = failures
+        self._assistants = assistants
+        self._turn_taking = turn_taking
+        self._farewell = farewell
+        self._tell = tell
+        self._finish = finish
+        self._emergency = emergency
+        self._call_id = call_id
+
+    def make(self, error: EngineError | ModelError) -> None:
+        """Apologise, with another voice if this one failed, and end the call."""
+        reason = ended_reason(error)
+        log.error("call=%s ends with %s: %s", self._call_id, reason, error.unquoted)
+        self._tell(EngineFailed(reason, str(error), error.unquoted))
+        speechless = isinstance(error, EngineError) and error.stage == "voice"
+        voice = self._assistants.current.engines.voice
+        # What has failed beside the voice, and is run by the same, may have taken the voice with it.
+        doubtful = isinstance(error, EngineError) and error.provider == voice.provider
+        if self._farewell.reason is not None:
+            if speechless:
+                self._farewell.now(self._farewell.reason)
+            return
+        self._turn_taking.cut_off()
+        if self._emergency is not None and (speechless or doubtful):
+            self._turn_taking.synthesis.adopt(self._emergency, ChunkPlan(), FormatPlan())
+        elif speechless:
+            self._farewell.now(reason)
+            return
+        self._failures.first = None  # a second failure, of the apology, ends the call at once
+        self._finish(reason, APOLOGY)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from offhook.conversation.audio.synthesis import Mouth
+from offhook.conversation.audio.synthesis import Synthesis
 from offhook.conversation.context import Context
+from offhook.conversation.course import Course
 from offhook.conversation.events import World
 from offhook.conversation.metrics import Marks
 
@@ -14,34 +15,35 @@ FAREWELL_PATIENCE = 60.0
 
 
 class Farewell:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, course: Course, context: Context) -> None:
         self.reason: str | None = None
         """The call's endedReason, once it is to end."""
         self._world = world
-        self._mouth: Mouth | None = None
+        self._course = course
+        self._context = context
+        self._synthesis: Synthesis | None = None  # what says the last words
         self._ended = False
         self._limit: asyncio.Handle | None = None
 
-    def say(
-        self, reason: str, message: str, mouth: Mouth, context: Context, marks: Marks | None = None
-    ) -> None:
+    def say(self, reason: str, message: str, synthesis: Synthesis, marks: Marks | None = None) -> None:
         """End the call for `reason` when what is queued and `message` have been played. The first reason
         stands. `marks`: of the reply that ends the call."""
         if self.reason is not None:
             return
-        self.reason, self._mouth = reason, mouth
+        self.reason, self._synthesis = reason, synthesis
+        self._course.end()
         loop = asyncio.get_running_loop()
         self._limit = loop.call_later(FAREWELL_PATIENCE, self.now, reason)
-        for utterance in mouth.playout.all():
+        for utterance in synthesis.playout.all():
             utterance.interruptible, utterance.released = False, True
         if message.strip():
-            mouth.say(message, said=context.say(), interruptible=False, marks=marks)
-        if mouth.playout.idle:
+            synthesis.say(message, said=self._context.say(), interruptible=False, marks=marks)
+        if synthesis.playout.idle:
             self.now(reason)
 
     def look(self) -> None:
         """To be called when something has been played to its end."""
-        if self.reason is not None and self._mouth is not None and self._mouth.playout.idle:
+        if self.reason is not None and self._synthesis is not None and self._synthesis.playout.idle:
             self.now(self.reason)
 
     def now(self, reason: str) -> None:
@@ -49,6 +51,7 @@ class Farewell:
         self.close()
         if not self._ended:
             self._ended, self.reason = True, reason
+            self._course.end()
             self._world.end(reason)
 
     def close(self) -> None:

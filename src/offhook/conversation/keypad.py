@@ -59,6 +59,11 @@ class KeypadEntries:
         elif self._keypad.deadline is not None:
             self._timer = self._loop.call_at(self._keypad.deadline, self._due)
 
+    def adopt(self, plan: KeypadInputPlan) -> None:
+        """Go by another assistant's plan; what was pressed so far is forgotten."""
+        self.close()
+        self._keypad = Keypad(plan)
+
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -19,6 +19,7 @@ class Marks:
     first_piece: float | None = None  # words to speak, or a tool to run
     voice_asked: float | None = None
     first_audio: float | None = None
+    told: bool = False  # once for each reply
 
 
 def measured(marks: Marks, turn: int, heard: float) -> TurnMeasured:

@@ -1,21 +1,23 @@
-"""One reply of the assistant's: the model is asked, its words go to the mouth, its tools are run, and it is
-asked again with their results, until it has nothing more to say."""
+"""One reply of the assistant's: the model is asked, its words are spoken, its tools are run, and it is asked
+again with their results, until it has nothing more to say."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, Protocol
 
-from offhook.conversation.active_assistant import Member
 from offhook.conversation.audio.playout_queue import Utterance
-from offhook.conversation.audio.synthesis import Mouth, closing, next_within
-from offhook.conversation.context import Context, Said
+from offhook.conversation.audio.synthesis import Synthesis, closing, next_within
+from offhook.conversation.context import Said
 from offhook.conversation.events import Event, ModelOutput, ModelUsed
 from offhook.conversation.metrics import Marks
 from offhook.conversation.text.chunks import Chunker, ChunkPlan
-from offhook.conversation.tools.tool_run import ToolRun, ToolStage
+from offhook.conversation.tools.tool_context import ToolContext
+from offhook.conversation.tools.tool_run import ToolRun
 from offhook.conversation.transcript import call_to_wire
 from offhook.language.base import Message, ModelError, Text, ToolCall
 from offhook.language.base import Reply as Output
@@ -34,22 +36,23 @@ MOST_ROUNDS = 8
 """How often the model may call tools before it has to answer."""
 
 
-class ReplyStage(ToolStage, Protocol):
-    """What a reply needs of the conversation around it."""
+class Progress(Enum):
+    """How far a reply has come."""
 
-    member: Member
-    context: Context
+    WRITING = auto()  # the model writes
+    ACTING = auto()  # tools run: there is no taking it back
+    ABANDONED = auto()  # given up while its tools ran; they run to their end, so that their results are known
+    DONE = auto()
 
-    @property
-    def mouth(self) -> Mouth: ...
 
-    def next_turn(self) -> int: ...
+class ReplyListener(Protocol):
+    """Who let the reply be made."""
 
-    def tell(self, event: Event) -> None: ...
+    def next_turn(self) -> int:
+        """The number of the assistant's next turn."""
+        ...
 
-    def engine_failed(self, error: EngineError | ModelError) -> None: ...
-
-    def reply_acts(self, reply: Reply) -> None:
+    def reply_acts(self) -> None:
         """Tools are about to be run: there is no taking the reply back."""
         ...
 
@@ -58,8 +61,19 @@ class ReplyStage(ToolStage, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ReplyContext:
+    """What the replies of a conversation are made with. `failed`: a reply has failed for this reason."""
+
+    tools: ToolContext
+    synthesis: Synthesis
+    listener: ReplyListener
+    tell: Callable[[Event], None]
+    failed: Callable[[EngineError | ModelError], None]
+
+
 class _Words:
-    """A model's words on their way to the mouth: `say` gets them in whole sentences, and the last one of
+    """A model's words on their way to the voice: `say` gets them in whole sentences, and the last one of
     them as soon as the model pauses behind it."""
 
     def __init__(self, plan: ChunkPlan, say: Callable[[str], None]) -> None:
@@ -100,19 +114,16 @@ class Reply:
     """Made in advance: nothing is heard and no tool is run before `release`."""
 
     def __init__(
-        self, stage: ReplyStage, previous: Reply | None = None, besides: Sequence[Message] = ()
+        self, parts: ReplyContext, previous: Reply | None = None, besides: Sequence[Message] = ()
     ) -> None:
-        """`previous`: a reply that still acts; its tools are waited for. `besides`: what the model is shown
+        """`previous`: a reply whose tools still run; they are waited for. `besides`: what the model is shown
         behind the conversation, for this reply alone."""
         self.marks = Marks()
-        self.measured = False
-        self._writes_since: float | None = None
+        self.progress = Progress.WRITING
         self.utterances: list[Utterance] = []
-        self.done = False
-        self.acting = False
-        self.superseded = False
-        self._stage = stage
         self.previous = previous
+        self._parts = parts
+        self._writes_since: float | None = None
         self._may_be_heard = asyncio.Event()
         self._untold: list[ModelOutput] = []
         self._besides = besides
@@ -127,12 +138,24 @@ class Reply:
         """Will there be more of it, or is there something left of it to be heard?"""
         return not self.done or bool(self.utterances)
 
+    @property
+    def done(self) -> bool:
+        return self.progress is Progress.DONE
+
+    @property
+    def acting(self) -> bool:
+        return self.progress is Progress.ACTING
+
+    @property
+    def abandoned(self) -> bool:
+        return self.progress is Progress.ABANDONED
+
     def release(self) -> None:
         self._may_be_heard.set()
         for utterance in self.utterances:
             utterance.released = True
         for output in self._untold:
-            self._stage.tell(output)
+            self._parts.tell(output)
         self._untold.clear()
 
     def hold(self) -> None:
@@ -142,28 +165,29 @@ class Reply:
             utterance.released = False
 
     def drop(self) -> None:
-        """Give it up. Tools that run are left to end, so that their results are known."""
-        self.superseded = True
+        """Give it up. `previous` stays known: the reply that takes this one's place waits for it."""
         for utterance in list(self.utterances):
             self.forget(utterance)
-        if not self.acting:
+        if self.acting:
+            self.progress = Progress.ABANDONED
+        elif not self.abandoned:
+            self.progress = Progress.DONE
             self.task.cancel()
-            self.done = True  # `previous` stays known: the reply that takes this one's place waits for it
 
     def forget(self, utterance: Utterance) -> None:
         """An utterance that will not be heard."""
-        self._stage.mouth.drop(utterance)
+        self._parts.synthesis.drop(utterance)
         said = utterance.said
         if said is not None and utterance.turn < 0:
             said.text = ""
             if not said.calls:
-                self._stage.context.forget(said)
+                self._parts.tools.context.forget(said)
         if utterance in self.utterances:
             self.utterances.remove(utterance)
 
     def utter(self, text: str, said: Said | None, interruptible: bool = True) -> Utterance:
         """Say something of this reply's that is not the model's: a filler, a tool's message."""
-        utterance = self._stage.mouth.say(
+        utterance = self._parts.synthesis.say(
             text,
             said=said,
             interruptible=interruptible,
@@ -183,6 +207,7 @@ class Reply:
         return next((one for one in reversed(self.utterances) if one.pieces), None)
 
     async def _run(self) -> None:
+        parts = self._parts
         try:
             if self.previous is not None:
                 await self._wait_for(self.previous)
@@ -191,23 +216,22 @@ class Reply:
                 if not calls:
                     break
                 await self._may_be_heard.wait()
-                self.acting = True
-                self._stage.reply_acts(self)
-                again = await ToolRun(self._stage, self, said, calls).run()
-                self.acting = False
-                if not again or self.superseded:
+                self.progress = Progress.ACTING
+                parts.listener.reply_acts()
+                again = await ToolRun(parts.tools, self, said, calls).run()
+                if not again or self.abandoned:
                     break
+                self.progress = Progress.WRITING
         except ModelError as error:
-            self._stage.engine_failed(error)
+            parts.failed(error)
         except Exception:
             log.exception("a reply failed")
-            provider = self._stage.member.engines.model.provider
-            self._stage.engine_failed(ModelError(provider, INTERNAL))
+            provider = parts.tools.assistant.engines.model.provider
+            parts.failed(ModelError(provider, INTERNAL))
         finally:
-            self.acting = False
-            self.done = True
+            self.progress = Progress.DONE
         self.previous = None
-        self._stage.reply_done(self)
+        parts.listener.reply_done(self)
 
     @staticmethod
     async def _wait_for(previous: Reply) -> None:
@@ -215,33 +239,33 @@ class Reply:
 
     async def _ask(self, tools: bool) -> tuple[Said, list[ToolCall]]:
         """One request to the model: its words are on their way to the mouth when this returns."""
-        stage, member = self._stage, self._stage.member
-        model = member.engines.model
-        messages = [*stage.context.messages(), *self._besides]
-        said = stage.context.say()
+        parts, assistant = self._parts, self._parts.tools.assistant
+        context, model = parts.tools.context, assistant.engines.model
+        messages = [*context.messages(), *self._besides]
+        said = context.say()
         first = not self.utterances and self.marks.asked is None
-        utterance = stage.mouth.utter(
+        utterance = parts.synthesis.utter(
             said=said, reply=True, released=self.released, marks=self.marks if first else None
         )
         self.utterances.append(utterance)
         if first:
             self.marks.asked = asyncio.get_running_loop().time()
-        words = _Words(member.profile.chunks, lambda piece: self._say(utterance, piece))
+        words = _Words(assistant.profile.chunks, lambda piece: self._say(utterance, piece))
         calls: list[ToolCall] = []
-        async with closing(model.respond(messages, member.toolbox.definitions if tools else ())) as stream:
+        async with closing(model.respond(messages, assistant.toolbox.definitions if tools else ())) as stream:
             try:
                 await self._read(stream, words, calls)
             finally:
                 words.close()
         words.flush()
-        stage.mouth.close_utterance(utterance)
+        parts.synthesis.close_utterance(utterance)
         if not utterance.pieces and not calls:
             log.warning("the model of %s answered nothing", model.provider)
         return said, calls
 
     async def _read(self, stream: AsyncIterator[Output], words: _Words, calls: list[ToolCall]) -> None:
         """Raises ModelError."""
-        loop, provider = asyncio.get_running_loop(), self._stage.member.engines.model.provider
+        loop, provider = asyncio.get_running_loop(), self._parts.tools.assistant.engines.model.provider
         speechless = loop.time() + SPEECHLESS_SECONDS
         while True:
             patience = min(MODEL_PATIENCE, max(speechless - loop.time(), 0.0))
@@ -270,7 +294,7 @@ class Reply:
             return True
         words.flush()
         if item.prompt_tokens is not None:
-            self._stage.tell(ModelUsed(item.prompt_tokens, item.completion_tokens or 0))
+            self._parts.tell(ModelUsed(item.prompt_tokens, item.completion_tokens or 0))
         return True
 
     def _hurry(self, words: _Words) -> None:
@@ -282,7 +306,7 @@ class Reply:
 
     def _say(self, utterance: Utterance, piece: str) -> None:
         self._note_output()
-        self._stage.mouth.add(utterance, piece)
+        self._parts.synthesis.add(utterance, piece)
 
     def _note_output(self) -> None:
         """The model has given something to go by: words to speak, or a tool to run."""
@@ -291,8 +315,8 @@ class Reply:
 
     def _tell(self, output: str | dict[str, Any]) -> None:
         """Outputs of a reply that may yet be dropped are kept back."""
-        told = ModelOutput(output, self._stage.next_turn())
+        told = ModelOutput(output, self._parts.listener.next_turn())
         if self.released:
-            self._stage.tell(told)
+            self._parts.tell(told)
         else:
             self._untold.append(told)

@@ -5,38 +5,61 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from typing import Protocol
+from collections.abc import Callable
 
+from offhook.conversation.events import Event, SpeechStarted, SpeechStopped, TranscriptHeard
 from offhook.conversation.profile import Profile
 
-
-class Watched(Protocol):
-    def busy(self) -> bool:
-        """Is anybody speaking, or a reply being made?"""
-        ...
-
-    def speak_up(self, text: str) -> None: ...
-
-    def silence_lasted(self) -> None: ...
-
-    def time_is_up(self) -> None: ...
+FOLLOWED = (SpeechStarted, SpeechStopped, TranscriptHeard)
 
 
-class Watch:
-    """One timer for silence and idle messages, one for the length of the call."""
+class TimeLimits:
+    """One timer for silence and idle messages, one for the length of the call. `busy`: is anybody speaking,
+    or a reply being made? `speak_up` is called with an idle message, `silent` when the silence has lasted
+    too long, `time_is_up` when the call has."""
 
-    def __init__(self, profile: Profile, watched: Watched, rng: random.Random) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        rng: random.Random,
+        busy: Callable[[], bool],
+        speak_up: Callable[[str], None],
+        silent: Callable[[], None],
+        time_is_up: Callable[[], None],
+    ) -> None:
         self._profile = profile
-        self._watched = watched
         self._rng = rng
+        self._busy = busy
+        self._speak_up = speak_up
+        self._silent = silent
+        self._time_is_up = time_is_up
         self._loop = asyncio.get_running_loop()
         self._quiet_since = self._loop.time()
         self._spoken_up = 0
-        self._closed = False
-        self._end = self._loop.call_later(profile.most_seconds, watched.time_is_up)
+        self._running = False
+        self._end: asyncio.Handle | None = None
         self._next: asyncio.Handle | None = None
         self._looks_at = math.inf
+
+    def start(self) -> None:
+        """The call has been answered."""
+        self._running = True
+        self._quiet_since = self._loop.time()
+        self._end = self._loop.call_later(self._profile.most_seconds, self._time_is_up)
         self._wait()
+
+    def told(self, event: Event) -> None:
+        """Follow who is heard."""
+        match event:
+            case SpeechStarted("user") | SpeechStopped("user") | TranscriptHeard("user"):
+                self.touch()
+                if self._spoken_up and self._profile.idle.reset_on_user_speech:
+                    self._spoken_up = 0
+                    self._wait()  # there are idle messages to come again
+            case SpeechStopped("assistant") | TranscriptHeard("assistant"):
+                self.touch()
+            case _:
+                pass
 
     def adopt(self, profile: Profile) -> None:
         """The silence rules of another assistant; the length of the call stays that of the first."""
@@ -45,18 +68,15 @@ class Watch:
         self.touch()
         self._wait()  # they may be stricter
 
-    def touch(self, by_caller: bool = False) -> None:
+    def touch(self) -> None:
         """Somebody has just been heard."""
         self._quiet_since = self._loop.time()
-        if by_caller and self._spoken_up and self._profile.idle.reset_on_user_speech:
-            self._spoken_up = 0
-            self._wait()  # there are idle messages to come again
 
     def close(self) -> None:
-        self._closed = True
-        self._end.cancel()
-        if self._next is not None:
-            self._next.cancel()
+        self._running = False
+        for timer in (self._end, self._next):
+            if timer is not None:
+                timer.cancel()
 
     def _idle_due(self) -> float | None:
         idle = self._profile.idle
@@ -66,6 +86,8 @@ class Watch:
 
     def _wait(self) -> None:
         """Look when something may be due, and not later than was meant before."""
+        if not self._running:
+            return
         due = self._quiet_since + self._profile.silence_seconds
         idle = self._idle_due()
         due = due if idle is None else min(due, idle)
@@ -78,16 +100,15 @@ class Watch:
     def _look(self) -> None:
         self._next = None
         now = self._loop.time()
-        if self._watched.busy():
+        if self._busy():
             self._quiet_since = now
         idle = self._idle_due()
         if now + 1e-6 >= self._quiet_since + self._profile.silence_seconds:
             # That need not be the end of the call: a hook may hand the caller on, and that may fail.
             self._quiet_since = now
-            self._watched.silence_lasted()
+            self._silent()
         elif idle is not None and now + 1e-6 >= idle:
             self._spoken_up += 1
             self._quiet_since = now
-            self._watched.speak_up(self._rng.choice(self._profile.idle.messages))
-        if not self._closed:
-            self._wait()
+            self._speak_up(self._rng.choice(self._profile.idle.messages))
+        self._wait()

@@ -1,20 +1,20 @@
-"""Who has the floor: carries out what the turn machine asks for, with replies and the mouth.
+"""Turn taking: carries out what the turn machine asks for, with replies and their synthesis.
 
-All that the caller's voice, the playout and the replies report comes together here."""
+All that the caller's speech, the playout and the replies report comes together here."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
-from offhook.conversation.active_assistant import Member
+from offhook.conversation.active_assistant import ActiveAssistant
 from offhook.conversation.audio.playout_queue import Piece, Utterance
-from offhook.conversation.audio.synthesis import Mouth
-from offhook.conversation.context import Context
+from offhook.conversation.audio.synthesis import Synthesis
+from offhook.conversation.course import Course
 from offhook.conversation.events import (
     AssistantLate,
     ConversationChanged,
+    Event,
     SpeechStarted,
     SpeechStopped,
     SpeechWritten,
@@ -22,15 +22,17 @@ from offhook.conversation.events import (
     UserInterrupted,
 )
 from offhook.conversation.metrics import measured
-from offhook.conversation.reply import Reply, ReplyStage
+from offhook.conversation.reply import Reply, ReplyContext
+from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.transcript import Transcript
 from offhook.conversation.turns import signals as turn
-from offhook.conversation.turns.endpointing_request import Judge
+from offhook.conversation.turns.endpointing_request import EndpointingRequest
 from offhook.conversation.turns.machine import TurnMachine
 from offhook.conversation.turns.memory import State
-from offhook.language.base import Message
+from offhook.language.base import Message, ModelError
 from offhook.media.client import Channel
 from offhook.speech.base import EngineError
+from offhook.speech.base import Transcript as Heard
 from offhook.speech.joined import joined
 
 LATE_SECONDS = 5.0
@@ -44,53 +46,37 @@ CALLERS = (
 )
 
 
-class Stage(ReplyStage, Protocol):
-    """What is needed of the conversation around it."""
+class TurnTaking:
+    """`failed` is called when an engine fails, `played_out` when an utterance has been played to its end."""
 
-    channel: Channel
-
-    @property
-    def listening(self) -> bool:
-        """Does it matter what the caller says?"""
-        ...
-
-    @property
-    def over(self) -> bool:
-        """Is nothing more to be said or answered?"""
-        ...
-
-    def touch(self) -> None:
-        """The assistant has just been heard."""
-        ...
-
-    def played_out(self) -> None:
-        """An utterance has been played to its end."""
-        ...
-
-
-class Floor:
-    """`words_at`: when the caller's last words came, and what the transcriber took for them, in seconds."""
-
-    def __init__(self, stage: Stage, member: Member, context: Context, transcript: Transcript) -> None:
-        profile, engines = member.profile, member.engines
-        self.context = context
-        self.transcript = transcript
-        self.mouth = Mouth(
-            engines.voice,
-            profile.chunks,
-            profile.form,
-            self,
-            stage.tell,
-            stage.engine_failed,
-            stage.channel,
-        )
-        self.machine = TurnMachine(self._wait_after, self._would_be_cut, profile.stop)
-        self._judge = Judge(stage.world, lambda: self.feed(turn.WaitKnown()))
+    def __init__(
+        self,
+        course: Course,
+        tools: ToolContext,
+        transcript: Transcript,
+        channel: Channel,
+        tell: Callable[[Event], None],
+        failed: Callable[[EngineError | ModelError], None],
+        played_out: Callable[[], None],
+    ) -> None:
+        engines, profile = tools.assistant.engines, tools.assistant.profile
+        self.synthesis = Synthesis(engines.voice, profile.chunks, profile.form, self, tell, failed, channel)
         self.reply: Reply | None = None
-        self.words_at: tuple[float, float] | None = None
-        self.begun = False
-        self._stage = stage
+        self._machine = TurnMachine(self._wait_after, self._would_be_cut, profile.stop)
+        self._endpointing = EndpointingRequest(tools.world, lambda: self.feed(turn.WaitKnown()))
+        self._reply_context = ReplyContext(tools, self.synthesis, self, tell, failed)
+        self._course = course
+        self._assistants = tools.assistants
+        self._context = tools.context
+        self._transcript = transcript
+        self._channel = channel
+        self._tell = tell
+        self._failed = failed
+        self._finish = tools.finish
+        self._played_out = played_out
         self._loop = asyncio.get_running_loop()
+        self._begun = False
+        self._words_at: tuple[float, float] | None = None  # the caller's last words: when, and what they took
         self._cut: tuple[Utterance, list[str]] | None = None  # what could be resumed
         self._turns = 0
         self._turn_timer: asyncio.Handle | None = None
@@ -98,97 +84,131 @@ class Floor:
         self._late_timer: asyncio.Handle | None = None
         self._left: set[asyncio.Task[None]] = set()  # replies given up whose tools still run
 
-    def adopt(self, member: Member) -> None:
+    def make_ahead(self) -> None:
+        """Have the model's first words made before anybody can hear them."""
+        self.reply = Reply(self._reply_context)
+
+    def begin(self) -> None:
+        """What was made ahead may be heard, and what the caller says counts."""
+        self._begun = True
+        if self.reply is not None:
+            self.feed(turn.Forced())
+            self.release(self.reply)
+        else:
+            for opening in self.synthesis.playout.all():
+                opening.released = True
+
+    def adopt(self, assistant: ActiveAssistant) -> None:
         """Go on with another assistant's engines and plans."""
-        profile, engines = member.profile, member.engines
-        self.mouth.adopt(engines.voice, profile.chunks, profile.form)
-        self.machine.adopt(profile.stop)
+        profile = assistant.profile
+        self.synthesis.adopt(assistant.engines.voice, profile.chunks, profile.form)
+        self._machine.adopt(profile.stop)
 
     def start_afresh(self) -> None:
         """Listen again after a time in which the caller did not matter."""
         self.drop_reply()
-        self.machine.reset(speaking=self.mouth.playout.current is not None)
+        self._machine.reset(speaking=self.synthesis.playout.current is not None)
         self._hold_back()
 
     @property
     def quiet(self) -> bool:
         """Is the assistant neither heard nor about to be?"""
-        return self.mouth.playout.idle and (self.reply is None or not self.reply.live)
+        return self.synthesis.playout.idle and (self.reply is None or not self.reply.live)
 
     async def close(self) -> None:
-        self.begun = False
+        self._begun = False
         self.on_time()
-        self._judge.close()
+        self._endpointing.close()
         if self._turn_timer is not None:
             self._turn_timer.cancel()
         tasks = [*self._left, *([self.reply.task] if self.reply else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.mouth.close()
+        await self.synthesis.close()
+
+    # what the caller's speech tells
+
+    def caller_started(self) -> None:
+        self.feed(turn.VoiceStarted())
+
+    def caller_went_on(self, seconds: float) -> None:
+        if self._machine.state is State.OVERLAPPED:
+            self.feed(turn.VoiceWentOn(seconds))
+
+    def caller_stopped(self, ended: float, owed: bool) -> None:
+        self.feed(turn.VoiceStopped(ended, owed))
+
+    def caller_said(self, heard: Heard, start: float, end: float, owed: bool) -> None:
+        now, text = self._loop.time(), heard.text.strip()
+        if text:
+            self._tell(TranscriptHeard("user", text, heard.final, now))
+            if heard.final:
+                self._transcript.add_user(text, start, end)
+                self._tell(ConversationChanged())
+        self._words_at = now, heard.seconds or 0.0
+        self.feed(turn.FinalWords(text, owed) if heard.final else turn.PartialWords(text))
 
     # what the playout tells
 
     def utterance_began(self, utterance: Utterance) -> None:
-        now = self._stage.channel.at
+        now = self._channel.at
         utterance.turn, self._turns = self._turns, self._turns + 1
-        utterance.entry = self.transcript.add_bot(now)
-        self._stage.tell(SpeechStarted("assistant", utterance.turn, now))
+        utterance.entry = self._transcript.add_bot(now)
+        self._tell(SpeechStarted("assistant", utterance.turn, now))
         self._tell_text(utterance)
         self._cut = None
         self.on_time()
         if utterance.reply:
-            self.context.answered()
-        if utterance.reply or self._stage.over:  # the last words are an answer, too
+            self._context.answered()
+        if utterance.reply or self._course.over:  # the last words are an answer, too
             self._measure(utterance.turn, now)
         self.feed(turn.PlayoutStarted(utterance.interruptible, utterance.reply))
 
     def _measure(self, assistant_turn: int, now: float) -> None:
         """Tell how long the caller waited, once for each reply to what the caller said."""
         reply = self.reply
-        if reply is not None and reply.marks.released and not reply.measured:
-            reply.measured = True
-            self._stage.tell(measured(reply.marks, assistant_turn, now))
+        if reply is not None and reply.marks.released and not reply.marks.told:
+            reply.marks.told = True
+            self._tell(measured(reply.marks, assistant_turn, now))
 
     def piece_played(self, utterance: Utterance, piece: Piece) -> None:
-        now, entry = self._stage.channel.at, utterance.entry
+        now, entry = self._channel.at, utterance.entry
         if entry is not None:
             entry.extend(piece.text, now)
-        self._stage.touch()
-        self._stage.tell(TranscriptHeard("assistant", piece.text, True, now))
-        self._stage.tell(ConversationChanged())
+        self._tell(TranscriptHeard("assistant", piece.text, True, now))
+        self._tell(ConversationChanged())
         if utterance.playing < len(utterance.pieces):
             self._tell_text(utterance)
         heard = entry.text.lower() if entry is not None else ""
-        if any(phrase in heard for phrase in self._stage.member.profile.end_call_phrases):
-            self._stage.finish("assistant-said-end-call-phrase", "")
+        if any(phrase in heard for phrase in self._assistants.current.profile.end_call_phrases):
+            self._finish("assistant-said-end-call-phrase", "")
 
     def _tell_text(self, utterance: Utterance) -> None:
         heard = utterance.entry.text if utterance.entry is not None else ""
         text = joined(heard, utterance.pieces[utterance.playing].text)
         own = utterance.reply and utterance.said is not None
-        self._stage.tell(SpeechWritten(text, utterance.turn, "model" if own else "force-say"))
+        self._tell(SpeechWritten(text, utterance.turn, "model" if own else "force-say"))
 
     def utterance_finished(self, utterance: Utterance) -> None:
-        now = self._stage.channel.at
+        now = self._channel.at
         if utterance.entry is not None:
             utterance.entry.end = now
-            self._stage.tell(SpeechStopped("assistant", utterance.turn, now))
-        self._stage.touch()
+            self._tell(SpeechStopped("assistant", utterance.turn, now))
         reply = self.reply
         if reply is not None and utterance in reply.utterances:
             reply.utterances.remove(utterance)
         utterance.end(played=True)
         self.feed(turn.PlayoutFinished(reply is not None and reply.released and reply.live))
-        self._stage.played_out()
+        self._played_out()
 
     # what replies ask
 
     def next_turn(self) -> int:
         return self._turns
 
-    def reply_acts(self, reply: Reply) -> None:
-        self.context.answered()
+    def reply_acts(self) -> None:
+        self._context.answered()
         self.feed(turn.Committed())
 
     def reply_done(self, reply: Reply) -> None:
@@ -199,12 +219,12 @@ class Floor:
     # turns
 
     def feed(self, given: turn.Input) -> None:
-        if not self.begun or (isinstance(given, CALLERS) and not self._stage.listening):
+        if not self._begun or (isinstance(given, CALLERS) and not self._course.listening):
             return
-        self._carry_out(self.machine.feed(given, self._loop.time()))
-        if self.machine.state is State.THINKING and self._reply_is_over():
+        self._carry_out(self._machine.feed(given, self._loop.time()))
+        if self._machine.state is State.THINKING and self._reply_is_over():
             self.on_time()
-            self._carry_out(self.machine.feed(turn.ReplyEnded(), self._loop.time()))
+            self._carry_out(self._machine.feed(turn.ReplyEnded(), self._loop.time()))
         self._hold_back()
         self._set_turn_timer()
 
@@ -221,7 +241,7 @@ class Floor:
     def _hold_back(self) -> None:
         """Begin nothing while the caller speaks, nor before it is known what was said: those words would cut
         it short. While they perhaps begin to speak the media plane does so by itself."""
-        self.mouth.playout.hold = self.machine.hears
+        self.synthesis.playout.hold = self._machine.hears
 
     def _act(self, action: turn.Action) -> None:
         if isinstance(action, turn.Prepare):
@@ -239,12 +259,12 @@ class Floor:
         elif isinstance(action, turn.Resume):
             self._say_the_rest()
         else:
-            provider = self._stage.member.engines.transcriber.provider
+            provider = self._assistants.current.engines.transcriber.provider
             error = EngineError("transcriber", provider, "it does not answer")
-            self._loop.call_soon(self._stage.engine_failed, error)
+            self._loop.call_soon(self._failed, error)
 
     def _set_turn_timer(self) -> None:
-        deadline = None if self._stage.over else self.machine.deadline()
+        deadline = None if self._course.over else self._machine.deadline()
         if deadline == self._turn_due_at:
             return
         if self._turn_timer is not None:
@@ -257,19 +277,19 @@ class Floor:
         self.feed(turn.Deadline())
 
     def _wait_after(self, words: str) -> float:
-        plan, assistant = self._stage.member.profile.start, self.transcript.last_bot_text()
+        plan, assistant = self._assistants.current.profile.start, self._transcript.last_bot_text()
         if plan.asks and plan.ruled(words, assistant) is None:
-            seconds = self._judge.wait_after(words, plan.server)
+            seconds = self._endpointing.wait_after(words, plan.server)
             if seconds is not None:
                 return max(plan.wait_seconds, seconds)
-        return plan.wait(words, assistant, self._stage.member.engines.transcriber.segmented)
+        return plan.wait(words, assistant, self._assistants.current.engines.transcriber.segmented)
 
     def _prepare_reply(self, text: str) -> None:
         previous = self.drop_reply()
-        self.context.hear(text)
-        self.reply = Reply(self._stage, previous)
-        if self.words_at is not None:
-            self.reply.marks.words, self.reply.marks.transcribing = self.words_at
+        self._context.hear(text)
+        self.reply = Reply(self._reply_context, previous)
+        if self._words_at is not None:
+            self.reply.marks.words, self.reply.marks.transcribing = self._words_at
 
     def _release_for_caller(self, ended: float) -> None:
         reply = self.reply
@@ -296,9 +316,9 @@ class Floor:
         if previous is not None and not previous.released:
             previous = self.drop_reply()
         waited_for = previous if previous is not None and not previous.done else None
-        self.reply = reply = Reply(self._stage, waited_for, besides)
+        self.reply = reply = Reply(self._reply_context, waited_for, besides)
         self.feed(turn.Forced())
-        if self.machine.state is not State.HEARING:
+        if self._machine.state is not State.HEARING:
             self.release(reply)
         return reply
 
@@ -318,7 +338,7 @@ class Floor:
     # silence and lateness
 
     def _would_be_cut(self) -> turn.Cut:
-        reply, utterance = self.reply, self.mouth.playout.current
+        reply, utterance = self.reply, self.synthesis.playout.current
         acting = reply is not None and reply.acting
         if utterance is None:
             return turn.Cut(None, more=acting)
@@ -332,9 +352,9 @@ class Floor:
         utterance = self.silence()
         if utterance is None:
             return
-        self._stage.tell(UserInterrupted(utterance.turn, utterance.heard(), self._loop.time()))
+        self._tell(UserInterrupted(utterance.turn, utterance.heard(), self._loop.time()))
         if not cut.heard:
-            self.context.unanswered()
+            self._context.unanswered()
         self._cut = (utterance, utterance.rest()) if cut.rest is not None else None
         if cut.more and self.reply is not None:
             self.reply.hold()
@@ -343,7 +363,7 @@ class Floor:
 
     def silence(self) -> Utterance | None:
         """Stop what is being said; the record keeps what was heard of it."""
-        utterance, dropped = self.mouth.cut()
+        utterance, dropped = self.synthesis.cut()
         for never_heard in dropped:
             self._forget(never_heard)
         if utterance is None:
@@ -353,17 +373,17 @@ class Floor:
         if utterance.said is not None:
             utterance.said.text = heard
             if not heard and not utterance.said.calls:
-                self.context.forget(utterance.said)
+                self._context.forget(utterance.said)
         if utterance.entry is not None:
             told = utterance.entry.text
             utterance.entry.text, utterance.entry.end = heard, now
             if len(heard) > len(told):
-                self._stage.tell(TranscriptHeard("assistant", heard[len(told) :].strip(), True, now))
-            self.transcript.drop_empty(utterance.entry)
-            self._stage.tell(SpeechStopped("assistant", utterance.turn, now))
+                self._tell(TranscriptHeard("assistant", heard[len(told) :].strip(), True, now))
+            self._transcript.drop_empty(utterance.entry)
+            self._tell(SpeechStopped("assistant", utterance.turn, now))
         if self.reply is not None and utterance in self.reply.utterances:
             self.reply.utterances.remove(utterance)
-        self._stage.tell(ConversationChanged())
+        self._tell(ConversationChanged())
         return utterance
 
     def cut_off(self) -> None:
@@ -383,21 +403,21 @@ class Floor:
         if self.reply is not None and utterance in self.reply.utterances:
             self.reply.forget(utterance)
         elif utterance.said is not None:
-            self.context.forget(utterance.said)
+            self._context.forget(utterance.said)
 
     def _say_the_rest(self) -> None:
         cut, self._cut = self._cut, None
-        if cut is None or self._stage.over:
+        if cut is None or self._course.over:
             return
         utterance, rest = cut
-        again = self.mouth.utter(said=self.context.say(), interruptible=utterance.interruptible)
+        again = self.synthesis.utter(said=self._context.say(), interruptible=utterance.interruptible)
         for text in rest:
-            self.mouth.add(again, text)
-        self.mouth.close_utterance(again)
+            self.synthesis.add(again, text)
+        self.synthesis.close_utterance(again)
 
     def _late(self) -> None:
         self._late_timer = None
-        self._stage.tell(AssistantLate(LATE_SECONDS))
+        self._tell(AssistantLate(LATE_SECONDS))
 
     def on_time(self) -> None:
         if self._late_timer is not None:

@@ -88,14 +88,12 @@ async def test_a_first_message_that_is_only_known_at_the_hand_over_is_said_all_t
     async with on_stage(
         [GLADLY], assistant=document, world=place, others=[engines], variables=variables
     ) as stage:
-        tell = stage.events.append
 
         def told(event: Any) -> None:
-            tell(event)
             if isinstance(event, HandedOver):
                 variables["greeting"] = "Good day!"
 
-        stage.conversation._tell = told
+        stage.heed = told
         await asks(stage, "Sales, please.")
         await until_sales_speaks(stage)
 
@@ -247,3 +245,21 @@ async def test_a_dynamic_destination_is_waited_for_with_words() -> None:
         await asks(stage, "Sales, please.")
         await until_sales_speaks(stage)
         assert said(stage) == ["Let me see who is free.", "One more second.", OPENING]
+
+
+@plays
+async def test_a_transcriber_that_fails_before_its_assistant_takes_over_is_not_listened_with() -> None:
+    """It stood ready while the announcement was still being said."""
+    place, engines = sales()
+    assert isinstance(engines.transcriber, ScriptedTranscriber)
+    document = with_tools(to_sales(), name="Desk")
+    gladly: Script = [Text("Gladly, one moment, somebody from sales will be with you."), TO_SALES]
+    async with on_stage([gladly], assistant=document, world=place, others=[engines]) as stage:
+        await asks(stage, "Sales, please.")
+        await stage.caller.hears()
+        await asyncio.sleep(0.5)
+        assert not stage.told(HandedOver)
+        engines.transcriber.fail(EngineError("transcriber", "scripted", "gone"))
+        await until_sales_speaks(stage)
+        await asyncio.sleep(20)
+        assert stage.ended == ["pipeline-error-scripted-transcriber-failed"]

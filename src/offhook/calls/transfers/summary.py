@@ -39,7 +39,7 @@ async def summary_of(conversation: Conversation | None, plan: SummaryPlan | None
     """At most LONGEST characters; never empty, never an error. `plan.enabled` is the caller's to heed."""
     if conversation is None:
         return digest(Transcript())
-    model = conversation.member.engines.model
+    model = conversation.assistant.engines.model
     if model.generative:
         seconds = SUMMARY_SECONDS if plan is None or plan.timeout_seconds is None else plan.timeout_seconds
         try:

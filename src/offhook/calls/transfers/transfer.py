@@ -294,7 +294,7 @@ class Transfer:
         most = (
             effective.max_duration_seconds(AssistantOverrides())
             if conversation is None
-            else conversation.member.profile.most_seconds
+            else conversation.assistant.profile.most_seconds
         )
         now = self._services.now()
         return most - (now - (now if record.started_at is None else record.started_at))

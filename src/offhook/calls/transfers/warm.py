@@ -212,4 +212,4 @@ class Warm:
 
     def _voice(self) -> Voice | None:
         conversation = self._conversation
-        return self._services.emergency if conversation is None else conversation.member.engines.voice
+        return self._services.emergency if conversation is None else conversation.assistant.engines.voice

@@ -26,7 +26,7 @@ async def converse(
     """With its engines started and its first message made. Raises EngineError or ModelError, and then has
     left nothing open."""
     await parse_ahead(record.assistant)
-    conversation = Conversation(
+    return await Conversation.start(
         assistant=assistant,
         engines=engines,
         emergency=services.emergency,
@@ -38,9 +38,3 @@ async def converse(
         rng=services.rng,
         channel=services.media.plane.channel(),
     )
-    try:
-        await conversation.prepare()
-    except BaseException:
-        await conversation.close()
-        raise
-    return conversation

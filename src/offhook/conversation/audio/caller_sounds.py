@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-MOST_SPEECHES = 64
+MOST_SOUNDS = 64
 
 CHARACTERS_PER_SECOND = 30.0
 """Nobody speaks faster: words that are longer than a sound began before it."""
@@ -25,7 +25,7 @@ LATE_SECONDS = 3.0
 
 
 @dataclass(slots=True)
-class Speech:
+class CallerSound:
     """One sound of the caller's, in loop.time(). `end` None: it goes on. `told`: up to when its words are
     known. `owed`: a transcriber of whole phrases answers it with one final."""
 
@@ -47,34 +47,34 @@ class Speech:
         return self.end - self.told >= REST_SECONDS
 
 
-class Speeches:
+class CallerSounds:
     """`assistant_heard_between(a, b)`: was the assistant heard between these moments?"""
 
     def __init__(self, assistant_heard_between: Callable[[float, float], bool]) -> None:
         self._assistant_heard_between = assistant_heard_between
-        self._speeches: deque[Speech] = deque(maxlen=MOST_SPEECHES)
-        self._words_in: tuple[Speech, float] | None = (
+        self._sounds: deque[CallerSound] = deque(maxlen=MOST_SOUNDS)
+        self._words_in: tuple[CallerSound, float] | None = (
             None  # where the words begin of which there are partials
         )
 
     def began(self, at: float) -> None:
-        self._speeches.append(Speech(at))
+        self._sounds.append(CallerSound(at))
 
     def ended(self, at: float, owed: bool) -> None:
-        if self._speeches:
-            last = self._speeches[-1]
+        if self._sounds:
+            last = self._sounds[-1]
             last.end, last.owed = at, owed
 
     def forget(self) -> None:
         """Another transcriber listens, which has heard nothing of what is over."""
-        going_on = [one for one in self._speeches if one.end is None]
-        self._speeches.clear()
-        self._speeches.extend(going_on)
+        going_on = [one for one in self._sounds if one.end is None]
+        self._sounds.clear()
+        self._sounds.extend(going_on)
         self._words_in = None
 
     def owed(self) -> tuple[float, float] | None:
         """The sound that a final of a whole phrase answers."""
-        for one in self._speeches:
+        for one in self._sounds:
             if one.owed and one.end is not None:
                 one.owed, one.told = False, one.end
                 return one.start, one.end
@@ -89,12 +89,12 @@ class Speeches:
     def final(self, text: str, now: float) -> tuple[float, float]:
         """When the words of a final were spoken."""
         start, end = self._begin_of(text, now), now
-        last = self._speeches[-1] if self._speeches else None
+        last = self._sounds[-1] if self._sounds else None
         if last is not None and last.end is not None and now - last.end <= LATE_SECONDS:
             end = last.end
         if text.strip():
             self._words_in = None
-            for one in self._speeches:
+            for one in self._sounds:
                 one.told = now
         return start, max(start, end)
 
@@ -107,17 +107,17 @@ class Speeches:
         if found is not None:
             return found.begins
         # Another final of the same utterance, or words without any voice.
-        return self._speeches[-1].start if self._recent(now) else now
+        return self._sounds[-1].start if self._recent(now) else now
 
     def _recent(self, now: float) -> bool:
-        if not self._speeches:
+        if not self._sounds:
             return False
-        ended = self._speeches[-1].end
+        ended = self._sounds[-1].end
         return ended is None or now - ended <= LATE_SECONDS
 
-    def _first_of(self, text: str, now: float) -> Speech | None:
+    def _first_of(self, text: str, now: float) -> CallerSound | None:
         """The sound in which words begin that have just come; None if they belong to none that is left."""
-        untold = [one for one in self._speeches if one.untold] if self._recent(now) else []
+        untold = [one for one in self._sounds if one.untold] if self._recent(now) else []
         if not untold:
             return None
         if len(untold) > 1 and untold[-1].end is None and now - untold[-1].start < YOUNG_SECONDS:

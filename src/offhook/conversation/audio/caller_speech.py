@@ -1,4 +1,4 @@
-"""The assistant's ears: audio and voice activity in, "the caller began, went on, stopped, said" out."""
+"""The caller's speech: audio and voice activity in, "the caller began, went on, stopped, said" out."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from offhook.conversation.audio.caller_sounds import Speeches
+from offhook.conversation.audio.caller_sounds import CallerSounds
 from offhook.conversation.events import Event, SpeechStarted, SpeechStopped
 from offhook.speech.base import EngineError, Transcriber
 from offhook.speech.base import Transcript as Heard
 from offhook.speech.gate import SpeechBegan, SpeechGate
 
 
-class Listener(Protocol):
+class CallerListener(Protocol):
+    """Told of the caller; does little and never raises."""
+
     def caller_started(self) -> None: ...
 
     def caller_went_on(self, seconds: float) -> None:
@@ -29,42 +31,59 @@ class Listener(Protocol):
         speech."""
         ...
 
-    def engine_failed(self, error: EngineError) -> None: ...
-
-    def assistant_heard_between(self, start: float, end: float) -> bool:
-        """Was the assistant heard between these moments?"""
-        ...
-
 
 class Ear:
-    """Where one transcriber's words go; they are passed on while `Ears` listens with it."""
+    """Where one transcriber's words go. Before a conversation listens with it they are left out; that the
+    transcriber has failed is kept until then."""
 
-    __slots__ = ("_ears",)
+    __slots__ = ("_failure", "_speech")
 
-    def __init__(self, ears: Ears) -> None:
-        self._ears = ears
+    def __init__(self) -> None:
+        self._speech: CallerSpeech | None = None
+        self._failure: EngineError | None = None
 
     def on_transcript(self, heard: Heard) -> None:
-        if self._ears.current is self:
-            self._ears.heard(heard)
+        if self._speech is not None:
+            self._speech.heard(heard)
 
     def on_failure(self, error: EngineError) -> None:
-        if self._ears.current is self:
-            self._ears.listener.engine_failed(error)
+        if self._speech is not None:
+            self._speech.failed(error)
+        else:
+            self._failure = self._failure or error
+
+    def open(self, speech: CallerSpeech) -> None:
+        self._speech = speech
+        if self._failure is not None:
+            speech.failed(self._failure)
+
+    def close(self) -> None:
+        self._speech = None
 
 
-class Ears:
-    """One transcriber at a time."""
+class CallerSpeech:
+    """The caller's sound, heard through one transcriber at a time. `assistant_heard_between(a, b)`: was the
+    assistant heard between these moments? `failed` is called when the transcriber fails."""
 
-    def __init__(self, listener: Listener, tell: Callable[[Event], None]) -> None:
-        self.listener = listener
-        self.current = Ear(self)
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        ear: Ear,
+        listener: CallerListener,
+        tell: Callable[[Event], None],
+        assistant_heard_between: Callable[[float, float], bool],
+        failed: Callable[[EngineError], None],
+    ) -> None:
+        self.failed = failed
+        self._listener = listener
         self._tell = tell
         self._gate = SpeechGate()
         self._loop = asyncio.get_running_loop()
-        self._transcriber: Transcriber | None = None
+        self._transcriber = transcriber
+        self._ear = ear
         self._turn = -1
-        self._speeches = Speeches(lambda start, end: listener.assistant_heard_between(start, end))
+        self._sounds = CallerSounds(assistant_heard_between)
+        ear.open(self)
 
     @property
     def speaking(self) -> bool:
@@ -73,44 +92,43 @@ class Ears:
 
     def adopt(self, transcriber: Transcriber, ear: Ear) -> None:
         """Listen with this one from now on; speech that goes on is new to it."""
-        self._transcriber, self.current = transcriber, ear
-        self._speeches.forget()
+        self._ear.close()
+        self._transcriber, self._ear = transcriber, ear
+        self._sounds.forget()
         if self._gate.speaking:
             transcriber.speech_started()
+        ear.open(self)
 
     def hear(self, heard: bytes, said: bytes) -> None:
-        if self._transcriber is not None:
-            self._transcriber.push(heard, said)
+        self._transcriber.push(heard, said)
 
     def voice_activity(self, probability: float, at: float) -> None:
         """32 ms that ended at that moment."""
         change = self._gate.feed(probability, at)
         if change is None:
             if self._gate.speaking:
-                self.listener.caller_went_on(self._gate.voiced)
+                self._listener.caller_went_on(self._gate.voiced)
             return
         if isinstance(change, SpeechBegan):
             self._turn += 1
-            self._speeches.began(change.at)
-            if self._transcriber is not None:
-                self._transcriber.speech_started()
+            self._sounds.began(change.at)
+            self._transcriber.speech_started()
             self._tell(SpeechStarted("user", self._turn, change.at))
-            self.listener.caller_started()
-            self.listener.caller_went_on(self._gate.voiced)
+            self._listener.caller_started()
+            self._listener.caller_went_on(self._gate.voiced)
             return
-        owed = self._transcriber is not None and self._transcriber.segmented
-        self._speeches.ended(change.at, owed)
-        if self._transcriber is not None:
-            self._transcriber.speech_stopped()
+        owed = self._transcriber.segmented
+        self._sounds.ended(change.at, owed)
+        self._transcriber.speech_stopped()
         self._tell(SpeechStopped("user", self._turn, change.at))
-        self.listener.caller_stopped(change.at, owed)
+        self._listener.caller_stopped(change.at, owed)
 
     def heard(self, heard: Heard) -> None:
-        owed = heard.final and self._transcriber is not None and self._transcriber.segmented
+        owed = heard.final and self._transcriber.segmented
         now = self._loop.time()
         if not heard.final:
-            self._speeches.partial(heard.text, now)
-            self.listener.caller_said(heard, now, now, False)
+            self._sounds.partial(heard.text, now)
+            self._listener.caller_said(heard, now, now, False)
             return
-        start, end = (self._speeches.owed() if owed else None) or self._speeches.final(heard.text, now)
-        self.listener.caller_said(heard, start, end, owed)
+        start, end = (self._sounds.owed() if owed else None) or self._sounds.final(heard.text, now)
+        self._listener.caller_said(heard, start, end, owed)

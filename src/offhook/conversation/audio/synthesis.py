@@ -1,4 +1,4 @@
-"""The assistant's mouth: texts are given to the voice one after another, each utterance in its own task, and
+"""Speech synthesis: texts are given to the voice one after another, each utterance in its own task, and
 the playout plays them."""
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ AHEAD_BYTES = 6 * SAMPLE_RATE * 2
 """Unplayed audio of one utterance after which no further piece is begun."""
 
 
-class Mouth:
+class Synthesis:
     """Makes utterances and the audio for them. `failed` is called once when the voice fails."""
 
     def __init__(

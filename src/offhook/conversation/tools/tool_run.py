@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
-from offhook.conversation.active_assistant import Member
 from offhook.conversation.audio.playout_queue import Utterance
-from offhook.conversation.context import Context, Said
-from offhook.conversation.events import Named, ToolOutcome, World
+from offhook.conversation.context import Said
+from offhook.conversation.events import Named, ToolOutcome
 from offhook.conversation.handover.handover_variables import gathered
 from offhook.conversation.handover.succession import Succession
 from offhook.conversation.tools.destination_templates import filled
 from offhook.conversation.tools.destinations import choose_destination, destinations_of
 from offhook.conversation.tools.rejection import rejected
+from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
 from offhook.conversation.tools.tool_kinds import kind_of
 from offhook.conversation.tools.tool_messages import (
@@ -41,53 +40,13 @@ SPEAKING_PATIENCE = 60.0
 """Seconds for a message to be spoken before something that waits for it goes on regardless."""
 
 
-class ToolStage(Protocol):
-    """What tools need of the conversation around them."""
-
-    member: Member
-    context: Context
-    world: World
-    rng: random.Random
-
-    def render(self, text: str, more: Mapping[str, Any]) -> str: ...
-
-    def note_calls(self, calls: Sequence[ToolCall]) -> list[ToolCall]:
-        """The calls as they are known from now on: each with an id of its own."""
-        ...
-
-    def note_result(self, call: ToolCall, result: str) -> None: ...
-
-    def errand(self, work: Coroutine[Any, Any, None]) -> None:
-        """Nobody waits for it, but for a little while the end of the call."""
-        ...
-
-    def finish(self, reason: str, message: str) -> None:
-        """End the call when what is queued, and `message` as it is, have been played."""
-        ...
-
-    async def hire(self, destination: Mapping[str, Any]) -> Member | None:
-        """The assistant that a destination names, with its engines ready; None if there is none."""
-        ...
-
-    def rehearse(self, succession: Succession) -> Succession:
-        """With the first words being made ready, if they are known already."""
-        ...
-
-    async def dismiss(self, succession: Succession) -> None:
-        """It does not come about."""
-        ...
-
-    def hand_over(self, succession: Succession) -> None:
-        """Let that assistant go on with the conversation."""
-        ...
-
-    def transfer(self, destination: Mapping[str, Any]) -> None: ...
-
-
 class Speaker(Protocol):
     """The reply that the tools belong to."""
 
-    superseded: bool
+    @property
+    def abandoned(self) -> bool:
+        """Has it been given up, so that nothing more is to be said for it?"""
+        ...
 
     def utter(self, text: str, said: Said | None, interruptible: bool = True) -> Utterance: ...
 
@@ -106,7 +65,7 @@ class ActingTool(ToolKind):
 class ToolRun:
     def __init__(
         self,
-        stage: ToolStage,
+        context: ToolContext,
         reply: Speaker,
         said: Said,
         calls: Sequence[ToolCall],
@@ -115,11 +74,11 @@ class ToolRun:
         """`own`: tools that are not the assistant's, as a hook has. Nobody waits for those, so that nothing
         is said while they run but their own messages."""
         self._own = own
-        self._stage = stage
+        self._context = context
         self._reply = reply
         self._said = said
         self._calls = calls
-        self._member = stage.member
+        self._assistant = context.assistant
         self._history: list[Message] = []  # what had been said before the model called
         self._ask_model = False
         self._leaves = False  # the call ends, or goes elsewhere: there is nobody to answer
@@ -127,13 +86,13 @@ class ToolRun:
 
     async def run(self) -> bool:
         """Run all calls, those that can at the same time; True if the model is to be asked again."""
-        self._history = self._stage.context.history()
-        self._said.calls = self._stage.note_calls(self._calls)
+        self._history = self._context.context.history()
+        self._said.calls = self._context.writer.calls(self._calls)
         await asyncio.gather(*(self._run_one(call) for call in self._said.calls))
         return self._ask_model and not self._leaves
 
     async def _run_one(self, call: ToolCall) -> None:
-        tool = (self._own or self._member.toolbox).find(call.name)
+        tool = (self._own or self._assistant.toolbox).find(call.name)
         refusal = await self._refusal(tool, call)
         if tool is None or refusal:
             self._result(call, refusal)
@@ -153,7 +112,7 @@ class ToolRun:
             return f"There is no tool named {call.name}."
         if call.problem:
             return call.problem
-        if await rejected(tool, self._history, self._stage.render):
+        if await rejected(tool, self._history, self._context.render):
             return "This is not to be done at this point of the conversation."
         return ""
 
@@ -163,27 +122,27 @@ class ToolRun:
         self._leaves = True
         message = self._pick(tool, "request-start", call)
         self._result(call, "The call is being ended.")
-        goodbye = self._member.profile.end_call_message
-        text = message.text if message else self._stage.render(goodbye, {})
-        self._stage.finish("assistant-ended-call", text)
+        goodbye = self._assistant.profile.end_call_message
+        text = message.text if message else self._context.render(goodbye, {})
+        self._context.finish("assistant-ended-call", text)
 
     async def transfer(self, tool: Tool, call: ToolCall) -> None:
         named = Named(choose_destination(tool, call.arguments), ours=True)
         if named.destination is None and not destinations_of(tool):
             with self._delays(tool, call):
-                named = await self._asked(self._stage.world.transfer_destination(tool, call))
+                named = await self._asked(self._context.world.transfer_destination(tool, call))
         destination = named.destination
         if destination is None:
             self._refused(tool, call, named.error or NO_DESTINATION)
             return
         if named.ours:
-            render = self._stage.render
+            render = self._context.render
             destination = filled(
                 destination, lambda text: render(text, {}), lambda text: render(text, call.arguments)
             )
             named = replace(named, destination=destination)
         start = self._pick(tool, "request-start", call)
-        message = content_of(destination.get("message"), self._member.profile.language)
+        message = content_of(destination.get("message"), self._assistant.profile.language)
         if message is None:
             message = named.message
         if message is None:
@@ -196,7 +155,7 @@ class ToolRun:
         await self._heard_out()
         self._leaves = True
         self._result(call, "The call is being transferred.")
-        self._stage.transfer(destination)
+        self._context.transfer(destination)
 
     async def hand_off(self, tool: Tool, call: ToolCall) -> None:
         named = Named(choose_destination(tool, call.arguments))
@@ -207,7 +166,7 @@ class ToolRun:
         self._announce(start.text if start else "")
         with self._delays(tool, call):
             if named.destination.get("type") == "dynamic":
-                question = self._stage.world.handoff_destination(tool, named.destination, call)
+                question = self._context.world.handoff_destination(tool, named.destination, call)
                 named = await self._asked(question)
             succession = await self._succession(tool, call, named, by_transfer=False)
         await self._give_way(tool, call, named, succession)
@@ -225,30 +184,31 @@ class ToolRun:
     ) -> Succession | str:
         """The next assistant with all that it needs, made ready while the words that announce it are spoken;
         or why there is none."""
-        stage, destination = self._stage, named.destination
+        context, destination = self._context, named.destination
         if destination is None:
             return named.error or NO_DESTINATION
-        member, learned = await asyncio.gather(
-            stage.hire(destination),
-            gathered(tool, destination, call, self._member.engines.model, self._history, stage.render),
+        assistant, learned = await asyncio.gather(
+            context.assistants.find(destination),
+            gathered(tool, destination, call, self._assistant.engines.model, self._history, context.render),
         )
-        if member is None:
+        if assistant is None:
             return "The assistant could not be reached."
         message = self._pick(tool, "request-complete", call)
-        return stage.rehearse(Succession(member, destination, by_transfer, learned, message))
+        succession = Succession(assistant, destination, by_transfer, learned, message)
+        return context.assistants.rehearse(succession, context.render)
 
     async def _give_way(self, tool: Tool, call: ToolCall, named: Named, succession: Succession | str) -> None:
         if isinstance(succession, str):
             self._refused(tool, call, succession)
             return
         await self._heard_out()
-        if self._stage.member is not self._member:
-            await self._stage.dismiss(succession)
+        if self._context.assistant is not self._assistant:
+            await self._context.assistants.dismiss(succession)
             self._result(call, "Another assistant has taken over already.")
             return
         self._result(call, named.result or str(tool.get("defaultResult") or "Handed over."))
         self._leaves = True
-        self._stage.hand_over(succession)
+        self._context.hand_over(succession)
 
     def _refused(self, tool: Tool, call: ToolCall, error: str) -> None:
         self._conclude(tool, call, ToolOutcome(error=error))
@@ -261,7 +221,7 @@ class ToolRun:
         async def run() -> None:
             await self._outcome(tool, call)
 
-        self._stage.errand(run())
+        self._context.errand(run())
         self._conclude(tool, call, ToolOutcome(result="The request was sent."))
 
     async def _run_watched(self, tool: Tool, call: ToolCall) -> None:
@@ -271,7 +231,7 @@ class ToolRun:
             if start.blocking:
                 await self._heard_out()
         elif not (self._own or self._announced) and (fillers := kind_of(tool).fillers):
-            self._announce(self._stage.rng.choice(fillers), interruptible=True)
+            self._announce(self._context.rng.choice(fillers), interruptible=True)
         with self._delays(tool, call):
             outcome = await self._outcome(tool, call)
         self._conclude(tool, call, outcome)
@@ -279,9 +239,9 @@ class ToolRun:
     @contextmanager
     def _delays(self, tool: Tool, call: ToolCall) -> Iterator[None]:
         """Words for a caller who is kept waiting inside of this."""
-        loop, stage = asyncio.get_running_loop(), self._stage
-        language = self._member.profile.language
-        delays = delayed_messages(tool, call.arguments, stage.rng, stage.render, language)
+        loop, context = asyncio.get_running_loop(), self._context
+        language = self._assistant.profile.language
+        delays = delayed_messages(tool, call.arguments, context.rng, context.render, language)
         timers = [loop.call_later(each.delay, self._say_delayed, each) for each in delays]
         try:
             yield
@@ -290,13 +250,13 @@ class ToolRun:
                 timer.cancel()
 
     def _say_delayed(self, message: SpokenMessage) -> None:
-        if message.text and not self._reply.superseded:
+        if message.text and not self._reply.abandoned:
             self._reply.utter(message.text, None)
 
     async def _outcome(self, tool: Tool, call: ToolCall) -> ToolOutcome:
         try:
             async with asyncio.timeout(TOOL_PATIENCE):
-                return await self._stage.world.run_tool(tool, call)
+                return await self._context.world.run_tool(tool, call)
         except TimeoutError:
             return ToolOutcome(error="The tool did not answer in time.")
         except Exception:
@@ -323,13 +283,13 @@ class ToolRun:
     def _speak(self, message: SpokenMessage) -> None:
         """Say it, or tell the model, which then speaks."""
         if message.role == "system":
-            self._stage.context.add({"role": "system", "content": message.text})
+            self._context.context.add({"role": "system", "content": message.text})
             self._ask_model = True
         elif message.end_call_after:
             self._leaves = True
-            self._stage.finish("assistant-ended-call-after-message-spoken", message.text)
-        elif message.text and not self._reply.superseded:
-            self._reply.utter(message.text, self._stage.context.say())
+            self._context.finish("assistant-ended-call-after-message-spoken", message.text)
+        elif message.text and not self._reply.abandoned:
+            self._reply.utter(message.text, self._context.context.say())
 
     def _announce(self, text: str, interruptible: bool = False) -> None:
         """Say that something is about to be done, unless just that has been said: calls of one answer often
@@ -344,11 +304,11 @@ class ToolRun:
 
     def _result(self, call: ToolCall, result: str) -> None:
         self._said.results[call.id] = result
-        self._stage.note_result(call, result)
+        self._context.writer.result(call, result)
 
     def _pick(self, tool: Tool, kind: MessageKind, call: ToolCall) -> SpokenMessage | None:
-        stage, language = self._stage, self._member.profile.language
-        return pick_message(tool, kind, call.arguments, stage.rng, stage.render, language)
+        context, language = self._context, self._assistant.profile.language
+        return pick_message(tool, kind, call.arguments, context.rng, context.render, language)
 
 
 async def heard_out(utterance: Utterance | None) -> None:

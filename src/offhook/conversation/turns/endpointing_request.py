@@ -18,7 +18,7 @@ ASK_SECONDS = 2.0
 Server = Mapping[str, Any]
 
 
-class Judge:
+class EndpointingRequest:
     """One question at a time, about the last words. `known` is called when the answer, or none, has come."""
 
     def __init__(self, world: World, known: Callable[[], None]) -> None:

@@ -13,6 +13,9 @@ from offhook.conversation.events import (
 REACTION_SECONDS = 0.25
 """Nobody reacts to a voice sooner: a caller who is heard within this time was about to speak anyway."""
 
+FOLLOWED = frozenset({SpeechStarted, SpeechStopped, UserInterrupted})
+"""The kinds of events that tell who speaks."""
+
 
 class Overlap:
     """`follow` what is told. The assistant interrupts when it begins while the caller speaks; and when a

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from offhook.conversation.audio.playout_queue import Utterance
-from offhook.conversation.audio.synthesis import Mouth
+from offhook.conversation.audio.synthesis import Synthesis
+from offhook.conversation.background import BackgroundTasks
 from offhook.conversation.context import Said
-from offhook.conversation.reply import Reply
+from offhook.conversation.course import Course
+from offhook.conversation.interjections import Interjections
 from offhook.conversation.tools.destination_templates import filled
-from offhook.conversation.tools.tool_run import ToolRun, ToolStage, heard_out
+from offhook.conversation.tools.tool_context import ToolContext
+from offhook.conversation.tools.tool_run import ToolRun, heard_out
 from offhook.conversation.tools.toolbox import Toolbox, definition_of
 from offhook.conversation.transcript import Transcript
 from offhook.language.base import Message, ToolCall
@@ -33,84 +36,73 @@ CALL_ID = "hook-function-call"
 """What the API names a call that no model has made."""
 
 
-class ActionStage(ToolStage, Protocol):
-    """What actions need of the conversation."""
+@dataclass(frozen=True, slots=True)
+class HookContext:
+    """What hooks work with. `busy`: is anybody speaking, or a reply being made?"""
 
-    rng: random.Random
+    course: Course
+    tools: ToolContext
+    interjections: Interjections
+    synthesis: Synthesis
     transcript: Transcript
-
-    @property
-    def mouth(self) -> Mouth: ...
-
-    @property
-    def over(self) -> bool: ...
-
-    def speak(self, text: str) -> Utterance | None:
-        """Say `text` after what is being said; None if nothing is said any more."""
-        ...
-
-    def prompt(self, messages: Sequence[Message]) -> Reply | None:
-        """Let the model say something, shown `messages` besides; None if nothing is said any more."""
-        ...
-
-    def add_message(self, message: Message, respond: bool) -> None: ...
-
-    def send_on(self, destination: Mapping[str, Any]) -> None: ...
+    tasks: BackgroundTasks
+    busy: Callable[[], bool]
 
 
 async def perform(
-    actions: Sequence[HookAction], stage: ActionStage, moot: Callable[[], bool] = lambda: False
+    actions: Sequence[HookAction], context: HookContext, moot: Callable[[], bool] = lambda: False
 ) -> None:
     """`moot`: is there no reason any more for what is left?"""
+    render = context.tools.render
     for action in actions:
-        if stage.over or moot():
+        if context.course.over or moot():
             return
         match action:
             case SayHookAction():
-                await _say(action, stage)
+                await _say(action, context)
             case MessageAddHookAction():
                 respond = action.trigger_response_enabled is not False
-                stage.add_message(document(action.message), respond)
+                context.interjections.add(document(action.message), respond)
             case TransferHookAction():
                 if action.destination is not None:
                     destination = document(action.destination)
-                    stage.send_on(filled(destination, lambda text: stage.render(text, {})))
+                    context.interjections.send_on(filled(destination, lambda text: render(text, {})))
             case ToolCallHookAction() | FunctionTool():
-                await _run(action, stage)
+                await _run(action, context)
 
 
-async def conclude(actions: Sequence[HookAction], reason: str, stage: ActionStage) -> None:
+async def conclude(actions: Sequence[HookAction], reason: str, context: HookContext) -> None:
     """At the end of the call, when nobody hears anything any more: tools and messages."""
     for action in actions:
         if isinstance(action, MessageAddHookAction):
-            stage.add_message(document(action.message), respond=False)
+            context.interjections.add(document(action.message), respond=False)
         elif isinstance(action, ToolCallHookAction | FunctionTool) and (tool := _tool(action)) is not None:
-            (call,) = stage.note_calls([_call(tool, reason)])
-            outcome = await stage.world.run_tool(tool, call)
-            stage.note_result(call, outcome.result or outcome.error or "")
+            (call,) = context.tools.writer.calls([_call(tool, reason)])
+            outcome = await context.tools.world.run_tool(tool, call)
+            context.tools.writer.result(call, outcome.result or outcome.error or "")
 
 
 # speaking
 
 
-async def _say(action: SayHookAction, stage: ActionStage) -> None:
+async def _say(action: SayHookAction, context: HookContext) -> None:
     exact = action.exact
     if isinstance(exact, list):
-        exact = stage.rng.choice(exact) if exact else None
+        exact = context.tools.rng.choice(exact) if exact else None
     if exact is not None:
-        await heard_out(stage.speak(stage.render(exact, {})))
+        await heard_out(context.interjections.say(context.tools.render(exact, {})))
     elif action.prompt:
-        reply = stage.prompt(_messages(action.prompt, stage))
+        reply = context.interjections.prompt(_messages(action.prompt, context))
         if reply is not None:
             await asyncio.wait([reply.task])
             await heard_out(reply.unheard())
 
 
-def _messages(prompt: str | list[JsonObject], stage: ActionStage) -> list[Message]:
+def _messages(prompt: str | list[JsonObject], context: HookContext) -> list[Message]:
     given: list[JsonObject] = [{"role": "system", "content": prompt}] if isinstance(prompt, str) else prompt
-    known = {"transcript": stage.transcript.to_text(), "messages": stage.context.history()}
+    known = {"transcript": context.transcript.to_text(), "messages": context.tools.context.history()}
     return [
-        {"role": str(one.get("role", "system")), "content": stage.render(text, known)}
+        {"role": str(one.get("role", "system")), "content": context.tools.render(text, known)}
         for one in given
         if isinstance(text := one.get("content", one.get("message")), str)
     ]
@@ -119,15 +111,15 @@ def _messages(prompt: str | list[JsonObject], stage: ActionStage) -> list[Messag
 # tools
 
 
-async def _run(action: ToolCallHookAction | FunctionTool, stage: ActionStage) -> None:
+async def _run(action: ToolCallHookAction | FunctionTool, context: HookContext) -> None:
     """The model is told of the call and its result, and is not asked to say anything about it."""
     tool = _tool(action)
     if tool is None:
         log.warning("a hook names no tool, or one that does not exist")
         return
     call = _call(tool)
-    run = ToolRun(stage, _Aside(stage), stage.context.say(), [call], Toolbox([tool]))
-    await run.run()
+    said = context.tools.context.say()
+    await ToolRun(context.tools, _Aside(context.synthesis), said, [call], Toolbox([tool])).run()
 
 
 def _tool(action: ToolCallHookAction | FunctionTool) -> Mapping[str, Any] | None:
@@ -151,13 +143,13 @@ def _call(tool: Mapping[str, Any], reason: str | None = None) -> ToolCall:
 class _Aside:
     """What a hook's tool says, outside of any reply."""
 
-    superseded = False
+    abandoned = False
 
-    def __init__(self, stage: ActionStage) -> None:
-        self._stage = stage
+    def __init__(self, synthesis: Synthesis) -> None:
+        self._synthesis = synthesis
 
     def utter(self, text: str, said: Said | None, interruptible: bool = True) -> Utterance:
-        return self._stage.mouth.say(text, said=said, interruptible=interruptible)
+        return self._synthesis.say(text, said=said, interruptible=interruptible)
 
     def unheard(self) -> Utterance | None:
         return None

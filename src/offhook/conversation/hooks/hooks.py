@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
 
 from offhook.conversation.events import (
     AssistantLate,
@@ -18,7 +17,7 @@ from offhook.conversation.events import (
     TranscriptHeard,
     UserInterrupted,
 )
-from offhook.conversation.hook_actions import ActionStage, perform
+from offhook.conversation.hooks.hook_actions import HookContext, perform
 from offhook.schema import effective
 from offhook.schema.hook import (
     CallHookCallEnding,
@@ -40,32 +39,34 @@ AGAIN_SECONDS = 1.0
 """After which a hook that was due while the caller was elsewhere looks again."""
 
 
-class HookStage(ActionStage, Protocol):
-    """What hooks need of the conversation."""
-
-    @property
-    def listening(self) -> bool: ...
-
-    def busy(self) -> bool:
-        """Is anybody speaking, or a reply being made?"""
-        ...
-
-    def in_background(self, work: Coroutine[Any, Any, None]) -> None: ...
+FOLLOWED = (
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptHeard,
+    CallerSpokenOver,
+    UserInterrupted,
+    AssistantLate,
+)
 
 
 class Hooks:
-    """`began`: when the call was answered, in loop.time()."""
+    """There are none before `start`."""
 
-    def __init__(self, hooks: Sequence[Hook], stage: HookStage, began: float) -> None:
-        self._stage = stage
-        self._began = began
+    def __init__(self, context: HookContext) -> None:
+        self._context = context
+        self._hooks: tuple[Hook, ...] = ()
         self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
         self._ended: set[int] = set()  # hooks on the call's ending that have run
         self._timers: dict[int, asyncio.Handle] = {}  # by the hook's place
         self._silences: list[_Silence] = []
         self._speaking: set[Role] = set()
         self._over = -1  # the assistant's turn that interrupted the caller last
         self._words = 0  # how often the caller was understood
+
+    def start(self, hooks: Sequence[Hook]) -> None:
+        """The call has been answered."""
+        self._began = self._loop.time()
         self.adopt(hooks)
 
     def adopt(self, hooks: Sequence[Hook]) -> None:
@@ -122,7 +123,7 @@ class Hooks:
                 silence.count()
 
     def _silent(self, silence: _Silence) -> None:
-        if self._stage.busy() or not self._stage.listening:
+        if self._context.busy() or not self._context.course.listening:
             silence.count()
             return
         silence.times += 1
@@ -137,9 +138,9 @@ class Hooks:
 
     def _elapsed(self, index: int, hook: CallHookCallTimeElapsed) -> None:
         """While the caller is elsewhere it is put off: a transfer that fails brings the caller back."""
-        if self._stage.listening:
+        if self._context.course.listening:
             self._run(hook.do)
-        elif not self._stage.over:
+        elif not self._context.course.over:
             self._at(self._loop.time() + AGAIN_SECONDS, index, hook)
 
     # what is done
@@ -155,8 +156,8 @@ class Hooks:
                 self._run(hook.do)
 
     def _run(self, actions: Sequence[HookAction], moot: Callable[[], bool] = lambda: False) -> None:
-        if self._stage.listening:
-            self._stage.in_background(perform(actions, self._stage, moot=moot))
+        if self._context.course.listening:
+            self._context.tasks.start(perform(actions, self._context, moot=moot))
 
     # the end of the call
 
