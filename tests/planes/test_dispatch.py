@@ -24,7 +24,7 @@ from offhook.planes.dispatch import MOST_WAITING, Dispatch, Way
 from offhook.planes.handing import (
     LARGEST,
     Handed,
-    Kind,
+    HandedKind,
     pack,
     packed_far_ends,
     unpack,
@@ -197,7 +197,7 @@ async def test_what_is_sent_by_a_connection_that_has_just_gone_is_told_to_be_los
     async with node() as on:
         first, second = on
         gone = Flow(TCP, Address("127.0.0.1", 9), on.address)
-        second.dispatch._handed(Handed(Kind.ARRIVED, 1, gone, b"\r\n"))
+        second.dispatch._handed(Handed(HandedKind.ARRIVED, 1, gone, b"\r\n"))
         lost: list[Flow] = []
         second.dispatch._lost = lost.append
         second.dispatch.send(b"SIP/2.0 200 OK\r\n\r\n", gone)
@@ -266,8 +266,10 @@ async def test_a_successor_has_none_of_the_connections_of_who_was_before() -> No
     async with node() as on:
         first, second = on
         there = Flow(TCP, Address("127.0.0.1", 9), on.address)
-        second.dispatch._handed(Handed(Kind.ARRIVED, 1, there, b"\r\n"))
-        second.dispatch._handed(Handed(Kind.IN_USE, 1, there, packed_far_ends(frozenset({there.far_end}))))
+        second.dispatch._handed(Handed(HandedKind.ARRIVED, 1, there, b"\r\n"))
+        second.dispatch._handed(
+            Handed(HandedKind.IN_USE, 1, there, packed_far_ends(frozenset({there.far_end})))
+        )
         assert second.dispatch.is_open(there)
         first.dispatch.open()  # as it does when it has been started
         await until(lambda: not second.dispatch.is_open(there))
@@ -350,7 +352,7 @@ ADDRESSES = st.builds(
 
 
 @given(
-    st.sampled_from(Kind), st.integers(1, 64), st.sampled_from([UDP, TCP]), ADDRESSES,
+    st.sampled_from(HandedKind), st.integers(1, 64), st.sampled_from([UDP, TCP]), ADDRESSES,
     st.none() | ADDRESSES, st.binary(max_size=50),
 )  # fmt: skip
 def test_what_is_packed_is_unpacked(kind, sender, transport, remote, local, data) -> None:  # type: ignore[no-untyped-def]
@@ -366,7 +368,7 @@ def test_far_ends_are_unpacked_as_they_were_packed(far_ends: frozenset[FarEnd]) 
 def test_the_longest_message_goes_whole() -> None:
     read, write = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     flow = Flow(TCP, Address("f" * 39, 65_535), Address("f" * 39, 65_535))
-    frame = pack(Handed(Kind.ARRIVED, 64, flow, bytes(MAX_MESSAGE)))
+    frame = pack(Handed(HandedKind.ARRIVED, 64, flow, bytes(MAX_MESSAGE)))
     write.send(frame)
     assert read.recv(LARGEST) == frame
     read.close()

@@ -19,7 +19,7 @@ from offhook.planes.handing import (
     LARGEST,
     NOWHERE,
     Handed,
-    Kind,
+    HandedKind,
     pack,
     packed_far_ends,
     unpack,
@@ -53,7 +53,7 @@ MOST_ELSEWHERE: Final = 8192
 _log = logging.getLogger(__name__)
 
 
-class Sockets(Protocol):
+class SharedSockets(Protocol):
     """What is needed of the transports (`sip.transports`)."""
 
     @property
@@ -74,7 +74,7 @@ class Sockets(Protocol):
 class Dispatch:
     """`sip.user_agent.Sockets`. To be attached before `open`, and opened once the transports listen."""
 
-    def __init__(self, transports: Sockets, siblings: Siblings) -> None:
+    def __init__(self, transports: SharedSockets, siblings: Siblings) -> None:
         self._transports = transports
         self._siblings = siblings
         self._loop = asyncio.get_running_loop()
@@ -102,7 +102,7 @@ class Dispatch:
         """Take in what others hand over."""
         assert self._siblings.inbox is not None
         for number in self._ways.keys() - {self._siblings.number}:
-            self._hand(number, Kind.BEGAN, NOWHERE)
+            self._hand(number, HandedKind.BEGAN, NOWHERE)
         self._loop.add_reader(self._siblings.inbox.fileno(), self._take_in)
         self._tell()
 
@@ -117,7 +117,7 @@ class Dispatch:
         if holder is None:
             self._transports.send(data, flow)
         else:
-            self._hand(holder, Kind.SEND, flow, data)
+            self._hand(holder, HandedKind.SEND, flow, data)
 
     def is_open(self, flow: Flow) -> bool:
         return self._holder(flow) is not None or self._transports.is_open(flow)
@@ -158,7 +158,7 @@ class Dispatch:
         if owner == self._siblings.number:
             self._transports.arrived(data, flow)
         else:
-            self._hand(owner, Kind.ARRIVED, flow, data)
+            self._hand(owner, HandedKind.ARRIVED, flow, data)
 
     def _admitted(self, data: bytes, flow: Flow) -> None:
         """A message that is to be read now; those of connections have not been looked at yet."""
@@ -166,13 +166,13 @@ class Dispatch:
             owner = self._siblings.owner(call_id_in(data))
             if owner != self._siblings.number:
                 self._handed_on.setdefault(flow.far_end, set()).add(owner)
-                self._hand(owner, Kind.ARRIVED, flow, data)
+                self._hand(owner, HandedKind.ARRIVED, flow, data)
                 return
         self._received(data, flow)
 
     def _connection_lost(self, flow: Flow) -> None:
         for user in self._handed_on.pop(flow.far_end, ()):
-            self._hand(user, Kind.LOST, flow)
+            self._hand(user, HandedKind.LOST, flow)
         self._lost(flow)
 
     def _needed_by_anybody(self) -> Set[Hashable]:
@@ -196,20 +196,20 @@ class Dispatch:
     def _handed(self, handed: Handed) -> None:
         sender, flow = handed.sender, handed.flow
         match handed.kind:
-            case Kind.ARRIVED:
+            case HandedKind.ARRIVED:
                 if flow.reliable:
                     self._remember(sender, flow)
                 self._transports.arrived(handed.data, flow)
-            case Kind.SEND:
+            case HandedKind.SEND:
                 if self._transports.is_open(flow):
                     self._transports.send(handed.data, flow)
                 else:
-                    self._hand(sender, Kind.LOST, flow)
-            case Kind.LOST:
+                    self._hand(sender, HandedKind.LOST, flow)
+            case HandedKind.LOST:
                 self._gone(sender, flow)
-            case Kind.IN_USE:
+            case HandedKind.IN_USE:
                 self._needed[sender] = unpacked_far_ends(handed.data)
-            case Kind.BEGAN:
+            case HandedKind.BEGAN:
                 self._needed.pop(sender, None)
                 self._told.pop(sender, None)
                 for _, there in [one for one in self._elsewhere.values() if one[0] == sender]:
@@ -239,9 +239,9 @@ class Dispatch:
 
     # -- what others are told ---------------------------------------------------------------------
 
-    def _hand(self, receiver: int, kind: Kind, flow: Flow, data: bytes = b"") -> None:
+    def _hand(self, receiver: int, kind: HandedKind, flow: Flow, data: bytes = b"") -> None:
         handed = Handed(kind, self._siblings.number, flow, data)
-        self._ways[receiver].send(pack(handed), keep=flow.reliable or kind is not Kind.ARRIVED)
+        self._ways[receiver].send(pack(handed), keep=flow.reliable or kind is not HandedKind.ARRIVED)
 
     def _tell(self) -> None:
         """Which connections of others our calls need: these are not closed for newer ones."""
@@ -257,7 +257,7 @@ class Dispatch:
             far_ends = frozenset(found)
             if far_ends != self._told.get(number):
                 self._told[number] = far_ends
-                self._hand(number, Kind.IN_USE, NOWHERE, packed_far_ends(far_ends))
+                self._hand(number, HandedKind.IN_USE, NOWHERE, packed_far_ends(far_ends))
 
 
 class Way:

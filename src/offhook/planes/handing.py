@@ -19,7 +19,7 @@ _HEAD: Final = struct.Struct(">BBBHHBB")
 _TRANSPORTS: Final = tuple(TRANSPORTS.values())
 
 
-class Kind(IntEnum):
+class HandedKind(IntEnum):
     ARRIVED = 1
     """A message for a call of the receiver, and the flow that it came by."""
     SEND = 2
@@ -33,7 +33,7 @@ class Kind(IntEnum):
 
 
 class Handed(NamedTuple):
-    kind: Kind
+    kind: HandedKind
     sender: int
     flow: Flow
     data: bytes = b""
@@ -60,7 +60,7 @@ def unpack(frame: bytes) -> Handed:
     end = at + local_octets
     local = Address(frame[at:end].decode(), local_port) if local_octets else None
     remote = Address(frame[_HEAD.size : at].decode(), remote_port)
-    return Handed(Kind(kind), sender, Flow(_TRANSPORTS[transport], remote, local), frame[end:])
+    return Handed(HandedKind(kind), sender, Flow(_TRANSPORTS[transport], remote, local), frame[end:])
 
 
 def packed_far_ends(far_ends: frozenset[FarEnd]) -> bytes:

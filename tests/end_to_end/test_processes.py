@@ -1,0 +1,207 @@
+"""A node with two call planes: calls fall to both, whichever of them reads what a caller sends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offhook.phone import Line, open_line
+
+from .callers import Told, call
+from .node import Node, Number, assistant, new_number
+from .peers import LOOPBACK
+from .sink import WebhookSink
+from .test_planes import STOPPED_SECONDS, WORKER_DIED, back, plane
+from .test_sipp import run
+
+PLANES = ("call-1", "call-2")
+AT_ONCE = 4
+MOST = 24
+"""Calls that are placed at most until each plane has one: all fall to one of two once in eight million."""
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    own = Node(tmp_path_factory.mktemp("processes"), OFFHOOK_PROCESSES="2")
+    yield own.start()
+    own.stop()
+
+
+@pytest.fixture(params=["udp", "tcp"])
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@asynccontextmanager
+async def phones(node: Node, transport: str) -> AsyncIterator[Line]:
+    """One socket, or one connection, for all of them."""
+    async with open_line(f"sip:anyone@{LOOPBACK}:{node.sip_port};transport={transport}") as line:
+        yield line
+
+
+def owner(node: Node, call_id: str) -> str | None:
+    """The plane that has the call with this Call-ID, by the log."""
+    found = re.search(rf"(call-[12]) +call=\S+ sip-call={re.escape(call_id)} ", node.log)
+    return found and found[1]
+
+
+class Callers:
+    """Calls that are up, until each plane has one at least."""
+
+    def __init__(self, node: Node, line: Line, desk: Number, hang_up_after: float) -> None:
+        self._place: Callable[[Told], asyncio.Task[Told]] = lambda told: asyncio.create_task(
+            call(line, desk.uri(), hang_up_after=hang_up_after, told=told)
+        )
+        self._node = node
+        self.told: list[Told] = []
+        self.tasks: list[asyncio.Task[Told]] = []
+
+    async def placed(self) -> None:
+        while len(self.told) < MOST and {owner(self._node, one.call_id) for one in self.told} != set(PLANES):
+            more = [Told() for _ in range(AT_ONCE)]
+            self.tasks += map(self._place, more)
+            self.told += more
+            while any(one.answered_at is None and one.refused is None for one in more):
+                await asyncio.sleep(0.05)
+
+    def of(self, plane: str) -> list[Told]:
+        return [one for one in self.told if owner(self._node, one.call_id) == plane]
+
+
+async def test_calls_fall_to_both_and_go_through(node: Node, transport: str) -> None:
+    desk = await asyncio.to_thread(lambda: new_number(node, answered_by=assistant()))
+    async with phones(node, transport) as line:
+        callers = Callers(node, line, desk, 1.5)
+        await callers.placed()
+        await asyncio.gather(*callers.tasks)
+    calls = await asyncio.to_thread(ended, node, desk, len(callers.told))
+
+    assert all(callers.of(one) for one in PLANES)
+    assert {one.end for one in callers.told} == {"hung up"}
+    assert all(one.packets > 0 for one in callers.told)
+    assert {one["endedReason"] for one in calls} == {"customer-ended-call"}
+
+
+def ended(node: Node, desk: Number, count: int) -> list[dict[str, Any]]:
+    """All calls of a number, once so many have ended."""
+    until = time.monotonic() + 60
+    while True:
+        calls = [one for one in node.get(f"/call?phoneNumberId={desk.id}") if one["status"] == "ended"]
+        if len(calls) >= count or time.monotonic() > until:
+            return calls
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("scenario", ["hold", "inside", "merged"])
+def test_what_is_sent_within_a_call_finds_it(
+    scenario: str, node: Node, transport: str, tmp_path: Path
+) -> None:
+    """Re-INVITE, INFO, OPTIONS and UPDATE, an INVITE that comes twice, and the BYE: SIPp's, eight calls."""
+    desk = new_number(node, answered_by=assistant())
+    run(scenario, tmp_path, desk, "-m", "8", transport=transport)
+
+    assert [one["endedReason"] for one in ended(node, desk, 8)] == ["customer-ended-call"] * 8
+
+
+def test_a_cancel_finds_its_invite(node: Node, transport: str, tmp_path: Path) -> None:
+    sink = WebhookSink()
+
+    def slowly(message: Mapping[str, Any]) -> tuple[int, Any]:
+        if message["type"] == "assistant-request":
+            time.sleep(2)
+        return 200, {}
+
+    sink.answer = slowly
+    desk = new_number(node, answered_by=None, server={"url": sink.url})
+    run("cancel", tmp_path, desk, "-m", "8", transport=transport)
+    calls = ended(node, desk, 8)
+    sink.down()
+
+    reason = "call.ringing.sip-inbound-caller-hungup-before-call-connect"
+    assert [one["endedReason"] for one in calls] == [reason] * 8
+
+
+async def test_a_call_is_ended_by_whoever_has_it(node: Node) -> None:
+    """The API asks all of them."""
+    desk = await asyncio.to_thread(lambda: new_number(node, answered_by=assistant()))
+    async with phones(node, "udp") as line:
+        callers = Callers(node, line, desk, 40)
+        await callers.placed()
+        up = await asyncio.to_thread(node.get, f"/call?phoneNumberId={desk.id}")
+        for one in up:
+            await asyncio.to_thread(node.api.calls.delete, one["id"])
+        await asyncio.gather(*callers.tasks)
+    assert all(one.hung_up_on for one in callers.told)
+
+
+async def test_a_number_s_org_has_as_many_calls_as_it_may_over_both(node: Node) -> None:
+    """`concurrencyLimit` counts the calls of both."""
+    desk = await asyncio.to_thread(lambda: new_number(node, answered_by=assistant()))
+    (org,) = await asyncio.to_thread(node.get, "/org")
+    limit = 3
+    await asyncio.to_thread(_limit, node, org["id"], limit)
+    async with phones(node, "udp") as line:
+        told = [Told() for _ in range(12)]
+        calling = [asyncio.create_task(call(line, desk.uri(), hang_up_after=3, told=one)) for one in told]
+        await asyncio.gather(*calling)
+    await asyncio.to_thread(_limit, node, org["id"], None)
+    assert sum(one.answered_at is not None for one in told) == limit
+    assert {one.refused for one in told if one.answered_at is None} == {486}
+
+
+def _limit(node: Node, org_id: str, limit: int | None) -> None:
+    import httpx
+
+    from .node import KEY
+
+    answer = httpx.patch(
+        f"{node.url}/org/{org_id}", json={"concurrencyLimit": limit},
+        headers={"Authorization": f"Bearer {KEY}"}, timeout=60,
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=lambda one: one.name)
+async def test_a_plane_that_dies_or_stands_still_takes_no_sound_of_the_other_s_calls(
+    node: Node, number: signal.Signals, transport: str
+) -> None:
+    """These hear every packet and hang up meanwhile, though the other one may have had their connection. Its
+    own calls are ended and reported once if it has died."""
+    sink = WebhookSink()
+    desk = await asyncio.to_thread(lambda: new_number(node, answered_by=assistant(server={"url": sink.url})))
+    async with phones(node, "udp") as line:
+        callers = Callers(node, line, desk, 4 * STOPPED_SECONDS)
+        await callers.placed()
+        victim, other = PLANES
+        before, bystander = plane(node, victim), plane(node, other)
+        os.kill(before["process"], number)
+        await asyncio.sleep(STOPPED_SECONDS)
+        if number is signal.SIGSTOP:
+            os.kill(before["process"], signal.SIGCONT)
+        others = [
+            task for task, told in zip(callers.tasks, callers.told, strict=True) if told in callers.of(other)
+        ]
+        await asyncio.gather(*others)
+        for task in callers.tasks:
+            task.cancel()
+        await asyncio.gather(*callers.tasks, return_exceptions=True)
+    await asyncio.to_thread(back, node, victim, before["restarts"] + (number is signal.SIGKILL))
+    calls = await asyncio.to_thread(ended, node, desk, len(callers.told))
+    reports = [one.message["call"]["id"] for one in sink.taken("end-of-call-report")]
+    sink.down()
+
+    died = len(callers.of(victim)) if number is signal.SIGKILL else 0
+    reasons = sorted(one["endedReason"] for one in calls)
+    assert reasons == [WORKER_DIED] * died + ["customer-ended-call"] * (len(callers.told) - died)
+    assert sorted(reports) == sorted(one["id"] for one in calls)
+    assert [(one.lost, one.end) for one in callers.of(other)] == [(0, "hung up")] * len(callers.of(other))
+    assert plane(node, other) == bystander
