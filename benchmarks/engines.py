@@ -20,6 +20,7 @@ from offhook.schema.assistant import Assistant
 from offhook.speech.base import FailureSink, Transcriber, Transcript, TranscriptSink, Voice
 from offhook.speech.engine_request import EngineNode
 from offhook.speech.remote import CallContext
+from offhook.speech.sentence_voice import SentenceVoice
 from offhook.speech.workers import Workers
 
 QUESTION: Final = "What are your opening hours?"
@@ -84,7 +85,7 @@ class InstantModel:
     async def close(self) -> None: ...
 
 
-class InstantVoice:
+class InstantVoice(SentenceVoice):
     """Has the sound of each text ready, as a voice whose cache is warm, or has it after `latency` seconds."""
 
     provider = "scripted"
@@ -95,7 +96,7 @@ class InstantVoice:
 
     async def start(self) -> None: ...
 
-    async def speak(self, text: str) -> AsyncIterator[bytes]:
+    async def say(self, text: str) -> AsyncIterator[bytes]:
         if self._latency:
             await asyncio.sleep(self._latency)
         yield self._sound[: int(len(text) * SECONDS_PER_CHARACTER * SAMPLE_RATE) * 2]

@@ -13,6 +13,7 @@ from offhook.conversation.events import Named, ToolOutcome
 from offhook.frames import FRAME_BYTES, FRAME_SECONDS, SAMPLE_RATE
 from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolCall, ToolDefinition
 from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
+from offhook.speech.sentence_voice import SentenceVoice
 from tests.line import TestLine
 
 LOUD = b"\x10\x20" * (FRAME_BYTES // 2)
@@ -69,7 +70,7 @@ class ScriptedTranscriber:
         self.closed = True
 
 
-class ScriptedVoice:
+class ScriptedVoice(SentenceVoice):
     """`seconds_per_character` of sound for each text, the first of it after `latency` seconds."""
 
     def __init__(
@@ -94,7 +95,7 @@ class ScriptedVoice:
         if self.failure is not None and self.fails_at is None:
             raise self.failure
 
-    async def speak(self, text: str) -> AsyncIterator[bytes]:
+    async def say(self, text: str) -> AsyncIterator[bytes]:
         self.spoken.append(text)
         self.speaking += 1
         try:

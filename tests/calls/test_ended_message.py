@@ -157,10 +157,10 @@ class Surprised(ScriptedModel):
 
 
 class Speechless(ScriptedVoice):
-    async def speak(self, text: str) -> Any:
+    async def say(self, text: str) -> Any:
         if QUESTION not in text and "Thanks" not in text:
             raise ZeroDivisionError
-        async for piece in super().speak(text):
+        async for piece in super().say(text):
             yield piece
 
 

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from offhook.engines.fallback import FallbackTranscriber, FallbackVoice
-from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
+from offhook.engines.fallback import FallbackModel, FallbackTranscriber, FallbackVoice
+from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolDefinition
+from offhook.speech.base import EngineError, FailureSink, SpokenSound, Transcript, TranscriptSink
+from offhook.speech.sentence_voice import SentenceVoice, sound_of
 
 FRAME = bytes(320)
 
 
-class ScriptedVoice:
+class ScriptedVoice(SentenceVoice):
     """Gives the pieces; a None among them is a failure."""
 
     def __init__(self, name: str, *pieces: bytes | None, starts: bool = True) -> None:
@@ -26,7 +28,7 @@ class ScriptedVoice:
         if not self.starts:
             raise EngineError("voice", self.provider, "does not start")
 
-    async def speak(self, text: str) -> AsyncIterator[bytes]:
+    async def say(self, text: str) -> AsyncIterator[bytes]:
         self.asked.append(text)
         for piece in self.pieces:
             if piece is None:
@@ -38,7 +40,7 @@ class ScriptedVoice:
 
 
 async def said(voice: FallbackVoice, text: str = "Hello.") -> list[bytes]:
-    return [piece async for piece in voice.speak(text)]
+    return [piece async for piece in sound_of(voice, text)]
 
 
 async def test_the_first_voice_speaks_while_it_works() -> None:
@@ -64,10 +66,93 @@ async def test_the_next_voice_says_the_sentence_and_all_that_follow() -> None:
 async def test_half_a_sentence_is_not_said_twice() -> None:
     voice = FallbackVoice([ScriptedVoice("a", b"1", None), ScriptedVoice("b", b"3")])
     await voice.start()
-    pieces = voice.speak("Hello.")
+    pieces = sound_of(voice, "Hello.")
     assert await anext(pieces) == b"1"
     with pytest.raises(EngineError, match="a voice"):
         await anext(pieces)
+
+
+async def three() -> AsyncIterator[str]:
+    for text in ("One.", "Two.", "Three."):
+        yield text
+
+
+async def test_the_next_voice_goes_on_with_the_text_that_was_not_begun() -> None:
+    first, second = ScriptedVoice("a"), ScriptedVoice("b", b"3")
+
+    async def breaks(text: str) -> AsyncIterator[bytes]:
+        first.asked.append(text)
+        if text == "Two.":
+            raise EngineError("voice", "a", "fails")
+        yield b"1"
+
+    first.say = breaks  # type: ignore[method-assign]
+    voice = FallbackVoice([first, second])
+    await voice.start()
+    sounds = [sound async for sound in voice.speak(three())]
+    assert [sound.audio for sound in sounds] == [b"1", b"", b"3", b"", b"3", b""]
+    assert [sound.last for sound in sounds] == [False, True] * 3
+    assert (first.asked, second.asked) == (["One.", "Two."], ["Two.", "Three."])
+
+
+class Eager(ScriptedVoice):
+    """Takes all texts before it makes a sound, and fails with the second."""
+
+    async def speak(self, texts: AsyncIterator[str]) -> AsyncIterator[SpokenSound]:
+        self.asked = [text async for text in texts]
+        yield SpokenSound(b"1", last=True)
+        raise EngineError("voice", self.provider, "fails")
+
+
+async def test_what_a_voice_had_asked_for_ahead_is_not_lost() -> None:
+    first, second = Eager("a"), ScriptedVoice("b", b"3")
+    voice = FallbackVoice([first, second])
+    await voice.start()
+    assert [sound.audio async for sound in voice.speak(three())] == [b"1", b"3", b"", b"3", b""]
+    assert (first.asked, second.asked) == (["One.", "Two.", "Three."], ["Two.", "Three."])
+
+
+class ScriptedModel:
+    generative = True
+
+    def __init__(self, name: str, *replies: Reply | None) -> None:
+        self.provider, self.name, self.replies = "scripted", name, replies
+        self.closed = 0
+
+    async def start(self) -> None: ...
+
+    async def respond(
+        self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
+    ) -> AsyncIterator[Reply]:
+        for reply in self.replies:
+            if reply is None:
+                raise ModelError(self.provider, f"{self.name} fails", "429-exceeded-quota")
+            yield reply
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+async def test_the_next_model_answers_while_nothing_was_said_and_stays() -> None:
+    first, second = ScriptedModel("a", None), ScriptedModel("b", Text("Hi."), Finished("stop"))
+    model = FallbackModel([first, second])
+    await model.start()
+    assert model.name == "a"
+    for _ in range(2):
+        assert [one async for one in model.respond([], ())] == [Text("Hi."), Finished("stop")]
+    assert model.name == "b"
+    await model.close()
+    assert (first.closed, second.closed) == (1, 1)
+
+
+async def test_half_a_reply_is_not_said_twice() -> None:
+    model = FallbackModel([ScriptedModel("a", Text("Hi"), None), ScriptedModel("b", Text("Ho"))])
+    await model.start()
+    replies = model.respond([], ())
+    assert await anext(replies) == Text("Hi")
+    with pytest.raises(ModelError, match="a fails") as caught:
+        await anext(replies)
+    assert caught.value.suffix == "429-exceeded-quota"
 
 
 async def test_a_voice_that_does_not_start_is_passed_over() -> None:

@@ -91,7 +91,7 @@ async def speak(server: HttpServer, **settings: object) -> bytes:
             now=lambda: 12.5,
         )
         await voice.start()
-        audio = b"".join([piece async for piece in voice.speak("Hello, world!")])
+        audio = b"".join([piece async for piece in voice.say("Hello, world!")])
         await voice.close()
         return audio
 
@@ -135,7 +135,7 @@ async def test_audio_is_given_as_it_comes() -> None:
         writer.write(b"\4\5\6")
 
     async with http_server(reply) as server, outside() as reach, asyncio.timeout(PATIENCE):
-        pieces = CustomVoice(Remote(server.url), reach).speak("Hi.")
+        pieces = CustomVoice(Remote(server.url), reach).say("Hi.")
         assert await anext(pieces) == b"\1\2"
         first_given.set()
         assert await anext(pieces) == b"\3\4\5\6"
@@ -198,7 +198,7 @@ async def test_nobody_listens() -> None:
 async def test_a_private_address_is_refused() -> None:
     async with http_server(answer(clip("okay"))) as server, outside(allow_private=False) as reach:
         with pytest.raises(EngineError, match="private"):
-            await anext(CustomVoice(Remote(server.url), reach).speak("Hi."))
+            await anext(CustomVoice(Remote(server.url), reach).say("Hi."))
     assert server.requests == []
 
 
@@ -206,13 +206,13 @@ async def test_a_private_address_is_refused() -> None:
 async def test_a_url_that_is_none(url: str) -> None:
     async with outside() as reach:
         with pytest.raises(EngineError):
-            await anext(CustomVoice(Remote(url), reach).speak("Hi."))
+            await anext(CustomVoice(Remote(url), reach).say("Hi."))
 
 
 async def test_closing_the_iterator_ends_the_request() -> None:
     endless = in_pieces([bytes(320)] * 500, 0.01)
     async with http_server(endless) as server, outside() as reach, asyncio.timeout(PATIENCE):
-        pieces = CustomVoice(Remote(server.url), reach).speak("Hi.")
+        pieces = CustomVoice(Remote(server.url), reach).say("Hi.")
         await anext(pieces)
         await pieces.aclose()
         await server.closed_by_peer.wait()
@@ -245,5 +245,5 @@ async def test_a_kept_connection_that_the_server_closes_costs_no_sentence() -> N
     async with serving(converse) as server, outside() as reach, asyncio.timeout(PATIENCE):
         voice = CustomVoice(Remote(server.url), reach)
         for _ in range(2):
-            assert b"".join([piece async for piece in voice.speak("Hello.")]) == bytes(320)
+            assert b"".join([piece async for piece in voice.say("Hello.")]) == bytes(320)
     assert (len(server.heard), server.connections) == (3, 2)

@@ -112,7 +112,7 @@ async def spoken(reply: Any, timeout: float = 20.0) -> int:
     pieces: list[bytes] = []
 
     async def speak(voice: CustomVoice) -> None:
-        pieces.extend([piece async for piece in voice.speak("Hello there.")])
+        pieces.extend([piece async for piece in voice.say("Hello there.")])
 
     async with http_server(reply) as server, outside() as reach, asyncio.timeout(PATIENCE):
         with pytest.raises(EngineError):

@@ -199,7 +199,7 @@ async def test_a_pool_that_is_closed_fails_the_call() -> None:
         error = await call.failed.get()
     assert (error.stage, error.provider) == ("transcriber", "vapi")
     with pytest.raises(EngineError):
-        await anext(LocalVoice(closed).speak("Hello."))
+        await anext(LocalVoice(closed).say("Hello."))
 
 
 async def test_a_listener_that_fails_does_not_go_unnoticed(
@@ -229,7 +229,7 @@ async def test_answers_that_nobody_fetches_are_bounded(workers: Workers) -> None
 
 async def said(voice: LocalVoice, text: str) -> list[bytes]:
     async with asyncio.timeout(PATIENCE):
-        return [piece async for piece in voice.speak(text)]
+        return [piece async for piece in voice.say(text)]
 
 
 async def test_what_the_voice_says_the_transcriber_understands(workers: Workers) -> None:
@@ -296,7 +296,7 @@ async def test_a_sentence_survives_the_death_of_the_worker(workers: Workers) -> 
 
 
 async def test_an_interrupted_sentence_leaves_the_worker_free(workers: Workers) -> None:
-    pieces = LocalVoice(workers).speak("One. Two. Three. Four. Five. Six. Seven. Eight.")
+    pieces = LocalVoice(workers).say("One. Two. Three. Four. Five. Six. Seven. Eight.")
     await anext(pieces)
     await pieces.aclose()
     assert len(await said(LocalVoice(workers), "Next.")) == 1
@@ -315,7 +315,7 @@ async def test_what_was_said_before_comes_from_the_cache(workers: Workers) -> No
 
 async def test_an_interrupted_sentence_is_not_kept(workers: Workers) -> None:
     cache = SpeechCache()
-    pieces = LocalVoice(workers, cache=cache).speak("Hello. How are you?")
+    pieces = LocalVoice(workers, cache=cache).say("Hello. How are you?")
     await anext(pieces)
     await pieces.aclose()
     assert cache.size == 0

@@ -204,7 +204,7 @@ async def _speak(workers: Workers, text: str) -> bytes:
     voice = LocalVoice(workers, "", 1.0, None)
     await voice.start()
     try:
-        return b"".join([piece async for piece in voice.speak(text)])
+        return b"".join([piece async for piece in voice.say(text)])
     finally:
         await voice.close()
 

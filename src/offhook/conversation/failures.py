@@ -16,6 +16,7 @@ from offhook.conversation.text.speakable import FormatPlan, speakable
 from offhook.conversation.turn_taking import TurnTaking
 from offhook.language.base import ModelError
 from offhook.speech.base import EngineError, Voice
+from offhook.speech.sentence_voice import sound_of
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ async def rehearse(emergency: Voice) -> None:
     """Let a voice that keeps what it has said make the apology, so that it can be heard when nothing works.
     Raises EngineError."""
     for piece in cut_into_pieces(APOLOGY, ChunkPlan()):
-        async for _ in emergency.speak(speakable(piece, FormatPlan())):
+        async for _ in sound_of(emergency, speakable(piece, FormatPlan())):
             pass
 
 

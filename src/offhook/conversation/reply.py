@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from offhook.conversation.audio.playout_queue import Utterance
-from offhook.conversation.audio.synthesis import Synthesis, closing, next_within
+from offhook.conversation.audio.synthesis import Synthesis, next_within
 from offhook.conversation.context import Said
 from offhook.conversation.events import Event, ModelOutput, ModelUsed
 from offhook.conversation.metrics import Marks
@@ -23,6 +23,7 @@ from offhook.language.base import Message, ModelError, Text, ToolCall
 from offhook.language.base import Reply as Output
 from offhook.network import INTERNAL
 from offhook.speech.base import EngineError
+from offhook.speech.closing import closing
 
 log = logging.getLogger(__name__)
 

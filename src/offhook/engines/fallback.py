@@ -5,12 +5,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
 from offhook.engines.preference import Preference, fall_back
 from offhook.language.base import LanguageModel, Message, Reply, ToolDefinition
-from offhook.speech.base import EngineError, FailureSink, Transcriber, Transcript, TranscriptSink, Voice
+from offhook.speech.base import (
+    EngineError,
+    FailureSink,
+    SpokenSound,
+    Transcriber,
+    Transcript,
+    TranscriptSink,
+    Voice,
+)
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +28,8 @@ _MOST_KEPT = 260
 
 
 class FallbackVoice:
-    """A sentence goes to the next voice as long as nothing of it has been given; the call then stays with
-    that voice."""
+    """A sentence goes to the next voice as long as nothing of it has been given, and so do those that follow;
+    the call then stays with that voice."""
 
     def __init__(self, voices: Sequence[Voice]) -> None:
         self._voices = Preference(voices, lambda at: voices[at].start())
@@ -32,13 +41,35 @@ class FallbackVoice:
     async def start(self) -> None:
         await self._voices.take(0)
 
-    async def speak(self, text: str) -> AsyncIterator[bytes]:
-        async with aclosing(self._voices.first_that_gives(lambda voice: voice.speak(text))) as pieces:
-            async for piece in pieces:
-                yield piece
+    async def speak(self, texts: AsyncIterator[str]) -> AsyncIterator[SpokenSound]:
+        kept = _Unspoken(texts)
+        spoken = self._voices.first_that_gives(lambda voice: voice.speak(kept.again()), lambda one: one.last)
+        async with aclosing(spoken) as sounds:
+            async for sound in sounds:
+                if sound.last:
+                    kept.forget_first()
+                yield sound
 
     async def close(self) -> None:
         await self._voices.close()
+
+
+class _Unspoken:
+    """The texts of which the sound is not whole, so that another voice can begin with the first of them."""
+
+    def __init__(self, texts: AsyncIterator[str]) -> None:
+        self._texts = texts
+        self._kept: deque[str] = deque()
+
+    def forget_first(self) -> None:
+        self._kept.popleft()
+
+    async def again(self) -> AsyncIterator[str]:
+        for text in list(self._kept):
+            yield text
+        async for text in self._texts:
+            self._kept.append(text)
+            yield text
 
 
 class FallbackModel:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from offhook.speech.base import EngineError
+from offhook.speech.closing import closing
 
 log = logging.getLogger(__name__)
 
@@ -58,23 +59,24 @@ class Preference(Generic[E]):
                     fall_back(error)
                     at += 1
 
-    async def first_that_gives(self, ask: Callable[[E], AsyncIterator[T]]) -> AsyncGenerator[T, None]:
+    async def first_that_gives(
+        self, ask: Callable[[E], AsyncIterator[T]], ends: Callable[[T], bool] = lambda _: False
+    ) -> AsyncGenerator[T, None]:
         """What `ask` brings of the engine in charge. One that fails before it has given anything is followed
-        by the next; afterwards its EngineError is raised."""
+        by the next; afterwards its EngineError is raised. Where an item `ends` something, nothing of what
+        follows has been given yet."""
         while True:
             at, given = self.at, False
-            items = ask(self.engines[at])
             try:
-                async for item in items:
-                    given = True
-                    yield item
+                async with closing(ask(self.engines[at])) as items:
+                    async for item in items:
+                        given = not ends(item)
+                        yield item
                 return
             except EngineError as error:
                 if given or not self.has_after(at):
                     raise
                 fall_back(error)
-            finally:
-                await end(items)
             await self.take(at + 1)
 
     async def close_one(self, at: int) -> None:
@@ -89,9 +91,3 @@ class Preference(Generic[E]):
 
 def fall_back(error: EngineError) -> None:
     log.warning("falling back to the next %s: %s", error.stage, error.unquoted)
-
-
-async def end(items: AsyncIterator[Any]) -> None:
-    close = getattr(items, "aclose", None)
-    if close is not None:
-        await close()

@@ -55,6 +55,7 @@ from offhook.speech.installation import missing
 from offhook.speech.jobs import WorkerFailed
 from offhook.speech.providers.local import LocalVoice, SpeechCache
 from offhook.speech.remote import CallContext
+from offhook.speech.sentence_voice import sound_of
 from offhook.speech.workers import Workers
 from offhook.store import is_beyond, name_of_process
 from offhook.webhooks import Client, Outbox
@@ -247,7 +248,7 @@ async def _engines(
 async def _last_words(voice: Voice) -> bytes:
     """Raises StartError."""
     try:
-        return b"".join([part async for part in voice.speak(LOST)])
+        return b"".join([part async for part in sound_of(voice, LOST)])
     except EngineError as error:
         raise StartError(f"the voice for emergencies does not speak: {error}") from error
 

@@ -45,6 +45,15 @@ class EngineError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class TimedWord:
+    """A word and when it was, or will be, spoken: in seconds from the beginning of the sound it is in."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """Words heard. A partial replaces the partial before it; a final stands.
 
@@ -88,6 +97,17 @@ class Transcriber(Protocol):
     async def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class SpokenSound:
+    """Some of the sound of one text. `words`: those whose times have become known, in the order of the text
+    and each once, in seconds from where the sound of this text begins. `last`: the sound of this text is
+    whole; what comes next is that of the next one."""
+
+    audio: bytes
+    words: tuple[TimedWord, ...] = ()
+    last: bool = False
+
+
 class Voice(Protocol):
     """Text to audio. One `speak` may run at a time or several; each is cancelled by closing its iterator."""
 
@@ -98,9 +118,11 @@ class Voice(Protocol):
         """Connect or warm up. Raises EngineError."""
         ...
 
-    def speak(self, text: str) -> AsyncIterator[bytes]:
-        """Audio for one piece of text (a sentence or so) in pieces of any length, as soon as there are any.
-        Raises EngineError from the iteration."""
+    def speak(self, texts: AsyncIterator[str]) -> AsyncIterator[SpokenSound]:
+        """The sound of something that is said in one go, whose texts (a sentence or so each) come as they are
+        written: none, or as many as it likes, may be asked for before the sound of the first is whole. The
+        sounds are in the order of the texts, each as soon as there is any. `texts` may be asked again after a
+        wait for it was cancelled. Raises EngineError from the iteration."""
         ...
 
     async def close(self) -> None: ...

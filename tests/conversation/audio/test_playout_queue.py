@@ -6,6 +6,7 @@ from offhook.conversation.audio import playout_queue as speaking
 from offhook.conversation.audio.playout_queue import CHARACTERS_PER_SECOND, Listener, Piece, Utterance
 from offhook.frames import FRAME_BYTES
 from offhook.media.playout import PREBUFFER_BYTES
+from offhook.speech.base import SpokenSound, TimedWord
 from tests.line import TestLine
 
 TEXT = "We are open from nine to five."
@@ -178,3 +179,38 @@ def test_nothing_to_say_finishes_without_beginning() -> None:
     playout.put(utterance())
     assert playout.next_frame() is None
     assert log.lines == ["finished"]
+
+
+def timed(*words: tuple[str, float]) -> tuple[TimedWord, ...]:
+    return tuple(TimedWord(text, end - 0.2, end) for text, end in words)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "heard"),
+    [(0.1, ""), (0.3, "We"), (1.4, "We are"), (1.5, "We are open,"), (1.8, "We are open, today.")],
+)
+def test_with_the_voices_own_times_what_was_heard_is_exact(seconds: float, heard: str) -> None:
+    """The pause is in the middle of it: an even pace would have it all wrong."""
+    made = Piece("We are open, today.")
+    made.take(SpokenSound(bytes(16000), timed(("We", 0.3), ("are", 0.5))))
+    made.take(SpokenSound(bytes(16000), timed(("open", 1.5), ("today", 1.8)), last=True))
+    made.begun, made.played = True, round(seconds * 8000) * 2
+    assert made.heard() == heard
+
+
+def test_times_of_other_words_than_are_written_go_by_their_share() -> None:
+    made = Piece("It is $5, sir, today.")
+    made.spoken = "It is five dollars, sir, today."
+    words = timed(("It", 0.1), ("is", 0.2), ("five", 0.5), ("dollars,", 0.9), ("sir,", 1.2), ("today.", 1.6))
+    made.take(SpokenSound(bytes(32000), words, last=True))
+    made.begun, made.played = True, round(0.9 * 16000)
+    assert made.heard() == "It is $5,"
+    made.played = round(0.25 * 16000)
+    assert made.heard() == "It"
+
+
+def test_words_that_are_not_in_the_text_end_what_is_known_by_time() -> None:
+    made = Piece("One two three.")
+    made.take(SpokenSound(bytes(16000), timed(("One", 0.2), ("deux", 0.4), ("three", 0.6)), last=True))
+    made.begun, made.played = True, round(0.7 * 16000)
+    assert made.heard() == "One"

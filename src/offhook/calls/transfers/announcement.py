@@ -8,12 +8,14 @@ import logging
 from typing import Final
 
 from offhook.conversation.audio.playout_queue import Piece, Playout, Utterance
-from offhook.conversation.audio.synthesis import VOICE_PATIENCE, closing, next_within
+from offhook.conversation.audio.synthesis import VOICE_PATIENCE, next_within
 from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormatPlan, speakable
 from offhook.media.client import Channel
 from offhook.speech.activity import CHUNK_SECONDS
 from offhook.speech.base import EngineError, Voice
+from offhook.speech.closing import closing
+from offhook.speech.sentence_voice import sound_of
 
 LONGEST: Final = 2000
 """Characters that are spoken; nobody listens longer than that before a call."""
@@ -63,7 +65,7 @@ class Announcement:
         piece = Piece(spoken)
         utterance.add(piece)
         try:
-            async with closing(self._voice.speak(spoken)) as parts:
+            async with closing(sound_of(self._voice, spoken)) as parts:
                 while (part := await next_within(parts, VOICE_PATIENCE)) is not None:
                     piece.add(part)
         finally:

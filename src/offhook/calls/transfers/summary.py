@@ -11,11 +11,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from offhook.conversation.audio.synthesis import closing
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.transcript import Transcript
 from offhook.language.base import Finished, LanguageModel, Message, ModelError, Text
 from offhook.schema.analysis import SummaryPlan
+from offhook.speech.closing import closing
 
 SUMMARY_SECONDS: Final = 5.0
 """`timeoutSeconds` when the plan has none."""

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from offhook.calls.world.tools.server_tool import text_of
 from offhook.conversation.active_assistant import EngineFactory, Engines
-from offhook.conversation.audio.synthesis import closing
 from offhook.conversation.tools.tool_messages import content_of
 from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
 from offhook.schema.assistant import Assistant
 from offhook.schema.base import document
 from offhook.schema.server_message import KnowledgeBaseRequest
+from offhook.speech.closing import closing
 
 MOST_SECONDS: Final = 8.0
 """For the server to answer, whatever its timeoutSeconds says: the caller waits, and the model is still to be

@@ -27,30 +27,56 @@ from offhook.media.protocol import (
     Sound,
     Utter,
 )
+from offhook.speech.base import SpokenSound, TimedWord
 from offhook.speech.joined import WORD, joined
 
 CHARACTERS_PER_SECOND = 15.0
 """English speech; where a piece's length is not known yet."""
+
+TOLERANCE = 0.01
+"""Seconds: times of words are rounded."""
 
 Hand = Callable[[bytes, bool], None]
 """Where a piece's sound goes; true with the last of it."""
 
 
 class Piece:
-    """A sentence or so. `text` is as written, for transcript and context; its sound is made by `maker` if
-    that was begun ahead, and kept until the piece is part of an utterance that is queued."""
+    """A sentence or so. `text` is as written, for transcript and context, `spoken` as the voice got it; its
+    sound is made by `maker` if that was begun ahead, and kept until the piece is part of an utterance that is
+    queued."""
 
-    __slots__ = ("_complete", "_hand", "_kept", "begun", "maker", "played", "size", "text")
+    __slots__ = (
+        "_complete",
+        "_hand",
+        "_kept",
+        "_words",
+        "begun",
+        "maker",
+        "played",
+        "size",
+        "spoken",
+        "text",
+    )
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.spoken = text
         self.size = 0  # bytes made so far
         self.played = 0
         self.begun = False
         self.maker: asyncio.Task[None] | None = None
         self._complete = False
+        self._words: list[TimedWord] = []
         self._kept: list[bytes] = []
         self._hand: Hand | None = None
+
+    def take(self, sound: SpokenSound) -> None:
+        """What the voice has made."""
+        self._words += sound.words
+        if sound.audio:
+            self.add(sound.audio)
+        if sound.last:
+            self.complete = True
 
     def add(self, audio: bytes) -> None:
         self.size += len(audio)
@@ -77,21 +103,36 @@ class Piece:
             hand(kept, self._complete)
 
     def heard(self) -> str:
-        """The words whose sound has been played. Engines give no word timings: words are taken to be spoken
-        at an even pace, a character each, and a word counts when it was played to its end."""
+        """The words whose sound has been played to their ends: by the voice's own times where it gives them,
+        else words are taken to be spoken at an even pace, a character each."""
         if self.complete and self.played >= self.size:
             return self.text
         if not self.begun:
             return ""
-        expected = len(self.text) / CHARACTERS_PER_SECOND * SAMPLE_RATE * 2
-        whole = self.size if self.complete else max(self.size, expected)
-        reached = len(self.text) * self.played / whole
+        reached = self._reached()
         end = 0
         for word in WORD.finditer(self.text):
             if word.end() > reached:
                 break
             end = word.end()
         return self.text[:end].strip()
+
+    def _reached(self) -> float:
+        """To which character of the text it has been played."""
+        if self._words:
+            at, played = 0, self.played / (SAMPLE_RATE * 2)
+            for word in self._words:
+                found = self.spoken.find(word.text, at)
+                if word.end > played + TOLERANCE or found < 0:
+                    break
+                at = found + len(word.text)
+            while at < len(self.spoken) and not (self.spoken[at].isalnum() or self.spoken[at].isspace()):
+                at += 1  # the marks at the word
+            # Of numbers and the like the voice got other words than are written.
+            return at if self.spoken == self.text else len(self.text) * at / len(self.spoken)
+        expected = len(self.text) / CHARACTERS_PER_SECOND * SAMPLE_RATE * 2
+        whole = self.size if self.complete else max(self.size, expected)
+        return len(self.text) * self.played / whole
 
     def seconds(self) -> float:
         """How long the unplayed part lasts, estimated where it is not made yet."""

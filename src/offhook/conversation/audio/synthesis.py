@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from offhook.conversation.audio.playout_queue import Listener, Piece, Playout, Utterance
@@ -15,10 +15,11 @@ from offhook.conversation.events import Event, VoiceInput, VoiceUsed
 from offhook.conversation.metrics import Marks
 from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormatPlan, speakable
-from offhook.frames import SAMPLE_RATE
 from offhook.media.client import Channel
 from offhook.network import INTERNAL
-from offhook.speech.base import EngineError, Voice
+from offhook.speech.base import EngineError, SpokenSound, Voice
+from offhook.speech.closing import closing
+from offhook.speech.sentence_voice import alone
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -27,7 +28,7 @@ VOICE_PATIENCE = 10.0
 """Seconds to wait for a voice's next audio."""
 LONGEST_TEXT = 10_000
 """Characters that are said in one go: about an hour of speech. What is behind them is left out."""
-AHEAD_BYTES = 6 * SAMPLE_RATE * 2
+AHEAD_SECONDS = 6.0
 """Unplayed audio of one utterance after which no further piece is begun."""
 
 
@@ -142,22 +143,23 @@ class Synthesis:
         self._progress.set()
 
     async def _speak(self, utterance: Utterance, changed: asyncio.Event, marks: Marks | None) -> None:
-        made = 0
+        texts = _Texts(utterance, changed, self._given, self._progress.set, marks)
         try:
-            while True:
-                changed.clear()
-                if made < len(utterance.pieces) and _unplayed(utterance, made) < AHEAD_BYTES:
-                    await self._make(utterance.pieces[made], marks if made == 0 else None)
-                    made += 1
-                elif utterance.closed and made == len(utterance.pieces):
-                    return
-                else:
-                    await changed.wait()
+            if await texts.begin():
+                await _make(texts, self.voice)
         except EngineError as error:
             self._silenced(utterance, error)
         except Exception:
             log.exception("the voice broke its contract")
             self._silenced(utterance, EngineError("voice", self.voice.provider, INTERNAL))
+
+    def _given(self, piece: Piece) -> str:
+        """What the voice gets for a piece; "" if there is nothing to be heard of it."""
+        spoken = speakable(piece.text, self.form)
+        if spoken:
+            self._tell(VoiceInput(spoken))
+            self._tell(VoiceUsed(len(spoken)))
+        return spoken
 
     def _silenced(self, utterance: Utterance, error: EngineError) -> None:
         """There will be no sound of it: it must not stand before what another voice has to say."""
@@ -165,30 +167,123 @@ class Synthesis:
         utterance.end(played=False)
         self._failed(error)
 
-    async def _make(self, piece: Piece, marks: Marks | None) -> None:
-        spoken = speakable(piece.text, self.form)
-        if spoken:
-            if marks is not None:
-                marks.voice_asked = asyncio.get_running_loop().time()
-            self._tell(VoiceInput(spoken))
-            self._tell(VoiceUsed(len(spoken)))
-            await (piece.maker or _sound(piece, spoken, self.voice, marks))
-        piece.complete = True
-        self._progress.set()
 
-
-async def _sound(piece: Piece, spoken: str, voice: Voice, marks: Marks | None = None) -> None:
+async def _make(texts: _Texts, voice: Voice) -> None:
     """Raises EngineError."""
-    async with closing(voice.speak(spoken)) as audio:
-        while (part := await _next_audio(audio, voice.provider)) is not None:
-            if marks is not None and marks.first_audio is None:
-                marks.first_audio = asyncio.get_running_loop().time()
-            piece.add(part)
-
-
-async def _next_audio(audio: AsyncIterator[bytes], provider: str) -> bytes | None:
     try:
-        return await next_within(audio, VOICE_PATIENCE)
+        async with asyncio.timeout(None) as patience, closing(voice.speak(texts)) as sounds:
+            texts.patience = patience
+            async for sound in sounds:
+                texts.take(sound)
+    except TimeoutError:
+        raise EngineError("voice", voice.provider, f"no audio for {VOICE_PATIENCE:g} s") from None
+    if not texts.spoken:
+        raise EngineError("voice", voice.provider, "it ended before all was spoken")
+
+
+class _Texts:
+    """What an utterance's voice gets to say, piece by piece as they come, and the sound that it makes of it:
+    no further piece as long as enough is made, or being made, that was not played yet."""
+
+    def __init__(
+        self,
+        utterance: Utterance,
+        changed: asyncio.Event,
+        given: Callable[[Piece], str],
+        progress: Callable[[], None],
+        marks: Marks | None,
+    ) -> None:
+        """`given`: what a piece is to the voice; `progress` is called when the sound of one is whole."""
+        self.patience: asyncio.Timeout | None = None
+        self._utterance = utterance
+        self._changed = changed
+        self._given = given
+        self._progress = progress
+        self._marks = marks
+        self._next = 0
+        self._asked: deque[Piece] = deque()  # whose sound is not whole
+
+    async def begin(self) -> bool:
+        """Wait for the first piece, and for its sound if that was begun ahead. False if there is none."""
+        if not await self._piece_ready():
+            return False
+        first = self._utterance.pieces[0]
+        if first.maker is not None:
+            self._note_asked()
+            self._given(first)
+            self._next = 1
+            await first.maker
+            self._progress()
+        return True
+
+    @property
+    def spoken(self) -> bool:
+        """Is the sound of all of it made?"""
+        return self._utterance.closed and self._next == len(self._utterance.pieces) and not self._asked
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        while await self._piece_ready():
+            piece = self._utterance.pieces[self._next]
+            self._next += 1
+            spoken = self._given(piece)
+            if spoken:
+                if self._next == 1:
+                    self._note_asked()
+                piece.spoken = spoken
+                self._asked.append(piece)
+                self._wait_on()
+                return spoken
+            piece.complete = True
+            self._progress()
+        raise StopAsyncIteration
+
+    def take(self, sound: SpokenSound) -> None:
+        piece, marks = self._asked[0], self._marks
+        if marks is not None and marks.first_audio is None and piece is self._utterance.pieces[0]:
+            marks.first_audio = asyncio.get_running_loop().time()
+        piece.take(sound)
+        if sound.last:
+            self._asked.popleft()
+            self._progress()
+        self._wait_on()
+
+    def _note_asked(self) -> None:
+        if self._marks is not None:
+            self._marks.voice_asked = asyncio.get_running_loop().time()
+
+    async def _piece_ready(self) -> bool:
+        """False when there are no more."""
+        utterance = self._utterance
+        while True:
+            self._changed.clear()
+            if self._next < len(utterance.pieces):
+                if _seconds_ahead(utterance, self._next) < AHEAD_SECONDS:
+                    return True
+            elif utterance.closed:
+                return False
+            await self._changed.wait()
+
+    def _wait_on(self) -> None:
+        """The voice has so long for its next sound, if it owes any."""
+        if self.patience is not None:
+            now = asyncio.get_running_loop().time()
+            self.patience.reschedule(now + VOICE_PATIENCE if self._asked else None)
+
+
+async def _sound(piece: Piece, spoken: str, voice: Voice) -> None:
+    """Raises EngineError."""
+    piece.spoken = spoken
+    async with closing(voice.speak(alone(spoken))) as sounds:
+        while (sound := await _next_sound(sounds, voice.provider)) is not None:
+            piece.take(sound)
+
+
+async def _next_sound(sounds: AsyncIterator[SpokenSound], provider: str) -> SpokenSound | None:
+    try:
+        return await next_within(sounds, VOICE_PATIENCE)
     except TimeoutError:
         raise EngineError("voice", provider, f"no audio for {VOICE_PATIENCE:g} s") from None
 
@@ -205,20 +300,9 @@ def ahead(text: str, voice: Voice, chunks: ChunkPlan, form: FormatPlan) -> Piece
     return piece
 
 
-def _unplayed(utterance: Utterance, made: int) -> int:
-    pieces = utterance.pieces
-    return sum(pieces[at].size - pieces[at].played for at in range(utterance.playing, made))
-
-
-@asynccontextmanager
-async def closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Close an iterator however it is left, if it can be closed: that is what cancels an engine's work."""
-    try:
-        yield items
-    finally:
-        aclose = getattr(items, "aclose", None)
-        if aclose is not None:
-            await aclose()
+def _seconds_ahead(utterance: Utterance, until: int) -> float:
+    """Of what is made, or being made, and was not played."""
+    return sum(utterance.pieces[at].seconds() for at in range(utterance.playing, until))
 
 
 async def next_within(items: AsyncIterator[T], seconds: float) -> T | None:

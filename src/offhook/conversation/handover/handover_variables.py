@@ -10,11 +10,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from offhook.conversation.audio.synthesis import closing
 from offhook.conversation.tools.tool_kind import Tool
 from offhook.language.base import LanguageModel, Message, ModelError, Text, ToolCall, ToolDefinition
 from offhook.language.extraction import Variables, bounded, extracted, kind_of, parsed
 from offhook.network import words_of
+from offhook.speech.closing import closing
 
 log = logging.getLogger(__name__)
 

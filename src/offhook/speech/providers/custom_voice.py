@@ -19,6 +19,7 @@ from offhook.schema.voice import CustomVoice as CustomVoiceSettings
 from offhook.speech.base import EngineError, Voice
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, json_of, no_context
+from offhook.speech.sentence_voice import SentenceVoice
 
 LONGEST_REPLY = 180 * SAMPLE_RATE * 2
 """Bytes: three minutes of audio for one sentence."""
@@ -143,7 +144,7 @@ def _check_format(data: bytes, at: int) -> None:
         )
 
 
-class CustomVoice:
+class CustomVoice(SentenceVoice):
     """One call's custom voice. `now`: seconds since the epoch, for the message's timestamp."""
 
     provider = "custom-voice"
@@ -166,7 +167,7 @@ class CustomVoice:
     async def close(self) -> None:
         """Nothing to give back: a `speak` under way ends with its iterator."""
 
-    async def speak(self, text: str) -> AsyncIterator[bytes]:
+    async def say(self, text: str) -> AsyncIterator[bytes]:
         try:
             async with aclosing(self._pieces(text)) as pieces:
                 async for piece in pieces:

@@ -20,6 +20,7 @@ from offhook.speech.engine_request import EngineRequest
 from offhook.speech.jobs import Job, WorkerFailed
 from offhook.speech.joined import joined
 from offhook.speech.phrase import Phrase, Piece
+from offhook.speech.sentence_voice import SentenceVoice
 from offhook.speech.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -196,7 +197,7 @@ def plain(text: str) -> str:
     return _TAG.sub("", _BREAK.sub(", ", text))
 
 
-class LocalVoice:
+class LocalVoice(SentenceVoice):
     """Hibari in the workers. `speed` 0.25 to 2, 1 is the voice's own pace; `cache` None: nothing is kept."""
 
     provider = PROVIDER
@@ -212,7 +213,7 @@ class LocalVoice:
     async def start(self) -> None:
         """Nothing to do: the workers are warm."""
 
-    async def speak(self, text: str) -> AsyncIterator[bytes]:
+    async def say(self, text: str) -> AsyncIterator[bytes]:
         """One piece of audio per sentence. Text without anything to say gives no audio."""
         if len(text) > LONGEST_TEXT:
             raise EngineError("voice", PROVIDER, f"a text of {len(text)} characters")
