@@ -7,7 +7,7 @@ PYTHON ?= $(or $(shell for name in python3.11 python3.12 python3.13 python3.14 p
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --all-extras --group build pyproject.toml
 # Processes that share the tests, a file each at a time, and more than there are cores: much of a call is
-# waiting. CONTRIBUTING.md says what they may not do at once.
+# waiting.
 PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
@@ -29,7 +29,7 @@ install-dev: ## Make .venv with the developers' tools too
 	@$(PYTHON) scripts/install.py --dev
 
 quick: install-dev ## Run what needs no foreign programs and takes no seconds: a minute and a half
-	@$(BIN)/pytest $(PARALLEL) -m "not foreign and not slow and not alone" --ignore tests/end_to_end $(ARGS)
+	@$(BIN)/pytest $(PARALLEL) -m "not foreign and not slow" --ignore tests/end_to_end $(ARGS)
 
 test: install-dev ## Run every test (installs the Debian packages they need when it may)
 	@scripts/test-packages

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from . import floors
-from .alone import TakingTurns
 from .order import LongestFirst
 
 TESTS = Path(__file__).parent
@@ -95,5 +94,4 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--floors"):
         floors.register(config)
     if hasattr(config, "workerinput"):  # one of several processes of pytest-xdist
-        config.pluginmanager.register(TakingTurns())
         config.pluginmanager.register(LongestFirst())

@@ -22,8 +22,6 @@ from .peers import LOOPBACK
 from .scripted_node import ScriptedNode
 from .sound import read
 
-pytestmark = pytest.mark.alone  # 25 callers at once, and recordings that lack no more than the disk was late
-
 ROUNDS = 8
 CALLS = 25
 SEED = 20261123

@@ -15,8 +15,6 @@ from .orgs import another_org
 from .peers import LOOPBACK
 from .scripted_node import ScriptedNode
 
-pytestmark = pytest.mark.alone  # a hundred callers, and not a packet may be lost
-
 RINGING = 100
 STORY = "This is a receptionist who has a long story to tell. " * 5
 
