@@ -19,7 +19,7 @@ class TestLine:
     def __init__(self, time: Callable[[], float] | None = None) -> None:
         self._time = time or asyncio.get_running_loop().time
         self._events: list[Event] = []
-        self._talk = Talk(1, self._events.append, self._events.append, None)
+        self._talk = Talk(1, self._events.append, self._events.append, None, self._time)
         self.channel = Channel(1, "test", self._do)
 
     def _do(self, command: Command) -> None:

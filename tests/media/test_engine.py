@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import numpy as np
+import pytest
 
 from offhook.media import protocol
 from offhook.media.engine import Engine
@@ -43,6 +44,9 @@ from offhook.media.protocol import (
     Sound,
     StopRecording,
     Utter,
+    VoiceBegan,
+    VoiceEnded,
+    VoiceWentOn,
 )
 from offhook.network import Address, Datagrams
 from offhook.rtp.clock import Clock
@@ -58,6 +62,7 @@ HOST = "10.0.0.2"
 PEER = Address("10.0.0.1", 4000)
 LOUD = b"\x10\x20" * 160
 QUIET = bytes(320)
+VOICE = (VoiceBegan, VoiceWentOn, VoiceEnded)
 E = TypeVar("E")
 
 
@@ -213,7 +218,7 @@ def test_a_caller_who_might_be_beginning_to_speak_holds_back_what_would_begin(tm
         peer = await bench.leg(1, 2)
         await asyncio.sleep(1)
         peer.speaks = True
-        while not [event for event in bench.told(protocol.Judged) if event.probability > 0.5]:
+        while not bench.engine.talks[2]._gate.suspects:
             await asyncio.sleep(0.005)
         bench.say(1, 0.5)
         await asyncio.sleep(0.03)
@@ -221,6 +226,35 @@ def test_a_caller_who_might_be_beginning_to_speak_holds_back_what_would_begin(tm
         bench.say(2, 0.5, interruptible=False)
         await asyncio.sleep(0.03)
         assert bench.told(Began) == [Began(2, 2)]
+
+    on_a_bench(tmp_path, story)
+
+
+def test_a_callers_voice_is_told_from_its_beginning_to_its_end(tmp_path: Path) -> None:
+    """And nothing of it while they are silent, nor of a click."""
+
+    async def story(bench: Bench) -> None:
+        peer = await bench.leg(1, 2)
+        await asyncio.sleep(1)
+        peer.speaks = True
+        await asyncio.sleep(0.04)
+        peer.speaks = False
+        await asyncio.sleep(1)
+        assert bench.told(VoiceBegan) == bench.told(VoiceWentOn) == []
+        began = asyncio.get_running_loop().time()
+        peer.speaks = True
+        await asyncio.sleep(1)
+        ended = asyncio.get_running_loop().time()
+        peer.speaks = False
+        await asyncio.sleep(1)
+        (first,), (last,) = bench.told(VoiceBegan), bench.told(VoiceEnded)
+        assert first.at == pytest.approx(began, abs=0.15)
+        assert last.at == pytest.approx(ended, abs=0.15)
+        seconds = [event.seconds for event in bench.told(VoiceWentOn)]
+        assert seconds == sorted(seconds)
+        assert seconds[-1] == pytest.approx(1.0, abs=0.1)
+        kinds = [type(event) for batch in bench.batches for event in batch if isinstance(event, VOICE)]
+        assert kinds[:2] == [VoiceBegan, VoiceWentOn]
 
     on_a_bench(tmp_path, story)
 

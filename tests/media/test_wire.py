@@ -16,7 +16,6 @@ from offhook.media.protocol import (
     Command,
     Event,
     Heard,
-    Judged,
     Logged,
     OfProcess,
     Opened,
@@ -24,6 +23,8 @@ from offhook.media.protocol import (
     Play,
     Settle,
     Sound,
+    VoiceBegan,
+    VoiceWentOn,
 )
 from offhook.media.wire import MOST_BYTES, Unpacker, WireError, pack, unpack
 
@@ -35,7 +36,8 @@ SENT: list[Any] = [
     Play(1, b""),
     Heard(9, LOUD, SILENCE, 4, 2, 6400),
     Heard(9, SILENCE, LOUD, 0, 0, 0),
-    Judged(9, 0.5),
+    VoiceBegan(9, 0.1),
+    VoiceWentOn(9, 0.096),
     Closed(3, (1, -2, 0.25, None)),
     Opened(3, "::", 40000),
     Settle("0.0.0.0", 1, 2, 20.0, "/data/Aufnahmen ü\udcff", 20),

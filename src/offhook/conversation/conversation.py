@@ -39,7 +39,7 @@ Render = Callable[[str, Mapping[str, Any]], str]
 
 class Conversation:
     """Made by `start`, then `begin`, and in any case `close`, all on one event loop. At the end of each tick
-    `hear` and `voice_activity` are called: they never block nor raise."""
+    `hear` is called, and what tells of the caller's voice: they never block nor raise."""
 
     @classmethod
     async def start(
@@ -229,10 +229,18 @@ class Conversation:
         except Exception:
             self._failures.broken("hearing")
 
-    def voice_activity(self, probability: float) -> None:
-        """How likely it is that the last 32 ms of the caller's sound are speech, 0 to 1."""
+    def voice_began(self, at: float) -> None:
+        self._take_voice(self._caller_speech.voice_began, at)
+
+    def voice_went_on(self, seconds: float) -> None:
+        self._take_voice(self._caller_speech.voice_went_on, seconds)
+
+    def voice_ended(self, at: float) -> None:
+        self._take_voice(self._caller_speech.voice_ended, at)
+
+    def _take_voice(self, take: Callable[[float], None], given: float) -> None:
         try:
-            self._caller_speech.voice_activity(probability, self.channel.at)
+            take(given)
         except Exception:
             self._failures.broken("voice activity")
 

@@ -28,7 +28,6 @@ from offhook.media.protocol import (
     Failed,
     Finished,
     Heard,
-    Judged,
     Keep,
     Loop,
     NoMedia,
@@ -46,6 +45,9 @@ from offhook.media.protocol import (
     SendDigits,
     StopRecording,
     Tone,
+    VoiceBegan,
+    VoiceEnded,
+    VoiceWentOn,
 )
 from offhook.network import Address
 from offhook.rtp.dtmf import check_digits
@@ -93,7 +95,15 @@ class ChannelListener(Protocol):
 
     def hear(self, heard: bytes, said: bytes) -> None: ...
 
-    def voice_activity(self, probability: float) -> None: ...
+    def voice_began(self, at: float) -> None:
+        """The caller speaks, since `at` (loop.time())."""
+        ...
+
+    def voice_went_on(self, seconds: float) -> None:
+        """They still speak, or pause: `seconds` of voice so far."""
+        ...
+
+    def voice_ended(self, at: float) -> None: ...
 
 
 class PlayoutListener(Protocol):
@@ -265,25 +275,34 @@ class Channel:
     # -- what the plane tells -------------------------------------------------------------------
 
     def take(self, event: Event) -> None:
-        playing, of = self.playing, type(event)
-        # The first two come all the time, the others now and then.
-        if of is Heard:
-            _, heard, said, utterance, piece, played = event  # type: ignore[misc]
-            if utterance and playing is not None:
-                playing.played_to(utterance, piece, played)
+        if type(event) is Heard:  # fifty times a second
+            _, heard, said, utterance, piece, played = event
+            if utterance and self.playing is not None:
+                self.playing.played_to(utterance, piece, played)
             if self.listener is not None:
                 self.listener.hear(heard, said)
-        elif of is Judged:
-            if self.listener is not None:
-                self.listener.voice_activity(event.probability)  # type: ignore[union-attr]
-        elif playing is None:
-            return
-        elif isinstance(event, Began):
-            playing.began(event.utterance)
-        elif isinstance(event, Played):
-            playing.played(event.utterance, event.piece)
-        elif isinstance(event, Finished):
-            playing.finished(event.utterance)
+        elif self.playing is not None and isinstance(event, (Began, Played, Finished)):
+            _take_of_playout(self.playing, event)
+        elif self.listener is not None and isinstance(event, (VoiceBegan, VoiceWentOn, VoiceEnded)):
+            _take_of_voice(self.listener, event)
+
+
+def _take_of_playout(playing: PlayoutListener, event: Began | Played | Finished) -> None:
+    if isinstance(event, Began):
+        playing.began(event.utterance)
+    elif isinstance(event, Played):
+        playing.played(event.utterance, event.piece)
+    else:
+        playing.finished(event.utterance)
+
+
+def _take_of_voice(listener: ChannelListener, event: VoiceBegan | VoiceWentOn | VoiceEnded) -> None:
+    if isinstance(event, VoiceWentOn):
+        listener.voice_went_on(event.seconds)
+    elif isinstance(event, VoiceBegan):
+        listener.voice_began(event.at)
+    else:
+        listener.voice_ended(event.at)
 
 
 class Plane(ABC):

@@ -166,7 +166,7 @@ class Engine:
                 continue
             talk = leg.audio
             if not isinstance(talk, Talk):
-                talk = Talk(0, self.emit, self._note, None)
+                talk = Talk(0, self.emit, self._note, None, self._loop.time)
                 leg.audio = talk
             talk.say_last(pcm)
 
@@ -240,7 +240,9 @@ class Engine:
             self._read()
             leg.stream.learn()
             leg.connect(self._loop.time())
-            self._looks[self.clock.ticks % LOOK_TICKS][leg.number] = leg
+            if leg.looked_at is None:
+                leg.looked_at = self._looks[self.clock.ticks % LOOK_TICKS]
+                leg.looked_at[leg.number] = leg
             self._begin(Begin(leg.number))
 
     def _close(self, command: Close) -> None:
@@ -255,8 +257,8 @@ class Engine:
 
     def _let_go(self, leg: Leg) -> None:
         del self.legs[leg.number]
-        for look in self._looks:
-            look.pop(leg.number, None)
+        if leg.looked_at is not None:
+            del leg.looked_at[leg.number]
         leg.overhear(None)
         if leg.overheard_by in self.legs:
             self.legs[leg.overheard_by].overhear(None)
@@ -347,7 +349,9 @@ class Engine:
 
     def _open_talk(self, command: OpenTalk) -> None:
         if command.talk not in self.talks:
-            self.talks[command.talk] = Talk(command.talk, self.emit, self._note, self._activity)
+            self.talks[command.talk] = Talk(
+                command.talk, self.emit, self._note, self._activity, self._loop.time
+            )
 
     def _close_talk(self, command: CloseTalk) -> None:
         talk = self.talks.pop(command.talk, None)

@@ -22,7 +22,7 @@ class Leg:
 
     __slots__ = (
         "_connected", "_direction", "_emit", "_held_at", "_overhears", "_said_and_heard", "audio", "call",
-        "early", "number", "overheard_by", "port", "recorder", "stream", "ticking",
+        "early", "looked_at", "number", "overheard_by", "port", "recorder", "stream", "ticking",
     )  # fmt: skip
 
     def __init__(self, number: int, call: str, port: MediaPort, emit: Callable[[Event], None]) -> None:
@@ -36,6 +36,8 @@ class Leg:
         self.stream: RtpStream | None = None
         self.recorder: Recorder | None = None
         self.ticking = False
+        self.looked_at: dict[int, Leg] | None = None
+        """The engine's legs that are looked at in the same tick, once a second."""
         self.overheard_by = 0
         self._overhears: Leg | None = None
         self._said_and_heard = (b"", b"")

@@ -28,13 +28,13 @@ from offhook.media.protocol import (
     Event,
     Happened,
     Heard,
-    Judged,
     KeepSentence,
     Logged,
     OfProcess,
     Paced,
     Ready,
     Settle,
+    VoiceWentOn,
 )
 from offhook.media.recording import WriterThread
 from offhook.media.sockets import Sockets
@@ -92,7 +92,7 @@ class Link(asyncio.Protocol):
             return
         waiting = transport.get_write_buffer_size()
         if waiting > STALE_BYTES:
-            events = [event for event in events if type(event) not in (Heard, Judged)]
+            events = [event for event in events if type(event) not in (Heard, VoiceWentOn)]
         if waiting > MOST_BYTES:
             self._give_up()
         elif events:

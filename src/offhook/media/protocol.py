@@ -403,11 +403,25 @@ class Heard(NamedTuple):
     played: int
 
 
-class Judged(NamedTuple):
-    """How likely it is that the next 32 ms of what was heard are speech, 0 to 1."""
+class VoiceBegan(NamedTuple):
+    """The caller speaks, since `at` (loop.time())."""
 
     talk: int
-    probability: float
+    at: float
+
+
+class VoiceWentOn(NamedTuple):
+    """The caller still speaks, or pauses: `seconds` of voice so far. Each 32 ms."""
+
+    talk: int
+    seconds: float
+
+
+class VoiceEnded(NamedTuple):
+    """The caller has stopped, at `at` (loop.time())."""
+
+    talk: int
+    at: float
 
 
 Event = (
@@ -423,7 +437,9 @@ Event = (
     | Played
     | Finished
     | Heard
-    | Judged
+    | VoiceBegan
+    | VoiceWentOn
+    | VoiceEnded
 )
 
 Tone = Literal["", "ringback", "hold"]

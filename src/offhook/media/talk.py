@@ -16,13 +16,15 @@ from offhook.media.protocol import (
     Heard,
     HoldBack,
     Interruptible,
-    Judged,
     Release,
     Remove,
     Sound,
     Utter,
+    VoiceBegan,
+    VoiceEnded,
+    VoiceWentOn,
 )
-from offhook.speech.gate import SpeechGate
+from offhook.speech.gate import SpeechBegan, SpeechGate
 
 _tuple = tuple.__new__
 """Fifty times a second for each talk: a NamedTuple's own constructor takes twice the time."""
@@ -49,11 +51,13 @@ class Talk:
         emit: Callable[[Event], None],
         note: Callable[[Event], None],
         activity: Activity | None,
+        time: Callable[[], float],
     ) -> None:
-        """`emit` takes events at any time; `note` those of a tick, which is cheaper."""
+        """`emit` takes events at any time; `note` those of a tick, which is cheaper. `time`: loop.time()."""
         self.number = number
         self._emit = emit
         self._note = note
+        self._time = time
         self._gate = SpeechGate()
         self._activity = None if activity is None else activity.open(self.judged)
         self.playout = Playout(number, emit, self._voice)
@@ -77,8 +81,14 @@ class Talk:
 
     def judged(self, probability: float) -> None:
         """The next 32 ms. Speech that might be beginning holds back what would begin, at once."""
-        self._gate.feed(probability, 0.0)  # when it was is for the conversation to say
-        self._emit(_tuple(Judged, (self.number, probability)))
+        gate = self._gate
+        change = gate.feed(probability, self._time())
+        if isinstance(change, SpeechBegan):
+            self._emit(VoiceBegan(self.number, change.at))
+        elif change is not None:
+            self._emit(VoiceEnded(self.number, change.at))
+        if gate.speaking:
+            self._emit(VoiceWentOn(self.number, gate.voiced))
 
     def _voice(self) -> tuple[bool, bool]:
         return self._gate.speaking, self._gate.suspects

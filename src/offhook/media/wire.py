@@ -1,8 +1,8 @@
 """Commands and events as bytes, for a media plane in a process of its own.
 
 A message is `length: u32` (little-endian, of what follows) and records one after another. A record is the
-number of its type and its fields; `Heard` and `Judged`, of which there are fifty a second for each call, have
-forms of their own, with nothing for a frame of silence. Both sides are of one version and trust each other,
+number of its type and its fields; `Heard`, of which there are fifty a second for each call, has a form of its
+own, with nothing for a frame of silence. Both sides are of one version and trust each other,
 but for lengths: what does not fit is a WireError, after which the connection is of no more use."""
 
 from __future__ import annotations
@@ -13,18 +13,16 @@ from typing import Any, Final
 
 from offhook.frames import SILENCE
 from offhook.media import protocol
-from offhook.media.protocol import Command, Event, Heard, Judged, OfProcess
+from offhook.media.protocol import Command, Event, Heard, OfProcess
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Of one message. The longest sound is five minutes, 4.8 MB."""
 
 _LENGTH: Final = struct.Struct("<I")
 _HEARD: Final = struct.Struct("<BIIHIHH")
-_JUDGED: Final = struct.Struct("<BIf")
 _INT: Final = struct.Struct("<q")
 _FLOAT: Final = struct.Struct("<d")
 _HEARD_KIND: Final = 1
-_JUDGED_KIND: Final = 2
 
 _TYPES: Final[tuple[type, ...]] = (
     protocol.Open, protocol.Agree, protocol.Begin, protocol.Connect, protocol.Close, protocol.SendDigits,
@@ -34,11 +32,11 @@ _TYPES: Final[tuple[type, ...]] = (
     protocol.Sound, protocol.CloseUtterance, protocol.Remove, protocol.Cut, protocol.Clear,
     protocol.HoldBack, protocol.Opened, protocol.Refused, protocol.Counted, protocol.Closed,
     protocol.Pressed, protocol.NoMedia, protocol.Failed, protocol.Recorded, protocol.Began, protocol.Played,
-    protocol.Finished, protocol.Settle, protocol.Ready, protocol.Paced, protocol.Logged,
-    protocol.KeepSentence, protocol.Happened,
+    protocol.Finished, protocol.VoiceBegan, protocol.VoiceWentOn, protocol.VoiceEnded, protocol.Settle,
+    protocol.Ready, protocol.Paced, protocol.Logged, protocol.KeepSentence, protocol.Happened,
 )  # fmt: skip
-_KINDS: Final = {of: kind for kind, of in enumerate(_TYPES, 3)}
-_MAKERS: Final = dict(enumerate(_TYPES, 3))
+_KINDS: Final = {of: kind for kind, of in enumerate(_TYPES, 2)}
+_MAKERS: Final = dict(enumerate(_TYPES, 2))
 
 
 Record = Command | Event | OfProcess
@@ -61,8 +59,6 @@ def pack(records: Iterable[Record]) -> bytes:
             put(_HEARD.pack(_HEARD_KIND, talk, utterance, piece, played, len(heard), len(said)))
             put(heard)
             put(said)
-        elif of is Judged:
-            put(_JUDGED.pack(_JUDGED_KIND, *record))
         else:
             put(bytes((_KINDS[of], len(record))))
             for value in record:
@@ -149,10 +145,6 @@ def _records(message: bytes) -> list[Any]:
                 )
             )  # fmt: skip
             at = last
-        elif kind == _JUDGED_KIND:
-            _, talk, probability = _JUDGED.unpack_from(message, at)
-            records.append(Judged(talk, probability))
-            at += _JUDGED.size
         else:
             make, count = _MAKERS[kind], message[at + 1]
             at += 2

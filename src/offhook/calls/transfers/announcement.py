@@ -12,7 +12,6 @@ from offhook.conversation.audio.synthesis import VOICE_PATIENCE, next_within
 from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormatPlan, speakable
 from offhook.media.client import Channel
-from offhook.speech.activity import CHUNK_SECONDS
 from offhook.speech.base import EngineError, Voice
 from offhook.speech.closing import closing
 from offhook.speech.sentence_voice import sound_of
@@ -21,9 +20,6 @@ LONGEST: Final = 2000
 """Characters that are spoken; nobody listens longer than that before a call."""
 SPEAKING_SECONDS: Final = 180.0
 
-SPEECH: Final = 0.5
-"""Probability above which a piece of sound is speech, and below `PAUSE` it is none."""
-PAUSE: Final = 0.35
 ENOUGH_SECONDS: Final = 0.12
 """Of speech, for somebody to have spoken: a "yes" is longer, a click shorter."""
 PAUSE_SECONDS: Final = 0.6
@@ -87,8 +83,8 @@ class FirstWords:
     """Waits until the party has said something and paused."""
 
     def __init__(self, channel: Channel) -> None:
-        self._spoken = 0.0
-        self._paused = 0.0
+        self._spoken = False
+        self._pause: asyncio.TimerHandle | None = None
         self._done = asyncio.Event()
         channel.listener = self
 
@@ -99,16 +95,24 @@ class FirstWords:
                 await self._done.wait()
         except TimeoutError:
             return False
+        finally:
+            self._go_on()
         return True
 
     def hear(self, heard: bytes, said: bytes) -> None:
-        """It is the voice activity that tells."""
+        """It is the voice that tells."""
 
-    def voice_activity(self, probability: float) -> None:
-        if probability > SPEECH:
-            self._spoken += CHUNK_SECONDS
-            self._paused = 0.0
-        elif probability < PAUSE and self._spoken >= ENOUGH_SECONDS:
-            self._paused += CHUNK_SECONDS
-            if self._paused >= PAUSE_SECONDS:
-                self._done.set()
+    def voice_began(self, at: float) -> None:
+        self._go_on()
+
+    def voice_went_on(self, seconds: float) -> None:
+        self._spoken = self._spoken or seconds >= ENOUGH_SECONDS
+
+    def voice_ended(self, at: float) -> None:
+        if self._spoken:
+            self._pause = asyncio.get_running_loop().call_at(at + PAUSE_SECONDS, self._done.set)
+
+    def _go_on(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None

@@ -10,7 +10,6 @@ from offhook.conversation.audio.caller_sounds import CallerSounds
 from offhook.conversation.events import Event, SpeechStarted, SpeechStopped
 from offhook.speech.base import EngineError, Transcriber
 from offhook.speech.base import Transcript as Heard
-from offhook.speech.gate import SpeechBegan, SpeechGate
 
 
 class CallerListener(Protocol):
@@ -77,7 +76,8 @@ class CallerSpeech:
         self.failed = failed
         self._listener = listener
         self._tell = tell
-        self._gate = SpeechGate()
+        self.speaking = False
+        """Does the caller speak?"""
         self._loop = asyncio.get_running_loop()
         self._transcriber = transcriber
         self._ear = ear
@@ -85,43 +85,36 @@ class CallerSpeech:
         self._sounds = CallerSounds(assistant_heard_between)
         ear.open(self)
 
-    @property
-    def speaking(self) -> bool:
-        """Does the caller speak?"""
-        return self._gate.speaking
-
     def adopt(self, transcriber: Transcriber, ear: Ear) -> None:
         """Listen with this one from now on; speech that goes on is new to it."""
         self._ear.close()
         self._transcriber, self._ear = transcriber, ear
         self._sounds.forget()
-        if self._gate.speaking:
+        if self.speaking:
             transcriber.speech_started()
         ear.open(self)
 
     def hear(self, heard: bytes, said: bytes) -> None:
         self._transcriber.push(heard, said)
 
-    def voice_activity(self, probability: float, at: float) -> None:
-        """32 ms that ended at that moment."""
-        change = self._gate.feed(probability, at)
-        if change is None:
-            if self._gate.speaking:
-                self._listener.caller_went_on(self._gate.voiced)
-            return
-        if isinstance(change, SpeechBegan):
-            self._turn += 1
-            self._sounds.began(change.at)
-            self._transcriber.speech_started()
-            self._tell(SpeechStarted("user", self._turn, change.at))
-            self._listener.caller_started()
-            self._listener.caller_went_on(self._gate.voiced)
-            return
+    def voice_began(self, at: float) -> None:
+        self.speaking = True
+        self._turn += 1
+        self._sounds.began(at)
+        self._transcriber.speech_started()
+        self._tell(SpeechStarted("user", self._turn, at))
+        self._listener.caller_started()
+
+    def voice_went_on(self, seconds: float) -> None:
+        self._listener.caller_went_on(seconds)
+
+    def voice_ended(self, at: float) -> None:
+        self.speaking = False
         owed = self._transcriber.segmented
-        self._sounds.ended(change.at, owed)
+        self._sounds.ended(at, owed)
         self._transcriber.speech_stopped()
-        self._tell(SpeechStopped("user", self._turn, change.at))
-        self._listener.caller_stopped(change.at, owed)
+        self._tell(SpeechStopped("user", self._turn, at))
+        self._listener.caller_stopped(at, owed)
 
     def heard(self, heard: Heard) -> None:
         owed = heard.final and self._transcriber.segmented
