@@ -32,6 +32,7 @@ from offhook.media.engine import Engine
 from offhook.media.local import LocalPlane
 from offhook.network import Address, AddressGuard
 from offhook.rtp.clock import Clock
+from offhook.rtp.interceptors import NewInterceptor
 from offhook.rtp.ports import PortPool
 from offhook.sip.digest import Nonces
 from offhook.sip.transports.transports import Transports
@@ -327,6 +328,7 @@ async def open_house(
     media_timeout: float = 20.0,
     settle: float | None = SETTLED,
     seed: int = 7,
+    interceptors: Sequence[NewInterceptor] = (),
 ) -> AsyncIterator[House]:
     """At the end everybody has hung up and nothing may be left; with `settle` None, on a clock that does not
     jump, the timers of SIP are not waited for."""
@@ -343,6 +345,7 @@ async def open_house(
         activity=house.activity,
         recordings=folder,
         writer=InlineWriter(),
+        interceptors=interceptors,
     )
     house.services = services = Services(
         ledger=house.ledger,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from offhook.frames import FRAME_BYTES, FRAME_SECONDS
 from offhook.network import Address, DatagramOpener, Datagrams
-from offhook.rtp.codecs import PCMU
+from offhook.rtp.codecs import PCMU, Codec
 from offhook.rtp.packet import build, parse
 from offhook.sip.messages.message import Request, Response
 from offhook.sip.messages.parser import parse_message
@@ -78,11 +79,13 @@ class Phone(ScriptedPhone):
 
 
 class PhoneCall(ScriptedCall):
-    """One call. `heard_at`: the times at which the assistant was loud; `ended_by`: what ended the call."""
+    """One call. `heard_at`: the times at which the assistant was loud; `ended_by`: what ended the call.
+    `codec` is what it speaks and takes."""
 
     def __init__(self, phone: Phone, user: str) -> None:
         super().__init__(phone, user)
         self.phone: Phone
+        self.codec: Codec = PCMU
         self.loop = asyncio.get_running_loop()
         self.heard_at: list[float] = []
         self.heard = bytearray()
@@ -131,13 +134,15 @@ class PhoneCall(ScriptedCall):
         await self.until(lambda: self.answer is not None, 60)
         return self
 
-    def sdp(self, direction: str = "sendrecv", payload_types: str = "0 101") -> bytes:
+    def sdp(self, direction: str = "sendrecv", payload_types: str | None = None) -> bytes:
         assert self._media is not None
-        local = self._media.local
+        local, codec = self._media.local, self.codec
+        payload_types = payload_types or f"{codec.payload_type} 101"
         return (
             f"v=0\r\no=- 1 1 IN IP4 {local.host}\r\ns=-\r\nc=IN IP4 {local.host}\r\nt=0 0\r\n"
             f"m=audio {local.port} RTP/AVP {payload_types}\r\n"
-            f"a=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
+            f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.clock_rate}/{codec.channels}\r\n"
+            f"a=rtpmap:101 telephone-event/{codec.clock_rate}\r\na={direction}\r\n"
         ).encode()
 
     def hang_up(self) -> None:
@@ -217,10 +222,11 @@ class PhoneCall(ScriptedCall):
         assert self._media is not None
         assert self._remote is not None
         self._pressing = True
+        ticks = self.codec.ticks
         for digit in digits:
-            event, begun = "0123456789*#ABCD".index(digit), 160 * self._sequence
+            event, begun = "0123456789*#ABCD".index(digit), ticks * self._sequence
             for number in range(8):
-                duration = min(number + 1, 5) * 160
+                duration = min(number + 1, 5) * ticks
                 last = number >= 5
                 payload = bytes((event, 0x80 | 10 if last else 10)) + duration.to_bytes(2, "big")
                 packet = build(101, self._sequence & 0xFFFF, begun, 77, payload, number == 0)
@@ -252,20 +258,26 @@ class PhoneCall(ScriptedCall):
     async def _send_on(self, media: Datagrams) -> None:
         assert self._remote is not None
         due = self.loop.time()
+        codec, encode = self.codec, self.codec.encoder()
         while True:
             frame = LOUD if self.loop.time() < self._speaks_until else SILENCE
             if not self.muted and not self._pressing:
-                payload = PCMU.encode(frame)
-                media.send(build(0, self._sequence & 0xFFFF, 160 * self._sequence, 77, payload), self._remote)
+                number, payload = self._sequence, encode(frame)
+                packet = build(codec.payload_type, number & 0xFFFF, codec.ticks * number, 77, payload)
+                media.send(packet, self._remote)
                 self._sequence += 1
             due += FRAME_SECONDS
             await asyncio.sleep(max(due - self.loop.time(), 0))
 
+    @cached_property
+    def _decode(self) -> Callable[[bytes], bytes]:
+        return self.codec.decoder()
+
     def _hear(self, data: bytes, source: Address) -> None:
         packet = parse(data)
-        if packet is None or packet.payload_type != 0:
+        if packet is None or packet.payload_type != self.codec.payload_type:
             return
-        frame = PCMU.decode(packet.payload)
+        frame = self._decode(packet.payload)
         assert len(frame) == FRAME_BYTES
         self.heard += frame
         if np.abs(np.frombuffer(frame, "<i2").astype(np.int32)).mean() > 500:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from offhook.rtp.codecs import PCMU
 from offhook.rtp.dtmf import DIGITS, DtmfReceiver, DtmfSender, EventPacket, Press
 
 
@@ -21,7 +22,7 @@ def press(digit: str, start: int, updates: int = 5, ends: int = 3) -> list[tuple
 
 
 def receive(packets: list[tuple[int, bytes]], receiver: DtmfReceiver | None = None) -> list[Press]:
-    receiver = receiver or DtmfReceiver()
+    receiver = receiver or DtmfReceiver(PCMU.clock_rate)
     now, presses = 0.0, []
     for timestamp, payload in packets:
         now += 0.02
@@ -47,7 +48,7 @@ def test_a_press_without_its_end_packets_is_ended_by_the_next() -> None:
 
 
 def test_a_press_without_its_end_packets_ends_when_updates_stop() -> None:
-    receiver = DtmfReceiver()
+    receiver = DtmfReceiver(PCMU.clock_rate)
     assert receive(press("9", 1000, ends=0), receiver) == []
     assert receiver.pressed
 
@@ -59,7 +60,7 @@ def test_a_press_without_its_end_packets_ends_when_updates_stop() -> None:
 
 
 def test_an_end_that_comes_after_the_timeout_is_not_a_second_press() -> None:
-    receiver = DtmfReceiver()
+    receiver = DtmfReceiver(PCMU.clock_rate)
     receive(press("9", 1000, ends=0), receiver)
     receiver.expire(now=1.0)
 
@@ -93,7 +94,7 @@ def test_a_peer_that_moves_the_timestamp_with_each_update_presses_once() -> None
 
 
 def test_a_peer_that_starts_its_timestamps_anew_is_heard() -> None:
-    receiver = DtmfReceiver()
+    receiver = DtmfReceiver(PCMU.clock_rate)
     receiver.receive(900_000, event("1", 800, end=True), now=1.0)
 
     assert receiver.receive(5, event("2", 800, end=True), now=9.0) == [Press("2", 100)]
@@ -101,7 +102,7 @@ def test_a_peer_that_starts_its_timestamps_anew_is_heard() -> None:
 
 @pytest.mark.parametrize("payload", [b"", b"\x01", b"\x01\x8a\x03", bytes([16, 0x8A, 0, 80]), b"\xff" * 4])
 def test_what_is_no_key_is_ignored(payload: bytes) -> None:
-    receiver = DtmfReceiver()
+    receiver = DtmfReceiver(PCMU.clock_rate)
 
     assert receiver.receive(1, payload, 0.0) == []
     assert not receiver.pressed
@@ -128,7 +129,7 @@ def sent(sender: DtmfSender, ticks: int = 200) -> list[EventPacket | None]:
 
 
 def test_a_digit_goes_out_with_marker_growing_duration_and_three_ends() -> None:
-    sender = DtmfSender()
+    sender = DtmfSender(PCMU.ticks)
     sender.queue("#", milliseconds=100, gap=80)
 
     packets = [packet for packet in sent(sender) if packet]
@@ -143,7 +144,7 @@ def test_a_digit_goes_out_with_marker_growing_duration_and_three_ends() -> None:
 
 
 def test_what_is_sent_is_received_in_order() -> None:
-    sender = DtmfSender()
+    sender = DtmfSender(PCMU.ticks)
     sender.queue("1149*0#abcD")
 
     packets = [(packet.timestamp, packet.payload) for packet in sent(sender) if packet]
@@ -152,7 +153,7 @@ def test_what_is_sent_is_received_in_order() -> None:
 
 
 def test_digits_are_apart_by_the_gap_and_by_pauses() -> None:
-    sender = DtmfSender()
+    sender = DtmfSender(PCMU.ticks)
     sender.queue("1w2", milliseconds=100, gap=80)
 
     packets = sent(sender)
@@ -162,7 +163,7 @@ def test_digits_are_apart_by_the_gap_and_by_pauses() -> None:
 
 
 def test_the_gap_starts_when_the_press_ends() -> None:
-    sender = DtmfSender()
+    sender = DtmfSender(PCMU.ticks)
     sender.queue("12", milliseconds=100, gap=100)
 
     starts = [tick for tick, packet in enumerate(sent(sender)) if packet and packet.marker]
@@ -171,7 +172,7 @@ def test_the_gap_starts_when_the_press_ends() -> None:
 
 
 def test_the_sender_is_busy_until_the_last_gap_is_over() -> None:
-    sender = DtmfSender()
+    sender = DtmfSender(PCMU.ticks)
     assert not sender.busy
     sender.queue("1")
 
@@ -185,7 +186,7 @@ def test_the_sender_is_busy_until_the_last_gap_is_over() -> None:
 
 @pytest.mark.parametrize("digits", ["1x", "é", "1 2", "1" * 129])
 def test_what_cannot_be_sent_is_refused_whole(digits: str) -> None:
-    sender = DtmfSender()
+    sender = DtmfSender(PCMU.ticks)
 
     with pytest.raises(ValueError, match=r"telephone|wait"):
         sender.queue(digits)
@@ -195,4 +196,4 @@ def test_what_cannot_be_sent_is_refused_whole(digits: str) -> None:
 
 def test_times_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="40 to 6000"):
-        DtmfSender().queue("1", milliseconds=10)
+        DtmfSender(PCMU.ticks).queue("1", milliseconds=10)

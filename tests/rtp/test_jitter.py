@@ -36,7 +36,7 @@ def packet(number: int, *, sequence: int = 0xFFFE, timestamp: int = 0xFFFFFF00, 
 
 
 def buffer() -> JitterBuffer:
-    return JitterBuffer(PCMU.silence[0], PCMU.quiet)
+    return JitterBuffer(PCMU)
 
 
 def play(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from offhook.rtp.codecs import PCMU
 from offhook.rtp.packet import Packet
 from offhook.rtp.rtcp import (
     Description,
@@ -119,7 +120,7 @@ def test_no_changed_byte_raises(at: int, value: int) -> None:
 
 def received(sequences: list[int], step: float = 0.02) -> Reception:
     first = sequences[0]
-    reception = Reception(Packet(0, False, first & 0xFFFF, 0, 9, b""), 0.0)
+    reception = Reception(Packet(0, False, first & 0xFFFF, 0, 9, b""), 0.0, PCMU.clock_rate)
     for sequence in sequences[1:]:
         reception.update(sequence & 0xFFFF, 160 * (sequence - first), (sequence - first) * step)
     return reception
@@ -163,7 +164,7 @@ def test_a_peer_that_begins_anew_loses_nothing() -> None:
 
 
 def test_jitter_is_the_running_mean_of_the_changes_in_transit() -> None:
-    reception = Reception(Packet(0, False, 0, 0, 9, b""), 0.0)
+    reception = Reception(Packet(0, False, 0, 0, 9, b""), 0.0, PCMU.clock_rate)
     expected, late = 0.0, 0
     for number in range(1, 200):
         before, late = late, 80 if number % 2 else 0
@@ -196,7 +197,7 @@ def test_two_sessions_measure_the_round_trip() -> None:
     from_us = parse_compound(report(ours, 10.0))
     assert from_us is not None
     theirs.received(from_us, 510.03)
-    reception = Reception(Packet(0, False, 5, 0, 1, b""), 510.0)
+    reception = Reception(Packet(0, False, 5, 0, 1, b""), 510.0, PCMU.clock_rate)
 
     answer = parse_compound(report(theirs, 512.03, packets=0, reception=reception))
     assert answer is not None
@@ -255,7 +256,7 @@ def test_reports_are_about_five_seconds_apart_and_the_first_comes_sooner() -> No
 
 
 def test_a_long_report_fits_its_fields() -> None:
-    reception = Reception(Packet(0, False, 0, 0, 9, b""), 0.0)
+    reception = Reception(Packet(0, False, 0, 0, 9, b""), 0.0, PCMU.clock_rate)
     for n in range(1, 6000):
         reception.update(n * 2900 & 0xFFFF, 0, 0.0, audio=False)
 

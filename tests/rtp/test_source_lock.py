@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from offhook.network import Address
+from offhook.rtp.codecs import PCMU
 from offhook.rtp.packet import Packet
 from offhook.rtp.source_lock import (
     CONTROL_KEEPS,
@@ -30,7 +31,7 @@ class Line:
     """A lock on a clock, and sources whose streams go on from packet to packet."""
 
     def __init__(self, announced: Address = ANNOUNCED, signalling: str | None = SIGNALLING) -> None:
-        self.lock = SourceLock(announced, signalling)
+        self.lock = SourceLock(announced, PCMU.clock_rate, signalling)
         self.now = 100.0
         self._sent: dict[int, int] = {}
 

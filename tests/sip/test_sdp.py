@@ -10,6 +10,7 @@ from offhook.network.addresses import Address
 from offhook.sip.messages import sdp as sdp_module
 from offhook.sip.messages.description import MAX_LINES, MAX_MEDIA
 from offhook.sip.messages.sdp import (
+    G711,
     Direction,
     MediaAgreement,
     RtpMap,
@@ -23,6 +24,8 @@ from offhook.sip.messages.sdp import (
     reverse,
 )
 from tests.sip.torture import crlf, sdp
+
+PCMU, PCMA = G711
 
 HEAD = """\
 v=0
@@ -506,7 +509,7 @@ def our_offer(**changes: object) -> SessionDescription:
 
 
 def test_an_offer_and_its_answer_agree() -> None:
-    ours = our_offer(codecs=("PCMA", "PCMU"))
+    ours = our_offer(codecs=(PCMA, PCMU))
     assert ours.media[0].formats == ("8", "0", "101")
     theirs, at_peer = answer(ours, address="198.51.100.1", port=3000, session_id=1, version=1)
     here = accept_answer(ours, theirs)
@@ -525,7 +528,7 @@ def test_an_answer_may_hold() -> None:
 
 
 def test_an_offer_without_telephone_events_gets_none() -> None:
-    ours = our_offer(telephone_event=None, codecs=("PCMA",))
+    ours = our_offer(telephone_event=None, codecs=(PCMA,))
     assert ours.media[0].formats == ("8",)
     theirs = parse(HEAD + AUDIO.replace(" 0 8", " 8"))
     assert accept_answer(ours, theirs).telephone_event_payload_type is None

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from offhook.calls.keys import Keys, KeySink, keys_of
 from offhook.media.client import Line, Plane
 from offhook.network import INTERNAL, Address
+from offhook.rtp.codecs import CODECS
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.dialogs.session import Session
 from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.sdp import (
-    CODECS,
     MediaAgreement,
+    RtpMap,
     SessionDescription,
     accept_answer,
     answer,
@@ -31,6 +32,12 @@ LegEnd = Literal["hung-up", "unacknowledged", "gone", "no-audio"]
 """Why a leg ended of itself: the peer's BYE; no ACK; the dialog lost; no packet for too long."""
 
 _log = logging.getLogger(__name__)
+
+
+def served(first: str | None = None) -> tuple[RtpMap, ...]:
+    """The codecs of the table as SDP has them, `first` before the others."""
+    codecs = sorted(CODECS.values(), key=lambda codec: codec.name != first)
+    return tuple(RtpMap(one.payload_type, one.name, one.clock_rate, one.channels) for one in codecs)
 
 
 class LegOwner(Protocol):
@@ -75,16 +82,16 @@ class Leg:
         *,
         peer: str,
         call_id: str,
-        codecs: Sequence[str] = CODECS,
+        prefers: str | None = None,
     ) -> None:
         """`keys` hears what the peer presses. `peer`: the host that signalling comes from or goes to.
-        `codecs`: what an offer of ours names, the one we like best first."""
+        `prefers`: the codec that an offer of ours names first."""
         self._media = media
         self._owner = owner
         self._keys = Keys(keys, asyncio.get_running_loop().time)
         self._call_id = call_id
         self._peer = peer
-        self._codecs = codecs
+        self._prefers = prefers
         self._address = ""
         self._session_id = media.rng.getrandbits(62)
         self._version = 1
@@ -111,7 +118,7 @@ class Leg:
             return self._local.to_bytes()
         theirs = SessionDescription.parse(offered)
         # Before a port is taken: an offer that cannot be met must cost nothing.
-        host = self._towards(media_host(theirs, self._reaches))
+        host = self._towards(media_host(theirs, self._reaches, served()))
         self._address = self._media.address_for(host)
         await self._take_line(host)
         return self._accept(theirs)
@@ -197,6 +204,7 @@ class Leg:
             port=self.line.local.port,
             session_id=self._session_id,
             version=self._version,
+            codecs=served(),
         )
         self._agree(agreement)
         return self._local.to_bytes()
@@ -213,7 +221,7 @@ class Leg:
             port=self.line.local.port,
             session_id=self._session_id,
             version=self._version,
-            codecs=self._codecs,
+            codecs=served(self._prefers),
             **going_on,
         )
 

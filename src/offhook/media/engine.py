@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import partial
 from operator import attrgetter
@@ -54,6 +54,7 @@ from offhook.media.tones import TONES, Audio, Framed, Waiting, ringback, silence
 from offhook.network import words_of
 from offhook.rtp.clock import Clock
 from offhook.rtp.consent import Unasked
+from offhook.rtp.interceptors import NewInterceptor
 from offhook.rtp.ports import PortPool, PortsExhausted
 from offhook.rtp.stream import RtpStream, StreamStatistics
 
@@ -84,10 +85,12 @@ class Engine:
         writer: Writer | None = None,
         time: Callable[[], float] | None = None,
         read: Callable[[], None] = lambda: None,
+        interceptors: Sequence[NewInterceptor] = (),
     ) -> None:
         """`patience`: seconds without a packet after which a peer counts as lost. Without `activity` nobody
         is judged, without `recordings` and `writer` nothing is recorded. `time` tells streams when what they
-        are given came, if not now (loop.time()); `read` gives them all that has come so far."""
+        are given came, if not now (loop.time()); `read` gives them all that has come so far. Each stream gets
+        one of each of `interceptors`, in that order from the stream to the wire."""
         self.clock = clock
         self.ports = ports
         self.legs: dict[int, Leg] = {}
@@ -104,6 +107,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._time = time or self._loop.time
         self._read = read
+        self._interceptors = interceptors
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._looks: list[dict[int, Leg]] = [{} for _ in range(LOOK_TICKS)]
         self._events: list[Event] = []
@@ -224,9 +228,20 @@ class Engine:
     def _agree(self, command: Agree) -> None:
         leg = self.legs.get(command.leg)
         if leg is not None:
-            make = partial(RtpStream, rng=self._rng, loop_time=self._time, now=self._now)
+            make = partial(self._stream, leg.call)
             self._read()
             leg.agree(command, make, self._unasked)
+
+    def _stream(self, call: str, *given: Any, **named: Any) -> RtpStream:
+        return RtpStream(
+            *given,
+            call=call,
+            rng=self._rng,
+            loop_time=self._time,
+            now=self._now,
+            interceptors=[new(call) for new in self._interceptors],
+            **named,
+        )
 
     def _begin(self, command: Begin) -> None:
         leg = self.legs.get(command.leg)
@@ -318,8 +333,9 @@ class Engine:
         leg = self.legs.get(command.leg)
         if leg is None or leg.recorder or self._recordings is None or self._writer is None:
             return
-        leg.recorder = self.recorders[leg.number] = Recorder(self._recordings, leg.call, self._writer)
-        leg.recorder.keeps = command.keeps
+        recorder = self.recorders[leg.number] = Recorder(self._recordings, leg.call, self._writer)
+        recorder.keeps = command.keeps
+        leg.record(recorder)
 
     def _keep(self, command: Keep) -> None:
         recorder = self.recorders.get(command.leg)

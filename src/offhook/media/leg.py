@@ -12,6 +12,7 @@ from offhook.media.recording import Recorder
 from offhook.media.tones import Audio, Waiting, silence
 from offhook.network import Address
 from offhook.rtp.consent import Unasked
+from offhook.rtp.interceptors import Exchanged
 from offhook.rtp.ports import MediaPort
 from offhook.rtp.stream import RtpStream, StreamStatistics
 
@@ -21,8 +22,8 @@ class Leg:
     recorder, whoever it was with."""
 
     __slots__ = (
-        "_connected", "_direction", "_emit", "_held_at", "_overhears", "_said_and_heard", "audio", "call",
-        "early", "looked_at", "number", "overheard_by", "port", "recorder", "stream", "ticking",
+        "_connected", "_direction", "_emit", "_held_at", "_overhears", "_said_and_heard", "_taps", "audio",
+        "call", "early", "looked_at", "number", "overheard_by", "port", "recorder", "stream", "ticking",
     )  # fmt: skip
 
     def __init__(self, number: int, call: str, port: MediaPort, emit: Callable[[Event], None]) -> None:
@@ -40,6 +41,7 @@ class Leg:
         """The engine's legs that are looked at in the same tick, once a second."""
         self.overheard_by = 0
         self._overhears: Leg | None = None
+        self._taps: tuple[Exchanged, ...] = ()
         self._said_and_heard = (b"", b"")
         self._connected = False
         self._direction = "sendrecv"
@@ -52,11 +54,29 @@ class Leg:
 
     def exchanged(self, heard: bytes, said: bytes) -> None:
         self.audio.exchanged(heard, said)
+        for tap in self._taps:
+            tap(heard, said)
+
+    def record(self, recorder: Recorder) -> None:
+        """Let it have what is exchanged from now on."""
+        self.recorder = recorder
+        self._tap()
+
+    def _tap(self) -> None:
+        """Whoever gets what is exchanged, besides `audio`."""
+        taps: list[Exchanged] = []
         if self.overheard_by:
-            self._said_and_heard = said, heard
-        recorder = self.recorder
-        if recorder is not None:
-            recorder.exchanged(heard, said if self._overhears is None else self._overhears.mixed(said))
+            taps.append(self._remember)
+        if self.recorder is not None:
+            taps.append(self.recorder.exchanged if self._overhears is None else self._record_overheard)
+        self._taps = tuple(taps)
+
+    def _remember(self, heard: bytes, said: bytes) -> None:
+        self._said_and_heard = said, heard
+
+    def _record_overheard(self, heard: bytes, said: bytes) -> None:
+        if self.recorder is not None and self._overhears is not None:
+            self.recorder.exchanged(heard, self._overhears.mixed(said))
 
     def digit(self, digit: str, milliseconds: int) -> None:
         self._emit(Pressed(self.number, digit, milliseconds))
@@ -96,7 +116,6 @@ class Leg:
                 self.port,
                 sink=self,
                 source=self,
-                call=self.call,
                 failed=self._failed,
                 unasked=unasked,
                 **given,
@@ -112,8 +131,11 @@ class Leg:
         before, self._overhears = self._overhears, other
         if before is not None:
             before.overheard_by, before._said_and_heard = 0, (b"", b"")
+            before._tap()
         if other is not None:
             other.overheard_by = self.number
+            other._tap()
+        self._tap()
 
     def look(self, now: float, patience: float) -> None:
         """Once a second: has the peer been silent for too long?"""

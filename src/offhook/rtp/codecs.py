@@ -1,16 +1,21 @@
-"""G.711 µ-law and A-law, by table (ITU-T G.711; payload types 0 and 8 of RFC 3551).
+"""The table of codecs: G.711 µ-law and A-law (ITU-T G.711; payload types 0 and 8 of RFC 3551).
 
-The tables are computed from the definition once, at import."""
+Both are done by tables, computed from the definition once, at import."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.frames import FRAME_SAMPLES
+from offhook.frames import FRAME_SECONDS, SAMPLE_RATE
+
+from .rates import RateConverter
+
+Convert = Callable[[bytes], bytes]
 
 _INT16 = np.dtype("<i2")
 _UINT16 = np.dtype("<u2")
@@ -81,31 +86,104 @@ def _encoder(codes: NDArray[np.uint8]) -> Callable[[bytes], bytes]:
     return encode
 
 
+class Coding(NamedTuple):
+    """A codec at work in one direction of one leg, with what it remembers of the packets before."""
+
+    decode: Convert
+    encode: Convert
+
+
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """`decode` takes one byte per sample and gives s16le; `encode` the other way, and raises ValueError
-    for an odd number of bytes. `quiet`: the bytes that stand for less than 0.2 % of full scale;
-    `silence`: 20 ms of the byte nearest to zero."""
+    """`name` and `clock_rate` (Hz) as in SDP's a=rtpmap, `channels` those of its sound, `payload_type` its
+    own (RFC 3551) or the one that we offer it under. `rate` is that of the PCM of its `coding`, whose
+    `decode` takes the payload of 20 ms and gives s16le, and raises ValueError for what it cannot read;
+    `encode` is the other way.
+
+    `octets` of payload are 20 ms; None where each packet says so itself, and is 20 ms. `silence` is the
+    payload of 20 ms of silence; `quiet`, of a codec with a byte for each sample, the bytes that stand for
+    less than 0.2 % of full scale."""
 
     name: str
     payload_type: int
-    decode: Callable[[bytes], bytes]
-    encode: Callable[[bytes], bytes]
-    quiet: bytes
+    clock_rate: int
+    rate: int
+    coding: Callable[[], Coding]
+    octets: int | None
     silence: bytes
+    channels: int = 1
+    quiet: bytes = b""
+
+    @property
+    def ticks(self) -> int:
+        """Of its clock in a frame: how far timestamps go on from one to the next."""
+        return round(self.clock_rate * FRAME_SECONDS)
+
+    @property
+    def decode(self) -> Convert:
+        """For one payload, whatever came before it."""
+        return self.coding().decode
+
+    @property
+    def encode(self) -> Convert:
+        return self.coding().encode
+
+    def decoder(self) -> Convert:
+        """From the payloads of one leg to frames as they are inside."""
+        decode = self.coding().decode
+        if self._is_as_inside:
+            return decode
+        convert, channels = RateConverter(self.rate, SAMPLE_RATE).convert, self.channels
+        return lambda payload: convert(_mixed(decode(payload), channels))
+
+    def encoder(self) -> Convert:
+        """From frames as they are inside to the payloads of one leg."""
+        encode = self.coding().encode
+        if self._is_as_inside:
+            return encode
+        convert, channels = RateConverter(SAMPLE_RATE, self.rate).convert, self.channels
+        return lambda frame: encode(_repeated(convert(frame), channels))
+
+    @property
+    def _is_as_inside(self) -> bool:
+        return (self.rate, self.channels) == (SAMPLE_RATE, 1) and self.octets is not None
+
+
+def _mixed(pcm: bytes, channels: int) -> bytes:
+    """All channels in one."""
+    if channels == 1:
+        return pcm
+    sides = np.frombuffer(pcm, _INT16).reshape(-1, channels)
+    return bytes(sides.mean(axis=1).astype(_INT16).tobytes())
+
+
+def _repeated(pcm: bytes, channels: int) -> bytes:
+    """The one channel in each of them."""
+    return pcm if channels == 1 else np.repeat(np.frombuffer(pcm, _INT16), channels).tobytes()
 
 
 _QUIET_BELOW = 64
+_G711_RATE = 8000
 
 
-def _codec(name: str, payload_type: int, values: NDArray[np.int16], codes: NDArray[np.uint8]) -> Codec:
+def _g711(name: str, payload_type: int, values: NDArray[np.int16], codes: NDArray[np.uint8]) -> Codec:
     quiet = bytes(np.flatnonzero(np.abs(values.astype(np.int32)) < _QUIET_BELOW).tolist())
-    silence = bytes([int(codes[0])]) * FRAME_SAMPLES
-    return Codec(name, payload_type, _decoder(values), _encoder(codes), quiet, silence)
+    octets = round(_G711_RATE * FRAME_SECONDS)
+    coding = Coding(_decoder(values), _encoder(codes))  # which remembers nothing: one for all legs
+    return Codec(
+        name,
+        payload_type,
+        clock_rate=_G711_RATE,
+        rate=_G711_RATE,
+        coding=lambda: coding,
+        octets=octets,
+        silence=bytes([int(codes[0])]) * octets,
+        quiet=quiet,
+    )
 
 
-PCMU = _codec("PCMU", 0, _ulaw_decision_values(), _ulaw_codes())
-PCMA = _codec("PCMA", 8, _alaw_decision_values(), _alaw_codes())
+PCMU = _g711("PCMU", 0, _ulaw_decision_values(), _ulaw_codes())
+PCMA = _g711("PCMA", 8, _alaw_decision_values(), _alaw_codes())
 
 CODECS = {codec.name: codec for codec in (PCMU, PCMA)}
-"""By encoding name as in SDP's a=rtpmap, in capitals."""
+"""By encoding name as in SDP's a=rtpmap, in capitals; the one that we like best first."""

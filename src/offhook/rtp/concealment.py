@@ -6,22 +6,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.frames import FRAME_BYTES, FRAME_SAMPLES, SILENCE
+from offhook.frames import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE, SILENCE
 
 _INT16 = np.dtype("<i2")
-_SHORTEST_PERIOD = 40
+_SHORTEST_PERIOD = SAMPLE_RATE // 200
 """Samples: 200 Hz, as in Appendix I. A higher voice repeats two or three periods at once."""
-_LONGEST_PERIOD = 120
+_LONGEST_PERIOD = SAMPLE_RATE * 3 // 200
 """Samples: 66 Hz."""
-_COMPARED = 160
+_COMPARED = FRAME_SAMPLES
 """Samples over which a period is looked for."""
-_JOINT = 20
-"""Samples over which the end of the period is blended into its beginning."""
-_BLEND = 32
+_JOINT = SAMPLE_RATE // 400
+"""Samples (2.5 ms) over which the end of the period is blended into its beginning."""
+_BLEND = SAMPLE_RATE // 250
 """Samples (4 ms) over which the first good frame takes over."""
-_FULL = 80
-"""Samples at full loudness; then it fades to nothing at the end of `_FADED`."""
-_FADED = 480
+_FULL = SAMPLE_RATE // 100
+"""Samples (10 ms) at full loudness; then it fades to nothing at the end of `_FADED`."""
+_FADED = 3 * FRAME_SAMPLES
 """Samples (60 ms) after which only silence is given."""
 
 _RISING = (np.arange(_JOINT, dtype=np.float32) + 0.5) / _JOINT
@@ -43,7 +43,7 @@ class Concealer:
         self._made = 0
 
     def heard(self, frame: bytes) -> bytes:
-        """Take a good frame (320 bytes) and return what is to be played: the frame itself, or its
+        """Take a good frame and return what is to be played: the frame itself, or its
         beginning blended with the concealment that it ends."""
         if self._made:
             frame = self._blended(frame)
@@ -52,7 +52,7 @@ class Concealer:
         return frame
 
     def conceal(self) -> bytes:
-        """One frame (320 bytes) in the place of a lost one."""
+        """One frame in the place of a lost one."""
         if self._made >= _FADED:
             return SILENCE
         if self._period is None:

@@ -6,7 +6,7 @@ from collections import deque
 from struct import Struct
 from typing import NamedTuple
 
-from offhook.frames import FRAME_SAMPLES, SAMPLE_RATE
+from offhook.frames import FRAME_SECONDS
 
 DIGITS = "0123456789*#ABCD"
 """A digit's index is its event code (RFC 4733 §3.2)."""
@@ -37,9 +37,11 @@ class DtmfReceiver:
     that begins within that stretch belongs to it. So the marker is not needed, repeated and reordered
     packets change nothing, and peers that wrongly move the timestamp with each update are understood."""
 
-    __slots__ = ("_ended", "_event", "_left", "_length", "_ssrc", "_start", "_updated_at")
+    __slots__ = ("_ended", "_event", "_left", "_length", "_ssrc", "_start", "_updated_at", "clock_rate")
 
-    def __init__(self) -> None:
+    def __init__(self, clock_rate: int) -> None:
+        """Events are counted by the clock of the sound that they come with (RFC 4733 §2.1)."""
+        self.clock_rate = clock_rate
         self._ssrc = self._left = -1
         self._event = -1
         self._start = 0
@@ -96,11 +98,13 @@ class DtmfReceiver:
             return True
         # A segment of a long press begins exactly where the one before stopped (RFC 4733 §2.5.1.3), an update
         # of a peer that moves the timestamp one packet later; after the end nothing may follow on.
-        return since < self._length if self._ended else since <= self._length + FRAME_SAMPLES
+        return (
+            since < self._length if self._ended else since <= self._length + self.clock_rate * FRAME_SECONDS
+        )
 
     def _release(self) -> Press:
         self._ended = True
-        return Press(DIGITS[self._event], self._length * 1000 // SAMPLE_RATE)
+        return Press(DIGITS[self._event], self._length * 1000 // self.clock_rate)
 
 
 def _distance(later: int, earlier: int) -> int:
@@ -143,9 +147,11 @@ class DtmfSender:
 
     `busy`: the ticks belong to digits, and no audio is sent in them."""
 
-    __slots__ = ("_event", "_gap", "_press_ticks", "_queue", "_start", "_tick", "_waiting", "busy")
+    __slots__ = ("_event", "_gap", "_press_ticks", "_queue", "_start", "_tick", "_waiting", "busy", "ticks")
 
-    def __init__(self) -> None:
+    def __init__(self, ticks: int) -> None:
+        """`ticks` of the clock are 20 ms."""
+        self.ticks = ticks
         self._queue: deque[tuple[int, int, int]] = deque()
         self._event = -1
         self._tick = 0
@@ -195,7 +201,7 @@ class DtmfSender:
         self._tick += 1
         held = min(self._tick, self._press_ticks)
         end = _END if self._tick >= self._press_ticks else 0
-        payload = _PAYLOAD.pack(self._event, end | _VOLUME, held * FRAME_SAMPLES)
+        payload = _PAYLOAD.pack(self._event, end | _VOLUME, held * self.ticks)
         packet = EventPacket(payload, self._start, self._tick == 1)
         if self._tick == self._press_ticks + _END_PACKETS - 1:
             self._event = -1

@@ -1,7 +1,8 @@
 """The jitter buffer: packets in as the network brings them, 20 ms of payload out at every tick.
 
-Positions are counted in frames of 160 samples on the peer's own timestamps, so any packet time works: a
-packet that is one whole frame (nearly all are) is kept as it is, others are cut and joined.
+Positions are counted in frames of 20 ms on the peer's own timestamps, so any packet time works: a packet that
+is one whole frame (nearly all are) is kept as it is, others are cut and joined, if their codec has the same
+octets for each frame.
 
 The delay is not planned, it follows from what happens. A frame that is not there when it is due is waited
 for (`LOST` is given and nothing is skipped), so the delay grows by exactly what the network needed; if the
@@ -16,8 +17,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, Literal
 
-from offhook.frames import FRAME_SAMPLES
-
+from .codecs import Codec
 from .packet import Packet
 
 
@@ -33,8 +33,10 @@ EMPTY: Final = Missing.EMPTY
 
 MAX_DEPTH = 12
 """Frames that may wait; at more the oldest are left out. 240 ms: 200 ms and a packet of 40 ms."""
-MAX_PAYLOAD = 10 * FRAME_SAMPLES
-"""Bytes of the longest packet that is taken, 200 ms."""
+MAX_FRAMES = 10
+"""Frames in the longest packet that is taken, 200 ms."""
+MAX_PAYLOAD = 1500
+"""Bytes of the longest packet of a codec that says itself how much a packet is."""
 _CONCEALED = 3
 """Frames in a row that are worth concealing; then the peer is taken for silent."""
 _MAX_GAP = 12
@@ -64,24 +66,26 @@ class JitterBuffer:
     `refused` packets had no usable payload or position."""
 
     __slots__ = (
-        "_early", "_frames", "_has_shrunk", "_high", "_high_timestamp", "_next", "_partial", "_patience",
-        "_quiet", "_restart", "_seen", "_sequence", "_shrink", "_shrink_wait", "_silence", "_ssrc",
-        "_stalled", "_started", "_wait", "_window", "_window_ends", "discarded", "duplicates", "late",
-        "refused", "resets",
+        "_early", "_frames", "_has_shrunk", "_high", "_high_timestamp", "_next", "_octets", "_partial",
+        "_patience", "_quiet", "_restart", "_seen", "_sequence", "_shrink", "_shrink_wait", "_silence",
+        "_ssrc", "_stalled", "_started", "_ticks", "_wait", "_window", "_window_ends", "discarded",
+        "duplicates", "late", "refused", "resets",
     )  # fmt: skip
 
-    def __init__(self, silence: int, quiet: bytes = b"") -> None:
-        """`silence` is the codec's byte for zero, with which half-received frames are filled; `quiet` are
-        the bytes that may be left out without being missed."""
+    def __init__(self, codec: Codec) -> None:
+        """`codec` says how long a frame is, with what half-received ones are filled, and what may be left out
+        without being missed."""
         self.late = self.duplicates = self.discarded = self.resets = self.refused = 0
         self._frames: dict[int, bytes] = {}
         self._partial: dict[int, _Partial] = {}
-        self.start_over(silence, quiet)
+        self.start_over(codec)
 
-    def start_over(self, silence: int, quiet: bytes = b"") -> None:
+    def start_over(self, codec: Codec) -> None:
         """Forget the stream but not the counters: the codec or the direction changed."""
-        self._silence = bytes([silence])
-        self._quiet = quiet
+        self._ticks = codec.ticks
+        self._octets = codec.octets
+        self._silence = codec.silence
+        self._quiet = codec.quiet
         self._started = False
         self._ssrc = 0
         self._restart = -1
@@ -96,7 +100,7 @@ class JitterBuffer:
         self._next = 0
         # As if the frame before had come.
         self._high = -1
-        self._high_timestamp = (timestamp - FRAME_SAMPLES) & 0xFFFFFFFF
+        self._high_timestamp = (timestamp - self._ticks) & 0xFFFFFFFF
         self._stalled = 0
         self._wait = 0
         self._shrink = 0
@@ -118,13 +122,13 @@ class JitterBuffer:
     def push(self, packet: Packet, arrival: float) -> None:
         """Take one audio packet that arrived at `arrival` (loop seconds)."""
         _, _, sequence, timestamp, ssrc, payload = packet
-        index, rest = self._high + 1, 0
+        index, rest, octets = self._high + 1, 0, self._octets or len(payload)
         if (
             sequence == (self._sequence + 1) & 0xFFFF
-            and timestamp == (self._high_timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
+            and timestamp == (self._high_timestamp + self._ticks) & 0xFFFFFFFF
             and ssrc == self._ssrc
             and index >= self._next
-            and len(payload) == FRAME_SAMPLES
+            and len(payload) == octets
             and self._started
         ):
             # Nearly every packet is one frame and the next one: what the two below find, at once.
@@ -139,17 +143,17 @@ class JitterBuffer:
         early = index - self._next
         if early < 0:
             self._came_late(-early)
-            if rest + len(payload) <= FRAME_SAMPLES * -early:
+            if rest + len(payload) <= octets * -early:
                 return
         elif early == 0 and 0 < self._stalled <= _MAX_GAP:
             self._grown()
-        if rest == 0 and len(payload) == FRAME_SAMPLES:
+        if rest == 0 and len(payload) == octets:
             last = index
             self._frames[index] = payload
             if self._partial:
                 self._partial.pop(index, None)
         else:
-            last = self._cut(index, rest, payload)
+            last = self._cut(index, rest, payload, octets)
         if last >= self._next + MAX_DEPTH:
             self._leave_out(last + 1 - MAX_DEPTH)
         if early < self._early:
@@ -158,8 +162,10 @@ class JitterBuffer:
             self._judge(arrival)
 
     def _place(self, packet: Packet, arrival: float) -> tuple[int, int] | None:
-        """The frame in which a packet begins and the sample within it; None if it is not to be used."""
-        if not 0 < len(packet.payload) <= MAX_PAYLOAD:
+        """The frame in which a packet begins and the octet within it; None if it is not to be used."""
+        octets = self._octets
+        most = MAX_PAYLOAD if octets is None else MAX_FRAMES * octets
+        if not 0 < len(packet.payload) <= most:
             self.refused += 1
             return None
         newer = self._in_sequence(packet, arrival)
@@ -168,7 +174,10 @@ class JitterBuffer:
         position = self._position(packet.timestamp, newer)
         if position is None:
             self.refused += 1
-        return position
+            return None
+        index, rest = position
+        # Where packets cannot be cut, one is a frame, wherever in it its timestamp lies.
+        return index, 0 if octets is None else rest * octets // self._ticks
 
     def _in_sequence(self, packet: Packet, arrival: float) -> bool | None:
         """Whether the packet is newer than all before it; None if it is not to be used at all."""
@@ -209,16 +218,17 @@ class JitterBuffer:
         self._begin(packet.timestamp, arrival)
 
     def _position(self, timestamp: int, newer: bool) -> tuple[int, int] | None:
-        """The frame in which `timestamp` lies and the sample within it; None if it cannot be right."""
+        """The frame in which `timestamp` lies and the tick within it; None if it cannot be right."""
         offset = ((timestamp - self._high_timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        ticks = self._ticks
         if not newer:
-            if not -_MAX_MISORDER * FRAME_SAMPLES <= offset <= 0:
+            if not -_MAX_MISORDER * ticks <= offset <= 0:
                 return None
-            frame, rest = divmod(offset, FRAME_SAMPLES)
+            frame, rest = divmod(offset, ticks)
             return self._high + frame, rest
-        frame, rest = divmod(offset, FRAME_SAMPLES)
+        frame, rest = divmod(offset, ticks)
         index = self._high + frame
-        if not 0 < offset <= _MAX_GAP * FRAME_SAMPLES or index < self._next:
+        if not 0 < offset <= _MAX_GAP * ticks or index < self._next:
             # The timestamps jumped, stood still or overlap: this comes right after what is there.
             index, rest = self._next + self.depth, 0
             self._high_timestamp = timestamp
@@ -245,14 +255,14 @@ class JitterBuffer:
             self._has_shrunk = False
             self._patience = self._window = min(2 * self._patience, _LONGEST_WINDOW)
 
-    def _cut(self, index: int, rest: int, payload: bytes) -> int:
+    def _cut(self, index: int, rest: int, payload: bytes, octets: int) -> int:
         """Put a payload that is not one whole frame where it belongs; the position of its last frame."""
         at = 0
         while at < len(payload):
-            piece = payload[at : at + FRAME_SAMPLES - rest]
+            piece = payload[at : at + octets - rest]
             if index < self._next or index in self._frames:
                 pass
-            elif len(piece) == FRAME_SAMPLES:
+            elif len(piece) == octets:
                 self._whole(index, piece)
             else:
                 self._join(index, rest, piece)
@@ -290,7 +300,7 @@ class JitterBuffer:
     # Out.
 
     def pop(self) -> bytes | Literal[Missing.LOST, Missing.EMPTY]:
-        """The payload of the next 20 ms (160 bytes), LOST or EMPTY. Called once per tick."""
+        """The payload of the next 20 ms, LOST or EMPTY. Called once per tick."""
         if self._wait:
             self._wait -= 1
             return LOST
@@ -356,8 +366,8 @@ class _Partial:
     __slots__ = ("_missing", "samples")
 
     def __init__(self, silence: bytes) -> None:
-        self.samples = bytearray(silence * FRAME_SAMPLES)
-        self._missing = FRAME_SAMPLES
+        self.samples = bytearray(silence)
+        self._missing = len(silence)
 
     def add(self, at: int, piece: bytes) -> bool:
         """Put a piece in its place; True when the frame is whole."""

@@ -48,13 +48,13 @@ class Receiver:
         self.packets = self.octets = self.concealed = 0
         self.reception: Reception | None = None
         self._lost_before = 0
-        self.jitter_buffer = JitterBuffer(codec.silence[0], codec.quiet)
+        self.jitter_buffer = JitterBuffer(codec)
         self._concealer = Concealer()
-        self._dtmf = DtmfReceiver()
+        self._dtmf = DtmfReceiver(codec.clock_rate)
         self._presses: deque[Press] = deque(maxlen=_MAX_PRESSES)
         self.has_press = False
         self._codec = codec
-        self._decode = codec.decode
+        self._decode = codec.decoder()
         self.negotiate(codec, codecs, events)
 
     def negotiate(self, codec: Codec, codecs: Mapping[int, Codec], events: Collection[int]) -> None:
@@ -67,12 +67,15 @@ class Receiver:
     def _switch(self, codec: Codec) -> None:
         """What comes from now on is of `codec`. What waits is not, and is forgotten."""
         self._codec = codec
-        self._decode = codec.decode
+        self._decode = codec.decoder()
+        self._dtmf.clock_rate = codec.clock_rate
+        if self.reception is not None:
+            self.reception.clock_rate = codec.clock_rate
         self.start_over()
 
     def start_over(self) -> None:
         """Forget the audio that waits."""
-        self.jitter_buffer.start_over(self._codec.silence[0], self._codec.quiet)
+        self.jitter_buffer.start_over(self._codec)
         self._concealer.silent()
 
     def take(self, packet: Packet, kind: Codec | Kind, now: float, *, audible: bool) -> None:
@@ -86,7 +89,7 @@ class Receiver:
             reception.update(sequence, timestamp, now, kind is not Kind.EVENT)
         elif reception is None or kind is not Kind.EVENT:
             self._lost_before = self.lost
-            self.reception = Reception(packet, now)
+            self.reception = Reception(packet, now, self._codec.clock_rate)
         if not audible or kind is Kind.NOISE:
             return
         if kind is Kind.EVENT:
@@ -103,14 +106,19 @@ class Receiver:
         return self._lost_before + (max(self.reception.lost, 0) if self.reception is not None else 0)
 
     def next_frame(self) -> bytes:
-        """The 20 ms (320 bytes) to hear in this tick."""
+        """The frame to hear in this tick."""
         payload = self.jitter_buffer.pop()
         if payload is LOST:
             self.concealed += 1
             return self._concealer.conceal()
         if payload is EMPTY:
             return self._concealer.silent()
-        return self._concealer.heard(self._decode(payload))
+        try:
+            frame = self._decode(payload)
+        except ValueError:
+            self.concealed += 1
+            return self._concealer.conceal()
+        return self._concealer.heard(frame)
 
     def next_press(self, now: float) -> Press | None:
         """A key that was released since the last tick; asked until there is none."""

@@ -6,8 +6,6 @@ import random
 from struct import Struct
 from typing import NamedTuple
 
-from offhook.frames import SAMPLE_RATE
-
 from .packet import Packet
 
 SENDER_REPORT, RECEIVER_REPORT, SOURCE_DESCRIPTION, GOODBYE = 200, 201, 202, 203
@@ -189,19 +187,22 @@ def _part(kind: int, count: int, body: bytes) -> bytes:
 
 
 class Reception:
-    """Loss and jitter of one source (RFC 3550 Appendices A.1, A.3, A.8). `jitter` is in samples."""
+    """Loss and jitter of one source (RFC 3550 Appendices A.1, A.3, A.8). `jitter` is in ticks of the clock of
+    its packets, `clock_rate` a second."""
 
     __slots__ = (
-        "_base", "_expected_before", "_highest", "_received_before", "_transit", "jitter", "received", "ssrc"
+        "_base", "_expected_before", "_highest", "_received_before", "_transit", "clock_rate", "jitter",
+        "received", "ssrc",
     )  # fmt: skip
 
-    def __init__(self, packet: Packet, arrival: float) -> None:
+    def __init__(self, packet: Packet, arrival: float, clock_rate: int) -> None:
         """Begin with the first packet, which arrived at `arrival` (loop seconds)."""
         self.ssrc = packet.ssrc
+        self.clock_rate = clock_rate
         self.received = 1
         self.jitter = 0.0
         self._base = self._highest = packet.sequence
-        self._transit = (int(arrival * SAMPLE_RATE) - packet.timestamp) & 0xFFFFFFFF
+        self._transit = (int(arrival * self.clock_rate) - packet.timestamp) & 0xFFFFFFFF
         self._expected_before = self._received_before = 0
 
     def update(self, sequence: int, timestamp: int, arrival: float, audio: bool = True) -> None:
@@ -214,11 +215,11 @@ class Reception:
             self._begin_anew(sequence)
         self.received += 1
         if audio:
-            transit = (int(arrival * SAMPLE_RATE) - timestamp) & 0xFFFFFFFF
+            transit = (int(arrival * self.clock_rate) - timestamp) & 0xFFFFFFFF
             change = abs(((transit - self._transit + 0x80000000) & 0xFFFFFFFF) - 0x80000000)
             self._transit = transit
             # Steps of half a second and more are jumps of the peer's timestamps, no network's doing.
-            if change < SAMPLE_RATE // 2:
+            if change < self.clock_rate // 2:
                 self.jitter += (change - self.jitter) / 16
 
     def _begin_anew(self, sequence: int) -> None:

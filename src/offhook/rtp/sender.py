@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from offhook.frames import FRAME_BYTES, FRAME_SAMPLES
+from offhook.frames import FRAME_BYTES
 
 from .codecs import Codec
 from .dtmf import DtmfSender
@@ -17,8 +17,8 @@ class Sender:
     The marker is set on the first packet and on the first one after ticks without any (RFC 3551 §4.1)."""
 
     __slots__ = (
-        "_contiguous", "_encode", "_payload_type", "_sequence", "_silence", "_telephone_event", "dtmf",
-        "octets", "packets", "ssrc", "timestamp",
+        "_codec", "_contiguous", "_encode", "_payload_type", "_sequence", "_telephone_event", "_ticks",
+        "dtmf", "octets", "packets", "ssrc", "timestamp",
     )  # fmt: skip
 
     def __init__(
@@ -29,15 +29,25 @@ class Sender:
         self._sequence = rng.getrandbits(16)
         self._contiguous = False
         self.packets = self.octets = 0
-        self.dtmf = DtmfSender()
+        self.dtmf = DtmfSender(codec.ticks)
+        self._begin(codec)
         self.negotiate(codec, payload_type, telephone_event)
 
     def negotiate(self, codec: Codec, payload_type: int, telephone_event: int | None) -> None:
         """What the peer wants to get from now on."""
-        self._encode = codec.encode
-        self._silence = codec.silence
+        if codec is not self._codec:
+            self._begin(codec)
         self._payload_type = payload_type
         self._telephone_event = telephone_event
+
+    def _begin(self, codec: Codec) -> None:
+        self._codec = codec
+        self._encode = codec.encoder()
+        self._ticks = self.dtmf.ticks = codec.ticks
+
+    @property
+    def clock_rate(self) -> int:
+        return self._codec.clock_rate
 
     def queue_digits(self, digits: str, milliseconds: int, gap: int) -> None:
         """See DtmfSender.queue. Raises ValueError too when the peer takes no telephone events."""
@@ -46,9 +56,9 @@ class Sender:
         self.dtmf.queue(digits, milliseconds, gap)
 
     def audio(self, frame: bytes | None) -> bytes:
-        """The packet of this tick: `frame` (320 bytes), or silence. Raises ValueError for another length."""
+        """The packet of this tick: `frame`, or silence. Raises ValueError for another length."""
         if frame is None:
-            payload = self._silence
+            payload = self._codec.silence
         elif len(frame) == FRAME_BYTES:
             payload = self._encode(frame)
         else:
@@ -65,13 +75,13 @@ class Sender:
     def pause(self) -> None:
         """This tick sends nothing."""
         self._contiguous = False
-        self.timestamp = (self.timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
+        self.timestamp = (self.timestamp + self._ticks) & 0xFFFFFFFF
 
     def _packet(self, payload_type: int, timestamp: int, payload: bytes, marker: bool) -> bytes:
         """The packet of this tick."""
         packet = build(payload_type, self._sequence, timestamp, self.ssrc, payload, marker)
         self._contiguous = True
-        self.timestamp = (self.timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
+        self.timestamp = (self.timestamp + self._ticks) & 0xFFFFFFFF
         self._sequence = (self._sequence + 1) & 0xFFFF
         self.packets += 1
         self.octets += len(payload)

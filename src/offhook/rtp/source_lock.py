@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
-from offhook.frames import SAMPLE_RATE
 from offhook.network import Address
 from offhook.network.addresses import plain_host
 
@@ -114,15 +113,17 @@ class SourceLock:
 
     __slots__ = (
         "_announced", "_borrowed", "_candidate", "_contested", "_count", "_expecting", "_heard_at", "_known",
-        "_last", "_not_before", "_open", "_pause_ends", "_right", "_source", "_taken_at", "refused", "remote",
-        "ssrc", "undecided_until",
+        "_last", "_not_before", "_open", "_pause_ends", "_right", "_source", "_taken_at", "clock_rate",
+        "refused", "remote", "ssrc", "undecided_until",
     )  # fmt: skip
 
     remote: Address
 
-    def __init__(self, announced: Address, signalling_host: str | None = None) -> None:
-        """`announced` is the SDP's address; `signalling_host` where the SIP messages come from, which
-        behind a NAT is where the media will come from too."""
+    def __init__(self, announced: Address, clock_rate: int, signalling_host: str | None = None) -> None:
+        """`announced` is the SDP's address, `clock_rate` how many ticks a second the timestamps go on by at
+        most; `signalling_host` where the SIP messages come from, which behind a NAT is where the media will
+        come from too."""
+        self.clock_rate = clock_rate
         self._open = False
         self._not_before = self._pause_ends = 0.0
         self._contested = False
@@ -261,7 +262,7 @@ class SourceLock:
             return False
         ahead = (packet.sequence - last.sequence) & 0xFFFF
         later = (packet.timestamp - last.timestamp) & 0xFFFFFFFF
-        longest = (now - self._heard_at + _SLACK) * SAMPLE_RATE
+        longest = (now - self._heard_at + _SLACK) * self.clock_rate
         return 0 < ahead < _MAX_DROPOUT and 0 < later <= longest
 
     def _is_steady(self, packet: Packet, source: Address, now: float) -> bool:

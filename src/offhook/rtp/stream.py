@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from offhook.frames import SAMPLE_RATE, SILENCE
-from offhook.network import Address
+from offhook.frames import SILENCE
+from offhook.network import Address, Receive
 
 from .codecs import CODECS, Codec
 from .consent import Consent, Unasked
+from .interceptors import Exchanged, Interceptor, Send
 from .packet import looks_like_rtcp, parse
 from .ports import MediaPort
 from .receiver import Kind, Receiver
@@ -100,9 +101,10 @@ class RtpStream:
     start."""
 
     __slots__ = (
-        "_closed", "_consent", "_failed", "_invalid", "_lock", "_loop_time", "_port", "_receiver",
-        "_receives", "_rtcp", "_rtcp_learned", "_rtcp_mux", "_rtcp_remote", "_send", "_sender", "_sends",
-        "_sink", "_source", "_withheld", "call", "last_packet_at",
+        "_closed", "_consent", "_control_in", "_exchanged", "_failed", "_invalid", "_lock", "_loop_time",
+        "_port", "_receiver", "_receives", "_rtcp", "_rtcp_learned", "_rtcp_mux", "_rtcp_remote", "_rtp_in",
+        "_send", "_send_control", "_sender", "_sends", "_sink", "_source", "_withheld", "call",
+        "last_packet_at",
     )  # fmt: skip
 
     def __init__(
@@ -128,17 +130,18 @@ class RtpStream:
         unasked: Unasked | None = None,
         call: str = "",
         failed: Callable[[Exception], None] = _nobody,
+        interceptors: Sequence[Interceptor] = (),
     ) -> None:
-        """`payload_type`, `codec` ("PCMU", "PCMA") and `telephone_event` are those to send with; `codecs` and
+        """`payload_type`, `codec` (one of CODECS) and `telephone_event` are those to send with; `codecs` and
         `events` what may come, by payload type (None: the same). `remote` is where the peer's SDP wants
         RTP, `rtcp_remote` where it wants RTCP if not one port above (RFC 3605). `signalling_host` is the
         host that the SIP messages come from (see SourceLock), `may_begin` whether `remote` may be sent to
         before it has sent anything, and `unasked` counts over all legs (see Consent). `loop_time` is the
         loop's `time`, `now` gives seconds since 1970, `call` is the id for the log.
         `failed` hears of an error that source or sink raised in a tick, after which the clock has let go
-        of the leg. Raises KeyError for a codec that is not in CODECS."""
+        of the leg. `interceptors` stand between the stream and the wire in that order. Raises KeyError for a
+        codec that is not in CODECS."""
         self._port = port
-        self._send = port.rtp.send
         self._sink = sink
         self._source = source
         self._loop_time = loop_time
@@ -147,7 +150,7 @@ class RtpStream:
         self._closed = False
         self._receives = False
         self._invalid = 0
-        self._lock = SourceLock(remote, signalling_host)
+        self._lock = SourceLock(remote, CODECS[codec].clock_rate, signalling_host)
         self._consent = Consent(signalling_host, unasked or Unasked())
         self._receiver = Receiver(*_receivable(payload_type, codec, telephone_event, codecs, events))
         self._sender = Sender(CODECS[codec], payload_type, telephone_event, rng)
@@ -156,7 +159,25 @@ class RtpStream:
         self.last_packet_at = loop_time()
         self._rtcp = RtcpSession(self._sender.ssrc, cname, rng, self.last_packet_at, now())
         self._direct(remote, direction, rtcp_remote, rtcp_mux, may_begin)
-        port.listen(self._rtp_received, self._rtcp_received)
+        self._set_up_doors(interceptors)
+
+    def _set_up_doors(self, interceptors: Sequence[Interceptor]) -> None:
+        send: Send = self._port.rtp.send
+        send_control: Send = self._control_out
+        for one in reversed(interceptors):
+            send, send_control = one.sends(send), one.sends_control(send_control)
+        rtp_in: Receive = self._rtp_received
+        control_in: Receive = self._rtcp_received
+        exchanged: Exchanged = self._sink.exchanged
+        for one in interceptors:
+            rtp_in, control_in = one.receives(rtp_in), one.receives_control(control_in)
+            exchanged = one.exchanges(exchanged)
+        self._send, self._send_control = send, send_control
+        self._rtp_in, self._control_in, self._exchanged = rtp_in, control_in, exchanged
+        # Where nothing stands in between, `_rtp_received` tells the two apart itself, for a call less.
+        self._port.listen(
+            self._rtp_received if rtp_in == self._rtp_received else self._both_received, control_in
+        )
 
     def __repr__(self) -> str:
         return f"RtpStream(call={self.call}, local={self._port.local}, remote={self._lock.remote})"
@@ -186,6 +207,7 @@ class RtpStream:
         an unknown codec."""
         self._receiver.negotiate(*_receivable(payload_type, codec, telephone_event, codecs, events))
         self._sender.negotiate(CODECS[codec], payload_type, telephone_event)
+        self._lock.clock_rate = CODECS[codec].clock_rate
         self._lock.expect(remote, self._loop_time(), signalling_host)
         self._direct(remote, direction, rtcp_remote, rtcp_mux, may_begin)
 
@@ -229,7 +251,7 @@ class RtpStream:
             said = self._withhold(lock.remote)
         if now >= self._rtcp.due_at:
             self._report(now)
-        self._sink.exchanged(heard, said)
+        self._exchanged(heard, said)
 
     def _pause(self) -> bytes:
         self._sender.pause()
@@ -270,9 +292,14 @@ class RtpStream:
 
     # Whatever comes.
 
+    def _both_received(self, data: bytes, source: Address) -> None:
+        """What came to the port of RTP, as it was on the wire."""
+        control = self._rtcp_mux and looks_like_rtcp(data)
+        (self._control_in if control else self._rtp_in)(data, source)
+
     def _rtp_received(self, data: bytes, source: Address) -> None:
         if self._rtcp_mux and looks_like_rtcp(data):
-            self._rtcp_received(data, source)
+            self._control_in(data, source)
             return
         packet = parse(data)
         receiver = self._receiver
@@ -318,10 +345,10 @@ class RtpStream:
         remote = self._lock.remote
         if remote.host in UNSPECIFIED or not self._consent.stands(remote.host, now):
             return
-        if self._rtcp_mux:
-            self._send(data, remote)
-        else:
-            self._port.rtcp.send(data, self._rtcp_address(remote))
+        self._send_control(data, remote if self._rtcp_mux else self._rtcp_address(remote))
+
+    def _control_out(self, data: bytes, to: Address) -> None:
+        (self._port.rtp if self._rtcp_mux else self._port.rtcp).send(data, to)
 
     def _rtcp_address(self, remote: Address) -> Address:
         """Where the peer sends its own RTCP from, or else wants ours, or else the port above its RTP."""
@@ -347,10 +374,10 @@ class RtpStream:
             rejected=self._lock.refused,
             withheld=self._consent.withheld,
             invalid=self._invalid,
-            jitter=reception.jitter / SAMPLE_RATE if reception is not None else 0.0,
+            jitter=reception.jitter / reception.clock_rate if reception is not None else 0.0,
             round_trip=self._rtcp.round_trip,
             remote_lost=self._rtcp.remote_lost,
-            remote_jitter=None if remote_jitter is None else remote_jitter / SAMPLE_RATE,
+            remote_jitter=None if remote_jitter is None else remote_jitter / sender.clock_rate,
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from typing import Any, Final, Protocol, TypeVar
 
@@ -29,7 +29,6 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.content import session_description
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.message import Request, Response
-from offhook.sip.messages.sdp import CODECS
 from offhook.sip.messages.uri import Uri
 from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.udp import UDP
@@ -85,7 +84,7 @@ class Party:
         call_id: str,
         *,
         follow: Follow | None = None,
-        codec: str = CODECS[0],
+        codec: str | None = None,
         rings: Line | None = None,
     ) -> None:
         """`rings`: the caller's line, where it rings. `follow` None: redirections are refusals. `codec` is
@@ -95,7 +94,7 @@ class Party:
         self._target = target
         self._call_id = call_id
         self._follow = follow
-        self._codecs: Sequence[str] = (codec, *(other for other in CODECS if other != codec))
+        self._codec = codec
         self._outgoing: OutgoingCall | None = None
         self._early_answer: tuple[str | None, bytes] = (None, b"")
         self._rings = rings
@@ -187,7 +186,7 @@ class Party:
             self,
             peer=target.address.host,
             call_id=self._call_id,
-            codecs=self._codecs,
+            prefers=self._codec,
         )
         leg.on_line = self._on_line
         return leg

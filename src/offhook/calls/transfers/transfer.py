@@ -43,7 +43,6 @@ from offhook.media.client import Line
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
 from offhook.sip.messages.message import Request
-from offhook.sip.messages.sdp import CODECS
 from offhook.speech.remote import CallContext
 
 __all__ = ["APOLOGY", "Transfer", "TransferFailed"]
@@ -219,7 +218,7 @@ class Transfer:
             target,
             self._record.id,
             follow=lambda uri: target_of(uri, services.guard, self._trunks),
-            codec=CODECS[0] if agreement is None else agreement.codec,
+            codec=None if agreement is None else agreement.codec,
             rings=self._line,
         )
         warm = self._warm_up(destination, party) if destination.warm else None

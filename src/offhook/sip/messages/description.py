@@ -58,6 +58,11 @@ class RtpMap:
     """Hz."""
     channels: int = 1
 
+    @property
+    def format(self) -> tuple[str, int, int]:
+        """What it is, whatever number it has."""
+        return self.encoding, self.rate, self.channels
+
 
 @dataclass(frozen=True, slots=True)
 class Media:

@@ -1,4 +1,4 @@
-"""Session descriptions, and offer and answer (RFC 3264) for one G.711 audio stream with telephone events."""
+"""Session descriptions, and offer and answer (RFC 3264) for one audio stream with telephone events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from offhook.network.addresses import Address, plain_host
 from offhook.sip.messages.description import Direction, Media, Origin, RtpMap, SdpError, SessionDescription
 
 __all__ = [
-    "CODECS",
+    "G711",
     "Direction",
     "Media",
     "MediaAgreement",
@@ -29,14 +29,14 @@ __all__ = [
     "reverse",
 ]
 
-STATIC: Final = {"PCMU": 0, "PCMA": 8}
+G711: Final = (RtpMap(0, "PCMU", 8000), RtpMap(8, "PCMA", 8000))
+"""What every phone speaks, under the numbers of RFC 3551 §6."""
+_STATIC: Final = {encoding.payload_type: encoding for encoding in G711}
 """Payload types that need no rtpmap (RFC 3551 §6)."""
-_BY_STATIC: Final = {number: RtpMap(number, name, 8000) for name, number in STATIC.items()}
 
-CODECS: Final = ("PCMU", "PCMA")
 TELEPHONE_EVENT: Final = 101
 """The payload type that we offer for telephone events."""
-_EVENTS: Final = ("TELEPHONE-EVENT",)
+_EVENTS: Final = "TELEPHONE-EVENT"
 EVENTS: Final = "0-15"
 """The sixteen keys (RFC 4733 §3.2)."""
 PROFILES: Final = ("RTP/AVP", "RTP/AVPF")
@@ -97,15 +97,15 @@ def offer(
     port: int,
     session_id: int,
     version: int,
-    codecs: Sequence[str] = CODECS,
+    codecs: Sequence[RtpMap] = G711,
     telephone_event: int | None = TELEPHONE_EVENT,
     direction: Direction = "sendrecv",
     profile: str = PROFILES[0],
 ) -> SessionDescription:
     """An offer of one audio stream that is received at `address`:`port`. In a session that goes on,
-    `telephone_event` and `profile` are the ones it has (RFC 3264 §8.3)."""
-    maps = [RtpMap(STATIC[codec], codec, 8000) for codec in codecs]
-    media = _audio(port, profile, maps, telephone_event, direction, False)
+    `telephone_event` and `profile` are the ones it has (RFC 3264 §8.3). `codecs`: what we take, the one that
+    we like best first; telephone events go by the clock of that one."""
+    media = _audio(port, profile, codecs, telephone_event, direction, False)
     return SessionDescription(Origin(session_id, version, address), (media,), address)
 
 
@@ -116,15 +116,16 @@ def answer(
     port: int,
     session_id: int,
     version: int,
+    codecs: Sequence[RtpMap] = G711,
 ) -> tuple[SessionDescription, MediaAgreement]:
     """The answer to an offer and what it comes to.
 
     Takes the first audio line that can be served from `address`, with the offer's first codec among
     ours, and refuses every other line (port 0). SdpError (488) when there is none."""
-    place, media, codec = _first_served(offered, lambda host: meets(address, host))
+    place, media, codec = _first_served(offered, codecs, lambda host: meets(address, host))
     events = _telephone_event(media, codec)
     ours = reverse(_effective_direction(offered, media))
-    agreement = _agreement(offered, media, codec, events, ours, _common(media, codec, CODECS))
+    agreement = _agreement(offered, media, codec, events, ours, _common(media, codec, codecs))
     mux = media.attribute("rtcp-mux") is not None
     accepted = _audio(port, media.protocol, [codec], events, ours, mux)
     lines = tuple(
@@ -134,10 +135,10 @@ def answer(
     return SessionDescription(Origin(session_id, version, address), lines, address), agreement
 
 
-def media_host(offered: SessionDescription, reaches: Reaches) -> str:
+def media_host(offered: SessionDescription, reaches: Reaches, codecs: Sequence[RtpMap] = G711) -> str:
     """The host of the line that `answer` will take. Raises SdpError as it would, for an offer that cannot be
     met."""
-    _, media, _ = _first_served(offered, reaches)
+    _, media, _ = _first_served(offered, codecs, reaches)
     return _host(offered, media) or ""
 
 
@@ -161,14 +162,15 @@ def accept_answer(offered: SessionDescription, answered: SessionDescription) -> 
         raise SdpError(488, "Answer Does Not Match Offer")
     own = offered.address or ""
     for ours, theirs in zip(offered.media, answered.media, strict=True):
-        offered_codecs = tuple(codec.encoding for codec in _encodings(ours))
+        offered_codecs = [one for one in _encodings(ours) if one.encoding != _EVENTS]
         codec = _choose(theirs, offered_codecs)
         if codec is None or ours.kind != theirs.kind:
             continue
         host = _host(answered, theirs)
         if host is not None and not meets(own, host):
             raise SdpError(488, "Media Address Cannot Be Reached")
-        events = _telephone_event(theirs, codec) if _telephone_event(ours) is not None else None
+        offers_events = any(one.encoding == _EVENTS for one in _encodings(ours))
+        events = _telephone_event(theirs, codec) if offers_events else None
         direction = intersect(offered.direction_of(ours), reverse(_effective_direction(answered, theirs)))
         # What we offered is what we said we take; the peer's own numbers are what some send all the same.
         receives = (*_common(ours, None, offered_codecs), *_common(theirs, codec, offered_codecs))
@@ -185,12 +187,15 @@ def _audio(
     rtcp_mux: bool,
 ) -> Media:
     attributes: list[tuple[str, str | None]] = [
-        ("rtpmap", f"{codec.payload_type} {codec.encoding}/{codec.rate}") for codec in codecs
+        ("rtpmap", f"{codec.payload_type} {_named(codec)}") for codec in codecs
     ]
     formats = [str(codec.payload_type) for codec in codecs]
     if events is not None:
         formats.append(str(events))
-        attributes += [("rtpmap", f"{events} telephone-event/8000"), ("fmtp", f"{events} {EVENTS}")]
+        attributes += [
+            ("rtpmap", f"{events} telephone-event/{codecs[0].rate}"),
+            ("fmtp", f"{events} {EVENTS}"),
+        ]
     attributes += [("ptime", str(PTIME)), (direction, None)]
     if rtcp_mux:
         attributes.append(("rtcp-mux", None))
@@ -206,19 +211,27 @@ def _encodings(media: Media) -> Sequence[RtpMap]:
     found: list[RtpMap] = []
     written = [int(text) for text in media.formats if text.isascii() and text.isdigit() and len(text) <= 3]
     for number in dict.fromkeys(written):
-        static = _BY_STATIC.get(number)
+        static = _STATIC.get(number)
         named = maps.get(number, [static] if static else [])
         if number <= 127:
             found += sorted(named, key=lambda encoding: encoding != static)
     return found
 
 
-def _first_served(offered: SessionDescription, reaches: Reaches) -> tuple[int, Media, RtpMap]:
+def _named(codec: RtpMap) -> str:
+    """As in a=rtpmap (RFC 8866 §6.6)."""
+    channels = f"/{codec.channels}" if codec.channels > 1 else ""
+    return f"{codec.encoding}/{codec.rate}{channels}"
+
+
+def _first_served(
+    offered: SessionDescription, codecs: Sequence[RtpMap], reaches: Reaches
+) -> tuple[int, Media, RtpMap]:
     """The first line that we can serve: its place, itself and the codec for it. SdpError when there is
     none."""
     problem = SdpError(488)
     for place, media in enumerate(offered.media):
-        codec = _choose(media, CODECS)
+        codec = _choose(media, codecs)
         if codec is None:
             continue
         host = _host(offered, media)
@@ -231,30 +244,39 @@ def _first_served(offered: SessionDescription, reaches: Reaches) -> tuple[int, M
     raise problem
 
 
-def _choose(media: Media, codecs: Sequence[str]) -> RtpMap | None:
-    """The first encoding among `codecs`, None for a line that we cannot serve."""
+def _choose(media: Media, codecs: Sequence[RtpMap]) -> RtpMap | None:
+    """The first encoding that is among `codecs`, None for a line that we cannot serve."""
     if media.kind != "audio" or media.port == 0 or media.protocol.upper() not in PROFILES:
         return None
-    return next((encoding for encoding in _encodings(media) if _fits(encoding, codecs)), None)
+    return next((encoding for encoding in _encodings(media) if _is_one_of(encoding, codecs)), None)
 
 
-def _fits(encoding: RtpMap, codecs: Sequence[str]) -> bool:
-    return encoding.encoding in codecs and encoding.rate == 8000 and encoding.channels == 1
+def _is_one_of(encoding: RtpMap, codecs: Sequence[RtpMap]) -> bool:
+    """Whatever number it has on either side."""
+    return any(encoding.format == codec.format for codec in codecs)
 
 
-def _telephone_event(media: Media, codec: RtpMap | None = None) -> int | None:
-    """The payload type for telephone events, another one than that of `codec`."""
+def _telephone_event(media: Media, codec: RtpMap) -> int | None:
+    """The payload type for telephone events by the clock of `codec` (RFC 4733 §2.1), another one than its
+    own."""
     for encoding in _encodings(media):
-        if _fits(encoding, _EVENTS) and (codec is None or encoding.payload_type != codec.payload_type):
+        if _is_event(encoding, codec.rate) and encoding.payload_type != codec.payload_type:
             return encoding.payload_type
     return None
 
 
-def _common(media: Media, codec: RtpMap | None, codecs: Sequence[str]) -> Iterator[RtpMap]:
+def _is_event(encoding: RtpMap, rate: int) -> bool:
+    return encoding.format == (_EVENTS, rate, 1)
+
+
+def _common(media: Media, codec: RtpMap | None, codecs: Sequence[RtpMap]) -> Iterator[RtpMap]:
     """All that we understand of a line, the chosen codec first."""
     if codec is not None:
         yield codec
-    yield from (encoding for encoding in _encodings(media) if _fits(encoding, (*codecs, *_EVENTS)))
+    rates = {one.rate for one in codecs}
+    for encoding in _encodings(media):
+        if _is_one_of(encoding, codecs) or (encoding.rate in rates and _is_event(encoding, encoding.rate)):
+            yield encoding
 
 
 def _host(description: SessionDescription, media: Media) -> str | None:
