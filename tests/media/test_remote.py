@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offhook.conversation.audio.playout_queue import Piece, Playout, Utterance
+from offhook.conversation.audio.playout_queue import PlayoutQueue
+from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtterance
 from offhook.log_context import working_for
 from offhook.media.client import Channel, Line
 from offhook.media.process import STALE_BYTES
@@ -31,18 +32,18 @@ FORBIDDEN = ("pydantic", "sqlalchemy", "fastapi", "onnxruntime", "uvicorn", "ale
 
 class Listener:
     def __init__(self) -> None:
-        self.began: list[Utterance] = []
-        self.finished: list[Utterance] = []
+        self.began: list[SpokenUtterance] = []
+        self.finished: list[SpokenUtterance] = []
         self.keys = ""
         self.failed = 0
         self.heard = 0
 
-    def utterance_began(self, utterance: Utterance) -> None:
+    def utterance_began(self, utterance: SpokenUtterance) -> None:
         self.began.append(utterance)
 
-    def piece_played(self, utterance: Utterance, piece: Piece) -> None: ...
+    def piece_played(self, utterance: SpokenUtterance, piece: SpokenPiece) -> None: ...
 
-    def utterance_finished(self, utterance: Utterance) -> None:
+    def utterance_finished(self, utterance: SpokenUtterance) -> None:
         self.finished.append(utterance)
 
     def digit(self, digit: str, milliseconds: int) -> None:
@@ -132,9 +133,9 @@ async def on_a_call(plane: RemotePlane) -> AsyncIterator[tuple[Line, Channel, Li
         await line.close()
 
 
-def speak(playout: Playout, seconds: float) -> Utterance:
-    utterance = Utterance(interruptible=True, reply=False, released=True, said=None)
-    piece = Piece("Words.")
+def speak(playout: PlayoutQueue, seconds: float) -> SpokenUtterance:
+    utterance = SpokenUtterance(said=None)
+    piece = SpokenPiece("Words.")
     piece.add(LOUD * round(50 * seconds))
     piece.complete = True
     utterance.add(piece)
@@ -152,7 +153,7 @@ async def until(holds: Callable[[], object], within: float = 60.0) -> None:
 async def test_a_leg_and_a_talk_in_another_process(tmp_path: Path) -> None:
     async with running(tmp_path) as plane, on_a_call(plane) as (line, channel, listener, phone):
         line.record(True)
-        said = speak(Playout(listener, channel), 1.5)
+        said = speak(PlayoutQueue(listener, channel), 1.5)
         await until(lambda: listener.finished == [said])
         assert said.heard() == "Words."
         await until(lambda: line.statistics.packets_received > 50)
@@ -168,7 +169,7 @@ async def test_a_leg_and_a_talk_in_another_process(tmp_path: Path) -> None:
 async def test_what_is_queued_is_heard_while_nobody_reads(tmp_path: Path) -> None:
     """This process does not look at its end of the socket for a while; nor does it lose its account."""
     async with running(tmp_path) as plane, on_a_call(plane) as (_, channel, listener, phone):
-        said = speak(Playout(listener, channel), 3.0)
+        said = speak(PlayoutQueue(listener, channel), 3.0)
         await until(lambda: listener.began)
         link = plane._link
         assert link is not None
@@ -191,7 +192,7 @@ async def test_a_process_that_is_killed_is_told_of_and_another_serves(tmp_path: 
         await until(lambda: plane.is_up)
         async with on_a_call(plane) as (_, channel, listener, phone):
             assert plane.pacing.pid != first
-            said = speak(Playout(listener, channel), 0.5)
+            said = speak(PlayoutQueue(listener, channel), 0.5)
             await until(lambda: listener.finished == [said])
             assert phone.loud > 15
             assert listener.failed == 0
@@ -241,7 +242,7 @@ ORPHAN = """
 import asyncio, sys
 from pathlib import Path
 from tests.media.test_remote import LOUD, on_a_call, running, speak
-from offhook.conversation.audio.playout_queue import Playout
+from offhook.conversation.audio.playout_queue import PlayoutQueue
 async def main():
     async with running(Path(sys.argv[1])) as plane:
         plane.keep_sentence(LOUD * 25)
@@ -258,7 +259,7 @@ async def main():
                 print(line.local.port, plane.pacing.pid, flush=True)
             def piece_played(self, utterance, piece): ...
             def utterance_finished(self, utterance): ...
-        speak(Playout(Nobody(), channel), 1.0)
+        speak(PlayoutQueue(Nobody(), channel), 1.0)
         await asyncio.sleep(60)
 asyncio.run(main())
 """

@@ -9,6 +9,7 @@ from typing import Any
 
 from offhook.conversation.active_assistant import ActiveAssistant, EngineFactory
 from offhook.conversation.audio.caller_speech import CallerSpeech, Ear
+from offhook.conversation.audio.spoken_utterance import Delivery
 from offhook.conversation.audio.synthesis import Synthesis
 from offhook.conversation.background import BackgroundTasks
 from offhook.conversation.context import Context
@@ -185,7 +186,9 @@ class Conversation:
             if text:
                 interruptible = profile.first_message_interruptible
                 said = self.context.say()
-                opening = self._synthesis.say(text, said=said, interruptible=interruptible, released=False)
+                opening = self._synthesis.say(
+                    text, said=said, interruptible=interruptible, delivery=Delivery.HELD
+                )
                 await self._synthesis.first_piece(opening)
         elif profile.first_message_mode == "assistant-speaks-first-with-model-generated-message":
             self._turn_taking.make_ahead()

@@ -35,7 +35,8 @@ class Farewell:
         loop = asyncio.get_running_loop()
         self._limit = loop.call_later(FAREWELL_PATIENCE, self.now, reason)
         for utterance in synthesis.playout.all():
-            utterance.interruptible, utterance.released = False, True
+            utterance.interruptible = False
+            utterance.release()
         if message.strip():
             synthesis.say(message, said=self._context.say(), interruptible=False, marks=marks)
         if synthesis.playout.idle:

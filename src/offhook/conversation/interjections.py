@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from offhook.conversation.audio.playout_queue import Utterance
+from offhook.conversation.audio.spoken_utterance import SpokenUtterance
 from offhook.conversation.context import Context
 from offhook.conversation.course import Course
 from offhook.conversation.events import World
@@ -32,7 +32,7 @@ class Interjections:
         self._turn_taking = turn_taking
         self._world = world
 
-    def say(self, text: str, interruptible: bool = True) -> Utterance | None:
+    def say(self, text: str, interruptible: bool = True) -> SpokenUtterance | None:
         """Say `text` after what is being said; None if nothing is said any more."""
         if not text.strip() or self._course.over:
             return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from offhook.conversation.audio.playout_queue import Utterance
+from offhook.conversation.audio.spoken_utterance import Delivery, Purpose, SpokenUtterance
 from offhook.conversation.audio.synthesis import Synthesis, next_within
 from offhook.conversation.context import Said
 from offhook.conversation.events import Event, ModelOutput, ModelUsed
@@ -121,7 +121,7 @@ class Reply:
         behind the conversation, for this reply alone."""
         self.marks = Marks()
         self.progress = Progress.WRITING
-        self.utterances: list[Utterance] = []
+        self.utterances: list[SpokenUtterance] = []
         self.previous = previous
         self._parts = parts
         self._writes_since: float | None = None
@@ -133,6 +133,10 @@ class Reply:
     @property
     def released(self) -> bool:
         return self._may_be_heard.is_set()
+
+    @property
+    def _delivery(self) -> Delivery:
+        return Delivery.RELEASED if self.released else Delivery.HELD
 
     @property
     def live(self) -> bool:
@@ -154,7 +158,7 @@ class Reply:
     def release(self) -> None:
         self._may_be_heard.set()
         for utterance in self.utterances:
-            utterance.released = True
+            utterance.release()
         for output in self._untold:
             self._parts.tell(output)
         self._untold.clear()
@@ -163,7 +167,7 @@ class Reply:
         """What has not begun to be heard waits for another release."""
         self._may_be_heard.clear()
         for utterance in self.utterances:
-            utterance.released = False
+            utterance.hold()
 
     def drop(self) -> None:
         """Give it up. `previous` stays known: the reply that takes this one's place waits for it."""
@@ -175,7 +179,7 @@ class Reply:
             self.progress = Progress.DONE
             self.task.cancel()
 
-    def forget(self, utterance: Utterance) -> None:
+    def forget(self, utterance: SpokenUtterance) -> None:
         """An utterance that will not be heard."""
         self._parts.synthesis.drop(utterance)
         said = utterance.said
@@ -186,14 +190,14 @@ class Reply:
         if utterance in self.utterances:
             self.utterances.remove(utterance)
 
-    def utter(self, text: str, said: Said | None, interruptible: bool = True) -> Utterance:
+    def utter(self, text: str, said: Said | None, interruptible: bool = True) -> SpokenUtterance:
         """Say something of this reply's that is not the model's: a filler, a tool's message."""
         utterance = self._parts.synthesis.say(
             text,
             said=said,
             interruptible=interruptible,
-            reply=True,
-            released=self.released,
+            purpose=Purpose.REPLY,
+            delivery=self._delivery,
             marks=self.unvoiced,
         )
         self.utterances.append(utterance)
@@ -204,7 +208,7 @@ class Reply:
         """Where to note the voice's times, as long as nothing of this reply has been given to it."""
         return self.marks if self.marks.voice_asked is None else None
 
-    def unheard(self) -> Utterance | None:
+    def unheard(self) -> SpokenUtterance | None:
         return next((one for one in reversed(self.utterances) if one.pieces), None)
 
     async def _run(self) -> None:
@@ -246,7 +250,10 @@ class Reply:
         said = context.say()
         first = not self.utterances and self.marks.asked is None
         utterance = parts.synthesis.utter(
-            said=said, reply=True, released=self.released, marks=self.marks if first else None
+            said=said,
+            purpose=Purpose.REPLY,
+            delivery=self._delivery,
+            marks=self.marks if first else None,
         )
         self.utterances.append(utterance)
         if first:
@@ -305,7 +312,7 @@ class Reply:
         elif now - self._writes_since > HURRY_SECONDS:
             words.hurry()
 
-    def _say(self, utterance: Utterance, piece: str) -> None:
+    def _say(self, utterance: SpokenUtterance, piece: str) -> None:
         self._note_output()
         self._parts.synthesis.add(utterance, piece)
 

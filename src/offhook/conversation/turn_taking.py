@@ -8,16 +8,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from offhook.conversation.active_assistant import ActiveAssistant
-from offhook.conversation.audio.playout_queue import Piece, Utterance
+from offhook.conversation.assistant_speech import AssistantSpeech
+from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtterance
 from offhook.conversation.audio.synthesis import Synthesis
 from offhook.conversation.course import Course
 from offhook.conversation.events import (
     AssistantLate,
     ConversationChanged,
     Event,
-    SpeechStarted,
-    SpeechStopped,
-    SpeechWritten,
     TranscriptHeard,
     UserInterrupted,
 )
@@ -33,7 +31,6 @@ from offhook.language.base import Message, ModelError
 from offhook.media.client import Channel
 from offhook.speech.base import EngineError
 from offhook.speech.base import Transcript as Heard
-from offhook.speech.joined import joined
 
 LATE_SECONDS = 5.0
 """After this long without a sound of the reply the assistant counts as late."""
@@ -77,8 +74,8 @@ class TurnTaking:
         self._loop = asyncio.get_running_loop()
         self._begun = False
         self._words_at: tuple[float, float] | None = None  # the caller's last words: when, and what they took
-        self._cut: tuple[Utterance, list[str]] | None = None  # what could be resumed
-        self._turns = 0
+        self._cut: tuple[SpokenUtterance, list[str]] | None = None  # what could be resumed
+        self._speech = AssistantSpeech(transcript, tools.context, channel, tell)
         self._turn_timer: asyncio.Handle | None = None
         self._turn_due_at: float | None = None
         self._late_timer: asyncio.Handle | None = None
@@ -96,7 +93,7 @@ class TurnTaking:
             self.release(self.reply)
         else:
             for opening in self.synthesis.playout.all():
-                opening.released = True
+                opening.release()
 
     def adopt(self, assistant: ActiveAssistant) -> None:
         """Go on with another assistant's engines and plans."""
@@ -151,50 +148,30 @@ class TurnTaking:
 
     # what the playout tells
 
-    def utterance_began(self, utterance: Utterance) -> None:
-        now = self._channel.at
-        utterance.turn, self._turns = self._turns, self._turns + 1
-        utterance.entry = self._transcript.add_bot(now)
-        self._tell(SpeechStarted("assistant", utterance.turn, now))
-        self._tell_text(utterance)
+    def utterance_began(self, utterance: SpokenUtterance) -> None:
+        self._speech.began(utterance)
         self._cut = None
         self.on_time()
-        if utterance.reply:
+        if utterance.answers:
             self._context.answered()
-        if utterance.reply or self._course.over:  # the last words are an answer, too
-            self._measure(utterance.turn, now)
-        self.feed(turn.PlayoutStarted(utterance.interruptible, utterance.reply))
+        if utterance.answers or self._course.over:  # the last words are an answer, too
+            self._measure(utterance.turn)
+        self.feed(turn.PlayoutStarted(utterance.interruptible, utterance.answers))
 
-    def _measure(self, assistant_turn: int, now: float) -> None:
+    def _measure(self, assistant_turn: int) -> None:
         """Tell how long the caller waited, once for each reply to what the caller said."""
         reply = self.reply
         if reply is not None and reply.marks.released and not reply.marks.told:
             reply.marks.told = True
-            self._tell(measured(reply.marks, assistant_turn, now))
+            self._tell(measured(reply.marks, assistant_turn, self._channel.at))
 
-    def piece_played(self, utterance: Utterance, piece: Piece) -> None:
-        now, entry = self._channel.at, utterance.entry
-        if entry is not None:
-            entry.extend(piece.text, now)
-        self._tell(TranscriptHeard("assistant", piece.text, True, now))
-        self._tell(ConversationChanged())
-        if utterance.playing < len(utterance.pieces):
-            self._tell_text(utterance)
-        heard = entry.text.lower() if entry is not None else ""
+    def piece_played(self, utterance: SpokenUtterance, piece: SpokenPiece) -> None:
+        heard = self._speech.played(utterance, piece).lower()
         if any(phrase in heard for phrase in self._assistants.current.profile.end_call_phrases):
             self._finish("assistant-said-end-call-phrase", "")
 
-    def _tell_text(self, utterance: Utterance) -> None:
-        heard = utterance.entry.text if utterance.entry is not None else ""
-        text = joined(heard, utterance.pieces[utterance.playing].text)
-        own = utterance.reply and utterance.said is not None
-        self._tell(SpeechWritten(text, utterance.turn, "model" if own else "force-say"))
-
-    def utterance_finished(self, utterance: Utterance) -> None:
-        now = self._channel.at
-        if utterance.entry is not None:
-            utterance.entry.end = now
-            self._tell(SpeechStopped("assistant", utterance.turn, now))
+    def utterance_finished(self, utterance: SpokenUtterance) -> None:
+        self._speech.finished(utterance)
         reply = self.reply
         if reply is not None and utterance in reply.utterances:
             reply.utterances.remove(utterance)
@@ -205,7 +182,7 @@ class TurnTaking:
     # what replies ask
 
     def next_turn(self) -> int:
-        return self._turns
+        return self._speech.next_turn
 
     def reply_acts(self) -> None:
         self._context.answered()
@@ -342,7 +319,7 @@ class TurnTaking:
         acting = reply is not None and reply.acting
         if utterance is None:
             return turn.Cut(None, more=acting)
-        unheard = utterance.reply and not utterance.heard()
+        unheard = utterance.answers and not utterance.heard()
         complete = reply is None or reply.done
         resumable = complete and utterance.closed and bool(utterance.rest()) and not unheard
         seconds = utterance.rest_seconds() if resumable else None
@@ -361,29 +338,16 @@ class TurnTaking:
         else:
             self.drop_reply()
 
-    def silence(self) -> Utterance | None:
+    def silence(self) -> SpokenUtterance | None:
         """Stop what is being said; the record keeps what was heard of it."""
         utterance, dropped = self.synthesis.cut()
         for never_heard in dropped:
             self._forget(never_heard)
         if utterance is None:
             return None
-        now = self._loop.time()
-        heard = utterance.heard()
-        if utterance.said is not None:
-            utterance.said.text = heard
-            if not heard and not utterance.said.calls:
-                self._context.forget(utterance.said)
-        if utterance.entry is not None:
-            told = utterance.entry.text
-            utterance.entry.text, utterance.entry.end = heard, now
-            if len(heard) > len(told):
-                self._tell(TranscriptHeard("assistant", heard[len(told) :].strip(), True, now))
-            self._transcript.drop_empty(utterance.entry)
-            self._tell(SpeechStopped("assistant", utterance.turn, now))
+        self._speech.cut(utterance, self._loop.time())
         if self.reply is not None and utterance in self.reply.utterances:
             self.reply.utterances.remove(utterance)
-        self._tell(ConversationChanged())
         return utterance
 
     def cut_off(self) -> None:
@@ -398,7 +362,7 @@ class TurnTaking:
         if self.reply is not None and not self.reply.released:
             self.drop_reply()
 
-    def _forget(self, utterance: Utterance) -> None:
+    def _forget(self, utterance: SpokenUtterance) -> None:
         """Something that was to be said, of which nothing was heard."""
         if self.reply is not None and utterance in self.reply.utterances:
             self.reply.forget(utterance)

@@ -7,7 +7,8 @@ import asyncio
 import logging
 from typing import Final
 
-from offhook.conversation.audio.playout_queue import Piece, Playout, Utterance
+from offhook.conversation.audio.playout_queue import PlayoutQueue
+from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtterance
 from offhook.conversation.audio.synthesis import VOICE_PATIENCE, next_within
 from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormatPlan, speakable
@@ -33,12 +34,12 @@ class Announcement:
     def __init__(self, voice: Voice, call_id: str, channel: Channel) -> None:
         self._voice = voice
         self._call_id = call_id
-        self._playout = Playout(self, channel)
+        self._playout = PlayoutQueue(self, channel)
         self._played = asyncio.Event()
 
     async def say(self, text: str) -> None:
         """Returns when it was played. What the voice does not manage to say is left out."""
-        utterance = Utterance(interruptible=False, reply=False, released=True, said=None)
+        utterance = SpokenUtterance(said=None, interruptible=False)
         self._playout.put(utterance)
         try:
             async with asyncio.timeout(SPEAKING_SECONDS):
@@ -47,7 +48,7 @@ class Announcement:
         except TimeoutError:
             _log.error("call=%s the announcement was not heard within %g s", self._call_id, SPEAKING_SECONDS)
 
-    async def _make(self, utterance: Utterance, text: str) -> None:
+    async def _make(self, utterance: SpokenUtterance, text: str) -> None:
         try:
             for words in cut_into_pieces(text, ChunkPlan()):
                 spoken = speakable(words, FormatPlan())
@@ -57,8 +58,8 @@ class Announcement:
             _log.error("call=%s the announcement was cut short: %r", self._call_id, error)
         utterance.close()
 
-    async def _speak(self, utterance: Utterance, spoken: str) -> None:
-        piece = Piece(spoken)
+    async def _speak(self, utterance: SpokenUtterance, spoken: str) -> None:
+        piece = SpokenPiece(spoken)
         utterance.add(piece)
         try:
             async with closing(sound_of(self._voice, spoken)) as parts:
@@ -69,13 +70,13 @@ class Announcement:
 
     # -- what the playout tells -----------------------------------------------------------------
 
-    def utterance_began(self, utterance: Utterance) -> None:
+    def utterance_began(self, utterance: SpokenUtterance) -> None:
         """What the party says meanwhile changes nothing."""
 
-    def piece_played(self, utterance: Utterance, piece: Piece) -> None:
+    def piece_played(self, utterance: SpokenUtterance, piece: SpokenPiece) -> None:
         """The end is what counts."""
 
-    def utterance_finished(self, utterance: Utterance) -> None:
+    def utterance_finished(self, utterance: SpokenUtterance) -> None:
         self._played.set()
 
 

@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
-from offhook.conversation.audio.playout_queue import Listener, Piece, Playout, Utterance
+from offhook.conversation.audio.playout_queue import PlayoutQueue, UtteranceListener
+from offhook.conversation.audio.spoken_utterance import Delivery, Purpose, SpokenPiece, SpokenUtterance
 from offhook.conversation.context import Said
 from offhook.conversation.events import Event, VoiceInput, VoiceUsed
 from offhook.conversation.metrics import Marks
@@ -40,7 +41,7 @@ class Synthesis:
         voice: Voice,
         chunks: ChunkPlan,
         form: FormatPlan,
-        listener: Listener,
+        listener: UtteranceListener,
         tell: Callable[[Event], None],
         failed: Callable[[EngineError], None],
         channel: Channel,
@@ -48,23 +49,25 @@ class Synthesis:
         self.voice = voice
         self.chunks = chunks
         self.form = form
-        self.playout = Playout(listener, channel)
+        self.playout = PlayoutQueue(listener, channel)
         self._tell = tell
         self._failed = failed
         self._progress = asyncio.Event()  # set when a piece of audio is whole, or the voice failed
-        self._tasks: dict[Utterance, asyncio.Task[None]] = {}
+        self._tasks: dict[SpokenUtterance, asyncio.Task[None]] = {}
 
     def utter(
         self,
         *,
         said: Said | None,
         interruptible: bool = True,
-        reply: bool = False,
-        released: bool = True,
+        purpose: Purpose = Purpose.MESSAGE,
+        delivery: Delivery = Delivery.RELEASED,
         marks: Marks | None = None,
-    ) -> Utterance:
+    ) -> SpokenUtterance:
         """An utterance without words yet, last in the queue. `marks` receives the voice's own times."""
-        utterance = Utterance(interruptible=interruptible, reply=reply, released=released, said=said)
+        utterance = SpokenUtterance(
+            said=said, interruptible=interruptible, purpose=purpose, delivery=delivery
+        )
         changed = asyncio.Event()
         utterance.changed = changed.set
         self.playout.put(utterance)
@@ -73,13 +76,13 @@ class Synthesis:
         task.add_done_callback(lambda _: self._made(utterance))
         return utterance
 
-    def add(self, utterance: Utterance, text: str, ready: Piece | None = None) -> None:
-        utterance.add(ready or Piece(text))
+    def add(self, utterance: SpokenUtterance, text: str, ready: SpokenPiece | None = None) -> None:
+        utterance.add(ready or SpokenPiece(text))
         if utterance.said is not None:
             utterance.said.add(text)
         utterance.changed()
 
-    def close_utterance(self, utterance: Utterance) -> None:
+    def close_utterance(self, utterance: SpokenUtterance) -> None:
         utterance.close()
         utterance.changed()
 
@@ -89,15 +92,15 @@ class Synthesis:
         *,
         said: Said | None,
         interruptible: bool = True,
-        reply: bool = False,
-        released: bool = True,
-        ready: Piece | None = None,
+        purpose: Purpose = Purpose.MESSAGE,
+        delivery: Delivery = Delivery.RELEASED,
+        ready: SpokenPiece | None = None,
         marks: Marks | None = None,
-    ) -> Utterance:
+    ) -> SpokenUtterance:
         """A whole text, to be heard after what is queued. `ready`: its first piece, if that was made ahead;
         one with another text is not used."""
         utterance = self.utter(
-            said=said, interruptible=interruptible, reply=reply, released=released, marks=marks
+            said=said, interruptible=interruptible, purpose=purpose, delivery=delivery, marks=marks
         )
         for piece in cut_into_pieces(text[:LONGEST_TEXT], self.chunks):
             self.add(utterance, piece, ready if ready is not None and ready.text == piece else None)
@@ -105,7 +108,7 @@ class Synthesis:
         self.close_utterance(utterance)
         return utterance
 
-    def drop(self, utterance: Utterance) -> None:
+    def drop(self, utterance: SpokenUtterance) -> None:
         """Give up an utterance: no more audio is made for it."""
         self.playout.remove(utterance)
         task = self._tasks.get(utterance)
@@ -113,8 +116,8 @@ class Synthesis:
             task.cancel()
         utterance.end(played=False)
 
-    def cut(self) -> tuple[Utterance | None, list[Utterance]]:
-        """Silence at once: what was being said, if anything, and what was to follow (see Playout.cut)."""
+    def cut(self) -> tuple[SpokenUtterance | None, list[SpokenUtterance]]:
+        """Silence at once: what was being said, if anything, and what was to follow (`PlayoutQueue.cut`)."""
         dropped = [waiting for waiting in self.playout.waiting() if waiting.interruptible]
         utterance = self.playout.cut()
         for each in [*dropped, *([utterance] if utterance else [])]:
@@ -125,7 +128,7 @@ class Synthesis:
         """Speak with another voice from the next piece on."""
         self.voice, self.chunks, self.form = voice, chunks, form
 
-    async def first_piece(self, utterance: Utterance) -> None:
+    async def first_piece(self, utterance: SpokenUtterance) -> None:
         """Wait until the audio of an utterance's first piece is whole, or will never be."""
         while utterance in self._tasks and not (utterance.pieces and utterance.pieces[0].complete):
             self._progress.clear()
@@ -138,11 +141,11 @@ class Synthesis:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _made(self, utterance: Utterance) -> None:
+    def _made(self, utterance: SpokenUtterance) -> None:
         self._tasks.pop(utterance, None)
         self._progress.set()
 
-    async def _speak(self, utterance: Utterance, changed: asyncio.Event, marks: Marks | None) -> None:
+    async def _speak(self, utterance: SpokenUtterance, changed: asyncio.Event, marks: Marks | None) -> None:
         texts = _Texts(utterance, changed, self._given, self._progress.set, marks)
         try:
             if await texts.begin():
@@ -153,7 +156,7 @@ class Synthesis:
             log.exception("the voice broke its contract")
             self._silenced(utterance, EngineError("voice", self.voice.provider, INTERNAL))
 
-    def _given(self, piece: Piece) -> str:
+    def _given(self, piece: SpokenPiece) -> str:
         """What the voice gets for a piece; "" if there is nothing to be heard of it."""
         spoken = speakable(piece.text, self.form)
         if spoken:
@@ -161,7 +164,7 @@ class Synthesis:
             self._tell(VoiceUsed(len(spoken)))
         return spoken
 
-    def _silenced(self, utterance: Utterance, error: EngineError) -> None:
+    def _silenced(self, utterance: SpokenUtterance, error: EngineError) -> None:
         """There will be no sound of it: it must not stand before what another voice has to say."""
         self.playout.remove(utterance)
         utterance.end(played=False)
@@ -187,9 +190,9 @@ class _Texts:
 
     def __init__(
         self,
-        utterance: Utterance,
+        utterance: SpokenUtterance,
         changed: asyncio.Event,
-        given: Callable[[Piece], str],
+        given: Callable[[SpokenPiece], str],
         progress: Callable[[], None],
         marks: Marks | None,
     ) -> None:
@@ -201,7 +204,7 @@ class _Texts:
         self._progress = progress
         self._marks = marks
         self._next = 0
-        self._asked: deque[Piece] = deque()  # whose sound is not whole
+        self._asked: deque[SpokenPiece] = deque()  # whose sound is not whole
 
     async def begin(self) -> bool:
         """Wait for the first piece, and for its sound if that was begun ahead. False if there is none."""
@@ -273,7 +276,7 @@ class _Texts:
             self.patience.reschedule(now + VOICE_PATIENCE if self._asked else None)
 
 
-async def _sound(piece: Piece, spoken: str, voice: Voice) -> None:
+async def _sound(piece: SpokenPiece, spoken: str, voice: Voice) -> None:
     """Raises EngineError."""
     piece.spoken = spoken
     async with closing(voice.speak(alone(spoken))) as sounds:
@@ -288,19 +291,19 @@ async def _next_sound(sounds: AsyncIterator[SpokenSound], provider: str) -> Spok
         raise EngineError("voice", provider, f"no audio for {VOICE_PATIENCE:g} s") from None
 
 
-def ahead(text: str, voice: Voice, chunks: ChunkPlan, form: FormatPlan) -> Piece | None:
+def ahead(text: str, voice: Voice, chunks: ChunkPlan, form: FormatPlan) -> SpokenPiece | None:
     """The first piece of a text, with a task that makes its sound from now on; None if there is nothing to be
-    heard of it. Whoever gets it cancels the task, or gives the piece to a mouth."""
+    heard of it. Whoever gets it cancels the task, or gives the piece to a `Synthesis`."""
     first = next(iter(cut_into_pieces(text[:LONGEST_TEXT], chunks)), "")
     spoken = speakable(first, form)
     if not spoken:
         return None
-    piece = Piece(first)
+    piece = SpokenPiece(first)
     piece.maker = asyncio.get_running_loop().create_task(_sound(piece, spoken, voice))
     return piece
 
 
-def _seconds_ahead(utterance: Utterance, until: int) -> float:
+def _seconds_ahead(utterance: SpokenUtterance, until: int) -> float:
     """Of what is made, or being made, and was not played."""
     return sum(utterance.pieces[at].seconds() for at in range(utterance.playing, until))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offhook.conversation.active_assistant import ActiveAssistant
-from offhook.conversation.audio.playout_queue import Piece
+from offhook.conversation.audio.spoken_utterance import SpokenPiece
 from offhook.conversation.tools.tool_messages import SpokenMessage
 
 
@@ -22,7 +22,7 @@ class Succession:
     by_transfer: bool
     learned: Mapping[str, Any] = field(default_factory=dict)
     message: SpokenMessage | None = None
-    ready: Piece | None = None
+    ready: SpokenPiece | None = None
 
     @property
     def welcome(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from offhook.conversation.audio.playout_queue import Utterance
+from offhook.conversation.audio.spoken_utterance import SpokenUtterance
 from offhook.conversation.audio.synthesis import Synthesis
 from offhook.conversation.background import BackgroundTasks
 from offhook.conversation.context import Said
@@ -148,8 +148,8 @@ class _Aside:
     def __init__(self, synthesis: Synthesis) -> None:
         self._synthesis = synthesis
 
-    def utter(self, text: str, said: Said | None, interruptible: bool = True) -> Utterance:
+    def utter(self, text: str, said: Said | None, interruptible: bool = True) -> SpokenUtterance:
         return self._synthesis.say(text, said=said, interruptible=interruptible)
 
-    def unheard(self) -> Utterance | None:
+    def unheard(self) -> SpokenUtterance | None:
         return None

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
-from offhook.conversation.audio.playout_queue import Utterance
+from offhook.conversation.audio.spoken_utterance import SpokenUtterance
 from offhook.conversation.context import Said
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.conversation.handover.handover_variables import gathered
@@ -48,9 +48,9 @@ class Speaker(Protocol):
         """Has it been given up, so that nothing more is to be said for it?"""
         ...
 
-    def utter(self, text: str, said: Said | None, interruptible: bool = True) -> Utterance: ...
+    def utter(self, text: str, said: Said | None, interruptible: bool = True) -> SpokenUtterance: ...
 
-    def unheard(self) -> Utterance | None:
+    def unheard(self) -> SpokenUtterance | None:
         """The last that it has to say, if that was not yet heard to its end."""
         ...
 
@@ -311,7 +311,7 @@ class ToolRun:
         return pick_message(tool, kind, call.arguments, context.rng, context.render, language)
 
 
-async def heard_out(utterance: Utterance | None) -> None:
+async def heard_out(utterance: SpokenUtterance | None) -> None:
     """Wait until it was heard, or cut short."""
     if utterance is None:
         return
