@@ -42,6 +42,7 @@ class InstantTranscriber:
 
     provider = "scripted"
     segmented = True
+    turn_patience = None
 
     def __init__(self) -> None:
         self._hear: TranscriptSink | None = None

@@ -21,6 +21,8 @@ SILENCE = bytes(FRAME_BYTES)
 
 
 class ScriptedTranscriber:
+    turn_patience: float | None = None
+
     """Hears the texts in `words`, one for each speech, `latency` seconds after its end."""
 
     def __init__(

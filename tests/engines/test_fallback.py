@@ -7,7 +7,7 @@ import pytest
 
 from offhook.engines.fallback import FallbackModel, FallbackTranscriber, FallbackVoice
 from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolDefinition
-from offhook.speech.base import EngineError, FailureSink, SpokenSound, Transcript, TranscriptSink
+from offhook.speech.base import EngineError, FailureSink, SpokenSound, TimedWord, Transcript, TranscriptSink
 from offhook.speech.sentence_voice import SentenceVoice, sound_of
 
 FRAME = bytes(320)
@@ -175,6 +175,7 @@ class ScriptedTranscriber:
     def __init__(self, name: str, segmented: bool = True, starts: bool = True) -> None:
         self.provider = name
         self.segmented = segmented
+        self.turn_patience: float | None = None
         self.starts = starts
         self.events: list[str] = []
         self.release = asyncio.Event()
@@ -349,3 +350,28 @@ async def test_what_breaks_while_switching_is_told(
     assert [error.detail for error in told.errors] == ["falling back failed"]
     monkeypatch.undo()
     await fallback.close()
+
+
+async def test_times_of_words_go_on_where_the_next_one_takes_over() -> None:
+    """The next one is given the kept sound: 50 frames were given to the one before."""
+    first, second = ScriptedTranscriber("a"), ScriptedTranscriber("b", segmented=False)
+    second.release.clear()
+    second.turn_patience = 6.0
+    fallback, told = await listening(first, second)
+    for _ in range(50):
+        fallback.push(FRAME, FRAME)
+    first.tell(Transcript("one", final=True, words=(TimedWord("one", 0.2, 0.4),)))
+    assert fallback.turn_patience is None
+    first.break_down()
+    for _ in range(10):
+        fallback.push(FRAME, FRAME)
+    second.release.set()
+    await settle()
+    fallback.push(FRAME, FRAME)
+    second.tell(Transcript("two", final=True, words=(TimedWord("two", 0.1, 0.2),)))
+    assert second.events.count("frame") == 11
+    assert [(one.start, one.end) for t in told.transcripts for one in t.words] == [
+        (0.2, 0.4),
+        (pytest.approx(1.1), pytest.approx(1.2)),
+    ]
+    assert fallback.turn_patience == 6.0

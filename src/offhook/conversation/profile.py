@@ -123,8 +123,14 @@ def _start_plan(assistant: Assistant) -> StartSpeakingPlan:
         rules=_rules(plan.rules),
         smart=_wait_function(plan),
         asks=plan.smart == "custom-endpointing-model",
+        by_words=_has_plan_by_words(assistant),
         server=document(plan.endpointing_server) if plan.endpointing_server else None,
     )
+
+
+def _has_plan_by_words(assistant: Assistant) -> bool:
+    plan = assistant.start_speaking_plan
+    return plan is not None and plan.transcription_endpointing_plan is not None
 
 
 def _waits_are_given(assistant: Assistant) -> bool:

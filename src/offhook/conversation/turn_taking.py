@@ -43,6 +43,10 @@ CALLERS = (
 )
 
 
+STEADY = 0.5
+"""How stable a partial has to be for its words to silence the assistant."""
+
+
 class TurnTaking:
     """`failed` is called when an engine fails, `played_out` when an utterance has been played to its end."""
 
@@ -73,6 +77,7 @@ class TurnTaking:
         self._played_out = played_out
         self._loop = asyncio.get_running_loop()
         self._begun = False
+        self._turn_ended = False  # as the transcriber has it that judges by itself
         self._words_at: tuple[float, float] | None = None  # the caller's last words: when, and what they took
         self._cut: tuple[SpokenUtterance, list[str]] | None = None  # what could be resumed
         self._speech = AssistantSpeech(transcript, tools.context, channel, tell)
@@ -144,7 +149,13 @@ class TurnTaking:
                 self._transcript.add_user(text, start, end)
                 self._tell(ConversationChanged())
         self._words_at = now, heard.seconds or 0.0
-        self.feed(turn.FinalWords(text, owed) if heard.final else turn.PartialWords(text))
+        if text or heard.turn is not None:
+            self._turn_ended = heard.turn == "ended"
+        if heard.final:
+            self.feed(turn.FinalWords(text, owed))
+        else:
+            steady = heard.stability >= STEADY
+            self.feed(turn.PartialWords(text, steady, may_end=heard.turn == "may-end"))
 
     # what the playout tells
 
@@ -259,7 +270,10 @@ class TurnTaking:
             seconds = self._endpointing.wait_after(words, plan.server)
             if seconds is not None:
                 return max(plan.wait_seconds, seconds)
-        return plan.wait(words, assistant, self._assistants.current.engines.transcriber.segmented)
+        transcriber = self._assistants.current.engines.transcriber
+        patience = transcriber.turn_patience
+        judged = 0.0 if self._turn_ended and patience is not None else patience
+        return plan.wait(words, assistant, transcriber.segmented, judged)
 
     def _prepare_reply(self, text: str) -> None:
         previous = self.drop_reply()

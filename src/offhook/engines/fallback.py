@@ -8,13 +8,16 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from offhook.engines.preference import Preference, fall_back
+from offhook.frames import FRAME_SECONDS
 from offhook.language.base import LanguageModel, Message, Reply, ToolDefinition
 from offhook.speech.base import (
     EngineError,
     FailureSink,
     SpokenSound,
+    TimedWord,
     Transcriber,
     Transcript,
     TranscriptSink,
@@ -107,8 +110,8 @@ class FallbackModel:
 
 
 class FallbackTranscriber:
-    """`provider` and `segmented` are those of the one in charge, so they may change in the middle of a call.
-    `segmented` says what holds for the speech that ends next.
+    """`provider`, `segmented` and `turn_patience` are those of the one in charge, so they may change in the
+    middle of a call. `segmented` says what holds for the speech that ends next.
 
     While the next one connects, what is heard is kept for it, five seconds at most; nobody is in charge then,
     and nothing is promised. Phrases that the failed one owed an answer for end empty, so that nobody waits
@@ -120,6 +123,9 @@ class FallbackTranscriber:
         self._switching: asyncio.Task[None] | None = None
         self._speaking = False
         self._owed = 0
+        self._pushed = 0  # frames, kept ones too
+        self._kept_frames = 0
+        self._missed = 0  # of those, what the one in charge was not given
         self._on_transcript: TranscriptSink | None = None
         self._on_failure: FailureSink | None = None
         self.segmented = self._transcribers.current.segmented
@@ -128,16 +134,22 @@ class FallbackTranscriber:
     def provider(self) -> str:
         return self._transcribers.current.provider
 
+    @property
+    def turn_patience(self) -> float | None:
+        return self._transcribers.current.turn_patience
+
     async def start(self, on_transcript: TranscriptSink, on_failure: FailureSink) -> None:
         self._on_transcript = on_transcript
         self._on_failure = on_failure
         await self._take(0)
 
     def push(self, heard: bytes, said: bytes) -> None:
+        self._pushed += 1
         if self._switching is None:
             self._transcribers.current.push(heard, said)
         elif len(self._kept) < _MOST_KEPT:
-            self._kept.append(lambda: self.push(heard, said))
+            self._kept.append(lambda: self._transcribers.current.push(heard, said))
+            self._kept_frames += 1
 
     def speech_started(self) -> None:
         if self._switching is None:
@@ -175,7 +187,15 @@ class FallbackTranscriber:
         if at == self._transcribers.at:
             if transcript.final and self._owed:
                 self._owed -= 1
-            self._tell(transcript)
+            self._tell(self._timed(transcript))
+
+    def _timed(self, transcript: Transcript) -> Transcript:
+        """By the sound that this one was given, and not only the one in charge."""
+        if not transcript.words or not self._missed:
+            return transcript
+        before = self._missed * FRAME_SECONDS
+        words = (TimedWord(one.text, one.start + before, one.end + before) for one in transcript.words)
+        return replace(transcript, words=tuple(words))
 
     def _failed(self, at: int, error: EngineError) -> None:
         if at != self._transcribers.at or self._switching is not None:
@@ -201,6 +221,7 @@ class FallbackTranscriber:
             self._give_up(error)
             return
         self._switching = None
+        self._missed, self._kept_frames = self._pushed - self._kept_frames, 0
         kept, self._kept = self._kept, []
         for again in kept:
             again()

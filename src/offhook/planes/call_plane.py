@@ -242,7 +242,7 @@ async def _engines(
     accounts = {provider: Account(*settings.account(provider)) for provider in KEYED}
     registry = EngineRegistry(EngineNode(workers, outside, accounts, now))
     registry.load()
-    return _engines_of(registry), emergency
+    return engines_of(registry), emergency
 
 
 async def _last_words(voice: Voice) -> bytes:
@@ -253,7 +253,7 @@ async def _last_words(voice: Voice) -> bytes:
         raise StartError(f"the voice for emergencies does not speak: {error}") from error
 
 
-def _engines_of(registry: EngineRegistry) -> EnginesOf:
+def engines_of(registry: EngineRegistry) -> EnginesOf:
     def of_call(context: CallContext, credentials: OrgCredentials) -> EngineFactory:
         async def of_assistant(assistant: Assistant) -> Engines:
             return Engines(

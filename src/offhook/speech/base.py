@@ -58,11 +58,17 @@ class Transcript:
     """Words heard. A partial replaces the partial before it; a final stands.
 
     `seconds` is what the engine took for it (from asking to answer), None where the engine
-    streams and there is no such moment."""
+    streams and there is no such moment. `words`: those of a final with their times, in seconds of the sound
+    that the transcriber has been given; () where it does not say. `stability`: how likely a partial's words
+    are to stay, 0 to 1. `turn`: what the engine itself says of the caller's turn, "may-end" with a partial of
+    all its words, "ended" with a final (that may be empty); None: nothing."""
 
     text: str
     final: bool
     seconds: float | None = None
+    words: tuple[TimedWord, ...] = ()
+    stability: float = 1.0
+    turn: Literal["may-end", "ended"] | None = None
 
 
 TranscriptSink = Callable[[Transcript], None]
@@ -74,13 +80,19 @@ class Transcriber(Protocol):
 
     Engines that work on whole phrases collect from `speech_started` (with some audio kept from
     before it) and answer `speech_stopped` with exactly one final transcript, empty if there were
-    no words. Engines that stream may ignore the hints; `segmented` says which kind it is."""
+    no words. Engines that stream may ignore the hints; `segmented` says which kind it is.
+
+    `turn_patience`: an engine that judges by itself when the caller's turn is over says so within so many
+    seconds after the caller's voice; None: it does not judge."""
 
     @property
     def provider(self) -> str: ...
 
     @property
     def segmented(self) -> bool: ...
+
+    @property
+    def turn_patience(self) -> float | None: ...
 
     async def start(self, on_transcript: TranscriptSink, on_failure: FailureSink) -> None:
         """Connect or warm up. Raises EngineError."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from offhook.conversation.audio.caller_sounds import CallerSounds
 from offhook.conversation.events import Event, SpeechStarted, SpeechStopped
+from offhook.frames import FRAME_SECONDS
 from offhook.speech.base import EngineError, Transcriber
 from offhook.speech.base import Transcript as Heard
 
@@ -83,6 +84,8 @@ class CallerSpeech:
         self._ear = ear
         self._turn = -1
         self._sounds = CallerSounds(assistant_heard_between)
+        self._given = 0  # frames, to this transcriber
+        self._given_at = self._loop.time()  # when the last of them was heard
         ear.open(self)
 
     def adopt(self, transcriber: Transcriber, ear: Ear) -> None:
@@ -90,11 +93,14 @@ class CallerSpeech:
         self._ear.close()
         self._transcriber, self._ear = transcriber, ear
         self._sounds.forget()
+        self._given = 0
         if self.speaking:
             transcriber.speech_started()
         ear.open(self)
 
     def hear(self, heard: bytes, said: bytes) -> None:
+        self._given += 1
+        self._given_at = self._loop.time()
         self._transcriber.push(heard, said)
 
     def voice_began(self, at: float) -> None:
@@ -124,4 +130,12 @@ class CallerSpeech:
             self._listener.caller_said(heard, now, now, False)
             return
         start, end = (self._sounds.owed() if owed else None) or self._sounds.final(heard.text, now)
+        if heard.words:
+            start, end = self._moment(heard.words[0].start), self._moment(heard.words[-1].end)
         self._listener.caller_said(heard, start, end, owed)
+
+    def _moment(self, seconds: float) -> float:
+        """When so much sound had been given to the transcriber, in loop.time(). Vendors' times are believed
+        only as far as there was sound."""
+        given = self._given * FRAME_SECONDS
+        return self._given_at - given + min(max(seconds, 0.0), given)

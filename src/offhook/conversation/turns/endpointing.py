@@ -72,7 +72,8 @@ class StartSpeakingPlan:
     """`smart`: from the likelihood that the caller goes on to a wait, where smart endpointing is on. `asks`:
     a server judges instead, `server` or the one that messages go to; `smart` stands in if it does not.
     `on_whole_phrase`: after words without punctuation that may well be all, where a transcriber hears whole
-    phrases (`whole`) and now and then forgets the full stop; None: as after any without."""
+    phrases (`whole`) and now and then forgets the full stop; None: as after any without. `by_words`: the
+    owner has written how long to wait by what the words end with, so that no transcriber judges."""
 
     wait_seconds: float = 0.4
     on_punctuation: float = 0.1
@@ -83,23 +84,29 @@ class StartSpeakingPlan:
     smart: Callable[[float], float] | None = None
     asks: bool = False
     server: Mapping[str, Any] | None = None
+    by_words: bool = False
 
-    def wait(self, customer: str, assistant: str, whole: bool = False) -> float:
+    def wait(self, customer: str, assistant: str, whole: bool = False, judged: float | None = None) -> float:
         """Seconds from the end of the caller's speech to the earliest reply. `customer` is what was said,
-        `assistant` the assistant's last message."""
-        return max(self.wait_seconds, self.endpointing(customer, assistant, whole))
+        `assistant` the assistant's last message. `judged`: how long the transcriber has it last, where it
+        judges by itself."""
+        return max(self.wait_seconds, self.endpointing(customer, assistant, whole, judged))
 
     def ruled(self, customer: str, assistant: str) -> float | None:
         """What the first rule that matches says, None if none does."""
         return next((rule.seconds for rule in self.rules if rule.matches(customer, assistant)), None)
 
-    def endpointing(self, customer: str, assistant: str, whole: bool = False) -> float:
+    def endpointing(
+        self, customer: str, assistant: str, whole: bool = False, judged: float | None = None
+    ) -> float:
         """Seconds from the end of speech until it is taken for the end of the turn."""
         ruled = self.ruled(customer, assistant)
         if ruled is not None:
             return ruled
         if self.smart is not None:
             return self.smart(likelihood_of_more(customer))
+        if judged is not None and not self.by_words:
+            return judged
         ending = ending_of(customer)
         if ending == "number":
             return self.on_number

@@ -108,7 +108,8 @@ def voice_long_enough(memory: TurnMemory, given: VoiceWentOn, at: float) -> bool
 
 
 def words_that_interrupt(memory: TurnMemory, given: PartialWords | FinalWords, at: float) -> bool:
-    return memory.interruptible and memory.stop.interrupts(given.text)
+    steady = given.steady if isinstance(given, PartialWords) else True
+    return memory.interruptible and steady and memory.stop.interrupts(given.text)
 
 
 def words_known_already(memory: TurnMemory, given: FinalWords, at: float) -> bool:
@@ -118,6 +119,10 @@ def words_known_already(memory: TurnMemory, given: FinalWords, at: float) -> boo
 
 def partial_behind_its_final(memory: TurnMemory, given: PartialWords, at: float) -> bool:
     return not memory.words.is_news(given.text)
+
+
+def turn_may_end(memory: TurnMemory, given: PartialWords, at: float) -> bool:
+    return given.may_end
 
 
 def words_that_need_no_answer(memory: TurnMemory, given: FinalWords, at: float) -> bool:
@@ -308,6 +313,11 @@ def hold(memory: TurnMemory, given: Input, at: float) -> Hold:
 def prepare(memory: TurnMemory, given: Input, at: float) -> Prepare:
     memory.prepared, memory.held = True, False
     return Prepare(memory.words.unanswered)
+
+
+def prepare_early(memory: TurnMemory, given: Input, at: float) -> Prepare | None:
+    """Unless a reply to just that is being prepared."""
+    return prepare(memory, given, at) if memory.words.unanswered and not memory.prepared else None
 
 
 def release(memory: TurnMemory, given: Input, at: float) -> Release:

@@ -28,9 +28,12 @@ class VoiceStopped:
 
 @dataclass(frozen=True, slots=True)
 class PartialWords:
-    """What a streaming transcriber takes the caller to be saying; it may change its mind."""
+    """What a streaming transcriber takes the caller to be saying; it may change its mind. `steady`: it will
+    hardly do so. `may_end`: it has it that this may be all that the caller says."""
 
     text: str
+    steady: bool = True
+    may_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)

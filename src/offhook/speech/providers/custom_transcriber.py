@@ -91,6 +91,7 @@ class CustomTranscriber:
 
     provider = "custom-transcriber"
     segmented = False
+    turn_patience = None
 
     def __init__(self, remote: Remote, outside: Outside) -> None:
         self._remote = remote

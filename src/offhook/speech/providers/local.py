@@ -57,6 +57,7 @@ class LocalTranscriber:
 
     provider = PROVIDER
     segmented = True
+    turn_patience = None
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
