@@ -26,10 +26,11 @@ from offhook.schema.message_type import ALWAYS_SENT, SERVER_MESSAGE_TYPES
 from offhook.schema.model import AnyModel
 from offhook.schema.number import CreateVapiPhoneNumberDTO, VapiPhoneNumber
 from offhook.schema.org import Org
-from offhook.schema.server_message import BODIES, wire_name
+from offhook.schema.server_message import BODIES
 from offhook.schema.tool import Tool
 from offhook.schema.transcriber import AnyTranscriber
 from offhook.schema.voice import AnyVoice
+from offhook.schema.written import wire_name
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TABLE = DOCS / "compatibility.toml"

@@ -115,7 +115,7 @@ async def test_nobody_waits_for_a_ledger_that_has_died(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(ledger, "_run", die)
     ledger.start()
-    number = {"id": None}
+    number = SimpleNamespace(settings=SimpleNamespace(id=None))
     record: Any = SimpleNamespace(
         id="c1", org_id="org", status="ringing", number=number, document=lambda: {"status": "ringing"}
     )

@@ -19,6 +19,7 @@ import numpy as np
 from offhook.calls.admission.admission import Admission
 from offhook.calls.admission.entrance import Limits
 from offhook.calls.calls import Calls
+from offhook.calls.directory.documented import Documented, assistant_of, number_of, org_of, squad_of
 from offhook.calls.leg import Media
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing
@@ -34,6 +35,10 @@ from offhook.network import Address, AddressGuard
 from offhook.rtp.clock import Clock
 from offhook.rtp.interceptors import NewInterceptor
 from offhook.rtp.ports import PortPool
+from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.number import StoredPhoneNumber
+from offhook.schema.org import UpdateOrgDTO
+from offhook.schema.squad import Squad
 from offhook.sip.digest import Nonces
 from offhook.sip.transports.transports import Transports
 from offhook.sip.transports.udp import UDP
@@ -168,20 +173,23 @@ class MemoryDirectory:
     tools: dict[str, Document] = field(default_factory=dict)
     failure: Exception | None = None
 
-    async def number(self, user: str) -> Mapping[str, Any] | None:
+    async def number(self, user: str) -> Documented[StoredPhoneNumber] | None:
         await asyncio.sleep(0.001)
         if self.failure is not None:
             raise self.failure
-        return self.numbers.get(user.lower())
+        found = self.numbers.get(user.lower())
+        return None if found is None else Documented(found, number_of)
 
-    async def org(self, org_id: str) -> Mapping[str, Any]:
-        return self.orgs.get(org_id, {})
+    async def org(self, org_id: str) -> UpdateOrgDTO:
+        return org_of(self.orgs.get(org_id, {}))
 
-    async def assistant(self, org_id: str, assistant_id: str) -> Mapping[str, Any] | None:
-        return self.assistants.get(assistant_id) if org_id == ORG else None
+    async def assistant(self, org_id: str, assistant_id: str) -> Documented[AssistantOverrides] | None:
+        found = self.assistants.get(assistant_id) if org_id == ORG else None
+        return None if found is None else Documented(found, assistant_of)
 
-    async def squad(self, org_id: str, squad_id: str) -> Mapping[str, Any] | None:
-        return self.squads.get(squad_id) if org_id == ORG else None
+    async def squad(self, org_id: str, squad_id: str) -> Documented[Squad] | None:
+        found = self.squads.get(squad_id) if org_id == ORG else None
+        return None if found is None else Documented(found, squad_of)
 
     async def tool(self, org_id: str, tool_id: str) -> Mapping[str, Any] | None:
         return self.tools.get(tool_id) if org_id == ORG else None

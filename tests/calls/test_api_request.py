@@ -18,6 +18,8 @@ from offhook.calls.world.tools.tool_site import Result
 from offhook.conversation.events import ToolOutcome
 from offhook.language.base import ToolCall
 from offhook.language.template import render as liquid
+from offhook.schema.json_schema import JsonSchema
+from offhook.schema.tool import ApiRequestTool
 from offhook.webhooks.client import Answer, AskFailed, OutsideRequest
 from tests.calls.house import virtual
 
@@ -31,7 +33,7 @@ def render(text: str, more: Mapping[str, Any]) -> str:
 
 def request_of(**tool: Any) -> ApiRequest:
     given = {"type": "apiRequest", "method": "POST", "url": "https://api.test/", **tool}
-    return ApiRequest(given, KNOWN, render)
+    return ApiRequest(ApiRequestTool.model_validate(given), KNOWN, render)
 
 
 def outgoing(call: ToolCall = CALL, **tool: Any) -> OutsideRequest:
@@ -112,7 +114,7 @@ def test_nothing_that_a_model_says_changes_what_is_known_of_the_call() -> None:
 
 def test_no_schema_is_nothing() -> None:
     assert filled(None, {"a": 1}, render) == {}
-    assert filled({"type": "object"}, {"a": 1}, render) == {}
+    assert filled(JsonSchema(type="object"), {"a": 1}, render) == {}
 
 
 class Api:

@@ -14,6 +14,7 @@ from offhook.conversation.profile import profile_of
 from offhook.conversation.tools.toolbox import Toolbox
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.base import document
+from offhook.schema.squad import Squad
 
 STORED: dict[str, Mapping[str, Any]] = {
     "t1": {"type": "function", "function": {"name": "look_up"}},
@@ -38,6 +39,16 @@ def names(document: Mapping[str, Any], org_id: str = "org") -> list[str]:
 
 def model(**more: Any) -> dict[str, Any]:
     return {"model": {"provider": "vapi", **more}}
+
+
+def member(assistant: dict[str, Any], destinations: list[dict[str, Any]]) -> dict[str, Any]:
+    """The member's document in a squad that gives it these destinations."""
+    squad = Squad.model_validate(
+        {"members": [{"assistant": assistant, "assistantDestinations": destinations}]}
+    )
+    (listed,) = squad.members
+    settings = AssistantOverrides.model_validate(assistant)
+    return document(with_destinations(settings, listed.assistant_destinations or ()))
 
 
 def test_stored_tools_stand_behind_its_own_each_once() -> None:
@@ -80,24 +91,24 @@ def test_another_org_s_tools_do_not_exist() -> None:
 
 
 def test_a_member_s_destinations_are_its_tools() -> None:
-    document = with_destinations(model(tools=[{"type": "endCall"}]), [SALES, HANDOFF])
+    given = member(model(tools=[{"type": "endCall"}]), [SALES, HANDOFF])
 
-    assert names(document) == ["endCall", "handoff_to_a2", "transferCall"]
-    assert names(with_destinations({}, [SALES])) == ["transferCall"]
-    assert with_destinations({"name": "Desk"}, None) == {"name": "Desk"}
+    assert names(given) == ["endCall", "handoff_to_a2", "transferCall"]
+    assert names(member({}, [SALES])) == ["transferCall"]
+    assert member({"name": "Desk"}, []) == {"name": "Desk"}
 
 
 def test_destinations_join_those_of_a_transfer_tool() -> None:
     number = {"type": "number", "number": "+15550123"}
     given = model(tools=[{"type": "transferCall", "destinations": [number]}])
 
-    document = with_destinations(given, [SALES])
+    made = member(given, [SALES])
 
-    assert document["model"]["tools"] == [{"type": "transferCall", "destinations": [number, SALES]}]
+    assert made["model"]["tools"] == [{"type": "transferCall", "destinations": [number, SALES]}]
     assert given["model"]["tools"][0]["destinations"] == [number]
 
 
 def test_a_transfer_tool_that_asks_the_server_goes_on_doing_so() -> None:
-    document = with_destinations(model(tools=[{"type": "transferCall"}]), [SALES])
+    made = member(model(tools=[{"type": "transferCall"}]), [SALES])
 
-    assert names(document) == ["transferCall", TO_MEMBER]
+    assert names(made) == ["transferCall", TO_MEMBER]

@@ -26,6 +26,7 @@ from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError
 from offhook.webhooks.client import Client, message_body
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import Receiver
+from tests.calls.documents import an_assistant, record_of
 from tests.store.databases import make_newest
 
 NODE = "node-1"
@@ -44,8 +45,8 @@ class Story:
         outbox = Outbox(database, client, node=NODE, now=lambda: NOW, rng=random.Random(1))
         self.ledger = StoredLedger(database, outbox, NODE)
         number = {"id": None, "orgId": org_id, "name": "Front desk " * 20}
-        self.record = CallRecord("c1", org_id, number, "sip", {"number": "+15550100"}, NOW, 0.0)
-        self.record.assistant, self.record.transcript = ASSISTANT, Transcript()
+        self.record = record_of("c1", org_id, number, "sip", {"number": "+15550100"}, NOW, 0.0)
+        self.record.assistant, self.record.transcript = an_assistant(ASSISTANT), Transcript()
         self.reporter = Reporter(self.record, self.ledger, lambda: NOW)
         self.reporter.listen(SERVER, chosen)
 

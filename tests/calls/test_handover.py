@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from offhook.calls.directory.documented import assistant_of, squad_of
+from offhook.calls.world.call_world import destination_of
 from offhook.calls.world.handover import Successor, handoff_answer, successor, transfer_answer
 from offhook.conversation.events import Named
+from offhook.schema.squad import Squad
 
 from .test_routing import AGENT, DESK, FALLBACK, ORG, Stored
 
@@ -31,10 +34,12 @@ SQUAD = {
 def hand_over(
     destination: Mapping[str, Any],
     overrides: Mapping[str, Any] | None = None,
-    squad: Mapping[str, Any] | None = SQUAD,
+    squad: Mapping[str, Any] | Squad | None = SQUAD,
 ) -> Successor | None:
     stored = Stored(squads={"night": NIGHT})
-    return asyncio.run(successor(ORG, squad, destination, overrides or {}, stored))
+    known = squad_of(squad) if isinstance(squad, Mapping) else squad
+    to = destination_of({"type": "assistant", **destination})
+    return asyncio.run(successor(ORG, known, to, assistant_of(overrides or {}), stored))
 
 
 @pytest.mark.parametrize(
@@ -60,39 +65,42 @@ def hand_over(
 def test_who_takes_over(destination: Mapping[str, Any], first: str | None) -> None:
     found = hand_over(destination)
 
-    assert (None if found is None else found.settings.first_message) == first
+    assert (None if found is None else found.found.settings.first_message) == first
 
 
 def test_the_call_s_overrides_follow_the_caller() -> None:
     found = hand_over({"assistantId": "a1"}, {"firstMessage": "Overridden."})
 
     assert found is not None
-    assert found.settings.first_message == "Overridden."
+    assert found.found.settings.first_message == "Overridden."
 
 
 def test_without_a_squad_a_stored_assistant_can_still_come() -> None:
     found = hand_over({"assistantId": "a1"}, squad=None)
 
     assert found is not None
-    assert (found.document, found.assistant_id, found.squad) == (DESK, "a1", None)
+    assert (found.found.document, found.found.assistant_id, found.squad) == (DESK, "a1", None)
 
 
 def test_a_squad_that_takes_over_is_the_one_to_go_on_with() -> None:
     found = hand_over({"type": "squad", "squadId": "night"})
 
     assert found is not None
-    assert found.squad == NIGHT
-    assert found.settings.end_call_message == "Good night."
+    assert found.squad == squad_of(NIGHT)
+    assert found.found.settings.end_call_message == "Good night."
 
 
 def test_overrides_of_a_squad_stay_with_it() -> None:
     found = hand_over({"type": "squad", "squadId": "night", "squadOverrides": {"firstMessage": "All."}})
 
     assert found is not None
-    assert found.settings.first_message == "All."
+    assert found.found.settings.first_message == "All."
     next_one = hand_over({"assistantName": "Desk"}, squad=found.squad)
     assert next_one is not None
-    assert (next_one.settings.first_message, next_one.settings.end_call_message) == ("All.", "Good night.")
+    assert (next_one.found.settings.first_message, next_one.found.settings.end_call_message) == (
+        "All.",
+        "Good night.",
+    )
 
 
 def test_overrides_of_member_squad_call_and_destination_come_in_this_order() -> None:
@@ -111,7 +119,7 @@ def test_overrides_of_member_squad_call_and_destination_come_in_this_order() -> 
     found = hand_over(to, layer("call", "destination"), squad)
 
     assert found is not None
-    assert found.settings.metadata == {
+    assert found.found.settings.metadata == {
         name: name for name in ("own", "member", "squad", "call", "destination")
     }
 
@@ -120,8 +128,8 @@ def test_a_member_brings_the_tools_of_its_place_in_the_squad() -> None:
     found = hand_over({"assistantId": "a1"})
 
     assert found is not None
-    assert found.settings.tools_append is not None
-    assert [tool.type for tool in found.settings.tools_append] == ["transferCall"]
+    assert found.found.settings.tools_append is not None
+    assert [tool.type for tool in found.found.settings.tools_append] == ["transferCall"]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ async def test_is_read_once(database: Database) -> None:
     again = await known.assistant(org.id, made.id)
 
     assert first == again
-    assert (first["name"], first["id"], first["orgId"]) == ("Ann", made.id, org.id)
+    assert (first.document["name"], first.document["id"], first.document["orgId"]) == ("Ann", made.id, org.id)
     assert stored.reads == 1
 
 
@@ -64,7 +64,7 @@ async def test_a_change_is_seen_by_the_next_call(database: Database) -> None:
 
     found = await known.assistant(org.id, made.id)
     assert found is not None
-    assert found["name"] == "Bea"
+    assert found.settings.name == "Bea"
 
 
 async def test_what_is_deleted_is_gone_and_what_is_new_is_found(database: Database) -> None:
@@ -79,7 +79,7 @@ async def test_what_is_deleted_is_gone_and_what_is_new_is_found(database: Databa
         await tx.phone_numbers.delete(org.id, made.id)
 
     assert found is not None
-    assert found["id"] == made.id
+    assert found.settings.id == made.id
     assert await known.number("bob") is None
 
 
@@ -94,4 +94,4 @@ async def test_a_change_that_was_rolled_back_changes_nothing(database: Database)
         await fail_to_rename(database, org.id)
 
     assert database.generation == generation
-    assert await stored.org(org.id) == {"name": "Org"}
+    assert (await stored.org(org.id)).name == "Org"

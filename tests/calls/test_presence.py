@@ -20,6 +20,7 @@ from offhook.store import Database, IdMaker
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import Receiver
+from tests.calls.documents import record_of
 from tests.machine import PATIENCE
 from tests.store.databases import (
     Clock,
@@ -81,7 +82,7 @@ class Node:
 
     def record(self, call_id: str, org_id: str, status: str = "in-progress") -> CallRecord:
         number = {"id": None, "orgId": org_id}
-        record = CallRecord(call_id, org_id, number, "sip", {}, 1.0, 0.0)
+        record = record_of(call_id, org_id, number, "sip", {}, 1.0, 0.0)
         record.status = cast("Any", status)
         record.transient_assistant = {"server": {"url": SERVER}}
         self.held.append(call_id)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from offhook.calls.directory.documented import org_of
 from offhook.calls.privacy import Kept, kept_by, kept_without_assistant
 from offhook.calls.record import messages
 from offhook.calls.world.variables import knowing_what_was_said
@@ -22,8 +23,9 @@ from offhook.language.template import render
 from offhook.media.recorded import stereo_path
 from offhook.schema.assistant import AssistantOverrides
 from offhook.speech.base import EngineError
+from tests.calls.documents import answered
 from tests.calls.house import FIRST, House, open_house, virtual
-from tests.calls.test_record import NOW, a_record, answered, spoken
+from tests.calls.test_record import NOW, a_record, spoken
 from tests.calls.test_reporting import talk
 from tests.calls.test_whole_call import QUESTION, ended
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
@@ -57,7 +59,7 @@ SALES = "Sales speaking, what would you like?"
 def test_the_plans_of_assistant_and_org_decide(
     settings: dict[str, Any], org: dict[str, Any], audio: bool, words: bool, transcript: bool
 ) -> None:
-    kept = kept_by(AssistantOverrides.model_validate(settings), org)
+    kept = kept_by(AssistantOverrides.model_validate(settings), org_of(org))
 
     assert (kept.audio, kept.words, kept.transcript) == (audio, words, transcript)
 
@@ -88,13 +90,13 @@ def test_the_plans_of_assistant_and_org_decide(
 def test_without_an_assistant_the_plans_of_whoever_should_have_answered_hold(
     meant: object, audio: bool, words: bool, transcript: bool
 ) -> None:
-    kept = kept_without_assistant(meant, {})
+    kept = kept_without_assistant(meant, org_of({}))
 
     assert (kept.audio, kept.words, kept.transcript) == (audio, words, transcript)
 
 
 def test_without_an_assistant_the_org_s_compliance_holds() -> None:
-    assert kept_without_assistant(None, {"hipaaEnabled": True}) == Kept(audio=False, words=False)
+    assert kept_without_assistant(None, org_of({"hipaaEnabled": True})) == Kept(audio=False, words=False)
 
 
 def test_sound_is_the_business_of_whoever_speaks_and_words_are_that_of_all() -> None:

@@ -15,17 +15,18 @@ from offhook.calls.admission.caller import (
     header_variables,
     kept,
 )
+from offhook.calls.directory.documented import assistant_of
 from offhook.calls.record import messages
-from offhook.calls.record.call_record import CallRecord, performance
+from offhook.calls.record.artifact import performance
+from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.secrets import without_secrets
-from offhook.calls.routing.decision import Assistant
 from offhook.calls.world.variables import built_in_variables, learn
 from offhook.conversation.events import TurnMeasured
 from offhook.conversation.transcript import Transcript
-from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.call import Call
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.parser import parse_message
+from tests.calls.documents import a_squad, an_assistant, answered, record_of
 
 NOW = 1_790_000_100.0
 
@@ -44,16 +45,10 @@ def invite(from_: str) -> Request:
 def a_record(**more: Any) -> CallRecord:
     number = {"id": "n1", "orgId": "o1", "provider": "vapi", "sipUri": "sip:desk@10.0.0.2"}
     known: dict[str, Any] = {
-        "id": "c1", "org_id": "o1", "number": number, "sip_call_id": "sip-1",
+        "call_id": "c1", "org_id": "o1", "number": number, "sip_call_id": "sip-1",
         "customer": {"number": "+15550100"}, "created_at": NOW - 10, "offset": NOW - 60,
     }  # fmt: skip
-    return CallRecord(**{**known, **more})
-
-
-def answered(record: CallRecord, document: dict[str, Any], **more: Any) -> CallRecord:
-    settings = AssistantOverrides.model_validate(document)
-    record.answered_by(Assistant(document, settings, **more))
-    return record
+    return record_of(**{**known, **more})
 
 
 @pytest.mark.parametrize(
@@ -111,7 +106,7 @@ def test_what_is_kept_of_them_is_bounded_all_together() -> None:
 def test_what_templates_may_use() -> None:
     record = a_record(overrides={"variableValues": {"first-name": "Ada", "kept_as": "is"}})
     answered(record, {"name": "Desk", "variableValues": {"plan": "gold"}}, assistant_id="a1")
-    record.overrides = {"variableValues": {"first-name": "Ada", "plan": "silver"}}
+    record.overrides = assistant_of({"variableValues": {"first-name": "Ada", "plan": "silver"}})
     record.learned = {"order": {"id": 7}}
     variables = built_in_variables(record)
 
@@ -177,10 +172,11 @@ def test_secrets_are_left_out_however_deep_and_the_owner_s_own_names_are_kept() 
 
 
 def test_no_message_carries_a_secret() -> None:
-    number = {"id": "n1", "orgId": "o1", "serverUrlSecret": "hush", "authentication": {"password": "hush"}}
+    login = {"username": "u" * 20, "password": "hush" * 5}
+    number = {"id": "n1", "orgId": "o1", "serverUrlSecret": "hush", "authentication": login}
     record = a_record(number=number, overrides={"server": {"url": "x", "secret": "hush"}})
     squad = {"members": [{"assistant": SECRETS}]}
-    record.assistant, record.squad = SECRETS, squad
+    record.assistant, record.squad = an_assistant(SECRETS), a_squad(squad)
     record.transient_assistant = SECRETS
     record.status, record.ended_reason, record.ended_at = "ended", "customer-ended-call", NOW
 
@@ -194,10 +190,10 @@ def test_no_message_carries_a_secret() -> None:
 
 def test_secrets_are_looked_for_once_per_document() -> None:
     record = a_record()
-    record.assistant = SECRETS
+    record.assistant = an_assistant(SECRETS)
 
     assert record.assistant_resource() is record.assistant_resource()
-    record.assistant = {"name": "Another"}
+    record.assistant = an_assistant({"name": "Another"})
     assert record.assistant_resource() == {"name": "Another"}
 
 
@@ -328,11 +324,11 @@ def test_stored_documents_are_made_fit_to_be_shown_once_for_all_calls() -> None:
     server = {"url": "https://a.test", "secret": "s"}
     number = {"id": "n1", "orgId": "o1", "provider": "vapi", "server": server}
     assistant = {"id": "a1", "orgId": "o1", "name": "Ada", "model": {"provider": "vapi"}}
-    one, other = (a_record(number=number, assistant=assistant) for _ in range(2))
+    one, other = (a_record(number=number, assistant=an_assistant(assistant)) for _ in range(2))
 
     assert one.number_resource() is other.number_resource()
     assert one.number_resource()["server"] == {"url": "https://a.test"}
     assert one.assistant_resource() is other.assistant_resource()
-    changed = a_record(number={**number, "name": "new"}, assistant={**assistant, "name": "Eve"})
+    changed = a_record(number={**number, "name": "new"}, assistant=an_assistant({**assistant, "name": "Eve"}))
     assert changed.number_resource()["name"] == "new"
     assert (changed.assistant_resource() or {})["name"] == "Eve"

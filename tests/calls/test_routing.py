@@ -9,20 +9,27 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.routing.decision import (
+from offhook.calls.directory.documented import Documented, assistant_of, number_of, squad_of
+from offhook.calls.routing.decision import who_answers
+from offhook.calls.routing.outcome import (
     SORRY,
-    Assistant,
-    Outcome,
+    AnsweringAssistant,
+    ForwardedCaller,
+    LastWords,
     RequestFailed,
-    Say,
-    Transfer,
-    who_answers,
+    RoutingOutcome,
 )
+from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.base import document
+from offhook.schema.destination import TransferDestinationNumber, TransferDestinationSip
+from offhook.schema.squad import Squad
 
 ORG = "org-1"
 DESK = {"name": "Desk", "firstMessage": "Desk here."}
 AGENT = {"type": "sip", "sipUri": "sip:agent@pbx.test"}
+TO_AGENT = TransferDestinationSip(type="sip", sip_uri="sip:agent@pbx.test")
 FALLBACK = {"type": "number", "number": "+15550123"}
+TO_FALLBACK = TransferDestinationNumber(type="number", number="+15550123")
 
 
 @dataclass
@@ -32,11 +39,13 @@ class Stored:
     )
     squads: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    async def assistant(self, org_id: str, assistant_id: str) -> Mapping[str, Any] | None:
-        return self.assistants.get(assistant_id) if org_id == ORG else None
+    async def assistant(self, org_id: str, assistant_id: str) -> Documented[AssistantOverrides] | None:
+        found = self.assistants.get(assistant_id) if org_id == ORG else None
+        return None if found is None else Documented(found, assistant_of)
 
-    async def squad(self, org_id: str, squad_id: str) -> Mapping[str, Any] | None:
-        return self.squads.get(squad_id) if org_id == ORG else None
+    async def squad(self, org_id: str, squad_id: str) -> Documented[Squad] | None:
+        found = self.squads.get(squad_id) if org_id == ORG else None
+        return None if found is None else Documented(found, squad_of)
 
     async def tool(self, org_id: str, tool_id: str) -> Mapping[str, Any] | None:
         return None
@@ -49,7 +58,7 @@ def decide(
     stored: Stored | None = None,
     caller: str = "+15550100",
     variables: Mapping[str, str] | None = None,
-) -> Outcome:
+) -> RoutingOutcome:
     asked = 0
 
     async def request() -> Mapping[str, Any]:
@@ -61,23 +70,27 @@ def decide(
         return answer
 
     outcome = asyncio.run(
-        who_answers({"orgId": ORG, **number}, caller, variables or {}, stored or Stored(), request)
+        who_answers(number_of({"orgId": ORG, **number}), caller, variables or {}, stored or Stored(), request)
     )
     assert asked <= 1
     return outcome
 
 
-def assistant_of(outcome: Outcome) -> Assistant:
-    assert isinstance(outcome.action, Assistant), outcome
+def answering(outcome: RoutingOutcome) -> AnsweringAssistant:
+    assert isinstance(outcome.action, AnsweringAssistant), outcome
     assert outcome.failure is None
     return outcome.action
 
 
 def test_a_static_assistant_answers_without_a_question() -> None:
-    found = assistant_of(decide({"assistantId": "a1"}, variables={"cid": "7"}))
+    found = answering(decide({"assistantId": "a1"}, variables={"cid": "7"}))
 
-    assert (found.assistant_id, found.settings.first_message, found.transient) == ("a1", "Desk here.", False)
-    assert found.overrides == {"variableValues": {"cid": "7"}}
+    assert (found.found.assistant_id, found.found.settings.first_message, found.transient) == (
+        "a1",
+        "Desk here.",
+        False,
+    )
+    assert document(found.overrides) == {"variableValues": {"cid": "7"}}
 
 
 def test_the_first_member_of_a_squad_with_overrides_in_their_order() -> None:
@@ -91,16 +104,17 @@ def test_the_first_member_of_a_squad_with_overrides_in_their_order() -> None:
         ],
         "membersOverrides": {"firstMessage": "all"},
     }
-    found = assistant_of(decide({"squadId": "s1"}, stored=Stored(squads={"s1": squad})))
+    found = answering(decide({"squadId": "s1"}, stored=Stored(squads={"s1": squad})))
 
-    assert (found.settings.first_message, found.settings.voicemail_message) == ("all", "member")
-    assert (found.squad_id, found.squad, found.assistant_id) == ("s1", squad, "a1")
+    assert (found.found.settings.first_message, found.found.settings.voicemail_message) == ("all", "member")
+    assert found.squad is not None
+    assert (found.squad_id, found.squad.document, found.found.assistant_id) == ("s1", squad, "a1")
 
 
 def test_nobody_to_answer_and_nobody_to_ask() -> None:
-    outcome = asyncio.run(who_answers({"orgId": ORG}, None, {}, Stored(), None))
+    outcome = asyncio.run(who_answers(number_of({"orgId": ORG}), None, {}, Stored(), None))
 
-    assert outcome.action == Say(SORRY, "call-start-error-neither-assistant-nor-server-set")
+    assert outcome.action == LastWords(SORRY, "call-start-error-neither-assistant-nor-server-set")
 
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -141,26 +155,26 @@ ANSWERS: list[tuple[Mapping[str, Any], str | None, str]] = [
 @pytest.mark.parametrize(("answer", "identity", "first"), ANSWERS)
 def test_what_the_owner_may_answer(answer: Mapping[str, Any], identity: str | None, first: str) -> None:
     stored = Stored(squads={"s1": {"members": [{"assistantId": "a1"}]}})
-    found = assistant_of(decide({}, answer, stored=stored))
+    found = answering(decide({}, answer, stored=stored))
 
-    assert (found.assistant_id, found.settings.first_message) == (identity, first)
+    assert (found.found.assistant_id, found.found.settings.first_message) == (identity, first)
     assert found.transient == (identity is None)
 
 
 def test_an_error_beats_a_destination_beats_an_assistant() -> None:
     everything = {"error": "Closed.", "destination": AGENT, "assistantId": "a1"}
-    assert decide({}, everything).action == Say("Closed.", "assistant-request-returned-error")
+    assert decide({}, everything).action == LastWords("Closed.", "assistant-request-returned-error")
     del everything["error"]
-    assert decide({}, everything).action == Transfer(
-        AGENT, "assistant-request-returned-forwarding-phone-number"
+    assert decide({}, everything).action == ForwardedCaller(
+        TO_AGENT, "assistant-request-returned-forwarding-phone-number"
     )
 
 
 def test_the_call_s_variables_meet_the_answer_s() -> None:
     answer = {"assistantId": "a1", "assistantOverrides": {"variableValues": {"b": "owner", "c": "owner"}}}
-    found = assistant_of(decide({}, answer, variables={"a": "caller", "b": "caller"}))
+    found = answering(decide({}, answer, variables={"a": "caller", "b": "caller"}))
 
-    assert found.overrides["variableValues"] == {"a": "caller", "b": "owner", "c": "owner"}
+    assert found.overrides.variable_values == {"a": "caller", "b": "owner", "c": "owner"}
 
 
 FAILURES: list[tuple[Mapping[str, Any] | RequestFailed, str]] = [
@@ -211,7 +225,7 @@ def test_every_failure_has_its_reason_and_a_sentence(
 ) -> None:
     outcome = decide({}, answer, stored=STORED)
 
-    assert isinstance(outcome.action, Say)
+    assert isinstance(outcome.action, LastWords)
     assert outcome.failure is not None
     assert outcome.action.ended_reason == outcome.failure.ended_reason == reason
     assert outcome.action.text == ("We are closed." if answer == {"error": "We are closed."} else SORRY)
@@ -224,7 +238,7 @@ def test_after_every_failure_the_fallback_destination_takes_the_call(
 ) -> None:
     outcome = decide({"fallbackDestination": FALLBACK}, answer, stored=STORED)
 
-    assert outcome.action == Transfer(FALLBACK, reason, ours=True)
+    assert outcome.action == ForwardedCaller(TO_FALLBACK, reason, ours=True)
 
 
 @pytest.mark.parametrize(("answer", "reason"), FAILURES)
@@ -235,9 +249,9 @@ def test_a_hook_goes_before_the_fallback_for_failures_of_the_request(
     outcome = decide({"fallbackDestination": FALLBACK, "hooks": [hook]}, answer, stored=STORED)
 
     if reason.startswith("assistant-request-"):
-        assert outcome.action == Say("Later.", "call.ending.hook-executed-say", ours=True)
+        assert outcome.action == LastWords("Later.", "call.ending.hook-executed-say", ours=True)
     else:
-        assert outcome.action == Transfer(FALLBACK, reason, ours=True)
+        assert outcome.action == ForwardedCaller(TO_FALLBACK, reason, ours=True)
 
 
 def test_a_hook_for_other_reasons_stays_out_of_it() -> None:
@@ -247,9 +261,9 @@ def test_a_hook_for_other_reasons_stays_out_of_it() -> None:
         "do": {"type": "transfer", "destination": AGENT},
     }
     failed = decide({"hooks": [hook]}, RequestFailed("timeout", "x"))
-    assert failed.action == Transfer(AGENT, "call.ending.hook-executed-transfer", ours=True)
+    assert failed.action == ForwardedCaller(TO_AGENT, "call.ending.hook-executed-transfer", ours=True)
     other = decide({"hooks": [hook]}, {})
-    assert other.action == Say(SORRY, "assistant-request-returned-no-assistant")
+    assert other.action == LastWords(SORRY, "assistant-request-returned-no-assistant")
 
 
 @pytest.mark.parametrize(
@@ -268,14 +282,14 @@ def test_a_ringing_hook_runs_before_all_and_only_its_first_action(caller: str, f
     ]
     outcome = decide({"assistantId": "a1", "hooks": hooks}, caller=caller)
 
-    assert outcome.action == Say(first, "call.ringing.hook-executed-say", ours=True)
+    assert outcome.action == LastWords(first, "call.ringing.hook-executed-say", ours=True)
 
 
 def test_a_ringing_hook_may_transfer() -> None:
     hook = {"on": "call.ringing", "do": [{"type": "transfer", "destination": AGENT}]}
 
-    assert decide({"hooks": [hook]}).action == Transfer(
-        AGENT, "call.ringing.hook-executed-transfer", ours=True
+    assert decide({"hooks": [hook]}).action == ForwardedCaller(
+        TO_AGENT, "call.ringing.hook-executed-transfer", ours=True
     )
 
 
@@ -292,5 +306,5 @@ def test_what_the_webhook_said_is_kept_for_its_owner() -> None:
 def test_a_long_error_is_not_read_out_to_its_end() -> None:
     said = decide({}, {"error": "very " * 2000}).action
 
-    assert isinstance(said, Say)
+    assert isinstance(said, LastWords)
     assert len(said.text) == 1000

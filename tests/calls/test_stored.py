@@ -23,11 +23,13 @@ from offhook.calls.record import messages
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing
 from offhook.conversation.transcript import Transcript
+from offhook.schema.base import document
 from offhook.schema.server_message import Body
 from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import Receiver
+from tests.calls.documents import record_of
 from tests.machine import PATIENCE
 from tests.store.databases import make_newest
 
@@ -68,10 +70,10 @@ class Written:
     def record(self, call_id: str, **more: Any) -> CallRecord:
         number = {"id": None, "orgId": self.org_id}
         known: dict[str, Any] = {
-            "id": call_id, "org_id": self.org_id, "number": number, "sip_call_id": "s",
+            "call_id": call_id, "org_id": self.org_id, "number": number, "sip_call_id": "s",
             "customer": {}, "created_at": NOW, "offset": 0.0,
         }  # fmt: skip
-        return CallRecord(**{**known, **more})
+        return record_of(**{**known, **more})
 
     def end(self, record: CallRecord, reason: str = "customer-ended-call") -> asyncio.Future[None]:
         record.status, record.ended_reason, record.ended_at = "ended", reason, NOW
@@ -397,10 +399,14 @@ async def test_routing_reads_what_is_stored(house: Written) -> None:
 
     found = await directory.number("dESK")
     assert found is not None
-    assert (found["id"], found["orgId"], found["name"]) == (number.id, house.org_id, "n")
+    assert (found.document["id"], found.settings.org_id, found.settings.name) == (
+        number.id,
+        house.org_id,
+        "n",
+    )
     assert await directory.number("nobody") is None
-    assert (await directory.org(house.org_id))["name"] == "Org"
-    assert await directory.org("nobody") == {}
+    assert (await directory.org(house.org_id)).name == "Org"
+    assert document(await directory.org("nobody")) == {}
     for find, identity in (
         (directory.assistant, assistant.id),
         (directory.squad, squad.id),

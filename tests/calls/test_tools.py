@@ -13,6 +13,7 @@ from offhook.calls.world.tools.server_tool import (
     read_results,
     tool_calls,
 )
+from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
 from offhook.language.base import ToolCall
 
@@ -25,9 +26,8 @@ def outcome(**result: Any) -> ToolOutcome:
 
 
 def test_the_call_goes_out_in_every_shape_that_consumers_read() -> None:
-    fields = tool_calls(
-        {"type": "function", "server": {"url": "x", "secret": "s"}, "async": False}, CALL
-    ).properties()
+    tool = {"type": "function", "server": {"url": "x", "secret": "s"}, "async": False}
+    fields = tool_calls(tool_of(tool), CALL).properties()
     item = fields["toolCallList"][0]
     assert fields["toolCalls"] == [item]
     assert item["id"] == "t1"

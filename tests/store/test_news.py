@@ -49,7 +49,7 @@ async def test_what_is_told_counts_for_the_next_call(two: tuple[Database, Databa
     api.announce = tell
     for name in ("Second", "Third", "Fourth"):
         await _renamed(api, org.id, name)
-        assert (await known.org(org.id))["name"] == name
+        assert (await known.org(org.id)).name == name
 
 
 async def test_what_is_not_told_counts_after_a_while_of_silence(
@@ -61,13 +61,13 @@ async def test_what_is_not_told_counts_after_a_while_of_silence(
     known = DirectoryCache(StoredDirectory(calls), calls)
     assert calls.news is not None
     calls.news.heard()
-    assert (await known.org(org.id))["name"] == "First"
+    assert (await known.org(org.id)).name == "First"
     await _renamed(api, org.id, "Second")
-    assert (await known.org(org.id))["name"] == "First"
+    assert (await known.org(org.id)).name == "First"
 
     monkeypatch.setattr(news, "QUIET_SECONDS", 0.0)
     calls.news.heard()
-    assert (await known.org(org.id))["name"] == "Second"
+    assert (await known.org(org.id)).name == "Second"
     before = calls.generation
     await known.org(org.id)
     assert calls.generation == before  # nobody has written since
@@ -83,7 +83,7 @@ async def test_after_a_silence_it_is_looked_at_whatever_is_told_then(
     known = DirectoryCache(StoredDirectory(calls), calls)
     assert calls.news is not None
     calls.news.heard()
-    assert (await known.org(org.id))["name"] == "First"
+    assert (await known.org(org.id)).name == "First"
     await _renamed(api, org.id, "Second")
     loop = asyncio.get_running_loop()
     later = loop.time() + 3600
@@ -91,7 +91,7 @@ async def test_after_a_silence_it_is_looked_at_whatever_is_told_then(
 
     calls.news.heard()
 
-    assert (await known.org(org.id))["name"] == "Second"
+    assert (await known.org(org.id)).name == "Second"
 
 
 async def test_who_is_alone_looks_at_nothing(

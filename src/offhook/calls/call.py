@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
@@ -25,7 +25,8 @@ from offhook.calls.state import CallEvent, CallState
 from offhook.calls.tear_down import TearDown
 from offhook.calls.transfers.destination import FAILED, Peer
 from offhook.calls.transfers.transfer import Transfer, TransferFailed
-from offhook.calls.world.call_world import CallWorld
+from offhook.calls.world.call_world import CallWorld, destination_of
+from offhook.calls.world.handover import variables_of
 from offhook.calls.world.owner import Owner
 from offhook.calls.world.variables import learn, refresh
 from offhook.conversation.conversation import Conversation
@@ -35,6 +36,7 @@ from offhook.network import INTERNAL, turns
 from offhook.rtp.ports import PortsExhausted
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.json_document import ResourceDocument
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.errors import SipError
@@ -54,7 +56,6 @@ class Call:
         services: Services,
         invitation: Invitation,
         record: CallRecord,
-        org: Mapping[str, Any],
         unacknowledged: Unacknowledged,
         ringing: Ringing,
     ) -> None:
@@ -69,7 +70,7 @@ class Call:
         self._returned: Transfer | None = None
         self._on_connected: Callable[[], None] | None = None
         self._sound = Sound()
-        self._owner = Owner(services, record, org)
+        self._owner = Owner(services, record)
         self.record = record
         self.reporter = Reporter(record, services.ledger, services.now)
         source = invitation.source.host
@@ -177,18 +178,18 @@ class Call:
         record = self.record
         found, receiver = self._owner.taken_over(event.assistant)
         left = record.assistant_resource()
-        record.taken_over_by(found.document, found.settings, found.assistant_id)
+        record.taken_over_by(found)
         self._sound.keep(record.kept.audio)
-        own = (event.destination.get("assistantOverrides") or event.destination.get("squadOverrides")) or {}
-        learn(record, event.learned, instead_of=own.get("variableValues"))
-        self.reporter.handed_over(event.destination, left)
+        destination = destination_of(event.destination)
+        learn(record, event.learned, instead_of=variables_of(destination))
+        self.reporter.handed_over(destination, left)
         # One that has no server of its own is reported to who got the messages so far.
         self.reporter.listen(receiver or self.reporter.receiver, effective.server_messages(event.assistant))
         self.reporter.assistant_started()
 
     # -- transfers ------------------------------------------------------------------------------
 
-    def transfer(self, destination: Mapping[str, Any]) -> None:
+    def transfer(self, destination: ResourceDocument) -> None:
         """Hand the caller on, unless that is being done, or the call ends."""
         if self._sound.transfer is not None or self._ending is not None:
             return

@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from offhook.calls.admission.admission import Admission
 from offhook.calls.admission.caller import MAX_URI, customer, header_variables, kept
 from offhook.calls.admission.entrance import RETRY_AFTER, Entrance, Limits, Turned
 from offhook.calls.admission.unacknowledged import Unacknowledged
 from offhook.calls.call import Call
+from offhook.calls.directory.documented import Documented
 from offhook.calls.ends import Refusal
 from offhook.calls.ledger.recovery import WORKER_DIED
 from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record.call_record import CallRecord
+from offhook.calls.routing.decision import from_headers
 from offhook.calls.services import Services
 from offhook.log_context import working_for
 from offhook.network import turns
 from offhook.network.sources import Rate, Source
+from offhook.schema.number import StoredPhoneNumber
+from offhook.schema.org import UpdateOrgDTO
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.messages.message import Request
@@ -55,7 +59,7 @@ DRAINING: Final = Turned(503, "draining", RETRY_AFTER)
 
 _log = logging.getLogger(__name__)
 
-Found = tuple[Mapping[str, Any], Mapping[str, Any]]
+Found = tuple[Documented[StoredPhoneNumber], UpdateOrgDTO]
 """A number and its org."""
 
 
@@ -133,7 +137,7 @@ class Calls:
                 number = await self._number(invitation.request.uri, user)
                 exists = number is not None
                 if number is not None:
-                    return number, await self._services.directory.org(number["orgId"])
+                    return number, await self._services.directory.org(number.settings.org_id)
         except Exception as error:
             called = invitation.call_id[:LONGEST_LOGGED]
             self._failures.error("sip-call=%s the number could not be looked up: %r", called, error)
@@ -144,15 +148,19 @@ class Calls:
         return Turned(404, f"no number {user[:LONGEST_LOGGED]}")
 
     def _admit(
-        self, invitation: Invitation, source: Source, number: Mapping[str, Any], org: Mapping[str, Any]
+        self,
+        invitation: Invitation,
+        source: Source,
+        number: Documented[StoredPhoneNumber],
+        org: UpdateOrgDTO,
     ) -> Call | Turned | None:
         """The call that begins, why there is none, or None when nobody waits for it any more."""
         if invitation.finished:
             return None
-        challenge = self._admission.challenge(invitation.request, invitation.source, number)
+        challenge = self._admission.challenge(invitation.request, invitation.source, number.settings)
         if challenge is not None:
             return Turned(challenge.status, "authentication", challenge.headers)
-        org_id = number["orgId"]
+        org_id = number.settings.org_id
         with self._limits.common.turn():
             refusal = self._over_the_limit(org_id, org)
             if refusal is not None and not self._reports(source, org_id):
@@ -172,7 +180,7 @@ class Calls:
                 self._count(org_id, -1)
             raise
 
-    async def _number(self, uri: Uri, user: str) -> Mapping[str, Any] | None:
+    async def _number(self, uri: Uri, user: str) -> Documented[StoredPhoneNumber] | None:
         domain = self._limits.domain
         elsewhere = domain is not None and uri.is_sip and uri.host != domain.lower()
         return None if elsewhere or not user else await self._services.directory.number(user)
@@ -187,8 +195,8 @@ class Calls:
         self,
         call_id: str,
         invitation: Invitation,
-        number: Mapping[str, Any],
-        org: Mapping[str, Any],
+        number: Documented[StoredPhoneNumber],
+        org: UpdateOrgDTO,
         refusal: Refusal | None,
     ) -> Call:
         invitation.trying()
@@ -197,22 +205,22 @@ class Calls:
         variables = kept(header_variables(invitation.request.headers.items()))
         record = CallRecord(
             id=call_id,
-            org_id=number["orgId"],
+            org_id=number.settings.org_id,
             number=number,
             sip_call_id=invitation.call_id[:MAX_URI],
             customer=customer(invitation.request),
             created_at=now,
             offset=now - asyncio.get_running_loop().time(),
-            overrides={"variableValues": variables} if variables else {},
+            overrides=from_headers(variables),
             org=org,
             kept=kept_without_assistant(None, org),
         )
         _log.info(
             "call=%s sip-call=%s from %s to %s", record.id, record.sip_call_id[:LONGEST_LOGGED],
-            str(invitation.request.from_.uri)[:LONGEST_LOGGED], number.get("sipUri"),
+            str(invitation.request.from_.uri)[:LONGEST_LOGGED], number.settings.sip_uri,
         )  # fmt: skip
         with working_for(record.id):
-            call = Call(services, invitation, record, org, self._unacknowledged, self._entrance.ringing)
+            call = Call(services, invitation, record, self._unacknowledged, self._entrance.ringing)
         self._active[record.id] = call
         if refusal is None:
             self.accepted += 1
@@ -222,10 +230,10 @@ class Calls:
         call.start(refusal)
         return call
 
-    def _over_the_limit(self, org_id: str, org: Mapping[str, Any]) -> Refusal | None:
+    def _over_the_limit(self, org_id: str, org: UpdateOrgDTO) -> Refusal | None:
         """What an org's call beyond its `concurrencyLimit` gets. 486 and not 503: a proxy would take 503 for
         the whole node's and keep the calls of all others away too (RFC 3261 §21.5.4)."""
-        limit = org.get("concurrencyLimit")
+        limit = org.concurrency_limit
         if limit is None or self._of_org[org_id] + self._of_org_elsewhere.held(org_id) < limit:
             return None
         return Refusal(486, OVER_THE_LIMIT, f"the org has {limit} calls at once already", RETRY_AFTER)

@@ -4,34 +4,31 @@ those that hand the caller to other members of its squad (vapi-wire §6, §7).""
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
 
 from pydantic import BaseModel, TypeAdapter
 
 from offhook.schema.answered import NotValid, read
-from offhook.schema.assistant import AssistantOverrides, merge
+from offhook.schema.assistant import AssistantOverrides, merged
+from offhook.schema.destination import TransferDestinationAssistant
+from offhook.schema.handoff import HandoffDestinationAssistant
 from offhook.schema.hook import Hook, HookAction, ToolCallHookAction
-from offhook.schema.tool import Tool
+from offhook.schema.json_document import ResourceDocument
+from offhook.schema.json_schema import OpenAIFunction
+from offhook.schema.tool import HandoffTool, Tool, TransferCallTool
 
 TO_MEMBER: Final = "transferToAssistant"
 """What the model calls the squad's own transfer tool when the assistant has another named transferCall."""
 
-_ONLY_HANDOFF: Final = (
-    "assistantId",
-    "assistant",
-    "assistantOverrides",
-    "contextEngineeringPlan",
-    "variableExtractionPlan",
-)
+MemberDestination = TransferDestinationAssistant | HandoffDestinationAssistant
+
 _TOOL: Final[TypeAdapter[Any]] = TypeAdapter(Tool)
 _log = logging.getLogger(__name__)
 
-Document = Mapping[str, Any]
-
 
 class ToolDirectory(Protocol):
-    async def tool(self, org_id: str, tool_id: str) -> Document | None:
+    async def tool(self, org_id: str, tool_id: str) -> ResourceDocument | None:
         """The org's stored tool, or None."""
         ...
 
@@ -87,30 +84,35 @@ def tool_ids(model: BaseModel | None) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def with_destinations(assistant: Document, destinations: Sequence[Document] | None) -> Document:
+def with_destinations(
+    settings: AssistantOverrides, destinations: Sequence[MemberDestination]
+) -> AssistantOverrides:
     """A squad member's assistant with its `assistantDestinations` as tools: transfers as one transferCall
     tool (added to the one it has, if that lists destinations), handoffs as a tool each."""
-    if not destinations:
-        return assistant
-    handoffs = [each for each in destinations if any(name in each for name in _ONLY_HANDOFF)]
-    transfers = [each for each in destinations if each not in handoffs]
-    more: list[Document] = [{"type": "handoff", "destinations": [each]} for each in handoffs]
+    handoffs = [each for each in destinations if isinstance(each, HandoffDestinationAssistant)]
+    transfers = [each for each in destinations if isinstance(each, TransferDestinationAssistant)]
+    more: list[Any] = [HandoffTool(type="handoff", destinations=[each]) for each in handoffs]
     if transfers:
-        assistant, own = _with_transfers(assistant, transfers)
+        settings, own = _with_transfers(settings, transfers)
         more += [] if own is None else [own]
-    return merge(assistant, {"tools:append": more})
+    return merged(settings, AssistantOverrides.model_construct({"tools_append"}, tools_append=more))
 
 
-def _with_transfers(assistant: Document, transfers: list[Document]) -> tuple[Document, Document | None]:
+def _with_transfers(
+    settings: AssistantOverrides, transfers: list[TransferDestinationAssistant]
+) -> tuple[AssistantOverrides, TransferCallTool | None]:
     """The assistant, and the tool that is still to be added to it."""
-    model = assistant.get("model") or {}
-    tools = list(model.get("tools") or ())
-    at = next((index for index, tool in enumerate(tools) if tool.get("type") == "transferCall"), None)
-    if at is None:
-        return assistant, {"type": "transferCall", "destinations": transfers}
-    if not tools[at].get("destinations"):
+    model = settings.model
+    tools = list((model.tools if model is not None else None) or ())
+    at = next((index for index, tool in enumerate(tools) if isinstance(tool, TransferCallTool)), None)
+    if model is None or at is None:
+        return settings, TransferCallTool(type="transferCall", destinations=[*transfers])
+    own = tools[at]
+    assert isinstance(own, TransferCallTool)
+    if not own.destinations:
         # That one asks the owner's server for a destination, and goes on doing so.
-        function = {"name": TO_MEMBER, "description": "Transfer the caller to another assistant"}
-        return assistant, {"type": "transferCall", "function": function, "destinations": transfers}
-    tools[at] = {**tools[at], "destinations": [*tools[at]["destinations"], *transfers]}
-    return {**assistant, "model": {**model, "tools": tools}}, None
+        function = OpenAIFunction(name=TO_MEMBER, description="Transfer the caller to another assistant")
+        return settings, TransferCallTool(type="transferCall", function=function, destinations=[*transfers])
+    tools[at] = own.model_copy(update={"destinations": [*own.destinations, *transfers]})
+    changed = model.model_copy(update={"tools": tools})
+    return settings.model_copy(update={"model": changed}), None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from offhook.sip.messages.headers import canonical_name
 
@@ -24,7 +24,7 @@ _OURS: Final = frozenset(
 """What makes the message and the dialog work (RFC 3261 §20): not an owner's to set."""
 
 
-def owners_headers(given: Mapping[str, Any], also: frozenset[str] = frozenset()) -> Headers:
+def owners_headers(given: Mapping[str, object], also: frozenset[str] = frozenset()) -> Headers:
     """Those that may go out, each on one line, at most MOST; `also` names some of ours that may (in lower
     case)."""
     found: Headers = []

@@ -12,8 +12,9 @@ from typing import Any
 
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
-
-Document = dict[str, Any]
+from offhook.schema.json_document import Variables
+from offhook.schema.org import UpdateOrgDTO
+from offhook.schema.privacy_wishes import privacy_wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class Kept:
         )
 
 
-def kept_by(settings: AssistantOverrides, org: Mapping[str, Any]) -> Kept:
-    """While this assistant speaks. `org` is its document."""
-    hipaa, pci = _compliance([org])
+def kept_by(settings: AssistantOverrides, org: UpdateOrgDTO) -> Kept:
+    """While this assistant speaks."""
+    hipaa, pci = _compliance(org)
     plan = effective.artifact_plan(settings, hipaa=hipaa)
     pci = pci or effective.pci_enabled(settings)
     return Kept(
@@ -51,48 +52,32 @@ def kept_by(settings: AssistantOverrides, org: Mapping[str, Any]) -> Kept:
     )
 
 
-def kept_without_assistant(meant: object, org: Mapping[str, Any]) -> Kept:
+def kept_without_assistant(meant: object, org: UpdateOrgDTO) -> Kept:
     """Of a call that no assistant answers. `meant` is what its owner has given of those who should have
     answered, be it valid or not: whatever they do not let be kept is not."""
-    given = list(_mappings(meant))
-    hipaa, pci = _compliance([org, *given])
-    unrecorded = any(one.get("recordingEnabled") is False for one in given)
-    silent = any(_mapping(one.get("transcriptPlan")).get("enabled") is False for one in given)
+    wishes = [privacy_wishes(one) for one in _mappings(meant)]
+    hipaa, pci = _compliance(org)
+    hipaa = hipaa or any(one.hipaa for one in wishes)
+    pci = pci or any(one.pci for one in wishes)
     return Kept(
-        audio=not (hipaa or pci or unrecorded),
+        audio=not (hipaa or pci or any(one.unrecorded for one in wishes)),
         words=not (hipaa or pci),
-        transcript=not silent,
+        transcript=not any(one.silent for one in wishes),
     )
 
 
-def without_words(artifact: Mapping[str, Any], learned: Mapping[str, Any]) -> Document:
-    """An artifact as it is kept where words are not. `learned` are the variables that the conversation has
-    brought."""
+def without_learned(variables: Variables, learned: Variables) -> dict[str, Any]:
+    """The variables of a call as they are kept where words are not: `learned` are those that the conversation
+    has brought."""
     hidden = {*learned, *(name.replace("-", "_") for name in learned)}
-    variables = {name: value for name, value in artifact["variableValues"].items() if name not in hidden}
-    return {
-        **artifact,
-        "messages": [],
-        "messagesOpenAIFormatted": [],
-        "transcript": "",
-        "transfers": [{**one, "transcript": "", "messages": []} for one in artifact["transfers"]],
-        "variableValues": variables,
-        "variables": variables,
-    }
+    return {name: value for name, value in variables.items() if name not in hidden}
 
 
-def _compliance(documents: list[Mapping[str, Any]]) -> tuple[bool, bool]:
-    """Whether any of them is under HIPAA, and under PCI."""
-    hipaa = pci = False
-    for document in documents:
-        for one in (document, _mapping(document.get("compliancePlan"))):
-            hipaa = hipaa or one.get("hipaaEnabled") is True
-            pci = pci or one.get("pciEnabled") is True
-    return hipaa, pci
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _compliance(org: UpdateOrgDTO) -> tuple[bool, bool]:
+    """Whether the org is under HIPAA, and under PCI."""
+    plan = org.compliance_plan
+    hipaa = org.hipaa_enabled is True or (plan is not None and plan.hipaa_enabled is True)
+    return hipaa, plan is not None and plan.pci_enabled is True
 
 
 def _mappings(value: object) -> Iterator[Mapping[str, Any]]:

@@ -6,11 +6,12 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from offhook.calls.directory.documented import Documented
 from offhook.calls.leg import Media
 from offhook.calls.record.reporter import Ledger
-from offhook.calls.routing.decision import Directory
+from offhook.calls.routing.assistants import AssistantDirectory
 from offhook.calls.transfers.hold_audio import Sounds
 from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
@@ -18,26 +19,29 @@ from offhook.calls.world.tools.tool_site import Send
 from offhook.conversation.active_assistant import EngineFactory
 from offhook.engines.registry import OrgCredentials
 from offhook.network.guard import AddressGuard
+from offhook.schema.json_document import Answer, MessageDocument, ResourceDocument, Variables
+from offhook.schema.number import StoredPhoneNumber
+from offhook.schema.org import UpdateOrgDTO
 from offhook.speech.base import Voice
 from offhook.speech.remote import CallContext
 from offhook.webhooks.receiver import Receiver
 
-Ask = Callable[[Receiver, Mapping[str, Any], float], Awaitable[Mapping[str, Any]]]
+Ask = Callable[[Receiver, MessageDocument, float], Awaitable[Answer]]
 """Send a message that wants an answer, with all of its time in seconds. Raises webhooks.client.AskFailed."""
 
 
-class NumberDirectory(Directory, Protocol):
+class NumberDirectory(AssistantDirectory, Protocol):
     """What is stored: numbers by the user part that was dialled, and the rest by org."""
 
-    async def number(self, user: str) -> Mapping[str, Any] | None:
+    async def number(self, user: str) -> Documented[StoredPhoneNumber] | None:
         """The number whose sipUri has this user part, in any case; None if there is none."""
         ...
 
-    async def org(self, org_id: str) -> Mapping[str, Any]: ...
+    async def org(self, org_id: str) -> UpdateOrgDTO: ...
 
-    async def credential(self, org_id: str, credential_id: str) -> Mapping[str, Any] | None: ...
+    async def credential(self, org_id: str, credential_id: str) -> ResourceDocument | None: ...
 
-    async def credentials_for(self, org_id: str, provider: str) -> Mapping[str, Mapping[str, Any]]:
+    async def credentials_for(self, org_id: str, provider: str) -> Mapping[str, ResourceDocument]:
         """The org's credentials of one provider by their ids, the newest first."""
         ...
 
@@ -50,7 +54,7 @@ class Services:
     engines: Callable[[CallContext, OrgCredentials], EngineFactory]
     emergency: Voice | None
     """Apologises when the assistant's own voice has failed; started and closed by its owner."""
-    render: Callable[[str, Mapping[str, Any]], str]
+    render: Callable[[str, Variables], str]
     """A template with these variables filled in, and those of the clock."""
     ask: Ask
     guard: AddressGuard

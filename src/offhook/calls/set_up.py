@@ -13,7 +13,15 @@ from typing import Final
 from offhook.calls.call_parts import CallParts
 from offhook.calls.ends import Refusal
 from offhook.calls.privacy import kept_without_assistant
-from offhook.calls.routing import decision as routing
+from offhook.calls.routing.decision import meant, who_answers
+from offhook.calls.routing.outcome import (
+    SORRY,
+    AnsweringAssistant,
+    ForwardedCaller,
+    LastWords,
+    RoutingAction,
+    RoutingOutcome,
+)
 from offhook.calls.world.conversing import converse
 from offhook.calls.world.knowledge import with_knowledge
 from offhook.calls.world.variables import refresh
@@ -25,6 +33,8 @@ from offhook.language.base import ModelError
 from offhook.network import turns
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.base import document
+from offhook.schema.json_document import ResourceDocument
 from offhook.speech.base import EngineError
 from offhook.speech.remote import CallContext
 
@@ -73,22 +83,22 @@ class SetUp:
         parts.leg.session = parts.invitation.answer(sdp, parts.leg)
         return connected
 
-    async def _who_answers(self) -> routing.Outcome:
+    async def _who_answers(self) -> RoutingOutcome:
         record, receiver = self._parts.record, self._parts.reporter.receiver
-        return await routing.who_answers(
-            record.number,
+        return await who_answers(
+            record.number.settings,
             record.customer.get("number"),
-            record.overrides.get("variableValues") or {},
+            record.overrides.variable_values or {},
             self._parts.services.directory,
             None if receiver is None else lambda: self._parts.owner.assistant_request(receiver),
         )
 
-    async def _note(self, outcome: routing.Outcome) -> None:
+    async def _note(self, outcome: RoutingOutcome) -> None:
         """Keep with the call why no assistant answers it, if none does."""
         record, failure = self._parts.record, outcome.failure
-        if not isinstance(outcome.action, routing.Assistant):
-            meant = await routing.meant(record.number, failure, self._parts.services.directory)
-            record.kept = kept_without_assistant(meant, record.org)
+        if not isinstance(outcome.action, AnsweringAssistant):
+            given = await meant(record.number.settings, failure, self._parts.services.directory)
+            record.kept = kept_without_assistant(given, record.org)
         if failure is None:
             return
         record.debugging = record.shown(failure.artifacts or {"error": failure.error})
@@ -96,21 +106,23 @@ class SetUp:
             record.explain(reason, str(failure))
         _log.warning("call=%s %s: %s", record.id, failure.ended_reason, failure)
 
-    async def _prepare(self, action: routing.Action) -> Connected:
+    async def _prepare(self, action: RoutingAction) -> Connected:
         """Get ready for what was decided."""
         match action:
-            case routing.Assistant():
+            case AnsweringAssistant():
                 return await self._prepare_assistant(action)
-            case routing.Say(text, reason, ours):
+            case LastWords(text, reason, ours):
                 text = self._fill(text) if ours else text
                 return await self._prepare_last_words(text, reason, AssistantOverrides())
-            case routing.Transfer():
+            case ForwardedCaller():
                 return await self._prepare_transfer(action)
 
-    async def _prepare_transfer(self, action: routing.Transfer) -> Connected:
+    async def _prepare_transfer(self, action: ForwardedCaller) -> Connected:
         record = self._parts.record
         record.ended_reason = action.ended_reason
-        destination = filled(action.destination, self._fill) if action.ours else action.destination
+        destination: ResourceDocument = document(action.destination)
+        if action.ours:
+            destination = filled(destination, self._fill)
         try:
             conversation = await self._converse(AssistantOverrides())
         except (EngineError, ModelError) as error:
@@ -123,11 +135,11 @@ class SetUp:
         refresh(record)
         return self._parts.services.render(text, record.variables)
 
-    async def _prepare_assistant(self, action: routing.Assistant) -> Connected:
+    async def _prepare_assistant(self, action: AnsweringAssistant) -> Connected:
         record = self._parts.record
         record.answered_by(action)
-        await self.listen(action.settings)
-        settings = await self._parts.owner.equipped(action.settings)
+        await self.listen(action.found.settings)
+        settings = await self._parts.owner.equipped(action.found.settings)
         try:
             return (await self._converse(settings)).begin
         except (EngineError, ModelError) as error:
@@ -135,7 +147,7 @@ class SetUp:
             _log.error("call=%s %s", record.id, str(error) if record.kept.words else error.unquoted)
             record.explain(ended_reason(error), str(error), error.unquoted)
             hooks = AssistantOverrides(hooks=settings.hooks)
-            return await self._prepare_last_words(routing.SORRY, ended_reason(error), hooks)
+            return await self._prepare_last_words(SORRY, ended_reason(error), hooks)
 
     async def _prepare_last_words(self, text: str, reason: str, settings: AssistantOverrides) -> Connected:
         """Say `text` and end the call for `reason`, unless a hook of the assistant's has it otherwise."""
@@ -163,8 +175,8 @@ class SetUp:
         return conversation
 
 
-def _reason_of(action: routing.Action) -> str:
-    return "" if isinstance(action, routing.Assistant) else action.ended_reason
+def _reason_of(action: RoutingAction) -> str:
+    return "" if isinstance(action, AnsweringAssistant) else action.ended_reason
 
 
 def _in_order(*steps: Connected) -> Connected:

@@ -68,6 +68,12 @@ def read(kind: Any, answered: object, adapter: TypeAdapter[Any], what: str) -> B
     raise NotValid("it has unknown properties within unknown properties")
 
 
+def read_answered(kind: Any, answered: object, adapter: TypeAdapter[Any], what: str) -> Any:
+    """The same of what has just been answered. Raises NotValid, also where it is too much to look at."""
+    _measure(answered)
+    return read(kind, answered, adapter, what)
+
+
 def read_document(kind: Any, answered: object, adapter: TypeAdapter[Any], what: str) -> dict[str, Any]:
     """What has just been answered, as the JSON object that it is, without what was left out. Raises NotValid,
     also where it is too much to look at."""

@@ -128,3 +128,39 @@ def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
     elif appended:
         result["tools:append"] = appended
     return result
+
+
+_KEY_BY_KEY = ("variable_values", "metadata")
+
+
+def merged(base: Assistant, *layers: AssistantOverrides | None) -> AssistantOverrides:
+    """The same of types that have been read: an assistant with overrides over it, one layer after another."""
+    values = _given(base)
+    for layer in layers:
+        if layer is not None:
+            values = _overridden(values, _given(layer))
+    return AssistantOverrides.model_construct(set(values), **values)
+
+
+def _given(assistant: Assistant) -> dict[str, Any]:
+    return {name: getattr(assistant, name) for name in assistant.model_fields_set if name not in _NOT_SAID}
+
+
+_NOT_SAID = frozenset({*StoredAssistant.model_fields} - {*Assistant.model_fields})
+"""What a stored assistant has besides its own properties."""
+
+
+def _overridden(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    result = {**base, **overrides}
+    for name in _KEY_BY_KEY:
+        if base.get(name) is not None:
+            result[name] = {**base[name], **(overrides.get(name) or {})}
+    appended = [*(base.get("tools_append") or ()), *(overrides.get("tools_append") or ())]
+    result.pop("tools_append", None)
+    model = result.get("model")
+    if appended and model is not None:
+        tools = [*(model.tools or ()), *appended]
+        result["model"] = model.model_copy(update={"tools": tools})
+    elif appended:
+        result["tools_append"] = appended
+    return result

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from offhook.schema.analysis import SummaryPlan
 from offhook.schema.base import JsonObject, Model, Number
+from offhook.schema.json_document import ResourceDocument
 from offhook.schema.spoken import Spoken
 
 
@@ -106,6 +109,27 @@ class TransferDestinationAssistant(_Destination):
         ]
         | None
     ) = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferWishes:
+    """What a destination that may not be valid wants of its transfer: how, what the caller is told when it
+    fails (None: the usual), and whether the call ends then."""
+
+    mode: str
+    apology: object
+    ends_call: bool
+
+    @classmethod
+    def of(cls, destination: ResourceDocument) -> TransferWishes:
+        plan = _mapping(destination.get("transferPlan"))
+        fallback = _mapping(plan.get("fallbackPlan"))
+        mode = str(plan.get("mode", "blind-transfer"))
+        return cls(mode, fallback.get("message"), fallback.get("endCallEnabled") is not False)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 CallDestination = Annotated[TransferDestinationNumber | TransferDestinationSip, Field(discriminator="type")]

@@ -11,6 +11,7 @@ from offhook.schema.destination import (
     ContextEngineeringPlanAll,
     ContextEngineeringPlanLastNMessages,
     ContextEngineeringPlanNone,
+    TransferDestinationAssistant,
 )
 from offhook.schema.json_schema import VariableExtractionPlan
 from offhook.schema.server import Server
@@ -70,6 +71,9 @@ class HandoffDestinationSquad(Model):
     variable_extraction_plan: VariableExtractionPlan | None = None
     description: str | None = None
 
+
+Successors = TransferDestinationAssistant | HandoffDestinationAssistant | HandoffDestinationSquad
+"""Destinations within Offhook."""
 
 HandoffDestination = Annotated[
     HandoffDestinationAssistant | HandoffDestinationDynamic | HandoffDestinationSquad,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from offhook.schema.base import Model, Resource
+from offhook.schema.base import Model, Resource, Timestamp
 from offhook.schema.destination import CallDestination
 from offhook.schema.server import LegacyServer, Server
 
@@ -145,6 +145,29 @@ class VapiPhoneNumber(_PhoneNumber, Resource):
     status: Literal["active", "activating", "blocked"] | None = None
     number: str | None = None
     number_desired_area_code: str | None = Field(default=None, min_length=3, max_length=3)
+
+
+class StoredSipAuthentication(Model):
+    realm: str | None = None
+    username: str
+    password: str
+
+
+class StoredPhoneNumber(_PhoneNumber):
+    """A number as calls read it: rows of earlier days lack what later ones have, and no limit that came later
+    keeps callers away."""
+
+    id: str | None = None
+    org_id: str
+    name: str | None = None
+    sip_uri: str | None = None
+    authentication: StoredSipAuthentication | None = None  # type: ignore[assignment]
+    provider: str | None = None
+    number: str | None = None
+    status: str | None = None
+    number_desired_area_code: str | None = None
+    created_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
 
 
 def unserved(document: Mapping[str, Any]) -> str | None:

@@ -7,11 +7,12 @@ spellings are accepted and both are shown; `server` alone is stored (`normalise_
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
 from offhook.schema.base import JsonObject, Model, Number
+from offhook.schema.json_document import ResourceDocument
 
 
 class BackoffPlan(Model):
@@ -41,6 +42,56 @@ class LegacyServer(Model):
 
     server_url: str | None = None
     server_url_secret: str | None = None
+
+
+def server_of(holder: HasServer | None) -> Server | None:
+    """The server of a tool, assistant, number or org, with `serverUrl` and `serverUrlSecret` taken for
+    `server.url` and `server.secret` where that has none. None without a URL."""
+    if holder is None:
+        return None
+    server = holder.server or _NONE
+    legacy = holder if isinstance(holder, LegacyServer) else _NO_LEGACY
+    url = server.url or legacy.server_url
+    if not url:
+        return None
+    secret = server.secret or legacy.server_url_secret
+    if (url, secret) == (server.url, server.secret):
+        return server
+    return server.model_copy(update={"url": url, "secret": secret})
+
+
+class HasServer(Protocol):
+    @property
+    def server(self) -> Server | None: ...
+
+
+_NONE = Server()
+_NO_LEGACY = LegacyServer()
+
+
+def read_server(document: ResourceDocument) -> Server | None:
+    """The same of a document that may not be valid. What is in it is as it was given: whoever sends there
+    leaves out what cannot be sent."""
+    given = document.get("server")
+    server = dict(given) if isinstance(given, Mapping) else {}
+    for name, legacy in (("url", "serverUrl"), ("secret", "serverUrlSecret")):
+        if not server.get(name) and document.get(legacy):
+            server[name] = document[legacy]
+    if not isinstance(server.get("url"), str) or not server["url"]:
+        return None
+    plan = server.get("backoffPlan")
+    if isinstance(plan, Mapping):
+        server["backoffPlan"] = _unchecked(BackoffPlan, plan)
+    found: Server = _unchecked(Server, server)
+    return found
+
+
+def _unchecked(kind: Any, given: Mapping[str, Any]) -> Any:
+    wires = {name: field.alias or name for name, field in kind.model_fields.items()}
+    return kind.model_construct(
+        {name for name, wire in wires.items() if wire in given},
+        **{name: given.get(wire) for name, wire in wires.items()},
+    )
 
 
 _LEGACY = {"serverUrl": "url", "serverUrlSecret": "secret"}

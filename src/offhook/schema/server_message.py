@@ -6,29 +6,22 @@ envelope around a body; `wanted` says whether the assistant's `serverMessages` l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any, ClassVar, Literal, dataclass_transform
 
-from pydantic.alias_generators import to_camel
-
 from offhook.schema.call import CallStatus
+from offhook.schema.json_document import MessageDocument as Document
 from offhook.schema.message_type import ALWAYS_SENT
+from offhook.schema.written import Written, wire_name
 
 Role = Literal["assistant", "user"]
-Document = Mapping[str, Any]
 Documents = Sequence[Document]
 
 _FINAL_TRANSCRIPT = 'transcript[transcriptType="final"]'
 
 BODIES: list[type[Body]] = []
 """Every kind below, in this order."""
-
-
-@cache
-def wire_name(attribute: str) -> str:
-    return to_camel(attribute).replace("OpenAi", "OpenAI")
 
 
 @dataclass_transform(frozen_default=True)
@@ -46,6 +39,15 @@ class Body:
         """The properties on the wire, `type` first."""
         own = {wire_name(field.name): getattr(self, field.name) for field in fields(self)}
         return {"type": self.type} | {name: value for name, value in own.items() if value is not None}
+
+
+class DebuggingArtifacts(Written):
+    """`inboundPhoneCallDebuggingArtifacts`, as they were captured on the wire. Of a question that was not
+    answered there is no response."""
+
+    error: str
+    assistant_request_error: str | None = None
+    assistant_request_response: object = None
 
 
 class AssistantRequest(Body, type="assistant-request"):
@@ -157,6 +159,11 @@ class ToolCalls(Body, type="tool-calls"):
     tool_calls: Documents | None = None
 
 
+def tool_with_call(tool: Document, call: Document) -> Document:
+    """One of `toolWithToolCallList`. Where the tool's server is nobody has to be told."""
+    return {**{name: value for name, value in tool.items() if name != "server"}, "toolCall": call}
+
+
 class TransferDestinationRequest(Body, type="transfer-destination-request"):
     """Wants an answer."""
 
@@ -173,6 +180,19 @@ class TransferUpdate(Body, type="transfer-update"):
     from_assistant: Document | None = None
     to_step_record: Document | None = None
     from_step_record: Document | None = None
+
+
+class MessageTimes(Written):
+    """Of one of a call's messages. Times in milliseconds since the epoch."""
+
+    time: int
+    seconds_from_start: float = 0
+    end_time: int | None = None
+
+
+def to_assistant(destination: Document, name: str) -> Document:
+    """The one kind of destination that the API has for who takes over."""
+    return {**destination, "type": "assistant", "assistantName": name}
 
 
 class KnowledgeBaseRequest(Body, type="knowledge-base-request"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from offhook.schema import handoff
 from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.schema.base import Model, Resource
 from offhook.schema.destination import TransferDestinationAssistant
 from offhook.schema.handoff import HandoffDestinationAssistant
+from offhook.schema.json_document import ResourceDocument
 
 
 class SquadMemberDTO(Model):
@@ -29,6 +32,13 @@ class Squad(Model):
 
 class StoredSquad(Squad, Resource):
     """A squad as shown."""
+
+
+def with_members(squad: ResourceDocument, fits: Callable[[object], bool]) -> ResourceDocument:
+    """A squad's document with an empty place for each member that does not fit."""
+    members = squad.get("members")
+    listed = members if isinstance(members, list) else []
+    return {**squad, "members": [each if fits(each) else {} for each in listed]}
 
 
 # handoff.py names these three in its annotations, which are read when they are first needed.

@@ -254,7 +254,7 @@ class ConnectedTool(_Tool):
     ]
 
 
-Tool = Annotated[
+AnyTool = (
     FunctionTool
     | ApiRequestTool
     | TransferCallTool
@@ -270,6 +270,6 @@ Tool = Annotated[
     | BashTool
     | ComputerTool
     | TextEditorTool
-    | ConnectedTool,
-    Field(discriminator="type"),
-]
+    | ConnectedTool
+)
+Tool = Annotated[AnyTool, Field(discriminator="type")]

@@ -3,7 +3,7 @@
 from .client import AskFailed, Client
 from .lanes import Limits
 from .outbox import Outbox
-from .receiver import BackoffPlan, Receiver, choose_server, find_credentials
+from .receiver import BackoffPlan, Receiver, choose_server, find_credential
 from .shown import shown
 
 __all__ = [
@@ -14,6 +14,6 @@ __all__ = [
     "Outbox",
     "Receiver",
     "choose_server",
-    "find_credentials",
+    "find_credential",
     "shown",
 ]

@@ -9,14 +9,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from offhook.schema import server as schema
+from offhook.schema.json_document import ResourceDocument
+from offhook.schema.server import HasServer, Server, server_of
 from offhook.store import Transaction
 
 log = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT_SECONDS = 20.0
 MIN_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS = 1.0, 300.0
-
-Document = Mapping[str, Any]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
@@ -81,7 +82,7 @@ class Receiver:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Receiver:
+    def from_json(cls, stored: ResourceDocument) -> Receiver:
         """The inverse of `to_json`."""
         values = dict(stored)
         plan = values.get("backoff")
@@ -92,58 +93,46 @@ class Receiver:
         return cls(**values)
 
 
-def server_of(document: Document | None) -> dict[str, Any] | None:
-    """The `server` of a tool, assistant, number or org in the form of the API, with `serverUrl` and
-    `serverUrlSecret` taken for `server.url` and `server.secret` (vapi-wire §0). None without a URL."""
-    if not document:
-        return None
-    given = document.get("server")
-    server = dict(given) if isinstance(given, Mapping) else {}
-    for name, legacy in (("url", "serverUrl"), ("secret", "serverUrlSecret")):
-        if not server.get(name) and document.get(legacy):
-            server[name] = document[legacy]
-    return server if isinstance(server.get("url"), str) and server["url"] else None
-
-
 def choose_server(
     *,
-    tool: Document | None = None,
-    assistant: Document | None = None,
-    number: Document | None = None,
-    org: Document | None = None,
-) -> dict[str, Any] | None:
+    tool: HasServer | None = None,
+    assistant: HasServer | None = None,
+    number: HasServer | None = None,
+    org: HasServer | None = None,
+) -> Server | None:
     """The one server that gets a message: the tool's, else the assistant's, else the number's, else the org's
     (vapi-wire §4.1). None if none of them has one."""
-    for document in (tool, assistant, number, org):
-        server = server_of(document)
+    for holder in (tool, assistant, number, org):
+        server = server_of(holder)
         if server is not None:
             return server
     return None
 
 
-def credential_id(server: Document) -> str | None:
+def credential_id(server: Server | None) -> str | None:
     """Which credential the server needs."""
-    named = server.get("credentialId")
+    named = None if server is None else server.credential_id
     return named if isinstance(named, str) and named else None
 
 
-async def find_credentials(tx: Transaction, org_id: str, server: Document | None) -> dict[str, Document]:
-    """What `receiver_of` needs as `credentials` for this server: the org's credential that it names."""
-    named = credential_id(server or {})
+async def find_credential(tx: Transaction, org_id: str, server: Server | None) -> ResourceDocument | None:
+    """The org's credential that the server names."""
+    named = credential_id(server)
     record = None if named is None else await tx.credentials.get(org_id, named)
-    return {} if record is None else {record.id: record.document}
+    return None if record is None else record.document
 
 
-def receiver_of(server: Document, credentials: Mapping[str, Document]) -> Receiver:
-    """The Receiver for a `server` object that has a URL. What is malformed in it is left out. `credentials`
-    are documents by their id; the one that the server names (`credential_id`) is what matters."""
+def receiver_of(server: Server, credential: ResourceDocument | None = None) -> Receiver:
+    """The Receiver for a server that has a URL. What is malformed in it is left out. `credential` is the one
+    that it names (`credential_id`)."""
+    assert server.url is not None
     return Receiver(
-        url=server["url"],
-        secret=_secret(server.get("secret")),
-        headers=_headers(server.get("headers")),
-        timeout_seconds=_timeout(server.get("timeoutSeconds")),
-        backoff=backoff_of(server.get("backoffPlan")),
-        authentication=_authentication(credential_id(server), credentials),
+        url=server.url,
+        secret=_secret(server.secret),
+        headers=_headers(server.headers),
+        timeout_seconds=_timeout(server.timeout_seconds),
+        backoff=backoff_of(server.backoff_plan),
+        authentication=_authentication(credential_id(server), credential),
     )
 
 
@@ -179,15 +168,15 @@ def _timeout(given: object) -> float:
     return min(max(seconds, MIN_TIMEOUT_SECONDS), MAX_TIMEOUT_SECONDS)
 
 
-def backoff_of(given: object) -> BackoffPlan | None:
+def backoff_of(given: schema.BackoffPlan | None) -> BackoffPlan | None:
     """The plan that a `backoffPlan` of the API describes, within its ranges; None for none."""
-    if not isinstance(given, Mapping):
+    if not isinstance(given, schema.BackoffPlan):
         return None
     return BackoffPlan(
-        type="exponential" if given.get("type") == "exponential" else "fixed",
-        max_retries=int(min(max(_number(given.get("maxRetries"), 0), 0), 10)),
-        base_delay_seconds=min(max(_number(given.get("baseDelaySeconds"), 1), 0), 10),
-        excluded_status_codes=tuple(_codes(given.get("excludedStatusCodes"))),
+        type="exponential" if given.type == "exponential" else "fixed",
+        max_retries=int(min(max(_number(given.max_retries, 0), 0), 10)),
+        base_delay_seconds=min(max(_number(given.base_delay_seconds, 1), 0), 10),
+        excluded_status_codes=tuple(_codes(given.excluded_status_codes)),
     )
 
 
@@ -199,10 +188,10 @@ def _codes(given: object) -> Iterator[int]:
             yield int(text)
 
 
-def _authentication(named: str | None, credentials: Mapping[str, Document]) -> dict[str, Any] | None:
+def _authentication(named: str | None, credential: ResourceDocument | None) -> dict[str, Any] | None:
     if named is None:
         return None
-    plan = credentials.get(named, {}).get("authenticationPlan")
+    plan = (credential or {}).get("authenticationPlan")
     if not isinstance(plan, Mapping):
         log.warning("the credential %s of a server is not known: its messages go out without it", named)
         return None

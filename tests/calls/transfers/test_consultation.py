@@ -15,6 +15,7 @@ from offhook.conversation.transcript import Transcript
 from offhook.language.base import ToolCall
 from offhook.schema.destination import TransferPlan
 from offhook.speech.base import EngineError
+from tests.calls.documents import an_assistant, record_of
 from tests.calls.house import House, open_house
 from tests.calls.test_whole_call import ended
 from tests.calls.transfers.line import check, send_on, sip
@@ -31,7 +32,7 @@ def record(**more: Any) -> CallRecord:
     for at, words in enumerate(["Hello.", "Ann here."]):
         transcript.add_user(words, at, at + 0.3)
         transcript.add_bot(at + 0.4).extend(f"Answer {at + 1}.", at + 0.8)
-    return CallRecord("call-1", "org-1", {}, "sip-1", {}, 0.0, 0.0, transcript=transcript, **more)
+    return record_of("call-1", "org-1", {}, "sip-1", {}, 0.0, 0.0, transcript=transcript, **more)
 
 
 def plan(**more: Any) -> TransferPlan:
@@ -60,7 +61,7 @@ def test_it_knows_as_much_of_the_call_as_the_plan_lets_on(context: Any, lines: l
 def test_what_it_does_not_name_is_as_with_the_first_assistant() -> None:
     own = {"voice": {"provider": "vapi", "voiceId": "Elliot"}, "transcriber": {"provider": "vapi"}}
     asked = {"name": "Second", "model": {"provider": "openai", "model": "m"}, "maxDurationSeconds": 30}
-    made = assistant_document(plan(transferAssistant=asked), record(assistant=own))
+    made = assistant_document(plan(transferAssistant=asked), record(assistant=an_assistant(own)))
 
     assert (made["voice"], made["transcriber"]) == (own["voice"], own["transcriber"])
     assert (made["name"], made["maxDurationSeconds"], made["silenceTimeoutSeconds"]) == ("Second", 30, 30)

@@ -13,10 +13,11 @@ from offhook.calls.transfers.destination import (
     Target,
     TransferFailed,
     failure_of,
-    fallback_of,
 )
 from offhook.calls.transfers.trunk import Trunk, Trunks
+from offhook.conversation.tools.tool_messages import content_of
 from offhook.network import Address, AddressGuard
+from offhook.schema.destination import TransferWishes
 from offhook.sip.messages.uri import Uri
 from offhook.sip.transports.tcp import TCP
 from offhook.sip.transports.udp import UDP
@@ -245,6 +246,11 @@ def test_headers_are_the_owners_but_for_those_that_are_ours() -> None:
     assert number().headers == []
 
 
+def said_of(document: dict[str, Any]) -> tuple[str | None, bool]:
+    wishes = TransferWishes.of(document)
+    return content_of(wishes.apology), wishes.ends_call
+
+
 @pytest.mark.parametrize(
     ("plan", "expected"),
     [
@@ -257,12 +263,12 @@ def test_headers_are_the_owners_but_for_those_that_are_ours() -> None:
 def test_what_the_fallback_plan_says(plan: Any, expected: tuple[str | None, bool]) -> None:
     document = {"transferPlan": {"mode": "blind-transfer", "fallbackPlan": plan}} if plan else {}
 
-    assert fallback_of(document) == expected
+    assert said_of(document) == expected
 
 
 @pytest.mark.parametrize("plan", [None, 1, [1], "refer", {"fallbackPlan": [1]}])
 def test_a_plan_that_is_none_says_nothing(plan: Any) -> None:
-    assert fallback_of({"transferPlan": plan}) == (None, True)
+    assert said_of({"transferPlan": plan}) == (None, True)
 
 
 @pytest.mark.parametrize("document", [{}, {"type": "sip"}, {"type": "fax", "number": "1"}])

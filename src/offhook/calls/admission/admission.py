@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from offhook.calls.admission.caller import MAX_URI
 from offhook.network import Address
 from offhook.network.sources import PeerRate, Sources
+from offhook.schema.number import StoredPhoneNumber
 from offhook.sip.digest import Challenge, Credentials, Nonces, verify
 from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request
@@ -51,22 +52,22 @@ class Admission:
         self._wrong = PeerRate(sources, WRONG, WRONG_OF_SOURCE)
         self._let_in: dict[tuple[Address, str, str], None] = {}
 
-    def challenge(self, request: Request, peer: Address, number: Mapping[str, Any]) -> Demand | None:
+    def challenge(self, request: Request, peer: Address, number: StoredPhoneNumber) -> Demand | None:
         """None to let the call in, else how to refuse it."""
-        authentication = number.get("authentication")
-        if not authentication:
+        authentication = number.authentication
+        if authentication is None:
             return None
-        realm = authentication.get("realm") or self._realm()
+        realm = authentication.realm or self._realm()
         given = _credentials(request, realm)
-        caller = peer, str(number.get("id")), str(request.from_.uri)[:MAX_URI]
+        caller = peer, str(number.id), str(request.from_.uri)[:MAX_URI]
         if given and caller not in self._let_in and self._wrong.exhausted(peer, self._time()):
             return Demand(480, RETRY_AFTER)
         stale = False
         for credentials in given:
             genuine = (
-                credentials.username == authentication["username"]
+                credentials.username == authentication.username
                 and _is_for(credentials, request)
-                and verify(credentials, password=authentication["password"], method=request.method)
+                and verify(credentials, password=authentication.password, method=request.method)
             )
             if genuine and self._nonces.check(credentials) is None:
                 self._remember(caller)

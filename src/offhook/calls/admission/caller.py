@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from offhook.schema.call_document import CustomerDocument
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.telephone import subscriber_of
 
@@ -22,15 +23,12 @@ def customer(request: Request) -> dict[str, Any]:
     """`customer` from the From header: display name, number or user, and the URI (vapi-wire §2.1). Of a tel
     URI the number alone; a user of more than 40 characters, the API's limit, is left to the URI."""
     caller = request.from_
-    found: dict[str, Any] = {}
     number = subscriber_of(caller.uri)
-    if 0 < len(number) <= MAX_NAME:
-        found["number"] = number
-    if caller.display_name:
-        found["name"] = caller.display_name[:MAX_NAME]
-    if caller.uri.is_sip:
-        found["sipUri"] = str(caller.uri)[:MAX_URI]
-    return found
+    return CustomerDocument(
+        number=number if 0 < len(number) <= MAX_NAME else None,
+        name=caller.display_name[:MAX_NAME] if caller.display_name else None,
+        sip_uri=str(caller.uri)[:MAX_URI] if caller.uri.is_sip else None,
+    ).given()
 
 
 def header_variables(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -4,19 +4,25 @@ costs more than all else that an INVITE asks for."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from offhook.calls.directory.documented import Documented
 from offhook.calls.directory.stored_directory import StoredDirectory
+from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.json_document import ResourceDocument
+from offhook.schema.number import StoredPhoneNumber
+from offhook.schema.org import UpdateOrgDTO
+from offhook.schema.squad import Squad
 from offhook.store import Database
 
-MOST_KNOWN: Final = 10_000
-"""Documents; beyond it all are forgotten and read anew."""
+T = TypeVar("T")
 
-Document = Mapping[str, Any]
+MOST_KNOWN: Final = 10_000
+"""Resources; beyond it all are forgotten and read anew."""
 
 
 class DirectoryCache:
-    """A directory that reads each document once after every change of numbers, assistants, squads, tools,
+    """A directory that reads each resource once after every change of numbers, assistants, squads, tools,
     orgs and credentials, whichever process of the node makes it. Where other nodes write too it reads
     always. What does not exist is not remembered."""
 
@@ -24,41 +30,41 @@ class DirectoryCache:
         self._stored = stored
         self._database = database
         self._generation = database.generation
-        self._known: dict[tuple[str, ...], Document] = {}
+        self._known: dict[tuple[str, ...], Any] = {}
 
-    async def number(self, user: str) -> Document | None:
+    async def number(self, user: str) -> Documented[StoredPhoneNumber] | None:
         return await self._find(("number", user), lambda: self._stored.number(user))
 
-    async def org(self, org_id: str) -> Document:
-        return await self._find(("org", org_id), lambda: self._stored.org(org_id)) or {}
+    async def org(self, org_id: str) -> UpdateOrgDTO:
+        async def read() -> UpdateOrgDTO | None:
+            return await self._stored.org(org_id)
 
-    async def assistant(self, org_id: str, assistant_id: str) -> Document | None:
+        return await self._find(("org", org_id), read) or UpdateOrgDTO()
+
+    async def assistant(self, org_id: str, assistant_id: str) -> Documented[AssistantOverrides] | None:
         key = ("assistant", org_id, assistant_id)
         return await self._find(key, lambda: self._stored.assistant(org_id, assistant_id))
 
-    async def squad(self, org_id: str, squad_id: str) -> Document | None:
+    async def squad(self, org_id: str, squad_id: str) -> Documented[Squad] | None:
         return await self._find(("squad", org_id, squad_id), lambda: self._stored.squad(org_id, squad_id))
 
-    async def tool(self, org_id: str, tool_id: str) -> Document | None:
+    async def tool(self, org_id: str, tool_id: str) -> ResourceDocument | None:
         key = ("tool", org_id, tool_id)
         return await self._find(key, lambda: self._stored.tool(org_id, tool_id))
 
-    async def credential(self, org_id: str, credential_id: str) -> Document | None:
+    async def credential(self, org_id: str, credential_id: str) -> ResourceDocument | None:
         key = ("credential", org_id, credential_id)
         return await self._find(key, lambda: self._stored.credential(org_id, credential_id))
 
-    async def credentials_for(self, org_id: str, provider: str) -> Mapping[str, Document]:
+    async def credentials_for(self, org_id: str, provider: str) -> Mapping[str, ResourceDocument]:
         """That there are none is remembered, too."""
 
-        async def read() -> Document:
-            return {"found": await self._stored.credentials_for(org_id, provider)}
+        async def read() -> Mapping[str, ResourceDocument] | None:
+            return await self._stored.credentials_for(org_id, provider)
 
-        known = await self._find(("credentials", org_id, provider), read)
-        return known["found"] if known is not None else {}
+        return await self._find(("credentials", org_id, provider), read) or {}
 
-    async def _find(
-        self, key: tuple[str, ...], read: Callable[[], Awaitable[Document | None]]
-    ) -> Document | None:
+    async def _find(self, key: tuple[str, ...], read: Callable[[], Awaitable[T | None]]) -> T | None:
         if self._database.shared:
             return await read()
         await self._database.catch_up()
@@ -66,10 +72,10 @@ class DirectoryCache:
         if generation != self._generation or len(self._known) >= MOST_KNOWN:
             self._known.clear()
             self._generation = generation
-        found = self._known.get(key)
+        found: T | None = self._known.get(key)
         if found is None:
             found = await read()
             # What was read while somebody wrote may be what was before.
-            if found and generation == self._database.generation:
+            if found is not None and generation == self._database.generation:
                 self._known[key] = found
         return found

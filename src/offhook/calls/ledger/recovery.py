@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from offhook.calls.directory.stored_directory import StoredDirectory, resource
-from offhook.calls.privacy import Kept, kept_by, kept_without_assistant
+from offhook.calls.directory.documented import (
+    Documented,
+    StoredNotValid,
+    assistant_of,
+    number_of,
+    org_of,
+    resource,
+    squad_of,
+)
+from offhook.calls.directory.stored_directory import StoredDirectory
+from offhook.calls.privacy import kept_by, kept_without_assistant
 from offhook.calls.record import messages
-from offhook.calls.record.call_record import CallRecord, Document
-from offhook.calls.routing.decision import Assistant, Directory, understood, who_answers
+from offhook.calls.record.call_facts import Document
+from offhook.calls.record.call_record import CallRecord
+from offhook.calls.routing.assistants import AssistantDirectory
+from offhook.calls.routing.decision import who_answers
+from offhook.calls.routing.outcome import AnsweringAssistant, FoundAssistant
 from offhook.media.recorded import stereo_path
 from offhook.schema import effective
 from offhook.schema.answered import NotValid
 from offhook.schema.assistant import AssistantOverrides, merge
+from offhook.schema.json_document import ResourceDocument
+from offhook.schema.kept_call import KeptCall
+from offhook.schema.number import StoredPhoneNumber
+from offhook.schema.org import UpdateOrgDTO
+from offhook.schema.server import read_server
 from offhook.schema.server_message import wanted
-from offhook.store import Database, Record, Repository, StoreError, Transaction
+from offhook.store import Database, Record, StoreError, Transaction
 from offhook.webhooks.outbox import Outbox
-from offhook.webhooks.receiver import choose_server, find_credentials, receiver_of
+from offhook.webhooks.receiver import choose_server, find_credential, receiver_of
 
 WORKER_DIED: Final = "call.in-progress.error-vapifault-worker-died"
 LOST: Final = "the process that held the call ended without warning"
@@ -75,7 +93,6 @@ async def end_orphans(
                 record = await _restore(tx, row)
             if record.assistant is None and record.started_at is None:
                 await _find_who_would_have_answered(record, directory)
-            record.kept = _kept(record)
             if stereo_path(recordings, record.id).exists():
                 record.recording_urls = recording_urls(record.id)
             async with database.transaction() as tx:
@@ -92,30 +109,33 @@ async def end_orphans(
 
 
 async def _restore(tx: Transaction, row: Record) -> CallRecord:
-    kept = row.document
+    kept = KeptCall.of(row.document)
     org = await tx.orgs.get(row.org_id)
-    number = await _resource(tx.phone_numbers, row.org_id, kept.get("phoneNumberId"))
     record = CallRecord(
         id=row.id,
         org_id=row.org_id,
-        number=number or {"id": kept.get("phoneNumberId"), "orgId": row.org_id},
-        sip_call_id=(kept.get("transport") or {}).get("sbcCallSid", ""),
-        customer=kept.get("customer") or {},
+        number=await _number(tx, row.org_id, kept.phone_number_id),
+        sip_call_id=kept.sip_call_id,
+        customer=kept.customer,
         created_at=row.created_at.timestamp(),
         offset=0.0,
-        org={} if org is None else org.document,
+        org=UpdateOrgDTO() if org is None else org_of(org.document),
     )
-    record.overrides = kept.get("assistantOverrides") or {}
-    record.transient_assistant = kept.get("assistant")
-    record.assistant_id = kept.get("assistantId")
-    assistant = kept.get("assistant")
+    record.overrides = _overrides(kept.overrides)
+    record.transient_assistant = kept.assistant
+    record.assistant_id = kept.assistant_id
+    assistant = kept.assistant
     if assistant is None and record.assistant_id:
-        assistant = resource(await tx.assistants.get(row.org_id, record.assistant_id))
-    record.assistant = None if assistant is None else merge(assistant, record.overrides)
-    record.squad, record.squad_id = kept.get("squad"), kept.get("squadId")
-    record.destination = kept.get("destination")
-    record.started_at = _epoch(kept.get("startedAt"))
-    record.transcript = KeptMessages(kept.get("messages") or ())
+        stored = await tx.assistants.get(row.org_id, record.assistant_id)
+        assistant = None if stored is None else resource(stored)
+    record.kept = kept_without_assistant(None, record.org)
+    if assistant is not None:
+        _answered_by(record, merge(assistant, kept.overrides))
+    record.squad = None if kept.squad is None else Documented(kept.squad, squad_of)
+    record.squad_id = kept.squad_id
+    record.destination = kept.destination
+    record.started_at = _epoch(kept.started_at)
+    record.transcript = KeptMessages(kept.messages)
     record.status = "ended"
     record.ended_reason = WORKER_DIED
     record.ended_message = record.ended_message_unquoted = LOST
@@ -123,16 +143,49 @@ async def _restore(tx: Transaction, row: Record) -> CallRecord:
     return record
 
 
-async def _find_who_would_have_answered(record: CallRecord, directory: Directory) -> None:
+async def _number(tx: Transaction, org_id: str, identity: str | None) -> Documented[StoredPhoneNumber]:
+    """Of one that is gone, or cannot be read any more, what the row says of it."""
+    row = await tx.phone_numbers.get(org_id, identity) if identity else None
+    if row is not None:
+        number = Documented(resource(row), number_of)
+        with contextlib.suppress(StoredNotValid):
+            number.settings  # noqa: B018 - read now, while there is another way
+            return number
+    return Documented(StoredPhoneNumber(id=identity, org_id=org_id).model_dump(by_alias=True), number_of)
+
+
+def _answered_by(record: CallRecord, document: ResourceDocument) -> None:
+    """One that cannot be read any more must not keep the node from starting: then the usual holds, and its
+    server is told all the same."""
+    try:
+        settings = assistant_of(document)
+        record.kept = kept_by(settings, record.org)
+    except NotValid:
+        settings = AssistantOverrides.model_construct({"server"}, server=read_server(document))
+        record.kept = kept_without_assistant(document, record.org)
+    record.assistant = FoundAssistant(settings, record.assistant_id, document, unchanged=True)
+
+
+def _overrides(document: ResourceDocument) -> AssistantOverrides:
+    try:
+        return assistant_of(document)
+    except NotValid:
+        return AssistantOverrides()
+
+
+async def _find_who_would_have_answered(record: CallRecord, directory: AssistantDirectory) -> None:
     """For a call that was cut off while it rang. Its row names no assistant yet, but its number may: that
     one's server is owed the report."""
-    variables = record.overrides.get("variableValues") or {}
+    variables = record.overrides.variable_values or {}
     caller = record.customer.get("number")
-    outcome = await who_answers(record.number, caller, variables, directory, None)
-    if isinstance(outcome.action, Assistant):
-        record.assistant = outcome.action.document
-        record.assistant_id = outcome.action.assistant_id
-        record.squad, record.squad_id = outcome.action.squad, outcome.action.squad_id
+    outcome = await who_answers(record.number.settings, caller, variables, directory, None)
+    action, meant = outcome.action, outcome.failure and outcome.failure.meant
+    if isinstance(action, AnsweringAssistant):
+        record.assistant, record.assistant_id = action.found, action.found.assistant_id
+        record.squad, record.squad_id = action.squad, action.squad_id
+        record.kept = kept_by(action.found.settings, record.org)
+    elif meant is not None:
+        record.kept = kept_without_assistant(meant, record.org)
 
 
 async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) -> bool:
@@ -142,11 +195,11 @@ async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) 
     )
     if not moved:
         return False
-    server = choose_server(assistant=record.assistant, number=record.number, org=record.org)
+    server = choose_server(assistant=record.speaking, number=record.number.settings, org=record.org)
     if server is None:
         return True
-    receiver = receiver_of(server, await find_credentials(tx, record.org_id, server))
-    chosen = effective.server_messages(_settings(record.assistant))
+    receiver = receiver_of(server, await find_credential(tx, record.org_id, server))
+    chosen = effective.server_messages(record.speaking)
     for body in (messages.status_update(record), messages.end_of_call_report(record)):
         if wanted(body, chosen):
             await outbox.put(
@@ -159,26 +212,6 @@ async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) 
                 passing=not record.kept.words,
             )
     return True
-
-
-def _kept(record: CallRecord) -> Kept:
-    try:
-        return kept_by(understood(record.assistant or {}), record.org)
-    except NotValid:
-        return kept_without_assistant(record.assistant, record.org)
-
-
-def _settings(assistant: Mapping[str, Any] | None) -> AssistantOverrides:
-    """What the assistant says. One that cannot be read any more must not keep the node from starting: then
-    the usual holds."""
-    try:
-        return understood(assistant or {})
-    except NotValid:
-        return AssistantOverrides()
-
-
-async def _resource(repository: Repository, org_id: str, identity: str | None) -> Mapping[str, Any] | None:
-    return resource(await repository.get(org_id, identity)) if identity else None
 
 
 def _epoch(iso: str | None) -> float | None:

@@ -100,7 +100,7 @@ class StoredLedger:
 
     def begin(self, record: CallRecord) -> asyncio.Future[None]:
         call = NewCall(
-            record.org_id, record.id, record.document(), record.status, self._node, record.number.get("id")
+            record.org_id, record.id, record.document(), record.status, self._node, record.number.settings.id
         )
         self._outbox.begun(record.id)
         write = _Write(record.id, call)

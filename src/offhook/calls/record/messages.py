@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from offhook.calls.record.call_record import CallRecord, Document
+from offhook.calls.record.call_facts import Document
+from offhook.calls.record.call_record import CallRecord, iso
 from offhook.schema.server_message import (
     Body,
     ConversationUpdate,
@@ -44,25 +45,23 @@ def status_update(record: CallRecord) -> StatusUpdate:
 
 def end_of_call_report(record: CallRecord) -> EndOfCallReport:
     """The report, with the fields of 2024 at message level beside `artifact` (vapi-wire §4.4)."""
-    artifact = record.artifact()
-    document = record.document()
-    costs = record.costs()
+    artifact, costs, urls = record.artifact(), record.costs(), record.recording_urls or {}
     seconds = record.duration
     return EndOfCallReport(
-        ended_reason=document["endedReason"],
+        ended_reason=record.ended_reason or "",
         artifact=artifact,
         analysis={},
-        started_at=document["startedAt"],
-        ended_at=document["endedAt"],
-        cost=costs["cost"],
-        costs=costs["costs"],
-        cost_breakdown=costs["costBreakdown"],
+        started_at=iso(record.started_at),
+        ended_at=iso(record.ended_at),
+        cost=costs.cost,
+        costs=costs.costs,
+        cost_breakdown=costs.cost_breakdown.document(),
         destination=record.destination,
         transcript=artifact["transcript"],
         messages=artifact["messages"],
         summary="",
-        recording_url=artifact.get("recordingUrl"),
-        stereo_recording_url=artifact.get("stereoRecordingUrl"),
+        recording_url=urls.get("mono"),
+        stereo_recording_url=urls.get("stereo"),
         duration_seconds=round(seconds, 3),
         duration_ms=round(seconds * 1000),
         duration_minutes=round(seconds / 60, 4),

@@ -4,14 +4,17 @@ the state they report (docs/architecture.md, Decisions)."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from offhook.calls.record import messages
-from offhook.calls.record.call_record import CallRecord, Document
+from offhook.calls.record.call_facts import Document
+from offhook.calls.record.call_record import CallRecord
 from offhook.conversation import events
 from offhook.conversation.events import Event
+from offhook.schema.handoff import HandoffDestinationSquad, Successors
+from offhook.schema.json_document import ResourceDocument
 from offhook.schema.server_message import (
     AssistantSpeechStarted,
     AssistantStarted,
@@ -23,6 +26,7 @@ from offhook.schema.server_message import (
     TransferUpdate,
     UserInterrupted,
     VoiceInput,
+    to_assistant,
     wanted,
 )
 from offhook.webhooks.receiver import Receiver
@@ -85,7 +89,7 @@ class Reporter:
         self._save([body for body in bodies if wanted(body, self.chosen)])
         self._over = ended
 
-    def transferring(self, destination: Mapping[str, Any]) -> None:
+    def transferring(self, destination: ResourceDocument) -> None:
         update = TransferUpdate(destination=destination)
         self._save([update] if wanted(update, self.chosen) else [])
 
@@ -95,13 +99,14 @@ class Reporter:
         if assistant is not None:
             self._tell(AssistantStarted(assistant))
 
-    def handed_over(self, destination: Mapping[str, Any], left: Mapping[str, Any] | None) -> None:
+    def handed_over(self, destination: Successors, left: ResourceDocument | None) -> None:
         """The record's assistant has taken over from `left`. The API has one kind of destination for that,
         an assistant with its name, whatever named it."""
         record = self._record
         coming = record.assistant_resource() or {}
-        name = coming.get("name") or destination.get("assistantName") or coming.get("id") or ""
-        where = {**record.shown(destination), "type": "assistant", "assistantName": name}
+        named = None if isinstance(destination, HandoffDestinationSquad) else destination.assistant_name
+        name = record.speaking.name or named or record.speaking_id or ""
+        where = to_assistant(record.shown(record.dumped(destination)), name)
         self._tell(TransferUpdate(where, to_assistant=coming, from_assistant=left))
 
     def _tell(self, body: Body) -> None:
@@ -155,7 +160,7 @@ class Reporter:
         if role == "user":
             return Transcript(role, kind, text)
         record = self._record
-        return Transcript(role, kind, text, record.speaking_id, (record.assistant or {}).get("name"))
+        return Transcript(role, kind, text, record.speaking_id, record.speaking.name)
 
     def _save(self, bodies: Sequence[Body]) -> None:
         receiver, record, now = self.receiver, self._record, self._now()

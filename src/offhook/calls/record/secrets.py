@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from offhook.schema.base import OWN_NAMES
+from offhook.schema.json_document import ResourceDocument
 
 _HIDDEN: Final = frozenset(
     {
@@ -21,7 +22,7 @@ _HIDDEN: Final = frozenset(
 )
 
 
-def without_secrets(document: Mapping[str, Any]) -> dict[str, Any]:
+def without_secrets(document: ResourceDocument) -> dict[str, Any]:
     """A number, assistant, squad or tool as others may see it, however deep a `server` lies in it."""
     return {
         name: value if name in OWN_NAMES else _shown(value)

@@ -7,10 +7,11 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from offhook.calls.record.call_record import CallRecord, Document
-from offhook.calls.routing.decision import understood
+from offhook.calls.directory.documented import assistant_of
+from offhook.calls.record.call_facts import Document
+from offhook.calls.record.call_record import CallRecord
 from offhook.calls.services import Services
 from offhook.calls.transfers.destination import TransferFailed
 from offhook.calls.world.conversing import converse
@@ -21,11 +22,13 @@ from offhook.language.base import ModelError, ToolCall
 from offhook.media.client import Channel
 from offhook.schema.answered import NotValid
 from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.call_document import TransferAssistantDefaults
 from offhook.schema.destination import (
     ContextEngineeringPlanLastNMessages,
     ContextEngineeringPlanNone,
     TransferPlan,
 )
+from offhook.schema.json_document import ResourceDocument, ToolDocument
 from offhook.speech.base import EngineError
 from offhook.speech.remote import CallContext
 
@@ -66,7 +69,7 @@ _log = logging.getLogger(__name__)
 class ToolRunner(Protocol):
     """Runs the owner's own tools (`World.run_tool`)."""
 
-    async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome: ...
+    async def run_tool(self, tool: ToolDocument, call: ToolCall) -> ToolOutcome: ...
 
 
 class Consultation:
@@ -90,7 +93,7 @@ class Consultation:
         """Have the engines ready before anybody is called. Raises TransferFailed."""
         document = assistant_document(plan, self._record)
         try:
-            settings = understood(document)
+            settings = assistant_of(document)
         except NotValid as problem:
             raise TransferFailed(f"the transferAssistant is not valid: {problem}") from problem
         services = self._services
@@ -146,7 +149,7 @@ class Consultation:
 
     # -- what the conversation asks -------------------------------------------------------------
 
-    async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
+    async def run_tool(self, tool: ToolDocument, call: ToolCall) -> ToolOutcome:
         if call.name == SUCCESSFUL:
             self._decide(None)
             return ToolOutcome(result="The caller is being connected.")
@@ -155,23 +158,23 @@ class Consultation:
             return ToolOutcome(result="The transfer is called off.")
         return await self._tools.run_tool(tool, call)
 
-    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Named:
+    async def transfer_destination(self, tool: ToolDocument, call: ToolCall) -> Named:
         return Named(error=_NO_OTHERS)
 
     async def handoff_destination(
-        self, tool: Mapping[str, Any], destination: Mapping[str, Any], call: ToolCall
+        self, tool: ToolDocument, destination: ResourceDocument, call: ToolCall
     ) -> Named:
         return Named(error=_NO_OTHERS)
 
-    async def endpointing(self, server: Mapping[str, Any] | None) -> float | None:
+    async def endpointing(self, server: ResourceDocument | None) -> float | None:
         """Nobody is asked about the other party's words: the platform judges for itself."""
         return None
 
-    def transfer(self, destination: Mapping[str, Any]) -> None:
+    def transfer(self, destination: ResourceDocument) -> None:
         _log.warning("call=%s a transferAssistant cannot transfer", self._record.id)
         self._decide(TransferFailed(*_CANCELLED))
 
-    async def assistant_for(self, destination: Mapping[str, Any]) -> AssistantOverrides | None:
+    async def assistant_for(self, destination: ResourceDocument) -> AssistantOverrides | None:
         return None
 
     def end(self, ended_reason: str) -> None:
@@ -191,15 +194,17 @@ def assistant_document(plan: TransferPlan, record: CallRecord) -> Document:
     given: Document = dict(plan.transfer_assistant or {})
     asked = given.get("model")
     model: Document = dict(asked) if isinstance(asked, Mapping) else {}
-    own = record.assistant or {}
+    own = record.speaking
     briefing = "\n\n".join(part for part in (BRIEFING, history(plan, record)) if part)
     model["messages"] = [*(model.get("messages") or ()), {"role": "system", "content": briefing}]
     model["tools"] = [*(model.get("tools") or ()), _tool(SUCCESSFUL, "take"), _tool(CANCEL, "refuse")]
     return {
-        "voice": own.get("voice"),
-        "transcriber": own.get("transcriber"),
-        "maxDurationSeconds": MOST_SECONDS,
-        "silenceTimeoutSeconds": SILENCE_SECONDS,
+        **TransferAssistantDefaults(
+            voice=None if own.voice is None else record.dumped(own.voice),
+            transcriber=None if own.transcriber is None else record.dumped(own.transcriber),
+            max_duration_seconds=MOST_SECONDS,
+            silence_timeout_seconds=SILENCE_SECONDS,
+        ).document(),
         **given,
         "model": model,
     }

@@ -12,7 +12,6 @@ fallbackPlan: whoever wrote one of those has said what is to happen."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -23,8 +22,11 @@ from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.conversation.tools.tool_messages import content_of
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
+from offhook.schema.base import document
 from offhook.schema.destination import CallDestination, TransferDestinationNumber, TransferPlan
 from offhook.schema.errors import sentences
+from offhook.schema.json_document import ResourceDocument
+from offhook.schema.spoken import CustomMessage
 from offhook.sip.errors import SipError
 from offhook.sip.messages.uri import Uri
 from offhook.sip.transports.table import TRANSPORTS, transport_of
@@ -84,13 +86,12 @@ class Target:
 class Destination:
     """One destination of type number or sip. Raises TransferFailed for a document that is neither."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, given: ResourceDocument) -> None:
         try:
-            self._settings = _ADAPTER.validate_python(document)
+            self._settings = _ADAPTER.validate_python(given)
         except ValidationError as error:
             problem = ", ".join(sentences(error, CallDestination))
             raise TransferFailed(f"the destination is not valid: {problem}") from error
-        self._document = document
         self.plan: TransferPlan = self._settings.transfer_plan or TransferPlan(mode="blind-transfer")
         self.caller_id: str | None = self._settings.caller_id
 
@@ -132,7 +133,8 @@ class Destination:
     @property
     def message(self) -> str | None:
         """`transferPlan.message`: for the one who is called, not for the caller."""
-        return content_of(plan_of(self._document).get("message"))
+        message = self.plan.message
+        return content_of(document(message) if isinstance(message, CustomMessage) else message)
 
     @property
     def summarised(self) -> bool:
@@ -194,19 +196,6 @@ def _parsed(text: str) -> Uri:
         return Uri.parse(text)
     except SipError as error:
         raise TransferFailed(f"not a SIP URI: {error}") from error
-
-
-def plan_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The `transferPlan` of a document that may not be valid."""
-    plan = document.get("transferPlan")
-    return plan if isinstance(plan, Mapping) else {}
-
-
-def fallback_of(document: Mapping[str, Any]) -> tuple[str | None, bool]:
-    """What the caller is told when the transfer fails (None: the usual), and whether the call ends then."""
-    given = plan_of(document).get("fallbackPlan")
-    fallback: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
-    return content_of(fallback.get("message")), fallback.get("endCallEnabled") is not False
 
 
 def not_answered(seconds: float) -> TransferFailed:

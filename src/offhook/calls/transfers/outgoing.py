@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 from offhook.calls.keys import KeySink
 from offhook.calls.leg import Leg, LegEnd, Media
 from offhook.calls.owners_headers import Headers
-from offhook.calls.record.call_record import Document
+from offhook.calls.record.call_facts import Document
 from offhook.calls.transfers.destination import Target, TransferFailed, failure_of, not_answered
 from offhook.calls.transfers.passing import IGNORED
 from offhook.calls.transfers.redirect import MOST_TARGETS, contacts_of, nobody_there
@@ -23,6 +23,7 @@ from offhook.media.client import Line
 from offhook.network import Address, words_of
 from offhook.rtp.ports import PortsExhausted
 from offhook.rtp.stream import StreamStatistics
+from offhook.schema.call_document import LegStatistics
 from offhook.sip.dialogs.handler import Answer, SessionHandler
 from offhook.sip.dialogs.outgoing import OutgoingCall
 from offhook.sip.errors import SipError
@@ -283,17 +284,17 @@ class Party:
 def _shown(codec: str, counted: StreamStatistics) -> Document:
     """For the record; times in milliseconds."""
     trip = counted.round_trip
-    return {
-        "codec": codec,
-        "packetsSent": counted.packets_sent,
-        "packetsReceived": counted.packets_received,
-        "packetsLost": counted.lost,
-        "packetsLate": counted.late,
-        "framesConcealed": counted.concealed,
-        "jitter": round(counted.jitter * 1000, 1),
-        "roundTrip": None if trip is None else round(trip * 1000, 1),
-        "remotePacketsLost": counted.remote_lost,
-    }
+    return LegStatistics(
+        codec=codec,
+        packets_sent=counted.packets_sent,
+        packets_received=counted.packets_received,
+        packets_lost=counted.lost,
+        packets_late=counted.late,
+        frames_concealed=counted.concealed,
+        jitter=round(counted.jitter * 1000, 1),
+        round_trip=None if trip is None else round(trip * 1000, 1),
+        remote_packets_lost=counted.remote_lost,
+    ).document()
 
 
 def _elsewhere(target: Target, error: SipError) -> Target | None:

@@ -9,18 +9,18 @@ Without a fallbackPlan a failed transfer is told to the caller, and the call end
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from offhook.calls.keys import KeySink
 from offhook.calls.leg import Leg
 from offhook.calls.owners_headers import Headers, one_line
-from offhook.calls.record.call_record import CallRecord, Document
+from offhook.calls.record.call_facts import Document
+from offhook.calls.record.call_record import CallRecord
 from offhook.calls.services import Services
 from offhook.calls.transfers.consultation import ToolRunner
 from offhook.calls.transfers.destination import (
     ADD_SUMMARY,
-    BLIND,
     DIAL_SECONDS,
     SUMMARY_HEADER,
     TWIML,
@@ -28,8 +28,6 @@ from offhook.calls.transfers.destination import (
     Peer,
     Target,
     TransferFailed,
-    fallback_of,
-    plan_of,
     target_of,
 )
 from offhook.calls.transfers.outgoing import Party, press_on
@@ -39,9 +37,13 @@ from offhook.calls.transfers.summary import summary_of
 from offhook.calls.transfers.trunk import Trunks, trunk_of
 from offhook.calls.transfers.warm import Warm
 from offhook.conversation.conversation import Conversation
+from offhook.conversation.tools.tool_messages import content_of
 from offhook.media.client import Line
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.call_document import FailedTransfer, TransferEntry
+from offhook.schema.destination import TransferWishes
+from offhook.schema.json_document import ResourceDocument
 from offhook.sip.messages.message import Request
 from offhook.speech.remote import CallContext
 
@@ -66,7 +68,7 @@ class Transfer:
         leg: Leg,
         record: CallRecord,
         peer: Peer,
-        document: Mapping[str, Any],
+        document: ResourceDocument,
         conversation: Conversation | None,
         context: CallContext,
         tools: ToolRunner,
@@ -84,17 +86,12 @@ class Transfer:
         self._refer: Refer | None = None
         self._joined = False
         self._trunks = Trunks()
-        mode = plan_of(document).get("mode", BLIND[0])
-        self._is_warm = str(mode).startswith("warm-")
-        self._entry: Document = {
-            "destination": record.shown(document),
-            "mode": mode,
-            "status": "cancelled",
-            "transcript": "",
-            "messages": [],
-        }
+        wishes = TransferWishes.of(document)
+        self._is_warm = wishes.mode.startswith("warm-")
+        entry = TransferEntry(destination=record.shown(document), mode=wishes.mode)
+        self._entry: Document = entry.document()
         record.transfers.append(self._entry)
-        message, self.ends_call_on_failure = fallback_of(document)
+        message, self.ends_call_on_failure = content_of(wishes.apology), wishes.ends_call
         self.apology = APOLOGY if message is None else message
 
     async def run(self, began: Callable[[], None]) -> str:
@@ -104,8 +101,7 @@ class Transfer:
         try:
             reason = await self._run(await self._begin(began))
         except TransferFailed as failed:
-            self._entry["status"] = failed.status
-            self._entry["failureReason"] = str(failed)
+            self._entry |= FailedTransfer(status=failed.status, failure_reason=str(failed)).document()
             self._tell_assistant(failed)
             raise
         except asyncio.CancelledError:

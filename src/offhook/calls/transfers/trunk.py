@@ -7,15 +7,16 @@ of provider `byo-sip-trunk` (vapi-wire §2.3), has to be where any destination o
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
 from offhook.schema.credential import ByoSipTrunkCredential, SipTrunkGateway
+from offhook.schema.json_document import ResourceDocument
 from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.telephone import subscriber
@@ -108,7 +109,7 @@ class Trunks(NamedTuple):
         return None
 
 
-def trunk_of(credentials: Iterable[Mapping[str, Any]], guard: AddressGuard) -> Trunk | None:
+def trunk_of(credentials: Iterable[ResourceDocument], guard: AddressGuard) -> Trunk | None:
     """The first of an org's `byo-sip-trunk` credentials with a gateway for calls out that we can speak to."""
     for credential in credentials:
         try:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from offhook.calls.record.call_record import CallRecord, Document
+from offhook.calls.record.call_facts import Document
+from offhook.calls.record.call_record import CallRecord
 from offhook.calls.services import Services
 from offhook.calls.transfers.announcement import Announcement, FirstWords
 from offhook.calls.transfers.consultation import Consultation, ToolRunner

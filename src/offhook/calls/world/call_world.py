@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from offhook.calls.leg import Leg
 from offhook.calls.world.owner import Owner
+from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.language.base import ToolCall
 from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.destination import TransferDestination
+from offhook.schema.handoff import HandoffDestination
+from offhook.schema.json_document import ResourceDocument, ToolDocument
+from offhook.schema.server import read_server
 
 
 class CallWorld:
@@ -20,7 +27,7 @@ class CallWorld:
         self,
         owner: Owner,
         leg: Leg,
-        transfer: Callable[[Mapping[str, Any]], None],
+        transfer: Callable[[ResourceDocument], None],
         end: Callable[[str], None],
     ) -> None:
         self._owner = owner
@@ -28,19 +35,27 @@ class CallWorld:
         self.transfer = transfer
         self.end = end
 
-    async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
+    async def run_tool(self, tool: ToolDocument, call: ToolCall) -> ToolOutcome:
         return await self._owner.run_tool(tool, call, self._leg)
 
-    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Named:
-        return await self._owner.transfer_destination(tool)
+    async def transfer_destination(self, tool: ToolDocument, call: ToolCall) -> Named:
+        return await self._owner.transfer_destination(tool_of(tool))
 
     async def handoff_destination(
-        self, tool: Mapping[str, Any], destination: Mapping[str, Any], call: ToolCall
+        self, tool: ToolDocument, destination: ResourceDocument, call: ToolCall
     ) -> Named:
-        return await self._owner.handoff_destination(tool, destination, call)
+        return await self._owner.handoff_destination(tool_of(tool), destination_of(destination), call)
 
-    async def endpointing(self, server: Mapping[str, Any] | None) -> float | None:
-        return await self._owner.endpointing(server)
+    async def endpointing(self, server: ResourceDocument | None) -> float | None:
+        return await self._owner.endpointing(read_server({"server": server}) if server else None)
 
-    async def assistant_for(self, destination: Mapping[str, Any]) -> AssistantOverrides | None:
-        return await self._owner.assistant_for(destination)
+    async def assistant_for(self, destination: ResourceDocument) -> AssistantOverrides | None:
+        return await self._owner.assistant_for(destination_of(destination))
+
+
+_DESTINATION: Final[TypeAdapter[Any]] = TypeAdapter(HandoffDestination | TransferDestination)
+
+
+def destination_of(destination: ResourceDocument) -> Any:
+    """The same of a destination."""
+    return _DESTINATION.validate_python(destination)

@@ -25,7 +25,8 @@ async def converse(
 ) -> Conversation:
     """With its engines started and its first message made. Raises EngineError or ModelError, and then has
     left nothing open."""
-    await parse_ahead(record.assistant)
+    if record.assistant is not None:
+        await parse_ahead(record.assistant.document)
     return await Conversation.start(
         assistant=assistant,
         engines=engines,

@@ -3,21 +3,30 @@ for one (vapi-wire §4.5, §7)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from offhook.calls.routing import decision as routing
+from offhook.calls.directory.documented import Documented, StoredNotValid
+from offhook.calls.routing.assistants import AssistantDirectory, member, overridden
+from offhook.calls.routing.outcome import FoundAssistant
 from offhook.conversation.events import Named
 from offhook.conversation.tools.tool_messages import content_of
-from offhook.schema.answered import NotValid, given, read_document
-from offhook.schema.assistant import AssistantOverrides, merge
+from offhook.schema.answered import NotValid, is_empty, read_answered
+from offhook.schema.answers import DestinationAnswer
+from offhook.schema.assistant import AssistantOverrides, merged
+from offhook.schema.base import document
 from offhook.schema.destination import TransferDestination
-from offhook.schema.handoff import HandoffDestination
-
-Document = Mapping[str, Any]
+from offhook.schema.handoff import (
+    HandoffDestination,
+    HandoffDestinationAssistant,
+    HandoffDestinationDynamic,
+    HandoffDestinationSquad,
+    Successors,
+)
+from offhook.schema.json_document import Answer, Variables
+from offhook.schema.squad import Squad
 
 MAX_WORDS: Final = 1000
 """Characters of a server's `error`, `message` or `result`."""
@@ -29,47 +38,56 @@ _ADAPTERS: Final[dict[Any, TypeAdapter[Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """`document` has all overrides applied, `settings` is what it says; `squad` is the one it belongs to."""
+    """`squad` is the one that it belongs to."""
 
-    document: Document
-    settings: AssistantOverrides
-    assistant_id: str | None
-    squad: Document | None
+    found: FoundAssistant
+    squad: Squad | None
 
 
 async def successor(
     org_id: str,
-    squad: Document | None,
-    destination: Document,
-    overrides: Document,
-    directory: routing.Directory,
+    squad: Squad | None,
+    destination: Successors,
+    overrides: AssistantOverrides,
+    directory: AssistantDirectory,
 ) -> Successor | None:
     """The member of the call's squad, the assistant, or the squad's first (or named) member that a
     destination names. `overrides` are the call's; the destination's `assistantOverrides` come over them."""
-    own = destination.get("assistantOverrides") or {}
-    if destination.get("type") == "squad":
-        squad = given(destination, "squad") or await directory.squad(org_id, str(destination.get("squadId")))
-        squad = _overridden(squad, destination.get("squadOverrides"))
-        wanted = _Wanted(name=destination.get("entryAssistantName"))
-        found = await _member(org_id, squad, wanted, overrides, directory)
-    else:
-        wanted = _Wanted(destination.get("assistantId"), destination.get("assistantName"))
-        found = await _member(org_id, squad, wanted, overrides, directory) if wanted else None
-        found = found or await _assistant(org_id, destination, overrides, directory)
-    if found is None:
+    try:
+        if isinstance(destination, HandoffDestinationSquad):
+            squad = _overridden(await _squad(org_id, destination, directory), destination.squad_overrides)
+            wanted = _Wanted(name=destination.entry_assistant_name)
+            found = await _member(org_id, squad, wanted, overrides, directory)
+        else:
+            handoff = destination if isinstance(destination, HandoffDestinationAssistant) else None
+            wanted = _Wanted(None if handoff is None else handoff.assistant_id, destination.assistant_name)
+            found = await _member(org_id, squad, wanted, overrides, directory) if wanted else None
+            if found is None and handoff is not None:
+                found = await _assistant(org_id, handoff, overrides, directory)
+            if found is not None and handoff is not None and handoff.assistant_overrides is not None:
+                settings = merged(found.settings, handoff.assistant_overrides)
+                found = FoundAssistant(settings, found.assistant_id, found.stored)
+    except StoredNotValid:
         return None
-    document, assistant_id = found
-    prepared = routing.prepared(merge(document, own), assistant_id=assistant_id)
-    if isinstance(prepared, routing.Failure):
-        return None
-    return Successor(prepared.document, prepared.settings, assistant_id, squad)
+    return None if found is None else Successor(found, squad)
 
 
-def _overridden(squad: Document | None, overrides: Document | None) -> Document | None:
+async def _squad(
+    org_id: str, destination: HandoffDestinationSquad, directory: AssistantDirectory
+) -> Squad | None:
+    if destination.squad is not None and not is_empty(document(destination.squad)):
+        return destination.squad
+    stored = await directory.squad(org_id, str(destination.squad_id))
+    return None if stored is None else stored.settings
+
+
+def _overridden(squad: Squad | None, overrides: AssistantOverrides | None) -> Squad | None:
     """With `squadOverrides` over its `membersOverrides`, for as long as the call is with it."""
-    if not squad or not overrides:
+    if squad is None or overrides is None or not overrides.model_fields_set:
         return squad
-    return {**squad, "membersOverrides": merge(squad.get("membersOverrides") or {}, overrides)}
+    own = squad.members_overrides
+    together = overrides if own is None else merged(own, overrides)
+    return squad.model_copy(update={"members_overrides": together})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,58 +100,83 @@ class _Wanted:
     def __bool__(self) -> bool:
         return bool(self.id or self.name)
 
-    def fits(self, document: Document, assistant_id: str | None) -> bool:
+    def fits(self, found: FoundAssistant) -> bool:
         if not self:
             return True
         return bool(
-            (self.id and assistant_id == self.id) or (self.name and document.get("name") == self.name)
+            (self.id and found.assistant_id == self.id) or (self.name and found.settings.name == self.name)
         )
 
 
 async def _member(
-    org_id: str, squad: Document | None, wanted: _Wanted, overrides: Document, directory: routing.Directory
-) -> tuple[Document, str | None] | None:
-    for each in (squad or {}).get("members") or ():
-        found = await routing.member(org_id, squad or {}, each, overrides, directory)
-        if found is not None and wanted.fits(*found):
+    org_id: str,
+    squad: Squad | None,
+    wanted: _Wanted,
+    overrides: AssistantOverrides,
+    directory: AssistantDirectory,
+) -> FoundAssistant | None:
+    for each in () if squad is None else squad.members:
+        assert squad is not None
+        try:
+            found = await member(org_id, squad, each, overrides, directory)
+        except StoredNotValid:
+            continue
+        if found is not None and wanted.fits(found):
             return found
     return None
 
 
 async def _assistant(
-    org_id: str, destination: Document, overrides: Document, directory: routing.Directory
-) -> tuple[Document, str | None] | None:
-    if (transient := given(destination, "assistant")) is not None:
-        return merge(transient, overrides), None
-    wanted = destination.get("assistantId")
-    saved = await directory.assistant(org_id, str(wanted)) if wanted else None
-    return None if saved is None else (merge(saved, overrides), str(wanted))
+    org_id: str,
+    destination: HandoffDestinationAssistant,
+    overrides: AssistantOverrides,
+    directory: AssistantDirectory,
+) -> FoundAssistant | None:
+    transient = destination.assistant
+    if transient is not None and not is_empty(document(transient)):
+        return FoundAssistant(merged(transient, overrides))
+    wanted = destination.assistant_id
+    saved: Documented[AssistantOverrides] | None = None
+    if wanted:
+        saved = await directory.assistant(org_id, wanted)
+    return None if saved is None or not wanted else overridden(saved, wanted, overrides)
 
 
-def transfer_answer(answer: Document) -> Named:
+def variables_of(destination: Successors) -> Variables | None:
+    """The values that a destination's own overrides bring along."""
+    if isinstance(destination, HandoffDestinationSquad):
+        overrides = destination.squad_overrides
+    elif isinstance(destination, HandoffDestinationAssistant):
+        overrides = destination.assistant_overrides
+    else:
+        overrides = None
+    return None if overrides is None else overrides.variable_values
+
+
+def transfer_answer(answer: Answer) -> Named:
     """An answer to transfer-destination-request: where to, and what to say before."""
-    named = _named(answer, TransferDestination)
-    message = content_of(given(answer, "message"))
+    says = DestinationAnswer.of(answer)
+    named = _named(says, TransferDestination)
+    message = content_of(says.message)
     return named if message is None else replace(named, message=message[:MAX_WORDS])
 
 
-def handoff_answer(answer: Document) -> Named:
+def handoff_answer(answer: Answer) -> Named:
     """An answer to handoff-destination-request: to whom, and what the model is told."""
-    named = _named(answer, HandoffDestination)
-    result = answer.get("result")
-    return replace(named, result=result[:MAX_WORDS]) if isinstance(result, str) and result else named
+    says = DestinationAnswer.of(answer)
+    named = _named(says, HandoffDestination)
+    return named if says.result is None else replace(named, result=says.result[:MAX_WORDS])
 
 
-def _named(answer: Document, kind: Any) -> Named:
-    if (error := given(answer, "error")) is not None:
-        return Named(error=str(error)[:MAX_WORDS])
-    destination = given(answer, "destination")
-    if destination is None:
+def _named(says: DestinationAnswer, kind: Any) -> Named:
+    if says.error is not None:
+        return Named(error=str(says.error)[:MAX_WORDS])
+    if says.destination is None:
         return Named(error="The server named no destination.")
     try:
-        chosen = read_document(kind, destination, _ADAPTERS[kind], "a server's destination")
+        chosen = read_answered(kind, says.destination, _ADAPTERS[kind], "a server's destination")
     except NotValid as problem:
         return Named(error=f"The server's destination is not valid: {problem}"[:MAX_WORDS])
-    if chosen["type"] == "dynamic":
+    if isinstance(chosen, HandoffDestinationDynamic):
         return Named(error="The server named another dynamic destination.")
-    return Named(chosen)
+    return Named(document(chosen))

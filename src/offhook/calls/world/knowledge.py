@@ -3,17 +3,19 @@ should know, or for the answer itself (knowledge-base-request; vapi-wire §4.4, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from offhook.calls.world.tools.server_tool import text_of
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.tools.tool_messages import content_of
 from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
+from offhook.schema.answers import KnowledgeBaseAnswer
 from offhook.schema.assistant import Assistant
-from offhook.schema.base import document
-from offhook.schema.server_message import KnowledgeBaseRequest
+from offhook.schema.json_document import Answer, MessageDocument
+from offhook.schema.server import Server
+from offhook.schema.server_message import KnowledgeBaseRequest, MessageTimes
 from offhook.speech.closing import closing
 
 MOST_SECONDS: Final = 8.0
@@ -23,10 +25,8 @@ MOST_DOCUMENTS: Final = 20
 MOST_CHARACTERS: Final = 16_000
 """Of all documents together; of a message a quarter."""
 
-Document = dict[str, Any]
-
-Ask = Callable[[Mapping[str, Any], KnowledgeBaseRequest], Awaitable[Mapping[str, Any] | None]]
-"""Ask a `server`; None, with a line in the log, when it does not answer."""
+Ask = Callable[[Server, KnowledgeBaseRequest], Awaitable[Answer | None]]
+"""Ask a server; None, with a line in the log, when it does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def with_knowledge(engines: EngineFactory, ask: Ask) -> EngineFactory:
         base = assistant.model.knowledge_base if assistant.model is not None else None
         if base is None or not base.server.url:
             return built
-        return replace(built, model=Informed(built.model, document(base.server), ask))
+        return replace(built, model=Informed(built.model, base.server, ask))
 
     return build
 
@@ -53,7 +53,7 @@ def with_knowledge(engines: EngineFactory, ask: Ask) -> EngineFactory:
 class Informed:
     """A model and the server that is asked before it, each time that the caller has said something."""
 
-    def __init__(self, model: LanguageModel, server: Mapping[str, Any], ask: Ask) -> None:
+    def __init__(self, model: LanguageModel, server: Server, ask: Ask) -> None:
         self._model = model
         self._server = server
         self._ask = ask
@@ -104,14 +104,14 @@ def question(messages: Sequence[Message]) -> KnowledgeBaseRequest:
 _ROLES: Final = {"assistant": "bot", "tool": "tool_call_result"}
 
 
-def timed(asked: KnowledgeBaseRequest, said: Sequence[Document], began: float) -> KnowledgeBaseRequest:
+def timed(asked: KnowledgeBaseRequest, said: Sequence[MessageDocument], began: float) -> KnowledgeBaseRequest:
     """With the messages as the API has them elsewhere. `said`: those of the call so far, whose times they
     take, the last one of a role that of the last one; what was never said is from when the call `began`, in
     milliseconds since the epoch."""
-    left: dict[str, list[Document]] = {}
+    left: dict[str, list[MessageDocument]] = {}
     for one in said:
         left.setdefault(str(one["role"]), []).append(one)
-    messages: list[Document] = []
+    messages: list[MessageDocument] = []
     for message in reversed(asked.messages or ()):
         role = _role(message)
         known = left[role].pop() if left.get(role) else None
@@ -119,33 +119,26 @@ def timed(asked: KnowledgeBaseRequest, said: Sequence[Document], began: float) -
     return replace(asked, messages=messages[::-1])
 
 
-def _role(message: Mapping[str, Any]) -> str:
+def _role(message: MessageDocument) -> str:
     given = str(message.get("role"))
     return "tool_calls" if message.get("tool_calls") else _ROLES.get(given, given)
 
 
-def _timed(message: Mapping[str, Any], role: str, known: Document | None, began: int) -> Document:
-    times: Document = {"time": began, "secondsFromStart": 0}
-    if role in ("bot", "user"):
-        times["endTime"] = began
+def _timed(message: MessageDocument, role: str, known: MessageDocument | None, began: int) -> MessageDocument:
+    times = MessageTimes(time=began, end_time=began if role in ("bot", "user") else None).given()
     return {**times, **(known or {}), **message, "role": role}
 
 
-def read_answer(answer: Mapping[str, Any]) -> Found:
+def read_answer(answer: Answer) -> Found:
     """`message` beats `documents`; what is of another form is as if it were not there."""
-    words = content_of(answer.get("message"))
+    says = KnowledgeBaseAnswer.of(answer)
+    words = content_of(says.message)
     if words and words.strip():
         return Found(text_of(words.strip()[: MOST_CHARACTERS // 4]))
-    given = answer.get("documents")
-    fitting = [
-        one
-        for one in (given if isinstance(given, list) else ())
-        if isinstance(one, Mapping) and isinstance(one.get("content"), str) and one["content"].strip()
-    ]
-    fitting.sort(key=_similarity, reverse=True)
+    fitting = sorted(says.documents, key=lambda one: one.similarity, reverse=True)
     documents, left = [], MOST_CHARACTERS
     for one in fitting[:MOST_DOCUMENTS]:
-        text = text_of(one["content"].strip()[:left])
+        text = text_of(one.content[:left])
         left -= len(text)
         if text:
             documents.append(text)
@@ -158,10 +151,3 @@ def with_documents(messages: Sequence[Message], documents: Sequence[str]) -> Seq
         return messages
     known = "\n\n".join(("What is known about this:", *documents))
     return [*messages[:-1], {"role": "system", "content": known}, messages[-1]]
-
-
-def _similarity(found: Mapping[str, Any]) -> float:
-    similarity = found.get("similarity")
-    if isinstance(similarity, bool) or not isinstance(similarity, int | float):
-        return 0.0
-    return similarity

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from offhook.calls.equipment import equipped
 from offhook.calls.leg import Leg
 from offhook.calls.record import messages
 from offhook.calls.record.call_record import CallRecord
-from offhook.calls.routing import decision as routing
+from offhook.calls.routing.outcome import FoundAssistant, RequestFailed
 from offhook.calls.services import Services
 from offhook.calls.world import knowledge
 from offhook.calls.world.attempts import attempted
@@ -24,7 +24,12 @@ from offhook.conversation.tools.destinations import destination_name
 from offhook.conversation.tools.tool_kinds import kind_of
 from offhook.language.base import ToolCall
 from offhook.schema.answered import unwrapped
+from offhook.schema.answers import endpointing_seconds
 from offhook.schema.assistant import Assistant, AssistantOverrides
+from offhook.schema.base import document
+from offhook.schema.handoff import HandoffDestinationDynamic, Successors
+from offhook.schema.json_document import Answer, ToolDocument
+from offhook.schema.server import HasServer, Server
 from offhook.schema.server_message import (
     AssistantRequest,
     Body,
@@ -33,6 +38,8 @@ from offhook.schema.server_message import (
     KnowledgeBaseRequest,
     TransferDestinationRequest,
 )
+from offhook.schema.squad import Squad
+from offhook.schema.tool import AnyTool
 from offhook.webhooks.client import AskFailed
 from offhook.webhooks.receiver import Receiver, choose_server, credential_id, receiver_of
 
@@ -42,15 +49,20 @@ ASSISTANT_REQUEST_SECONDS: Final = 7.5
 _log = logging.getLogger(__name__)
 
 
-class Owner:
-    """One call's view of them. `org`: the org's document."""
+class _Asked(NamedTuple):
+    """What has a server, and nothing else."""
 
-    def __init__(self, services: Services, record: CallRecord, org: Mapping[str, Any]) -> None:
+    server: Server | None
+
+
+class Owner:
+    """One call's view of them."""
+
+    def __init__(self, services: Services, record: CallRecord) -> None:
         self._services = services
         self._record = record
         self._fill = knowing_what_was_said(record, services.render)
-        self._org = org
-        self._squad: Mapping[str, Any] | None = None  # one that the call was handed to
+        self._squad: Squad | None = None  # one that the call was handed to
         self._site = ToolSite(
             record=record,
             receiver=self.receiver,
@@ -61,32 +73,30 @@ class Owner:
         )
         self._coming: list[tuple[AssistantOverrides, Successor, Receiver | None]] = []
 
-    async def receiver(self, tool: Mapping[str, Any] | None = None) -> Receiver | None:
+    async def receiver(self, tool: HasServer | None = None) -> Receiver | None:
         """The one server for a message, with the credential it names: the tool's, else the assistant's once
         there is one, else the number's, else the org's (vapi-wire §4.1)."""
-        return await self._receiver({"tool": tool, "assistant": self._record.assistant})
+        return await self._receiver(tool, self._record.speaking)
 
-    async def _receiver(self, first: Mapping[str, Mapping[str, Any] | None]) -> Receiver | None:
+    async def _receiver(self, tool: HasServer | None, assistant: HasServer) -> Receiver | None:
         record = self._record
-        server = choose_server(**first, number=record.number, org=self._org)
+        number = record.number.settings
+        server = choose_server(tool=tool, assistant=assistant, number=number, org=record.org)
         if server is None:
             return None
         named = credential_id(server)
         if named is None:
-            return receiver_of(server, {})
-        credential = await self._services.directory.credential(record.org_id, named)
-        return receiver_of(server, {} if credential is None else {named: credential})
+            return receiver_of(server)
+        return receiver_of(server, await self._services.directory.credential(record.org_id, named))
 
-    async def assistant_request(self, receiver: Receiver) -> Mapping[str, Any]:
-        """Who shall answer? Raises routing.RequestFailed."""
+    async def assistant_request(self, receiver: Receiver) -> Answer:
+        """Who shall answer? Raises RequestFailed."""
         try:
             return await self._ask(receiver, AssistantRequest(), ASSISTANT_REQUEST_SECONDS)
         except AskFailed as failed:
-            raise routing.RequestFailed(
-                failed.kind, failed.detail, failed.status, failed.response
-            ) from failed
+            raise RequestFailed(failed.kind, failed.detail, failed.status, failed.response) from failed
 
-    async def run_tool(self, tool: Mapping[str, Any], call: ToolCall, leg: Leg | None = None) -> ToolOutcome:
+    async def run_tool(self, tool: ToolDocument, call: ToolCall, leg: Leg | None = None) -> ToolOutcome:
         """Run a tool, on the caller's `leg` if it is one that acts on it. Never raises."""
         try:
             return await kind_of(tool).run(replace(self._site, leg=leg), tool, call)
@@ -97,20 +107,18 @@ class Owner:
             _log.exception("call=%s tool %s could not be run", self._record.id, call.name)
             return ToolOutcome(error="the tool could not be run")
 
-    async def transfer_destination(self, tool: Mapping[str, Any]) -> Named:
+    async def transfer_destination(self, tool: AnyTool) -> Named:
         """Where shall the caller go?"""
         return await self._destination(tool, TransferDestinationRequest(), transfer_answer)
 
     async def handoff_destination(
-        self, tool: Mapping[str, Any], destination: Mapping[str, Any], call: ToolCall
+        self, tool: AnyTool, destination: HandoffDestinationDynamic, call: ToolCall
     ) -> Named:
         """Who shall take over? The `dynamic` destination's own server is asked, if it has one."""
-        asked = destination if destination.get("server") else tool
+        asked: HasServer = destination if destination.server is not None else tool
         return await self._destination(asked, HandoffDestinationRequest(dict(call.arguments)), handoff_answer)
 
-    async def _destination(
-        self, asked: Mapping[str, Any], body: Body, read: Callable[[Mapping[str, Any]], Named]
-    ) -> Named:
+    async def _destination(self, asked: HasServer, body: Body, read: Callable[[Answer], Named]) -> Named:
         receiver = await self.receiver(asked)
         if receiver is None:
             return Named(error="No server is set that could name a destination.")
@@ -120,11 +128,9 @@ class Owner:
             _log.warning("call=%s %s failed: %s", self._record.id, body.type, failed)
             return Named(error=f"The server did not name a destination: {failed.kind}.")
 
-    async def knowledge(
-        self, server: Mapping[str, Any], question: KnowledgeBaseRequest
-    ) -> Mapping[str, Any] | None:
+    async def knowledge(self, server: Server, question: KnowledgeBaseRequest) -> Answer | None:
         """What the server of a knowledge base answers; None if it does not."""
-        receiver = await self.receiver({"server": server})
+        receiver = await self.receiver(_Asked(server))
         if receiver is None:
             return None
         try:
@@ -135,48 +141,44 @@ class Owner:
             _log.warning("call=%s %s failed: %s", self._record.id, question.type, failed)
             return None
 
-    async def endpointing(self, server: Mapping[str, Any] | None) -> float | None:
+    async def endpointing(self, server: Server | None) -> float | None:
         """How long to wait after what the caller said last, in seconds, 0 to 15; None if nobody says."""
-        receiver = await self.receiver({"server": server} if server else None)
+        receiver = await self.receiver(_Asked(server))
         if receiver is None:
             return None
         record = self._record
         question = CallEndpointingRequest(record.messages_openai(), messages=record.messages())
         try:
-            seconds = (await self._ask(receiver, question)).get("timeoutSeconds")
+            seconds = endpointing_seconds(await self._ask(receiver, question))
         except AskFailed as failed:
             _log.warning("call=%s %s failed: %s", record.id, question.type, failed)
             return None
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 15:
+        if seconds is None:
             _log.warning("call=%s %s was answered without timeoutSeconds", record.id, question.type)
-            return None
         return seconds
 
-    async def assistant_for(self, destination: Mapping[str, Any]) -> AssistantOverrides | None:
+    async def assistant_for(self, destination: Successors) -> AssistantOverrides | None:
         """The squad's member, or the assistant, that may take over."""
         record = self._record
-        found = await successor(
-            record.org_id,
-            self._squad or record.squad,
-            destination,
-            record.overrides,
-            self._services.directory,
-        )
-        if found is None:
-            _log.warning("call=%s nobody is there for %s", record.id, destination_name(destination))
+        squad = self._squad or (None if record.squad is None else record.squad.settings)
+        directory = self._services.directory
+        coming = await successor(record.org_id, squad, destination, record.overrides, directory)
+        if coming is None:
+            name = destination_name(document(destination))
+            _log.warning("call=%s nobody is there for %s", record.id, name)
             return None
-        settings = await self.equipped(found.settings)
-        receiver = await self._receiver({"assistant": found.document})
-        self._coming.append((settings, found, receiver))
+        settings = await self.equipped(coming.found.settings)
+        receiver = await self._receiver(None, coming.found.settings)
+        self._coming.append((settings, coming, receiver))
         return settings
 
-    def taken_over(self, settings: Assistant) -> tuple[Successor, Receiver | None]:
+    def taken_over(self, settings: Assistant) -> tuple[FoundAssistant, Receiver | None]:
         """Who it is that `assistant_for` gave as `settings`, and the server that its messages go to."""
-        for index, (known, found, receiver) in enumerate(self._coming):
+        for index, (known, coming, receiver) in enumerate(self._coming):
             if known is settings:
                 del self._coming[: index + 1]
-                self._squad = found.squad
-                return found, receiver
+                self._squad = coming.squad
+                return coming.found, receiver
         raise LookupError("nobody has asked for this assistant")
 
     async def equipped(self, settings: AssistantOverrides) -> AssistantOverrides:
@@ -184,7 +186,7 @@ class Owner:
         record = self._record
         return await equipped(settings, record.org_id, self._services.directory, record.id)
 
-    async def _ask(self, receiver: Receiver, body: Body, seconds: float | None = None) -> Mapping[str, Any]:
+    async def _ask(self, receiver: Receiver, body: Body, seconds: float | None = None) -> Answer:
         """The answer within so many seconds; without them as the server's timeoutSeconds and backoffPlan
         say."""
         services = self._services

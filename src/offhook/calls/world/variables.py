@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from offhook.calls.record.call_record import TYPE, CallRecord, Document
+from offhook.calls.record.call_facts import CALL_TYPE, Document
+from offhook.calls.record.call_record import CallRecord
 from offhook.language.extraction import RESERVED, Render
 from offhook.schema.base import timestamp
+from offhook.schema.call_document import CallVariable, CallVariables, NumberVariable, TransportVariable
+from offhook.schema.json_document import Arguments, ParametersSchema, Variables
 
 
 def built_in_variables(record: CallRecord) -> Document:
@@ -15,33 +15,38 @@ def built_in_variables(record: CallRecord) -> Document:
     of the assistant and the call, and what tools and hand-overs have brought since. Each hyphenated name is
     there also with underscores (vapi-wire §2.2). What is known of the call is nobody's to change: neither
     a caller's X- header nor a tool's answer."""
-    assistant = record.assistant or {}
     given: Document = {
-        **(record.overrides.get("variableValues") or {}),
+        **(record.overrides.variable_values or {}),
         # After a hand-over with what its destination has added.
-        **(assistant.get("variableValues") or {}),
+        **(record.speaking.variable_values or {}),
         **record.learned,
     }
     underscored = {name.replace("-", "_"): value for name, value in given.items() if "-" in name}
-    return (
-        underscored
-        | given
-        | {
-            "customer": dict(record.customer),
-            "phoneNumber": {
-                key: record.number.get(key) for key in ("id", "number", "name", "provider", "sipUri")
-            },
-            "call": {
-                "id": record.id,
-                "type": TYPE,
-                "status": record.status,
-                "startedAt": None if record.started_at is None else timestamp(record.started_at),
-                "assistantId": record.assistant_id,
-            },
-            "assistant": {"id": record.speaking_id, "name": assistant.get("name")},
-            "transport": {**record.transport(), "conversationType": "voice"},
-        }
-    )
+    return underscored | given | _known(record)
+
+
+def _known(record: CallRecord) -> Document:
+    number = record.number.settings
+    started_at = None if record.started_at is None else timestamp(record.started_at)
+    return CallVariables(
+        customer=dict(record.customer),
+        phone_number=NumberVariable(
+            id=number.id,
+            number=number.number,
+            name=number.name,
+            provider=number.provider,
+            sip_uri=number.sip_uri,
+        ),
+        call=CallVariable(
+            id=record.id,
+            type=CALL_TYPE,
+            status=record.status,
+            started_at=started_at,
+            assistant_id=record.assistant_id,
+        ),
+        assistant={"id": record.speaking_id, "name": record.speaking.name},
+        transport=TransportVariable(call_sid=record.id, sbc_call_sid=record.sip_call_id),
+    ).document()
 
 
 def refresh(record: CallRecord) -> None:
@@ -51,9 +56,7 @@ def refresh(record: CallRecord) -> None:
     record.variables.update(fresh)
 
 
-def learn(
-    record: CallRecord, learned: Mapping[str, Any], instead_of: Mapping[str, Any] | None = None
-) -> None:
+def learn(record: CallRecord, learned: Variables, instead_of: Variables | None = None) -> None:
     """Add what a tool or a hand-over has brought; what was known under the names of `instead_of`, which the
     assistant that takes over brings along, is forgotten. An ended call learns nothing more."""
     if record.status == "ended":
@@ -67,7 +70,7 @@ def knowing_what_was_said(record: CallRecord, render: Render) -> Render:
     """`render` with the conversation so far as `transcript` and `messages`, made only for templates that name
     them."""
 
-    def fill(text: str, variables: Mapping[str, Any]) -> str:
+    def fill(text: str, variables: Variables) -> str:
         said: Document = {}
         if "transcript" in text:
             said["transcript"] = record.spoken()
@@ -78,9 +81,7 @@ def knowing_what_was_said(record: CallRecord, render: Render) -> Render:
     return fill
 
 
-def filling(
-    offered: Mapping[str, Any], arguments: Mapping[str, Any], variables: Mapping[str, Any]
-) -> Document:
+def filling(offered: ParametersSchema, arguments: Arguments, variables: Variables) -> Document:
     """What the templates of a tool see: the call's variables and the model's arguments. An argument that the
     tool has offered comes before a variable; one that the model made up does not, and none before what is
     known of the call: a caller can talk a model into anything."""

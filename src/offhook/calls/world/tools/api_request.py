@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from offhook.calls.world.attempts import attempted
-from offhook.calls.world.tools.parameters import Document, Render, filled, static_parameters
+from offhook.calls.world.tools.parameters import Render, filled, static_parameters
 from offhook.calls.world.tools.server_tool import MAX_RESULT_CHARACTERS
 from offhook.calls.world.tools.tool_site import Result, Send, ToolSite
+from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.calls.world.variables import filling
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import NO_PARAMETERS, Tool, ToolKind
 from offhook.conversation.tools.toolbox import definition_of
 from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
+from offhook.schema.base import document
+from offhook.schema.json_document import ParametersSchema, ResourceDocument, Variables
+from offhook.schema.tool import ApiRequestTool
 from offhook.webhooks.client import AskFailed, OutsideRequest
 from offhook.webhooks.receiver import backoff_of
 
@@ -29,29 +33,31 @@ _log = logging.getLogger(__name__)
 
 
 class ApiRequestKind(ToolKind):
-    def parameters(self, tool: Tool) -> Mapping[str, Any]:
+    def parameters(self, tool: Tool) -> ParametersSchema:
         body = tool.get("body")
         return _open_parameters(body) if isinstance(body, Mapping) else NO_PARAMETERS
 
     async def run(self, site: ToolSite, tool: Tool, call: ToolCall) -> ToolOutcome:
-        send, credential = site.send, None
+        asked, send, credential = tool_of(tool), site.send, None
+        if not isinstance(asked, ApiRequestTool):
+            return await super().run(site, tool, call)
         if send is None:
             return ToolOutcome(error="nothing can be reached from here")
-        if named := tool.get("credentialId"):
-            credential = await site.credential(str(named))
+        if asked.credential_id:
+            credential = await site.credential(asked.credential_id)
             if credential is None:
                 return ToolOutcome(error="the tool's credential does not exist")
-        if tool.get("encryptedPaths") and (credential or {}).get("encryptionPlan"):
+        if asked.encrypted_paths and (credential or {}).get("encryptionPlan"):
             # What its owner wants encrypted does not go out in plain text instead.
             return ToolOutcome(error="encryption of a tool's arguments is not served here")
         plan = None if credential is None else credential.get("authenticationPlan")
-        request = ApiRequest(tool, site.record.variables, site.fill, plan)
+        request = ApiRequest(asked, site.record.variables, site.fill, plan)
         result = await request.run(call, send, site.record.id)
-        site.learn(tool, result)
+        site.learn(asked.variable_extraction_plan, result)
         return result.outcome
 
 
-def _open_parameters(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+def _open_parameters(schema: ParametersSchema) -> ParametersSchema:
     """What is left for the model to choose: a property with a `value` has been chosen by the owner."""
     properties = schema.get("properties") or {}
     fixed = {name for name, one in properties.items() if isinstance(one, Mapping) and "value" in one}
@@ -69,17 +75,17 @@ class ApiRequest:
     """`authentication`: the authenticationPlan of the credential that the tool names. `variables` are the
     call's, `render` fills a template with those that it is given."""
 
-    tool: Document
-    variables: Document
+    tool: ApiRequestTool
+    variables: Variables
     render: Render
-    authentication: Document | None = None
+    authentication: ResourceDocument | None = None
 
     async def run(self, call: ToolCall, send: Send, call_id: str) -> Result:
         """Send it, filled with what the model gave, and again as its `backoffPlan` says while it fails. The
         answer's text is the result, whatever it is."""
         request = self.outgoing(call)
-        seconds = float(self.tool.get("timeoutSeconds") or DEFAULT_SECONDS)
-        plan = backoff_of(self.tool.get("backoffPlan"))
+        seconds = float(self.tool.timeout_seconds or DEFAULT_SECONDS)
+        plan = backoff_of(self.tool.backoff_plan)
         try:
             answer = await attempted(lambda left: send(request, left), seconds, plan)
         except AskFailed as failed:
@@ -93,24 +99,24 @@ class ApiRequest:
         """URL, headers and body with their templates filled from the arguments and the call's variables. Only
         a tool with a `body`, `parameters` or arguments sends a body, as JSON; GET never does."""
         tool, arguments = self.tool, call.arguments
-        seen = filling(definition_of(tool).parameters.get("properties") or {}, arguments, self.variables)
-        content = filled(tool.get("body"), arguments, self.render, seen)
+        definition = definition_of(document(tool))
+        seen = filling(definition.parameters.get("properties") or {}, arguments, self.variables)
+        content = filled(tool.body, arguments, self.render, seen)
         content = {**arguments, **content, **static_parameters(tool, self.variables, self.render)}
-        method = str(tool.get("method") or "GET")
-        has_body = method != "GET" and _has_body(tool)
-        headers = filled(tool.get("headers"), arguments, self.render, seen)
+        has_body = tool.method != "GET" and _has_body(tool)
+        headers = filled(tool.headers, arguments, self.render, seen)
         return OutsideRequest(
-            method=method,
-            url=self.render(str(tool.get("url") or ""), seen).strip(),
+            method=tool.method,
+            url=self.render(tool.url, seen).strip(),
             headers={name: _line(value) for name, value in headers.items()},
             body=json.dumps(content).encode() if has_body else None,
             authentication=self.authentication,
         )
 
 
-def _has_body(tool: Document) -> bool:
-    asked = (tool.get("function") or {}).get("parameters") or {}
-    return tool.get("body") is not None or bool(tool.get("parameters") or asked.get("properties"))
+def _has_body(tool: ApiRequestTool) -> bool:
+    asked = tool.function.parameters if tool.function is not None else None
+    return tool.body is not None or bool(tool.parameters or (asked is not None and asked.properties))
 
 
 def _line(value: Any) -> str:

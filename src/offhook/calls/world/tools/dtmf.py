@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from offhook.calls.leg import Leg
 from offhook.calls.world.tools.tool_site import ToolSite
+from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
 from offhook.language.base import ToolCall
 from offhook.rtp.dtmf import DIGITS, PAUSES
+from offhook.schema.json_document import ParametersSchema
+from offhook.schema.tool import DtmfTool
 from offhook.sip.errors import SipError
 
 MOST_DIGITS: Final = 64
@@ -25,15 +28,16 @@ class DtmfKind(ToolKind):
     def description(self, tool: Tool, given: str) -> str:
         return given or "Press keys on the telephone keypad."
 
-    def parameters(self, tool: Tool) -> Mapping[str, Any]:
+    def parameters(self, tool: Tool) -> ParametersSchema:
         keys = {"type": "string", "description": "Keys to press: 0-9, *, #, w for a pause."}
         return {"type": "object", "properties": {"dtmf": keys}, "required": ["dtmf"]}
 
     async def run(self, site: ToolSite, tool: Tool, call: ToolCall) -> ToolOutcome:
-        if site.leg is None:
+        known = tool_of(tool)
+        if site.leg is None or not isinstance(known, DtmfTool):
             return await super().run(site, tool, call)
         try:
-            return await _press(site.leg, tool, str(call.arguments.get("dtmf") or ""))
+            return await _press(site.leg, known, str(call.arguments.get("dtmf") or ""))
         except SipError as error:
             return ToolOutcome(error=f"the phone did not take it: {error}")
 
@@ -43,13 +47,13 @@ def seconds_for(keys: str) -> float:
     return sum(PAUSES.get(key, PRESS_SECONDS) for key in keys)
 
 
-async def _press(leg: Leg, tool: Mapping[str, Any], digits: str) -> ToolOutcome:
+async def _press(leg: Leg, tool: DtmfTool, digits: str) -> ToolOutcome:
     keys = "".join(digits.split())
     if not 1 <= len(keys) <= MOST_DIGITS or any(
         key.upper() not in DIGITS and key not in PAUSES for key in keys
     ):
         return ToolOutcome(error=f"dtmf has 1 to {MOST_DIGITS} of the keys 0-9, *, #, and w for a pause")
-    if tool.get("sipInfoDtmfEnabled") is True:
+    if tool.sip_info_dtmf_enabled is True:
         return await _press_by_info(leg, keys)
     if leg.stream is None:
         return ToolOutcome(error="the call is not connected")

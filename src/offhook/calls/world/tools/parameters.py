@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Document = Mapping[str, Any]
-Render = Callable[[str, Mapping[str, Any]], str]
+from offhook.schema.json_document import Arguments, Variables
+from offhook.schema.json_schema import JsonSchema
+from offhook.schema.tool import ApiRequestTool, FunctionTool
+
+Render = Callable[[str, Variables], str]
 
 
-def static_parameters(tool: Document, variables: Document, render: Render) -> dict[str, Any]:
+def static_parameters(
+    tool: FunctionTool | ApiRequestTool, variables: Variables, render: Render
+) -> dict[str, Any]:
     """A tool's `parameters`: what the owner has fixed, filled from the call's variables and never from what
     the model says."""
-    return {each["key"]: deeply(each["value"], variables, render) for each in tool.get("parameters") or ()}
+    return {each.key: deeply(each.value, variables, render) for each in tool.parameters or ()}
 
 
-def filled(schema: Any, arguments: Document, render: Render, seen: Document | None = None) -> dict[str, Any]:
+def filled(
+    schema: JsonSchema | None, arguments: Arguments, render: Render, seen: Variables | None = None
+) -> dict[str, Any]:
     """The object that a JSON schema of a tool stands for: each of its properties by its own `value` (or
     `default`), with templates filled from `seen`, else by the model's argument of that name."""
-    properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    properties = None if schema is None else schema.properties
     known = arguments if seen is None else seen
     result: dict[str, Any] = {}
     for name, described in (properties or {}).items():
@@ -32,7 +39,7 @@ def filled(schema: Any, arguments: Document, render: Render, seen: Document | No
     return result
 
 
-def deeply(value: Any, arguments: Document, render: Render) -> Any:
+def deeply(value: Any, arguments: Variables, render: Render) -> Any:
     """The value with the templates in all its strings filled."""
     if isinstance(value, str):
         return render(value, arguments)

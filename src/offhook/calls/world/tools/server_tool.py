@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
+
+from pydantic import BaseModel
 
 from offhook.calls.world.tools.parameters import static_parameters
 from offhook.calls.world.tools.tool_site import Result, ToolSite
+from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
 from offhook.conversation.tools.tool_messages import content_of, meets
 from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
-from offhook.schema.answered import given
-from offhook.schema.server_message import ToolCalls
+from offhook.schema.answers import ToolCallsAnswer, ToolResultAnswer
+from offhook.schema.base import document
+from offhook.schema.json_document import Answer
+from offhook.schema.server_message import ToolCalls, tool_with_call
+from offhook.schema.tool import FunctionTool
 
 MAX_RESULT_CHARACTERS: Final = 16_000
 """Of one tool's result that reach the model; a page of text, not a database."""
@@ -29,13 +35,17 @@ _log = logging.getLogger(__name__)
 
 class ServerToolKind(ToolKind):
     async def run(self, site: ToolSite, tool: Tool, call: ToolCall) -> ToolOutcome:
-        receiver = await site.receiver(tool)
+        known = tool_of(tool)
+        receiver = await site.receiver(known)
         if receiver is None:
             return _unheard(site, call)
-        fixed = static_parameters(tool, site.record.variables, site.fill)
-        call = replace(call, arguments={**call.arguments, **fixed})
-        result = read_results(await site.ask(receiver, tool_calls(tool, call)), call)
-        site.learn(tool, result)
+        plan = None
+        if isinstance(known, FunctionTool):
+            fixed = static_parameters(known, site.record.variables, site.fill)
+            call = replace(call, arguments={**call.arguments, **fixed})
+            plan = known.variable_extraction_plan
+        result = read_results(await site.ask(receiver, tool_calls(known, call)), call)
+        site.learn(plan, result)
         return result.outcome
 
 
@@ -47,7 +57,7 @@ def _unheard(site: ToolSite, call: ToolCall) -> ToolOutcome:
     return ToolOutcome(result=NO_RESULT)
 
 
-def tool_calls(tool: Mapping[str, Any], call: ToolCall) -> ToolCalls:
+def tool_calls(tool: BaseModel, call: ToolCall) -> ToolCalls:
     """The message for one call. Its items are the superset of the shapes that consumers read: arguments as an
     object under `function`, and again as `arguments` and `parameters`."""
     arguments = dict(call.arguments)
@@ -59,29 +69,27 @@ def tool_calls(tool: Mapping[str, Any], call: ToolCall) -> ToolCalls:
         "arguments": arguments,
         "parameters": arguments,
     }
-    definition = {key: value for key, value in tool.items() if key != "server"}
     return ToolCalls(
         tool_call_list=[item],
-        tool_with_tool_call_list=[{**definition, "toolCall": item}],
+        tool_with_tool_call_list=[tool_with_call(document(tool), item)],
         tool_calls=[item],
     )
 
 
-def read_results(answer: Mapping[str, Any], call: ToolCall) -> Result:
+def read_results(answer: Answer, call: ToolCall) -> Result:
     """What an answer to tool-calls says about `call`; another shape is an error for the model."""
-    results = answer.get("results")
-    if not isinstance(results, Sequence) or isinstance(results, str):
-        error = given(answer, "error")
+    says = ToolCallsAnswer.of(answer)
+    if says.results is None:
+        error = says.error
         return _failed(text_of(error) if error else "the tool's server did not answer with results")
-    found = _result_for(results, call)
+    found = _result_for(says.results, call)
     if found is None:
         return _failed(f"the tool's server gave no result for {call.name}")
-    error, result = given(found, "error"), found.get("result")
-    if error is not None:
-        return Result(_with_message(ToolOutcome(error=text_of(error)), "request-failed", found, call))
-    text = NO_RESULT if result is None else text_of(result)
+    if found.error is not None:
+        return Result(_with_message(ToolOutcome(error=text_of(found.error)), "request-failed", found, call))
+    text = NO_RESULT if found.result is None else text_of(found.result)
     outcome = _with_message(ToolOutcome(result=text), "request-complete", found, call)
-    return Result(outcome, parsed(result) if isinstance(result, str) else result)
+    return Result(outcome, parsed(found.result) if isinstance(found.result, str) else found.result)
 
 
 def text_of(value: object) -> str:
@@ -95,29 +103,25 @@ def _failed(error: str) -> Result:
     return Result(ToolOutcome(error=error))
 
 
-def _result_for(results: Sequence[object], call: ToolCall) -> Mapping[str, Any] | None:
+def _result_for(results: Sequence[ToolResultAnswer], call: ToolCall) -> ToolResultAnswer | None:
     """The result with the call's id, wherever it stands; else the first that names no call."""
-    listed = [result for result in results if isinstance(result, Mapping)]
     for wanted in (call.id, None):
-        for result in listed:
-            if given(result, "toolCallId") == wanted:
+        for result in results:
+            if result.tool_call_id == wanted:
                 return result
     return None
 
 
-def _with_message(outcome: ToolOutcome, kind: str, result: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
+def _with_message(outcome: ToolOutcome, kind: str, result: ToolResultAnswer, call: ToolCall) -> ToolOutcome:
     """With the result's own message, if that is one for this kind of outcome: words for the caller, or with
     the role `system` for the model."""
-    message = result.get("message")
-    if isinstance(message, str):
-        message = {"content": message}
-    if not isinstance(message, Mapping) or (message.get("type") or kind) != kind:
+    message = result.message
+    if message is None or (message.type or kind) != kind:
         return outcome
-    content = content_of(message)
-    if not content or not meets(message, call.arguments):
+    content = content_of(message.given)
+    if not content or not meets(message.given, call.arguments):
         return outcome
     content = text_of(content[:MAX_SPOKEN_CHARACTERS])
-    if (message.get("role") or "assistant") != "assistant":
+    if (message.role or "assistant") != "assistant":
         return ToolOutcome(outcome.result, outcome.error, hint=content)
-    ends = message.get("endCallAfterSpokenEnabled") is True
-    return ToolOutcome(outcome.result, outcome.error, message=content, end_call_after=ends)
+    return ToolOutcome(outcome.result, outcome.error, message=content, end_call_after=message.ends_call)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from offhook.calls.leg import Leg
 from offhook.calls.record.call_record import CallRecord
-from offhook.calls.world.tools.parameters import Document, Render
+from offhook.calls.world.tools.parameters import Render
 from offhook.calls.world.variables import learn
 from offhook.conversation.events import ToolOutcome
 from offhook.language.extraction import RESERVED, extracted
+from offhook.schema.base import document
+from offhook.schema.json_document import Answer as ServerAnswer
+from offhook.schema.json_document import ResourceDocument, Variables
+from offhook.schema.json_schema import VariableExtractionPlan
+from offhook.schema.server import HasServer
 from offhook.schema.server_message import Body
 from offhook.webhooks.client import Answer, OutsideRequest
 from offhook.webhooks.receiver import Receiver
@@ -38,26 +42,25 @@ class ToolSite:
     without a server, each complained of once."""
 
     record: CallRecord
-    receiver: Callable[[Document], Awaitable[Receiver | None]]
-    ask: Callable[[Receiver, Body], Awaitable[Document]]
-    credential: Callable[[str], Awaitable[Document | None]]
+    receiver: Callable[[HasServer], Awaitable[Receiver | None]]
+    ask: Callable[[Receiver, Body], Awaitable[ServerAnswer]]
+    credential: Callable[[str], Awaitable[ResourceDocument | None]]
     send: Send | None
     fill: Render
     leg: Leg | None = None
     noted: set[str] = field(default_factory=set)
 
-    def render(self, text: str, more: Mapping[str, Any]) -> str:
+    def render(self, text: str, more: Variables) -> str:
         """A template with the call's variables, and with `more`, which comes before all of them but what is
         known of the call."""
         own = {name: value for name, value in more.items() if name not in RESERVED}
         return self._render_over(text, own)
 
-    def learn(self, tool: Document, result: Result) -> None:
-        """Keep the variables that the tool's plan takes from a result."""
-        plan = tool.get("variableExtractionPlan")
-        if plan and result.body is not None and result.outcome.error is None:
-            learn(self.record, extracted(plan, result.body, result.headers, self._render_over))
+    def learn(self, plan: VariableExtractionPlan | None, result: Result) -> None:
+        """Keep the variables that a tool's plan takes from a result."""
+        if plan is not None and result.body is not None and result.outcome.error is None:
+            learn(self.record, extracted(document(plan), result.body, result.headers, self._render_over))
 
-    def _render_over(self, text: str, more: Mapping[str, Any]) -> str:
+    def _render_over(self, text: str, more: Variables) -> str:
         """A template with the call's variables, and `more` before them."""
         return self.fill(text, {**self.record.variables, **more})

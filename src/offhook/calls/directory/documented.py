@@ -1,0 +1,115 @@
+"""A resource as calls know it: the document, as its owner is shown it, and the type that it was read as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+from offhook.schema.answered import NotValid, read
+from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.base import format_timestamp
+from offhook.schema.call_document import IdentityDocument
+from offhook.schema.json_document import ResourceDocument
+from offhook.schema.number import StoredPhoneNumber
+from offhook.schema.org import UpdateOrgDTO
+from offhook.schema.squad import Squad, SquadMemberDTO, with_members
+from offhook.store import Record
+
+M = TypeVar("M")
+
+
+class StoredNotValid(NotValid):
+    """What is stored may be older than what is understood today."""
+
+    def __init__(self, problem: str, document: ResourceDocument) -> None:
+        super().__init__(problem)
+        self.document = document
+
+
+class Documented(Generic[M]):
+    """`document` stays the same object, by which what is worked out from it is known again. It is read when
+    it is first asked for its `settings`, and once."""
+
+    __slots__ = ("_read", "_settings", "document")
+
+    def __init__(self, document: ResourceDocument, read: Callable[[ResourceDocument], M]) -> None:
+        self.document = document
+        self._read = read
+        self._settings: M | None = None
+
+    @property
+    def settings(self) -> M:
+        """Raises StoredNotValid."""
+        if self._settings is None:
+            try:
+                self._settings = self._read(self.document)
+            except NotValid as problem:
+                raise StoredNotValid(str(problem), self.document) from None
+        return self._settings
+
+
+_RESOURCE: Final = frozenset({"id", "orgId", "createdAt", "updatedAt"})
+"""What a stored resource has besides its own properties."""
+
+
+def resource(record: Record) -> ResourceDocument:
+    """A row as its owner knows it."""
+    identity = IdentityDocument(
+        id=record.id,
+        org_id=record.org_id,
+        created_at=format_timestamp(record.created_at),
+        updated_at=format_timestamp(record.updated_at),
+    )
+    return {**record.document, **identity.document()}
+
+
+_ADAPTERS: Final[dict[Any, TypeAdapter[Any]]] = {
+    kind: TypeAdapter(kind)
+    for kind in (AssistantOverrides, Squad, SquadMemberDTO, StoredPhoneNumber, UpdateOrgDTO)
+}
+
+
+def assistant_of(document: ResourceDocument) -> AssistantOverrides:
+    """What an assistant says, a stored one with what every resource has. Raises NotValid."""
+    settings = _own(AssistantOverrides, document, "an assistant")
+    assert isinstance(settings, AssistantOverrides)
+    return settings
+
+
+def squad_of(document: ResourceDocument) -> Squad:
+    """A member that is not valid leaves its place empty, and the others theirs. Raises NotValid."""
+    try:
+        squad = _own(Squad, document, "a squad")
+    except NotValid:
+        squad = _own(Squad, with_members(document, _is_member), "a squad")
+    assert isinstance(squad, Squad)
+    return squad
+
+
+def _is_member(document: object) -> bool:
+    try:
+        read(SquadMemberDTO, document, _ADAPTERS[SquadMemberDTO], "a squad's member")
+    except NotValid:
+        return False
+    return True
+
+
+def org_of(document: ResourceDocument) -> UpdateOrgDTO:
+    """Raises NotValid."""
+    org = _own(UpdateOrgDTO, document, "an org")
+    assert isinstance(org, UpdateOrgDTO)
+    return org
+
+
+def number_of(document: ResourceDocument) -> StoredPhoneNumber:
+    """Raises NotValid."""
+    number = read(StoredPhoneNumber, document, _ADAPTERS[StoredPhoneNumber], "a phone number")
+    assert isinstance(number, StoredPhoneNumber)
+    return number
+
+
+def _own(kind: Any, document: ResourceDocument, what: str) -> object:
+    own = {name: value for name, value in document.items() if name not in _RESOURCE}
+    return read(kind, own, _ADAPTERS[kind], what)

@@ -1,0 +1,28 @@
+"""The JSON documents that have no type here, by what they are: their shape is their owner's, or they are on
+their way from or to what reads them. All else has one of the models beside this file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+ResourceDocument = Mapping[str, Any]
+"""A resource as it is stored or shown, whole."""
+
+MessageDocument = Mapping[str, Any]
+"""A server message, `{"message": {...}}`, or one of the documents in it: made, and handed through."""
+
+ToolDocument = Mapping[str, Any]
+"""A tool as a conversation has it: of any type, those too that have no file here."""
+
+Answer = Mapping[str, Any]
+"""What an owner's server has answered, before it is read (`answers.py`)."""
+
+Variables = Mapping[str, Any]
+"""What the templates of a call may use, by name."""
+
+Arguments = Mapping[str, Any]
+"""What a model has called a tool with."""
+
+ParametersSchema = Mapping[str, Any]
+"""A JSON schema, as models' APIs take it."""

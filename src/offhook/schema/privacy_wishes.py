@@ -1,0 +1,34 @@
+"""What any document says about what may be kept of a call, be it valid or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from offhook.schema.json_document import ResourceDocument
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyWishes:
+    """`unrecorded`: no recording is wanted; `silent`: no transcript."""
+
+    hipaa: bool
+    pci: bool
+    unrecorded: bool
+    silent: bool
+
+
+def privacy_wishes(document: ResourceDocument) -> PrivacyWishes:
+    """Of this object alone, not of those in it but for its plans."""
+    plans = (document, _mapping(document.get("compliancePlan")))
+    return PrivacyWishes(
+        hipaa=any(one.get("hipaaEnabled") is True for one in plans),
+        pci=any(one.get("pciEnabled") is True for one in plans),
+        unrecorded=document.get("recordingEnabled") is False,
+        silent=_mapping(document.get("transcriptPlan")).get("enabled") is False,
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
