@@ -19,7 +19,7 @@ from offhook.calls.privacy import Kept
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing, Reporter
 from offhook.conversation import events
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
 from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError
@@ -46,13 +46,13 @@ class Story:
         self.ledger = StoredLedger(database, outbox, NODE)
         number = {"id": None, "orgId": org_id, "name": "Front desk " * 20}
         self.record = record_of("c1", org_id, number, "sip", {"number": "+15550100"}, NOW, 0.0)
-        self.record.assistant, self.record.transcript = an_assistant(ASSISTANT), Transcript()
+        self.record.assistant, self.record.transcript = an_assistant(ASSISTANT), ConversationTranscript()
         self.reporter = Reporter(self.record, self.ledger, lambda: NOW)
         self.reporter.listen(SERVER, chosen)
 
     @property
-    def said(self) -> Transcript:
-        return cast("Transcript", self.record.transcript)
+    def said(self) -> ConversationTranscript:
+        return cast("ConversationTranscript", self.record.transcript)
 
     async def tell(self, turns: int) -> None:
         self.ledger.start()

@@ -22,7 +22,7 @@ from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.secrets import without_secrets
 from offhook.calls.world.variables import built_in_variables, learn
 from offhook.conversation.events import TurnMeasured
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.schema.call import Call
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.parser import parse_message
@@ -230,8 +230,8 @@ def test_a_saved_assistant_is_named_by_its_id_alone() -> None:
     assert (kept["assistant"], kept["assistantId"]) == (None, "a1")
 
 
-def spoken() -> Transcript:
-    transcript = Transcript()
+def spoken() -> ConversationTranscript:
+    transcript = ConversationTranscript()
     # The call was answered at 55 s of the loop's time.
     transcript.add_bot(56.5).extend("Hello.", 57.5)
     transcript.add_user("Hi there.", 58.0, 59.0)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from offhook.conversation.events import ConversationChanged, SpeechStarted, UserInterrupted
+from offhook.conversation.events import AssistantInterrupted, ConversationChanged, SpeechStarted
 from offhook.language.base import ToolCall
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import House, open_house, virtual
@@ -131,7 +131,7 @@ async def test_the_report_is_the_last_word(tmp_path: Path) -> None:
         call.hang_up()
         await placed.finished.wait()
         count = len(house.sent)
-        for event in (SpeechStarted("user", 9, 1.0), UserInterrupted(9, "", 1.0), ConversationChanged()):
+        for event in (SpeechStarted("user", 9, 1.0), AssistantInterrupted(9, "", 1.0), ConversationChanged()):
             placed.reporter.told(event)
         assert len(house.sent) == count
         assert house.row["status"] == "ended"

@@ -22,7 +22,7 @@ from offhook.calls.privacy import Kept
 from offhook.calls.record import messages
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.schema.base import document
 from offhook.schema.server_message import Body
 from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError
@@ -226,7 +226,7 @@ async def test_no_table_has_a_word_of_such_a_call_once_its_messages_are_delivere
         whole = messages.message(body, record, NOW)
         return house.ledger.save(record, [Outgoing(body.type, whole, SERVER)])
 
-    transcript = Transcript()
+    transcript = ConversationTranscript()
     record = house.record("c1", transcript=transcript, started_at=NOW, kept=before)
     await house.ledger.begin(record)
     for turn in range(4):

@@ -11,7 +11,7 @@ from offhook.conversation.active_assistant import (
     Engines,
     ended_reason,
 )
-from offhook.conversation.audio.caller_speech import Ear
+from offhook.conversation.audio.caller_speech import TranscriberListener
 from offhook.language.base import ModelError
 from offhook.schema.assistant import Assistant
 from offhook.speech.base import EngineError
@@ -36,7 +36,7 @@ def test_the_reason_for_a_failed_engine(error: EngineError | ModelError, reason:
 
 
 async def start(engines: Engines) -> ActiveAssistant:
-    return await ActiveAssistant.start(Assistant(), always(engines), Ear())
+    return await ActiveAssistant.start(Assistant(), always(engines), TranscriberListener())
 
 
 class Slow(ScriptedVoice):

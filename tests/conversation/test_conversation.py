@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
+from offhook.conversation.engine_failures import APOLOGY
 from offhook.conversation.events import (
+    AssistantInterrupted,
     AssistantLate,
     SpeechStarted,
     SpeechStopped,
     TranscriptHeard,
     TurnMeasured,
-    UserInterrupted,
-    VoiceInput,
+    VoiceText,
 )
-from offhook.conversation.failures import APOLOGY
 from offhook.frames import FRAME_SECONDS
 from offhook.language.base import Text, ToolCall
 from offhook.speech.base import EngineError, Transcript
@@ -164,7 +164,7 @@ async def test_sentences_are_made_while_others_play() -> None:
         reply = [at for at in stage.caller.played if at >= stage.told(SpeechStarted)[-1].at]
         gaps = [later - earlier for earlier, later in itertools.pairwise(reply)]
         assert max(gaps) < 1.5 * FRAME_SECONDS
-        assert [event.text for event in stage.told(VoiceInput)][-2:] == [LONG[:72], LONG[73:]]
+        assert [event.text for event in stage.told(VoiceText)][-2:] == [LONG[:72], LONG[73:]]
 
 
 @plays
@@ -237,7 +237,7 @@ def test_wherever_the_caller_interrupts_the_context_has_the_words_that_were_play
             await stage.caller.hears_the_end()
             started = stage.told(SpeechStarted)[2]
             assert started.role == "assistant"
-            (cut,) = stage.told(UserInterrupted)
+            (cut,) = stage.told(AssistantInterrupted)
             heard_frames = [at for at in stage.caller.played if started.at <= at <= cut.at]
             assert max(heard_frames) <= cut.at
             characters = len(heard_frames) * FRAME_SECONDS / stage.voice.seconds_per_character
@@ -263,7 +263,7 @@ async def test_from_the_decision_on_there_is_silence() -> None:
         await asyncio.sleep(1)
         began = now()
         await stage.caller.says("And on Mondays?", 2.0)
-        (cut,) = stage.told(UserInterrupted)
+        (cut,) = stage.told(AssistantInterrupted)
         assert 0.2 <= cut.at - began <= 0.26
         assert max(stage.caller.played) <= cut.at
         assert stage.voice.speaking == 0
@@ -279,7 +279,7 @@ async def test_after_an_interruption_the_assistant_backs_off() -> None:
         await asyncio.sleep(1)
         await stage.caller.says("On Mondays?", 0.6)
         await stage.caller.hears_the_end()
-        (cut,) = stage.told(UserInterrupted)
+        (cut,) = stage.told(AssistantInterrupted)
         assert stage.told(SpeechStarted)[-1].at - cut.at == pytest.approx(5, abs=0.03)
 
 
@@ -311,7 +311,7 @@ async def test_with_num_words_a_nod_is_talked_over() -> None:
         await asyncio.sleep(1)
         await stage.caller.says("Mm hmm.", 0.5)
         await stage.caller.hears_the_end(pause=1)
-        assert stage.told(UserInterrupted) == []
+        assert stage.told(AssistantInterrupted) == []
         assert stage.lines[2:] == [f"AI: {LONG}", "User: Mm hmm."]
 
 
@@ -322,14 +322,14 @@ async def test_the_first_message_is_not_interrupted_unless_that_is_wanted() -> N
         await asyncio.sleep(0.5)
         await stage.caller.says("Do you do cleanings?", 1.5)
         await stage.caller.hears_the_end(pause=1.5)
-        assert stage.told(UserInterrupted) == []
+        assert stage.told(AssistantInterrupted) == []
         assert stage.lines == [f"AI: {FIRST}", "User: Do you do cleanings?", "AI: We do."]
     async with on_stage(["We do."], assistant={"firstMessageInterruptionsEnabled": True}) as stage:
         await stage.caller.hears()
         await asyncio.sleep(0.5)
         await stage.caller.says("Do you do cleanings?", 1.5)
         await stage.caller.hears_the_end(pause=1.5)
-        assert len(stage.told(UserInterrupted)) == 1
+        assert len(stage.told(AssistantInterrupted)) == 1
         assert stage.lines[1:] == ["User: Do you do cleanings?", "AI: We do."]
 
 
@@ -402,7 +402,7 @@ async def test_last_words_are_not_interrupted() -> None:
         await stage.caller.hears()
         await stage.caller.says("Wait, wait, one more question!")
         await stage.caller.hears_the_end()
-        assert stage.told(UserInterrupted) == []
+        assert stage.told(AssistantInterrupted) == []
         assert stage.lines[-1].endswith("goodbye.")
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 from offhook.conversation.profile import Profile, profile_of
-from offhook.conversation.text.chunks import SENTENCE_BOUNDARIES, ChunkPlan
-from offhook.conversation.text.speakable import FormatPlan, speakable
+from offhook.conversation.text.chunks import SENTENCE_BOUNDARIES, ChunkingPlan
+from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.conversation.turns.wait_function import default_wait
 from offhook.schema.assistant import Assistant
 
@@ -29,8 +29,8 @@ def test_an_empty_assistant_has_the_defaults() -> None:
     assert (empty.silence_seconds, empty.most_seconds) == (30, 600)
     assert (empty.start.wait_seconds, empty.start.on_no_punctuation, empty.start.rules) == (0.4, 1.5, ())
     assert (empty.stop.num_words, empty.stop.voice_seconds, empty.stop.backoff_seconds) == (0, 0.2, 1)
-    assert empty.chunks == ChunkPlan(True, 30, SENTENCE_BOUNDARIES)
-    assert empty.form == FormatPlan()
+    assert empty.chunks == ChunkingPlan(True, 30, SENTENCE_BOUNDARIES)
+    assert empty.form == FormattingPlan()
     assert not empty.first_message_interruptible
 
 
@@ -90,7 +90,7 @@ def test_smart_endpointing_old_and_new() -> None:
 
 def test_the_chunk_plan_of_the_voice() -> None:
     plan = profile(**voice(minCharacters=5, punctuationBoundaries=["||", "!"]))
-    assert plan.chunks == ChunkPlan(True, 5, frozenset("|!"))
+    assert plan.chunks == ChunkingPlan(True, 5, frozenset("|!"))
     off = profile(**voice(enabled=False))
     assert (off.chunks.enabled, off.form.steps) == (False, ())
 

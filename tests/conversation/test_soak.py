@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from offhook.conversation.events import Event, SpeechStarted, SpeechStopped, ToolOutcome, UserInterrupted
+from offhook.conversation.events import AssistantInterrupted, Event, SpeechStarted, SpeechStopped, ToolOutcome
 from offhook.conversation.turn_taking import TurnTaking
 from offhook.conversation.turns.signals import Input
 from offhook.language.base import Message, Text, ToolCall
@@ -160,7 +160,9 @@ def test_whatever_the_caller_does(seed: int, depths: set[int]) -> None:
             await asyncio.sleep(40)
             assert len(stage.model.requests) > requests
             assert stage.ended == []
-            assert all(not event.heard or event.heard in stage.text for event in stage.told(UserInterrupted))
+            assert all(
+                not event.heard or event.heard in stage.text for event in stage.told(AssistantInterrupted)
+            )
             check_speech(stage.events, stage.caller.played)
             times = [message["time"] for message in stage.conversation.transcript.to_messages(0.0, 0.0)]
             assert times == sorted(times)

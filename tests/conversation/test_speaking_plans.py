@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from offhook.conversation.events import SpeechStarted, UserInterrupted
+from offhook.conversation.events import AssistantInterrupted, SpeechStarted
 from tests.conversation.stage import on_stage
 from tests.conversation.test_conversation import LONG, greeted, now
 from tests.virtual import run_virtual
@@ -74,7 +74,7 @@ def test_what_stops_the_assistant(name: str) -> None:
             await asyncio.sleep(2)
             await stage.caller.says(case.said, case.seconds)
             await stage.caller.hears_the_end(pause=2.5)
-            assert len(stage.told(UserInterrupted)) == case.cut
+            assert len(stage.told(AssistantInterrupted)) == case.cut
             assert (AGAIN in stage.text) is case.answered
             if not (case.cut and case.answered):
                 said = " ".join(line[4:] for line in stage.lines[2:] if line.startswith("AI: "))
@@ -95,7 +95,7 @@ def test_after_an_interruption_it_backs_off(backoff: float, least: float) -> Non
             await stage.caller.says("And on Sunday?", 0.6)
             silent_since = now()
             await stage.caller.hears_the_end()
-            (cut,) = stage.told(UserInterrupted)
+            (cut,) = stage.told(AssistantInterrupted)
             begun = stage.told(SpeechStarted)[-1].at
             assert begun - cut.at == pytest.approx(max(backoff, silent_since + 0.4 - cut.at), abs=0.08)
             assert begun - silent_since >= least - 0.08

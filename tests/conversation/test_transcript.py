@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from offhook.conversation.context import Context
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.language.base import ToolCall
 
 CALL = ToolCall("c1", "lookup", {"q": "hours"})
 
 
-def conversation() -> Transcript:
-    record = Transcript()
+def conversation() -> ConversationTranscript:
+    record = ConversationTranscript()
     record.add_system("Be kind.", 10.0)
     record.add_bot(10.5).extend("Hello.", 11.5)
     record.add_user("What are", 12.0, 12.5)
@@ -71,7 +71,7 @@ def test_the_text() -> None:
 
 
 def test_entries_stand_in_the_order_of_their_beginning() -> None:
-    record = Transcript()
+    record = ConversationTranscript()
     record.add_bot(1.0).extend("A long sentence.", 6.0)
     record.add_bot(7.0).extend("Another.", 8.0)
     record.add_user("Mm hmm.", 3.0, 3.5)
@@ -79,7 +79,7 @@ def test_entries_stand_in_the_order_of_their_beginning() -> None:
 
 
 def test_what_was_said_over_the_assistant_is_not_joined_to_what_comes_after_it() -> None:
-    record = Transcript()
+    record = ConversationTranscript()
     bot = record.add_bot(1.0)
     record.add_user("Mm hmm.", 3.0, 3.5)
     bot.extend("A long sentence.", 6.0)
@@ -88,7 +88,7 @@ def test_what_was_said_over_the_assistant_is_not_joined_to_what_comes_after_it()
 
 
 def test_an_entry_of_which_nothing_was_heard_is_dropped() -> None:
-    record = Transcript()
+    record = ConversationTranscript()
     entry = record.add_bot(1.0)
     record.drop_empty(entry)
     assert record.entries == []

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from offhook.conversation.failures import APOLOGY, rehearse
-from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
-from offhook.conversation.text.speakable import FormatPlan, speakable
+from offhook.conversation.engine_failures import APOLOGY, prepare_apology
+from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
+from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.speech.base import EngineError, Transcript
 from offhook.speech.providers.local import LONGEST_TEXT, LocalTranscriber, LocalVoice, SpeechCache, plain
 from offhook.speech.workers import Workers
@@ -336,9 +336,9 @@ async def test_the_cache_is_bounded_and_forgets_what_was_not_used() -> None:
 
 async def test_the_apology_is_heard_when_no_worker_is_left(workers: Workers) -> None:
     emergency = LocalVoice(workers, cache=SpeechCache())
-    await rehearse(emergency)
+    await prepare_apology(emergency)
     closed = Workers(0)
     await closed.close()
     emergency._workers = closed
-    for piece in cut_into_pieces(APOLOGY, ChunkPlan()):
-        assert await said(emergency, speakable(piece, FormatPlan()))
+    for piece in cut_into_pieces(APOLOGY, ChunkingPlan()):
+        assert await said(emergency, speakable(piece, FormattingPlan()))

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from offhook.conversation.audio.caller_speech import Ear
+from offhook.conversation.audio.caller_speech import TranscriberListener
 from offhook.conversation.profile import Profile, profile_of
 from offhook.conversation.tools.toolbox import Toolbox
 from offhook.language.base import LanguageModel, ModelError
@@ -48,13 +48,13 @@ class ActiveAssistant:
     profile: Profile
     toolbox: Toolbox
     engines: Engines
-    ear: Ear
+    ear: TranscriberListener
 
     @staticmethod
     async def start(
         assistant: Assistant,
         engines: EngineFactory,
-        ear: Ear,
+        ear: TranscriberListener,
     ) -> ActiveAssistant:
         """With all engines ready. Raises EngineError or ModelError, with nothing left open."""
         profile = _profile(assistant)

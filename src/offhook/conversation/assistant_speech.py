@@ -14,7 +14,7 @@ from offhook.conversation.events import (
     SpeechWritten,
     TranscriptHeard,
 )
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.media.client import Channel
 from offhook.speech.joined import joined
 
@@ -25,7 +25,11 @@ class AssistantSpeech:
     __slots__ = ("_channel", "_context", "_tell", "_transcript", "next_turn")
 
     def __init__(
-        self, transcript: Transcript, context: Context, channel: Channel, tell: Callable[[Event], None]
+        self,
+        transcript: ConversationTranscript,
+        context: Context,
+        channel: Channel,
+        tell: Callable[[Event], None],
     ) -> None:
         self.next_turn = 0
         self._transcript = transcript

@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from offhook.conversation.active_assistant import ActiveAssistant, EngineFactory
-from offhook.conversation.audio.caller_speech import CallerSpeech, Ear
+from offhook.conversation.audio.caller_speech import CallerSpeech, TranscriberListener
 from offhook.conversation.audio.spoken_utterance import Delivery
 from offhook.conversation.audio.synthesis import Synthesis
 from offhook.conversation.background import BackgroundTasks
 from offhook.conversation.context import Context
 from offhook.conversation.course import Course
+from offhook.conversation.engine_failures import Apology, EngineFailures
 from offhook.conversation.event_feed import EventFeed
 from offhook.conversation.events import Event, HandedOver, World
-from offhook.conversation.failures import Apology, Failures
 from offhook.conversation.farewell import Farewell
 from offhook.conversation.handover.active_assistants import ActiveAssistants
 from offhook.conversation.handover.context_plan import arrange
@@ -26,7 +26,7 @@ from offhook.conversation.interjections import Interjections
 from offhook.conversation.keypad import KeypadEntries
 from offhook.conversation.time_limits import FOLLOWED, TimeLimits
 from offhook.conversation.tools.tool_context import ToolContext
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.conversation.transcript_writer import TranscriptWriter
 from offhook.conversation.turn_taking import TurnTaking
 from offhook.language.base import Message
@@ -69,7 +69,7 @@ class Conversation:
             return render(text, {**variables, **more} if more else variables)
 
         try:
-            first = await ActiveAssistant.start(assistant, engines, Ear())
+            first = await ActiveAssistant.start(assistant, engines, TranscriberListener())
         except BaseException:
             channel.close()
             raise
@@ -96,11 +96,11 @@ class Conversation:
         """`first`: the assistant that speaks first, its engines started."""
         profile = first.profile
         self.channel = channel
-        self.transcript = Transcript()
+        self.transcript = ConversationTranscript()
         self.context = Context(_filled(profile.system, render))
         self.render = render
         self._course = Course()
-        self._failures = Failures(call_id)
+        self._failures = EngineFailures(call_id)
         self._events = EventFeed(tell, self._failures.broken)
         self._writer = TranscriptWriter(self.transcript, self._events.tell)
         self._tasks = BackgroundTasks(self._failures.unnoticed)

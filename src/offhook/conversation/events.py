@@ -52,7 +52,7 @@ class TranscriptHeard:
 
 
 @dataclass(frozen=True, slots=True)
-class UserInterrupted:
+class AssistantInterrupted:
     """The caller cut the assistant short. `heard` is what of the turn had been played."""
 
     turn: int
@@ -63,7 +63,7 @@ class UserInterrupted:
 @dataclass(frozen=True, slots=True)
 class CallerSpokenOver:
     """The assistant interrupted the caller with `turn`. If the caller cuts that short at once, this comes
-    before the UserInterrupted."""
+    before the AssistantInterrupted."""
 
     turn: int
 
@@ -74,13 +74,13 @@ class ConversationChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelOutput:
+class ModelWrote:
     output: str | dict[str, Any]
     turn: int
 
 
 @dataclass(frozen=True, slots=True)
-class VoiceInput:
+class VoiceText:
     """Text handed to the voice."""
 
     text: str
@@ -148,11 +148,11 @@ Event = (
     | SpeechStopped
     | SpeechWritten
     | TranscriptHeard
-    | UserInterrupted
+    | AssistantInterrupted
     | CallerSpokenOver
     | ConversationChanged
-    | ModelOutput
-    | VoiceInput
+    | ModelWrote
+    | VoiceText
     | TurnMeasured
     | ModelUsed
     | VoiceUsed

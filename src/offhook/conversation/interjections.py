@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from offhook.conversation.assistant_reply import AssistantReply
 from offhook.conversation.audio.spoken_utterance import SpokenUtterance
 from offhook.conversation.context import Context
 from offhook.conversation.course import Course
 from offhook.conversation.events import World
-from offhook.conversation.reply import Reply
 from offhook.conversation.tools.tool_messages import TRANSFER_MESSAGE, content_of
 from offhook.conversation.transcript_writer import TranscriptWriter
 from offhook.conversation.turn_taking import TurnTaking
@@ -39,7 +39,7 @@ class Interjections:
         heeded = interruptible and not self._course.away  # nobody heeds a caller who is on the way elsewhere
         return self._turn_taking.synthesis.say(text, said=self._context.say(), interruptible=heeded)
 
-    def prompt(self, messages: Sequence[Message]) -> Reply | None:
+    def prompt(self, messages: Sequence[Message]) -> AssistantReply | None:
         """Let the model say something, shown `messages` besides; None if nothing is said any more."""
         return self._turn_taking.answer_now(messages) if self._course.listening else None
 

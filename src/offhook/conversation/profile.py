@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from offhook.conversation.text.chunks import SENTENCE_BOUNDARIES, ChunkPlan
+from offhook.conversation.text.chunks import SENTENCE_BOUNDARIES, ChunkingPlan
 from offhook.conversation.text.formatters import Format
 from offhook.conversation.text.patterns import Pattern, compile_patterns
-from offhook.conversation.text.speakable import DIGITS_CUTOFF, FormatPlan, Replacement, steps_of
-from offhook.conversation.turns.endpointing import EndpointingRule, StartSpeakingPlan
-from offhook.conversation.turns.interruption import StopSpeakingPlan, words_of
+from offhook.conversation.text.speakable import DIGITS_CUTOFF, FormattingPlan, Replacement, steps_of
+from offhook.conversation.turns.endpointing import EndpointingPlan, EndpointingRule
+from offhook.conversation.turns.interruption import InterruptionPlan, words_of
 from offhook.conversation.turns.wait_function import compile_wait, default_wait
 from offhook.language.base import Message
 from offhook.schema import chunk, effective
@@ -59,10 +59,10 @@ class Profile:
     silence_seconds: float
     silence_message: str
     most_seconds: float
-    start: StartSpeakingPlan
-    stop: StopSpeakingPlan
-    chunks: ChunkPlan
-    form: FormatPlan
+    start: EndpointingPlan
+    stop: InterruptionPlan
+    chunks: ChunkingPlan
+    form: FormattingPlan
     keypad: effective.KeypadInputPlan
     idle: effective.IdleMessages
     hooks: tuple[Hook, ...]
@@ -112,9 +112,9 @@ def _first_message(assistant: Assistant) -> tuple[str, FirstMessageMode]:
     return text, mode
 
 
-def _start_plan(assistant: Assistant) -> StartSpeakingPlan:
+def _start_plan(assistant: Assistant) -> EndpointingPlan:
     plan, words = effective.start_speaking(assistant), effective.transcription_endpointing(assistant)
-    return StartSpeakingPlan(
+    return EndpointingPlan(
         wait_seconds=plan.wait_seconds,
         on_punctuation=words.on_punctuation_seconds,
         on_no_punctuation=words.on_no_punctuation_seconds,
@@ -166,9 +166,9 @@ def _rule(given: CustomEndpointingRule, patterns: Sequence[Pattern | None]) -> E
     return EndpointingRule(given.timeout_seconds, customer=patterns[0])
 
 
-def _stop_plan(assistant: Assistant) -> StopSpeakingPlan:
+def _stop_plan(assistant: Assistant) -> InterruptionPlan:
     plan = effective.stop_speaking(assistant)
-    return StopSpeakingPlan(
+    return InterruptionPlan(
         num_words=plan.num_words,
         voice_seconds=plan.voice_seconds,
         backoff_seconds=plan.backoff_seconds,
@@ -183,24 +183,24 @@ def _phrases(phrases: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
     return frozenset(words for phrase in phrases if (words := tuple(words_of(phrase))))
 
 
-def _chunk_plan(plan: chunk.ChunkPlan | None) -> ChunkPlan:
+def _chunk_plan(plan: chunk.ChunkPlan | None) -> ChunkingPlan:
     if plan is None:
-        return ChunkPlan()
-    return ChunkPlan(
+        return ChunkingPlan()
+    return ChunkingPlan(
         enabled=plan.enabled is not False,
-        min_characters=int(plan.min_characters or ChunkPlan().min_characters),
+        min_characters=int(plan.min_characters or ChunkingPlan().min_characters),
         boundaries=frozenset("".join(plan.punctuation_boundaries or ())) or SENTENCE_BOUNDARIES,
     )
 
 
-def _format_plan(chunks: chunk.ChunkPlan | None, english: bool) -> FormatPlan:
+def _format_plan(chunks: chunk.ChunkPlan | None, english: bool) -> FormattingPlan:
     plan = (chunks.format_plan if chunks else None) or chunk.FormatPlan()
     if plan.enabled is False or (chunks is not None and chunks.enabled is False):
         steps: tuple[Format, ...] = ()
     else:
         cutoff = plan.number_to_digits_cutoff
         steps = steps_of(plan.formatters_enabled, DIGITS_CUTOFF if cutoff is None else cutoff, english)
-    return FormatPlan(steps, _replacements(plan.replacements or ()))
+    return FormattingPlan(steps, _replacements(plan.replacements or ()))
 
 
 def _speaks_english(assistant: Assistant) -> bool:

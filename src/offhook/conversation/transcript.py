@@ -34,7 +34,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Transcript:
+class ConversationTranscript:
     entries: list[Entry] = field(default_factory=list)
 
     def add_system(self, text: str, at: float) -> Entry:

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from offhook.conversation.events import ConversationChanged, Event
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.language.base import Message, ToolCall
 
 
 class TranscriptWriter:
-    def __init__(self, transcript: Transcript, tell: Callable[[Event], None]) -> None:
+    def __init__(self, transcript: ConversationTranscript, tell: Callable[[Event], None]) -> None:
         self._transcript = transcript
         self._tell = tell
         self._loop = asyncio.get_running_loop()

@@ -8,25 +8,25 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from offhook.conversation.active_assistant import ActiveAssistant
+from offhook.conversation.assistant_reply import AssistantReply, ReplyContext
 from offhook.conversation.assistant_speech import AssistantSpeech
 from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtterance
 from offhook.conversation.audio.synthesis import Synthesis
 from offhook.conversation.course import Course
 from offhook.conversation.events import (
+    AssistantInterrupted,
     AssistantLate,
     ConversationChanged,
     Event,
     TranscriptHeard,
-    UserInterrupted,
 )
 from offhook.conversation.metrics import measured
-from offhook.conversation.reply import Reply, ReplyContext
 from offhook.conversation.tools.tool_context import ToolContext
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.conversation.turns import signals as turn
 from offhook.conversation.turns.endpointing_request import EndpointingRequest
-from offhook.conversation.turns.machine import TurnMachine
-from offhook.conversation.turns.memory import State
+from offhook.conversation.turns.turn_machine import TurnMachine
+from offhook.conversation.turns.turn_memory import TurnState
 from offhook.language.base import Message, ModelError
 from offhook.media.client import Channel
 from offhook.speech.base import EngineError
@@ -35,9 +35,9 @@ from offhook.speech.base import Transcript as Heard
 LATE_SECONDS = 5.0
 """After this long without a sound of the reply the assistant counts as late."""
 CALLERS = (
-    turn.VoiceStarted,
-    turn.VoiceWentOn,
-    turn.VoiceStopped,
+    turn.CallerStarted,
+    turn.CallerWentOn,
+    turn.CallerStopped,
     turn.PartialWords,
     turn.FinalWords,
 )
@@ -54,7 +54,7 @@ class TurnTaking:
         self,
         course: Course,
         tools: ToolContext,
-        transcript: Transcript,
+        transcript: ConversationTranscript,
         channel: Channel,
         tell: Callable[[Event], None],
         failed: Callable[[EngineError | ModelError], None],
@@ -62,7 +62,7 @@ class TurnTaking:
     ) -> None:
         engines, profile = tools.assistant.engines, tools.assistant.profile
         self.synthesis = Synthesis(engines.voice, profile.chunks, profile.form, self, tell, failed, channel)
-        self.reply: Reply | None = None
+        self.reply: AssistantReply | None = None
         self._machine = TurnMachine(self._wait_after, self._would_be_cut, profile.stop)
         self._endpointing = EndpointingRequest(tools.world, lambda: self.feed(turn.WaitKnown()))
         self._reply_context = ReplyContext(tools, self.synthesis, self, tell, failed)
@@ -88,7 +88,7 @@ class TurnTaking:
 
     def make_ahead(self) -> None:
         """Have the model's first words made before anybody can hear them."""
-        self.reply = Reply(self._reply_context)
+        self.reply = AssistantReply(self._reply_context)
 
     def begin(self) -> None:
         """What was made ahead may be heard, and what the caller says counts."""
@@ -132,14 +132,14 @@ class TurnTaking:
     # what the caller's speech tells
 
     def caller_started(self) -> None:
-        self.feed(turn.VoiceStarted())
+        self.feed(turn.CallerStarted())
 
     def caller_went_on(self, seconds: float) -> None:
-        if self._machine.state is State.OVERLAPPED:
-            self.feed(turn.VoiceWentOn(seconds))
+        if self._machine.state is TurnState.OVERLAPPED:
+            self.feed(turn.CallerWentOn(seconds))
 
     def caller_stopped(self, ended: float, owed: bool) -> None:
-        self.feed(turn.VoiceStopped(ended, owed))
+        self.feed(turn.CallerStopped(ended, owed))
 
     def caller_said(self, heard: Heard, start: float, end: float, owed: bool) -> None:
         now, text = self._loop.time(), heard.text.strip()
@@ -199,7 +199,7 @@ class TurnTaking:
         self._context.answered()
         self.feed(turn.Committed())
 
-    def reply_done(self, reply: Reply) -> None:
+    def reply_done(self, reply: AssistantReply) -> None:
         if reply is self.reply and self._reply_is_over():
             self.on_time()
             self.feed(turn.ReplyEnded())
@@ -210,7 +210,7 @@ class TurnTaking:
         if not self._begun or (isinstance(given, CALLERS) and not self._course.listening):
             return
         self._carry_out(self._machine.feed(given, self._loop.time()))
-        if self._machine.state is State.THINKING and self._reply_is_over():
+        if self._machine.state is TurnState.THINKING and self._reply_is_over():
             self.on_time()
             self._carry_out(self._machine.feed(turn.ReplyEnded(), self._loop.time()))
         self._hold_back()
@@ -232,13 +232,13 @@ class TurnTaking:
         self.synthesis.playout.hold = self._machine.hears
 
     def _act(self, action: turn.Action) -> None:
-        if isinstance(action, turn.Prepare):
+        if isinstance(action, turn.PrepareReply):
             self._prepare_reply(action.text)
-        elif isinstance(action, turn.Drop):
+        elif isinstance(action, turn.DropReply):
             self.drop_reply()
-        elif isinstance(action, turn.Release):
+        elif isinstance(action, turn.ReleaseReply):
             self._release_for_caller(action.ended)
-        elif isinstance(action, turn.Hold):
+        elif isinstance(action, turn.HoldReply):
             self.on_time()
             if self.reply is not None:
                 self.reply.hold()
@@ -278,7 +278,7 @@ class TurnTaking:
     def _prepare_reply(self, text: str) -> None:
         previous = self.drop_reply()
         self._context.hear(text)
-        self.reply = Reply(self._reply_context, previous)
+        self.reply = AssistantReply(self._reply_context, previous)
         if self._words_at is not None:
             self.reply.marks.words, self.reply.marks.transcribing = self._words_at
 
@@ -289,31 +289,31 @@ class TurnTaking:
         reply.marks.ended, reply.marks.released = ended, self._loop.time()
         self._release(reply)
 
-    def release(self, reply: Reply) -> None:
+    def release(self, reply: AssistantReply) -> None:
         """Let a reply be heard that the caller has not asked for."""
         self._release(reply)
         self.reply_done(reply)  # it may be complete, and have nothing to say
 
-    def _release(self, reply: Reply) -> None:
+    def _release(self, reply: AssistantReply) -> None:
         reply.release()
         if not reply.live:
             self.on_time()
         elif self._late_timer is None:
             self._late_timer = self._loop.call_later(LATE_SECONDS, self._late)
 
-    def answer_now(self, besides: Sequence[Message] = ()) -> Reply:
-        """Let the model speak without waiting for the caller; `besides` as for `Reply`."""
+    def answer_now(self, besides: Sequence[Message] = ()) -> AssistantReply:
+        """Let the model speak without waiting for the caller; `besides` as for `AssistantReply`."""
         previous = self.reply
         if previous is not None and not previous.released:
             previous = self.drop_reply()
         waited_for = previous if previous is not None and not previous.done else None
-        self.reply = reply = Reply(self._reply_context, waited_for, besides)
+        self.reply = reply = AssistantReply(self._reply_context, waited_for, besides)
         self.feed(turn.Forced())
-        if self._machine.state is not State.HEARING:
+        if self._machine.state is not TurnState.HEARING:
             self.release(reply)
         return reply
 
-    def drop_reply(self) -> Reply | None:
+    def drop_reply(self) -> AssistantReply | None:
         """Give up the reply that is being made; returns it if its tools still run."""
         reply, self.reply = self.reply, None
         self.on_time()
@@ -328,22 +328,22 @@ class TurnTaking:
 
     # silence and lateness
 
-    def _would_be_cut(self) -> turn.Cut:
+    def _would_be_cut(self) -> turn.CutShort:
         reply, utterance = self.reply, self.synthesis.playout.current
         acting = reply is not None and reply.acting
         if utterance is None:
-            return turn.Cut(None, more=acting)
+            return turn.CutShort(None, more=acting)
         unheard = utterance.answers and not utterance.heard()
         complete = reply is None or reply.done
         resumable = complete and utterance.closed and bool(utterance.rest()) and not unheard
         seconds = utterance.rest_seconds() if resumable else None
-        return turn.Cut(seconds, more=acting, heard=not unheard)
+        return turn.CutShort(seconds, more=acting, heard=not unheard)
 
-    def _interrupt(self, cut: turn.Cut) -> None:
+    def _interrupt(self, cut: turn.CutShort) -> None:
         utterance = self.silence()
         if utterance is None:
             return
-        self._tell(UserInterrupted(utterance.turn, utterance.heard(), self._loop.time()))
+        self._tell(AssistantInterrupted(utterance.turn, utterance.heard(), self._loop.time()))
         if not cut.heard:
             self._context.unanswered()
         self._cut = (utterance, utterance.rest()) if cut.rest is not None else None

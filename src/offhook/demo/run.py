@@ -11,7 +11,7 @@ from typing import Final
 
 from offhook import demo
 from offhook.bootstrap import DEMO_USER
-from offhook.demo.conversation import Told, problems
+from offhook.demo.demo_transcript import Told, problems
 from offhook.demo.sink import receiving
 from offhook.listening import check_sip, listen_http
 from offhook.network import Address

@@ -24,7 +24,7 @@ from offhook.calls.transfers.hold_audio import sounds_by
 from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
 from offhook.conversation.active_assistant import EngineFactory, Engines
-from offhook.conversation.failures import rehearse
+from offhook.conversation.engine_failures import prepare_apology
 from offhook.conversation.profile import profile_of
 from offhook.conversation.tools import tool_kinds
 from offhook.engines.registry import EngineRegistry, OrgCredentials
@@ -234,7 +234,7 @@ async def _engines(
         await workers.start()
         stack.push_async_callback(workers.close)
         await emergency.start()
-        await rehearse(emergency)
+        await prepare_apology(emergency)
     except (WorkerFailed, EngineError) as error:
         raise StartError(
             f"the local speech engines do not start ({error}): `offhook doctor` says what is missing"

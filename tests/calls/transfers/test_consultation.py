@@ -11,7 +11,7 @@ import pytest
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.transfers.consultation import assistant_document, history
 from offhook.conversation.active_assistant import Engines
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.language.base import ToolCall
 from offhook.schema.destination import TransferPlan
 from offhook.speech.base import EngineError
@@ -27,7 +27,7 @@ from tests.virtual import run_virtual
 
 def record(**more: Any) -> CallRecord:
     """A call in which four things were said."""
-    transcript = Transcript()
+    transcript = ConversationTranscript()
     transcript.add_system("Be brief.", 0)
     for at, words in enumerate(["Hello.", "Ann here."]):
         transcript.add_user(words, at, at + 0.3)

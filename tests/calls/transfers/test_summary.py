@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from offhook.calls.transfers.summary import LONGEST, digest, summary_of
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 
 
-def transcript(*said: str) -> Transcript:
+def transcript(*said: str) -> ConversationTranscript:
     """The caller's words, with the assistant's between them."""
-    made = Transcript()
+    made = ConversationTranscript()
     for at, text in enumerate(said):
         made.add_user(text, at, at + 0.5)
         bot = made.add_bot(at + 0.6)
@@ -24,7 +24,7 @@ def test_the_callers_last_words_are_quoted() -> None:
 
 
 def test_somebody_who_said_nothing() -> None:
-    assert digest(Transcript()) == "The caller has not said anything yet."
+    assert digest(ConversationTranscript()) == "The caller has not said anything yet."
 
 
 async def test_nobody_spoke_with_the_caller() -> None:

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from offhook.conversation.reply import SPEECHLESS_SECONDS
-from offhook.conversation.text.chunks import LONG_PAUSE, LONGEST_PIECE, PAUSE, Chunker, ChunkPlan
+from offhook.conversation.assistant_reply import SPEECHLESS_SECONDS
+from offhook.conversation.text.chunks import LONG_PAUSE, LONGEST_PIECE, PAUSE, Chunker, ChunkingPlan
 from offhook.language.base import Text, ToolCall
 from tests.conversation.stage import on_stage
 from tests.scripted import ScriptedModel
@@ -38,7 +38,7 @@ from tests.virtual import story
     ],
 )
 def test_how_long_a_sentence_waits_for_more(text: str, seconds: float | None) -> None:
-    chunker = Chunker(ChunkPlan())
+    chunker = Chunker(ChunkingPlan())
     chunker.feed(text)
     assert chunker.patience() == seconds
     assert chunker.pause() == (None if seconds is None else text.strip())
@@ -95,14 +95,14 @@ FLUSHED = "Sure <flush /> let me see,<flush/>then<FLUSH> we will call you back. 
 
 @pytest.mark.parametrize("size", range(1, 13))
 def test_a_flush_ends_a_piece_wherever_the_tokens_part(size: int) -> None:
-    chunker = Chunker(ChunkPlan(min_characters=20))
+    chunker = Chunker(ChunkingPlan(min_characters=20))
     pieces = [p for at in range(0, len(FLUSHED), size) for p in chunker.feed(FLUSHED[at : at + size])]
     assert [*pieces, chunker.flush()] == ["Sure", "let me see,", "then", "we will call you back.", "<b>Bye"]
 
 
 @pytest.mark.parametrize("before", range(LONGEST_PIECE - 12, LONGEST_PIECE + 12))
 def test_a_flush_where_a_piece_would_be_cut(before: int) -> None:
-    chunker = Chunker(ChunkPlan())
+    chunker = Chunker(ChunkingPlan())
     pieces = []
     for character in "a" * before + "<flush />b":
         pieces += chunker.feed(character)
@@ -126,7 +126,7 @@ async def test_a_flush_is_neither_spoken_nor_written_down() -> None:
 @pytest.mark.parametrize("at_once", [True, False])
 def test_a_long_text_is_looked_through_once(token: str, at_once: bool) -> None:
     """Whatever it is made of, and in one piece or in many: only the last few hundred characters are kept."""
-    chunker, text = Chunker(ChunkPlan()), token * 20_000
+    chunker, text = Chunker(ChunkingPlan()), token * 20_000
     step = len(text) if at_once else 3
     pieces = []
     for start in range(0, len(text), step):

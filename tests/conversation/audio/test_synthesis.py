@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from offhook.conversation.audio.synthesis import VOICE_PATIENCE
-from offhook.conversation.events import UserInterrupted
+from offhook.conversation.events import AssistantInterrupted
 from offhook.frames import SAMPLE_RATE
 from offhook.language.base import Text
 from offhook.speech.base import SpokenSound, TimedWord
@@ -93,7 +93,7 @@ async def test_what_was_heard_is_known_by_the_times_of_the_voice() -> None:
         await asyncio.sleep(1.25)
         stage.caller.begin("Stop, please.", 0.8)
         await asyncio.sleep(3)
-        (cut,) = stage.told(UserInterrupted)
+        (cut,) = stage.told(AssistantInterrupted)
         assert cut.heard == "First this is"
     assert voice.cancelled == 1
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from offhook.conversation import Engines
-from offhook.conversation.events import HandedOver, Named, VoiceInput
-from offhook.conversation.failures import APOLOGY
+from offhook.conversation.engine_failures import APOLOGY
+from offhook.conversation.events import HandedOver, Named, VoiceText
 from offhook.frames import FRAME_SECONDS
 from offhook.language.base import Text, ToolCall
 from offhook.speech.base import EngineError
@@ -77,7 +77,7 @@ async def test_the_next_voice_follows_the_last_one_without_a_gap() -> None:
         assert gap(stage) <= 2 * FRAME_SECONDS + 1e-6
         assert isinstance(engines.voice, ScriptedVoice)
         assert engines.voice.spoken == [OPENING]
-        assert [one.text for one in stage.told(VoiceInput)].count(OPENING) == 1
+        assert [one.text for one in stage.told(VoiceText)].count(OPENING) == 1
 
 
 @plays

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from offhook.conversation.text.formatters import FORMATTERS, Format, numbers
 from offhook.conversation.text.patterns import Pattern, compile_pattern
-from offhook.conversation.text.speakable import LONGEST, FormatPlan, Replacement, speakable, steps_of
+from offhook.conversation.text.speakable import LONGEST, FormattingPlan, Replacement, speakable, steps_of
 from offhook.conversation.text.spelling import digits, spelled
 from offhook.schema.chunk import Formatter
 
-BARE = FormatPlan(steps=())
+BARE = FormattingPlan(steps=())
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ BARE = FormatPlan(steps=())
     ],
 )  # fmt: skip
 def test_what_is_written_becomes_what_is_spoken(written: str, spoken: str) -> None:
-    assert speakable(written, FormatPlan()) == spoken
+    assert speakable(written, FormattingPlan()) == spoken
 
 
 def test_each_formatter_of_the_api_is_there() -> None:
@@ -112,11 +112,11 @@ def test_each_formatter_of_the_api_is_there() -> None:
     ],
 )
 def test_only_the_formatters_that_are_chosen_apply(chosen: list[Formatter], spoken: str) -> None:
-    assert speakable("**A** *b* is $5", FormatPlan(steps_of(chosen))) == spoken
+    assert speakable("**A** *b* is $5", FormattingPlan(steps_of(chosen))) == spoken
 
 
 def test_words_are_made_for_english_only() -> None:
-    assert speakable("**Son** 5 km — a las 10:30\nGracias", FormatPlan(steps_of(english=False))) == (
+    assert speakable("**Son** 5 km — a las 10:30\nGracias", FormattingPlan(steps_of(english=False))) == (
         "Son 5 km, a las 10:30. Gracias"
     )
 
@@ -126,7 +126,7 @@ def test_without_formatting_only_tags_go() -> None:
 
 
 def test_replacements_apply_to_what_is_written_or_else_to_what_is_spoken() -> None:
-    plan = FormatPlan(
+    plan = FormattingPlan(
         replacements=(
             Replacement("S I P", text="SIP"),
             Replacement("hi", pattern=compile_pattern(r"\bhello\b", ["ignore-case"], groups=True)),
@@ -152,13 +152,13 @@ def test_replacements_apply_to_what_is_written_or_else_to_what_is_spoken() -> No
     ],
 )  # fmt: skip
 def test_a_replacement_refers_to_what_it_matched(regex: str, value: str, written: str, spoken: str) -> None:
-    plan = FormatPlan((), (Replacement(value, pattern=compile_pattern(regex, groups=True)),))
+    plan = FormattingPlan((), (Replacement(value, pattern=compile_pattern(regex, groups=True)),))
     assert speakable(written, plan) == spoken
 
 
 def test_replacements_cannot_make_a_text_without_end() -> None:
     many = tuple(Replacement("b" * 1000, text="b", every=True) for _ in range(9))
-    assert len(speakable("b" * 300, FormatPlan((), many))) <= LONGEST
+    assert len(speakable("b" * 300, FormattingPlan((), many))) <= LONGEST
 
 
 def test_the_cutoff_is_the_owner_s() -> None:
@@ -183,7 +183,7 @@ def test_numbers_in_words(number: int, words: str) -> None:
 @given(st.text(alphabet="0123456789 -+./:,$%()@*_<>\nabAPMkmx°", max_size=300))
 @settings(max_examples=300, deadline=None)
 def test_whatever_is_written_can_be_spoken(text: str) -> None:
-    spoken = speakable(text, FormatPlan())
+    spoken = speakable(text, FormattingPlan())
     assert len(spoken) <= 12 * len(text) + 60
 
 
@@ -192,11 +192,11 @@ def test_whatever_is_written_can_be_spoken(text: str) -> None:
 )
 def test_what_is_made_of_marks_is_looked_through_once(text: str) -> None:
     """Twice as long a text takes about twice as many steps: runs of space are one, and links hold none."""
-    assert len(speakable(f"Yes.{text * 2000} No.", FormatPlan())) <= 3 * LONGEST
+    assert len(speakable(f"Yes.{text * 2000} No.", FormattingPlan())) <= 3 * LONGEST
 
 
 def test_runs_of_space_are_one() -> None:
-    assert speakable("One \t  two.\n \n\n Three   –   four", FormatPlan()) == "One two. Three, four"
+    assert speakable("One \t  two.\n \n\n Three   –   four", FormattingPlan()) == "One two. Three, four"
 
 
 @pytest.mark.timeout(60)
@@ -222,15 +222,15 @@ def test_a_replacement_makes_no_more_than_can_be_spoken(
         return result
 
     monkeypatch.setattr(Pattern, "_substitution", counting)
-    plan = FormatPlan(steps=(), replacements=(replacement,) * 20)
+    plan = FormattingPlan(steps=(), replacements=(replacement,) * 20)
     assert len(speakable("a" * 3000, plan)) <= LONGEST
     assert sum(made) <= 20 * 3 * LONGEST
 
 
 def test_a_replacement_by_nothing_leaves_out_one_or_all() -> None:
     one, every = Replacement("", text="a"), Replacement("", text="a", every=True)
-    assert speakable("banana", FormatPlan(steps=(), replacements=(one,))) == "bnana"
-    assert speakable("banana", FormatPlan(steps=(), replacements=(every,))) == "bnn"
+    assert speakable("banana", FormattingPlan(steps=(), replacements=(one,))) == "bnana"
+    assert speakable("banana", FormattingPlan(steps=(), replacements=(every,))) == "bnn"
 
 
 @pytest.mark.parametrize("mark", ["`", "_", "“", "~", "👍"])
@@ -244,7 +244,7 @@ def test_runs_of_space_that_marks_leave_behind_are_one_for_the_next_step(mark: s
 
         return looking
 
-    plan = FormatPlan(steps=tuple(look(step) for step in steps_of()))
+    plan = FormattingPlan(steps=tuple(look(step) for step in steps_of()))
     for space in ("\n", " ", " \n"):
         speakable(f"a{(space + mark) * 500} b", plan)
     assert all("  " not in text and "\n\n" not in text for text in seen)

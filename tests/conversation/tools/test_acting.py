@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from offhook.conversation import Engines
+from offhook.conversation.engine_failures import APOLOGY
 from offhook.conversation.events import (
     EngineFailed,
     HandedOver,
-    ModelOutput,
     ModelUsed,
+    ModelWrote,
     Named,
     SpeechStarted,
     SpeechWritten,
     ToolOutcome,
     TurnMeasured,
 )
-from offhook.conversation.failures import APOLOGY
 from offhook.conversation.tools.tool_kind import FILLERS
 from offhook.language.base import ModelError, Text, ToolCall
 from offhook.speech.base import EngineError
@@ -80,7 +80,7 @@ async def test_a_tool_s_result_goes_back_to_the_model() -> None:
         roles = [message["role"] for message in stage.conversation.transcript.to_messages(0, 0)]
         assert roles == ["bot", "user", "tool_calls", "bot", "tool_call_result", "bot"]
         assert stage.told(ModelUsed)[0] == ModelUsed(10, 5)
-        outputs = [event.output for event in stage.told(ModelOutput)]
+        outputs = [event.output for event in stage.told(ModelWrote)]
         assert isinstance(outputs[0], dict)
         assert "".join(str(output) for output in outputs[1:]) == "We open at nine."
 

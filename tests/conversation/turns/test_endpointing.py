@@ -7,15 +7,15 @@ import pytest
 from offhook.conversation.profile import WHOLE_PHRASE_SECONDS, profile_of
 from offhook.conversation.text.patterns import compile_pattern
 from offhook.conversation.turns.endpointing import (
+    EndpointingPlan,
     EndpointingRule,
-    StartSpeakingPlan,
     ending_of,
     likelihood_of_more,
 )
 from offhook.conversation.turns.wait_function import default_wait
 from offhook.schema.assistant import Assistant
 
-PLAN = StartSpeakingPlan()
+PLAN = EndpointingPlan()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_longer_wait_holds(words: str, seconds: float) -> None:
 
 def test_the_first_rule_that_matches_wins_over_everything() -> None:
     number, asked = compile_pattern("number"), compile_pattern("account", ["ignore-case"])
-    plan = StartSpeakingPlan(
+    plan = EndpointingPlan(
         rules=(
             EndpointingRule(3.0, assistant=asked, customer=number),
             EndpointingRule(2.0, assistant=asked),
@@ -81,7 +81,7 @@ def test_the_first_rule_that_matches_wins_over_everything() -> None:
     ],
 )
 def test_smart_endpointing_waits_longer_for_an_unfinished_phrase(unfinished: str, finished: str) -> None:
-    smart = StartSpeakingPlan(smart=default_wait)
+    smart = EndpointingPlan(smart=default_wait)
     assert smart.wait(unfinished, "") >= 2 * smart.wait(finished, "")
     assert 0.0 <= likelihood_of_more(finished) < likelihood_of_more(unfinished) <= 1.0
 
@@ -142,5 +142,5 @@ def test_what_streams_gets_no_shorter_wait_for_a_missing_full_stop() -> None:
 
 
 def test_a_plan_of_zeros_answers_at_once() -> None:
-    plan = StartSpeakingPlan(wait_seconds=0, on_punctuation=0)
+    plan = EndpointingPlan(wait_seconds=0, on_punctuation=0)
     assert plan.wait("Hello.", "") == 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from offhook.conversation.profile import profile_of
-from offhook.conversation.turns.interruption import StopSpeakingPlan, words_of
+from offhook.conversation.turns.interruption import InterruptionPlan, words_of
 from offhook.schema.assistant import Assistant
 
 
@@ -20,7 +20,7 @@ def test_words(text: str, words: list[str]) -> None:
     assert words_of(text) == words
 
 
-def plan(**given: object) -> StopSpeakingPlan:
+def plan(**given: object) -> InterruptionPlan:
     return profile_of(Assistant.model_validate({"stopSpeakingPlan": given})).stop
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from offhook.conversation.events import (
+    AssistantInterrupted,
     CallerSpokenOver,
     Event,
     SpeechStarted,
     SpeechStopped,
-    UserInterrupted,
 )
 from offhook.conversation.turns.overlap import REACTION_SECONDS, Overlap
 
@@ -16,7 +16,7 @@ LATER = REACTION_SECONDS + 0.01
 
 
 HELLO = SpeechStarted("assistant", 1, 0.0)
-CUT = UserInterrupted(1, "", 1.0)
+CUT = AssistantInterrupted(1, "", 1.0)
 
 
 def caller(at: float) -> SpeechStarted:

@@ -11,12 +11,12 @@ from offhook.calls.privacy import Kept, kept_by
 from offhook.calls.routing.outcome import AnsweringAssistant, FoundAssistant
 from offhook.calls.state import CallStatus
 from offhook.conversation.events import (
+    AssistantInterrupted,
     CallerSpokenOver,
     EngineFailed,
     Event,
     ModelUsed,
     TurnMeasured,
-    UserInterrupted,
     VoiceUsed,
 )
 from offhook.schema.assistant import AssistantOverrides
@@ -123,7 +123,7 @@ class CallFacts:
         match event:
             case TurnMeasured():
                 self.turns.append(event)
-            case UserInterrupted():
+            case AssistantInterrupted():
                 self.assistant_interrupted += 1
             case CallerSpokenOver():
                 self.user_interrupted += 1

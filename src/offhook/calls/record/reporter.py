@@ -137,11 +137,11 @@ class Reporter:
             case events.TranscriptHeard(role, text, final):
                 kind: Literal["partial", "final"] = "final" if final else "partial"
                 return self._transcript(role, kind, text)
-            case events.UserInterrupted(turn):
+            case events.AssistantInterrupted(turn):
                 return UserInterrupted(str(turn))
-            case events.ModelOutput(output, turn):
+            case events.ModelWrote(output, turn):
                 return ModelOutput(output, str(turn))
-            case events.VoiceInput(text):
+            case events.VoiceText(text):
                 return VoiceInput(text)
             case events.AssistantLate():
                 return Hang()

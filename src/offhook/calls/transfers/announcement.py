@@ -10,8 +10,8 @@ from typing import Final
 from offhook.conversation.audio.playout_queue import PlayoutQueue
 from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtterance
 from offhook.conversation.audio.synthesis import VOICE_PATIENCE, next_within
-from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
-from offhook.conversation.text.speakable import FormatPlan, speakable
+from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
+from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.media.client import Channel
 from offhook.speech.base import EngineError, Voice
 from offhook.speech.closing import closing
@@ -50,8 +50,8 @@ class Announcement:
 
     async def _make(self, utterance: SpokenUtterance, text: str) -> None:
         try:
-            for words in cut_into_pieces(text, ChunkPlan()):
-                spoken = speakable(words, FormatPlan())
+            for words in cut_into_pieces(text, ChunkingPlan()):
+                spoken = speakable(words, FormattingPlan())
                 if spoken:
                     await self._speak(utterance, spoken)
         except (EngineError, TimeoutError) as error:

@@ -17,7 +17,7 @@ from offhook.calls.transfers.destination import TransferFailed
 from offhook.calls.world.conversing import converse
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, VoiceUsed
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.language.base import ModelError, ToolCall
 from offhook.media.client import Channel
 from offhook.schema.answered import NotValid
@@ -86,8 +86,8 @@ class Consultation:
         self._conversation: Conversation | None = None
 
     @property
-    def transcript(self) -> Transcript:
-        return Transcript() if self._conversation is None else self._conversation.transcript
+    def transcript(self) -> ConversationTranscript:
+        return ConversationTranscript() if self._conversation is None else self._conversation.transcript
 
     async def prepare(self, plan: TransferPlan) -> None:
         """Have the engines ready before anybody is called. Raises TransferFailed."""

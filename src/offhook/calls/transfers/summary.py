@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from offhook.conversation.conversation import Conversation
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.language.base import Finished, LanguageModel, Message, ModelError, Text
 from offhook.schema.analysis import SummaryPlan
 from offhook.speech.closing import closing
@@ -29,7 +29,7 @@ PROMPT: Final[tuple[Message, ...]] = (
         "content": "A caller is about to be connected to a person. Tell that person in two or three plain"
         " sentences who calls and what about. Use only what the transcript says.",
     },
-    {"role": "user", "content": "Transcript:\n{{transcript}}"},
+    {"role": "user", "content": "ConversationTranscript:\n{{transcript}}"},
 )
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 async def summary_of(conversation: Conversation | None, plan: SummaryPlan | None, call_id: str) -> str:
     """At most LONGEST characters; never empty, never an error. `plan.enabled` is the caller's to heed."""
     if conversation is None:
-        return digest(Transcript())
+        return digest(ConversationTranscript())
     model = conversation.assistant.engines.model
     if model.generative:
         seconds = SUMMARY_SECONDS if plan is None or plan.timeout_seconds is None else plan.timeout_seconds
@@ -52,7 +52,7 @@ async def summary_of(conversation: Conversation | None, plan: SummaryPlan | None
     return digest(conversation.transcript)
 
 
-def digest(transcript: Transcript) -> str:
+def digest(transcript: ConversationTranscript) -> str:
     """The caller's last words, as they were understood."""
     quotes = [entry.text for entry in transcript.entries if entry.role == "user" and entry.text]
     if not quotes:

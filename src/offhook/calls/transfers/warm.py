@@ -17,7 +17,7 @@ from offhook.calls.transfers.hold_audio import load, play_instead
 from offhook.calls.transfers.outgoing import Party
 from offhook.calls.transfers.passing import IGNORED
 from offhook.conversation.conversation import Conversation
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.frames import FRAME_SECONDS, SILENCE
 from offhook.media.client import Channel, Line
 from offhook.media.tones import Frames
@@ -199,7 +199,7 @@ class Warm:
         channel = self._new_channel()
         announcement = Announcement(voice, self._record.id, channel)
         self._put_on(channel)
-        said = Transcript()
+        said = ConversationTranscript()
         loop = asyncio.get_running_loop()
         spoken = said.add_bot(loop.time())
         spoken.extend(text, loop.time())

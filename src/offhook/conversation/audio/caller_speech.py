@@ -32,7 +32,7 @@ class CallerListener(Protocol):
         ...
 
 
-class Ear:
+class TranscriberListener:
     """Where one transcriber's words go. Before a conversation listens with it they are left out; that the
     transcriber has failed is kept until then."""
 
@@ -68,7 +68,7 @@ class CallerSpeech:
     def __init__(
         self,
         transcriber: Transcriber,
-        ear: Ear,
+        ear: TranscriberListener,
         listener: CallerListener,
         tell: Callable[[Event], None],
         assistant_heard_between: Callable[[float, float], bool],
@@ -88,7 +88,7 @@ class CallerSpeech:
         self._given_at = self._loop.time()  # when the last of them was heard
         ear.open(self)
 
-    def adopt(self, transcriber: Transcriber, ear: Ear) -> None:
+    def adopt(self, transcriber: Transcriber, ear: TranscriberListener) -> None:
         """Listen with this one from now on; speech that goes on is new to it."""
         self._ear.close()
         self._transcriber, self._ear = transcriber, ear

@@ -12,10 +12,10 @@ from typing import TypeVar
 from offhook.conversation.audio.playout_queue import PlayoutQueue, UtteranceListener
 from offhook.conversation.audio.spoken_utterance import Delivery, Purpose, SpokenPiece, SpokenUtterance
 from offhook.conversation.context import Said
-from offhook.conversation.events import Event, VoiceInput, VoiceUsed
+from offhook.conversation.events import Event, VoiceText, VoiceUsed
 from offhook.conversation.metrics import Marks
-from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
-from offhook.conversation.text.speakable import FormatPlan, speakable
+from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
+from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.media.client import Channel
 from offhook.network import INTERNAL
 from offhook.speech.base import EngineError, SpokenSound, Voice
@@ -39,8 +39,8 @@ class Synthesis:
     def __init__(
         self,
         voice: Voice,
-        chunks: ChunkPlan,
-        form: FormatPlan,
+        chunks: ChunkingPlan,
+        form: FormattingPlan,
         listener: UtteranceListener,
         tell: Callable[[Event], None],
         failed: Callable[[EngineError], None],
@@ -124,7 +124,7 @@ class Synthesis:
             self.drop(each)
         return utterance, dropped
 
-    def adopt(self, voice: Voice, chunks: ChunkPlan, form: FormatPlan) -> None:
+    def adopt(self, voice: Voice, chunks: ChunkingPlan, form: FormattingPlan) -> None:
         """Speak with another voice from the next piece on."""
         self.voice, self.chunks, self.form = voice, chunks, form
 
@@ -160,7 +160,7 @@ class Synthesis:
         """What the voice gets for a piece; "" if there is nothing to be heard of it."""
         spoken = speakable(piece.text, self.form)
         if spoken:
-            self._tell(VoiceInput(spoken))
+            self._tell(VoiceText(spoken))
             self._tell(VoiceUsed(len(spoken)))
         return spoken
 
@@ -291,7 +291,7 @@ async def _next_sound(sounds: AsyncIterator[SpokenSound], provider: str) -> Spok
         raise EngineError("voice", provider, f"no audio for {VOICE_PATIENCE:g} s") from None
 
 
-def ahead(text: str, voice: Voice, chunks: ChunkPlan, form: FormatPlan) -> SpokenPiece | None:
+def ahead(text: str, voice: Voice, chunks: ChunkingPlan, form: FormattingPlan) -> SpokenPiece | None:
     """The first piece of a text, with a task that makes its sound from now on; None if there is nothing to be
     heard of it. Whoever gets it cancels the task, or gives the piece to a `Synthesis`."""
     first = next(iter(cut_into_pieces(text[:LONGEST_TEXT], chunks)), "")

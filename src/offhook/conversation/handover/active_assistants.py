@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from offhook.conversation.active_assistant import ActiveAssistant, EngineFactory
-from offhook.conversation.audio.caller_speech import Ear
+from offhook.conversation.audio.caller_speech import TranscriberListener
 from offhook.conversation.audio.synthesis import ahead
 from offhook.conversation.events import World
 from offhook.conversation.handover.succession import Succession
@@ -44,7 +44,7 @@ class ActiveAssistants:
                 settings = await self._world.assistant_for(destination)
                 if settings is None:
                     return None
-                found = await ActiveAssistant.start(settings, self._engines, Ear())
+                found = await ActiveAssistant.start(settings, self._engines, TranscriberListener())
         except (EngineError, ModelError, TimeoutError) as error:
             log.warning("call=%s the next assistant cannot be started: %s", self._call_id, error)
         except Exception:

@@ -18,7 +18,7 @@ from offhook.conversation.tools.destination_templates import filled
 from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.tools.tool_run import ToolRun, heard_out
 from offhook.conversation.tools.toolbox import Toolbox, definition_of
-from offhook.conversation.transcript import Transcript
+from offhook.conversation.transcript import ConversationTranscript
 from offhook.language.base import Message, ToolCall
 from offhook.schema.base import JsonObject, document
 from offhook.schema.hook import (
@@ -44,7 +44,7 @@ class HookContext:
     tools: ToolContext
     interjections: Interjections
     synthesis: Synthesis
-    transcript: Transcript
+    transcript: ConversationTranscript
     tasks: BackgroundTasks
     busy: Callable[[], bool]
 

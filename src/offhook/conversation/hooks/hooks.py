@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from offhook.conversation.events import (
+    AssistantInterrupted,
     AssistantLate,
     CallerSpokenOver,
     Event,
@@ -15,7 +16,6 @@ from offhook.conversation.events import (
     SpeechStarted,
     SpeechStopped,
     TranscriptHeard,
-    UserInterrupted,
 )
 from offhook.conversation.hooks.hook_actions import HookContext, perform
 from offhook.schema import effective
@@ -44,7 +44,7 @@ FOLLOWED = (
     SpeechStopped,
     TranscriptHeard,
     CallerSpokenOver,
-    UserInterrupted,
+    AssistantInterrupted,
     AssistantLate,
 )
 
@@ -108,7 +108,7 @@ class Hooks:
             case CallerSpokenOver(turn):
                 self._over = turn
                 self._run_interrupted("customer.speech.interrupted")
-            case UserInterrupted(turn) if turn != self._over:
+            case AssistantInterrupted(turn) if turn != self._over:
                 self._run_interrupted("assistant.speech.interrupted")
             case AssistantLate():
                 self._run_all(CallHookModelResponseTimeout)

@@ -40,7 +40,7 @@ _LOOKAHEAD = 16
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkPlan:
+class ChunkingPlan:
     """`boundaries`: the characters after which a piece may end. With `enabled` false, every sentence is a
     piece of its own, however short: an engine gets text as soon as there is any."""
 
@@ -56,7 +56,7 @@ class Chunker:
 
     __slots__ = ("_boundaries", "_buffer", "_hurried", "_least", "_scanned", "_start", "_worded")
 
-    def __init__(self, plan: ChunkPlan) -> None:
+    def __init__(self, plan: ChunkingPlan) -> None:
         self._boundaries = plan.boundaries
         self._least = plan.min_characters if plan.enabled else 1
         self._buffer = ""
@@ -181,7 +181,7 @@ class Chunker:
         return not before or before.endswith("\n")
 
 
-def cut_into_pieces(text: str, plan: ChunkPlan) -> list[str]:
+def cut_into_pieces(text: str, plan: ChunkingPlan) -> list[str]:
     """A whole text at once."""
     chunker = Chunker(plan)
     pieces = chunker.feed(text)

@@ -44,7 +44,7 @@ def steps_of(
 
 
 @dataclass(frozen=True, slots=True)
-class FormatPlan:
+class FormattingPlan:
     """`steps`: what is done to a text, in order."""
 
     steps: tuple[Format, ...] = steps_of()
@@ -72,7 +72,7 @@ def _single_spaced(text: str) -> str:
     return _RUNS.sub(lambda run: "\n" if "\n" in run[0] else " ", text)
 
 
-def speakable(text: str, plan: FormatPlan) -> str:
+def speakable(text: str, plan: FormattingPlan) -> str:
     """The text to hand to a voice; empty if nothing in it can be spoken.
 
     A replacement applies to what was written; one that finds nothing there, to what is spoken instead."""

@@ -68,7 +68,7 @@ class EndpointingRule:
 
 
 @dataclass(frozen=True, slots=True)
-class StartSpeakingPlan:
+class EndpointingPlan:
     """`smart`: from the likelihood that the caller goes on to a wait, where smart endpointing is on. `asks`:
     a server judges instead, `server` or the one that messages go to; `smart` stands in if it does not.
     `on_whole_phrase`: after words without punctuation that may well be all, where a transcriber hears whole

@@ -23,7 +23,7 @@ def words_of(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class StopSpeakingPlan:
+class InterruptionPlan:
     """Phrases as tuples of words (`words_of`)."""
 
     num_words: int

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from offhook.conversation.events import (
+    AssistantInterrupted,
     CallerSpokenOver,
     Event,
     SpeechStarted,
     SpeechStopped,
-    UserInterrupted,
 )
 
 REACTION_SECONDS = 0.25
 """Nobody reacts to a voice sooner: a caller who is heard within this time was about to speak anyway."""
 
-FOLLOWED = frozenset({SpeechStarted, SpeechStopped, UserInterrupted})
+FOLLOWED = frozenset({SpeechStarted, SpeechStopped, AssistantInterrupted})
 """The kinds of events that tell who speaks."""
 
 
@@ -40,7 +40,7 @@ class Overlap:
                 self._assistant = None
             case SpeechStopped("user"):
                 self._caller = None
-            case UserInterrupted(turn) if self._unaware:
+            case AssistantInterrupted(turn) if self._unaware:
                 self._unaware = False
                 return CallerSpokenOver(turn)
             case _:

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class VoiceStarted:
+class CallerStarted:
     """The caller began to speak."""
 
 
 @dataclass(frozen=True, slots=True)
-class VoiceWentOn:
+class CallerWentOn:
     """`seconds` of voice so far in this speech."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class VoiceStopped:
+class CallerStopped:
     """The caller stopped at `ended`, a little before this was decided. `owed`: the transcriber owes one
     final, empty if there were no words, to this speech."""
 
@@ -90,9 +90,9 @@ class Deadline:
 
 
 Input = (
-    VoiceStarted
-    | VoiceWentOn
-    | VoiceStopped
+    CallerStarted
+    | CallerWentOn
+    | CallerStopped
     | PartialWords
     | FinalWords
     | PlayoutStarted
@@ -107,31 +107,31 @@ Input = (
 
 
 @dataclass(frozen=True, slots=True)
-class Prepare:
+class PrepareReply:
     """Make a reply to `text`, all that the caller said since the last reply was heard; do not play it yet."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class DropReply:
     """Give up the reply that is being made: the caller went on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseReply:
     """The reply may be heard from now on. `ended`: when the caller stopped."""
 
     ended: float
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class HoldReply:
     """The reply may not begin to be heard after all: the caller makes sound."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class CutShort:
     """What cutting the assistant short now would leave. `rest`: seconds of a complete reply that would remain
     unplayed, None if the reply could not be resumed. `more`: the reply goes on (its tools run) and waits to
     be released. `heard` false: not a word of the reply was heard, so what it answers is still unanswered."""
@@ -145,7 +145,7 @@ class Cut:
 class Interrupt:
     """Be silent at once. `cut`: what that leaves, as the machine was told when it decided."""
 
-    cut: Cut
+    cut: CutShort
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,8 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
-class Deaf:
+class TranscriberOverdue:
     """The transcriber owes an answer for too long."""
 
 
-Action = Prepare | Drop | Release | Hold | Interrupt | Resume | Deaf
+Action = PrepareReply | DropReply | ReleaseReply | HoldReply | Interrupt | Resume | TranscriberOverdue

@@ -1,5 +1,5 @@
-"""What goes wrong in a conversation: an engine that fails ends the call after an apology, never in silence;
-anything else is logged and lived with."""
+"""An engine that fails ends the call after an apology, never in silence; whatever else goes wrong in a
+conversation is logged, and the conversation goes on."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from offhook.conversation.active_assistant import ended_reason
 from offhook.conversation.events import EngineFailed, Event
 from offhook.conversation.farewell import Farewell
 from offhook.conversation.handover.active_assistants import ActiveAssistants
-from offhook.conversation.text.chunks import ChunkPlan, cut_into_pieces
-from offhook.conversation.text.speakable import FormatPlan, speakable
+from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
+from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.conversation.turn_taking import TurnTaking
 from offhook.language.base import ModelError
 from offhook.speech.base import EngineError, Voice
@@ -23,16 +23,16 @@ log = logging.getLogger(__name__)
 APOLOGY = "I'm sorry, something went wrong on our side and I have to end the call. Goodbye."
 
 
-async def rehearse(emergency: Voice) -> None:
+async def prepare_apology(emergency: Voice) -> None:
     """Let a voice that keeps what it has said make the apology, so that it can be heard when nothing works.
     Raises EngineError."""
-    for piece in cut_into_pieces(APOLOGY, ChunkPlan()):
-        async for _ in sound_of(emergency, speakable(piece, FormatPlan())):
+    for piece in cut_into_pieces(APOLOGY, ChunkingPlan()):
+        async for _ in sound_of(emergency, speakable(piece, FormattingPlan())):
             pass
 
 
-class Failures:
-    """Failures of engines are kept until somebody attends to them; one at a time, the others go with it."""
+class EngineFailures:
+    """A failure of an engine is kept until somebody attends to it; those that follow it are left out."""
 
     def __init__(self, call_id: str) -> None:
         self.first: EngineError | ModelError | None = None
@@ -71,7 +71,7 @@ class Apology:
 
     def __init__(
         self,
-        failures: Failures,
+        failures: EngineFailures,
         assistants: ActiveAssistants,
         turn_taking: TurnTaking,
         farewell: Farewell,
@@ -104,7 +104,7 @@ class Apology:
             return
         self._turn_taking.cut_off()
         if self._emergency is not None and (speechless or doubtful):
-            self._turn_taking.synthesis.adopt(self._emergency, ChunkPlan(), FormatPlan())
+            self._turn_taking.synthesis.adopt(self._emergency, ChunkingPlan(), FormattingPlan())
         elif speechless:
             self._farewell.now(reason)
             return

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 from offhook.conversation.audio.spoken_utterance import Delivery, Purpose, SpokenUtterance
 from offhook.conversation.audio.synthesis import Synthesis, next_within
 from offhook.conversation.context import Said
-from offhook.conversation.events import Event, ModelOutput, ModelUsed
+from offhook.conversation.events import Event, ModelUsed, ModelWrote
 from offhook.conversation.metrics import Marks
-from offhook.conversation.text.chunks import Chunker, ChunkPlan
+from offhook.conversation.text.chunks import Chunker, ChunkingPlan
 from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.tools.tool_run import ToolRun
 from offhook.conversation.transcript import call_to_wire
@@ -57,7 +57,7 @@ class ReplyListener(Protocol):
         """Tools are about to be run: there is no taking the reply back."""
         ...
 
-    def reply_done(self, reply: Reply) -> None:
+    def reply_done(self, reply: AssistantReply) -> None:
         """No more words will come; what there are may still be playing."""
         ...
 
@@ -77,7 +77,7 @@ class _Words:
     """A model's words on their way to the voice: `say` gets them in whole sentences, and the last one of
     them as soon as the model pauses behind it."""
 
-    def __init__(self, plan: ChunkPlan, say: Callable[[str], None]) -> None:
+    def __init__(self, plan: ChunkingPlan, say: Callable[[str], None]) -> None:
         self._chunker = Chunker(plan)
         self._say = say
         self._pause: asyncio.Handle | None = None
@@ -111,11 +111,11 @@ class _Words:
             self._say(piece)
 
 
-class Reply:
+class AssistantReply:
     """Made in advance: nothing is heard and no tool is run before `release`."""
 
     def __init__(
-        self, parts: ReplyContext, previous: Reply | None = None, besides: Sequence[Message] = ()
+        self, parts: ReplyContext, previous: AssistantReply | None = None, besides: Sequence[Message] = ()
     ) -> None:
         """`previous`: a reply whose tools still run; they are waited for. `besides`: what the model is shown
         behind the conversation, for this reply alone."""
@@ -126,7 +126,7 @@ class Reply:
         self._parts = parts
         self._writes_since: float | None = None
         self._may_be_heard = asyncio.Event()
-        self._untold: list[ModelOutput] = []
+        self._untold: list[ModelWrote] = []
         self._besides = besides
         self.task = asyncio.get_running_loop().create_task(self._run())
 
@@ -239,7 +239,7 @@ class Reply:
         parts.listener.reply_done(self)
 
     @staticmethod
-    async def _wait_for(previous: Reply) -> None:
+    async def _wait_for(previous: AssistantReply) -> None:
         await asyncio.wait([previous.task])
 
     async def _ask(self, tools: bool) -> tuple[Said, list[ToolCall]]:
@@ -323,7 +323,7 @@ class Reply:
 
     def _tell(self, output: str | dict[str, Any]) -> None:
         """Outputs of a reply that may yet be dropped are kept back."""
-        told = ModelOutput(output, self._parts.listener.next_turn())
+        told = ModelWrote(output, self._parts.listener.next_turn())
         if self.released:
             self._parts.tell(told)
         else:

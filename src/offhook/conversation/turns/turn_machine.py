@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from offhook.conversation.turns.interruption import StopSpeakingPlan
-from offhook.conversation.turns.memory import State, TurnMemory
-from offhook.conversation.turns.signals import Action, Cut, Input
-from offhook.conversation.turns.table import CHOICES, TABLE, Choice
+from offhook.conversation.turns.interruption import InterruptionPlan
+from offhook.conversation.turns.signals import Action, CutShort, Input
+from offhook.conversation.turns.turn_memory import TurnMemory, TurnState
+from offhook.conversation.turns.turn_table import CHOICES, TABLE, TurnChoice
 
 
 class TurnMachine:
@@ -23,11 +23,13 @@ class TurnMachine:
 
     __slots__ = ("_memory",)
 
-    def __init__(self, wait: Callable[[str], float], cut: Callable[[], Cut], stop: StopSpeakingPlan) -> None:
+    def __init__(
+        self, wait: Callable[[str], float], cut: Callable[[], CutShort], stop: InterruptionPlan
+    ) -> None:
         self._memory = TurnMemory(wait, cut, stop)
 
     @property
-    def state(self) -> State:
+    def state(self) -> TurnState:
         return self._memory.state
 
     def feed(self, given: Input, at: float) -> list[Action]:
@@ -43,7 +45,7 @@ class TurnMachine:
                 action = step(memory, given, at)
                 if action is not None:
                     actions.append(action)
-            if not isinstance(row.then, Choice):
+            if not isinstance(row.then, TurnChoice):
                 break
             rows = CHOICES[row.then]
         if row.then is not None:
@@ -54,15 +56,15 @@ class TurnMachine:
     def hears(self) -> bool:
         """Does the caller speak, or are the words still on their way that were just spoken?"""
         words, state = self._memory.words, self._memory.state
-        if state is State.DECIDING:
+        if state is TurnState.DECIDING:
             return words.owed > 0 or bool(words.partial)
-        return state is State.HEARING
+        return state is TurnState.HEARING
 
     def deadline(self) -> float | None:
         """When to feed `Deadline`, in loop.time(); None if there is nothing to wait for."""
         return self._memory.deadline()
 
-    def adopt(self, stop: StopSpeakingPlan) -> None:
+    def adopt(self, stop: InterruptionPlan) -> None:
         """Go on by another assistant's plan; what the last one's transcriber still owed is not awaited."""
         self._memory.stop = stop
         self._memory.words.expect_nothing()

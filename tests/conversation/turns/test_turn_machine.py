@@ -7,49 +7,49 @@ from typing import get_args
 import pytest
 
 from offhook.conversation.profile import profile_of
-from offhook.conversation.turns.interruption import StopSpeakingPlan
-from offhook.conversation.turns.machine import TurnMachine
-from offhook.conversation.turns.memory import FINAL_PATIENCE, STREAM_PATIENCE, State
+from offhook.conversation.turns.interruption import InterruptionPlan
 from offhook.conversation.turns.signals import (
+    CallerStarted,
+    CallerStopped,
+    CallerWentOn,
     Committed,
-    Cut,
+    CutShort,
     Deadline,
-    Deaf,
-    Drop,
+    DropReply,
     FinalWords,
     Forced,
-    Hold,
+    HoldReply,
     Input,
     Interrupt,
     PartialWords,
     PlayoutFinished,
     PlayoutStarted,
-    Prepare,
-    Release,
+    PrepareReply,
+    ReleaseReply,
     ReplyEnded,
     Resume,
     Silenced,
-    VoiceStarted,
-    VoiceStopped,
-    VoiceWentOn,
+    TranscriberOverdue,
     WaitKnown,
 )
-from offhook.conversation.turns.table import CHOICES, IGNORED, TABLE, Choice, Rows
+from offhook.conversation.turns.turn_machine import TurnMachine
+from offhook.conversation.turns.turn_memory import FINAL_PATIENCE, STREAM_PATIENCE, TurnState
+from offhook.conversation.turns.turn_table import CHOICES, IGNORED, TABLE, TurnChoice, TurnRows
 from offhook.schema.assistant import Assistant
 
 REPLY = PlayoutStarted(interruptible=True, reply=True)
 FIRST = PlayoutStarted(interruptible=False, reply=False)
 
 
-NOTHING_LEFT = Cut(None)
+NOTHING_LEFT = CutShort(None)
 
 
-def machine(wait: float = 0.4, cut: Cut = NOTHING_LEFT, **stop: object) -> TurnMachine:
+def machine(wait: float = 0.4, cut: CutShort = NOTHING_LEFT, **stop: object) -> TurnMachine:
     """`cut`: what is left of what the assistant says when it is cut short."""
     return TurnMachine(lambda words: wait, lambda: cut, plan(**stop))
 
 
-def plan(**stop: object) -> StopSpeakingPlan:
+def plan(**stop: object) -> InterruptionPlan:
     return profile_of(Assistant.model_validate({"stopSpeakingPlan": stop})).stop
 
 
@@ -57,14 +57,14 @@ def feed(turns: TurnMachine, *inputs: tuple[Input, float]) -> list[object]:
     return [action for given, at in inputs for action in turns.feed(given, at)]
 
 
-def stopped(ended: float) -> VoiceStopped:
+def stopped(ended: float) -> CallerStopped:
     """The end of a speech that the transcriber answers as a whole."""
-    return VoiceStopped(ended, owed=True)
+    return CallerStopped(ended, owed=True)
 
 
-def paused(ended: float) -> VoiceStopped:
+def paused(ended: float) -> CallerStopped:
     """The same with a streaming transcriber."""
-    return VoiceStopped(ended, owed=False)
+    return CallerStopped(ended, owed=False)
 
 
 def heard(text: str) -> FinalWords:
@@ -73,31 +73,31 @@ def heard(text: str) -> FinalWords:
 
 def question(turns: TurnMachine, start: float, text: str = "What time?") -> None:
     """A question of one second, asked, understood, waited out and being answered."""
-    feed(turns, (VoiceStarted(), start), (stopped(start + 1), start + 1.2), (heard(text), start + 1.3))
-    assert feed(turns, (Deadline(), start + 1.4)) == [Release(start + 1)]
+    feed(turns, (CallerStarted(), start), (stopped(start + 1), start + 1.2), (heard(text), start + 1.3))
+    assert feed(turns, (Deadline(), start + 1.4)) == [ReleaseReply(start + 1)]
 
 
-def reach(state: State) -> TurnMachine:
+def reach(state: TurnState) -> TurnMachine:
     """A machine in this state, the shortest way; the time is then at most 2."""
     turns = machine()
-    if state is State.HEARING:
-        feed(turns, (VoiceStarted(), 0.0))
-    elif state is State.DECIDING:
-        feed(turns, (VoiceStarted(), 0.0), (stopped(1.0), 1.2), (heard("What time?"), 1.3))
-    elif state in (State.THINKING, State.SPEAKING, State.OVERLAPPED):
+    if state is TurnState.HEARING:
+        feed(turns, (CallerStarted(), 0.0))
+    elif state is TurnState.DECIDING:
+        feed(turns, (CallerStarted(), 0.0), (stopped(1.0), 1.2), (heard("What time?"), 1.3))
+    elif state in (TurnState.THINKING, TurnState.SPEAKING, TurnState.OVERLAPPED):
         question(turns, 0.0)
-        if state is not State.THINKING:
+        if state is not TurnState.THINKING:
             feed(turns, (REPLY, 1.5))
-        if state is State.OVERLAPPED:
-            feed(turns, (VoiceStarted(), 1.6))
+        if state is TurnState.OVERLAPPED:
+            feed(turns, (CallerStarted(), 1.6))
     assert turns.state is state
     return turns
 
 
-S = State
-ROWS: list[tuple[State, Input, State, list[object]]] = [
-    (S.LISTENING, VoiceStarted(), S.HEARING, []),
-    (S.LISTENING, FinalWords("Hello?"), S.DECIDING, [Prepare("Hello?")]),
+S = TurnState
+ROWS: list[tuple[TurnState, Input, TurnState, list[object]]] = [
+    (S.LISTENING, CallerStarted(), S.HEARING, []),
+    (S.LISTENING, FinalWords("Hello?"), S.DECIDING, [PrepareReply("Hello?")]),
     (S.LISTENING, PlayoutStarted(True, False), S.SPEAKING, []),
     (S.LISTENING, Committed(), S.LISTENING, []),
     (S.LISTENING, Forced(), S.THINKING, []),
@@ -108,26 +108,26 @@ ROWS: list[tuple[State, Input, State, list[object]]] = [
     (S.HEARING, FinalWords("Well,"), S.HEARING, []),
     (S.HEARING, PlayoutStarted(False, False), S.OVERLAPPED, []),
     (S.HEARING, Committed(), S.HEARING, []),
-    (S.HEARING, Forced(), S.HEARING, [Hold()]),
-    (S.DECIDING, VoiceStarted(), S.HEARING, []),
+    (S.HEARING, Forced(), S.HEARING, [HoldReply()]),
+    (S.DECIDING, CallerStarted(), S.HEARING, []),
     (S.DECIDING, PartialWords("Pl"), S.DECIDING, []),
-    (S.DECIDING, FinalWords("Please."), S.DECIDING, [Drop(), Prepare("What time? Please.")]),
+    (S.DECIDING, FinalWords("Please."), S.DECIDING, [DropReply(), PrepareReply("What time? Please.")]),
     (S.DECIDING, FinalWords(""), S.DECIDING, []),
     (S.DECIDING, PlayoutStarted(True, False), S.SPEAKING, []),
     (S.DECIDING, Committed(), S.DECIDING, []),
     (S.DECIDING, Forced(), S.THINKING, []),
-    (S.DECIDING, Deadline(), S.THINKING, [Release(1.0)]),
+    (S.DECIDING, Deadline(), S.THINKING, [ReleaseReply(1.0)]),
     (S.DECIDING, WaitKnown(), S.DECIDING, []),
-    (S.THINKING, VoiceStarted(), S.HEARING, [Hold()]),
+    (S.THINKING, CallerStarted(), S.HEARING, [HoldReply()]),
     (S.THINKING, PartialWords("Pl"), S.THINKING, []),
-    (S.THINKING, FinalWords("Please."), S.DECIDING, [Drop(), Prepare("What time? Please.")]),
+    (S.THINKING, FinalWords("Please."), S.DECIDING, [DropReply(), PrepareReply("What time? Please.")]),
     (S.THINKING, PlayoutStarted(True, True), S.SPEAKING, []),
     (S.THINKING, Committed(), S.THINKING, []),
     (S.THINKING, Forced(), S.THINKING, []),
     (S.THINKING, ReplyEnded(), S.LISTENING, []),
     (S.THINKING, Deadline(), S.THINKING, []),
-    (S.SPEAKING, VoiceStarted(), S.OVERLAPPED, []),
-    (S.SPEAKING, FinalWords("Stop!"), S.DECIDING, [Interrupt(NOTHING_LEFT), Prepare("Stop!")]),
+    (S.SPEAKING, CallerStarted(), S.OVERLAPPED, []),
+    (S.SPEAKING, FinalWords("Stop!"), S.DECIDING, [Interrupt(NOTHING_LEFT), PrepareReply("Stop!")]),
     (S.SPEAKING, PartialWords("Stop!"), S.DECIDING, [Interrupt(NOTHING_LEFT)]),
     (S.SPEAKING, FinalWords("Okay."), S.SPEAKING, []),
     (S.SPEAKING, PlayoutStarted(True, True), S.SPEAKING, []),
@@ -137,8 +137,8 @@ ROWS: list[tuple[State, Input, State, list[object]]] = [
     (S.SPEAKING, Forced(), S.SPEAKING, []),
     (S.SPEAKING, Silenced(), S.LISTENING, []),
     (S.SPEAKING, Deadline(), S.SPEAKING, []),
-    (S.OVERLAPPED, VoiceWentOn(0.1), S.OVERLAPPED, []),
-    (S.OVERLAPPED, VoiceWentOn(0.2), S.HEARING, [Interrupt(NOTHING_LEFT)]),
+    (S.OVERLAPPED, CallerWentOn(0.1), S.OVERLAPPED, []),
+    (S.OVERLAPPED, CallerWentOn(0.2), S.HEARING, [Interrupt(NOTHING_LEFT)]),
     (S.OVERLAPPED, stopped(1.7), S.SPEAKING, []),
     (S.OVERLAPPED, PartialWords("Stop!"), S.HEARING, [Interrupt(NOTHING_LEFT)]),
     (S.OVERLAPPED, PartialWords("Okay"), S.OVERLAPPED, []),
@@ -146,7 +146,7 @@ ROWS: list[tuple[State, Input, State, list[object]]] = [
     (S.OVERLAPPED, FinalWords("Okay."), S.OVERLAPPED, []),
     (S.OVERLAPPED, PlayoutStarted(True, False), S.OVERLAPPED, []),
     (S.OVERLAPPED, PlayoutFinished(False), S.HEARING, []),
-    (S.OVERLAPPED, PlayoutFinished(True), S.HEARING, [Hold()]),
+    (S.OVERLAPPED, PlayoutFinished(True), S.HEARING, [HoldReply()]),
     (S.OVERLAPPED, Committed(), S.OVERLAPPED, []),
     (S.OVERLAPPED, Forced(), S.OVERLAPPED, []),
     (S.OVERLAPPED, Silenced(), S.HEARING, []),
@@ -155,7 +155,7 @@ ROWS: list[tuple[State, Input, State, list[object]]] = [
 
 
 @pytest.mark.parametrize(("state", "given", "after", "actions"), ROWS)
-def test_row(state: State, given: Input, after: State, actions: list[object]) -> None:
+def test_row(state: TurnState, given: Input, after: TurnState, actions: list[object]) -> None:
     turns = reach(state)
     assert turns.feed(given, 2.0) == actions
     assert turns.state is after
@@ -168,31 +168,32 @@ def test_every_cell_that_is_not_ignored_is_tested() -> None:
 
 
 def test_the_table_names_every_input_in_every_state() -> None:
-    assert set(TABLE) == {(state, kind) for state in State for kind in get_args(Input)}
+    assert set(TABLE) == {(state, kind) for state in TurnState for kind in get_args(Input)}
 
 
 @pytest.mark.parametrize("rows", [*TABLE.values(), *CHOICES.values()])
-def test_only_the_last_row_of_a_cell_holds_without_a_condition(rows: Rows) -> None:
+def test_only_the_last_row_of_a_cell_holds_without_a_condition(rows: TurnRows) -> None:
     assert [row.when is None for row in rows] == [*[False] * (len(rows) - 1), True]
 
 
 def test_a_choice_leads_to_a_state_in_the_end() -> None:
     leads = {
-        choice: {row.then for row in rows if isinstance(row.then, Choice)} for choice, rows in CHOICES.items()
+        choice: {row.then for row in rows if isinstance(row.then, TurnChoice)}
+        for choice, rows in CHOICES.items()
     }
 
     assert leads == {
-        Choice.SETTLE: {Choice.NOTHING_SAID},
-        Choice.NEWS: {Choice.SETTLE},
-        Choice.NOTHING_SAID: set(),
+        TurnChoice.SETTLE: {TurnChoice.NOTHING_SAID},
+        TurnChoice.NEWS: {TurnChoice.SETTLE},
+        TurnChoice.NOTHING_SAID: set(),
     }
 
 
 INPUTS: dict[type, Input] = {
     type(given): given
     for given in (
-        VoiceStarted(),
-        VoiceWentOn(9),
+        CallerStarted(),
+        CallerWentOn(9),
         stopped(1),
         PlayoutFinished(False),
         ReplyEnded(),
@@ -202,7 +203,7 @@ INPUTS: dict[type, Input] = {
 
 
 @pytest.mark.parametrize(("state", "kind"), [cell for cell, rows in TABLE.items() if rows is IGNORED])
-def test_what_is_ignored_changes_nothing(state: State, kind: type) -> None:
+def test_what_is_ignored_changes_nothing(state: TurnState, kind: type) -> None:
     turns = reach(state)
     before = turns.state, turns.deadline(), turns.hears
 
@@ -220,171 +221,174 @@ def test_an_input_that_the_table_does_not_name_is_no_input() -> None:
 
 def test_the_reply_is_prepared_while_the_wait_runs() -> None:
     turns = machine()
-    assert feed(turns, (VoiceStarted(), 0.0), (stopped(1.0), 1.2)) == []
-    assert turns.feed(heard("What time?"), 1.25) == [Prepare("What time?")]
+    assert feed(turns, (CallerStarted(), 0.0), (stopped(1.0), 1.2)) == []
+    assert turns.feed(heard("What time?"), 1.25) == [PrepareReply("What time?")]
     assert turns.deadline() == 1.4
     assert turns.feed(Deadline(), 1.3) == []
-    assert turns.feed(Deadline(), 1.4) == [Release(1.0)]
+    assert turns.feed(Deadline(), 1.4) == [ReleaseReply(1.0)]
     assert turns.deadline() is None
 
 
 def test_a_transcript_that_comes_after_the_wait_is_answered_at_once() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (stopped(1.0), 1.2), (heard("What time?"), 1.9))
+    feed(turns, (CallerStarted(), 0.0), (stopped(1.0), 1.2), (heard("What time?"), 1.9))
     assert turns.deadline() == 1.9
 
 
 def test_a_caller_who_goes_on_is_answered_once_to_all_of_it() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (stopped(1.0), 1.2), (heard("A table for two."), 1.3))
-    assert feed(turns, (VoiceStarted(), 1.35), (Deadline(), 1.4), (stopped(2.0), 2.2)) == []
-    assert turns.feed(heard("And wine."), 2.3) == [Drop(), Prepare("A table for two. And wine.")]
-    assert turns.feed(Deadline(), 2.4) == [Release(2.0)]
+    feed(turns, (CallerStarted(), 0.0), (stopped(1.0), 1.2), (heard("A table for two."), 1.3))
+    assert feed(turns, (CallerStarted(), 1.35), (Deadline(), 1.4), (stopped(2.0), 2.2)) == []
+    assert turns.feed(heard("And wine."), 2.3) == [DropReply(), PrepareReply("A table for two. And wine.")]
+    assert turns.feed(Deadline(), 2.4) == [ReleaseReply(2.0)]
 
 
 def test_a_pause_shorter_than_transcription_is_no_end() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (stopped(1.0), 1.2), (VoiceStarted(), 1.25))
+    feed(turns, (CallerStarted(), 0.0), (stopped(1.0), 1.2), (CallerStarted(), 1.25))
     assert turns.feed(heard("A table"), 1.3) == []
     assert feed(turns, (stopped(2.0), 2.2)) == []
-    assert turns.feed(heard("for two."), 2.3) == [Prepare("A table for two.")]
+    assert turns.feed(heard("for two."), 2.3) == [PrepareReply("A table for two.")]
 
 
 def test_noise_holds_a_reply_and_does_not_drop_it() -> None:
     turns = machine()
     question(turns, 0.0)
-    assert turns.feed(VoiceStarted(), 1.45) == [Hold()]
+    assert turns.feed(CallerStarted(), 1.45) == [HoldReply()]
     assert feed(turns, (stopped(1.6), 1.8), (heard(""), 1.9)) == []
-    assert turns.feed(Deadline(), 2.0) == [Release(1.6)]
+    assert turns.feed(Deadline(), 2.0) == [ReleaseReply(1.6)]
 
 
 def test_noise_while_a_tool_runs_holds_the_reply_too() -> None:
     turns = machine()
     question(turns, 0.0)
     feed(turns, (Committed(), 1.5))
-    assert turns.feed(VoiceStarted(), 2.0) == [Hold()]
-    assert feed(turns, (stopped(2.3), 2.5), (heard(""), 2.6)) == [Release(2.3)]
+    assert turns.feed(CallerStarted(), 2.0) == [HoldReply()]
+    assert feed(turns, (stopped(2.3), 2.5), (heard(""), 2.6)) == [ReleaseReply(2.3)]
 
 
 def test_new_words_while_a_tool_runs_ask_for_a_new_reply() -> None:
     turns = machine()
     question(turns, 0.0)
-    feed(turns, (Committed(), 1.5), (VoiceStarted(), 2.0), (stopped(2.5), 2.7))
-    assert turns.feed(heard("Never mind."), 2.8) == [Prepare("Never mind.")]
+    feed(turns, (Committed(), 1.5), (CallerStarted(), 2.0), (stopped(2.5), 2.7))
+    assert turns.feed(heard("Never mind."), 2.8) == [PrepareReply("Never mind.")]
 
 
 def test_after_an_interruption_the_assistant_backs_off() -> None:
-    turns = machine(cut=Cut(4.0), backoffSeconds=2)
+    turns = machine(cut=CutShort(4.0), backoffSeconds=2)
     question(turns, 0.0)
-    feed(turns, (REPLY, 1.5), (VoiceStarted(), 3.0))
-    assert turns.feed(VoiceWentOn(0.224), 3.2) == [Interrupt(Cut(4.0))]
+    feed(turns, (REPLY, 1.5), (CallerStarted(), 3.0))
+    assert turns.feed(CallerWentOn(0.224), 3.2) == [Interrupt(CutShort(4.0))]
     feed(turns, (stopped(3.5), 3.7), (heard("Why?"), 3.8))
     assert turns.deadline() == pytest.approx(5.2)
 
 
 @pytest.mark.parametrize("text", ["Mm hmm, okay.", ""])
 def test_a_nod_or_a_cough_lets_the_assistant_go_on(text: str) -> None:
-    turns = machine(cut=Cut(4.0), backoffSeconds=1)
+    turns = machine(cut=CutShort(4.0), backoffSeconds=1)
     question(turns, 0.0)
-    feed(turns, (REPLY, 1.5), (VoiceStarted(), 3.0), (VoiceWentOn(0.224), 3.2))
+    feed(turns, (REPLY, 1.5), (CallerStarted(), 3.0), (CallerWentOn(0.224), 3.2))
     assert feed(turns, (stopped(3.5), 3.7), (heard(text), 3.8), (Deadline(), 4.1)) == []
     assert turns.feed(Deadline(), 4.2) == [Resume()]
-    assert turns.state is State.LISTENING
+    assert turns.state is TurnState.LISTENING
 
 
 def test_a_nod_that_goes_on_as_a_question_is_answered() -> None:
-    turns = machine(cut=Cut(4.0))
+    turns = machine(cut=CutShort(4.0))
     question(turns, 0.0)
-    feed(turns, (REPLY, 1.5), (VoiceStarted(), 3.0), (VoiceWentOn(0.224), 3.2))
+    feed(turns, (REPLY, 1.5), (CallerStarted(), 3.0), (CallerWentOn(0.224), 3.2))
     feed(
         turns,
         (stopped(3.5), 3.7),
         (heard("Okay."), 3.8),
-        (VoiceStarted(), 3.9),
+        (CallerStarted(), 3.9),
         (stopped(4.9), 5.1),
     )
-    assert turns.feed(heard("And Sunday?"), 5.2) == [Prepare("Okay. And Sunday?")]
+    assert turns.feed(heard("And Sunday?"), 5.2) == [PrepareReply("Okay. And Sunday?")]
 
 
 def test_a_reply_of_which_nothing_was_heard_answers_nothing() -> None:
-    turns = machine(cut=Cut(None, heard=False))
+    turns = machine(cut=CutShort(None, heard=False))
     question(turns, 0.0, "A table, please.")
     feed(
         turns,
         (REPLY, 1.5),
-        (VoiceStarted(), 1.52),
-        (VoiceWentOn(0.2), 1.6),
+        (CallerStarted(), 1.52),
+        (CallerWentOn(0.2), 1.6),
     )
     feed(turns, (stopped(2.5), 2.7))
-    assert turns.feed(heard("For two."), 2.8) == [Prepare("A table, please. For two.")]
+    assert turns.feed(heard("For two."), 2.8) == [PrepareReply("A table, please. For two.")]
 
 
 @pytest.mark.parametrize("rest", [1.0, None])
 def test_yes_over_the_end_of_a_question_is_its_answer(rest: float | None) -> None:
-    turns = machine(cut=Cut(rest))
+    turns = machine(cut=CutShort(rest))
     question(turns, 0.0)
-    feed(turns, (REPLY, 1.5), (VoiceStarted(), 3.0), (VoiceWentOn(0.224), 3.2))
-    assert feed(turns, (stopped(3.5), 3.7), (heard("Yes."), 3.8)) == [Prepare("Yes.")]
+    feed(turns, (REPLY, 1.5), (CallerStarted(), 3.0), (CallerWentOn(0.224), 3.2))
+    assert feed(turns, (stopped(3.5), 3.7), (heard("Yes."), 3.8)) == [PrepareReply("Yes.")]
 
 
 def test_with_num_words_the_voice_alone_does_not_interrupt() -> None:
     turns = machine(numWords=2)
-    feed(turns, (PlayoutStarted(True, False), 0.0), (VoiceStarted(), 1.0))
+    feed(turns, (PlayoutStarted(True, False), 0.0), (CallerStarted(), 1.0))
     assert (
-        feed(turns, (VoiceWentOn(5.0), 6.0), (PartialWords("and"), 6.1), (PartialWords("okay yeah"), 6.2))
+        feed(turns, (CallerWentOn(5.0), 6.0), (PartialWords("and"), 6.1), (PartialWords("okay yeah"), 6.2))
         == []
     )
     assert turns.feed(PartialWords("and what"), 6.3) == [Interrupt(NOTHING_LEFT)]
     assert feed(turns, (paused(7.0), 7.2), (FinalWords("and what about it?"), 7.3)) == [
-        Prepare("and what about it?")
+        PrepareReply("and what about it?")
     ]
 
 
 def test_too_few_words_over_the_assistant_are_answered_when_it_has_finished() -> None:
     turns = machine(numWords=3)
-    feed(turns, (PlayoutStarted(True, False), 0.0), (VoiceStarted(), 1.0), (stopped(1.5), 1.7))
+    feed(turns, (PlayoutStarted(True, False), 0.0), (CallerStarted(), 1.0), (stopped(1.5), 1.7))
     assert turns.feed(heard("Tomorrow."), 1.8) == []
-    assert turns.feed(PlayoutFinished(False), 4.0) == [Prepare("Tomorrow.")]
-    assert turns.feed(Deadline(), 4.0) == [Release(1.5)]
+    assert turns.feed(PlayoutFinished(False), 4.0) == [PrepareReply("Tomorrow.")]
+    assert turns.feed(Deadline(), 4.0) == [ReleaseReply(1.5)]
 
 
 @pytest.mark.parametrize("text", ["Hello?", "Okay."])
 def test_a_greeting_over_the_first_message_needs_no_answer(text: str) -> None:
     turns = machine()
-    feed(turns, (FIRST, 0.0), (VoiceStarted(), 1.0))
-    assert feed(turns, (VoiceWentOn(0.5), 1.5), (stopped(1.5), 1.7), (heard(text), 1.8)) == []
+    feed(turns, (FIRST, 0.0), (CallerStarted(), 1.0))
+    assert feed(turns, (CallerWentOn(0.5), 1.5), (stopped(1.5), 1.7), (heard(text), 1.8)) == []
     assert turns.feed(PlayoutFinished(False), 4.0) == []
-    assert turns.state is State.LISTENING
+    assert turns.state is TurnState.LISTENING
 
 
 def test_words_still_owed_when_the_assistant_finishes_are_waited_for() -> None:
     turns = machine(numWords=2)
-    feed(turns, (PlayoutStarted(True, False), 0.0), (VoiceStarted(), 1.0), (stopped(1.5), 1.7))
+    feed(turns, (PlayoutStarted(True, False), 0.0), (CallerStarted(), 1.0), (stopped(1.5), 1.7))
     assert turns.feed(PlayoutFinished(False), 1.75) == []
-    assert turns.feed(heard("Yes."), 1.8) == [Prepare("Yes.")]
+    assert turns.feed(heard("Yes."), 1.8) == [PrepareReply("Yes.")]
 
 
 def test_a_streaming_transcriber_s_partial_stands_in_for_a_final_that_does_not_come() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (PartialWords("what ti"), 0.8), (PartialWords("what time"), 1.1))
+    feed(turns, (CallerStarted(), 0.0), (PartialWords("what ti"), 0.8), (PartialWords("what time"), 1.1))
     feed(turns, (paused(1.0), 1.2))
     assert turns.deadline() == pytest.approx(1.1 + STREAM_PATIENCE)
-    assert turns.feed(Deadline(), 2.4) == [Prepare("what time")]
+    assert turns.feed(Deadline(), 2.4) == [PrepareReply("what time")]
     assert turns.feed(FinalWords("What time?"), 2.5) == []
-    assert turns.feed(FinalWords("What time is it?"), 2.6) == [Drop(), Prepare("what time What time is it?")]
+    assert turns.feed(FinalWords("What time is it?"), 2.6) == [
+        DropReply(),
+        PrepareReply("what time What time is it?"),
+    ]
 
 
 def test_a_partial_whose_final_came_over_the_assistant_is_not_heard_again() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (PartialWords("what ti"), 0.8), (FIRST, 0.9), (paused(1.0), 1.2))
+    feed(turns, (CallerStarted(), 0.0), (PartialWords("what ti"), 0.8), (FIRST, 0.9), (paused(1.0), 1.2))
     feed(turns, (FinalWords("What time is it?"), 1.4))
-    assert turns.feed(PlayoutFinished(False), 4.0) == [Prepare("What time is it?")]
+    assert turns.feed(PlayoutFinished(False), 4.0) == [PrepareReply("What time is it?")]
 
 
 def test_a_wait_that_becomes_known_moves_the_answer() -> None:
     waits = {"What time?": 2.0}
     turns = TurnMachine(lambda words: waits[words], lambda: NOTHING_LEFT, plan())
-    feed(turns, (VoiceStarted(), 0.0), (stopped(1.0), 1.2), (heard("What time?"), 1.3))
+    feed(turns, (CallerStarted(), 0.0), (stopped(1.0), 1.2), (heard("What time?"), 1.3))
     assert turns.deadline() == 3.0
     waits["What time?"] = 0.5
     assert turns.feed(WaitKnown(), 1.35) == []
@@ -396,75 +400,75 @@ def test_a_wait_that_becomes_known_moves_the_answer() -> None:
 
 def test_each_speech_is_owed_what_the_transcriber_of_that_moment_promises() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (stopped(1.0), 1.2))
+    feed(turns, (CallerStarted(), 0.0), (stopped(1.0), 1.2))
     assert turns.deadline() == 1.0 + FINAL_PATIENCE
-    feed(turns, (heard(""), 1.3), (VoiceStarted(), 2.0), (paused(3.0), 3.2))
+    feed(turns, (heard(""), 1.3), (CallerStarted(), 2.0), (paused(3.0), 3.2))
     assert turns.deadline() == 3.0 + STREAM_PATIENCE
 
 
 def test_a_final_replaces_the_partial_that_stood_in_for_it() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (PartialWords("what time"), 0.9), (paused(1.0), 1.2))
+    feed(turns, (CallerStarted(), 0.0), (PartialWords("what time"), 0.9), (paused(1.0), 1.2))
     feed(turns, (Deadline(), 2.3))
-    assert turns.feed(FinalWords("What time is it?"), 2.35) == [Drop(), Prepare("What time is it?")]
+    assert turns.feed(FinalWords("What time is it?"), 2.35) == [DropReply(), PrepareReply("What time is it?")]
 
 
 def test_a_late_final_does_not_interrupt_the_answer_to_its_partial() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (PartialWords("what time"), 0.9), (paused(1.0), 1.2))
+    feed(turns, (CallerStarted(), 0.0), (PartialWords("what time"), 0.9), (paused(1.0), 1.2))
     feed(turns, (Deadline(), 2.3), (Deadline(), 2.4), (REPLY, 2.6))
     assert turns.feed(FinalWords("What time?"), 2.8) == []
-    assert turns.state is State.SPEAKING
+    assert turns.state is TurnState.SPEAKING
 
 
 def test_silence_after_sound_without_words() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (paused(1.0), 1.2))
+    feed(turns, (CallerStarted(), 0.0), (paused(1.0), 1.2))
     assert turns.feed(Deadline(), 1.0 + STREAM_PATIENCE) == []
-    assert turns.state is State.LISTENING
+    assert turns.state is TurnState.LISTENING
 
 
-@pytest.mark.parametrize("state", [State.DECIDING, State.SPEAKING])
-def test_a_transcriber_that_never_answers_is_found_out(state: State) -> None:
+@pytest.mark.parametrize("state", [TurnState.DECIDING, TurnState.SPEAKING])
+def test_a_transcriber_that_never_answers_is_found_out(state: TurnState) -> None:
     turns = machine(numWords=3)
-    if state is State.SPEAKING:
+    if state is TurnState.SPEAKING:
         feed(turns, (PlayoutStarted(True, False), 0.0))
-    feed(turns, (VoiceStarted(), 0.5), (stopped(1.0), 1.2))
+    feed(turns, (CallerStarted(), 0.5), (stopped(1.0), 1.2))
     assert turns.state is state
     assert turns.deadline() == 1.0 + FINAL_PATIENCE
-    assert turns.feed(Deadline(), 1.0 + FINAL_PATIENCE) == [Deaf()]
+    assert turns.feed(Deadline(), 1.0 + FINAL_PATIENCE) == [TranscriberOverdue()]
     assert turns.deadline() is None or turns.deadline() != 1.0 + FINAL_PATIENCE
 
 
 def test_another_assistant_s_plan_and_transcriber_are_taken_over() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (stopped(1.0), 1.2))
+    feed(turns, (CallerStarted(), 0.0), (stopped(1.0), 1.2))
     turns.adopt(plan(voiceSeconds=0.5))
     assert turns.deadline() == 1.0 + STREAM_PATIENCE
-    feed(turns, (PlayoutStarted(True, False), 3.0), (VoiceStarted(), 4.0))
-    assert turns.feed(VoiceWentOn(0.4), 4.4) == []
-    assert turns.feed(VoiceWentOn(0.5), 4.5) == [Interrupt(NOTHING_LEFT)]
+    feed(turns, (PlayoutStarted(True, False), 3.0), (CallerStarted(), 4.0))
+    assert turns.feed(CallerWentOn(0.4), 4.4) == []
+    assert turns.feed(CallerWentOn(0.5), 4.5) == [Interrupt(NOTHING_LEFT)]
 
 
 def test_an_empty_final_does_not_forget_what_is_to_be_said_on() -> None:
     """A cough cut the assistant short; the transcriber that streams sends a final without words behind it."""
-    turns = machine(cut=Cut(4.0), backoffSeconds=3)
-    feed(turns, (PlayoutStarted(True, False), 0.0), (VoiceStarted(), 1.0), (VoiceWentOn(0.224), 1.2))
+    turns = machine(cut=CutShort(4.0), backoffSeconds=3)
+    feed(turns, (PlayoutStarted(True, False), 0.0), (CallerStarted(), 1.0), (CallerWentOn(0.224), 1.2))
     feed(turns, (paused(1.5), 1.7), (Deadline(), 1.5 + STREAM_PATIENCE), (FinalWords(""), 3.0))
     assert turns.feed(Deadline(), 4.2) == [Resume()]
 
 
 def test_what_was_prepared_beneath_a_message_that_is_cut_short_is_prepared_again() -> None:
     turns = machine()
-    feed(turns, (VoiceStarted(), 0.0), (stopped(1.0), 1.2), (heard("What time?"), 1.25))
-    feed(turns, (PlayoutStarted(True, False), 1.3), (VoiceStarted(), 1.4), (VoiceWentOn(0.3), 1.7))
-    assert feed(turns, (stopped(1.8), 2.0), (heard(""), 2.1)) == [Prepare("What time?")]
+    feed(turns, (CallerStarted(), 0.0), (stopped(1.0), 1.2), (heard("What time?"), 1.25))
+    feed(turns, (PlayoutStarted(True, False), 1.3), (CallerStarted(), 1.4), (CallerWentOn(0.3), 1.7))
+    assert feed(turns, (stopped(1.8), 2.0), (heard(""), 2.1)) == [PrepareReply("What time?")]
 
 
 def test_words_that_cut_short_an_unheard_reply_go_on_from_what_it_would_have_answered() -> None:
-    turns = machine(cut=Cut(None, heard=False))
+    turns = machine(cut=CutShort(None, heard=False))
     question(turns, 0.0, "A table, please.")
     assert feed(turns, (REPLY, 1.5), (FinalWords("Wait, for two."), 1.55)) == [
-        Interrupt(Cut(None, heard=False)),
-        Prepare("A table, please. Wait, for two."),
+        Interrupt(CutShort(None, heard=False)),
+        PrepareReply("A table, please. Wait, for two."),
     ]

@@ -9,23 +9,23 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from offhook.conversation.turns.caller_words import CallerWords
-from offhook.conversation.turns.interruption import StopSpeakingPlan
+from offhook.conversation.turns.interruption import InterruptionPlan
 from offhook.conversation.turns.signals import (
-    Cut,
-    Deaf,
-    Drop,
+    CallerStopped,
+    CallerWentOn,
+    CutShort,
+    DropReply,
     FinalWords,
-    Hold,
+    HoldReply,
     Input,
     Interrupt,
     PartialWords,
     PlayoutFinished,
     PlayoutStarted,
-    Prepare,
-    Release,
+    PrepareReply,
+    ReleaseReply,
     Resume,
-    VoiceStopped,
-    VoiceWentOn,
+    TranscriberOverdue,
 )
 
 FINAL_PATIENCE = 12.0
@@ -40,7 +40,7 @@ STALE = 3.0
 _GREETINGS = frozenset({"hello", "hi", "hey", "hello hello", "hi there", "hello there", "good morning"})
 
 
-class State(Enum):
+class TurnState(Enum):
     LISTENING = auto()  # nobody speaks and nothing is pending
     HEARING = auto()  # the caller speaks
     DECIDING = auto()  # the caller has stopped: words are awaited, or the wait runs
@@ -70,7 +70,9 @@ class TurnMemory:
         "words",
     )
 
-    def __init__(self, wait: Callable[[str], float], cut: Callable[[], Cut], stop: StopSpeakingPlan) -> None:
+    def __init__(
+        self, wait: Callable[[str], float], cut: Callable[[], CutShort], stop: InterruptionPlan
+    ) -> None:
         self.wait = wait
         self.cut = cut
         self.stop = stop
@@ -81,7 +83,7 @@ class TurnMemory:
         self.reset(speaking=False)
 
     def reset(self, speaking: bool) -> None:
-        self.state = State.SPEAKING if speaking else State.LISTENING
+        self.state = TurnState.SPEAKING if speaking else TurnState.LISTENING
         self.words = CallerWords()
         self.due: float | None = None  # when the prepared reply, or the rest of the last, may be heard
         self.rest: float | None = None  # seconds that were left of what was cut short
@@ -91,8 +93,8 @@ class TurnMemory:
 
     def deadline(self) -> float | None:
         if self.words.owed:
-            return None if self.state is State.HEARING else self.ended + FINAL_PATIENCE
-        if self.state is not State.DECIDING:
+            return None if self.state is TurnState.HEARING else self.ended + FINAL_PATIENCE
+        if self.state is not TurnState.DECIDING:
             return None
         if self.due is not None:
             return self.due
@@ -102,7 +104,7 @@ class TurnMemory:
 # conditions: the caller
 
 
-def voice_long_enough(memory: TurnMemory, given: VoiceWentOn, at: float) -> bool:
+def voice_long_enough(memory: TurnMemory, given: CallerWentOn, at: float) -> bool:
     stop = memory.stop
     return memory.interruptible and stop.num_words == 0 and given.seconds >= stop.voice_seconds
 
@@ -215,7 +217,7 @@ def the_wait_runs(memory: TurnMemory, given: Input, at: float) -> bool:
 # steps: the caller
 
 
-def note_the_end(memory: TurnMemory, given: VoiceStopped, at: float) -> None:
+def note_the_end(memory: TurnMemory, given: CallerStopped, at: float) -> None:
     memory.ended, memory.whole = given.ended, given.owed
     memory.words.owed += given.owed
 
@@ -235,12 +237,12 @@ def note_the_answer(memory: TurnMemory, given: FinalWords, at: float) -> None:
     memory.words.arrived(given.owed)
 
 
-def take_the_words(memory: TurnMemory, given: FinalWords, at: float) -> Drop | None:
+def take_the_words(memory: TurnMemory, given: FinalWords, at: float) -> DropReply | None:
     """They are to be answered; the reply that did not know them is dropped."""
     return _changed(memory, memory.words.take(given.text))
 
 
-def take_the_partial(memory: TurnMemory, given: Input, at: float) -> Drop | None:
+def take_the_partial(memory: TurnMemory, given: Input, at: float) -> DropReply | None:
     """For the final that does not come."""
     return _changed(memory, memory.words.assume())
 
@@ -262,16 +264,16 @@ def drop_deferred_words(memory: TurnMemory, given: Input, at: float) -> None:
     memory.words.drop_deferred()
 
 
-def give_up_on_the_transcriber(memory: TurnMemory, given: Input, at: float) -> Deaf:
+def give_up_on_the_transcriber(memory: TurnMemory, given: Input, at: float) -> TranscriberOverdue:
     memory.words.owed = 0
-    return Deaf()
+    return TranscriberOverdue()
 
 
-def _changed(memory: TurnMemory, changed: bool) -> Drop | None:
+def _changed(memory: TurnMemory, changed: bool) -> DropReply | None:
     if not changed or not memory.prepared:
         return None
     memory.prepared = False
-    return Drop()
+    return DropReply()
 
 
 # steps: the assistant
@@ -305,24 +307,24 @@ def count_as_answered(memory: TurnMemory, given: Input, at: float) -> None:
     memory.due = None
 
 
-def hold(memory: TurnMemory, given: Input, at: float) -> Hold:
+def hold(memory: TurnMemory, given: Input, at: float) -> HoldReply:
     memory.held = True
-    return Hold()
+    return HoldReply()
 
 
-def prepare(memory: TurnMemory, given: Input, at: float) -> Prepare:
+def prepare(memory: TurnMemory, given: Input, at: float) -> PrepareReply:
     memory.prepared, memory.held = True, False
-    return Prepare(memory.words.unanswered)
+    return PrepareReply(memory.words.unanswered)
 
 
-def prepare_early(memory: TurnMemory, given: Input, at: float) -> Prepare | None:
+def prepare_early(memory: TurnMemory, given: Input, at: float) -> PrepareReply | None:
     """Unless a reply to just that is being prepared."""
     return prepare(memory, given, at) if memory.words.unanswered and not memory.prepared else None
 
 
-def release(memory: TurnMemory, given: Input, at: float) -> Release:
+def release(memory: TurnMemory, given: Input, at: float) -> ReleaseReply:
     memory.due, memory.held = None, False
-    return Release(memory.ended)
+    return ReleaseReply(memory.ended)
 
 
 def resume(memory: TurnMemory, given: Input, at: float) -> Resume:
