@@ -29,9 +29,11 @@ import uvloop
 
 from offhook.frames import SILENCE
 from offhook.network import Address, open_datagrams
-from offhook.rtp import Clock, PortPool, RtpStream
+from offhook.rtp.clock import Clock
 from offhook.rtp.codecs import PCMU
 from offhook.rtp.packet import HEADER, build
+from offhook.rtp.ports import PortPool
+from offhook.rtp.stream import RtpStream
 
 HOST = "127.0.0.1"
 SO_TIMESTAMPNS = 35

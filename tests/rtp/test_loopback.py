@@ -8,8 +8,10 @@ import time
 
 from offhook.frames import SILENCE
 from offhook.network import open_datagrams
-from offhook.rtp import Clock, PortPool, RtpStream
+from offhook.rtp.clock import Clock
 from offhook.rtp.codecs import PCMU
+from offhook.rtp.ports import PortPool
+from offhook.rtp.stream import RtpStream
 from tests.machine import PATIENCE
 
 

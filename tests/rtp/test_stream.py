@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 
 from offhook.frames import SILENCE
 from offhook.network import Address
-from offhook.rtp import Clock, MediaPort, PortPool, RtpStream
+from offhook.rtp.clock import Clock
 from offhook.rtp.codecs import PCMA, PCMU, Codec
 from offhook.rtp.consent import BURST, REFILL, START, Unasked
 from offhook.rtp.packet import Packet, build, parse
+from offhook.rtp.ports import MediaPort, PortPool
 from offhook.rtp.rtcp import Goodbye, Report, build_compound, parse_compound
-from offhook.rtp.stream import StreamStatistics
+from offhook.rtp.statistics import StreamStatistics
+from offhook.rtp.stream import RtpStream
 from tests.rtp.wire import Wire
 from tests.virtual import run_virtual
 

@@ -10,7 +10,7 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
-from offhook.speech.activity import MODEL
+from offhook.speech.models import VOICE_ACTIVITY
 from offhook.speech.onnx_file import weights
 from offhook.speech.silero import CHUNK_SAMPLES, STATE, WINDOW_SAMPLES, Silero
 from tests.speech.clips import TEXTS, clip
@@ -20,14 +20,14 @@ Floats = NDArray[np.float32]
 
 @pytest.fixture(scope="module")
 def silero() -> Silero:
-    return Silero(MODEL)
+    return Silero(VOICE_ACTIVITY)
 
 
 @pytest.fixture(scope="module")
 def session() -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return ort.InferenceSession(str(MODEL), options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(str(VOICE_ACTIVITY), options, providers=["CPUExecutionProvider"])
 
 
 def sounds() -> list[Floats]:
@@ -83,7 +83,7 @@ def test_what_it_is_given_stays_as_it_is(silero: Silero) -> None:
 def test_another_model_is_refused(tmp_path: Path) -> None:
     """Also one that differs in a shape alone."""
     other = tmp_path / "other.onnx"
-    data = MODEL.read_bytes()
+    data = VOICE_ACTIVITY.read_bytes()
     other.write_bytes(data.replace(b"encoder.1.reparam_conv.bias", b"encoder.9.reparam_conv.bias"))
     with pytest.raises(ValueError, match=r"its encoder\.1\.reparam_conv\.bias is another"):
         Silero(other)
@@ -92,13 +92,13 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [0, 1, 1000, 1_000_000])
 def test_a_file_that_was_cut_is_refused(tmp_path: Path, size: int) -> None:
     cut = tmp_path / "cut.onnx"
-    cut.write_bytes(MODEL.read_bytes()[:size])
+    cut.write_bytes(VOICE_ACTIVITY.read_bytes()[:size])
     with pytest.raises(ValueError, match=r"ends too early|is another"):
         Silero(cut)
 
 
 def test_whatever_a_file_holds_it_is_read_or_refused() -> None:
-    rng, data = random.Random(3), MODEL.read_bytes()
+    rng, data = random.Random(3), VOICE_ACTIVITY.read_bytes()
     for _ in range(100):
         damaged = bytearray(data[:20_000])
         for _ in range(5):

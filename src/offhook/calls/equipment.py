@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from offhook.schema.answered import NotValid, read
 from offhook.schema.assistant import AssistantOverrides, merged
@@ -23,7 +23,8 @@ TO_MEMBER: Final = "transferToAssistant"
 
 MemberDestination = TransferDestinationAssistant | HandoffDestinationAssistant
 
-_TOOL: Final[TypeAdapter[Any]] = TypeAdapter(Tool)
+_TOOL: Final[TypeAdapter[Any]] = TypeAdapter(Tool, config=ConfigDict(defer_build=True))
+"""Built when the first assistant needs it: 6 MB that most nodes do without."""
 _log = logging.getLogger(__name__)
 
 

@@ -52,7 +52,7 @@ from offhook.media.protocol import (
 from offhook.network import Address
 from offhook.rtp.dtmf import check_digits
 from offhook.rtp.ports import PortsExhausted
-from offhook.rtp.stream import StreamStatistics
+from offhook.rtp.statistics import StreamStatistics
 
 PATIENCE: Final = 5.0
 """Seconds for the media plane to do what is asked of it."""

@@ -49,14 +49,16 @@ from offhook.media.protocol import (
     StopRecording,
 )
 from offhook.media.recording import Recorder, Writer
+from offhook.media.sound_frames import Framed
 from offhook.media.talk import Activity, Talk
-from offhook.media.tones import TONES, Audio, Framed, Waiting, ringback, silence
+from offhook.media.tones import TONES, Audio, Waiting, ringback, silence
 from offhook.network import words_of
 from offhook.rtp.clock import Clock
 from offhook.rtp.consent import Unasked
 from offhook.rtp.interceptors import NewInterceptor
 from offhook.rtp.ports import PortPool, PortsExhausted
-from offhook.rtp.stream import RtpStream, StreamStatistics
+from offhook.rtp.statistics import StreamStatistics
+from offhook.rtp.stream import RtpStream
 
 LOOK_TICKS: Final = 50
 """Each leg is looked at once a second, as many in one tick as in another."""

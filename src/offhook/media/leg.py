@@ -14,7 +14,8 @@ from offhook.network import Address
 from offhook.rtp.consent import Unasked
 from offhook.rtp.interceptors import Exchanged
 from offhook.rtp.ports import MediaPort
-from offhook.rtp.stream import RtpStream, StreamStatistics
+from offhook.rtp.statistics import StreamStatistics
+from offhook.rtp.stream import RtpStream
 
 
 class Leg:

@@ -8,7 +8,7 @@ from offhook.media.client import Line, Pacing, Plane
 from offhook.media.engine import Engine
 from offhook.media.protocol import Command
 from offhook.media.tones import Audio
-from offhook.rtp.stream import StreamStatistics
+from offhook.rtp.statistics import StreamStatistics
 
 
 class LocalPlane(Plane):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol, overload
+from typing import Final, Protocol
 
 import numpy as np
 
-from offhook.frames import FRAME_BYTES, SAMPLE_RATE
+from offhook.frames import SAMPLE_RATE
+from offhook.media.sound_frames import Frames, frames_of
 from offhook.rtp.stream import AudioSource
-
-Frames = Sequence[bytes | None]
 
 
 class Audio(AudioSource, Protocol):
@@ -43,36 +42,6 @@ class Waiting:
 
     def exchanged(self, heard: bytes, said: bytes) -> None:
         """Nobody listens."""
-
-
-class Framed(Sequence[bytes | None]):
-    """Sound as 20 ms pieces, the last filled up with silence; none is made before it is played."""
-
-    __slots__ = ("_pcm",)
-
-    def __init__(self, pcm: bytes) -> None:
-        self._pcm = pcm
-
-    def __len__(self) -> int:
-        return -(-len(self._pcm) // FRAME_BYTES)
-
-    @overload
-    def __getitem__(self, at: int) -> bytes | None: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> list[bytes | None]: ...
-
-    def __getitem__(self, at: int | slice) -> bytes | list[bytes | None] | None:
-        if isinstance(at, slice):
-            return [self[one] for one in range(*at.indices(len(self)))]
-        if not 0 <= at < len(self):
-            raise IndexError(at)
-        return self._pcm[at * FRAME_BYTES : (at + 1) * FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
-
-
-def frames_of(pcm: bytes) -> list[bytes | None]:
-    """20 ms pieces, the last filled up with silence."""
-    return list(Framed(pcm))
 
 
 _RING_LEVEL: Final = 2300.0

@@ -17,9 +17,9 @@ import numpy as np
 
 from offhook.frames import FRAME_BYTES, SAMPLE_RATE
 from offhook.log_context import CALL
+from offhook.speech.models import VOICE_ACTIVITY
 from offhook.speech.silero import CHUNK_SAMPLES, CONTEXT_SAMPLES, STATE, WINDOW_SAMPLES, Silero
 
-MODEL = Path(__file__).parent / "models" / "silero_vad.onnx"
 CHUNK_SECONDS = CHUNK_SAMPLES / SAMPLE_RATE
 
 _CONTEXT_BYTES = 2 * CONTEXT_SAMPLES
@@ -79,7 +79,7 @@ class VoiceActivity:
     `batch` bounds how many rows one `run` evaluates, and thereby how long it holds the loop (64 rows: about
     1.3 ms). Rows beyond it follow in a call of their own, right after whatever else is ready on the loop."""
 
-    def __init__(self, model: Path = MODEL, batch: int = 64) -> None:
+    def __init__(self, model: Path = VOICE_ACTIVITY, batch: int = 64) -> None:
         """Raises Unloadable."""
         try:
             self._model = Silero(model)

@@ -6,8 +6,8 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from offhook.speech.activity import MODEL
 from offhook.speech.jobs import WorkerFailed
+from offhook.speech.models import VOICE_ACTIVITY
 from offhook.speech.workers import Workers
 
 _MODEL_FILES = {
@@ -42,9 +42,9 @@ async def check() -> list[Problem]:
 def missing() -> list[Problem]:
     """Packages and model files that are not there."""
     problems = []
-    if not MODEL.is_file():
+    if not VOICE_ACTIVITY.is_file():
         problems.append(
-            Problem(f"{MODEL} is missing: reinstall offhook (pip install --force-reinstall offhook)")
+            Problem(f"{VOICE_ACTIVITY} is missing: reinstall offhook (pip install --force-reinstall offhook)")
         )
     for module, files in _MODEL_FILES.items():
         install = f"pip install --force-reinstall {_PACKAGES[module]}"

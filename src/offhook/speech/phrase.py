@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from offhook.frames import FRAME_BYTES
+from array import array
 
 Piece = bytes
 
@@ -35,9 +32,8 @@ class Phrase:
         if count < _SOFT_FRAMES:
             return None
         if self._threshold is None:
-            self._threshold = float(_levels(self._frames).mean()) * _QUIET_SHARE
-        level = float(_levels([frame])[0])
-        self._quiet = self._quiet + 1 if level <= self._threshold else 0
+            self._threshold = sum(map(_level, self._frames)) / count * _QUIET_SHARE
+        self._quiet = self._quiet + 1 if _level(frame) <= self._threshold else 0
         if self._quiet >= _PAUSE_FRAMES:
             return self._cut(count - _PAUSE_FRAMES // 2)
         if count >= _HARD_FRAMES:
@@ -56,13 +52,12 @@ class Phrase:
         return piece
 
     def _quietest(self) -> int:
-        levels = _levels(self._frames[-_SEARCH_FRAMES:])
-        smooth = np.convolve(levels, np.ones(_QUIET_WINDOW), "valid")
-        return len(self._frames) - len(levels) + int(smooth.argmin()) + _QUIET_WINDOW // 2
+        levels = [_level(frame) for frame in self._frames[-_SEARCH_FRAMES:]]
+        sums = [sum(levels[at : at + _QUIET_WINDOW]) for at in range(len(levels) - _QUIET_WINDOW + 1)]
+        return len(self._frames) - len(levels) + sums.index(min(sums)) + _QUIET_WINDOW // 2
 
 
-def _levels(frames: list[bytes]) -> NDArray[np.float32]:
-    """Mean amplitude of each frame."""
-    samples = np.frombuffer(b"".join(frames), "<i2").reshape(len(frames), FRAME_BYTES // 2)
-    levels: NDArray[np.float32] = np.abs(samples.astype(np.float32)).mean(axis=1)
-    return levels
+def _level(frame: bytes) -> float:
+    """Mean amplitude."""
+    samples = array("h", frame)
+    return sum(map(abs, samples)) / len(samples)

@@ -90,3 +90,17 @@ class LiveUpsampler:
         output[::2] = samples[half - 1 : half - 1 + count]
         output[1::2] = between
         return output
+
+
+class LiveStereo:
+    """Two channels of 8 kHz -> both at 16 kHz, interleaved."""
+
+    __slots__ = ("_left", "_right")
+
+    def __init__(self) -> None:
+        self._left, self._right = LiveUpsampler(), LiveUpsampler()
+
+    def push(self, left: bytes, right: bytes) -> bytes:
+        """s16le each, of one length."""
+        both = np.column_stack([self._left.push(left), self._right.push(right)])
+        return bytes(both.tobytes())

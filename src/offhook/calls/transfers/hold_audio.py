@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from offhook.media.tones import Frames, frames_of
+from offhook.media.sound_frames import Frames, frames_of
 from offhook.network.guard import AddressRefused
 
 Fetch = Callable[[str, int], Awaitable[bytes]]

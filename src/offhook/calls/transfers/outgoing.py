@@ -22,7 +22,7 @@ from offhook.calls.world.tools.dtmf import seconds_for
 from offhook.media.client import Line
 from offhook.network import Address, words_of
 from offhook.rtp.ports import PortsExhausted
-from offhook.rtp.stream import StreamStatistics
+from offhook.rtp.statistics import StreamStatistics
 from offhook.schema.call_document import LegStatistics
 from offhook.sip.dialogs.handler import Answer, SessionHandler
 from offhook.sip.dialogs.outgoing import OutgoingCall

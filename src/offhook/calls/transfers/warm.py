@@ -20,7 +20,7 @@ from offhook.conversation.conversation import Conversation
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.frames import FRAME_SECONDS, SILENCE
 from offhook.media.client import Channel, Line
-from offhook.media.tones import Frames
+from offhook.media.sound_frames import Frames
 from offhook.speech.base import Voice
 from offhook.speech.remote import CallContext
 

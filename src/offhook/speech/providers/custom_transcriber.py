@@ -13,9 +13,9 @@ import json
 import logging
 import socket
 from collections import deque
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import numpy as np
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedOK, WebSocketException
 
@@ -26,8 +26,10 @@ from offhook.speech.base import EngineError, FailureSink, Transcriber, Transcrip
 from offhook.speech.bounded_socket import FRAMES, BoundedConnection
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.remote import CUSTOM, REFUSED, Remote, json_of
-from offhook.speech.resample import LiveUpsampler
 from offhook.speech.token_bucket import TokenBucket
+
+if TYPE_CHECKING:
+    from offhook.speech.resample import LiveStereo
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +87,12 @@ def parse_response(text: str) -> Transcript | None:
     return Transcript(words.strip(), final=kind == "final")
 
 
+def _stereo() -> LiveStereo:
+    from offhook.speech.resample import LiveStereo
+
+    return LiveStereo()
+
+
 class CustomTranscriber:
     """One call's custom transcriber. Audio that the server does not take in time is dropped from its oldest
     on, five seconds are kept; a lost connection is made again a few times before the call is told."""
@@ -98,8 +106,7 @@ class CustomTranscriber:
         self._outside = outside
         self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
         self._more = asyncio.Event()
-        self._customer = LiveUpsampler()
-        self._assistant = LiveUpsampler()
+        self._stereo: LiveStereo | None = None
         self._task: asyncio.Task[None] | None = None
         self._on_transcript: TranscriptSink | None = None
         self._on_failure: FailureSink | None = None
@@ -114,6 +121,8 @@ class CustomTranscriber:
     async def start(self, on_transcript: TranscriptSink, on_failure: FailureSink) -> None:
         self._on_transcript = on_transcript
         self._on_failure = on_failure
+        # No other engine here computes with it: the first call that needs numpy loads it, beside the loop.
+        self._stereo = await asyncio.to_thread(_stereo)
         connection = await self._connect()
         self._task = asyncio.create_task(self._stay(connection))
         self._task.add_done_callback(self._ended)
@@ -124,8 +133,8 @@ class CustomTranscriber:
             log.warning("custom transcriber: it takes audio too slowly, some is dropped")
         if self._transport is not None and self._transport.get_write_buffer_size() > _UNSENT_BYTES:
             self._transport.abort()
-        both = np.column_stack([self._customer.push(heard), self._assistant.push(said)])
-        self._waiting.append(both.tobytes())
+        assert self._stereo is not None
+        self._waiting.append(self._stereo.push(heard, said))
         self._more.set()
 
     def speech_started(self) -> None:
