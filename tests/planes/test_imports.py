@@ -18,7 +18,14 @@ from tests.machine import PATIENCE
             {"alembic", "fastapi", "numpy", "onnxruntime", "pydantic", "sqlalchemy", "typer", "uvicorn"},
         ),
         ("offhook.planes.api_process", {"alembic", "numpy", "onnxruntime", "openai"}),
-        ("offhook.planes.call_process", {"alembic", "fastapi", "starlette", "uvicorn"}),
+        (
+            "offhook.planes.call_process",
+            {"alembic", "fastapi", "numpy", "onnxruntime", "starlette", "uvicorn"},
+        ),
+        (
+            "offhook.media.process",
+            {"alembic", "fastapi", "httpx2", "onnxruntime", "pydantic", "sqlalchemy", "starlette", "uvicorn"},
+        ),
     ],
 )
 def test_a_plane_loads_nothing_of_another(module: str, without: set[str]) -> None:

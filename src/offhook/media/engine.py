@@ -54,6 +54,7 @@ from offhook.media.talk import Activity, Talk
 from offhook.media.tones import TONES, Audio, Waiting, ringback, silence
 from offhook.network import words_of
 from offhook.rtp.clock import Clock
+from offhook.rtp.codecs import CODECS
 from offhook.rtp.consent import Unasked
 from offhook.rtp.interceptors import NewInterceptor
 from offhook.rtp.ports import PortPool, PortsExhausted
@@ -136,6 +137,8 @@ class Engine:
             CloseTalk: self._close_talk,
         }
         clock.after_tick.append(self._after_tick)
+        for codec in CODECS.values():
+            codec.coding()  # what it computes for all legs is not left to the first one's tick
 
     def apply(self, command: Command) -> None:
         do = self._do.get(type(command))

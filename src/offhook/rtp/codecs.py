@@ -1,50 +1,55 @@
 """The table of codecs: G.711 µ-law and A-law (ITU-T G.711; payload types 0 and 8 of RFC 3551).
 
-Both are done by tables, computed from the definition once, at import."""
+Both are done by tables, computed from the definition when the first leg needs one: who only negotiates about
+codecs does without them, and without numpy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from offhook.frames import FRAME_SECONDS, SAMPLE_RATE
 
-from .rates import RateConverter
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Convert = Callable[[bytes], bytes]
 
-_INT16 = np.dtype("<i2")
-_UINT16 = np.dtype("<u2")
 
-
-def _ulaw_decision_values() -> NDArray[np.int16]:
+def _ulaw_decision_values() -> list[int]:
     """What each of the 256 µ-law bytes stands for, on the 16-bit scale."""
-    code = np.arange(256, dtype=np.int32) ^ 0xFF
-    magnitude = (((code & 0x0F) << 3) + 0x84 << ((code >> 4) & 0x07)) - 0x84
-    return np.where(code & 0x80, -magnitude, magnitude).astype(_INT16)
+    codes = (byte ^ 0xFF for byte in range(256))
+    magnitudes = ((code, (((code & 0x0F) << 3) + 0x84 << ((code >> 4) & 0x07)) - 0x84) for code in codes)
+    return [-magnitude if code & 0x80 else magnitude for code, magnitude in magnitudes]
 
 
-def _alaw_decision_values() -> NDArray[np.int16]:
+def _alaw_decision_values() -> list[int]:
     """What each of the 256 A-law bytes stands for, on the 16-bit scale."""
-    code = np.arange(256, dtype=np.int32) ^ 0x55
-    segment = (code >> 4) & 0x07
-    linear = ((code & 0x0F) << 4) + 8
-    magnitude = np.where(segment == 0, linear, (linear + 0x100) << np.maximum(segment - 1, 0))
-    return np.where(code & 0x80, magnitude, -magnitude).astype(_INT16)
+    values = []
+    for byte in range(256):
+        code = byte ^ 0x55
+        segment, linear = (code >> 4) & 0x07, ((code & 0x0F) << 4) + 8
+        magnitude = linear if segment == 0 else (linear + 0x100) << (segment - 1)
+        values.append(magnitude if code & 0x80 else -magnitude)
+    return values
 
 
 def _all_samples() -> NDArray[np.int32]:
     """Every 16-bit sample, in the order of its unsigned reading."""
+    import numpy as np
+
     return np.arange(65536, dtype=np.uint16).view(np.int16).astype(np.int32)
 
 
 def _ulaw_codes() -> NDArray[np.uint8]:
     """The µ-law byte of each sample, indexed by the sample read as unsigned: 14-bit magnitude plus bias,
     whose highest bit is the segment."""
+    import numpy as np
+
     sample = _all_samples()
     # The 14-bit value is the 16-bit one with two bits cut off towards minus infinity (as in G.191).
     value = sample >> 2
@@ -57,6 +62,8 @@ def _ulaw_codes() -> NDArray[np.uint8]:
 
 def _alaw_codes() -> NDArray[np.uint8]:
     """The A-law byte of each sample, indexed by the sample read as unsigned: 13-bit magnitude."""
+    import numpy as np
+
     sample = _all_samples()
     value = sample >> 3
     magnitude = np.where(value < 0, -value - 1, value)
@@ -66,9 +73,10 @@ def _alaw_codes() -> NDArray[np.uint8]:
     return codes
 
 
-def _decoder(values: NDArray[np.int16]) -> Callable[[bytes], bytes]:
+def _decoder(values: Sequence[int]) -> Convert:
     """Low and high bytes by two 256-byte translations: 0.7 µs a frame, 0.9 µs with numpy's take."""
-    low, high = values.tobytes()[0::2], values.tobytes()[1::2]
+    table = struct.pack("<256h", *values)
+    low, high = table[0::2], table[1::2]
 
     def decode(payload: bytes) -> bytes:
         pcm = bytearray(2 * len(payload))
@@ -79,9 +87,13 @@ def _decoder(values: NDArray[np.int16]) -> Callable[[bytes], bytes]:
     return decode
 
 
-def _encoder(codes: NDArray[np.uint8]) -> Callable[[bytes], bytes]:
+def _encoder(codes: NDArray[np.uint8]) -> Convert:
+    import numpy as np
+
+    take, frombuffer, uint16 = codes.take, np.frombuffer, np.dtype("<u2")
+
     def encode(pcm: bytes) -> bytes:
-        return codes.take(np.frombuffer(pcm, _UINT16)).tobytes()
+        return take(frombuffer(pcm, uint16)).tobytes()
 
     return encode
 
@@ -133,7 +145,7 @@ class Codec:
         decode = self.coding().decode
         if self._is_as_inside:
             return decode
-        convert, channels = RateConverter(self.rate, SAMPLE_RATE).convert, self.channels
+        convert, channels = _between(self.rate, SAMPLE_RATE), self.channels
         return lambda payload: convert(_mixed(decode(payload), channels))
 
     def encoder(self) -> Convert:
@@ -141,7 +153,7 @@ class Codec:
         encode = self.coding().encode
         if self._is_as_inside:
             return encode
-        convert, channels = RateConverter(SAMPLE_RATE, self.rate).convert, self.channels
+        convert, channels = _between(SAMPLE_RATE, self.rate), self.channels
         return lambda frame: encode(_repeated(convert(frame), channels))
 
     @property
@@ -149,41 +161,60 @@ class Codec:
         return (self.rate, self.channels) == (SAMPLE_RATE, 1) and self.octets is not None
 
 
+def _between(given: int, wanted: int) -> Convert:
+    from .rates import RateConverter
+
+    return RateConverter(given, wanted).convert
+
+
 def _mixed(pcm: bytes, channels: int) -> bytes:
     """All channels in one."""
     if channels == 1:
         return pcm
-    sides = np.frombuffer(pcm, _INT16).reshape(-1, channels)
-    return bytes(sides.mean(axis=1).astype(_INT16).tobytes())
+    import numpy as np
+
+    sides = np.frombuffer(pcm, "<i2").reshape(-1, channels)
+    return bytes(sides.mean(axis=1).astype("<i2").tobytes())
 
 
 def _repeated(pcm: bytes, channels: int) -> bytes:
     """The one channel in each of them."""
-    return pcm if channels == 1 else np.repeat(np.frombuffer(pcm, _INT16), channels).tobytes()
+    if channels == 1:
+        return pcm
+    import numpy as np
+
+    return np.repeat(np.frombuffer(pcm, "<i2"), channels).tobytes()
 
 
 _QUIET_BELOW = 64
 _G711_RATE = 8000
 
 
-def _g711(name: str, payload_type: int, values: NDArray[np.int16], codes: NDArray[np.uint8]) -> Codec:
-    quiet = bytes(np.flatnonzero(np.abs(values.astype(np.int32)) < _QUIET_BELOW).tolist())
+def _g711(
+    name: str, payload_type: int, values: Sequence[int], codes: Callable[[], NDArray[np.uint8]]
+) -> Codec:
     octets = round(_G711_RATE * FRAME_SECONDS)
-    coding = Coding(_decoder(values), _encoder(codes))  # which remembers nothing: one for all legs
+
+    @cache
+    def coding() -> Coding:
+        return Coding(_decoder(values), _encoder(codes()))  # which remembers nothing: one for all legs
+
+    least = min(value for value in values if value >= 0)
+    nearest_to_zero = max(byte for byte in range(256) if values[byte] == least)
     return Codec(
         name,
         payload_type,
         clock_rate=_G711_RATE,
         rate=_G711_RATE,
-        coding=lambda: coding,
+        coding=coding,
         octets=octets,
-        silence=bytes([int(codes[0])]) * octets,
-        quiet=quiet,
+        silence=bytes([nearest_to_zero]) * octets,
+        quiet=bytes(byte for byte in range(256) if abs(values[byte]) < _QUIET_BELOW),
     )
 
 
-PCMU = _g711("PCMU", 0, _ulaw_decision_values(), _ulaw_codes())
-PCMA = _g711("PCMA", 8, _alaw_decision_values(), _alaw_codes())
+PCMU = _g711("PCMU", 0, _ulaw_decision_values(), _ulaw_codes)
+PCMA = _g711("PCMA", 8, _alaw_decision_values(), _alaw_codes)
 
 CODECS = {codec.name: codec for codec in (PCMU, PCMA)}
 """By encoding name as in SDP's a=rtpmap, in capitals; the one that we like best first."""
