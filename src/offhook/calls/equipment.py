@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel
 
 from offhook.schema.answered import NotValid, read
 from offhook.schema.assistant import AssistantOverrides, merged
@@ -16,15 +16,13 @@ from offhook.schema.handoff import HandoffDestinationAssistant
 from offhook.schema.hook import Hook, HookAction, ToolCallHookAction
 from offhook.schema.json_document import ResourceDocument
 from offhook.schema.json_schema import OpenAIFunction
-from offhook.schema.tool import HandoffTool, Tool, TransferCallTool
+from offhook.schema.tool import TOOL, HandoffTool, Tool, TransferCallTool
 
 TO_MEMBER: Final = "transferToAssistant"
 """What the model calls the squad's own transfer tool when the assistant has another named transferCall."""
 
 MemberDestination = TransferDestinationAssistant | HandoffDestinationAssistant
 
-_TOOL: Final[TypeAdapter[Any]] = TypeAdapter(Tool, config=ConfigDict(defer_build=True))
-"""Built when the first assistant needs it: 6 MB that most nodes do without."""
 _log = logging.getLogger(__name__)
 
 
@@ -47,7 +45,7 @@ async def equipped(
             _log.warning("call=%s the tool %.100s does not exist and is left out", call_id, tool_id)
             return None
         try:
-            return read(Tool, document, _TOOL, f"the tool {tool_id}")
+            return read(Tool, document, TOOL, f"the tool {tool_id}")
         except NotValid as problem:
             _log.warning("call=%s the tool %s is not valid and is left out: %s", call_id, tool_id, problem)
             return None

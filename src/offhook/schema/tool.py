@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, TypeAdapter
 
 from offhook.schema.base import JsonObject, Model, Number
 from offhook.schema.destination import TransferDestination
@@ -273,3 +273,6 @@ AnyTool = (
     | ConnectedTool
 )
 Tool = Annotated[AnyTool, Field(discriminator="type")]
+
+TOOL: Final[TypeAdapter[Any]] = TypeAdapter(Tool, config=ConfigDict(defer_build=True))
+"""Built at its first use, as models are: 6 MB."""

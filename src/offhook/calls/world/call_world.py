@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from offhook.calls.leg import Leg
 from offhook.calls.world.owner import Owner
@@ -53,7 +53,9 @@ class CallWorld:
         return await self._owner.assistant_for(destination_of(destination))
 
 
-_DESTINATION: Final[TypeAdapter[Any]] = TypeAdapter(HandoffDestination | TransferDestination)
+_DESTINATION: Final[TypeAdapter[Any]] = TypeAdapter(
+    HandoffDestination | TransferDestination, config=ConfigDict(defer_build=True)
+)
 
 
 def destination_of(destination: ResourceDocument) -> Any:

@@ -35,7 +35,7 @@ _ADAPTERS: Final[dict[Any, TypeAdapter[Any]]] = {
     kind: TypeAdapter(kind, config=ConfigDict(defer_build=True))
     for kind in (TransferDestination, HandoffDestination)
 }
-"""Built when the first owner's server answers with one: 6 MB that most nodes do without."""
+"""Built at their first use, as models are: 6 MB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-from pydantic import TypeAdapter
+from typing import Final
 
 from offhook.schema.json_document import ToolDocument
 from offhook.schema.kept import Kept
-from offhook.schema.tool import AnyTool, Tool
+from offhook.schema.tool import TOOL, AnyTool
 
-_TOOL: Final[TypeAdapter[Any]] = TypeAdapter(Tool)
-
-tool_of: Final[Kept[ToolDocument, AnyTool]] = Kept(lambda tool: _TOOL.validate_python(tool))
+tool_of: Final[Kept[ToolDocument, AnyTool]] = Kept(lambda tool: TOOL.validate_python(tool))
 """It stays the same object, so that it is read once. Raises pydantic's ValidationError."""
