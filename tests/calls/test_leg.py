@@ -179,7 +179,7 @@ async def test_audio_that_fails_ends_the_call_and_no_other(tmp_path: Path) -> No
         placed = next(one for one in house.calls._active.values() if one.record.sip_call_id == call.call_id)
         assert placed.leg.line is not None
         leg = house.engine.legs[placed.leg.line.number]
-        leg.recorder = BrokenRecorder(tmp_path, "broken", InlineWriter())
+        leg.record(BrokenRecorder(tmp_path, "broken", InlineWriter()))
         assert await call.ended() == "BYE from the node"
         await asyncio.sleep(1)
         assert other.is_up

@@ -6,11 +6,12 @@ import asyncio
 import hashlib
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable, Set
+from collections.abc import Callable, Coroutine, Iterable, Sequence, Set
 from typing import Protocol
 
 from offhook.network import Address
 from offhook.sip.dialogs.dialog import DialogKey, key_of
+from offhook.sip.dialogs.extension import DialogExtension
 from offhook.sip.messages.message import Request, respond
 from offhook.sip.sender import Resolve, Sender
 from offhook.sip.transactions.layer import ServerTransaction, TransactionLayer
@@ -50,7 +51,9 @@ class Core:
         resolve: Resolve,
         advertised: Address | None,
         is_ours: Callable[[str], bool],
+        extensions: Sequence[type[DialogExtension]] = (),
     ) -> None:
+        self.extensions = extensions
         self.loop = asyncio.get_running_loop()
         self._secret = rng.getrandbits(256).to_bytes(32, "big")
         self.rng = rng

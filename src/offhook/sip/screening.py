@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from offhook.sip.errors import BadSyntax, SipError
@@ -36,14 +36,14 @@ def allow_without(method: str) -> tuple[str, str]:
     return "Allow", ", ".join([name for name in ALLOWED if name != method])
 
 
-def screen(request: Request, is_ours: IsOurs) -> SipError | None:
+def screen(request: Request, is_ours: IsOurs, options: Sequence[str] = ()) -> SipError | None:
     """The refusal of a request (never an ACK or CANCEL), None when it may go on."""
     try:
         _hops(request, is_ours)
         _method(request)
         if not (request.uri.is_sip or request.uri.scheme == "tel"):
             raise SipError(416)
-        _extensions(request)
+        _extensions(request, options)
         if request.method in ("INVITE", "UPDATE"):
             session_description(request)
             _accepts_sdp(request)
@@ -80,11 +80,11 @@ def _accepts_sdp(request: Request) -> None:
         raise SipError(406)
 
 
-def _extensions(request: Request) -> None:
-    """We have none of the extensions that a peer could insist on."""
-    required = request.headers.all("require", _option_tag)
-    if required:
-        raise SipError(420, headers=(("Unsupported", ", ".join(required)),))
+def _extensions(request: Request, options: Sequence[str]) -> None:
+    """RFC 3261 §8.2.2.3: a peer can only insist on what we have."""
+    missing = [one for one in request.headers.all("require", _option_tag) if one.lower() not in options]
+    if missing:
+        raise SipError(420, headers=(("Unsupported", ", ".join(missing)),))
 
 
 def _option_tag(text: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from functools import partial
 from typing import Protocol, runtime_checkable
 
@@ -16,6 +16,7 @@ from offhook.network.sources import Sources
 from offhook.sip.authentication import Login
 from offhook.sip.core import Core
 from offhook.sip.dialogs.dialog import caller_target, key_of
+from offhook.sip.dialogs.extension import DialogExtension, supported
 from offhook.sip.dialogs.handler import Answer, SessionHandler
 from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.dialogs.outgoing import RING_LIMIT, OutgoingCall, builder
@@ -85,6 +86,7 @@ class UserAgent:
         timings: Timings | None = None,
         sources: Sources | None = None,
         is_ours: Callable[[str], bool] = lambda call_id: True,
+        extensions: Sequence[type[DialogExtension]] = (),
     ) -> None:
         self._handler = handler
         self._transports = transports
@@ -96,7 +98,9 @@ class UserAgent:
             resolve=resolve,
             advertised=advertised,
             is_ours=is_ours,
+            extensions=extensions,
         )
+        self._supported = tuple([extension.option for extension in extensions])
         self._limits = Limits(sources or Sources(), self._core.loop.time)
         self._refusals = QuietLog(log, self._core.loop.time)
         self._breaks = QuietLog(log, self._core.loop.time)
@@ -124,7 +128,9 @@ class UserAgent:
     ) -> OutgoingCall:
         """Place a call with `body` as SDP offer. It goes to `via` over `transport` if that is given, else
         where `uri` leads. `credentials` (user name, password) answer challenges."""
-        items = (("Content-Type", SDP), ("Allow", ALLOW), *headers)
+        offered = [item for extension in self._core.extensions for item in extension.invites()]
+        able = (("Allow", ALLOW), *supported(self._core.extensions), *offered)
+        items = (("Content-Type", SDP), *able, *headers)
         call = OutgoingCall(
             self._core,
             builder(self._core, uri, from_, to, items, body),
@@ -240,7 +246,7 @@ class UserAgent:
         elif request.method == "CANCEL":
             self._cancelled(request, flow)
         else:
-            refusal = screen(request, self._is_ours)
+            refusal = screen(request, self._is_ours, self._supported)
             if refusal is not None:
                 self._refuse(request, flow, refusal)
             elif request.to.tag is not None:
@@ -325,7 +331,12 @@ class UserAgent:
         if isinstance(self._handler, OptionsHandler):
             answer = self._handler.options(request)
         status, headers, body = (answer, (), b"") if isinstance(answer, int) else answer
-        able = (("Allow", ALLOW), ("Accept", SDP), ("Accept-Encoding", "identity"), ("Supported", ""))
+        able = (
+            ("Allow", ALLOW),
+            ("Accept", SDP),
+            ("Accept-Encoding", "identity"),
+            ("Supported", ", ".join(self._supported)),
+        )
         self._reply(request, flow, status, None, (*able, *headers), body)
 
     # What goes back without a transaction

@@ -94,10 +94,10 @@ class Invitation:
 
     def answer(self, body: bytes, handler: SessionHandler) -> Session:
         """Accept the call with 200. `body` is the SDP answer, or our offer if the INVITE had none; its
-        answer then comes with `handler.acknowledged`. Raises SipError 487 when it is too late."""
+        answer then comes with `handler.acknowledged`. Raises SipError 487 when it is too late, and what an
+        extension refuses the call with."""
         if self.finished:
             raise SipError(487)
-        self._finish()
         session = Session(
             self._core,
             self._dialog,
@@ -105,8 +105,15 @@ class Invitation:
             ways=Ways(self._core.wires, self._flow, self._direct()),
             contact=self._contact,
         )
+        try:
+            session.heard(self.request)
+        except SipError as refusal:
+            session.end()
+            self.reject(refusal.status, refusal.headers)
+            raise
+        self._finish()
         number = self.request.cseq.number
-        self._respond(200, body)
+        self._respond(200, body, session.added_headers("INVITE"))
         session.established(self._transaction, number, late=self.offer is None)
         return session
 
@@ -162,10 +169,10 @@ class Invitation:
         """The user agent closes."""
         self._finish()
 
-    def _respond(self, status: int, body: bytes) -> None:
+    def _respond(self, status: int, body: bytes, headers: HeaderItems = ()) -> None:
         self._trying.cancel()
         contact = self._core.sender.contact(self._contact, self._flow)
-        items = [("Contact", contact), ("Allow", ALLOW)]
+        items = [("Contact", contact), ("Allow", ALLOW), *headers]
         if body:
             items.append(("Content-Type", SDP))
         self._core.answer(self._transaction, status, to_tag=self.tag, headers=items, body=body)

@@ -173,6 +173,7 @@ class OutgoingCall:
         )
         self._acks[tag] = session.acknowledge(exchange.request)
         if wanted:
+            session.heard(response)
             self.answer = response
             self._session = session
         else:
