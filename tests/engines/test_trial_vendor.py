@@ -50,7 +50,8 @@ async def test_a_vendor_is_a_file_and_a_line(tmp_path: Path, monkeypatch: pytest
     assert house.report["endedReason"] == "customer-ended-call"
 
 
-async def test_without_its_line_it_is_not_served() -> None:
+async def test_without_its_line_it_is_not_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(VENDORS, "xai")
     async with outside() as reach:
         registry, assistant = registry_of(reach), assistant_with(**TRIAL)
         for make in (registry.transcriber, registry.model, registry.voice):

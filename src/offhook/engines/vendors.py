@@ -36,6 +36,14 @@ VENDORS: Final[dict[str, Vendor]] = {
     "custom-llm": Vendor(model=_LANGUAGE + "custom_llm", keyed=False),
     "custom-voice": Vendor(voice=_SPEECH + "custom_voice", keyed=False),
     "openai": Vendor(model=_LANGUAGE + "openai"),
+    "groq": Vendor(model=_LANGUAGE + "openai"),
+    "cerebras": Vendor(model=_LANGUAGE + "openai"),
+    "deepinfra": Vendor(model=_LANGUAGE + "openai"),
+    "deep-seek": Vendor(model=_LANGUAGE + "openai"),
+    "together-ai": Vendor(model=_LANGUAGE + "openai"),
+    "openrouter": Vendor(model=_LANGUAGE + "openai"),
+    "xai": Vendor(model=_LANGUAGE + "openai"),
+    "minimax": Vendor(model=_LANGUAGE + "openai"),
 }
 
 KEYED: Final = tuple(provider for provider, vendor in VENDORS.items() if vendor.keyed)

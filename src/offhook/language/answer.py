@@ -128,6 +128,9 @@ class Answer:
 def _check(piece: Mapping[str, Any]) -> None:
     """Raises ServerSays for what stands in place of an answer: an `error`, or an object that is one."""
     error = piece.get("error")
+    base = piece.get("base_resp")  # MiniMax has its refusals in an answer of status 200
+    if isinstance(base, Mapping) and base.get("status_code"):
+        error = str(base.get("status_msg") or base["status_code"])
     if not error and "choices" not in piece and isinstance(piece.get("message"), str):
         error = piece["message"]
     if error:

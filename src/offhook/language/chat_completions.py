@@ -26,6 +26,10 @@ from offhook.speech.engine_request import EngineNode
 
 CHUNK_TIMEOUT = 15.0
 """Seconds between two pieces of one reply."""
+LONGEST_WAIT = 2.0
+"""Seconds that a caller is kept waiting for a server that asks to be tried again."""
+RETRY_SECONDS = 0.2
+"""Before another try where the server does not say when."""
 
 SUFFIXES: dict[int, PipelineFailure] = {
     400: "400-bad-request-validation-failed",
@@ -61,12 +65,30 @@ class _Refused(Exception):
         words = f"it has moved to {moved}, which is not followed" if moved else explained(body)
         super().__init__(f"HTTP {response.status_code}: {_line(words)}")
         self.status = response.status_code
+        self.spent = b"insufficient_quota" in body
+        """No waiting helps: the owner has to pay."""
+        self.wait = None if self.spent else _wait_of(response)
+
+
+def _wait_of(response: httpx2.Response) -> float | None:
+    """Seconds until another try may do, None where none would, or too late."""
+    if response.status_code not in (429, 500, 502, 503, 529):
+        return None
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(response.headers.get(name, "")) * unit
+        except ValueError:
+            continue
+        return seconds if 0 <= seconds <= LONGEST_WAIT else None
+    return None if response.status_code == 429 else RETRY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class ChatServer:
     """Where a model is and how it is asked. `timeout`: seconds until the first piece of a reply.
-    `temperature` None: the model's own. `limit`: what the server calls the most tokens of a reply."""
+    `temperature` None: the model's own. `limit`: what the server calls the most tokens of a reply. `extra`
+    goes with each request, `with_tools` with those that have tools. `tries`: how often it is asked if it
+    refuses for a moment. `rate_limited`: what the API calls it that too much was asked of it."""
 
     provider: str
     model: str
@@ -78,6 +100,9 @@ class ChatServer:
     max_tokens: int = 250
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     extra: Mapping[str, Any] = field(default_factory=dict)
+    with_tools: Mapping[str, Any] = field(default_factory=dict)
+    tries: int = 1
+    rate_limited: PipelineFailure = "429-exceeded-quota"
 
 
 class ChatModel:
@@ -125,6 +150,8 @@ class ChatModel:
                     yield reply
         except _Refused as error:
             suffix = SUFFIXES.get(error.status, "llm-failed")
+            if error.status == 429 and not error.spent:
+                suffix = self._server.rate_limited
             raise ModelError(self.provider, str(error), suffix, f"HTTP {error.status}") from None
         except ServerSays as error:
             raise ModelError(self.provider, words_of(error), unquoted="it answered with an error") from None
@@ -136,10 +163,8 @@ class ChatModel:
     async def _stream(
         self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
     ) -> AsyncGenerator[Reply, None]:
-        response = await self._send(self._request(messages, tools))
+        response = await self._answered(self._request(messages, tools))
         try:
-            if not response.is_success:
-                raise _Refused(response, await explanation(response, self._server.timeout))
             async with aclosing(parts(response)) as body:
                 async with aclosing(self._read(ResponseBody(body, self._server.timeout))) as replies:
                     async for reply in replies:
@@ -147,6 +172,21 @@ class ChatModel:
                 await drain(body)
         finally:
             await response.aclose()
+
+    async def _answered(self, body: Mapping[str, Any]) -> httpx2.Response:
+        """Raises _Refused."""
+        for left in reversed(range(self._server.tries)):
+            response = await self._send(body)
+            if response.is_success:
+                break
+            try:
+                refused = _Refused(response, await explanation(response, self._server.timeout))
+            finally:
+                await response.aclose()
+            if not left or refused.wait is None:
+                raise refused
+            await asyncio.sleep(refused.wait)
+        return response
 
     async def _read(self, body: ResponseBody) -> AsyncGenerator[Reply, None]:
         answer = Answer(self._habit.thinks_first)
@@ -192,7 +232,8 @@ class ChatModel:
             request["temperature"] = self._server.temperature
         if tools:
             request["tools"] = [_tool(tool) for tool in tools]
-        return {**request, **self._server.extra, **self._body()}
+        more = self._server.with_tools if tools else {}
+        return {**request, **self._server.extra, **more, **self._body()}
 
 
 def chat_model(

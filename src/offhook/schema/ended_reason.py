@@ -113,6 +113,7 @@ PipelineFailure = Literal[
     "401-unauthorized",
     "403-model-access-denied",
     "429-exceeded-quota",
+    "429-rate-limit-reached",
     "500-server-error",
     "503-server-overloaded-error",
 ]

@@ -1,34 +1,96 @@
-"""Provider `openai`: OpenAI, or any server that speaks its chat API at the address of the node's settings
-(vapi-wire §5.1)."""
+"""OpenAI, and the vendors whose models speak its chat API: one table of where they are and how they differ
+(vapi-wire §5.1). With OFFHOOK_<PROVIDER>_BASE_URL any server of that API."""
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 from offhook.language.base import LanguageModel
 from offhook.language.chat_completions import ChatServer, chat_model, most_tokens_of, temperature_of
-from offhook.schema.model import OpenAIModel
+from offhook.schema.ended_reason import PipelineFailure
+from offhook.schema.model import OpenAIModel, VendorModel
 from offhook.speech.engine_request import EngineRequest
 
-URL = "https://api.openai.com/v1"
-
-_REASONING = re.compile(r"gpt-5(?!.*chat)|o\d")
+log = logging.getLogger(__name__)
 
 
-async def model(request: EngineRequest[OpenAIModel]) -> LanguageModel:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`limit`: what the vendor calls the most tokens of a reply; `extra` goes with each request."""
+
+    url: str
+    limit: Literal["max_tokens", "max_completion_tokens"] = "max_completion_tokens"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    rate_limited: PipelineFailure = "429-exceeded-quota"
+
+
+SHAPES: Final[Mapping[str, Shape]] = {
+    "openai": Shape("https://api.openai.com/v1", rate_limited="429-rate-limit-reached"),
+    "groq": Shape("https://api.groq.com/openai/v1"),
+    "cerebras": Shape("https://api.cerebras.ai/v1"),
+    "deepinfra": Shape("https://api.deepinfra.com/v1/openai", "max_tokens"),
+    "deep-seek": Shape("https://api.deepseek.com/v1", "max_tokens"),
+    "together-ai": Shape("https://api.together.xyz/v1", "max_tokens"),
+    "openrouter": Shape("https://openrouter.ai/api/v1", "max_tokens"),
+    "xai": Shape("https://api.x.ai/v1"),
+    # Without it the thoughts of its models stand in the text.
+    "minimax": Shape("https://api.minimax.io/v1", extra={"reasoning_split": True}),
+}
+
+TRIES: Final = 2
+
+_REASONING = re.compile(r"o\d|gpt-(?:[5-9]|\d\d)(?!.*chat)")
+"""OpenAI's models that refuse max_tokens, and any temperature but their own unless they do not reason."""
+_NO_EFFORT_WITH_TOOLS = re.compile(r"gpt-5\.[246](?!\d)(?!.*chat)")
+"""Those that refuse tools together with an effort in this API."""
+_REGION = re.compile(r"(?!ft:)([^:]+):[a-z0-9-]+")
+"""The original has regions behind the names of models, for deployments of its own."""
+
+
+async def model(request: EngineRequest[OpenAIModel | VendorModel]) -> LanguageModel:
     settings, account = request.settings, await request.account()
-    # OpenAI's reasoning models refuse max_tokens and any temperature but their own; other servers of this
-    # API often know only max_tokens.
-    own = account.url is None
-    effort = settings.reasoning_effort
+    shape, own = SHAPES[request.provider], account.url is None
+    name = settings.model
+    extra: dict[str, Any] = dict(shape.extra) if own else {}
+    temperature: float | None = temperature_of(settings)
+    with_tools: dict[str, Any] = {}
+    if isinstance(settings, OpenAIModel):
+        extra |= _options(settings)
+        if own:
+            region = _REGION.fullmatch(name)
+            name = region[1] if region else name
+            if _REASONING.match(name) and settings.reasoning_effort != "none":
+                temperature = None
+            if _NO_EFFORT_WITH_TOOLS.match(name) and settings.reasoning_effort not in (None, "none"):
+                log.warning("%s takes no tools beside reasoningEffort: with tools it does not reason", name)
+                with_tools = {"reasoning_effort": "none"}
     server = ChatServer(
         provider=request.provider,
-        model=settings.model,
-        base_url=account.url or URL,
+        model=name,
+        base_url=account.url or shape.url,
         api_key=account.key,
-        temperature=None if own and _REASONING.match(settings.model) else temperature_of(settings),
+        temperature=temperature,
         max_tokens=most_tokens_of(settings),
-        limit="max_completion_tokens" if own else "max_tokens",
-        extra={"reasoning_effort": effort} if effort else {},
+        # Other servers of this API often know only max_tokens.
+        limit=shape.limit if own else "max_tokens",
+        extra=extra,
+        with_tools=with_tools,
+        tries=TRIES,
+        rate_limited=shape.rate_limited,
     )
     return chat_model(server, request.node)
+
+
+def _options(settings: OpenAIModel) -> dict[str, Any]:
+    """What the owner has set, by OpenAI's names."""
+    options = {
+        "reasoning_effort": settings.reasoning_effort,
+        "prompt_cache_key": settings.prompt_cache_key,
+        "prompt_cache_retention": settings.prompt_cache_retention,
+        "service_tier": settings.service_tier,
+    }
+    return {name: value for name, value in options.items() if value is not None}
