@@ -353,24 +353,32 @@ class Plane(ABC):
         return None
 
     async def open(self, call: str, peer: str, listener: LineListener) -> Line:
-        """A leg with a port of its own. Raises PortsExhausted."""
+        """A leg with a port of its own, as soon as the media plane serves. Raises PortsExhausted."""
+        if not self.is_up:
+            await self._until_up()
+        loop = asyncio.get_running_loop()
         line = Line(self, next(self._numbers), call, listener)
-        opening: asyncio.Future[Address] = asyncio.get_running_loop().create_future()
+        opening: asyncio.Future[Address] = loop.create_future()
         self._opening[line.number] = opening
         self.lines[line.number] = line
+        late = loop.call_later(PATIENCE, _too_late, opening)
         try:
-            async with asyncio.timeout(PATIENCE):
-                self.send(Open(line.number, call, peer))
-                line.local = await opening
-        except TimeoutError:
-            self._give_up(line)
-            raise PortsExhausted("the media plane does not answer") from None
+            self.send(Open(line.number, call, peer))
+            line.local = await opening
         except BaseException:
             self._give_up(line)
             raise
         finally:
+            late.cancel()
             del self._opening[line.number]
         return line
+
+    async def _until_up(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.serves()
+        except TimeoutError:
+            raise PortsExhausted("the media plane does not serve") from None
 
     def channel(self) -> Channel:
         """For a conversation of the call that the running code works for."""
@@ -399,7 +407,8 @@ class Plane(ABC):
         for opening in self._opening.values():
             if not opening.done():
                 opening.set_exception(PortsExhausted("the media plane is gone"))
-        for line in list(self.lines.values()):
+        lost = [line for line in self.lines.values() if line.number not in self._opening]
+        for line in lost:
             with working_for(line.call):
                 try:
                     line.lost()
@@ -443,6 +452,11 @@ class Plane(ABC):
 def _closed(line: Line, event: Closed) -> None:
     line.count(event.counts)
     line.closed()
+
+
+def _too_late(opening: asyncio.Future[Address]) -> None:
+    if not opening.done():
+        opening.set_exception(PortsExhausted("the media plane does not answer"))
 
 
 def _settle(opening: asyncio.Future[Address], event: Event) -> None:
