@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from offhook.calls.keys import MOST_KEYS, Keys, keys_of
-from offhook.rtp.dtmf import Press
 from offhook.rtp.packet import parse
+from offhook.rtp.telephone_events import Press
 from offhook.sip.messages.headers import Headers
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.uri import Uri

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.rtp.codecs import PCMU
-from offhook.rtp.dtmf import DIGITS, DtmfReceiver, DtmfSender, EventPacket, Press
+from offhook.rtp.telephone_events import DIGITS, DtmfReceiver, DtmfSender, EventPacket, Press
 
 
 def event(digit: str, duration: int, end: bool = False) -> bytes:

@@ -14,9 +14,9 @@ from offhook.rtp.source_lock import (
     SETTLED,
     SILENT,
     Comes,
+    LockState,
     Rule,
     SourceLock,
-    State,
 )
 
 ANNOUNCED = Address("198.51.100.1", 4000)
@@ -70,19 +70,19 @@ class Line:
         """A relay that neither SDP nor signalling names."""
         self.opened()
         self.sends(RELAY, 3, round(PAUSE / 0.02) + 2)
-        assert self.lock.state is State.BORROWED
+        assert self.lock.state is LockState.BORROWED
         return self
 
 
-def in_state(state: State) -> Line:
+def in_state(state: LockState) -> Line:
     line = Line()
-    if state is State.CLOSED:
+    if state is LockState.CLOSED:
         line.sends(SAME_HOST)
-    elif state is State.FOUND:
+    elif state is LockState.FOUND:
         line.opened().sends(SAME_HOST)
-    elif state is State.HELD:
+    elif state is LockState.HELD:
         line.opened().settled(SAME_HOST)
-    elif state is State.BORROWED:
+    elif state is LockState.BORROWED:
         line.borrowed()
     else:
         line.opened()
@@ -90,11 +90,16 @@ def in_state(state: State) -> Line:
     return line
 
 
-LOCKED = {State.CLOSED: SAME_HOST, State.FOUND: SAME_HOST, State.HELD: SAME_HOST, State.BORROWED: RELAY}
-STREAM = {State.CLOSED: 7, State.FOUND: 7, State.HELD: 7, State.BORROWED: 3}
+LOCKED = {
+    LockState.CLOSED: SAME_HOST,
+    LockState.FOUND: SAME_HOST,
+    LockState.HELD: SAME_HOST,
+    LockState.BORROWED: RELAY,
+}
+STREAM = {LockState.CLOSED: 7, LockState.FOUND: 7, LockState.HELD: 7, LockState.BORROWED: 3}
 
 
-def sent_by(state: State, comes: Comes) -> tuple[Address, int]:
+def sent_by(state: LockState, comes: Comes) -> tuple[Address, int]:
     """A source and SSRC whose packet is that to a lock in this state."""
     locked = LOCKED.get(state, SAME_HOST)
     return {
@@ -111,17 +116,17 @@ CELLS = [
     for state, row in RULES.items()
     for comes, rule in row.items()
     # Without a locked source nothing can be of it.
-    if not (state is State.OPEN and comes in (Comes.NEW_SSRC, Comes.GOING_ON))
+    if not (state is LockState.OPEN and comes in (Comes.NEW_SSRC, Comes.GOING_ON))
 ]
 
 
 def test_the_table_has_a_rule_for_everything() -> None:
-    assert set(RULES) == set(State)
+    assert set(RULES) == set(LockState)
     assert all(set(row) == set(Comes) for row in RULES.values())
 
 
 @pytest.mark.parametrize(("state", "comes", "rule"), CELLS, ids=lambda value: value.name)
-def test_each_rule_while_the_locked_source_is_alive(state: State, comes: Comes, rule: Rule) -> None:
+def test_each_rule_while_the_locked_source_is_alive(state: LockState, comes: Comes, rule: Rule) -> None:
     line = in_state(state)
     before = line.lock.remote
 
@@ -135,7 +140,7 @@ def test_each_rule_while_the_locked_source_is_alive(state: State, comes: Comes, 
 
 
 @pytest.mark.parametrize(("state", "comes", "rule"), CELLS, ids=lambda value: value.name)
-def test_each_rule_once_the_locked_source_is_silent(state: State, comes: Comes, rule: Rule) -> None:
+def test_each_rule_once_the_locked_source_is_silent(state: LockState, comes: Comes, rule: Rule) -> None:
     line = in_state(state)
     line.now += SILENT
 
@@ -144,7 +149,7 @@ def test_each_rule_once_the_locked_source_is_silent(state: State, comes: Comes, 
 
 @pytest.mark.parametrize(("state", "comes", "rule"), CELLS, ids=lambda value: value.name)
 def test_who_is_taken_is_sent_to_once_the_answer_is_acknowledged(
-    state: State, comes: Comes, rule: Rule
+    state: LockState, comes: Comes, rule: Rule
 ) -> None:
     line = in_state(state)
     line.now += SILENT
@@ -152,12 +157,12 @@ def test_who_is_taken_is_sent_to_once_the_answer_is_acknowledged(
     if not line.is_heard(source, ssrc):
         return
 
-    assert line.lock.remote == (ANNOUNCED if state is State.CLOSED else source)
+    assert line.lock.remote == (ANNOUNCED if state is LockState.CLOSED else source)
 
 
 @pytest.mark.parametrize(("state", "comes", "rule"), CELLS, ids=lambda value: value.name)
 def test_a_steady_stream_of_a_stranger_is_taken_where_nobody_else_has_sent(
-    state: State, comes: Comes, rule: Rule
+    state: LockState, comes: Comes, rule: Rule
 ) -> None:
     if comes is not Comes.STRANGER:
         return
@@ -165,10 +170,10 @@ def test_a_steady_stream_of_a_stranger_is_taken_where_nobody_else_has_sent(
 
     for _ in range(200):
         line.sends(STRANGER, 99)
-        if state is not State.OPEN:
+        if state is not LockState.OPEN:
             line.sends(LOCKED[state], STREAM[state])
 
-    assert (line.lock.remote == STRANGER) is (state is State.OPEN)
+    assert (line.lock.remote == STRANGER) is (state is LockState.OPEN)
 
 
 # Callers of all sorts are heard and answered.
@@ -277,7 +282,7 @@ def test_a_nat_that_changes_the_port_in_mid_call_is_followed_once_the_old_one_is
     assert taken == sorted(taken)
     assert taken.count(False) <= round(SILENT / 0.02)
     assert line.lock.remote == moved
-    assert line.lock.state is State.HELD
+    assert line.lock.state is LockState.HELD
     assert not line.is_heard(BEHIND_NAT._replace(port=61888), 8)
 
 
@@ -289,7 +294,7 @@ def test_a_relay_that_changes_its_port_is_followed_too() -> None:
     assert line.is_heard(moved, 3)
     assert line.lock.remote == moved
     # It is a stranger all the same.
-    assert line.lock.state is State.BORROWED
+    assert line.lock.state is LockState.BORROWED
     assert line.is_heard(BEHIND_NAT, 8)
     assert line.lock.remote == BEHIND_NAT
 
@@ -311,7 +316,7 @@ def test_an_address_is_the_same_in_every_spelling(announced: Address) -> None:
     line = Line(announced=announced).opened()
 
     assert line.is_heard(Address(spelled, 4000))
-    assert line.lock.state is State.FOUND
+    assert line.lock.state is LockState.FOUND
     assert line.is_heard(announced, 99)  # it is the announced one, and nothing may keep it out
 
 
@@ -462,7 +467,7 @@ def test_a_relay_may_have_another_port_after_a_hold() -> None:
     line.sends(RELAY._replace(port=30002), 4, SETTLED + 1)
 
     assert line.lock.remote == RELAY._replace(port=30002)
-    assert line.lock.state is State.BORROWED
+    assert line.lock.state is LockState.BORROWED
 
 
 @pytest.mark.parametrize("caller", [ANNOUNCED, BEHIND_NAT], ids=["named", "NAT"])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.sip.messages.parser import MAX_HEAD, MAX_MESSAGE, parse_message
-from offhook.sip.transports.framer import FramingError, StreamFramer
+from offhook.sip.transports.framer import StreamFramer, StreamFramingError
 from tests.sip.test_message import INVITE
 from tests.sip.torture import BY_NAME, crlf
 
@@ -91,7 +91,7 @@ def test_any_spelling_of_content_length(name: str) -> None:
     ],
 )
 def test_a_stream_that_cannot_be_cut_is_answered_and_given_up(data: bytes, status: int) -> None:
-    with pytest.raises(FramingError) as error:
+    with pytest.raises(StreamFramingError) as error:
         StreamFramer().feed(data)
     assert (error.value.status, error.value.answerable) == (status, True)
     assert error.value.request is not None
@@ -103,7 +103,7 @@ def parse_host(data: bytes) -> str:
 
 
 def test_what_came_whole_before_the_error_is_not_lost() -> None:
-    with pytest.raises(FramingError) as error:
+    with pytest.raises(StreamFramingError) as error:
         StreamFramer().feed(INVITE + with_length("x"))
     assert error.value.messages == [INVITE]
 
@@ -112,14 +112,14 @@ def test_an_endless_head_is_not_kept() -> None:
     framer = StreamFramer()
     for _ in range(MAX_HEAD // 1024):
         assert framer.feed(b"a" * 1024) == []
-    with pytest.raises(FramingError) as error:
+    with pytest.raises(StreamFramingError) as error:
         framer.feed(b"a")
     assert (error.value.status, error.value.answerable) == (513, False)
     assert not framer.inside_message
 
 
 def test_a_broken_response_is_not_answered() -> None:
-    with pytest.raises(FramingError) as error:
+    with pytest.raises(StreamFramingError) as error:
         StreamFramer().feed(crlf("SIP/2.0 200 OK\nVia: SIP/2.0/TCP a;branch=z9hG4bK1\n\n"))
     assert not error.value.answerable
 
@@ -136,5 +136,5 @@ def test_any_stream(pieces: list[bytes]) -> None:
         for piece in pieces:
             for message in framer.feed(piece):
                 assert b"\r\n\r\n" in message
-    except FramingError as error:
+    except StreamFramingError as error:
         assert error.status in (400, 513)  # noqa: PT017

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from offhook.sip import Request, Uri, respond
-from offhook.sip.dialogs.outgoing import MAX_FORKS
+from offhook.sip.dialogs.outgoing_call import MAX_FORKS
 from offhook.sip.digest import Challenge, Credentials, verify
 from tests.sip.agents import ANSWER, ME, House, Recorder, calling, house, refusal
 from tests.virtual import story

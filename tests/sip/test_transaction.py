@@ -31,7 +31,7 @@ from offhook.sip.transactions.transaction import (
     RequestServer,
     Row,
     Signal,
-    State,
+    TransactionState,
 )
 from offhook.sip.transports.tcp import TCP
 from offhook.sip.transports.transport import Flow
@@ -129,7 +129,7 @@ class Bench:
         self.failures += 1
 
     @property
-    def state(self) -> State:
+    def state(self) -> TransactionState:
         return self.transaction.machine.state
 
     def status(self, status: int) -> None:
@@ -156,25 +156,25 @@ class Bench:
             self.status({Signal.PROVISIONAL: 180, Signal.SUCCESS: 200, Signal.FAILURE: 486}[event])
 
 
-PATHS: dict[tuple[type[Machine], State], tuple[Event, ...]] = {
-    (InviteClient, State.CALLING): (),
-    (InviteClient, State.PROCEEDING): (Signal.PROVISIONAL,),
-    (InviteClient, State.ACCEPTED): (Signal.SUCCESS,),
-    (InviteClient, State.COMPLETED): (Signal.FAILURE,),
-    (RequestClient, State.TRYING): (),
-    (RequestClient, State.PROCEEDING): (Signal.PROVISIONAL,),
-    (RequestClient, State.COMPLETED): (Signal.SUCCESS,),
-    (InviteServer, State.PROCEEDING): (Signal.PROVISIONAL,),
-    (InviteServer, State.ACCEPTED): (Signal.SUCCESS,),
-    (InviteServer, State.COMPLETED): (Signal.FAILURE,),
-    (InviteServer, State.CONFIRMED): (Signal.FAILURE, Signal.ACK),
-    (RequestServer, State.TRYING): (),
-    (RequestServer, State.PROCEEDING): (Signal.PROVISIONAL,),
-    (RequestServer, State.COMPLETED): (Signal.SUCCESS,),
+PATHS: dict[tuple[type[Machine], TransactionState], tuple[Event, ...]] = {
+    (InviteClient, TransactionState.CALLING): (),
+    (InviteClient, TransactionState.PROCEEDING): (Signal.PROVISIONAL,),
+    (InviteClient, TransactionState.ACCEPTED): (Signal.SUCCESS,),
+    (InviteClient, TransactionState.COMPLETED): (Signal.FAILURE,),
+    (RequestClient, TransactionState.TRYING): (),
+    (RequestClient, TransactionState.PROCEEDING): (Signal.PROVISIONAL,),
+    (RequestClient, TransactionState.COMPLETED): (Signal.SUCCESS,),
+    (InviteServer, TransactionState.PROCEEDING): (Signal.PROVISIONAL,),
+    (InviteServer, TransactionState.ACCEPTED): (Signal.SUCCESS,),
+    (InviteServer, TransactionState.COMPLETED): (Signal.FAILURE,),
+    (InviteServer, TransactionState.CONFIRMED): (Signal.FAILURE, Signal.ACK),
+    (RequestServer, TransactionState.TRYING): (),
+    (RequestServer, TransactionState.PROCEEDING): (Signal.PROVISIONAL,),
+    (RequestServer, TransactionState.COMPLETED): (Signal.SUCCESS,),
 }
 
 
-def in_state(kind: type[Machine], state: State, reliable: bool = False) -> Bench:
+def in_state(kind: type[Machine], state: TransactionState, reliable: bool = False) -> Bench:
     bench = Bench(kind, reliable)
     for event in PATHS[kind, state]:
         bench.happen(event)
@@ -184,7 +184,9 @@ def in_state(kind: type[Machine], state: State, reliable: bool = False) -> Bench
 
 @pytest.mark.parametrize(("kind", "state", "event"), ROWS)
 @story
-async def test_every_row_does_what_it_says(kind: type[Machine], state: State, event: Event) -> None:
+async def test_every_row_does_what_it_says(
+    kind: type[Machine], state: TransactionState, event: Event
+) -> None:
     bench = in_state(kind, state)
     row = kind.table[state, event]
     sent, heard = len(bench.wire.sent), len(bench.user.heard)
@@ -203,7 +205,7 @@ async def test_every_row_does_what_it_says(kind: type[Machine], state: State, ev
     assert passed == row.acts.count(Act.PASS)
     errors = len(bench.user.errors) + bench.failures
     assert errors == row.acts.count(Act.TIMED_OUT) + row.acts.count(Act.FAILED)
-    assert len(bench.layer) == (0 if row.state is State.TERMINATED else 1)
+    assert len(bench.layer) == (0 if row.state is TransactionState.TERMINATED else 1)
     running = set(bench.transaction._handles)
     assert running.isdisjoint(row.stop)
     assert running >= set(row.start)
@@ -213,7 +215,7 @@ async def test_every_row_does_what_it_says(kind: type[Machine], state: State, ev
 @pytest.mark.parametrize("kind", MACHINES)
 def test_nothing_else_moves_a_machine(kind: type[Machine]) -> None:
     events: list[Event] = [*Signal, *Timer]
-    for state, event in itertools.product(State, events):
+    for state, event in itertools.product(TransactionState, events):
         if (state, event) not in kind.table:
             machine = kind(False, Timings())
             machine.state = state
@@ -230,8 +232,8 @@ def test_every_state_can_be_reached_and_left_for_good(kind: type[Machine]) -> No
             if state in reached and row.state not in reached:
                 reached.add(row.state)
                 found = True
-    assert reached == {state for state, _ in kind.table} | {State.TERMINATED}
-    assert not any(state is State.TERMINATED for state, _ in kind.table)
+    assert reached == {state for state, _ in kind.table} | {TransactionState.TERMINATED}
+    assert not any(state is TransactionState.TERMINATED for state, _ in kind.table)
 
 
 def waiting(kind: type[Machine], path: tuple[Event, ...], reliable: bool = False) -> Bench:

@@ -18,7 +18,7 @@ import pytest
 from offhook.network import Address
 from offhook.sip import ConnectionLimits, NameAddr, SipError, Transports, Uri, UserAgent
 from offhook.sip.messages.message import MessageError
-from offhook.sip.transports.framer import Framer, FramingError
+from offhook.sip.transports.framer import Framer, StreamFramingError
 from offhook.sip.transports.table import TRANSPORTS, transport_of
 from offhook.sip.transports.tcp import TCP, TcpEndpoint
 from offhook.sip.transports.transport import Transport
@@ -53,7 +53,7 @@ class TrialFramer:
         while len(self._buffer) >= 2:
             length = int.from_bytes(self._buffer[:2], "big")
             if length == MOST:
-                raise FramingError(MessageError(513, "Too Large"), messages)
+                raise StreamFramingError(MessageError(513, "Too Large"), messages)
             if len(self._buffer) < 2 + length:
                 break
             if length:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from offhook.network import Address
 from offhook.sip import Invitation, NameAddr, OutgoingCall, Session, Transports, Uri, UserAgent
 from offhook.sip.dialogs.exchange import Exchange
-from offhook.sip.transactions.layer import Transaction
+from offhook.sip.transactions.layer import SipTransaction
 from offhook.sip.transports.udp import UDP
 from tests.sip.agents import SERVER, Desk, Recorder, house, leftovers, refusal, talking
 from tests.sip.torture import MESSAGES, Torture
@@ -80,7 +80,7 @@ async def test_calls_on_a_line_that_loses_doubles_and_reorders(seed: int) -> Non
 
 
 def _alive() -> list[object]:
-    kinds = (Session, Invitation, OutgoingCall, Transaction, Exchange)
+    kinds = (Session, Invitation, OutgoingCall, SipTransaction, Exchange)
     return [one for one in gc.get_objects() if isinstance(one, kinds)]
 
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from offhook.rtp.dtmf import DIGITS, Press
+from offhook.rtp.telephone_events import DIGITS, Press
 from offhook.sip.messages.message import Request
 
 TYPES: Final = ("application/dtmf-relay", "application/dtmf")

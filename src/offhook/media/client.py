@@ -50,9 +50,9 @@ from offhook.media.protocol import (
     VoiceWentOn,
 )
 from offhook.network import Address
-from offhook.rtp.dtmf import check_digits
 from offhook.rtp.ports import PortsExhausted
 from offhook.rtp.statistics import StreamStatistics
+from offhook.rtp.telephone_events import check_digits
 
 PATIENCE: Final = 5.0
 """Seconds for the media plane to do what is asked of it."""

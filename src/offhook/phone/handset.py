@@ -17,7 +17,7 @@ from offhook.media.local import LocalPlane
 from offhook.phone.line import Line
 from offhook.phone.wav import frames
 from offhook.sip.dialogs.handler import Answer
-from offhook.sip.dialogs.outgoing import OutgoingCall
+from offhook.sip.dialogs.outgoing_call import OutgoingCall
 from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request, Response
 from offhook.speech.activity import VoiceActivity

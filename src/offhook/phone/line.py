@@ -21,7 +21,7 @@ from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.uri import Uri
-from offhook.sip.sender import resolve_name
+from offhook.sip.request_sender import resolve_name
 from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.transports import Transports
 from offhook.sip.transports.udp import UDP

@@ -44,7 +44,7 @@ from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
 from offhook.sip.digest import Nonces
 from offhook.sip.messages.uri import Uri
-from offhook.sip.sender import Resolve
+from offhook.sip.request_sender import Resolve
 from offhook.sip.transports.places import ConnectionLimits
 from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.transports import Transports

@@ -47,7 +47,7 @@ _SLACK: Final = 5.0
 """Seconds by which its timestamps may have run ahead of the time that has passed."""
 
 
-class State(Enum):
+class LockState(Enum):
     CLOSED = auto()
     """The answer is not acknowledged: early media are heard, and nothing is learned from them."""
     OPEN = auto()
@@ -87,15 +87,15 @@ class Rule(Enum):
 
 _T, _S, _W, _R = Rule.TAKE, Rule.IF_SILENT, Rule.IF_STEADY, Rule.REFUSE
 
-RULES: Final[Mapping[State, Mapping[Comes, Rule]]] = {
+RULES: Final[Mapping[LockState, Mapping[Comes, Rule]]] = {
     state: dict(zip(Comes, rules, strict=True))
     for state, rules in {
         #                NEW_SSRC  ANNOUNCED  RIGHT_HOST  GOING_ON  STRANGER
-        State.CLOSED:   (_S,       _T,        _S,         _S,       _R),
-        State.OPEN:     (_R,       _T,        _T,         _R,       _W),
-        State.FOUND:    (_S,       _T,        _S,         _S,       _W),
-        State.HELD:     (_S,       _T,        _R,         _S,       _R),
-        State.BORROWED: (_S,       _T,        _T,         _S,       _W),
+        LockState.CLOSED:   (_S,       _T,        _S,         _S,       _R),
+        LockState.OPEN:     (_R,       _T,        _T,         _R,       _W),
+        LockState.FOUND:    (_S,       _T,        _S,         _S,       _W),
+        LockState.HELD:     (_S,       _T,        _R,         _S,       _R),
+        LockState.BORROWED: (_S,       _T,        _T,         _S,       _W),
     }.items()
 }  # fmt: skip
 
@@ -173,14 +173,14 @@ class SourceLock:
         self._count = 0
 
     @property
-    def state(self) -> State:
+    def state(self) -> LockState:
         if not self._open:
-            return State.CLOSED
+            return LockState.CLOSED
         if self._source is None:
-            return State.OPEN
+            return LockState.OPEN
         if self._borrowed:
-            return State.BORROWED
-        return State.HELD if self._count >= SETTLED else State.FOUND
+            return LockState.BORROWED
+        return LockState.HELD if self._count >= SETTLED else LockState.FOUND
 
     # RTP.
 

@@ -15,9 +15,9 @@ from .consent import Consent, Unasked
 from .interceptors import Exchanged, Interceptor, Send
 from .packet import looks_like_rtcp, parse
 from .ports import MediaPort
-from .receiver import Kind, Receiver
 from .rtcp import Goodbye, Report, RtcpSession, parse_compound
-from .sender import Sender
+from .rtp_receiver import PayloadKind, RtpReceiver
+from .rtp_sender import RtpSender
 from .source_lock import UNSPECIFIED, SourceLock
 from .statistics import StreamStatistics
 
@@ -112,8 +112,8 @@ class RtpStream:
         self._invalid = 0
         self._lock = SourceLock(remote, CODECS[codec].clock_rate, signalling_host)
         self._consent = Consent(signalling_host, unasked or Unasked())
-        self._receiver = Receiver(*_receivable(payload_type, codec, telephone_event, codecs, events))
-        self._sender = Sender(CODECS[codec], payload_type, telephone_event, rng)
+        self._receiver = RtpReceiver(*_receivable(payload_type, codec, telephone_event, codecs, events))
+        self._sender = RtpSender(CODECS[codec], payload_type, telephone_event, rng)
         # The name tells nothing about the machine (RFC 7022 §4.2).
         cname = f"{rng.getrandbits(96):024x}"
         self.last_packet_at = loop_time()
@@ -268,7 +268,7 @@ class RtpStream:
             self._invalid += 1
             return
         now = self._loop_time()
-        if self._lock.admit(packet, source, now, event=kind is Kind.EVENT):
+        if self._lock.admit(packet, source, now, event=kind is PayloadKind.EVENT):
             self.last_packet_at = now
             self._consent.heard(source.host, now)
             receiver.take(packet, kind, now, audible=self._receives)
@@ -348,7 +348,7 @@ def _receivable(
     codecs: Mapping[int, str] | None,
     events: Collection[int] | None,
 ) -> tuple[Codec, Mapping[int, Codec], Collection[int]]:
-    """What a Receiver is told."""
+    """What an RtpReceiver is told."""
     if codecs is None:
         codecs = {payload_type: codec}
     if events is None:

@@ -2,7 +2,7 @@
 
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.dialogs.invitation import Invitation
-from offhook.sip.dialogs.outgoing import OutgoingCall
+from offhook.sip.dialogs.outgoing_call import OutgoingCall
 from offhook.sip.dialogs.session import Session
 from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr

@@ -13,7 +13,7 @@ from offhook.network import Address
 from offhook.sip.dialogs.dialog import DialogKey, key_of
 from offhook.sip.dialogs.extension import DialogExtension
 from offhook.sip.messages.message import Request, respond
-from offhook.sip.sender import Resolve, Sender
+from offhook.sip.request_sender import RequestSender, Resolve
 from offhook.sip.transactions.layer import ServerTransaction, TransactionLayer
 from offhook.sip.transactions.timers import Timings
 from offhook.sip.transports.transport import FarEnd, Flow, Wires
@@ -62,7 +62,7 @@ class Core:
         self.wires = wires
         self._is_ours = is_ours
         self.layer = TransactionLayer(wires, timings, self.loop)
-        self.sender = Sender(
+        self.sender = RequestSender(
             self.layer, wires, resolve=resolve, advertised=advertised, rng=rng, spawn=self.spawn
         )
         self.dialogs: dict[DialogKey, DialogUser] = {}

@@ -53,7 +53,7 @@ OF_ONE_DIALOG: Final = 400
 """Of the requests within; over UDP each is remembered for half a minute."""
 
 
-class Arrivals:
+class MessageRates:
     """What of the messages that come is read at all. `time` is the loop's clock."""
 
     def __init__(self, sources: Sources, time: Callable[[], float]) -> None:
@@ -66,7 +66,7 @@ class Arrivals:
         return rate.admits(peer, self._time())
 
 
-class Limits:
+class UserAgentLimits:
     """What a user agent takes on."""
 
     def __init__(self, sources: Sources, time: Callable[[], float]) -> None:

@@ -19,18 +19,18 @@ from offhook.sip.dialogs.dialog import caller_target, key_of
 from offhook.sip.dialogs.extension import DialogExtension, supported
 from offhook.sip.dialogs.handler import Answer, SessionHandler
 from offhook.sip.dialogs.invitation import Invitation
-from offhook.sip.dialogs.outgoing import RING_LIMIT, OutgoingCall, builder
+from offhook.sip.dialogs.outgoing_call import RING_LIMIT, OutgoingCall, builder
 from offhook.sip.dialogs.session import Session
 from offhook.sip.errors import SipError
-from offhook.sip.limits import Limits
+from offhook.sip.limits import UserAgentLimits
 from offhook.sip.messages.content import SDP
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.message import MessageError, Request, Response, respond
 from offhook.sip.messages.parser import parse_message
 from offhook.sip.messages.uri import Uri
 from offhook.sip.quiet import QuietLog
+from offhook.sip.request_sender import Resolve, resolve_name
 from offhook.sip.screening import ALLOW, ALLOWED, allow_without, screen
-from offhook.sip.sender import Resolve, resolve_name
 from offhook.sip.transactions.layer import Arrival
 from offhook.sip.transactions.matching import Key, merge_key
 from offhook.sip.transactions.timers import Timings
@@ -59,7 +59,7 @@ class OptionsHandler(Protocol):
         """The status, with headers and a body if need be."""
 
 
-class Sockets(Wires, Protocol):
+class AgentTransports(Wires, Protocol):
     """What a user agent needs of its transports (`Transports` is the real one)."""
 
     @property
@@ -79,7 +79,7 @@ class UserAgent:
         self,
         handler: Handler,
         *,
-        transports: Sockets,
+        transports: AgentTransports,
         rng: random.Random,
         advertised: Address | None = None,
         resolve: Resolve = resolve_name,
@@ -101,7 +101,7 @@ class UserAgent:
             extensions=extensions,
         )
         self._supported = tuple([extension.option for extension in extensions])
-        self._limits = Limits(sources or Sources(), self._core.loop.time)
+        self._limits = UserAgentLimits(sources or Sources(), self._core.loop.time)
         self._refusals = QuietLog(log, self._core.loop.time)
         self._breaks = QuietLog(log, self._core.loop.time)
         self._invitations: dict[Key, Invitation] = {}

@@ -25,7 +25,7 @@ from offhook.rtp.ports import PortsExhausted
 from offhook.rtp.statistics import StreamStatistics
 from offhook.schema.call_document import LegStatistics
 from offhook.sip.dialogs.handler import Answer, SessionHandler
-from offhook.sip.dialogs.outgoing import OutgoingCall
+from offhook.sip.dialogs.outgoing_call import OutgoingCall
 from offhook.sip.errors import SipError
 from offhook.sip.messages.content import session_description
 from offhook.sip.messages.headers import NameAddr

@@ -14,8 +14,8 @@ from offhook.sip.dialogs.handler import HeaderItems
 from offhook.sip.dialogs.ways import Ways
 from offhook.sip.messages.content import SDP
 from offhook.sip.messages.message import Request, Response
+from offhook.sip.request_sender import Sending
 from offhook.sip.screening import ALLOW
-from offhook.sip.sender import Sending
 from offhook.sip.transactions.layer import ServerTransaction
 from offhook.sip.transports.transport import Flow
 

@@ -11,7 +11,7 @@ from offhook.sip.core import Core
 from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request, Response
 from offhook.sip.messages.uri import Uri
-from offhook.sip.sender import AllowanceOf, Sending
+from offhook.sip.request_sender import AllowanceOf, Sending
 from offhook.sip.transactions.layer import cancellation
 from offhook.sip.transports.transport import Flow
 

@@ -22,7 +22,7 @@ from offhook.sip.dialogs.ways import Ways
 from offhook.sip.errors import SipError
 from offhook.sip.messages.content import session_description
 from offhook.sip.messages.message import Request, Response
-from offhook.sip.sender import Sending
+from offhook.sip.request_sender import Sending
 from offhook.sip.transactions.layer import ServerTransaction
 from offhook.sip.transports.transport import Flow
 

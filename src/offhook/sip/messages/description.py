@@ -65,7 +65,7 @@ class RtpMap:
 
 
 @dataclass(frozen=True, slots=True)
-class Media:
+class MediaDescription:
     """One m= line with what follows it. Port 0 means refused or removed (RFC 3264 §6, §8.2)."""
 
     kind: str
@@ -106,7 +106,7 @@ class SessionDescription:
     """A whole description. Lines that an audio call has no use for (i, u, e, p, b, z, k) are not kept."""
 
     origin: Origin
-    media: tuple[Media, ...]
+    media: tuple[MediaDescription, ...]
     address: str | None = None
     """Of the session's c= line."""
     attributes: Attributes = ()
@@ -133,11 +133,11 @@ class SessionDescription:
         lines += [str(media) for media in self.media]
         return "".join(lines).encode()
 
-    def address_of(self, media: Media) -> str | None:
+    def address_of(self, media: MediaDescription) -> str | None:
         """Where `media` is to be sent: its own c= line's address or the session's."""
         return media.address or self.address
 
-    def rtcp_of(self, media: Media) -> Address | None:
+    def rtcp_of(self, media: MediaDescription) -> Address | None:
         """Where RTCP is to be sent: a=rtcp (RFC 3605), else the next port; None without any address."""
         host = self.address_of(media)
         if host is None:
@@ -152,7 +152,7 @@ class SessionDescription:
         except SdpError:
             return Address(host, int(match[1]))
 
-    def direction_of(self, media: Media) -> Direction:
+    def direction_of(self, media: MediaDescription) -> Direction:
         """From the describer's side; the media's own attribute before the session's, else sendrecv."""
         for attributes in (media.attributes, self.attributes):
             for name, _ in attributes:
@@ -170,8 +170,8 @@ class _Parser:
         self._times: list[str] = []
         self._address: str | None = None
         self._attributes: list[tuple[str, str | None]] = []
-        self._media: list[Media] = []
-        self._open: Media | None = None
+        self._media: list[MediaDescription] = []
+        self._open: MediaDescription | None = None
         self._open_attributes: list[tuple[str, str | None]] = []
 
     def parse(self, data: bytes) -> SessionDescription:
@@ -225,30 +225,30 @@ class _Parser:
             self._address = self._address or address
         elif self._open.address is None:
             media = self._open
-            self._open = Media(media.kind, media.port, media.protocol, media.formats, (), address)
+            self._open = MediaDescription(media.kind, media.port, media.protocol, media.formats, (), address)
 
     def _close_media(self) -> None:
         media = self._open
         if media is None:
             return
         if len(self._media) == MAX_MEDIA:
-            raise SdpError(400, "Too Many Media Lines")
+            raise SdpError(400, "Too Many MediaDescription Lines")
         attributes = tuple(self._open_attributes)
         self._open_attributes = []
         self._media.append(
-            Media(media.kind, media.port, media.protocol, media.formats, attributes, media.address)
+            MediaDescription(media.kind, media.port, media.protocol, media.formats, attributes, media.address)
         )
 
 
-def _parse_media(value: str) -> Media:
+def _parse_media(value: str) -> MediaDescription:
     match = _MEDIA.fullmatch(value)
     if match is None or int(match[2]) > 65535:
         raise SdpError(400, "Malformed SDP Media")
     kind, port, _, protocol, formats = match.groups()
     numbers = tuple(formats.split())
     if len(numbers) > MAX_FORMATS:
-        raise SdpError(400, "Too Many Media Formats")
-    return Media(kind.lower(), int(port), protocol, numbers)
+        raise SdpError(400, "Too Many MediaDescription Formats")
+    return MediaDescription(kind.lower(), int(port), protocol, numbers)
 
 
 def _parse_origin(value: str) -> Origin:

@@ -9,13 +9,20 @@ from ipaddress import ip_address
 from typing import Final
 
 from offhook.network.addresses import Address, plain_host
-from offhook.sip.messages.description import Direction, Media, Origin, RtpMap, SdpError, SessionDescription
+from offhook.sip.messages.description import (
+    Direction,
+    MediaDescription,
+    Origin,
+    RtpMap,
+    SdpError,
+    SessionDescription,
+)
 
 __all__ = [
     "G711",
     "Direction",
-    "Media",
     "MediaAgreement",
+    "MediaDescription",
     "Origin",
     "RtpMap",
     "SdpError",
@@ -129,7 +136,7 @@ def answer(
     mux = media.attribute("rtcp-mux") is not None
     accepted = _audio(port, media.protocol, [codec], events, ours, mux)
     lines = tuple(
-        accepted if other == place else Media(line.kind, 0, line.protocol, line.formats)
+        accepted if other == place else MediaDescription(line.kind, 0, line.protocol, line.formats)
         for other, line in enumerate(offered.media)
     )
     return SessionDescription(Origin(session_id, version, address), lines, address), agreement
@@ -185,7 +192,7 @@ def _audio(
     events: int | None,
     direction: Direction,
     rtcp_mux: bool,
-) -> Media:
+) -> MediaDescription:
     attributes: list[tuple[str, str | None]] = [
         ("rtpmap", f"{codec.payload_type} {_named(codec)}") for codec in codecs
     ]
@@ -199,11 +206,11 @@ def _audio(
     attributes += [("ptime", str(PTIME)), (direction, None)]
     if rtcp_mux:
         attributes.append(("rtcp-mux", None))
-    return Media("audio", port, profile, tuple(formats), tuple(attributes))
+    return MediaDescription("audio", port, profile, tuple(formats), tuple(attributes))
 
 
 @lru_cache(maxsize=32)
-def _encodings(media: Media) -> Sequence[RtpMap]:
+def _encodings(media: MediaDescription) -> Sequence[RtpMap]:
     """The encodings of the formats of a media line, in its order of preference. For a payload type that is
     mapped more than once each of them, beginning with the one that RFC 3551 gives it. Kept for a while, since
     each step of an offer and its answer looks at them."""
@@ -226,7 +233,7 @@ def _named(codec: RtpMap) -> str:
 
 def _first_served(
     offered: SessionDescription, codecs: Sequence[RtpMap], reaches: Reaches
-) -> tuple[int, Media, RtpMap]:
+) -> tuple[int, MediaDescription, RtpMap]:
     """The first line that we can serve: its place, itself and the codec for it. SdpError when there is
     none."""
     problem = SdpError(488)
@@ -244,7 +251,7 @@ def _first_served(
     raise problem
 
 
-def _choose(media: Media, codecs: Sequence[RtpMap]) -> RtpMap | None:
+def _choose(media: MediaDescription, codecs: Sequence[RtpMap]) -> RtpMap | None:
     """The first encoding that is among `codecs`, None for a line that we cannot serve."""
     if media.kind != "audio" or media.port == 0 or media.protocol.upper() not in PROFILES:
         return None
@@ -256,7 +263,7 @@ def _is_one_of(encoding: RtpMap, codecs: Sequence[RtpMap]) -> bool:
     return any(encoding.format == codec.format for codec in codecs)
 
 
-def _telephone_event(media: Media, codec: RtpMap) -> int | None:
+def _telephone_event(media: MediaDescription, codec: RtpMap) -> int | None:
     """The payload type for telephone events by the clock of `codec` (RFC 4733 §2.1), another one than its
     own."""
     for encoding in _encodings(media):
@@ -269,7 +276,7 @@ def _is_event(encoding: RtpMap, rate: int) -> bool:
     return encoding.format == (_EVENTS, rate, 1)
 
 
-def _common(media: Media, codec: RtpMap | None, codecs: Sequence[RtpMap]) -> Iterator[RtpMap]:
+def _common(media: MediaDescription, codec: RtpMap | None, codecs: Sequence[RtpMap]) -> Iterator[RtpMap]:
     """All that we understand of a line, the chosen codec first."""
     if codec is not None:
         yield codec
@@ -279,13 +286,13 @@ def _common(media: Media, codec: RtpMap | None, codecs: Sequence[RtpMap]) -> Ite
             yield encoding
 
 
-def _host(description: SessionDescription, media: Media) -> str | None:
+def _host(description: SessionDescription, media: MediaDescription) -> str | None:
     """Of the c= line that holds for `media`, in its one spelling."""
     host = description.address_of(media)
     return None if host is None else plain_host(host)
 
 
-def _effective_direction(description: SessionDescription, media: Media) -> Direction:
+def _effective_direction(description: SessionDescription, media: MediaDescription) -> Direction:
     """The describer's direction; an unspecified address says that it receives nothing (RFC 3264 §8.4)."""
     direction = description.direction_of(media)
     if _host(description, media) in _UNSPECIFIED:
@@ -295,7 +302,7 @@ def _effective_direction(description: SessionDescription, media: Media) -> Direc
 
 def _agreement(
     theirs: SessionDescription,
-    media: Media,
+    media: MediaDescription,
     codec: RtpMap,
     events: int | None,
     direction: Direction,

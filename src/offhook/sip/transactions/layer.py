@@ -23,7 +23,7 @@ from offhook.sip.transactions.transaction import (
     RequestServer,
     Row,
     Signal,
-    State,
+    TransactionState,
     signal_of,
 )
 from offhook.sip.transports.rules import reconnect_address
@@ -51,7 +51,7 @@ class ClientUser(Protocol):
         """No response came: 408 after the timeout, 503 when the transport failed."""
 
 
-class Transaction(ABC):
+class SipTransaction(ABC):
     """A machine on the loop. `flow` is where its messages go, `allowance` what may be repeated there; None
     is no limit."""
 
@@ -69,7 +69,7 @@ class Transaction(ABC):
 
     @property
     def terminated(self) -> bool:
-        return self.machine.state is State.TERMINATED
+        return self.machine.state is TransactionState.TERMINATED
 
     def lost(self) -> None:
         """The connection behind `flow` broke, or could not be made."""
@@ -78,7 +78,7 @@ class Transaction(ABC):
     def end(self) -> None:
         """Forget the transaction at once; its user hears nothing more."""
         if not self.terminated:
-            self.machine.state = State.TERMINATED
+            self.machine.state = TransactionState.TERMINATED
             self._finish()
             self._release()
 
@@ -92,11 +92,11 @@ class Transaction(ABC):
         for timer in row.start:
             self._start(timer)
         # Before the acts, since a user may look whether the transaction has ended.
-        if row.state is State.TERMINATED:
+        if row.state is TransactionState.TERMINATED:
             self._finish()
         for act in row.acts:
             self._act(act, message)
-        if row.state is State.TERMINATED:
+        if row.state is TransactionState.TERMINATED:
             self._release()
 
     def _start(self, timer: Timer) -> None:
@@ -135,7 +135,7 @@ class Transaction(ABC):
     def _act(self, act: Act, message: Request | Response | None) -> None: ...
 
 
-class ClientTransaction(Transaction):
+class ClientTransaction(SipTransaction):
     """RFC 3261 §17.1: one request of ours until its responses have all come."""
 
     __slots__ = ("_user",)
@@ -196,7 +196,7 @@ def cancellation(invite: Request) -> Request:
     return Request("CANCEL", invite.uri, headers)
 
 
-class ServerTransaction(Transaction):
+class ServerTransaction(SipTransaction):
     """RFC 3261 §17.2: one request of a peer until it cannot be repeated any more.
 
     `on_ack` gets the ACK for a 2xx when the peer sent it on the branch of the INVITE (RFC 2543 elements
@@ -222,7 +222,7 @@ class ServerTransaction(Transaction):
     @property
     def answered(self) -> bool:
         """Whether a final response was given."""
-        return self.machine.state not in (State.TRYING, State.PROCEEDING)
+        return self.machine.state not in (TransactionState.TRYING, TransactionState.PROCEEDING)
 
     @property
     def silent(self) -> bool:
@@ -251,12 +251,12 @@ class ServerTransaction(Transaction):
 
     def repeat(self) -> None:
         """Send the 2xx once more (RFC 3261 §13.3.1.4)."""
-        if self.machine.state is State.ACCEPTED:
+        if self.machine.state is TransactionState.ACCEPTED:
             self._resend(FAREWELL)
 
     def repeat_provisional(self) -> None:
         """Send the last provisional response once more (RFC 3261 §13.3.1.1)."""
-        if self.machine.state is State.PROCEEDING:
+        if self.machine.state is TransactionState.PROCEEDING:
             self._resend()
 
     def received(self, request: Request) -> None:
@@ -316,7 +316,7 @@ class TransactionLayer:
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
         self._by_mark: dict[int, ServerTransaction] = {}
-        self._by_connection: dict[FarEnd, set[Transaction]] = {}
+        self._by_connection: dict[FarEnd, set[SipTransaction]] = {}
 
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers)
@@ -377,7 +377,7 @@ class TransactionLayer:
             transaction.flow = Flow(transaction.flow.transport, address)
             self._watch(transaction)
 
-    def forget(self, transaction: Transaction) -> None:
+    def forget(self, transaction: SipTransaction) -> None:
         self._unwatch(transaction)
         found: dict[Key, ClientTransaction] | dict[Key, ServerTransaction] = self._clients
         if isinstance(transaction, ServerTransaction):
@@ -394,11 +394,11 @@ class TransactionLayer:
         for transaction in (*self._clients.values(), *self._servers.values()):
             transaction.end()
 
-    def _watch(self, transaction: Transaction) -> None:
+    def _watch(self, transaction: SipTransaction) -> None:
         if transaction.flow.reliable:
             self._by_connection.setdefault(transaction.flow.far_end, set()).add(transaction)
 
-    def _unwatch(self, transaction: Transaction) -> None:
+    def _unwatch(self, transaction: SipTransaction) -> None:
         far_end = transaction.flow.far_end
         watched = self._by_connection.get(far_end)
         if watched is not None:

@@ -12,7 +12,7 @@ from typing import ClassVar
 from offhook.sip.transactions.timers import Timer, Timings
 
 
-class State(StrEnum):
+class TransactionState(StrEnum):
     CALLING = "calling"
     TRYING = "trying"
     PROCEEDING = "proceeding"
@@ -49,14 +49,14 @@ class Act(StrEnum):
 class Row:
     """The next state, what to do on the way, and which timers to start and stop."""
 
-    state: State
+    state: TransactionState
     acts: tuple[Act, ...] = ()
     start: tuple[Timer, ...] = ()
     stop: tuple[Timer, ...] = ()
 
 
 Event = Signal | Timer
-Table = dict[tuple[State, Event], Row]
+Table = dict[tuple[TransactionState, Event], Row]
 
 
 def signal_of(status: int) -> Signal:
@@ -71,7 +71,7 @@ class Machine:
     __slots__ = ("_again", "reliable", "state", "timings")
 
     table: ClassVar[Table]
-    first: ClassVar[State]
+    first: ClassVar[TransactionState]
     started: ClassVar[tuple[Timer, ...]]
     """The timers that begin with the transaction."""
 
@@ -102,7 +102,7 @@ class Machine:
         return timings.timeout
 
     def _next(self, timer: Timer) -> float:
-        if timer is Timer.E and self.state is State.PROCEEDING:
+        if timer is Timer.E and self.state is TransactionState.PROCEEDING:
             return self.timings.t2
         now = self._again
         longest = self.timings.timeout if timer is Timer.A else self.timings.t2
@@ -113,9 +113,17 @@ class Machine:
 _REPEATING = frozenset({Timer.A, Timer.E, Timer.G})
 _ABSORBING = frozenset({Timer.D, Timer.I, Timer.J, Timer.K})
 
-_CALLING, _TRYING, _PROCEEDING = State.CALLING, State.TRYING, State.PROCEEDING
-_ACCEPTED, _COMPLETED, _CONFIRMED = State.ACCEPTED, State.COMPLETED, State.CONFIRMED
-_TERMINATED = State.TERMINATED
+_CALLING, _TRYING, _PROCEEDING = (
+    TransactionState.CALLING,
+    TransactionState.TRYING,
+    TransactionState.PROCEEDING,
+)
+_ACCEPTED, _COMPLETED, _CONFIRMED = (
+    TransactionState.ACCEPTED,
+    TransactionState.COMPLETED,
+    TransactionState.CONFIRMED,
+)
+_TERMINATED = TransactionState.TERMINATED
 _A_B = (Timer.A, Timer.B)
 _E_F = (Timer.E, Timer.F)
 _G_H = (Timer.G, Timer.H)

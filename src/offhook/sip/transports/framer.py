@@ -17,7 +17,7 @@ _LINE_ENDS: Final = re.compile(rb"(?:\r\n)*+")
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
 
-class FramingError(MessageError):
+class StreamFramingError(MessageError):
     """Nothing after this can be told apart: answer it if it is answerable, then close the connection.
 
     `messages` are those that came whole before it in the same read."""
@@ -36,7 +36,7 @@ class Framer(Protocol):
         ...
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The messages that `data` completes. FramingError where no more can be told apart."""
+        """The messages that `data` completes. StreamFramingError where no more can be told apart."""
         ...
 
     def take_answers(self) -> bytes:
@@ -60,7 +60,7 @@ class StreamFramer:
         self._pings = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The messages that `data` completes. FramingError (400, 513) for a message without a usable
+        """The messages that `data` completes. StreamFramingError (400, 513) for a message without a usable
         Content-Length or beyond the bounds; the framer is of no use then."""
         self._buffer += data
         messages: list[bytes] = []
@@ -69,7 +69,7 @@ class StreamFramer:
                 messages.append(message)
         except MessageError as error:
             self._buffer.clear()
-            raise FramingError(error, messages) from error
+            raise StreamFramingError(error, messages) from error
         return messages
 
     def take_answers(self) -> bytes:

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from offhook.network import Address
-from offhook.sip.transports.connection import Connection
 from offhook.sip.transports.framer import StreamFramer
-from offhook.sip.transports.streams import Make, StreamEndpoint
+from offhook.sip.transports.stream_connection import StreamConnection
+from offhook.sip.transports.stream_endpoint import Make, StreamEndpoint
 from offhook.sip.transports.transport import Transport
 
 READ_AHEAD: Final = 32 * 1024
@@ -34,7 +34,7 @@ class TcpEndpoint(StreamEndpoint):
         _read_ahead(server.sockets)
         return server
 
-    async def dial(self, make: Make, remote: Address) -> Connection:
+    async def dial(self, make: Make, remote: Address) -> StreamConnection:
         _, connection = await asyncio.get_running_loop().create_connection(make, remote.host, remote.port)
         return connection
 

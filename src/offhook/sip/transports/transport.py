@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from offhook.network import Address, DatagramOpener
 from offhook.network.sources import Sources
-from offhook.sip.limits import Arrivals
+from offhook.sip.limits import MessageRates
 from offhook.sip.messages.message import MessageError
 from offhook.sip.transports.places import Places
 
@@ -139,7 +139,7 @@ class TransportContext:
 
     opener: DatagramOpener
     sources: Sources
-    arrivals: Arrivals
+    arrivals: MessageRates
     places: Places
     came: Received
     received: Received

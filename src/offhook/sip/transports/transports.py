@@ -10,7 +10,7 @@ from typing import Final
 from offhook.network import Address, DatagramOpener, open_datagrams
 from offhook.network.routes import WILDCARDS, source_towards
 from offhook.network.sources import ALONE, Common, Sources
-from offhook.sip.limits import Arrivals
+from offhook.sip.limits import MessageRates
 from offhook.sip.messages.message import MessageError
 from offhook.sip.transports.places import ConnectionLimits, Places
 from offhook.sip.transports.table import MANDATORY, TRANSPORTS
@@ -49,7 +49,7 @@ class Transports:
         self._context = TransportContext(
             opener=opener,
             sources=sources,
-            arrivals=Arrivals(sources, asyncio.get_running_loop().time),
+            arrivals=MessageRates(sources, asyncio.get_running_loop().time),
             places=self.places,
             came=self.arrived,
             received=_unheard,

@@ -12,7 +12,7 @@ from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
 from offhook.language.base import ToolCall
-from offhook.rtp.dtmf import DIGITS, PAUSES
+from offhook.rtp.telephone_events import DIGITS, PAUSES
 from offhook.schema.json_document import ParametersSchema
 from offhook.schema.tool import DtmfTool
 from offhook.sip.errors import SipError

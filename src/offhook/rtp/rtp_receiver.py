@@ -9,13 +9,13 @@ from typing import Final
 
 from .codecs import Codec
 from .concealment import Concealer
-from .dtmf import DtmfReceiver, Press
 from .jitter import EMPTY, LOST, JitterBuffer
 from .packet import Packet
 from .rtcp import Reception
+from .telephone_events import DtmfReceiver, Press
 
 
-class Kind(Enum):
+class PayloadKind(Enum):
     """What comes under a payload type, if it is not a codec's audio."""
 
     EVENT = "telephone-event"
@@ -29,7 +29,7 @@ _MAX_PRESSES = 64
 """Keypad presses that may wait for the next tick."""
 
 
-class Receiver:
+class RtpReceiver:
     """Takes packets that are known to be the peer's, at any time; gives one frame per tick.
 
     `kinds` says what each payload type that is understood is for. `has_press`: a key is down or was, so
@@ -40,7 +40,7 @@ class Receiver:
         "jitter_buffer", "kinds", "octets", "packets", "reception",
     )  # fmt: skip
 
-    kinds: Mapping[int, Codec | Kind]
+    kinds: Mapping[int, Codec | PayloadKind]
 
     def __init__(self, codec: Codec, codecs: Mapping[int, Codec], events: Collection[int]) -> None:
         """`codec` is the one to expect, `codecs` all that may come, by payload type, `events` the payload
@@ -60,7 +60,7 @@ class Receiver:
     def negotiate(self, codec: Codec, codecs: Mapping[int, Codec], events: Collection[int]) -> None:
         """What the peer may send from now on. Its packets say what it does send: a refresh that leaves that
         allowed is not heard."""
-        self.kinds = {COMFORT_NOISE: Kind.NOISE, **codecs, **dict.fromkeys(events, Kind.EVENT)}
+        self.kinds = {COMFORT_NOISE: PayloadKind.NOISE, **codecs, **dict.fromkeys(events, PayloadKind.EVENT)}
         if self._codec not in codecs.values():
             self._switch(codec)
 
@@ -78,7 +78,7 @@ class Receiver:
         self.jitter_buffer.start_over(self._codec)
         self._concealer.silent()
 
-    def take(self, packet: Packet, kind: Codec | Kind, now: float, *, audible: bool) -> None:
+    def take(self, packet: Packet, kind: Codec | PayloadKind, now: float, *, audible: bool) -> None:
         """One packet, of the `kind` that its payload type is for, which arrived at `now`; unless `audible` it
         is only counted."""
         _, _, sequence, timestamp, ssrc, payload = packet
@@ -86,13 +86,13 @@ class Receiver:
         self.octets += len(payload)
         reception = self.reception
         if reception is not None and reception.ssrc == ssrc:
-            reception.update(sequence, timestamp, now, kind is not Kind.EVENT)
-        elif reception is None or kind is not Kind.EVENT:
+            reception.update(sequence, timestamp, now, kind is not PayloadKind.EVENT)
+        elif reception is None or kind is not PayloadKind.EVENT:
             self._lost_before = self.lost
             self.reception = Reception(packet, now, self._codec.clock_rate)
-        if not audible or kind is Kind.NOISE:
+        if not audible or kind is PayloadKind.NOISE:
             return
-        if kind is Kind.EVENT:
+        if kind is PayloadKind.EVENT:
             self._presses.extend(self._dtmf.receive(timestamp, payload, now, ssrc))
             self.has_press = True
             return

@@ -53,7 +53,7 @@ class Sending:
 
     def __init__(
         self,
-        sender: Sender,
+        sender: RequestSender,
         request: Request,
         user: ClientUser | None,
         contact: str | None,
@@ -118,7 +118,7 @@ class Sending:
             self._task.cancel()
 
 
-class Sender:
+class RequestSender:
     """`advertised` is what goes into Via and Contact for peers of the same address family; port 0 in it
     means the port of our socket. `names` are the addresses that Vias of ours have had."""
 

@@ -7,11 +7,11 @@ import random
 from offhook.frames import FRAME_BYTES
 
 from .codecs import Codec
-from .dtmf import DtmfSender
 from .packet import build
+from .telephone_events import DtmfSender
 
 
-class Sender:
+class RtpSender:
     """One SSRC. Its timestamp runs with the ticks whether something is sent or not.
 
     The marker is set on the first packet and on the first one after ticks without any (RFC 3551 §4.1)."""

@@ -11,7 +11,7 @@ from offhook.network import Address
 from offhook.network.sources import Source
 from offhook.network.turns import Lane
 from offhook.sip.limits import cost
-from offhook.sip.transports.framer import Framer, FramingError
+from offhook.sip.transports.framer import Framer, StreamFramingError
 from offhook.sip.transports.places import ConnectionLimits
 from offhook.sip.transports.transport import Flow, Transport, TransportContext
 
@@ -29,16 +29,16 @@ class ConnectionOwner(Protocol):
     lane: Lane
     closed: bool
 
-    def admit(self, connection: Connection) -> bool:
+    def admit(self, connection: StreamConnection) -> bool:
         """Whether a connection that was made may stay."""
         ...
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: StreamConnection) -> None:
         """It is gone."""
         ...
 
 
-class Connection(asyncio.Protocol):
+class StreamConnection(asyncio.Protocol):
     """`framer` cuts and wraps messages, `patience` is how many seconds the peer has for its first one."""
 
     __slots__ = (
@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._patience = patience
         self._spoke = False
         self._arrived: deque[bytes] = deque()
-        self._broken: FramingError | None = None
+        self._broken: StreamFramingError | None = None
         self._handling = False
         self._deadline = 0.0
         self._timer: asyncio.Handle | None = None
@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
         began_inside = self._framer.inside_message
         try:
             messages = self._framer.feed(data)
-        except FramingError as error:
+        except StreamFramingError as error:
             self._broken = error
             self._take(error.messages)
             return

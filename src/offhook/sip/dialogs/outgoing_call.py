@@ -17,8 +17,8 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import Headers, NameAddr
 from offhook.sip.messages.message import Request, Response
 from offhook.sip.messages.uri import Uri
+from offhook.sip.request_sender import Sending, plain
 from offhook.sip.screening import ALLOW
-from offhook.sip.sender import Sending, plain
 from offhook.sip.transactions.layer import ServerTransaction
 from offhook.sip.transports.transport import Flow
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from offhook.network import Address, turns
 from offhook.sip.limits import cost, may_wait
-from offhook.sip.transports.connection import Connection
 from offhook.sip.transports.framer import Framer
+from offhook.sip.transports.stream_connection import StreamConnection
 from offhook.sip.transports.transport import Flow, Transport, TransportContext, of_family
 
-Make = Callable[[], Connection]
+Make = Callable[[], StreamConnection]
 """The protocol of a connection that is about to be made."""
 
 
@@ -30,7 +30,7 @@ class StreamEndpoint(ABC):
         self._loop = asyncio.get_running_loop()
         self._own_context = contextvars.copy_context()
         self._servers: dict[Address, asyncio.Server] = {}
-        self._connections: dict[Address, Connection] = {}
+        self._connections: dict[Address, StreamConnection] = {}
         self._pending: dict[Address, asyncio.Task[Flow]] = {}
         self._waiting: dict[Address, list[bytes]] = {}
         self._empty = asyncio.Event()
@@ -45,7 +45,7 @@ class StreamEndpoint(ABC):
         """Accept connections at an address, or on a socket that is bound. OSError if that cannot be."""
 
     @abstractmethod
-    async def dial(self, make: Make, remote: Address) -> Connection:
+    async def dial(self, make: Make, remote: Address) -> StreamConnection:
         """Make a connection; it has called `admit` when it is returned. OSError."""
 
     def __len__(self) -> int:
@@ -73,8 +73,8 @@ class StreamEndpoint(ABC):
         self._servers[address] = server
         return address
 
-    def _accepted(self) -> Connection:
-        return Connection(self, self.framer(), self.context.places.limits.first)
+    def _accepted(self) -> StreamConnection:
+        return StreamConnection(self, self.framer(), self.context.places.limits.first)
 
     def bound_for(self, flow: Flow) -> Address | None:
         return of_family(self._servers, flow.remote.host)
@@ -127,7 +127,7 @@ class StreamEndpoint(ABC):
 
     # From the connections
 
-    def admit(self, connection: Connection) -> bool:
+    def admit(self, connection: StreamConnection) -> bool:
         remote = connection.flow.remote
         connection.source = source = self.context.sources.of(remote.host)
         if self.closed or remote in self._connections:
@@ -138,7 +138,7 @@ class StreamEndpoint(ABC):
         self._empty.clear()
         return True
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: StreamConnection) -> None:
         remote = connection.flow.remote
         if self._connections.get(remote) is not connection:
             return
@@ -166,7 +166,7 @@ class StreamEndpoint(ABC):
             raise ConnectionError("too many connections are being made")
         limits = self.context.places.limits
         async with asyncio.timeout(limits.connect):
-            connection = await self.dial(lambda: Connection(self, self.framer(), limits.answer), remote)
+            connection = await self.dial(lambda: StreamConnection(self, self.framer(), limits.answer), remote)
         if self._connections.get(remote) is not connection:
             raise ConnectionError("too many connections")
         return connection.flow
