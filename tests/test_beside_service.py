@@ -158,11 +158,11 @@ def answering() -> Iterator[Callable[[int], tuple[str, int]]]:
                 self.send_response(status if self.path == "/health/ready" else 404)
                 self.end_headers()
 
-            def log_message(self, *_: object) -> None: ...
+            def log_message(self, *_: Any) -> None: ...
 
         servers.append(HTTPServer(("127.0.0.1", 0), Answer))
         threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return servers[-1].server_address[:2]
+        return "127.0.0.1", servers[-1].server_port
 
     yield start
     for server in servers:

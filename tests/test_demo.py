@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from offhook.demo import run
+from offhook.listening import check_sip
 from offhook.network import Address
 
 pytestmark = pytest.mark.slow
@@ -39,4 +40,4 @@ def test_a_sip_port_that_is_taken_for_one_transport_is_not_used(kind: socket.Soc
             other.listen()
         taken = Address("127.0.0.1", other.getsockname()[1])
 
-        assert run._free(taken, run.check_sip) == Address("127.0.0.1", 0)
+        assert run._free(taken, check_sip) == Address("127.0.0.1", 0)

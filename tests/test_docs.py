@@ -142,7 +142,7 @@ def test_every_dependency_has_its_line() -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text()
 
     missing = [
-        name for name in (re.match(r"[\w-]+", entry)[0] for entry in named) if f"\n| {name}" not in page
+        name for name in (re.findall(r"^[\w-]+", entry)[0] for entry in named) if f"\n| {name}" not in page
     ]
 
     assert missing == []
@@ -151,7 +151,7 @@ def test_every_dependency_has_its_line() -> None:
 def test_every_dependency_is_locked_with_hashes() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     named = [
-        re.match(r"[\w-]+", entry)[0].lower().replace("_", "-")
+        re.findall(r"^[\w-]+", entry)[0].lower().replace("_", "-")
         for entry in project["project"]["dependencies"]
     ]
     lock = (ROOT / "requirements.lock").read_text()
@@ -235,7 +235,7 @@ def test_every_decision_is_listed_with_its_date_and_says_what_was_rejected() -> 
 
     for decision in sorted((ROOT / "docs" / "decisions").glob("*.md")):
         written = decision.read_text("utf-8")
-        title, date = re.match(r"# (.+)\n\nDecided on ([\d-]+)\.\n", written).groups()
+        ((title, date),) = re.findall(r"\A# (.+)\n\nDecided on ([\d-]+)\.\n", written)
         assert f"- {date}: [{title}](decisions/{decision.name})\n" in listed
         assert re.search(r"^## Rejected\n\n- ", written, re.MULTILINE)
 
@@ -251,10 +251,10 @@ def test_the_page_of_ended_reasons_has_those_of_the_schema() -> None:
 
 def test_the_page_of_messages_has_the_types_and_defaults_of_the_schema() -> None:
     written = (ROOT / "docs" / "vapi-wire" / "4-messages.md").read_text("utf-8")
-    chosen, default = re.search(
-        r"^`serverMessages` takes: (.+?) \*\*By default\*\*: (.+?)\. ", written, re.M
-    ).groups()
-    client = re.search(r"^`clientMessages` takes: (.+?) \*\*By default", written, re.MULTILINE)[1]
+    ((chosen, default),) = re.findall(
+        r"^`serverMessages` takes: (.+?) \*\*By default\*\*: (.+?)\. ", written, re.MULTILINE
+    )
+    (client,) = re.findall(r"^`clientMessages` takes: (.+?) \*\*By default", written, re.MULTILINE)
 
     assert tuple(re.findall("`(.+?)`", chosen)) == SERVER_MESSAGE_TYPES
     assert tuple(re.findall("`(.+?)`", default)) == DEFAULT_SERVER_MESSAGES

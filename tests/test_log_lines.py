@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.calls.calls import Limits
+from offhook.calls.admission.entrance import Limits
 from offhook.conversation.active_assistant import Engines
 from offhook.log_context import CALL, working_for
 from offhook.log_lines import JsonLines, TextLines

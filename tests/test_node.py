@@ -31,7 +31,7 @@ async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(presence, "BEAT_SECONDS", 0.05)
     monkeypatch.setattr(presence, "AGAIN_SECONDS", 0.05)
     monkeypatch.setattr(server, "DRAIN_SECONDS", 0.1)
-    flags: dict[str, object] = {"data": tmp_path, "http": ANYWHERE, "sip": ANYWHERE}
+    flags: dict[str, Any] = {"data": tmp_path, "http": ANYWHERE, "sip": ANYWHERE}
     settings = load_settings({**flags, "api_key": "a key that is long enough"})
     async with running_node(settings, cast("EnginesOf", lambda context: None)) as running:
         yield running
@@ -128,7 +128,7 @@ async def test_nobody_waits_for_a_ledger_that_has_died(monkeypatch: pytest.Monke
 async def test_what_ends_while_the_node_closes_is_no_loss() -> None:
     vital = Vital()
     task = asyncio.create_task(asyncio.sleep(3600))
-    vital.watch("a task", cast("asyncio.Task[None]", task))
+    vital.watch("a task", task)
     vital.close()
     task.cancel()
     await asyncio.wait([task])

@@ -40,7 +40,7 @@ def recorded(house: House, call_id: str, *kinds: str) -> list[Path]:
 
 
 async def test_a_call_is_shown_as_it_is_stored(client: httpx2.AsyncClient, house: House) -> None:
-    document = {
+    document: dict[str, Any] = {
         "endedReason": "customer-ended-call",
         "startedAt": "2026-09-21T14:13:20.000Z",
         "artifact": {"transcript": "AI: Hello\n", "messages": [{"role": "bot", "message": "Hello"}]},
@@ -284,7 +284,12 @@ async def test_erasing_a_call_hangs_up_and_leaves_no_audio(client: httpx2.AsyncC
 
 async def test_an_erased_call_takes_its_messages_with_it(client: httpx2.AsyncClient, house: House) -> None:
     call_id, other = await stored_call(house), await stored_call(house)
-    message = {"org_id": house.org_id, "type": "end-of-call-report", "host": "h", "receiver": {"url": "u"}}
+    message: dict[str, Any] = {
+        "org_id": house.org_id,
+        "type": "end-of-call-report",
+        "host": "h",
+        "receiver": {"url": "u"},
+    }
     async with house.services.database.transaction() as tx:
         ids = [
             await tx.outbox.put(call_id=one, body='{"message":{}}', **message)
@@ -346,7 +351,7 @@ async def test_a_recording_that_cannot_be_erased_keeps_the_call(
     call_id = await stored_call(house)
     recorded(house, call_id, "mono")
 
-    def refuse(*_: object, **__: object) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError("read-only")
 
     monkeypatch.setattr(Path, "unlink", refuse)

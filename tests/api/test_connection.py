@@ -9,9 +9,10 @@ import ipaddress
 import itertools
 import json
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import uvloop
@@ -55,16 +56,17 @@ async def answering(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Iterator[Callable[[Awaitable[None]], None]]:
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     with asyncio.Runner(loop_factory=request.param) as runner:
         yield runner.run
 
 
 @contextlib.asynccontextmanager
-async def served(
-    app: ASGIApp | None = None, trusted: str | None = None, **bounds: float
-) -> AsyncIterator[int]:
+async def served(app: ASGIApp | None = None, trusted: str | None = None, **bounds: Any) -> AsyncIterator[int]:
     """The port of a server. With the block, its clients are gone too."""
     listening = listen_http(Address("127.0.0.1", 0))
     async with AsyncExitStack() as stack:
@@ -170,9 +172,7 @@ def flat_memory() -> Iterator[None]:
         "a trailer without a colon",
     ],
 )
-def test_nothing_goes_on_without_an_end(
-    run: Callable[[Awaitable[None]], None], opening: bytes, piece: bytes, status: int
-) -> None:
+def test_nothing_goes_on_without_an_end(run: Run, opening: bytes, piece: bytes, status: int) -> None:
     async def story() -> None:
         async with served() as port, client(port) as (reader, writer):
             with flat_memory():
@@ -188,7 +188,7 @@ def test_nothing_goes_on_without_an_end(
 
 
 @pytest.mark.parametrize("fields", [99, 10_000])
-def test_fields_are_counted(run: Callable[[Awaitable[None]], None], fields: int) -> None:
+def test_fields_are_counted(run: Run, fields: int) -> None:
     async def story() -> None:
         request = HEAD + b"".join(b"X-%d: a\r\n" % number for number in range(fields)) + b"\r\n"
         async with served() as port:
@@ -199,7 +199,7 @@ def test_fields_are_counted(run: Callable[[Awaitable[None]], None], fields: int)
     run(story())
 
 
-def test_what_a_client_may_send_is_taken(run: Callable[[Awaitable[None]], None]) -> None:
+def test_what_a_client_may_send_is_taken(run: Run) -> None:
     """The largest head, a body in chunks of one byte, trailers, and requests that ask for other protocols."""
 
     async def story() -> None:
@@ -221,7 +221,7 @@ def test_what_a_client_may_send_is_taken(run: Callable[[Awaitable[None]], None])
     run(story())
 
 
-def test_a_mistake_after_a_request_waits_for_its_answer(run: Callable[[Awaitable[None]], None]) -> None:
+def test_a_mistake_after_a_request_waits_for_its_answer(run: Run) -> None:
     async def story() -> None:
         async with served() as port, client(port) as (reader, writer):
             writer.write(HEAD + b"\r\n" + b"this is not HTTP\r\n\r\n")
@@ -233,19 +233,17 @@ def test_a_mistake_after_a_request_waits_for_its_answer(run: Callable[[Awaitable
 
 
 @pytest.mark.parametrize("path", [b"/big", b"/"])
-def test_pipelined_requests_wait_outside_and_are_all_answered(
-    run: Callable[[Awaitable[None]], None], path: bytes
-) -> None:
+def test_pipelined_requests_wait_outside_and_are_all_answered(run: Run, path: bytes) -> None:
     async def story() -> None:
         request = b"GET " + path + b" HTTP/1.1\r\nHost: api\r\n\r\n"
         async with served() as port, client(port) as (reader, writer):
             with flat_memory():
                 writer.write(request * 200)
                 await writer.drain()
-                reader._transport.pause_reading()
+                cast("Any", reader)._transport.pause_reading()
                 assert await is_served(port)
                 assert await is_served(port)
-            reader._transport.resume_reading()
+            cast("Any", reader)._transport.resume_reading()
             for _ in range(200):
                 status, body = await read_answer(reader)
                 assert (status, len(body)) == (200, len(BIG) if path == b"/big" else 1)
@@ -254,7 +252,7 @@ def test_pipelined_requests_wait_outside_and_are_all_answered(
 
 
 def test_requests_behind_one_that_takes_long_are_not_taken_in(
-    run: Callable[[Awaitable[None]], None],
+    run: Run,
 ) -> None:
     async def story() -> None:
         async with served() as port, client(port) as (_, writer):
@@ -271,7 +269,7 @@ def test_requests_behind_one_that_takes_long_are_not_taken_in(
 
 
 def test_a_source_with_too_many_connections_loses_those_that_wait_longest(
-    run: Callable[[Awaitable[None]], None],
+    run: Run,
 ) -> None:
     async def story() -> None:
         async with served(connections_per_source=3) as port, AsyncExitStack() as stack:
@@ -289,7 +287,7 @@ def test_a_source_with_too_many_connections_loses_those_that_wait_longest(
 
 
 def test_a_source_that_makes_connections_without_end_is_not_listened_to(
-    run: Callable[[Awaitable[None]], None],
+    run: Run,
 ) -> None:
     asked = 0
 
@@ -317,7 +315,7 @@ def test_a_source_that_makes_connections_without_end_is_not_listened_to(
     run(story())
 
 
-def test_one_source_does_not_keep_others_out(run: Callable[[Awaitable[None]], None]) -> None:
+def test_one_source_does_not_keep_others_out(run: Run) -> None:
     async def story() -> None:
         async with served(connections=6, connections_per_source=5) as port, AsyncExitStack() as stack:
             reader, writer = await stack.enter_async_context(client(port))
@@ -332,7 +330,7 @@ def test_one_source_does_not_keep_others_out(run: Callable[[Awaitable[None]], No
 
 
 def test_with_all_connections_answering_a_newcomer_is_told_so(
-    run: Callable[[Awaitable[None]], None],
+    run: Run,
 ) -> None:
     async def story() -> None:
         async with served(connections=2) as port, AsyncExitStack() as stack:
@@ -346,7 +344,7 @@ def test_with_all_connections_answering_a_newcomer_is_told_so(
     run(story())
 
 
-def as_house(story: Callable[[House, int], Awaitable[None]], folder: Path) -> Awaitable[None]:
+def as_house(story: Callable[[House, int], Awaitable[None]], folder: Path) -> Coroutine[Any, Any, None]:
     async def told() -> None:
         async with open_house(folder) as house, served(house.app) as port:
             await story(house, port)
@@ -371,9 +369,9 @@ WITHOUT_A_KEY = pytest.mark.parametrize(
 @WITHOUT_A_KEY
 @pytest.mark.parametrize("length", [b"Content-Length: 1000000000000", b"Transfer-Encoding: chunked"])
 def test_a_body_is_not_taken_in_for_a_stranger(
-    run: Callable[[Awaitable[None]], None], tmp_path: Path, credentials: bytes, length: bytes
+    run: Run, tmp_path: Path, credentials: bytes, length: bytes
 ) -> None:
-    async def story(_: House, port: int) -> None:
+    async def story(house: House, port: int) -> None:
         async with client(port) as (reader, writer):
             writer.write(post(credentials, length))
             status, _ = await read_answer(reader)
@@ -387,10 +385,8 @@ def test_a_body_is_not_taken_in_for_a_stranger(
 
 
 @WITHOUT_A_KEY
-def test_a_stranger_is_not_asked_to_continue(
-    run: Callable[[Awaitable[None]], None], tmp_path: Path, credentials: bytes
-) -> None:
-    async def story(_: House, port: int) -> None:
+def test_a_stranger_is_not_asked_to_continue(run: Run, tmp_path: Path, credentials: bytes) -> None:
+    async def story(house: House, port: int) -> None:
         assert (await answer_to(port, post(credentials, b"Expect: 100-continue", b"Content-Length: 9")))[
             0
         ] == 401
@@ -398,8 +394,8 @@ def test_a_stranger_is_not_asked_to_continue(
     run(as_house(story, tmp_path))
 
 
-def test_who_has_a_key_is_asked_to_continue(run: Callable[[Awaitable[None]], None], tmp_path: Path) -> None:
-    async def story(_: House, port: int) -> None:
+def test_who_has_a_key_is_asked_to_continue(run: Run, tmp_path: Path) -> None:
+    async def story(house: House, port: int) -> None:
         async with client(port) as (reader, writer):
             writer.write(post(bearer(KEY), b"Expect: 100-continue", b"Content-Length: 2"))
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
@@ -409,10 +405,8 @@ def test_who_has_a_key_is_asked_to_continue(run: Callable[[Awaitable[None]], Non
     run(as_house(story, tmp_path))
 
 
-def test_who_sends_all_before_it_reads_still_reads_the_refusal(
-    run: Callable[[Awaitable[None]], None], tmp_path: Path
-) -> None:
-    async def story(_: House, port: int) -> None:
+def test_who_sends_all_before_it_reads_still_reads_the_refusal(run: Run, tmp_path: Path) -> None:
+    async def story(house: House, port: int) -> None:
         async with client(port) as (reader, writer):
             writer.write(post(bearer("wrong"), b"Content-Length: 800000"))
             await asyncio.sleep(0.05)  # the answer is there, and closed, before the body is
@@ -422,8 +416,8 @@ def test_who_sends_all_before_it_reads_still_reads_the_refusal(
     run(as_house(story, tmp_path))
 
 
-def test_chunks_without_an_end_are_too_large(run: Callable[[Awaitable[None]], None], tmp_path: Path) -> None:
-    async def story(_: House, port: int) -> None:
+def test_chunks_without_an_end_are_too_large(run: Run, tmp_path: Path) -> None:
+    async def story(house: House, port: int) -> None:
         async with client(port) as (reader, writer):
             writer.write(post(bearer(KEY), b"Transfer-Encoding: chunked"))
             pouring = asyncio.create_task(pour(writer, [b"1000\r\n" + b" " * 4096 + b"\r\n"] * 4000))
@@ -435,7 +429,7 @@ def test_chunks_without_an_end_are_too_large(run: Callable[[Awaitable[None]], No
 
 
 def test_requests_of_many_clients_at_once_are_begun_a_few_at_a_time(
-    run: Callable[[Awaitable[None]], None],
+    run: Run,
 ) -> None:
     async def story() -> None:
         rounds = Rounds()
@@ -457,7 +451,7 @@ def test_requests_of_many_clients_at_once_are_begun_a_few_at_a_time(
 
 
 def test_a_body_in_small_chunks_is_parsed_a_little_at_a_time(
-    run: Callable[[Awaitable[None]], None], monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story() -> None:
         rounds = Rounds()
@@ -478,10 +472,10 @@ def test_a_body_in_small_chunks_is_parsed_a_little_at_a_time(
 
 
 def test_a_proxy_that_is_trusted_may_open_a_connection_for_each_request(
-    run: Callable[[Awaitable[None]], None],
+    run: Run,
 ) -> None:
     async def story() -> None:
-        bounds = {"new_per_second": 0.001, "new_at_once": 10, "connections_per_source": 5}
+        bounds: dict[str, Any] = {"new_per_second": 0.001, "new_at_once": 10, "connections_per_source": 5}
         async with served(trusted="127.0.0.2/32", **bounds) as port, contextlib.AsyncExitStack() as clients:
             for _ in range(30):
                 reader, writer = await clients.enter_async_context(client(port, "127.0.0.2"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -133,7 +135,7 @@ async def test_a_charset_is_no_other_content_type(client: httpx2.AsyncClient) ->
 async def test_a_body_that_is_too_large(client: httpx2.AsyncClient, says_its_length: bool) -> None:
     content = b'{"name":"' + b"x" * MAX_BYTES + b'"}'
 
-    async def pieces():
+    async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, len(content), 65536):
             yield content[start : start + 65536]
 
@@ -152,7 +154,7 @@ async def test_a_failure_inside_says_nothing_and_is_logged_once_with_the_request
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def broken(*_: object, **__: object) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("secret detail")
 
     monkeypatch.setattr("offhook.api.resource.listed", broken)

@@ -85,7 +85,7 @@ async def test_a_foreign_id_is_not_found_and_nothing_happens_to_it(
     assert ("GET", f"{kind}/{{id}}") in routes
 
     for method, path in routes:
-        content = {"json": {"name": "stolen"}} if method == "PATCH" else {}
+        content: dict[str, Any] = {"json": {"name": "stolen"}} if method == "PATCH" else {}
         answer = await other_client.request(method, path.format(id=identity), **content)
         assert (answer.status_code, answer.json()["error"]) == (404, "Not Found"), (method, path)
 

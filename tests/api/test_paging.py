@@ -110,6 +110,7 @@ def test_a_cursor_leads_to_what_follows_the_last_record() -> None:
 def test_no_text_does_more_than_be_refused(name: str, text: str) -> None:
     query = QueryParams([(name, text)])
 
+    parsed: PageQuery | BadRequest
     try:
         parsed = parse_page(query)
     except BadRequest as refusal:

@@ -240,7 +240,7 @@ async def test_pages(client: httpx2.AsyncClient) -> None:
         await created(client, name=f"desk {number}", sipUri=f"sip:desk{number}@a.example")
     await created(client, name="lobby")
 
-    async def page(**query: object) -> dict[str, Any]:
+    async def page(**query: Any) -> dict[str, Any]:
         return (await client.get("/v2/phone-number", params=query)).json()
 
     second = await page(limit=2, page=2, search="DESK", sortOrder="ASC")

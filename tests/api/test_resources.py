@@ -100,11 +100,11 @@ async def test_patching_an_assistant_replaces_objects_and_clears_with_null(
     assert body["model"] == ASSISTANT["model"]
 
 
-KEYS = [
+KEYS: list[dict[str, Any]] = [
     {"provider": "openai", "apiKey": "sk-hush", "name": "mine"},
     {"provider": "webhook", "authenticationPlan": {"type": "bearer", "token": "hush"}},
 ]
-KEYLESS = [
+KEYLESS: list[dict[str, Any]] = [
     {"provider": "openai", "name": "mine"},
     {"provider": "webhook", "authenticationPlan": {"type": "bearer"}},
 ]

@@ -233,7 +233,7 @@ class House:
         self.answering: Answering = nothing_known
         self.answers: Answers = ("We are open until five.",)
         self.build: Callable[[Any], Engines] = self.usual_engines
-        self.engines: dict[str, list[Engines]] = {}
+        self.engines: dict[str, list[Any]] = {}  # `Engines`, with all that scripted ones have
         self.emergency: ScriptedVoice | None = ScriptedVoice()
         self.phones: list[Phone] = []
         self.services: Services

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from offhook.calls.admission.caller import customer
-from offhook.calls.calls import Limits
+from offhook.calls.admission.entrance import Limits
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.parser import parse_message
 from offhook.sip.messages.uri import Uri

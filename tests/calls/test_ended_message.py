@@ -60,7 +60,7 @@ def test_of_an_assistant_request(tmp_path: Path, answer: Any, message: str) -> N
             async def answering(_: Mapping[str, Any]) -> Mapping[str, Any]:
                 if isinstance(answer, Exception):
                     raise answer
-                return answer  # type: ignore[no-any-return]
+                return answer
 
             house.answering = answering
             phone = await house.phone()
@@ -115,7 +115,7 @@ async def test_of_a_hook_and_a_fallback_that_take_over_from_a_failure(tmp_path: 
     )
 
 
-BROKEN = {
+BROKEN: dict[str, dict[str, Any]] = {
     "11labs voice: no": {"voice": ScriptedVoice(failure=EngineError("voice", "11labs", "no"))},
     "deepgram transcriber: no": {
         "transcriber": ScriptedTranscriber(failure=EngineError("transcriber", "deepgram", "no"))
@@ -129,14 +129,14 @@ def test_of_an_engine_that_does_not_start(tmp_path: Path, message: str) -> None:
     @virtual
     async def story() -> None:
         async with open_house(tmp_path) as house:
-            usual = {
+            usual: dict[str, Any] = {
                 "transcriber": ScriptedTranscriber(),
                 "model": ScriptedModel(("Yes.",)),
                 "voice": ScriptedVoice(),
             }
 
             def build(assistant: Any) -> Engines:
-                broken = {} if assistant.name is None else BROKEN[message]
+                broken: dict[str, Any] = {} if assistant.name is None else BROKEN[message]
                 return Engines(**{**usual, **broken})
 
             house.build = build
@@ -176,7 +176,7 @@ def test_of_an_engine_that_fails_in_the_call(tmp_path: Path, engines: dict[str, 
     @virtual
     async def story() -> None:
         async with open_house(tmp_path) as house:
-            usual = {
+            usual: dict[str, Any] = {
                 "transcriber": ScriptedTranscriber(),
                 "model": ScriptedModel(("Yes.",)),
                 "voice": ScriptedVoice(),
@@ -223,7 +223,7 @@ def test_of_a_transfer_that_nobody_answers_unless_the_call_goes_on(tmp_path: Pat
 
 
 def test_of_a_transfer_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def break_(*_: object, **__: object) -> None:
+    async def break_(*_: Any, **__: Any) -> None:
         raise KeyError("agreement")
 
     monkeypatch.setattr(Party, "call", break_)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.calls import REPORTED, REPORTED_OF_ORG, Limits
+from offhook.calls.admission.entrance import Limits
+from offhook.calls.calls import REPORTED, REPORTED_OF_ORG
 from offhook.conversation.active_assistant import Engines
 from offhook.language.base import ModelError
 from offhook.rtp.ports import REST
@@ -533,7 +534,9 @@ def test_the_first_message_is_what_the_caller_hears_first(tmp_path: Path) -> Non
             phone = await house.phone()
             call = await phone.dial().connect()
             await call.hears_the_end()
-            assert house.calls.get(house.call_id).record.text() == f"AI: {FIRST}\n"
+            up = house.calls.get(house.call_id)
+            assert up is not None
+            assert up.record.text() == f"AI: {FIRST}\n"
 
     run_virtual(story())
 
@@ -554,6 +557,7 @@ async def test_a_store_that_is_held_by_others_keeps_no_caller_waiting(tmp_path: 
         phone = await house.phone()
         called = house.loop.time()
         call = await phone.dial().connect()
+        assert call.answer is not None
         assert call.answer.status == 200
         assert house.loop.time() - called < 4
         call.hang_up()

@@ -72,7 +72,8 @@ def test_stored_tools_that_hooks_name_are_put_in() -> None:
 
     ready = asyncio.run(equipped(settings, "org", Tools(), "c1"))
 
-    first, second = ready.hooks or ()
+    assert ready.hooks is not None
+    first, second = ready.hooks
     assert [action.type for action in first.do] == ["tool", "say"]
     assert document(first.do[0])["tool"] == {"type": "endCall"}
     assert second.do == []

@@ -80,7 +80,7 @@ class Story:
         await self.reporter.settled()
         bot = self.said.add_bot(at + 4)
         for part in range(3):
-            tell(events.VoiceInput(f"Sentence {part} of the answer."))
+            tell(events.VoiceText(f"Sentence {part} of the answer."))
             bot.extend(f"Sentence {part} of what the assistant answers in turn {turn}.", at + 5 + part)
             tell(events.SpeechWritten(bot.text, turn, "model"))
         tell(events.ConversationChanged())

@@ -20,6 +20,7 @@ from offhook.calls.world.knowledge import (
 )
 from offhook.language.base import Finished, Message, Text, ToolCall
 from offhook.language.providers.extractive import ExtractiveModel
+from offhook.schema.server import Server
 from offhook.schema.server_message import KnowledgeBaseRequest
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import ASSISTANT, House, open_house, virtual
@@ -113,7 +114,7 @@ async def test_words_of_the_server_s_own_are_said_and_no_model_is_asked() -> Non
     model = ScriptedModel(("Never said.",))
     ask, _ = answering({"message": {"content": MONTH}})
 
-    assert await said(Informed(model, {}, ask), ASKED) == MONTH
+    assert await said(Informed(model, Server(), ask), ASKED) == MONTH
     assert model.requests == []
 
 
@@ -124,13 +125,13 @@ async def test_words_of_the_server_s_own_are_said_and_no_model_is_asked() -> Non
 async def test_only_what_the_caller_says_is_looked_up(last: Message) -> None:
     ask, asked = answering(documents(MONTH))
 
-    assert await said(Informed(ScriptedModel(("Yes.",)), {}, ask), [*ASKED, last]) == "Yes."
+    assert await said(Informed(ScriptedModel(("Yes.",)), Server(), ask), [*ASKED, last]) == "Yes."
     assert asked == []
 
 
 async def test_the_local_model_answers_from_documents() -> None:
     ask, _ = answering(documents("Our parking garage is behind the house."))
-    model = Informed(ExtractiveModel(), {}, ask)
+    model = Informed(ExtractiveModel(), Server(), ask)
 
     said_ = await said(model, [{"role": "user", "content": "Where can I find parking?"}])
 
@@ -140,13 +141,14 @@ async def test_the_local_model_answers_from_documents() -> None:
 async def test_a_reply_that_is_given_up_gives_up_the_question() -> None:
     given_up = asyncio.Event()
 
-    async def ask(server: Mapping[str, Any], body: KnowledgeBaseRequest) -> None:
+    async def ask(server: Server, body: KnowledgeBaseRequest) -> Mapping[str, Any] | None:
         try:
             await asyncio.Event().wait()
         finally:
             given_up.set()
+        return None
 
-    reply = asyncio.create_task(said(Informed(ScriptedModel(("x",)), {}, ask), ASKED))
+    reply = asyncio.create_task(said(Informed(ScriptedModel(("x",)), Server(), ask), ASKED))
     await asyncio.sleep(0)
     reply.cancel()
     await asyncio.gather(reply, return_exceptions=True)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from offhook.calls.directory.directory_cache import DirectoryCache
+from offhook.calls.directory.documented import Documented
 from offhook.calls.directory.stored_directory import StoredDirectory
+from offhook.schema.assistant import AssistantOverrides
 from offhook.store import Database, IdMaker
 from tests.store.databases import make_newest
 
@@ -17,7 +19,7 @@ from tests.store.databases import make_newest
 class Counting(StoredDirectory):
     reads = 0
 
-    async def assistant(self, org_id: str, assistant_id: str):
+    async def assistant(self, org_id: str, assistant_id: str) -> Documented[AssistantOverrides] | None:
         self.reads += 1
         return await super().assistant(org_id, assistant_id)
 
@@ -48,6 +50,7 @@ async def test_is_read_once(database: Database) -> None:
     again = await known.assistant(org.id, made.id)
 
     assert first == again
+    assert first is not None
     assert (first.document["name"], first.document["id"], first.document["orgId"]) == ("Ann", made.id, org.id)
     assert stored.reads == 1
 

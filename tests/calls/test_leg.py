@@ -85,6 +85,7 @@ async def test_a_reinvite_without_an_offer_gets_one(tmp_path: Path) -> None:
         await call.until(lambda: call.is_up, 5)
         await call.hears_the_end()
         call.answer_body = None
+        assert call.answer is not None
         before = media_of(call.answer.body)
         call.invite(b"")
         offered = await phone.response(200)
@@ -102,6 +103,7 @@ async def test_the_caller_s_media_move(tmp_path: Path) -> None:
         call = await phone.dial().connect()
         await call.hears_the_end()
         assert call._media is not None
+        assert call._sending is not None
         call._media.close()
         call._media = await house.wire.open("10.0.0.77", 0, call._hear)
         call._sending.cancel()

@@ -33,7 +33,7 @@ class Elsewhere(PhoneCall):
     protocol = "RTP/AVP"
     extra = ""
 
-    def sdp(self, direction: str = "sendrecv", payload_types: str = "0 101") -> bytes:
+    def sdp(self, direction: str = "sendrecv", payload_types: str | None = "0 101") -> bytes:
         text = super().sdp(direction, payload_types).decode().replace("RTP/AVP", self.protocol)
         if self.named is not None:
             family = "IP6" if ":" in self.named.host else "IP4"
@@ -493,7 +493,7 @@ def test_the_other_codec_is_heard_whoever_made_the_offer(tmp_path: Path, way: st
 class OtherNumber(LateOffer):
     """Answers with a payload type of its own for telephone events."""
 
-    def sdp(self, direction: str = "sendrecv", payload_types: str = "0 96") -> bytes:
+    def sdp(self, direction: str = "sendrecv", payload_types: str | None = "0 96") -> bytes:
         return super().sdp(direction, payload_types).replace(b"rtpmap:101", b"rtpmap:96")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.calls.transfers.test_warm import SAY_MESSAGE, announced
 from tests.schema.official import PUBLISHED, UNIONS
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
 
-EVERYTHING = [*ServerMessageType.__args__]
+EVERYTHING = [*get_args(ServerMessageType)]
 ROW = {
     "id": "assistant-1", "orgId": "org-1",
     "createdAt": "2026-09-21T14:13:20.000Z", "updatedAt": "2026-09-21T14:13:20.000Z",

@@ -238,7 +238,7 @@ async def test_a_call_cut_off_while_it_rang_is_reported_to_the_assistant_that_it
             for name, bound in (("assistantId", assistant.id), ("squadId", squad.id))
         ]
 
-    ringing = {"status": "ringing", "startedAt": None, "messages": []}
+    ringing: dict[str, Any] = {"status": "ringing", "startedAt": None, "messages": []}
     calls = [await restarted.left(phoneNumberId=number.id, **ringing) for number in numbers]
     await restarted.end()
 

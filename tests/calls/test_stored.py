@@ -242,7 +242,9 @@ async def test_no_table_has_a_word_of_such_a_call_once_its_messages_are_delivere
         await tx.outbox.delivered([one.id for one in waiting[1:]], status=200)
         report = await tx.outbox.find(house.org_id, waiting[0].id)
     assert report is not None
-    assert json.loads(report.body)["message"]["artifact"]["messages"][-1]["message"] == "The flu, 3 times."
+    assert (
+        json.loads(str(report.body))["message"]["artifact"]["messages"][-1]["message"] == "The flu, 3 times."
+    )
 
     async with house.database.transaction() as tx:
         await tx.outbox.delivered([report.id], status=200)

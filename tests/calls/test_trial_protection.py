@@ -53,6 +53,14 @@ class Xor:
         return self._turned(packet[: -len(TAG)], kept)
 
 
+def noted(taken: list[bytes], door: Callable[[bytes, Address], None]) -> Callable[[bytes, Address], None]:
+    def through(packet: bytes, peer: Address) -> None:
+        taken.append(packet)
+        door(packet, peer)
+
+    return through
+
+
 class Capture(Interceptor):
     """What goes in and out as the stream has it, and the loudness of each tick."""
 
@@ -63,13 +71,13 @@ class Capture(Interceptor):
         self.ticks = 0
 
     def sends(self, send: Send) -> Send:
-        return lambda packet, to: (self.sent.append(packet), send(packet, to))[1]
+        return noted(self.sent, send)
 
     def receives(self, receive: Receive) -> Receive:
-        return lambda packet, source: (self.received.append(packet), receive(packet, source))[1]
+        return noted(self.received, receive)
 
     def sends_control(self, send: Send) -> Send:
-        return lambda packet, to: (self.control.append(packet), send(packet, to))[1]
+        return noted(self.control, send)
 
     def exchanges(self, exchanged: Exchanged) -> Exchanged:
         def counted(heard: bytes, said: bytes) -> None:

@@ -15,6 +15,7 @@ import pytest
 from offhook.conversation.active_assistant import Engines
 from offhook.language.base import ToolCall
 from offhook.schema.call import Call
+from offhook.sip.messages.message import Response
 from tests.calls.house import ASSISTANT, EPOCH, FIRST, House, open_house, virtual
 from tests.calls.phone import PhoneCall
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
@@ -53,7 +54,8 @@ async def visit(folder: Path) -> tuple[House, PhoneCall]:
 async def test_a_call_from_the_first_ring_to_the_report(tmp_path: Path) -> None:
     house, call = await visit(tmp_path)
 
-    heard = [one.status for one in call.phone.heard if one.cseq.method == "INVITE"]
+    answers = [one for one in call.phone.heard if isinstance(one, Response)]
+    heard = [one.status for one in answers if one.cseq.method == "INVITE"]
     assert heard == [100, 180, 200]
     assert house.ledger.statuses[house.call_id] == ["ringing", "in-progress", "ended"]
     report = house.report

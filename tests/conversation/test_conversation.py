@@ -335,7 +335,7 @@ async def test_the_first_message_is_not_interrupted_unless_that_is_wanted() -> N
 
 @plays
 async def test_an_interrupted_model_is_asked_no_further() -> None:
-    slow = [Text("This is the first sentence of many. "), 30.0, Text("This is never made.")]
+    slow: list[Any] = [Text("This is the first sentence of many. "), 30.0, Text("This is never made.")]
     async with on_stage([slow, "Fine."]) as stage:
         await greeted(stage)
         await stage.caller.says("Tell me everything.")
@@ -484,7 +484,7 @@ async def test_a_late_assistant_is_told_of() -> None:
 
 @plays
 async def test_two_runs_are_the_same() -> None:
-    async def run() -> tuple[str, list[object]]:
+    async def run() -> tuple[str, list[Any]]:
         async with on_stage([LONG, "Yes."], seed=3) as stage:
             await greeted(stage)
             await stage.caller.says("When are you open?")

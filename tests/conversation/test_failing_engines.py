@@ -45,7 +45,7 @@ R = TypeVar("R")
 FIRST = "Hello."
 QUESTION = "When are you open?"
 ANSWER = "From nine to five."
-QUICK = {"seconds_per_character": 0.004, "latency": 0.0}
+QUICK: dict[str, Any] = {"seconds_per_character": 0.004, "latency": 0.0}
 PCM = bytes(3200)
 LIMIT = 60.0
 

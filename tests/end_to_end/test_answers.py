@@ -42,7 +42,7 @@ class Seen:
 def answers(saved: Saved) -> dict[str, dict[str, Any]]:
     museum, squad = {"assistantId": saved.museum}, {"squadId": saved.squad}
     kitchen = {"assistant": greets("kitchen", name="Only Once")}
-    members = [{"assistant": greets("hospital")}, {"assistantId": saved.museum}]
+    members: list[dict[str, Any]] = [{"assistant": greets("hospital")}, {"assistantId": saved.museum}]
     return {
         "saved": museum,
         "saved with overrides": {**museum, "assistantOverrides": greets("garden")},

@@ -26,7 +26,7 @@ from .peers import LOOPBACK
 
 TLS = Path(__file__).parent.parent / "network" / "tls"
 AT_ONCE = 16
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "sentence": {},
     "fallback": {"fallbackDestination": DESK},
     "hook-say": {

@@ -16,7 +16,10 @@ from .visits import visit
 
 GENERATED = "assistant-speaks-first-with-model-generated-message"
 TOLD = ["status-update", "end-of-call-report", "transfer-update", "assistant.started", "transcript"]
-HANDOFF = {"type": "handoff", "destinations": [{"type": "assistant", "assistantName": "Garage"}]}
+HANDOFF: dict[str, Any] = {
+    "type": "handoff",
+    "destinations": [{"type": "assistant", "assistantName": "Garage"}],
+}
 TO_GARAGE = Use("handoff_to_Garage", {})
 
 
@@ -49,7 +52,7 @@ class Squad:
 
     def desk(self, *tools: Mapping[str, Any], uses: Use = TO_GARAGE) -> dict[str, Any]:
         prompt = [{"role": "system", "content": "You are at the desk."}]
-        script = [["Welcome to the desk.", uses], ["Nobody is there."]]
+        script: list[Any] = [["Welcome to the desk.", uses], ["Nobody is there."]]
         model = self.models.script("desk", script, tools=list(tools), messages=prompt)
         return self.member("Desk", firstMessage="", firstMessageMode=GENERATED, model=model)
 
@@ -195,7 +198,10 @@ def test_what_a_hand_over_brings_is_known_to_the_next_one(
         "function": {"name": "repair", "parameters": {"type": "object", "properties": asked}},
         "destinations": [{"type": "assistant", "assistantName": "Garage", "variableExtractionPlan": plan}],
     }
-    script = [["Welcome.", Use("repair", {"intent": "repair"})], [Use("note_facts", {"vehicle": "bicycle"})]]
+    script: list[Any] = [
+        ["Welcome.", Use("repair", {"intent": "repair"})],
+        [Use("note_facts", {"vehicle": "bicycle"})],
+    ]
     model = models.script("desk", script, tools=[tool])
     desk = squad.member("Desk", firstMessage="", firstMessageMode=GENERATED, model=model)
     garage = squad.garage(firstMessage="Good morning, I see your {{both}}.", firstMessageMode=None)

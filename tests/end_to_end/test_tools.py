@@ -393,7 +393,7 @@ def test_keys_are_pressed_and_requests_sent_in_the_dialog(desk: Desk, models: Mo
 
 
 def test_tools_that_are_not_served_are_news_to_the_model(desk: Desk, models: Models) -> None:
-    kinds = [
+    kinds: list[dict[str, Any]] = [
         {"type": "sms", "metadata": {"from": "+15550100"}},
         {"type": "voicemail"},
         {"type": "code", "function": {"name": "code"}, "code": "return 1"},
@@ -434,7 +434,7 @@ def test_the_refer_of_a_transfer_sums_the_call_up(desk: Desk, models: Models) ->
         },
     }
     to = {"type": "sip", "sipUri": f"sip:agent@{LOOPBACK}:5099", "message": "", "transferPlan": plan}
-    answers = [
+    answers: list[Any] = [
         ["Good morning.", Use("transferCall", {"destination": to["sipUri"]})],
         ["Nobody has asked\r\nfor anything."],
     ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -125,7 +126,7 @@ CREDENTIALS = {
 
 
 async def key_of(
-    reach: Any, stored: Mapping[str, Mapping[str, Any]], node: Account | None = None, **more: object
+    reach: Any, stored: Mapping[str, Mapping[str, Any]], node: Account | None = None, **more: Any
 ) -> str:
     """With which key a model of the vendor would be asked."""
 
@@ -160,7 +161,7 @@ async def test_an_assistant_may_be_held_to_some_of_the_orgs_credentials() -> Non
 
 
 async def test_a_stored_credential_that_is_not_valid_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    broken = {"broken": {"provider": "openai", "apiKey": 7}, **CREDENTIALS}
+    broken: dict[str, dict[str, Any]] = {"broken": {"provider": "openai", "apiKey": 7}, **CREDENTIALS}
     async with outside() as reach:
         assert await key_of(reach, broken) == "sk-new"
     assert "the credential broken is not valid" in caplog.text
@@ -219,7 +220,7 @@ def test_a_whole_installation_misses_nothing() -> None:
 
 
 async def test_a_missing_package_is_one_line_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     problems = await installation.check()
     assert [p.text for p in problems] == [
         "the package moonshine-voice==0.1.0 is missing: pip install --force-reinstall moonshine-voice==0.1.0",

@@ -17,9 +17,9 @@ TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type
 async def ask(fake: Fake, key: str = KEY, **request: Any) -> list[Any]:
     async with served(fake) as server:
         client = openai.AsyncOpenAI(api_key=key, base_url=server.url + "/v1", max_retries=0)
-        given: Mapping[str, Any] = {"model": "gpt-4o", "messages": HELLO, **request}
-        options = {"include_usage": True}
-        stream = await client.chat.completions.create(stream=True, stream_options=options, **given)
+        given: dict[str, Any] = {"model": "gpt-4o", "messages": HELLO, "stream": True, **request}
+        given["stream_options"] = {"include_usage": True}
+        stream: Any = await client.chat.completions.create(**given)
         async with client:
             return [chunk async for chunk in stream]
 

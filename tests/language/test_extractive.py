@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from offhook.language import extractive, facts, words
+from offhook.language import facts, words
 from offhook.language.base import Finished, Message, Reply, Text, ToolCall, ToolDefinition
+from offhook.language.providers import extractive
 from offhook.language.providers.extractive import MORE, OFFER, ExtractiveModel
 from tests.language.test_facts import DENTIST as CLINIC
 
@@ -343,7 +344,7 @@ async def test_a_word_that_nobody_wrote_is_compared_with_few(monkeypatch: pytest
 
 async def test_a_long_prompt_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     where: list[threading.Thread] = []
-    whole = extractive.read
+    whole = facts.read
 
     def reading(system: str) -> facts.Knowledge:
         where.append(threading.current_thread())

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import zlib
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def line(payload: object) -> bytes:
     return json.dumps(payload).encode() + b"\n"
 
 
-def ollamas(*messages: dict[str, object], reason: str = "stop") -> list[bytes]:
+def ollamas(*messages: dict[str, Any], reason: str = "stop") -> list[bytes]:
     """A stream of Ollama's own API."""
     end = {"done": True, "done_reason": reason, "prompt_eval_count": 7, "eval_count": 2}
     pieces = [{"message": {"role": "assistant", "content": "", **each}, "done": False} for each in messages]

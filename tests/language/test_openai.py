@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -23,7 +23,7 @@ from tests.engines.making import model_of
 from tests.machine import PATIENCE
 from tests.speech.servers import HttpServer, answer, http_server, in_pieces, never, outside
 
-CONTEXT: Mapping[str, object] = {
+CONTEXT: Mapping[str, Any] = {
     "call": {"id": "c1"},
     "phoneNumber": {"number": "+1"},
     "customer": {"number": "+2"},
@@ -38,7 +38,7 @@ def event(payload: object) -> bytes:
     return b"data: " + (payload if isinstance(payload, bytes) else json.dumps(payload).encode()) + b"\n\n"
 
 
-def delta(finish: str | None = None, **delta: object) -> bytes:
+def delta(finish: str | None = None, **delta: Any) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     return event(
         {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
@@ -67,13 +67,13 @@ def stream(*events: bytes, pause: float = 0.0, end: bool = True) -> Any:
     return in_pieces(list(events), pause, "text/event-stream", end)
 
 
-def custom(server: HttpServer, **more: object) -> dict[str, object]:
+def custom(server: HttpServer, **more: Any) -> dict[str, Any]:
     return {"provider": "custom-llm", "url": server.url + "/v1", "model": "mine", **more}
 
 
 @asynccontextmanager
 async def model(
-    settings: Mapping[str, object], node: Account | None = None, allow_private: bool = True
+    settings: Mapping[str, Any], node: Account | None = None, allow_private: bool = True
 ) -> AsyncIterator[LanguageModel]:
     async with outside(allow_private) as reach, asyncio.timeout(PATIENCE):
         accounts = {} if node is None else {"openai": node}
@@ -84,13 +84,13 @@ async def model(
 
 
 async def ask(
-    settings: Mapping[str, object], node: Account | None = None, tools: Sequence[ToolDefinition] = ()
+    settings: Mapping[str, Any], node: Account | None = None, tools: Sequence[ToolDefinition] = ()
 ) -> list[Reply]:
     async with model(settings, node) as made:
         return [reply async for reply in made.respond(MESSAGES, tools)]
 
 
-async def failure(reply: Any, **more: object) -> ModelError:
+async def failure(reply: Any, **more: Any) -> ModelError:
     async with http_server(reply) as server:
         with pytest.raises(ModelError) as caught:
             await ask(custom(server, **more))
@@ -145,7 +145,7 @@ async def test_what_is_told_of_the_call(mode: str | None, sent: set[str]) -> Non
 
 
 async def test_tool_calls_are_put_together() -> None:
-    def piece(index: int, **function: str) -> dict[str, object]:
+    def piece(index: int, **function: str) -> dict[str, Any]:
         return {"index": index, "type": "function", "function": function}
 
     events = [
@@ -194,7 +194,7 @@ async def test_text_is_given_as_it_comes_and_closing_ends_the_request() -> None:
     async with http_server(endless) as server, model(custom(server)) as made:
         replies = made.respond(MESSAGES, ())
         assert await anext(replies) == Text("word ")
-        await replies.aclose()
+        await cast("AsyncGenerator[Any, None]", replies).aclose()
         await server.closed_by_peer.wait()
 
 
@@ -312,7 +312,7 @@ async def test_openai_at_the_address_of_the_settings() -> None:
         ("o3", {"max_completion_tokens": 250}),
     ],
 )
-async def test_what_openai_itself_takes_depends_on_the_model(name: str, sent: dict[str, object]) -> None:
+async def test_what_openai_itself_takes_depends_on_the_model(name: str, sent: dict[str, Any]) -> None:
     requests: list[dict[str, Any]] = []
 
     def handle(request: httpx2.Request) -> httpx2.Response:
@@ -353,7 +353,7 @@ WHOLE = {"role": "assistant", "content": "We are open until five. Come by."}
 CALL = {"id": "a", "type": "function", "function": {"name": "look_up", "arguments": '{"id": "7"}'}}
 
 
-def completion(message: object, **more: object) -> bytes:
+def completion(message: object, **more: Any) -> bytes:
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return json.dumps({"object": "chat.completion", "choices": [choice], **more}).encode()
 

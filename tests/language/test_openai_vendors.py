@@ -36,7 +36,8 @@ async def ask(
         here = replace(SHAPES[provider], url=server.url + "/v1")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("offhook.language.providers.openai.SHAPES", {**SHAPES, provider: here})
-            made = await model_of(reach, settings, **{provider: Account(key)})
+            accounts: dict[str, Any] = {provider: Account(key)}
+            made = await model_of(reach, settings, **accounts)
             await made.start()
             try:
                 return [reply async for reply in made.respond(messages, tools)]

@@ -1,3 +1,4 @@
+import logging
 import os
 import signal
 import subprocess
@@ -276,9 +277,14 @@ def test_one_job_that_breaks_does_not_end_the_writing(caplog: pytest.LogCaptureF
     writer = WriterThread()
     done = threading.Event()
     named: list[str | None] = []
-    caplog.handler.addFilter(lambda record: named.append(CALL.get()) or True)
+
+    def noted(record: logging.LogRecord) -> bool:
+        named.append(CALL.get())
+        return True
+
+    caplog.handler.addFilter(noted)
     with working_for("call-1"):
-        writer.submit(lambda: 1 // 0)
+        writer.submit(lambda: print(1 // 0))
     writer.submit(done.set)
     assert done.wait(PATIENCE)
     writer.close()

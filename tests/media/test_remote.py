@@ -17,9 +17,9 @@ import pytest
 from offhook.conversation.audio.playout_queue import PlayoutQueue
 from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtterance
 from offhook.log_context import working_for
-from offhook.media.client import Channel, Line
+from offhook.media.client import Channel, Line, MediaFailed
 from offhook.media.protocol import Settle
-from offhook.media.remote import MediaFailed, RemotePlane
+from offhook.media.remote import RemotePlane
 from offhook.network import Address, Datagrams, open_datagrams
 from offhook.rtp.codecs import PCMU
 from offhook.rtp.packet import build, parse

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 import uvloop
@@ -13,7 +13,7 @@ from tests.machine import PATIENCE, needs_ipv6
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
 
-def on(loop_factory: Callable[[], asyncio.AbstractEventLoop], story: Callable[[], object]) -> None:
+def on(loop_factory: Callable[[], asyncio.AbstractEventLoop], story: Callable[[], Awaitable[None]]) -> None:
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(asyncio.wait_for(story(), PATIENCE))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import pytest
 import uvloop
@@ -11,7 +12,7 @@ import uvloop
 from offhook.network import turns
 from offhook.network.turns import ROUND
 
-Run = Callable[[Awaitable[None]], None]
+Run = Callable[[Coroutine[Any, Any, None]], None]
 COST = 200
 
 
@@ -26,7 +27,7 @@ class Rounds:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.done: list[list[object]] = [[]]
+        self.done: list[list[Any]] = [[]]
         self._next()
 
     def _next(self) -> None:
@@ -36,7 +37,7 @@ class Rounds:
     def note(self, what: object) -> None:
         self.done[-1].append(what)
 
-    def all(self) -> list[object]:
+    def all(self) -> list[Any]:
         return [one for each in self.done for one in each]
 
     async def wait(self, number: int) -> None:
@@ -120,7 +121,7 @@ def test_turns_are_awaited_in_order_and_may_be_given_up(run: Run) -> None:
 def test_what_breaks_takes_nothing_along(run: Run) -> None:
     async def story() -> None:
         loop, rounds = asyncio.get_running_loop(), Rounds()
-        broken: list[object] = []
+        broken: list[Any] = []
         loop.set_exception_handler(lambda _, context: broken.append(context["exception"]))
 
         def breaks() -> None:

@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -171,7 +172,7 @@ async def test_calls_of_both_share_a_connection() -> None:
             assert answered.call_id == call_id
             line.send(line.request("ACK", 1, to=str(answered.to), call=call_id))
             mine = on.processes[owner - 1]
-            await until(lambda mine=mine: mine.desk.recorder.events)
+            await until(partial(getattr, mine.desk.recorder, "events"))
             mine.desk.sessions[-1].bye()
             bye = await line.message()
             assert (bye.method, bye.call_id, bye.via.protocol) == ("BYE", call_id, "TCP")
@@ -216,7 +217,7 @@ async def test_a_connection_that_a_call_of_another_needs_stays(monkeypatch: pyte
         needed.send(needed.request("ACK", 1, to=str((await needed.status(200)).to), call=call_id))
         idle.send(idle.request("OPTIONS", 1, call=on.call_id(2)))
         await idle.status(200)
-        await until(lambda: on.processes[0].dispatch._needed.get(2) == {(TCP, needed.local)})
+        await until(lambda: on.processes[0].dispatch._needed.get(2) == frozenset({(TCP, needed.local)}))
         third = await Line.to(on.address)
         assert await idle.ended()
         on.processes[1].desk.sessions[-1].bye()

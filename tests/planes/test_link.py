@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,12 @@ async def test_who_does_not_read_costs_no_more_than_so_much() -> None:
 
 async def test_who_has_gone_is_away_at_once() -> None:
     told: list[Frame] = []
-    asking = Asking(lambda frame: not told.append(frame))
+
+    def tell(frame: Frame) -> bool:
+        told.append(frame)
+        return True
+
+    asking = Asking(tell)
     asked = asyncio.create_task(asking.ask("call", "is_ready", 3600))
     await until(lambda: bool(told))
     asking.gone(frozenset({"api"}))
@@ -83,7 +89,7 @@ async def test_who_does_not_answer_is_away_after_a_while() -> None:
 class Planes:
     """Call planes at the other end, with what each answers; None says nothing."""
 
-    def __init__(self, **answers: object) -> None:
+    def __init__(self, **answers: Any) -> None:
         self.told: list[Frame] = []
         self.answers = answers
         self.live = LiveElsewhere(self)  # type: ignore[arg-type]
@@ -111,7 +117,7 @@ class Planes:
     ],
 )
 async def test_ready_is_who_says_so_in_time(
-    answers: dict[str, object], ready: bool, monkeypatch: pytest.MonkeyPatch
+    answers: dict[str, Any], ready: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(away, "READY_SECONDS", 0.01)
     assert await Planes(**answers).live.is_ready() is ready
@@ -125,7 +131,7 @@ async def test_a_plane_that_is_not_up_makes_the_node_not_ready() -> None:
 
 
 @pytest.mark.parametrize("answers", [{"a": None, "b": True}, {"a": False, "b": True}, {"a": False}])
-async def test_a_call_is_ended_by_the_plane_that_has_it(answers: dict[str, object]) -> None:
+async def test_a_call_is_ended_by_the_plane_that_has_it(answers: dict[str, Any]) -> None:
     """Whoever of the others says nothing is not waited for."""
     async with asyncio.timeout(20):
         await Planes(**answers).live.end_call("one")
@@ -133,7 +139,7 @@ async def test_a_call_is_ended_by_the_plane_that_has_it(answers: dict[str, objec
 
 @pytest.mark.parametrize("answers", [{}, {"call": None}, {"a": None, "b": False}])
 async def test_a_call_that_nobody_can_be_asked_for_counts_as_not_ended(
-    answers: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(away, "END_SECONDS", 0.01)
     with pytest.raises(ConnectionError):

@@ -8,7 +8,9 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +44,7 @@ class Planes:
     """What the next process of each plane says, once it knows what it is to do."""
 
     def __init__(self) -> None:
-        self.says: dict[str, list[dict[str, object]]] = {"call": READY, "api": READY}
+        self.says: dict[str, list[dict[str, Any]]] = {"call": READY, "api": READY}
         self.started: list[tuple[str, int]] = []
 
     def start(self, plane: str) -> tuple[int, socket.socket]:
@@ -93,7 +95,7 @@ async def until(holds: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-def _planes(data: Path) -> dict[str, dict[str, object]]:
+def _planes(data: Path) -> dict[str, dict[str, Any]]:
     held = holder(data)
     return {} if held is None else {str(one["plane"]): dict(one) for one in held.planes}
 
@@ -123,7 +125,7 @@ async def test_a_plane_that_is_killed_is_replaced_and_counted(planes: Planes, tm
     for plane in ("api", "call"):
         killed = planes.last(plane)
         os.kill(killed, signal.SIGKILL)
-        await until(lambda plane=plane: _is_up(tmp_path, plane, 1))
+        await until(partial(_is_up, tmp_path, plane, 1))
         assert _planes(tmp_path)[plane]["process"] == planes.last(plane) != killed
     os.kill(os.getpid(), signal.SIGTERM)
     await running
@@ -148,9 +150,7 @@ async def test_a_plane_that_dies_again_and_again_ends_the_node(planes: Planes, t
     node = _supervisor(planes, tmp_path)
     running = asyncio.create_task(node.run())
     for turn in range(RESTARTS + 1):
-        await until(
-            lambda turn=turn: (one := _planes(tmp_path).get("call")) and one["restarts"] == turn and one["up"]
-        )
+        await until(partial(_is_up, tmp_path, "call", turn))
         os.kill(planes.last("call"), signal.SIGKILL)
     await running
     assert node.reason == "the call plane was ended by SIGKILL again and again: the node stops"

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from offhook.network import Address, open_datagrams
+from offhook.network import Address, Datagrams, Receive, open_datagrams
 from offhook.rtp.ports import PortPool, PortsExhausted
 from tests.rtp.wire import Wire
 from tests.virtual import run_virtual
@@ -125,7 +125,7 @@ def test_an_opening_that_is_cancelled_leaks_nothing() -> None:
     async def story() -> None:
         wire = Wire()
 
-        async def slow(host: str, port: int, receive: object) -> object:
+        async def slow(host: str, port: int, receive: Receive) -> Datagrams:
             if port % 2:
                 await asyncio.sleep(10)
             return await wire.open(host, port, receive)

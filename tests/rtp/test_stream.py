@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import pairwise
 from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -75,10 +76,10 @@ class Leg:
         self.sequence = 65530
         self.timestamp = 0xFFFFFE00
 
-    async def start(self, **options: object) -> Leg:
+    async def start(self, **options: Any) -> Leg:
         pool = PortPool("192.0.2.1", 40000, 40001, self.wire.open, random.Random(1))
         self.port = await pool.open()
-        settings: dict[str, object] = {
+        settings: dict[str, Any] = {
             "payload_type": 0, "codec": "PCMU", "remote": PEER, "telephone_event": EVENT,
         } | options  # fmt: skip
         self.stream = RtpStream(
@@ -97,8 +98,8 @@ class Leg:
         self.clock.add(self.stream)
         return self
 
-    def negotiated(self, **changes: object) -> None:
-        settings: dict[str, object] = {
+    def negotiated(self, **changes: Any) -> None:
+        settings: dict[str, Any] = {
             "payload_type": 0, "codec": "PCMU", "remote": PEER, "telephone_event": EVENT,
             "direction": "sendrecv",
         } | changes  # fmt: skip
@@ -134,7 +135,7 @@ class Leg:
         return [to for source, to, _ in self.wire.carried if source == self.port.local]
 
 
-def on_a_leg(story: Callable[[Leg], Awaitable[None]], **options: object) -> None:
+def on_a_leg(story: Callable[[Leg], Awaitable[None]], **options: Any) -> None:
     async def run() -> None:
         leg = await Leg().start(**options)
         await asyncio.sleep(0.01)

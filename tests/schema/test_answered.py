@@ -84,13 +84,13 @@ def test_what_is_meant_and_wrong_is_still_an_error(kind: Any, answered: object, 
 
 
 def test_what_is_valid_stays_as_it_is_even_if_empty(caplog: pytest.LogCaptureFixture) -> None:
-    answered = {"firstMessage": "", "endCallPhrases": [], "metadata": {}, "voice": None}
+    answered: dict[str, Any] = {"firstMessage": "", "endCallPhrases": [], "metadata": {}, "voice": None}
     assert read(Assistant, answered) == answered
     assert not caplog.text
 
 
 def test_a_thousand_unknown_properties_make_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    answered = {f"unknown{n}": {} for n in range(1000)}
+    answered: dict[str, Any] = {f"unknown{n}": {} for n in range(1000)}
     assert read(Assistant, {**answered, "name": "A"}) == {"name": "A"}
     (line,) = caplog.messages
     assert line.endswith("and 980 more")

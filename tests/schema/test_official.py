@@ -15,13 +15,14 @@ from offhook.schema.error_path import tagged, whole
 from offhook.schema.json_schema import JsonSchema
 from offhook.schema.number import CreateVapiPhoneNumberDTO, UpdateVapiPhoneNumberDTO, VapiPhoneNumber
 from offhook.schema.org import Org
-from offhook.schema.server_message import BODIES, Body, wire_name
+from offhook.schema.server_message import BODIES, Body
 from offhook.schema.squad import Squad, StoredSquad
+from offhook.schema.written import wire_name
 from tests.schema.official import PUBLISHED, Walk
 
 pytestmark = pytest.mark.slow
 
-OURS_ALONE = {
+OURS_ALONE: dict[str, set[str]] = {
     "LegacyServer": {"serverUrl", "serverUrlSecret"},
     "Server": {"secret"},
     "_LegacyAssistant": {
@@ -50,7 +51,7 @@ OURS_ALONE = {
     "VapiModel": {"maxTokens"},
     "StoredAssistant": {"isServerUrlSecretSet"},
     # All of JSON Schema, since libraries write it.
-    "Keywords": {info.alias for info in whole(JsonSchema).model_fields.values()},
+    "Keywords": {str(info.alias) for info in whole(JsonSchema).model_fields.values()},
     "OpenAIFunctionParameters": {"strict"},
     # What newer SDKs write.
     "_Destination": {"name"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from offhook.schema import Assistant, pattern
@@ -80,7 +82,7 @@ def test_what_cannot_run_in_linear_time_is_refused_with_a_sentence(source: str, 
     assert str(refused.value).startswith("must ")
 
 
-def rule(regex: str) -> dict[str, object]:
+def rule(regex: str) -> dict[str, Any]:
     return {"type": "customer", "regex": regex, "timeoutSeconds": 1}
 
 
@@ -148,11 +150,14 @@ def test_the_patterns_of_a_document_are_compiled_as_far_as_there_is_room(
 ) -> None:
     made: list[str] = []
     whole = pattern.compiled
-    monkeypatch.setattr(
-        pattern, "compiled", lambda source, *more: made.append(source) or whole(source, *more)
-    )
 
-    def tools(*sources: str) -> dict[str, object]:
+    def noted(source: str, *more: Any) -> Any:
+        made.append(source)
+        return whole(source, *more)
+
+    monkeypatch.setattr(pattern, "compiled", noted)
+
+    def tools(*sources: str) -> dict[str, Any]:
         plans = ({"conditions": [{"type": "regex", "regex": source}]} for source in sources)
         function = {"type": "function", "function": {"name": "a"}}
         listed = [function | {"rejectionPlan": plan} for plan in plans]

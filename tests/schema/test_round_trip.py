@@ -50,17 +50,18 @@ def test_every_published_property_is_kept(name: str, kind: type[Any]) -> None:
     assert document(parse(kind, given)) == given
 
 
+PROVIDERS: list[tuple[str, Any]] = [
+    ("AssemblyAITranscriber", AnyTranscriber),
+    ("AzureVoice", AnyVoice),
+    ("AnthropicModel", AnyModel),
+    ("CreateApiRequestToolDTO", Tool),
+    ("CallHookCallEnding", Hook),
+    ("CreateAnthropicCredentialDTO", AnyCredential),
+]
+ADAPTERS: list[tuple[str, TypeAdapter[Any]]] = [(mark, TypeAdapter(kind)) for mark, kind in PROVIDERS]
 MEMBERS = [
     (reference, adapter)
-    for mark, kind in [
-        ("AssemblyAITranscriber", AnyTranscriber),
-        ("AzureVoice", AnyVoice),
-        ("AnthropicModel", AnyModel),
-        ("CreateApiRequestToolDTO", Tool),
-        ("CallHookCallEnding", Hook),
-        ("CreateAnthropicCredentialDTO", AnyCredential),
-    ]
-    for adapter in [TypeAdapter(kind)]
+    for mark, adapter in ADAPTERS
     for reference in next(members for members in UNIONS.values() if members[0] == mark)
 ]
 

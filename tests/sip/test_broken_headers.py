@@ -241,4 +241,5 @@ def test_a_head_is_bounded_in_the_lines_that_are_folded_into_others_too() -> Non
     with pytest.raises(MessageError) as refused:
         parse_message(invite(b"Subject: a" + b"\r\n a" * 3000))
     assert (refused.value.status, refused.value.answerable) == (513, True)
+    assert refused.value.request is not None
     assert len(refused.value.request.headers) < 20

@@ -7,6 +7,7 @@ import ipaddress
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from offhook.network import Address
 from offhook.network.sources import Sources
@@ -51,7 +52,8 @@ async def crowd(address: Address, hosts: int, each: int) -> AsyncIterator[list[L
 
 async def open_ones(transports: Transports, lines: list[Line]) -> list[Line]:
     await asyncio.sleep(0.05)
-    return [line for line in lines if line.local in transports.endpoints[TCP]._connections]
+    pool: Any = transports.endpoints[TCP]
+    return [line for line in lines if line.local in pool._connections]
 
 
 async def test_who_filled_every_place_makes_room_for_a_caller() -> None:
@@ -126,13 +128,13 @@ async def test_a_trusted_source_may_have_all_connections() -> None:
 
 async def test_a_heap_of_messages_is_handled_a_few_at_a_time() -> None:
     async with agent_on() as (_, _, address, transports):
-        pool = transports.endpoints[TCP]
+        pool: Any = transports.endpoints[TCP]
         turns: list[int] = []
         whole, count = pool.context.received, [0]
 
         def received(data: bytes, flow: object) -> None:
             count[0] += 1
-            whole(data, flow)  # type: ignore[arg-type]
+            whole(data, flow)
 
         pool.context.received = received
         line = await Line.to(address)
@@ -155,7 +157,7 @@ async def test_a_flood_on_a_connection_is_read_no_faster_than_a_source_may_send(
         line = await Line.to(address)
         many = range(3 * ARRIVALS[1])
         line.send(b"".join(line.request("NONSENSE", number, call="many") for number in many))
-        pool = transports.endpoints[TCP]
+        pool: Any = transports.endpoints[TCP]
         while not any(one._handling and len(one._arrived) > 16 for one in pool._connections.values()):
             await asyncio.sleep(0.001)
         # Another host is served meanwhile.

@@ -13,7 +13,7 @@ from offhook.sip.messages.uri import Uri
 from tests.sip.test_uri import HOSTS, URIS
 
 TOKENS = st.text(st.sampled_from("abcXYZ019-.!%*_+`'~"), min_size=1, max_size=8)
-QUOTABLE = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n"), max_size=12)
+QUOTABLE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=12)
 
 
 # -- addresses -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import pytest
 from offhook.network import Address
 from offhook.sip import Invitation, Request, Response
 from offhook.sip import limits as sip_limits
+from offhook.sip.messages.message import Message
 from offhook.sip.messages.parser import parse_message
 from tests.sip.agents import Desk, House, house, silent, talking
 from tests.virtual import run_virtual, story
@@ -117,16 +118,24 @@ async def test_keys_as_fast_as_a_phone_sends_them_are_all_heard() -> None:
         assert h.phone.count(200, "INFO") == 300
 
 
+def noting(read: list[bytes]) -> Callable[[bytes], Message]:
+    """`parse_message`, with what it was given noted in `read`."""
+
+    def parsed(data: bytes) -> Message:
+        read.append(data)
+        return parse_message(data)
+
+    return parsed
+
+
 @story
 async def test_a_request_that_is_repeated_all_the_time_is_answered_now_and_then_and_not_read() -> None:
     async with house(refusing) as h:
         again = h.phone.call().invite()
         await h.phone.response(486)
-        read = []
+        read: list[bytes] = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                "offhook.sip.user_agent.parse_message", lambda data: read.append(data) or parse_message(data)
-            )
+            patch.setattr("offhook.sip.user_agent.parse_message", noting(read))
             for _ in range(2000):
                 h.phone.send(again)
                 await asyncio.sleep(0.001)
@@ -172,9 +181,7 @@ async def test_what_one_source_sends_beyond_all_measure_is_not_read() -> None:
     async with house() as h:
         read: list[bytes] = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                "offhook.sip.user_agent.parse_message", lambda data: read.append(data) or parse_message(data)
-            )
+            patch.setattr("offhook.sip.user_agent.parse_message", noting(read))
             call = h.phone.call()
             for _ in range(500):
                 for _ in range(20):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -503,8 +505,8 @@ def test_the_torture_messages_offer_can_be_answered() -> None:
 # -- offers -----------------------------------------------------------------------------------------
 
 
-def our_offer(**changes: object) -> SessionDescription:
-    values: dict[str, object] = {"address": "203.0.113.5", "port": 40000, "session_id": 7, "version": 1}
+def our_offer(**changes: Any) -> SessionDescription:
+    values: dict[str, Any] = {"address": "203.0.113.5", "port": 40000, "session_id": 7, "version": 1}
     return offer(**{**values, **changes})
 
 

@@ -176,7 +176,7 @@ async def test_a_phone_that_gets_another_port_outside_is_followed() -> None:
 
 @story
 async def test_a_route_is_followed_and_its_name_resolved() -> None:
-    asked: list[tuple[str, int, str]] = []
+    asked: list[tuple[str, int, Transport]] = []
 
     async def resolve(host: str, port: int, transport: Transport) -> Address:
         asked.append((host, port, transport))

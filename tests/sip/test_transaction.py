@@ -34,7 +34,7 @@ from offhook.sip.transactions.transaction import (
     TransactionState,
 )
 from offhook.sip.transports.tcp import TCP
-from offhook.sip.transports.transport import Flow
+from offhook.sip.transports.transport import Flow, Transport
 from offhook.sip.transports.udp import UDP
 from tests.virtual import run_virtual, story
 
@@ -72,7 +72,7 @@ class Wire:
     def is_open(self, flow: Flow) -> bool:
         return self.open
 
-    async def connect(self, remote: Address) -> Flow:
+    async def connect(self, transport: Transport, remote: Address) -> Flow:
         raise OSError
 
     def reaches(self, flow: Flow) -> bool:

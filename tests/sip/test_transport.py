@@ -228,7 +228,7 @@ async def test_a_connection_that_is_closed_as_soon_as_it_is_made_loses_what_wait
     there, lost = Address("127.0.0.1", 5060), list[Flow]()
     transports = Transports()
     transports.attach(lambda *_: None, lost.append, lambda *_: None)
-    pool = transports.endpoints[TCP]
+    pool: Any = transports.endpoints[TCP]
     made = asyncio.create_task(asyncio.sleep(0, Flow(TCP, there)))
     pool._pending[there], pool._waiting[there] = made, [b"a response"]
     await made

@@ -49,7 +49,7 @@ class TrialFramer:
 
     def feed(self, data: bytes) -> list[bytes]:
         self._buffer += data
-        messages = []
+        messages: list[bytes] = []
         while len(self._buffer) >= 2:
             length = int.from_bytes(self._buffer[:2], "big")
             if length == MOST:
@@ -72,7 +72,7 @@ class TrialFramer:
 
 
 class TrialEndpoint(TcpEndpoint):
-    def framer(self) -> Framer:
+    def framer(self) -> Framer:  # type: ignore[override]
         return TrialFramer()
 
 

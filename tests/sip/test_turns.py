@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import pytest
 import uvloop
@@ -18,7 +19,7 @@ from offhook.sip.transports.udp import UDP
 from tests.machine import PATIENCE
 from tests.network.test_turns import Rounds
 
-Run = Callable[[Awaitable[None]], None]
+Run = Callable[[Coroutine[Any, Any, None]], None]
 USUAL = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 0\r\nX: " + b"x" * 400 + b"\r\n\r\n"
 LARGE = b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: 0\r\nX: " + b"x" * 20_000 + b"\r\n\r\n"
 BYE = USUAL.replace(b"OPTIONS", b"BYE")
@@ -117,19 +118,20 @@ def test_line_ends_without_an_end_are_taken_a_little_at_a_time(run: Run) -> None
         reader, writer = await asyncio.open_connection(*address)
         writer.write(b"\r\n" * 2)
         await reader.readexactly(2)
-        (connection,) = transports.endpoints[TCP]._connections.values()
+        pool: Any = transports.endpoints[TCP]
+        (connection,) = pool._connections.values()
         fed: list[int] = []
         feed = connection._framer.feed
 
         class Framer:
             def __getattr__(self, name: str) -> object:
-                return getattr(feed.__self__, name)  # type: ignore[attr-defined]
+                return getattr(feed.__self__, name)
 
             def feed(self, data: bytes) -> list[bytes]:
                 fed.append(len(data))
-                return feed(data)
+                return list(feed(data))
 
-        connection._framer = Framer()  # type: ignore[assignment]
+        connection._framer = Framer()
         writer.write(b"\r\n\r\n" * 500_000)
         pongs = b""
         while len(pongs) < 1_000_000:

@@ -14,7 +14,7 @@ HOSTS = st.one_of(
     st.ip_addresses().map(str),
 )
 # Surrogates are not text, and cannot be written as UTF-8.
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 NAMES = TEXT.map(str.lower).filter(lambda name: name == name.lower())
 URIS = st.builds(
     Uri,
@@ -24,7 +24,7 @@ URIS = st.builds(
     HOSTS,
     st.none() | st.integers(1, 65535),
     st.lists(st.tuples(NAMES, st.none() | TEXT), max_size=3).map(tuple),
-    st.lists(st.tuples(TEXT, st.text(st.characters(exclude_categories=("Cs",)), max_size=8)), max_size=3).map(
+    st.lists(st.tuples(TEXT, st.text(st.characters(exclude_categories=["Cs"]), max_size=8)), max_size=3).map(
         tuple
     ),
 )

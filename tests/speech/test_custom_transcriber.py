@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ async def listen(server: Server, connection: ServerConnection) -> None:
         server.messages.put_nowait(message)
 
 
-def said(words: str, **more: object) -> str:
+def said(words: str, **more: Any) -> str:
     message = {"type": "transcriber-response", "transcription": words, "channel": "customer", **more}
     return json.dumps(message)
 
@@ -133,7 +134,15 @@ async def test_the_customers_words_are_told_partial_and_final() -> None:
 
 
 async def test_odd_messages_are_ignored_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    odd = ["{", "[]", b"\0\1", said("x", channel="third"), said("x" * 5000), '{"type": "ping"}', "[" * 60000]
+    odd: list[str | bytes] = [
+        "{",
+        "[]",
+        b"\0\1",
+        said("x", channel="third"),
+        said("x" * 5000),
+        '{"type": "ping"}',
+        "[" * 60000,
+    ]
     with caplog.at_level(logging.WARNING):
         async with ws_server(saying(*odd, said("Hello."))) as server, hearing(server.url) as (_, ears):
             assert (await ears.heard.get()).text == "Hello."

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import io
 import wave
+from collections.abc import AsyncGenerator
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -81,7 +83,7 @@ def test_the_audio_is_bounded() -> None:
         reader.feed(bytes(65536))
 
 
-async def speak(server: HttpServer, **settings: object) -> bytes:
+async def speak(server: HttpServer, **settings: Any) -> bytes:
     remote = Remote.of({"server": {"url": server.url + "/voice", **settings}}, "voice")
     async with outside() as reach, asyncio.timeout(PATIENCE):
         voice = CustomVoice(
@@ -96,7 +98,7 @@ async def speak(server: HttpServer, **settings: object) -> bytes:
         return audio
 
 
-async def refused(reply: Reply, **settings: object) -> EngineError:
+async def refused(reply: Reply, **settings: Any) -> EngineError:
     async with http_server(reply) as server:
         with pytest.raises(EngineError) as caught:
             await speak(server, **settings)
@@ -214,7 +216,7 @@ async def test_closing_the_iterator_ends_the_request() -> None:
     async with http_server(endless) as server, outside() as reach, asyncio.timeout(PATIENCE):
         pieces = CustomVoice(Remote(server.url), reach).say("Hi.")
         await anext(pieces)
-        await pieces.aclose()
+        await cast("AsyncGenerator[Any, None]", pieces).aclose()
         await server.closed_by_peer.wait()
 
 

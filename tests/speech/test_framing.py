@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ heads = st.dictionaries(
 @given(st.lists(st.tuples(heads, st.binary(max_size=300)), max_size=5), st.integers(1, 50))
 @settings(max_examples=50, deadline=None)
 def test_frames_come_back_whole_from_pieces_of_any_size(
-    sent: list[tuple[dict[str, str], bytes]], size: int
+    sent: list[tuple[dict[str, Any], bytes]], size: int
 ) -> None:
     data = b"".join(pack(head, blob) for head, blob in sent)
     unpacker = Unpacker()

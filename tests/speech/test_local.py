@@ -6,10 +6,11 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -298,7 +299,7 @@ async def test_a_sentence_survives_the_death_of_the_worker(workers: Workers) -> 
 async def test_an_interrupted_sentence_leaves_the_worker_free(workers: Workers) -> None:
     pieces = LocalVoice(workers).say("One. Two. Three. Four. Five. Six. Seven. Eight.")
     await anext(pieces)
-    await pieces.aclose()
+    await cast("AsyncGenerator[Any, None]", pieces).aclose()
     assert len(await said(LocalVoice(workers), "Next.")) == 1
 
 
@@ -317,7 +318,7 @@ async def test_an_interrupted_sentence_is_not_kept(workers: Workers) -> None:
     cache = SpeechCache()
     pieces = LocalVoice(workers, cache=cache).say("Hello. How are you?")
     await anext(pieces)
-    await pieces.aclose()
+    await cast("AsyncGenerator[Any, None]", pieces).aclose()
     assert cache.size == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -30,11 +31,13 @@ def session() -> ort.InferenceSession:
     return ort.InferenceSession(str(VOICE_ACTIVITY), options, providers=["CPUExecutionProvider"])
 
 
-def sounds() -> list[Floats]:
+def sounds() -> list[Any]:
     """All that is said to it in tests, and what nobody says."""
     rng = np.random.default_rng(1)
     length = 40 * CHUNK_SAMPLES
-    spoken = [np.frombuffer(clip(name), "<i2").astype(np.float32) / 32768 for name in sorted(TEXTS)]
+    spoken: list[Any] = [
+        np.frombuffer(clip(name), "<i2").astype(np.float32) / 32768 for name in sorted(TEXTS)
+    ]
     square = np.where(np.arange(length) // 20 % 2, 1.0, -1.0).astype(np.float32)
     noise = [rng.normal(0, level, length).astype(np.float32) for level in (1e-5, 0.01, 0.5)]
     odd = [np.zeros(length, np.float32), square, np.ones(length, np.float32), *noise]

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ async def running(count: int = 1, limits: WorkerLimits | None = None) -> AsyncIt
             await workers.close()
 
 
-async def replies(job: Job) -> list[dict[str, object]]:
+async def replies(job: Job) -> list[dict[str, Any]]:
     return [dict(frame.head) async for frame in job]
 
 
@@ -67,7 +68,7 @@ async def test_a_job_is_answered_with_its_bytes() -> None:
 
 async def test_replies_come_as_they_are_made(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    head = {"to": 3, "gate": str(gate), "name": "a", "log": str(tmp_path / "log")}
+    head: dict[str, Any] = {"to": 3, "gate": str(gate), "name": "a", "log": str(tmp_path / "log")}
     async with running() as workers:
         job = workers.submit("count", head, b"", owner="call")
         assert (await anext(job)).head["number"] == 0
@@ -139,7 +140,7 @@ async def test_calls_take_turns(tmp_path: Path) -> None:
 async def test_a_killed_worker_is_replaced_and_its_job_fails(tmp_path: Path) -> None:
     async with running() as workers:
         (pid,) = workers.processes
-        head = {"to": 10**6, "every": 0.01, "name": "a", "log": str(tmp_path / "log")}
+        head: dict[str, Any] = {"to": 10**6, "every": 0.01, "name": "a", "log": str(tmp_path / "log")}
         job = workers.submit("count", head, b"", owner=1)
         await anext(job)
         waiting = workers.submit("echo", {"text": "patience"}, b"", owner=2)
@@ -170,7 +171,7 @@ async def test_a_worker_that_talks_nonsense_is_replaced() -> None:
 
 
 async def test_a_job_without_end_costs_the_worker_its_life(tmp_path: Path) -> None:
-    head = {"to": 10, "every": 3600, "name": "a", "log": str(tmp_path / "log")}
+    head: dict[str, Any] = {"to": 10, "every": 3600, "name": "a", "log": str(tmp_path / "log")}
     async with running(limits=replace(PATIENT, job=0.3)) as workers:
         with pytest.raises(WorkerFailed, match="no answer within"):
             await replies(workers.submit("count", head, b"", owner=1))
@@ -179,7 +180,7 @@ async def test_a_job_without_end_costs_the_worker_its_life(tmp_path: Path) -> No
 
 
 async def test_the_queue_is_bounded(tmp_path: Path) -> None:
-    head = {"to": 1, "every": 0.3, "name": "a", "log": str(tmp_path / "log")}
+    head: dict[str, Any] = {"to": 1, "every": 0.3, "name": "a", "log": str(tmp_path / "log")}
     async with running(limits=replace(PATIENT, waiting=2)) as workers:
         jobs = [workers.submit("count", head, b"", owner=1) for _ in range(4)]
         assert workers.waiting == 2
@@ -189,7 +190,7 @@ async def test_the_queue_is_bounded(tmp_path: Path) -> None:
 
 
 async def test_nobody_waits_for_ever(tmp_path: Path) -> None:
-    head = {"to": 1, "every": 3600, "name": "a", "log": str(tmp_path / "log")}
+    head: dict[str, Any] = {"to": 1, "every": 3600, "name": "a", "log": str(tmp_path / "log")}
     async with running(limits=replace(PATIENT, wait=0.1)) as workers:
         workers.submit("count", head, b"", owner=1)
         with pytest.raises(WorkerFailed, match="overloaded: no worker"):
@@ -266,7 +267,7 @@ async def test_close_while_the_workers_load_leaves_no_process() -> None:
 
 
 async def test_jobs_that_wait_when_the_pool_is_closed_fail(tmp_path: Path) -> None:
-    head = {"to": 1, "every": 3600, "name": "a", "log": str(tmp_path / "log")}
+    head: dict[str, Any] = {"to": 1, "every": 3600, "name": "a", "log": str(tmp_path / "log")}
     async with running() as workers:
         jobs = [workers.submit("count", head, b"", owner=1) for _ in range(3)]
         await anext(jobs[0])
@@ -387,7 +388,7 @@ async def test_a_worker_that_is_stopped_while_it_has_nothing_to_do_is_replaced()
 
 
 async def test_a_worker_that_is_stopped_in_the_middle_of_a_job(tmp_path: Path) -> None:
-    head = {"to": 10**6, "every": 0.05, "name": "a", "log": str(tmp_path / "log")}
+    head: dict[str, Any] = {"to": 10**6, "every": 0.05, "name": "a", "log": str(tmp_path / "log")}
     async with running(1, SOON) as workers:
         job = workers.submit("count", head, b"", owner="call")
         await anext(job)
@@ -399,7 +400,7 @@ async def test_a_worker_that_is_stopped_in_the_middle_of_a_job(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("kind", "head"), [("count", {"to": 1, "every": 3600}), ("compute", {"seconds": 3600})]
 )
-async def test_a_long_job_is_no_hanging(kind: str, head: dict[str, object], tmp_path: Path) -> None:
+async def test_a_long_job_is_no_hanging(kind: str, head: dict[str, Any], tmp_path: Path) -> None:
     """Neither one that waits nor one that computes without a pause: both give signs of life."""
     async with running(1, replace(PATIENT, check=0.1)) as workers:
         workers.submit(kind, {**head, "name": "a", "log": str(tmp_path / "log")}, b"", owner="call")
@@ -459,7 +460,7 @@ async def test_a_line_about_a_job_names_the_call_that_it_is_done_for(tmp_path: P
                 with working_for(call):
                     jobs.append(workers.submit("fail", {}, b"", owner=call))
             with working_for("c3"):
-                endless = {"to": 100, "every": 60, "name": "a", "log": str(tmp_path / "log")}
+                endless: dict[str, Any] = {"to": 100, "every": 60, "name": "a", "log": str(tmp_path / "log")}
                 jobs.append(workers.submit("count", endless, b"", owner="c3"))
             for job in jobs:
                 with pytest.raises(WorkerFailed):

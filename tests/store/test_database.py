@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -236,8 +237,8 @@ async def test_a_database_of_the_first_revision_is_brought_up_with_all_that_is_i
     async with database.transaction() as tx:
         assert [row.id for row in await tx.outbox.due(1, 10, busy_hosts=[], busy_orgs=[])] == ["id"]
         assert await tx.outbox.body("id") == '{"message":{"of":"old"}}'
-        (call,) = await tx.calls.unfinished("gone")
-        assert call.document["messages"] == said
+        (left,) = await tx.calls.unfinished("gone")
+        assert left.document["messages"] == said
         # As they were written once, and another that is written as one of them is called.
         for called, user in (
             ("+15550101001", "+1-555-010-1001"),
@@ -394,7 +395,7 @@ async def _told_of_the_flu(tmp_path: Path, clock: Clock) -> Database:
     url = f"sqlite:///{tmp_path}/offhook.db"
     await upgrade(url)
     database = await opened(url, clock)
-    message = {"call_id": "c", "type": "hang", "host": "h:80", "receiver": {"url": "u"}}
+    message: dict[str, Any] = {"call_id": "c", "type": "hang", "host": "h:80", "receiver": {"url": "u"}}
     async with database.transaction() as tx:
         await tx.outbox.put(org_id="o", body=FLU, **message)
         passing = NewMessage("p", "hang", "h:80", {"url": "u"}, FLU, passing=True)

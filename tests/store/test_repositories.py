@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -121,7 +122,7 @@ async def test_pages_are_counted_sorted_and_searched(database: Database, clock: 
             await tx.phone_numbers.create(org, {"name": f"Line {index}", "sipUri": f"sip:user{index}@h"})
         await tx.phone_numbers.create(org, {"name": "100% _sure_"})
 
-        async def names(**query: object) -> list[str]:
+        async def names(**query: Any) -> list[str]:
             found, _ = await tx.phone_numbers.page(org, **query)
             return [row.document["name"] for row in found]
 

@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 import pytest
@@ -344,7 +344,7 @@ async def drip(heard: Heard, writer: asyncio.StreamWriter) -> None:
 
 
 @pytest.mark.parametrize("answer", [never, drip])
-async def test_the_deadline_holds_for_the_whole_answer(client: Client, answer: object) -> None:
+async def test_the_deadline_holds_for_the_whole_answer(client: Client, answer: Any) -> None:
     async with serving(answer) as server:
         failed = await failure(client, server.url, timeout=0.1)
     assert failed.kind == "timeout"
@@ -433,7 +433,7 @@ async def test_a_bounded_answer_in_many_pieces_is_read(client: Client) -> None:
 class OAuth:
     """Gives token-1, token-2... and a receiver that takes only `good`."""
 
-    def __init__(self, **extra: object) -> None:
+    def __init__(self, **extra: Any) -> None:
         self.given = 0
         self.good = "token-1"
         self.extra = extra
@@ -537,7 +537,7 @@ def test_any_text_for_a_url_is_refused_and_never_reached(url: str) -> None:
     async def story() -> AskFailed:
         outside = Outside(AddressGuard(resolver=no_such_name), tls=TLS)
         # A literal address that is public would be connected to: names only, in this test.
-        outside.guard._check_address = refuse
+        cast("Any", outside.guard)._check_address = refuse
         client = Client(outside, now=lambda: NOW, new_id=lambda: "i")
         try:
             return await failure(client, url)

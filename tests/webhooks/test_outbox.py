@@ -552,7 +552,7 @@ async def test_what_is_only_passing_is_kept_as_long_as_it_is_to_be_sent(
         done = await shown(database, webhook_id)
         assert waiting is not None
         assert done is not None
-        assert (json.loads(waiting.body)["message"]["text"], hook.offered) == ("a1", ["a1"])
+        assert (json.loads(str(waiting.body))["message"]["text"], hook.offered) == ("a1", ["a1"])
         assert (done.body, done.state) == ("", "delivered" if taken else "abandoned")
         assert await replay(outbox, database, webhook_id) is None
 

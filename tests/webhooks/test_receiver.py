@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +30,7 @@ def receiver_of(given: dict[str, object], credential: dict[str, object] | None =
     return receivers.receiver_of(server(**given), credential)
 
 
-HOLDERS = {
+HOLDERS: dict[str, Callable[[Server | None], Any]] = {
     "tool": lambda given: FunctionTool(type="function", server=given),
     "assistant": lambda given: Assistant(server=given),
     "number": lambda given: CreateVapiPhoneNumberDTO(provider="vapi", server=given),

@@ -20,6 +20,7 @@ from offhook.network import Address, AddressGuard
 from offhook.schema.destination import TransferWishes
 from offhook.sip.messages.uri import Uri
 from offhook.sip.transports.tcp import TCP
+from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.udp import UDP
 
 PEER = Peer(Address("10.0.0.1", 5062))
@@ -103,7 +104,7 @@ def test_who_gets_a_summary(plan: dict[str, Any], summarised: bool) -> None:
         ("sip:ann@[2001:db8::1]", Address("2001:db8::1", 5060), UDP, "sip:ann@[2001:db8::1]"),
     ],
 )
-async def test_where_a_sip_uri_leads(uri: str, address: Address, transport: str, named: str) -> None:
+async def test_where_a_sip_uri_leads(uri: str, address: Address, transport: Transport, named: str) -> None:
     target = await sip(uri).target(PEER, AddressGuard(allow_private=True), Trunks())
 
     assert (target.address, target.transport, str(target.uri)) == (address, transport, named)

@@ -71,7 +71,7 @@ async def test_a_node_without_a_user_agent_calls_nobody(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         called = Party(Dialler(), house.services.media, TARGET, "call-1")
         with pytest.raises(TransferFailed, match="places no calls"):
-            await called.call(None, "ann", (), 5)
+            await called.call(None, "ann", [], 5)
         await called.close()
 
 
@@ -79,9 +79,9 @@ async def test_a_node_without_a_user_agent_calls_nobody(tmp_path: Path) -> None:
 async def test_no_port_is_left(tmp_path: Path) -> None:
     async with open_house(tmp_path, ports=(20000, 20001)) as house, open_operator(house):
         first, second = party(house), party(house)
-        await first.call(None, "ann", (), 5)
+        await first.call(None, "ann", [], 5)
         with pytest.raises(TransferFailed, match="no audio ports"):
-            await second.call(None, "bob", (), 5)
+            await second.call(None, "bob", [], 5)
         await second.close()
         await first.close()
 
@@ -96,7 +96,7 @@ def test_an_answer_without_audio_that_we_speak(tmp_path: Path, body: bytes) -> N
             house.services.dialler.agent = house.agent
             desk = await ScriptedPhone.open(house.wire.open, HOST, SERVER, 5060)
             called = party(house)
-            calling = asyncio.create_task(called.call(None, "ann", (), 5))
+            calling = asyncio.create_task(called.call(None, "ann", [], 5))
             desk.reply(await desk.request("INVITE"), 200, body=body)
             with pytest.raises(TransferFailed, match="no audio"):
                 await calling
@@ -128,7 +128,7 @@ async def test_keys_for_somebody_who_takes_none(tmp_path: Path) -> None:
         called = party(house)
         await called.dial_extension("12")
         called.press("1", 100)
-        await called.call(None, "ann", (), 5)
+        await called.call(None, "ann", [], 5)
         await called.dial_extension("1x")
         called.press("?", 100)
         called.press("5", 100)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_how_long_a_sentence_waits_for_more(text: str, seconds: float | None) ->
 
 @story
 async def test_a_sentence_before_a_pause_is_spoken_in_it() -> None:
-    parts = [
+    parts: list[Any] = [
         Text("Let me"),
         Text(" look."),
         3.0,
@@ -76,7 +77,7 @@ async def test_a_sentence_is_not_cut_where_tokens_come_slowly() -> None:
 
 @story
 async def test_a_sentence_is_spoken_while_the_arguments_of_a_call_are_written() -> None:
-    parts = [Text("One moment, please."), 5.0, ToolCall("a", "end", {})]
+    parts: list[Any] = [Text("One moment, please."), 5.0, ToolCall("a", "end", {})]
     tool = {"type": "endCall", "function": {"name": "end"}}
     assistant = {"model": {"provider": "openai", "model": "m", "tools": [tool]}}
     async with on_stage([parts], assistant=assistant) as stage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -124,7 +125,7 @@ async def test_a_voice_that_leaves_a_text_unsaid_has_failed(kind: type[ContextVo
 @story
 async def test_a_model_that_thinks_long_is_no_fault_of_the_voice() -> None:
     voice = ContextVoice()
-    pause = [Text("Let me see. "), VOICE_PATIENCE + 5.0, Text("It is open.")]
+    pause: list[Any] = [Text("Let me see. "), VOICE_PATIENCE + 5.0, Text("It is open.")]
     async with on_stage([pause], voice=voice) as stage:
         await stage.caller.hears_the_end()
         await stage.caller.says("Is it open?")

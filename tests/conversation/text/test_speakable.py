@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.conversation.text.formatters import FORMATTERS, Format, numbers
+from offhook.conversation.text.patterns import LONGEST_SPOKEN as LONGEST
 from offhook.conversation.text.patterns import Pattern, compile_pattern
-from offhook.conversation.text.speakable import LONGEST, FormattingPlan, Replacement, speakable, steps_of
+from offhook.conversation.text.speakable import FormattingPlan, Replacement, speakable, steps_of
 from offhook.conversation.text.spelling import digits, spelled
 from offhook.schema.chunk import Formatter
 

@@ -421,7 +421,7 @@ async def test_an_assistant_without_a_first_message_speaks_by_its_model() -> Non
         assert said(stage) == ["We sell toothbrushes."]
 
 
-ASK_WHO = {
+ASK_WHO: dict[str, Any] = {
     "type": "handoff",
     "function": {"name": "handoff"},
     "destinations": [{"type": "dynamic", "description": "whoever is free"}],
@@ -734,10 +734,10 @@ def test_a_world_that_fails_is_news_to_the_model(call: ToolCall, error: str) -> 
 async def test_the_tick_goes_on_when_an_engine_raises_in_it() -> None:
     async with on_stage(["We open at nine."]) as stage:
 
-        def fails(*_: bytes) -> None:
+        def fails(heard: bytes, said: bytes) -> None:
             raise ValueError("oops")
 
-        stage.transcriber.push = fails
+        stage.transcriber.push = fails  # type: ignore[method-assign]
         await asks(stage)
         await settles(stage)
         assert said(stage) == ["We open at nine."]

@@ -51,7 +51,7 @@ def texts(**by_language: str) -> dict[str, Any]:
 
 
 NINE, NO = ToolOutcome(result="nine"), ToolOutcome(error="closed")
-ENDS = {"endCallAfterSpokenEnabled": True}
+ENDS: dict[str, Any] = {"endCallAfterSpokenEnabled": True}
 SYSTEM = {"role": "system"}
 END = "assistant-ended-call-after-message-spoken"
 

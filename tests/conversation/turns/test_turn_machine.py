@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -189,7 +189,7 @@ def test_a_choice_leads_to_a_state_in_the_end() -> None:
     }
 
 
-INPUTS: dict[type, Input] = {
+INPUTS: dict[type, Any] = {
     type(given): given
     for given in (
         CallerStarted(),
