@@ -324,7 +324,7 @@ def test_what_breaks_in_a_hook_is_logged_with_the_call(caplog: pytest.LogCapture
             await silent(8)
 
     run_virtual(story())
-    assert "call=test something in the background failed" in caplog.text
+    assert "call=test a background task failed" in caplog.text
     assert "which way?" in caplog.text
 
 

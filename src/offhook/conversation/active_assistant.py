@@ -48,22 +48,22 @@ class ActiveAssistant:
     profile: Profile
     toolbox: Toolbox
     engines: Engines
-    ear: TranscriberListener
+    listener: TranscriberListener
 
     @staticmethod
     async def start(
         assistant: Assistant,
         engines: EngineFactory,
-        ear: TranscriberListener,
+        listener: TranscriberListener,
     ) -> ActiveAssistant:
         """With all engines ready. Raises EngineError or ModelError, with nothing left open."""
         profile = _profile(assistant)
         built = await engines(assistant)
-        active = ActiveAssistant(assistant, profile, Toolbox(profile.tools), built, ear)
+        active = ActiveAssistant(assistant, profile, Toolbox(profile.tools), built, listener)
         starting = [
             asyncio.ensure_future(start)
             for start in (
-                built.transcriber.start(ear.on_transcript, ear.on_failure),
+                built.transcriber.start(listener.on_transcript, listener.on_failure),
                 built.model.start(),
                 built.voice.start(),
             )

@@ -32,7 +32,7 @@ MODEL_PATIENCE = 20.0
 HURRY_SECONDS = 0.25
 """A model that has written for so long and not finished a sentence is spoken from the next comma on."""
 SPEECHLESS_SECONDS = 30.0
-"""For which a model may write without a word to speak: dots, spaces, a letter now and then."""
+"""Seconds for which a model may write nothing that can be spoken, only dots or spaces."""
 MOST_ROUNDS = 8
 """How often the model may call tools before it has to answer."""
 
@@ -47,7 +47,7 @@ class Progress(Enum):
 
 
 class ReplyListener(Protocol):
-    """Who let the reply be made."""
+    """Told of the reply's progress."""
 
     def next_turn(self) -> int:
         """The number of the assistant's next turn."""
@@ -83,7 +83,7 @@ class _Words:
         self._pause: asyncio.Handle | None = None
 
     def feed(self, text: str) -> bool:
-        """Did that make something to speak?"""
+        """True if there was something to speak in it."""
         self.close()
         pieces = self._chunker.feed(text)
         for piece in pieces:
@@ -140,7 +140,7 @@ class AssistantReply:
 
     @property
     def live(self) -> bool:
-        """Will there be more of it, or is there something left of it to be heard?"""
+        """Is more of it to come, or to be heard?"""
         return not self.done or bool(self.utterances)
 
     @property
@@ -289,7 +289,7 @@ class AssistantReply:
                 raise ModelError(provider, f"nothing to speak in {SPEECHLESS_SECONDS:g} s of output")
 
     def _take(self, item: Output, words: _Words, calls: list[ToolCall]) -> bool:
-        """Was that something to go by?"""
+        """True if there was something to speak, or a tool call."""
         if isinstance(item, Text):
             self._tell(item.text)
             if self.marks.first_piece is None:
@@ -317,12 +317,12 @@ class AssistantReply:
         self._parts.synthesis.add(utterance, piece)
 
     def _note_output(self) -> None:
-        """The model has given something to go by: words to speak, or a tool to run."""
+        """The model has given words to speak, or a tool to run."""
         if self.marks.first_piece is None:
             self.marks.first_piece = asyncio.get_running_loop().time()
 
     def _tell(self, output: str | dict[str, Any]) -> None:
-        """Outputs of a reply that may yet be dropped are kept back."""
+        """Outputs of a held reply are told when it is released."""
         told = ModelWrote(output, self._parts.listener.next_turn())
         if self.released:
             self._parts.tell(told)

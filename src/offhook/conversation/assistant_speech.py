@@ -1,4 +1,4 @@
-"""What is heard of the assistant, written down and told as it is played."""
+"""What is heard of the assistant: written into the transcript and told, as it is played."""
 
 from __future__ import annotations
 

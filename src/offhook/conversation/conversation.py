@@ -101,9 +101,9 @@ class Conversation:
         self.render = render
         self._course = Course()
         self._failures = EngineFailures(call_id)
-        self._events = EventFeed(tell, self._failures.broken)
+        self._events = EventFeed(tell, self._failures.log_exception)
         self._writer = TranscriptWriter(self.transcript, self._events.tell)
-        self._tasks = BackgroundTasks(self._failures.unnoticed)
+        self._tasks = BackgroundTasks(self._failures.log_ended_task)
         self._assistants = ActiveAssistants(first, engines, world, call_id)
         self._farewell = Farewell(world, self._course, self.context)
         tools = ToolContext(
@@ -125,14 +125,14 @@ class Conversation:
             channel,
             tell=self._events.tell,
             failed=self._failures.report,
-            played_out=self._farewell.look,
+            played_out=self._farewell.played_out,
         )
         self._interjections = Interjections(
             self._course, self.context, self._writer, self._turn_taking, world
         )
         self._caller_speech = CallerSpeech(
             first.engines.transcriber,
-            first.ear,
+            first.listener,
             self._turn_taking,
             self._events.tell,
             self.transcript.bot_heard_between,
@@ -143,11 +143,11 @@ class Conversation:
             profile,
             rng,
             busy=self._busy,
-            speak_up=lambda text: self.say(render(text, {})),
+            say_idle_message=lambda text: self.say(render(text, {})),
             silent=self._silence_lasted,
             time_is_up=self._time_is_up,
         )
-        self._events.follow(FOLLOWED, self._time_limits.told)
+        self._events.follow(FOLLOWED, self._time_limits.follow)
         self._hook_context = hook_actions.HookContext(
             self._course,
             tools,
@@ -158,7 +158,7 @@ class Conversation:
             self._busy,
         )
         self._hooks = hooks.Hooks(self._hook_context)
-        self._events.follow(hooks.FOLLOWED, self._hooks.told)
+        self._events.follow(hooks.FOLLOWED, self._hooks.follow)
         self._apology = Apology(
             self._failures,
             self._assistants,
@@ -191,7 +191,7 @@ class Conversation:
                 )
                 await self._synthesis.first_piece(opening)
         elif profile.first_message_mode == "assistant-speaks-first-with-model-generated-message":
-            self._turn_taking.make_ahead()
+            self._turn_taking.prepare_first_reply()
         if self._failures.first is not None:
             raise self._failures.first
 
@@ -230,7 +230,7 @@ class Conversation:
         try:
             self._caller_speech.hear(heard, said)
         except Exception:
-            self._failures.broken("hearing")
+            self._failures.log_exception("hearing")
 
     def voice_began(self, at: float) -> None:
         self._take_voice(self._caller_speech.voice_began, at)
@@ -245,7 +245,7 @@ class Conversation:
         try:
             take(given)
         except Exception:
-            self._failures.broken("voice activity")
+            self._failures.log_exception("voice activity")
 
     def keypad(self, digit: str) -> None:
         """A key that the caller pressed: 0-9, *, #, A-D."""
@@ -277,7 +277,7 @@ class Conversation:
         """The call is back from a transfer that failed: go on listening."""
         self._course.come_back()
         self._time_limits.touch()
-        self._turn_taking.start_afresh()
+        self._turn_taking.restart()
 
     # the end
 
@@ -301,19 +301,19 @@ class Conversation:
         try:
             await hook_actions.perform(instead, self._hook_context)
         except Exception:
-            self._failures.broken("a hook on the end of the call")
+            self._failures.log_exception("a hook on the end of the call")
             self._course.come_back()
             self.finish(reason, message)
 
     def _busy(self) -> bool:
-        return self._caller_speech.speaking or not self._turn_taking.quiet or self._course.away
+        return self._caller_speech.speaking or not self._turn_taking.idle or self._course.away
 
     def _silence_lasted(self) -> None:
         message = self.assistant.profile.silence_message
         self.finish("silence-timed-out", self.render(message, {}))
 
     def _time_is_up(self) -> None:
-        self._farewell.now(self._farewell.reason or "exceeded-max-duration")
+        self._farewell.hang_up(self._farewell.reason or "exceeded-max-duration")
 
     # handing over
 
@@ -340,7 +340,7 @@ class Conversation:
         self._hooks.adopt(profile.hooks)
         self._tasks.start(self._assistants.retire(left))
         self._say_first_words(succession)
-        self._caller_speech.adopt(assistant.engines.transcriber, assistant.ear)
+        self._caller_speech.adopt(assistant.engines.transcriber, assistant.listener)
 
     def _say_first_words(self, succession: Succession) -> None:
         """Those of an assistant that has taken over."""

@@ -24,19 +24,20 @@ APOLOGY = "I'm sorry, something went wrong on our side and I have to end the cal
 
 
 async def prepare_apology(emergency: Voice) -> None:
-    """Let a voice that keeps what it has said make the apology, so that it can be heard when nothing works.
-    Raises EngineError."""
+    """Have a voice that keeps what it has made speak the apology once, so that it can be played when no
+    engine works. Raises EngineError."""
     for piece in cut_into_pieces(APOLOGY, ChunkingPlan()):
         async for _ in sound_of(emergency, speakable(piece, FormattingPlan())):
             pass
 
 
 class EngineFailures:
-    """A failure of an engine is kept until somebody attends to it; those that follow it are left out."""
+    """Keeps the first failure of an engine until failures are answered (`attend`); those after it are left
+    out."""
 
     def __init__(self, call_id: str) -> None:
         self.first: EngineError | ModelError | None = None
-        """A failure that nobody has been told of yet, or that ends the call."""
+        """The failure that was not answered yet, or that ends the call."""
         self._call_id = call_id
         self._known: set[str] = set()
         self._answer: Callable[[EngineError | ModelError], None] | None = None
@@ -53,16 +54,16 @@ class EngineFailures:
         if self.first is not None:
             answer(self.first)
 
-    def broken(self, what: str) -> None:
+    def log_exception(self, what: str) -> None:
         """To be called from an except clause; each kind of trouble is logged once."""
         if what not in self._known:
             self._known.add(what)
             log.exception("call=%s %s failed", self._call_id, what)
 
-    def unnoticed(self, task: asyncio.Task[None]) -> None:
+    def log_ended_task(self, task: asyncio.Task[None]) -> None:
         """To be called with a task that nobody waits for, when it has ended."""
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("call=%s something in the background failed", self._call_id, exc_info=error)
+            log.error("call=%s a background task failed", self._call_id, exc_info=error)
 
 
 class Apology:
@@ -96,17 +97,17 @@ class Apology:
         self._tell(EngineFailed(reason, str(error), error.unquoted))
         speechless = isinstance(error, EngineError) and error.stage == "voice"
         voice = self._assistants.current.engines.voice
-        # What has failed beside the voice, and is run by the same, may have taken the voice with it.
+        # An engine of the voice's own provider may have taken the voice with it.
         doubtful = isinstance(error, EngineError) and error.provider == voice.provider
         if self._farewell.reason is not None:
             if speechless:
-                self._farewell.now(self._farewell.reason)
+                self._farewell.hang_up(self._farewell.reason)
             return
         self._turn_taking.cut_off()
         if self._emergency is not None and (speechless or doubtful):
             self._turn_taking.synthesis.adopt(self._emergency, ChunkingPlan(), FormattingPlan())
         elif speechless:
-            self._farewell.now(reason)
+            self._farewell.hang_up(reason)
             return
         self._failures.first = None  # a second failure, of the apology, ends the call at once
         self._finish(reason, APOLOGY)

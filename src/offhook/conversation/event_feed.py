@@ -12,11 +12,11 @@ Follower = Callable[[Event], None]
 
 class EventFeed:
     """`outside` gets every event, a part the kinds it asks for. One that fails keeps no other from it;
-    `broken` is called in the except clause, with words for the log."""
+    `failed` is called in the except clause, with words for the log."""
 
-    def __init__(self, outside: Follower, broken: Callable[[str], None]) -> None:
+    def __init__(self, outside: Follower, failed: Callable[[str], None]) -> None:
         self._outside = (outside,)
-        self._broken = broken
+        self._failed = failed
         self._overlap = Overlap()
         self._followers: dict[type, tuple[Follower, ...]] = {}
 
@@ -33,4 +33,4 @@ class EventFeed:
             try:
                 follower(event)
             except Exception:
-                self._broken(f"telling {kind.__name__}")
+                self._failed(f"telling {kind.__name__}")

@@ -1,4 +1,4 @@
-"""The end of a call: what is to be said last is played to its end, then the world hangs up, once."""
+"""The end of a call: the last words are played to their end, then the call is hung up, once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from offhook.conversation.events import World
 from offhook.conversation.metrics import Marks
 
 FAREWELL_PATIENCE = 60.0
-"""Seconds for last words to be played before the call is ended regardless."""
+"""Seconds for the last words to be played; then the call is hung up all the same."""
 
 
 class Farewell:
@@ -33,21 +33,21 @@ class Farewell:
         self.reason, self._synthesis = reason, synthesis
         self._course.end()
         loop = asyncio.get_running_loop()
-        self._limit = loop.call_later(FAREWELL_PATIENCE, self.now, reason)
+        self._limit = loop.call_later(FAREWELL_PATIENCE, self.hang_up, reason)
         for utterance in synthesis.playout.all():
             utterance.interruptible = False
             utterance.release()
         if message.strip():
             synthesis.say(message, said=self._context.say(), interruptible=False, marks=marks)
         if synthesis.playout.idle:
-            self.now(reason)
+            self.hang_up(reason)
 
-    def look(self) -> None:
+    def played_out(self) -> None:
         """To be called when something has been played to its end."""
         if self.reason is not None and self._synthesis is not None and self._synthesis.playout.idle:
-            self.now(self.reason)
+            self.hang_up(self.reason)
 
-    def now(self, reason: str) -> None:
+    def hang_up(self, reason: str) -> None:
         """Hang up without another word."""
         self.close()
         if not self._ended:

@@ -1,5 +1,5 @@
-"""What of an assistant a conversation goes by: plans with their defaults (schema/effective.py), regular
-expressions compiled, tools and prompt as plain documents."""
+"""The settings of an assistant as a conversation uses them: plans with their defaults (schema/effective.py),
+regular expressions compiled, tools and prompt as plain documents."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def profile_of(assistant: Assistant) -> Profile:
 
 
 def _tools(assistant: Assistant) -> Sequence[BaseModel]:
-    """Those of the model; without one, those that overrides add to the default model's none."""
+    """The model's tools; without a model, those that overrides append."""
     if assistant.model is not None:
         return assistant.model.tools or ()
     return (assistant.tools_append or ()) if isinstance(assistant, AssistantOverrides) else ()

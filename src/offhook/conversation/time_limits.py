@@ -1,4 +1,4 @@
-"""Ends a call that says nothing any more or lasts too long, and speaks up in between (`idleMessages`)."""
+"""The limits of silence and of the length of a call, and the idle messages in between (`idleMessages`)."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ FOLLOWED = (SpeechStarted, SpeechStopped, TranscriptHeard)
 
 class TimeLimits:
     """One timer for silence and idle messages, one for the length of the call. `busy`: is anybody speaking,
-    or a reply being made? `speak_up` is called with an idle message, `silent` when the silence has lasted
-    too long, `time_is_up` when the call has."""
+    or a reply being made? `say_idle_message` is called with the text, `silent` when nobody has spoken for too
+    long, `time_is_up` when the call has lasted too long."""
 
     def __init__(
         self,
         profile: Profile,
         rng: random.Random,
         busy: Callable[[], bool],
-        speak_up: Callable[[str], None],
+        say_idle_message: Callable[[str], None],
         silent: Callable[[], None],
         time_is_up: Callable[[], None],
     ) -> None:
         self._profile = profile
         self._rng = rng
         self._busy = busy
-        self._speak_up = speak_up
+        self._say_idle_message = say_idle_message
         self._silent = silent
         self._time_is_up = time_is_up
         self._loop = asyncio.get_running_loop()
         self._quiet_since = self._loop.time()
-        self._spoken_up = 0
+        self._idle_messages_said = 0
         self._running = False
         self._end: asyncio.Handle | None = None
         self._next: asyncio.Handle | None = None
@@ -48,13 +48,13 @@ class TimeLimits:
         self._end = self._loop.call_later(self._profile.most_seconds, self._time_is_up)
         self._wait()
 
-    def told(self, event: Event) -> None:
+    def follow(self, event: Event) -> None:
         """Follow who is heard."""
         match event:
             case SpeechStarted("user") | SpeechStopped("user") | TranscriptHeard("user"):
                 self.touch()
-                if self._spoken_up and self._profile.idle.reset_on_user_speech:
-                    self._spoken_up = 0
+                if self._idle_messages_said and self._profile.idle.reset_on_user_speech:
+                    self._idle_messages_said = 0
                     self._wait()  # there are idle messages to come again
             case SpeechStopped("assistant") | TranscriptHeard("assistant"):
                 self.touch()
@@ -64,7 +64,7 @@ class TimeLimits:
     def adopt(self, profile: Profile) -> None:
         """The silence rules of another assistant; the length of the call stays that of the first."""
         self._profile = profile
-        self._spoken_up = 0
+        self._idle_messages_said = 0
         self.touch()
         self._wait()  # they may be stricter
 
@@ -80,12 +80,12 @@ class TimeLimits:
 
     def _idle_due(self) -> float | None:
         idle = self._profile.idle
-        if not idle.messages or self._spoken_up >= idle.max_spoken_count:
+        if not idle.messages or self._idle_messages_said >= idle.max_spoken_count:
             return None
         return self._quiet_since + idle.timeout_seconds
 
     def _wait(self) -> None:
-        """Look when something may be due, and not later than was meant before."""
+        """Set the timer to when something may be due; one that is set for earlier stays."""
         if not self._running:
             return
         due = self._quiet_since + self._profile.silence_seconds
@@ -108,7 +108,7 @@ class TimeLimits:
             self._quiet_since = now
             self._silent()
         elif idle is not None and now + 1e-6 >= idle:
-            self._spoken_up += 1
+            self._idle_messages_said += 1
             self._quiet_since = now
-            self._speak_up(self._rng.choice(self._profile.idle.messages))
+            self._say_idle_message(self._rng.choice(self._profile.idle.messages))
         self._wait()

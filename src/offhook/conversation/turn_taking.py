@@ -33,8 +33,8 @@ from offhook.speech.base import EngineError
 from offhook.speech.base import Transcript as Heard
 
 LATE_SECONDS = 5.0
-"""After this long without a sound of the reply the assistant counts as late."""
-CALLERS = (
+"""When nothing of a reply is heard for so long, the assistant is late."""
+CALLER_INPUTS = (
     turn.CallerStarted,
     turn.CallerWentOn,
     turn.CallerStopped,
@@ -84,14 +84,14 @@ class TurnTaking:
         self._turn_timer: asyncio.Handle | None = None
         self._turn_due_at: float | None = None
         self._late_timer: asyncio.Handle | None = None
-        self._left: set[asyncio.Task[None]] = set()  # replies given up whose tools still run
+        self._abandoned: set[asyncio.Task[None]] = set()  # replies given up whose tools still run
 
-    def make_ahead(self) -> None:
-        """Have the model's first words made before anybody can hear them."""
+    def prepare_first_reply(self) -> None:
+        """Ask the model for its first words, and hold them until `begin`."""
         self.reply = AssistantReply(self._reply_context)
 
     def begin(self) -> None:
-        """What was made ahead may be heard, and what the caller says counts."""
+        """Release what was prepared, and heed the caller from now on."""
         self._begun = True
         if self.reply is not None:
             self.feed(turn.Forced())
@@ -106,24 +106,24 @@ class TurnTaking:
         self.synthesis.adopt(assistant.engines.voice, profile.chunks, profile.form)
         self._machine.adopt(profile.stop)
 
-    def start_afresh(self) -> None:
+    def restart(self) -> None:
         """Listen again after a time in which the caller did not matter."""
         self.drop_reply()
         self._machine.reset(speaking=self.synthesis.playout.current is not None)
         self._hold_back()
 
     @property
-    def quiet(self) -> bool:
+    def idle(self) -> bool:
         """Is the assistant neither heard nor about to be?"""
         return self.synthesis.playout.idle and (self.reply is None or not self.reply.live)
 
     async def close(self) -> None:
         self._begun = False
-        self.on_time()
+        self._stop_late_timer()
         self._endpointing.close()
         if self._turn_timer is not None:
             self._turn_timer.cancel()
-        tasks = [*self._left, *([self.reply.task] if self.reply else [])]
+        tasks = [*self._abandoned, *([self.reply.task] if self.reply else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -162,7 +162,7 @@ class TurnTaking:
     def utterance_began(self, utterance: SpokenUtterance) -> None:
         self._speech.began(utterance)
         self._cut = None
-        self.on_time()
+        self._stop_late_timer()
         if utterance.answers:
             self._context.answered()
         if utterance.answers or self._course.over:  # the last words are an answer, too
@@ -201,17 +201,17 @@ class TurnTaking:
 
     def reply_done(self, reply: AssistantReply) -> None:
         if reply is self.reply and self._reply_is_over():
-            self.on_time()
+            self._stop_late_timer()
             self.feed(turn.ReplyEnded())
 
     # turns
 
     def feed(self, given: turn.Input) -> None:
-        if not self._begun or (isinstance(given, CALLERS) and not self._course.listening):
+        if not self._begun or (isinstance(given, CALLER_INPUTS) and not self._course.listening):
             return
         self._carry_out(self._machine.feed(given, self._loop.time()))
         if self._machine.state is TurnState.THINKING and self._reply_is_over():
-            self.on_time()
+            self._stop_late_timer()
             self._carry_out(self._machine.feed(turn.ReplyEnded(), self._loop.time()))
         self._hold_back()
         self._set_turn_timer()
@@ -222,7 +222,7 @@ class TurnTaking:
         return reply is not None and reply.released and not reply.live
 
     def _carry_out(self, actions: Sequence[turn.Action]) -> None:
-        """None of them feeds the machine: what comes of them is told later."""
+        """No action feeds the machine in turn."""
         for action in actions:
             self._act(action)
 
@@ -239,7 +239,7 @@ class TurnTaking:
         elif isinstance(action, turn.ReleaseReply):
             self._release_for_caller(action.ended)
         elif isinstance(action, turn.HoldReply):
-            self.on_time()
+            self._stop_late_timer()
             if self.reply is not None:
                 self.reply.hold()
         elif isinstance(action, turn.Interrupt):
@@ -297,7 +297,7 @@ class TurnTaking:
     def _release(self, reply: AssistantReply) -> None:
         reply.release()
         if not reply.live:
-            self.on_time()
+            self._stop_late_timer()
         elif self._late_timer is None:
             self._late_timer = self._loop.call_later(LATE_SECONDS, self._late)
 
@@ -316,14 +316,14 @@ class TurnTaking:
     def drop_reply(self) -> AssistantReply | None:
         """Give up the reply that is being made; returns it if its tools still run."""
         reply, self.reply = self.reply, None
-        self.on_time()
+        self._stop_late_timer()
         if reply is None:
             return None
         reply.drop()
         if reply.done:
             return reply.previous
-        self._left.add(reply.task)
-        reply.task.add_done_callback(self._left.discard)
+        self._abandoned.add(reply.task)
+        reply.task.add_done_callback(self._abandoned.discard)
         return reply
 
     # silence and lateness
@@ -340,7 +340,7 @@ class TurnTaking:
         return turn.CutShort(seconds, more=acting, heard=not unheard)
 
     def _interrupt(self, cut: turn.CutShort) -> None:
-        utterance = self.silence()
+        utterance = self._cut_playout()
         if utterance is None:
             return
         self._tell(AssistantInterrupted(utterance.turn, utterance.heard(), self._loop.time()))
@@ -352,8 +352,8 @@ class TurnTaking:
         else:
             self.drop_reply()
 
-    def silence(self) -> SpokenUtterance | None:
-        """Stop what is being said; the record keeps what was heard of it."""
+    def _cut_playout(self) -> SpokenUtterance | None:
+        """Stop the playout; transcript and context keep what was heard of it."""
         utterance, dropped = self.synthesis.cut()
         for never_heard in dropped:
             self._forget(never_heard)
@@ -367,17 +367,17 @@ class TurnTaking:
     def cut_off(self) -> None:
         """Be silent at once and give up the reply that is being made, for a reason other than the caller."""
         self.drop_reply()
-        if self.silence() is not None:
+        if self._cut_playout() is not None:
             self.feed(turn.Silenced())
 
     def wind_up(self) -> None:
-        """The call is to end: what has not been decided to be said is not said."""
-        self.on_time()
+        """The call is to end: a reply that is not released is dropped."""
+        self._stop_late_timer()
         if self.reply is not None and not self.reply.released:
             self.drop_reply()
 
     def _forget(self, utterance: SpokenUtterance) -> None:
-        """Something that was to be said, of which nothing was heard."""
+        """An utterance of which nothing was heard is left out of the context."""
         if self.reply is not None and utterance in self.reply.utterances:
             self.reply.forget(utterance)
         elif utterance.said is not None:
@@ -397,7 +397,7 @@ class TurnTaking:
         self._late_timer = None
         self._tell(AssistantLate(LATE_SECONDS))
 
-    def on_time(self) -> None:
+    def _stop_late_timer(self) -> None:
         if self._late_timer is not None:
             self._late_timer.cancel()
             self._late_timer = None

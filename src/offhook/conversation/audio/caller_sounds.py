@@ -15,11 +15,11 @@ MOST_SOUNDS = 64
 CHARACTERS_PER_SECOND = 30.0
 """Nobody speaks faster: words that are longer than a sound began before it."""
 PAUSE_SECONDS = 1.5
-"""Inside of one utterance; what is further apart are two."""
+"""The longest pause within one utterance."""
 YOUNG_SECONDS = 0.3
 """A sound that began later than this cannot have been understood yet."""
 REST_SECONDS = 0.3
-"""What goes on this long after a final may hold other words."""
+"""A sound that goes on this long after a final may hold other words."""
 LATE_SECONDS = 3.0
 """Words that come longer than this after any voice were said just now, too softly for it."""
 
@@ -66,7 +66,7 @@ class CallerSounds:
             last.end, last.owed = at, owed
 
     def forget(self) -> None:
-        """Another transcriber listens, which has heard nothing of what is over."""
+        """Another transcriber listens; it has heard none of the sounds that have ended."""
         going_on = [one for one in self._sounds if one.end is None]
         self._sounds.clear()
         self._sounds.extend(going_on)
@@ -116,7 +116,7 @@ class CallerSounds:
         return ended is None or now - ended <= LATE_SECONDS
 
     def _first_of(self, text: str, now: float) -> CallerSound | None:
-        """The sound in which words begin that have just come; None if they belong to none that is left."""
+        """The sound in which the words that have just come begin; None if no sound is left for them."""
         untold = [one for one in self._sounds if one.untold] if self._recent(now) else []
         if not untold:
             return None

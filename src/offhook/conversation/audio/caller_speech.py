@@ -68,7 +68,7 @@ class CallerSpeech:
     def __init__(
         self,
         transcriber: Transcriber,
-        ear: TranscriberListener,
+        words: TranscriberListener,
         listener: CallerListener,
         tell: Callable[[Event], None],
         assistant_heard_between: Callable[[float, float], bool],
@@ -81,22 +81,22 @@ class CallerSpeech:
         """Does the caller speak?"""
         self._loop = asyncio.get_running_loop()
         self._transcriber = transcriber
-        self._ear = ear
+        self._words = words
         self._turn = -1
         self._sounds = CallerSounds(assistant_heard_between)
         self._given = 0  # frames, to this transcriber
         self._given_at = self._loop.time()  # when the last of them was heard
-        ear.open(self)
+        words.open(self)
 
-    def adopt(self, transcriber: Transcriber, ear: TranscriberListener) -> None:
+    def adopt(self, transcriber: Transcriber, words: TranscriberListener) -> None:
         """Listen with this one from now on; speech that goes on is new to it."""
-        self._ear.close()
-        self._transcriber, self._ear = transcriber, ear
+        self._words.close()
+        self._transcriber, self._words = transcriber, words
         self._sounds.forget()
         self._given = 0
         if self.speaking:
             transcriber.speech_started()
-        ear.open(self)
+        words.open(self)
 
     def hear(self, heard: bytes, said: bytes) -> None:
         self._given += 1

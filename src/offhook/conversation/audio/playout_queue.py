@@ -1,7 +1,7 @@
 """The playout as the conversation knows it: what is queued to be said, and what of it was played.
 
 The media plane plays it: `PlayoutQueue` hands on what is queued as soon as it is there, and keeps account of
-what is told to be played. So all that is known of having spoken, to whole words, comes from here."""
+what it tells to be played: which words were heard is known from here."""
 
 from __future__ import annotations
 

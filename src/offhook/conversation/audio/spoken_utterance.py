@@ -89,7 +89,7 @@ class SpokenPiece:
             self._hand(b"", True)
 
     def hand_to(self, hand: Hand) -> None:
-        """What there is of the sound, and all that follows."""
+        """Hand on the sound that is made, and all that follows."""
         kept, self._kept, self._hand = b"".join(self._kept), [], hand
         if kept or self._complete:
             hand(kept, self._complete)
@@ -251,7 +251,7 @@ class SpokenUtterance:
         self.delivery = Delivery.PLAYING
 
     def let_go(self) -> None:
-        """Nothing more of it is handed on."""
+        """It is over: nothing more of it goes to the media plane."""
         self.delivery = Delivery.OVER
         self._channel = None
         for piece in self._pieces[self.playing :]:

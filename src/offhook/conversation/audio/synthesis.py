@@ -153,7 +153,7 @@ class Synthesis:
         except EngineError as error:
             self._silenced(utterance, error)
         except Exception:
-            log.exception("the voice broke its contract")
+            log.exception("the voice failed unexpectedly")
             self._silenced(utterance, EngineError("voice", self.voice.provider, INTERNAL))
 
     def _given(self, piece: SpokenPiece) -> str:
@@ -165,7 +165,7 @@ class Synthesis:
         return spoken
 
     def _silenced(self, utterance: SpokenUtterance, error: EngineError) -> None:
-        """There will be no sound of it: it must not stand before what another voice has to say."""
+        """The utterance gets no sound: take it out of the way of what another voice says."""
         self.playout.remove(utterance)
         utterance.end(played=False)
         self._failed(error)

@@ -25,7 +25,7 @@ START_PATIENCE = 25.0
 
 
 class ActiveAssistants:
-    """Whoever has engines is known here, so that none is left open. `first` speaks first."""
+    """Knows every assistant with open engines, so that `close` closes them all. `first` speaks first."""
 
     def __init__(self, first: ActiveAssistant, engines: EngineFactory, world: World, call_id: str) -> None:
         self.current = first
@@ -34,7 +34,7 @@ class ActiveAssistants:
         self._call_id = call_id
         self._coming: list[ActiveAssistant] = []
         self._leaving: list[ActiveAssistant] = []
-        self._rehearsing: set[asyncio.Task[None]] = set()
+        self._synthesizing: set[asyncio.Task[None]] = set()
 
     async def find(self, destination: Mapping[str, Any]) -> ActiveAssistant | None:
         """The assistant that a destination names, with its engines ready; None, with a line in the log, if
@@ -54,7 +54,7 @@ class ActiveAssistants:
             return found
         return None
 
-    def rehearse(self, succession: Succession, render: Render) -> Succession:
+    def synthesize_ahead(self, succession: Succession, render: Render) -> Succession:
         """Let the next assistant's voice make its first words, while another is still heard."""
         assistant, profile = succession.assistant, succession.assistant.profile
         values = getattr(assistant.settings, "variable_values", None) or {}
@@ -63,24 +63,24 @@ class ActiveAssistants:
         text = succession.welcome or (render(profile.first_message, assumed).strip() if opens else "")
         ready = ahead(text, assistant.engines.voice, profile.chunks, profile.form)
         if ready is not None and ready.maker is not None:
-            self._rehearsing.add(ready.maker)
-            ready.maker.add_done_callback(self._rehearsed)
+            self._synthesizing.add(ready.maker)
+            ready.maker.add_done_callback(self._synthesized)
         return replace(succession, ready=ready)
 
-    def _rehearsed(self, maker: asyncio.Task[None]) -> None:
-        self._rehearsing.discard(maker)
+    def _synthesized(self, maker: asyncio.Task[None]) -> None:
+        self._synthesizing.discard(maker)
         if not maker.cancelled() and maker.exception() is not None:
             log.warning("call=%s the next assistant's voice: %s", self._call_id, maker.exception())
 
     def take_over(self, succession: Succession) -> ActiveAssistant:
-        """It speaks from now on; the one that spoke until now, to be closed with `retire`."""
+        """The next assistant speaks from now on. Returns the one before, to be closed by `retire`."""
         self._coming.remove(succession.assistant)
         left, self.current = self.current, succession.assistant
         self._leaving.append(left)
         return left
 
     async def dismiss(self, succession: Succession) -> None:
-        """It is not needed after all."""
+        """The next assistant is not needed after all: close its engines."""
         self._coming.remove(succession.assistant)
         self._leaving.append(succession.assistant)
         if succession.ready is not None and succession.ready.maker is not None:
@@ -93,8 +93,8 @@ class ActiveAssistants:
         self._leaving.remove(assistant)
 
     async def close(self) -> None:
-        for maker in self._rehearsing:
+        for maker in self._synthesizing:
             maker.cancel()
-        await asyncio.gather(*self._rehearsing, return_exceptions=True)
+        await asyncio.gather(*self._synthesizing, return_exceptions=True)
         others, self._coming, self._leaving = [*self._coming, *self._leaving], [], []
         await asyncio.gather(*(assistant.close() for assistant in [*others, self.current]))

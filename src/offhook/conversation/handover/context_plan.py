@@ -38,12 +38,12 @@ def arrange(
         return after, _last(history, int(plan.get("maxMessages") or 0))
     if kind == "userAndAssistantMessages":
         return after, _spoken_only(history)
-    # What the assistant that leaves has said and heard itself may be nobody else's business.
+    # `previousAssistantMessages` leaves out what the leaving assistant itself has said and heard.
     return after, context.inherited() if kind == "previousAssistantMessages" else history
 
 
 def _last(history: Messages, most: int) -> Messages:
-    """The last messages; a tool's answer whose question would be cut off is left out."""
+    """The last messages; a tool's result whose call is not among them is left out."""
     kept = history[len(history) - most :] if most else []
     while kept and kept[0].get("role") == "tool":
         kept = kept[1:]

@@ -1,7 +1,7 @@
-"""What a hand-over brings for those who come after: the arguments that the model gave for it, and what a
+"""The variables that a hand-over passes on: the arguments that the model gave for it, and what a
 `variableExtractionPlan` takes from the conversation (the public guide "Passing data between assistants").
 
-Best effort throughout: a caller is never kept from the next assistant because nothing could be taken."""
+Nothing here keeps a caller from the next assistant: what cannot be extracted is left out, and logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which assistant goes on with a conversation, and what with."""
+"""The assistant that takes over a conversation, and what it takes over with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from offhook.conversation.tools.tool_messages import SpokenMessage
 
 @dataclass(frozen=True, slots=True)
 class Succession:
-    """Who goes on with the conversation, and what with. `by_transfer`: the destination is a transferCall
+    """The next assistant, and what it takes over with. `by_transfer`: the destination is a transferCall
     tool's. `learned`: variables. `message`: the tool's request-complete, said before the first message and in
     place of one that the model would make. `ready`: the first words with their sound."""
 
@@ -31,7 +31,7 @@ class Succession:
 
     @property
     def hint(self) -> str:
-        """What the model that comes is told."""
+        """What the next assistant's model is told."""
         message = self.message
         return message.text if message is not None and message.role == "system" else ""
 

@@ -91,7 +91,7 @@ class Hooks:
         for silence in self._silences:
             silence.stop()
 
-    def told(self, event: Event) -> None:
+    def follow(self, event: Event) -> None:
         """Follow what happens."""
         match event:
             case SpeechStarted(role):

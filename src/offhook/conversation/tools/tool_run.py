@@ -195,7 +195,7 @@ class ToolRun:
             return "The assistant could not be reached."
         message = self._pick(tool, "request-complete", call)
         succession = Succession(assistant, destination, by_transfer, learned, message)
-        return context.assistants.rehearse(succession, context.render)
+        return context.assistants.synthesize_ahead(succession, context.render)
 
     async def _give_way(self, tool: Tool, call: ToolCall, named: Named, succession: Succession | str) -> None:
         if isinstance(succession, str):
