@@ -48,14 +48,14 @@ README: Final = FOLDER.parent / "README.md"
 BEGIN, END = "<!-- benchmarks -->\n", "<!-- /benchmarks -->\n"
 
 LIMITS: Final = """\
-- The service runs in one process pinned to one core, the callers in another pinned to a second core; the
-  database's and the recordings' threads share the service's core. All traffic is on the loopback interface:
+- The call plane, the media plane and the API share one core, the callers have another; the database's and the
+  recordings' threads share the service's core. All traffic is on the loopback interface:
   no network's delay, no network's loss.
 - Transcriber, model and voice are scripted and take no time. Voice activity (Silero), recording to disk
   (stereo and mono), SIP, RTP with G.711, SQLite with an fsync per commit, and the outbox are the real ones.
 - Callers speak a recorded question whenever the assistant has been silent for half a second; the assistant
   answers with 4.6 s of sound. Pacing is the deviation of each gap between packets from 20 ms, by the kernel's
-  arrival stamps. CPU is that of the service's process alone, all its threads, user and system.
+  arrival stamps. CPU is that of the service's processes, all threads, user and system.
 - Set-ups all go to one number, carry no audio from the caller, and are hung up after 0.1 s.
 - Attackers share the callers' core, with less of a right to it; engines of an owner's own are the real ones
   there. How long the loop was held is told in CPU time, which no other program adds to.
