@@ -12,12 +12,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from offhook.phone import Line, open_line
 
 from .callers import Told, call
-from .node import Node, Number, assistant, new_number
+from .node import KEY, Node, Number, assistant, new_number
 from .peers import LOOPBACK
 from .sink import WebhookSink
 from .test_planes import STOPPED_SECONDS, WORKER_DIED, back, plane
@@ -159,10 +160,6 @@ async def test_a_number_s_org_has_as_many_calls_as_it_may_over_both(node: Node) 
 
 
 def _limit(node: Node, org_id: str, limit: int | None) -> None:
-    import httpx
-
-    from .node import KEY
-
     answer = httpx.patch(
         f"{node.url}/org/{org_id}", json={"concurrencyLimit": limit},
         headers={"Authorization": f"Bearer {KEY}"}, timeout=60,
@@ -172,10 +169,9 @@ def _limit(node: Node, org_id: str, limit: int | None) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=lambda one: one.name)
 async def test_a_plane_that_dies_or_stands_still_takes_no_sound_of_the_other_s_calls(
-    node: Node, number: signal.Signals, transport: str
+    node: Node, number: signal.Signals
 ) -> None:
-    """These hear every packet and hang up meanwhile, though the other one may have had their connection. Its
-    own calls are ended and reported once if it has died."""
+    """These hear every packet, and can hang up. Its own calls are ended and reported once if it has died."""
     sink = WebhookSink()
     desk = await asyncio.to_thread(lambda: new_number(node, answered_by=assistant(server={"url": sink.url})))
     async with phones(node, "udp") as line:
@@ -187,10 +183,8 @@ async def test_a_plane_that_dies_or_stands_still_takes_no_sound_of_the_other_s_c
         await asyncio.sleep(STOPPED_SECONDS)
         if number is signal.SIGSTOP:
             os.kill(before["process"], signal.SIGCONT)
-        others = [
-            task for task, told in zip(callers.tasks, callers.told, strict=True) if told in callers.of(other)
-        ]
-        await asyncio.gather(*others)
+        both = zip(callers.tasks, callers.told, strict=True)
+        await asyncio.gather(*(task for task, told in both if told in callers.of(other)))
         for task in callers.tasks:
             task.cancel()
         await asyncio.gather(*callers.tasks, return_exceptions=True)
