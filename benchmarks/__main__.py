@@ -1,6 +1,6 @@
 """`make bench`: measure, hold against the budgets, print one table.
 
-python -m benchmarks [calls setups turns interruption handover leaks api outbox ringing hostile]
+python -m benchmarks [calls setups processes turns interruption handover leaks api outbox ringing hostile]
                      [--quick] [--write]"""
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from benchmarks.measures import (
     interruption,
     leaks,
     outbox,
+    processes,
     ringing,
     setups,
     turns,
@@ -32,6 +33,7 @@ from benchmarks.measures import (
 MEASURES: Final[dict[str, Callable[[bool], list[Figure]]]] = {
     "calls": calls.measure,
     "setups": setups.measure,
+    "processes": processes.measure,
     "turns": turns.measure,
     "interruption": interruption.measure,
     "handover": handover.measure,
