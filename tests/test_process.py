@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
+from offhook import process
 from offhook.api.connection import Bounds
 from offhook.process import (
     FILES_BESIDE,
@@ -14,7 +17,9 @@ from offhook.process import (
     LEAST_SIP_CONNECTIONS,
     TURN_SECONDS,
     StartError,
+    call_processes,
     calls_within,
+    cores,
     share_python,
     sip_connections_within,
 )
@@ -76,3 +81,51 @@ def test_threads_take_short_turns() -> None:
         assert before / TURN_SECONDS >= 10
     finally:
         sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize(
+    ("may_run_on", "quota", "found", "processes"),
+    [
+        (1, None, 1, 1),
+        (2, None, 2, 1),
+        (3, "max 100000", 3, 1),
+        (4, None, 4, 2),
+        (16, "400000 100000", 4, 2),
+        (16, "150000 100000", 1, 1),
+        (16, "50000 100000", 1, 1),
+        (4, "800000 100000", 4, 2),
+        (512, None, 512, 64),
+    ],
+)
+def test_call_planes_by_the_cores_that_there_are(
+    may_run_on: int,
+    quota: str | None,
+    found: int,
+    processes: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Those that the process may run on, within the quota of its container or unit."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(may_run_on)), raising=False)
+    own = tmp_path / "own"
+    own.write_text("0::/unit.slice/offhook.service\n")
+    group = tmp_path / "unit.slice" / "offhook.service"
+    group.mkdir(parents=True)
+    if quota is not None:
+        (group / "cpu.max").write_text(quota + "\n")
+    monkeypatch.setattr(process, "_OWN_GROUP", own)
+    monkeypatch.setattr(process, "_GROUPS", tmp_path)
+
+    assert cores() == found
+    assert call_processes(" Auto ") == processes
+
+
+@pytest.mark.parametrize(("text", "processes"), [("1", 1), (" 8 ", 8), ("64", 64)])
+def test_so_many_call_planes_as_are_asked_for(text: str, processes: int) -> None:
+    assert call_processes(text) == processes
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "65", "2.5", "two", "", "automatic"])
+def test_what_is_no_number_of_call_planes_says_what_to_write(text: str) -> None:
+    with pytest.raises(ValueError, match="write a number from 1 to 64, or auto"):
+        call_processes(text)

@@ -140,3 +140,19 @@ def test_neighbours_behind_one_address_do_not_pay_for_each_other_and_ports_bring
     pbx = Address("10.0.0.5", 5060)
     assert all(rate.admits(pbx, 0.0) for _ in range(1000))
     assert not rate.exhausted(pbx, 0.0)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_all_parts_of_a_rate_together_are_no_more_than_the_whole(parts: int) -> None:
+    """Whoever brings as much as he can to every process."""
+    rates = [Rate.part((10.0, 100), parts) for _ in range(parts)]
+    at_once = sum(rate.admits("a", 0.0) for rate in rates for _ in range(200))
+    later = sum(
+        rate.admits("a", 0.0 + second) for second in range(1, 101) for rate in rates for _ in range(50)
+    )
+    assert at_once == 100
+    assert later == pytest.approx(1000, rel=0.01)
+
+
+def test_a_part_of_a_small_rate_still_admits_somebody() -> None:
+    assert Rate.part((1.0, 3), 8).admits("a", 0.0)

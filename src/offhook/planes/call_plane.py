@@ -130,7 +130,7 @@ async def call_plane(
     async def end_calls_of(name: str) -> int:
         return await end_orphans(database, outbox, name, now, settings.recordings, links.lasting)
 
-    for name in await _left_behind(ground, siblings):
+    for name in await left_behind(ground, siblings):
         await end_calls_of(name)
 
     emergency = None
@@ -295,7 +295,7 @@ def _trunk(settings: Settings) -> Trunk | None:
     )
 
 
-async def _left_behind(ground: Ground, siblings: Siblings) -> list[str]:
+async def left_behind(ground: Ground, siblings: Siblings) -> list[str]:
     """Whose calls have nobody any more: those of the process before, and, for the first process, of those
     that this node had beside it and has no more. Raises StoreError."""
     own = name_of_process(ground.node, siblings.number)

@@ -38,6 +38,11 @@ LOCKED_SECONDS = 10
 
 _BUSY_TIMEOUT = f"PRAGMA busy_timeout={LOCKED_SECONDS * 1000}"
 
+TURN_SECONDS = 0.001
+"""Between two tries of a thread to be the one that writes. SQLite's own waits grow to a tenth of a second,
+and who waits for long loses its turn to who comes just then: too long where several processes write what
+callers wait for."""
+
 WAL_RETRY_SECONDS = 0.05
 
 CONNECT_SECONDS = 10.0
@@ -132,22 +137,22 @@ class SqliteThread:
             self._connection.close()
 
     def _connected(self) -> tuple[Connection, sqlite3.Connection]:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        return self._connection, cast("sqlite3.Connection", self._connection.connection.dbapi_connection)
+        if self._connection is not None:
+            return self._connection, cast("sqlite3.Connection", self._connection.connection.dbapi_connection)
+        self._connection = self._engine.connect()
+        driver = cast("sqlite3.Connection", self._connection.connection.dbapi_connection)
+        driver.execute("PRAGMA busy_timeout=0")  # from now on waiting is done here
+        return self._connection, driver
 
     def _write_over(self) -> bool:
         _, driver = self._connected()
-        driver.execute("PRAGMA busy_timeout=0")  # whoever reads has time; this comes again
-        try:
-            (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        finally:
-            driver.execute(_BUSY_TIMEOUT)
+        # Whoever reads has time; this comes again.
+        (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not busy
 
     def _run(self, work: Callable[[Connection], T]) -> T:
         connection, driver = self._connected()
-        driver.execute("BEGIN IMMEDIATE")
+        _begin(driver)
         try:
             result = work(connection)
             driver.execute("COMMIT")
@@ -156,6 +161,21 @@ class SqliteThread:
                 driver.execute("ROLLBACK")
             raise
         return result
+
+
+def _begin(driver: sqlite3.Connection) -> None:
+    """Begin to write, when nobody else does. Raises sqlite3.OperationalError after LOCKED_SECONDS."""
+    until = time.monotonic() + LOCKED_SECONDS
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            # Its other kinds, such as that of a recovery, are told in the higher bits.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(TURN_SECONDS)
+        else:
+            return
 
 
 def _set_up_sqlite(engine: Engine, begin: str | None = None, *pragmas: str) -> None:
