@@ -34,13 +34,6 @@ from offhook.speech.base import Transcript as Heard
 
 LATE_SECONDS = 5.0
 """When nothing of a reply is heard for so long, the assistant is late."""
-CALLER_INPUTS = (
-    turn.CallerStarted,
-    turn.CallerWentOn,
-    turn.CallerStopped,
-    turn.PartialWords,
-    turn.FinalWords,
-)
 
 
 STEADY = 0.5
@@ -207,7 +200,7 @@ class TurnTaking:
     # turns
 
     def feed(self, given: turn.Input) -> None:
-        if not self._begun or (isinstance(given, CALLER_INPUTS) and not self._course.listening):
+        if not self._begun or (isinstance(given, turn.CALLER_INPUTS) and not self._course.listening):
             return
         self._carry_out(self._machine.feed(given, self._loop.time()))
         if self._machine.state is TurnState.THINKING and self._reply_is_over():

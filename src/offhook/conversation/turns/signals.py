@@ -105,6 +105,9 @@ Input = (
     | Deadline
 )
 
+CALLER_INPUTS = (CallerStarted, CallerWentOn, CallerStopped, PartialWords, FinalWords)
+"""What the caller does; it counts only while somebody listens."""
+
 
 @dataclass(frozen=True, slots=True)
 class PrepareReply:
