@@ -21,7 +21,7 @@ PACKAGE: Final = "offhook"
 TYPED: Final = "schema"
 """The room of the wire types: what is JSON there is JSON by trade, and camelCase its names."""
 
-JSON: Final = "offhook.schema.json_document"
+JSON: Final = "offhook.json_document"
 """The one module that names JSON documents whose shape is somebody else's: variables, arguments, and the
 like. A signature that takes one of those says which."""
 

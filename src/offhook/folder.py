@@ -8,11 +8,12 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
+from offhook.json_document import PlaneMessage
 from offhook.process import StartError
 
 LEAST_FREE: Final = 16 * 1024 * 1024
@@ -72,7 +73,7 @@ class DataFolder:
                 os.close(lock)
             raise StartError(_unusable(path, error)) from error
 
-    def tell(self, what: Mapping[str, Any]) -> None:
+    def tell(self, what: PlaneMessage) -> None:
         """Write down what others on this machine, who may read the folder, can know of the node."""
         process = _written_pid(self._lock)
         os.pwrite(self._lock, f"{process}\n{json.dumps(what)}\n".encode(), 0)
@@ -87,8 +88,8 @@ class Holder:
     that it has started."""
 
     process: str
-    told: Mapping[str, Any]
-    planes: Sequence[Mapping[str, Any]] = ()
+    told: PlaneMessage
+    planes: Sequence[PlaneMessage] = ()
 
 
 def holder(path: Path) -> Holder | None:

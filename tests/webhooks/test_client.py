@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from offhook.network import AddressGuard, AddressRefused, NameNotFound
 from offhook.network.outside import Outside
+from offhook.schema.credential import OAuth2AuthenticationPlan, read_plan
 from offhook.store import IdMaker
 from offhook.webhooks import AskFailed, Client, Receiver
 from offhook.webhooks.client import OutsideRequest
@@ -493,7 +494,9 @@ async def test_a_token_of_an_endless_life_is_kept_for_a_while(
         real = loop.time
         with monkeypatch.context() as later:
             later.setattr(loop, "time", lambda: real() + 90_000)
-            assert await client._tokens.get(behind(tokens, hook).authentication or {}) == "token-2"
+            plan = read_plan(behind(tokens, hook).authentication or {})
+            assert isinstance(plan, OAuth2AuthenticationPlan)
+            assert await client._tokens.get(plan) == "token-2"
 
 
 async def test_a_token_without_a_life_is_not_kept(client: Client) -> None:

@@ -6,6 +6,7 @@ import hmac
 
 import pytest
 
+from offhook.schema.credential import HMACAuthenticationPlan, read_plan
 from offhook.webhooks.receiver import Receiver
 from offhook.webhooks.sign import CannotSign, hmac_headers, message_headers, standard_headers
 
@@ -17,9 +18,15 @@ NOW = 1786546871.433
 KEY = "whsec_vapi_sample_key"
 
 
+def read_hmac(plan: dict[str, object]) -> HMACAuthenticationPlan:
+    read = read_plan(plan)
+    assert isinstance(read, HMACAuthenticationPlan)
+    return read
+
+
 def signed(**plan: object) -> dict[str, str]:
     return hmac_headers(
-        {"type": "hmac", "secretKey": KEY, "algorithm": "sha256", **plan},
+        read_hmac({"type": "hmac", "secretKey": KEY, "algorithm": "sha256", **plan}),
         BODY,
         url="https://x/hook",
         webhook_id="msg_1",
@@ -88,7 +95,7 @@ def test_every_option_of_an_hmac_credential() -> None:
 def test_what_a_body_holds_is_not_filled_in() -> None:
     plan = {"type": "hmac", "secretKey": "k", "algorithm": "sha256", "payloadFormat": "{body}.{timestamp}"}
     body = b'{"text":"{timestamp}{body}"}'
-    headers = hmac_headers(plan, body, url="u", webhook_id="i", now=1.0)
+    headers = hmac_headers(read_hmac(plan), body, url="u", webhook_id="i", now=1.0)
     assert headers["x-signature"] == hmac.digest(b"k", body + b".1000", "sha256").hex()
 
 

@@ -6,8 +6,7 @@ Offhook has none of. Such a number's calls end with `assistant-not-found`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from offhook.api.operation import ApiRoute
 from offhook.api.references import check_references
@@ -16,6 +15,7 @@ from offhook.api.secrets import without_keys
 from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work
+from offhook.json_document import ResourceDocument
 from offhook.schema.assistant import Assistant, StoredAssistant
 from offhook.schema.base import document
 from offhook.schema.model import with_model_names
@@ -25,7 +25,7 @@ from offhook.store import Record
 _WHOLE: Final = Wire(Assistant)
 
 
-def show(stored: Mapping[str, Any]) -> Document:
+def show(stored: ResourceDocument) -> Document:
     """The stored assistant with both spellings of its server, without the keys in its credentials."""
     shown = with_model_names(without_keys(show_server(stored)))
     return {**shown, "isServerUrlSecretSet": is_secret_set(stored)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +21,7 @@ from offhook.api.secrets import without_keys
 from offhook.api.services import Services
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
+from offhook.json_document import ResourceDocument
 from offhook.links import KINDS, RecordingKind
 from offhook.media.recorded import erase
 from offhook.schema.call import Call, DeleteCallDTO, UpdateCallDTO
@@ -38,7 +38,7 @@ _DELETE: Final = Wire(DeleteCallDTO)
 _SHOWN: Final = Wire(Call)
 
 
-def show(stored: Mapping[str, Any]) -> dict[str, Any]:
+def show(stored: ResourceDocument) -> dict[str, Any]:
     """The stored call; the assistants in it that are nowhere else may have brought credentials."""
     return {
         name: with_model_names(without_keys(value)) if value and name in WRITTEN_OUT else value
@@ -83,7 +83,7 @@ def routes() -> list[ApiRoute]:
     async def update(request: Request) -> Response:
         identity = request.path_params["id"]
 
-        async def named(work: Work, to_change: bool = False) -> Mapping[str, Any]:
+        async def named(work: Work, to_change: bool = False) -> ResourceDocument:
             stored = await _call(work, identity, to_change=to_change)
             given = _UPDATE.document(work.object())
             if stored.document.get("status") != "ended":

@@ -4,10 +4,10 @@ anything from elsewhere."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from offhook.api.openapi import build
 from offhook.api.operation import ApiRoute
 from offhook.api.services import Services
+from offhook.json_document import OpenApiDocument
 
 _STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -68,7 +69,7 @@ def _write(app: Starlette) -> _Written:
     return _Written(json.dumps(document, ensure_ascii=False).encode(), "".join(_page(document)).encode())
 
 
-def _page(document: Mapping[str, Any]) -> Iterator[str]:
+def _page(document: OpenApiDocument) -> Iterator[str]:
     info = document["info"]
     yield f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(info['title'])}</title>"
     yield f"<style>{_STYLE}</style><h1>{escape(info['title'])} <small>{escape(info['version'])}</small></h1>"
@@ -84,16 +85,16 @@ def _page(document: Mapping[str, Any]) -> Iterator[str]:
     yield "</html>"
 
 
-def _by_tag(paths: Mapping[str, Any]) -> dict[str, list[tuple[str, str, Mapping[str, Any]]]]:
+def _by_tag(paths: OpenApiDocument) -> dict[str, list[tuple[str, str, OpenApiDocument]]]:
     """Path, method and operation of each, by the resource that they are about."""
-    found: dict[str, list[tuple[str, str, Mapping[str, Any]]]] = {}
+    found: dict[str, list[tuple[str, str, OpenApiDocument]]] = {}
     for path, methods in paths.items():
         for method, operation in methods.items():
             found.setdefault(operation["tags"][0], []).append((path, method, operation))
     return found
 
 
-def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[str]:
+def _operation(path: str, method: str, operation: OpenApiDocument) -> Iterator[str]:
     yield f"<details><summary><b>{method.upper()}</b> {escape(path)} "
     yield f"<small>{escape(operation.get('summary', ''))}</small></summary><table>"
     for parameter in operation.get("parameters", ()):
@@ -106,7 +107,7 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator
     yield "</table></details>"
 
 
-def _type(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
+def _type(name: str, schema: OpenApiDocument) -> Iterator[str]:
     yield f"<details id='{escape(name)}'><summary>{escape(name)}</summary>"
     yield f"<p>{escape(schema.get('description', ''))}</p><table>"
     required = schema.get("required", ())
@@ -117,7 +118,7 @@ def _type(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     yield "</table></details>"
 
 
-def _content(part: Mapping[str, Any]) -> str:
+def _content(part: OpenApiDocument) -> str:
     return " or ".join(_name(media.get("schema", {})) for media in part.get("content", {}).values())
 
 
@@ -126,7 +127,7 @@ def _row(*cells: str) -> str:
     return f"<tr><td><code>{escape(first)}</code>" + "".join(f"<td>{cell}" for cell in rest)
 
 
-def _name(schema: Mapping[str, Any]) -> str:
+def _name(schema: OpenApiDocument) -> str:
     """A schema in a few words, as HTML; named types are links."""
     reference = schema.get("$ref")
     if reference:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -14,6 +13,7 @@ from offhook.api.resource import missing, resource
 from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
+from offhook.json_document import ResourceDocument
 from offhook.schema.base import document
 from offhook.schema.org import Org, UpdateOrgDTO
 from offhook.schema.server import normalise_server, show_server
@@ -36,7 +36,7 @@ async def _own(work: Work, identity: str, *, to_change: bool = False) -> Record:
     return record
 
 
-async def _changed(work: Work, stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+async def _changed(work: Work, stored: ResourceDocument, given: ResourceDocument) -> dict[str, Any]:
     org = _UPDATE.parse(given)
     check_urls(work, org, given)
     await check_references(work, org, given)

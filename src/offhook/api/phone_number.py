@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from pydantic import Field
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from offhook.api.resource import Document, Kind, crud, resource
 from offhook.api.urls import check_urls
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
+from offhook.json_document import ResourceDocument
 from offhook.schema.base import Model, document
 from offhook.schema.number import (
     CreateVapiPhoneNumberDTO,
@@ -59,7 +59,7 @@ _CREATE: Final = Wire(CreateVapiPhoneNumberDTO)
 _UPDATE: Final = Wire(UpdateVapiPhoneNumberDTO)
 
 
-def show(stored: Mapping[str, Any]) -> Document:
+def show(stored: ResourceDocument) -> Document:
     """The stored number without its password, with both spellings of its server."""
     shown = show_server(stored)
     authentication = shown.get("authentication")

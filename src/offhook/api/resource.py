@@ -7,7 +7,7 @@ and how a stored one is shown.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -23,6 +23,7 @@ from offhook.api.operation import Operations, changes_of, gives, list_of, type_o
 from offhook.api.paging import ListQuery, described_list, parse_list
 from offhook.api.wire import Wire
 from offhook.api.work import Work, private
+from offhook.json_document import ResourceDocument
 from offhook.schema.base import Resource, format_timestamp
 from offhook.store import Duplicate, Position, Record, Repository, Transaction
 
@@ -53,7 +54,7 @@ class Kind:
     shown: Wire
     repository: Callable[[Transaction], Repository]
     compose: Callable[[Work, Document, Record | None], Awaitable[Document]]
-    show: Callable[[Mapping[str, Any]], Document] = dict
+    show: Callable[[ResourceDocument], Document] = dict
     changed: Wire | None = None
     ids: str | None = None
 
@@ -65,7 +66,7 @@ def with_resource(union: Any) -> Any:
     return Annotated[reduce(or_, shown), discriminator]
 
 
-def resource(record: Record, properties: Mapping[str, Any]) -> Document:
+def resource(record: Record, properties: ResourceDocument) -> Document:
     """A resource as it goes over the wire."""
     return {
         "id": record.id,
@@ -91,7 +92,7 @@ def missing(noun: str, identity: str) -> NotFound:
 
 
 async def listed(
-    work: Work, repository: Repository, query: ListQuery, show: Callable[[Mapping[str, Any]], Document]
+    work: Work, repository: Repository, query: ListQuery, show: Callable[[ResourceDocument], Document]
 ) -> bytes:
     """The list as JSON, newest first. A few at a time are read and written: a hundred calls with all that was
     said are megabytes, and those who are talking should not hear that somebody looks at them."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from offhook.json_document import ResourceDocument
 from offhook.schema.base import OWN_NAMES
 
 # By the end of its name, so that a credential that the API gets tomorrow is safe too.
@@ -17,7 +18,7 @@ def is_secret(name: str) -> bool:
     return name != _PUBLIC and _SECRET.search(name) is not None
 
 
-def without_secrets(credential: Mapping[str, Any]) -> dict[str, Any]:
+def without_secrets(credential: ResourceDocument) -> dict[str, Any]:
     """A credential without its secrets; what is left says which account it is."""
     return {name: _shown(value) for name, value in credential.items() if not is_secret(name)}
 
@@ -28,7 +29,7 @@ def _shown(value: Any) -> Any:
     return [_shown(item) for item in value] if isinstance(value, list) else value
 
 
-def without_keys(document: Mapping[str, Any]) -> dict[str, Any]:
+def without_keys(document: ResourceDocument) -> dict[str, Any]:
     """An assistant, a squad or a tool, in which however deep an assistant may bring its own `credentials`:
     those are shown without their secrets, and all else as it is."""
     return {name: _without_keys(name, value) for name, value in document.items()}

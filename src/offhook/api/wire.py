@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from offhook.api.errors import BadRequest
+from offhook.json_document import ResourceDocument
 from offhook.schema import document, sentences
 from offhook.schema.pattern import Writing
 
@@ -29,7 +29,7 @@ class Wire:
         """Make the check now, which takes a while, and not while somebody waits."""
         self.adapter.rebuild()
 
-    def parse(self, value: Mapping[str, Any]) -> BaseModel:
+    def parse(self, value: ResourceDocument) -> BaseModel:
         """The object as its wire type. Raises BadRequest with all mistakes."""
         try:
             model: BaseModel = self.adapter.validate_python(
@@ -39,6 +39,6 @@ class Wire:
             raise BadRequest(sentences(problem, self.kind)) from None
         return model
 
-    def document(self, value: Mapping[str, Any]) -> dict[str, Any]:
+    def document(self, value: ResourceDocument) -> dict[str, Any]:
         """The object as its wire type holds it: what was given. Raises BadRequest with all mistakes."""
         return document(self.parse(value))

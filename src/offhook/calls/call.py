@@ -31,12 +31,12 @@ from offhook.calls.world.owner import Owner
 from offhook.calls.world.variables import learn, refresh
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import EngineFailed, Event, HandedOver
+from offhook.json_document import ResourceDocument
 from offhook.log_context import working_for
 from offhook.network import INTERNAL, turns
 from offhook.rtp.ports import PortsExhausted
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
-from offhook.schema.json_document import ResourceDocument
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.errors import SipError

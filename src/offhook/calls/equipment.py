@@ -9,12 +9,12 @@ from typing import Any, Final, Protocol
 
 from pydantic import BaseModel
 
+from offhook.json_document import ResourceDocument
 from offhook.schema.answered import NotValid, read
 from offhook.schema.assistant import AssistantOverrides, merged
 from offhook.schema.destination import TransferDestinationAssistant
 from offhook.schema.handoff import HandoffDestinationAssistant
 from offhook.schema.hook import Hook, HookAction, ToolCallHookAction
-from offhook.schema.json_document import ResourceDocument
 from offhook.schema.json_schema import OpenAIFunction
 from offhook.schema.tool import TOOL, HandoffTool, Tool, TransferCallTool
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from offhook.json_document import Variables
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
-from offhook.schema.json_document import Variables
 from offhook.schema.org import UpdateOrgDTO
 from offhook.schema.privacy_wishes import privacy_wishes
 

@@ -18,8 +18,8 @@ from offhook.calls.transfers.trunk import Trunk
 from offhook.calls.world.tools.tool_site import Send
 from offhook.conversation.active_assistant import EngineFactory
 from offhook.engines.registry import OrgCredentials
+from offhook.json_document import Answer, MessageDocument, ResourceDocument, Variables
 from offhook.network.guard import AddressGuard
-from offhook.schema.json_document import Answer, MessageDocument, ResourceDocument, Variables
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 from offhook.speech.base import Voice

@@ -29,12 +29,12 @@ from offhook.conversation.active_assistant import ended_reason
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import Event, World
 from offhook.conversation.tools.destination_templates import filled
+from offhook.json_document import ResourceDocument
 from offhook.language.base import ModelError
 from offhook.network import turns
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.base import document
-from offhook.schema.json_document import ResourceDocument
 from offhook.speech.base import EngineError
 from offhook.speech.remote import CallContext
 

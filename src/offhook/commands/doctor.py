@@ -6,15 +6,16 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from offhook.commands.failure import fail
 from offhook.commands.show import Json
+from offhook.json_document import PlaneMessage
 
 if TYPE_CHECKING:
     from offhook.folder import Holder
@@ -126,13 +127,13 @@ def _service(settings: Settings, running: Holder) -> list[str]:
     return [] if status == 200 else [f"it takes no new calls (/health/ready says {status}): its log says why"]
 
 
-def _plane(plane: Mapping[str, Any]) -> str:
+def _plane(plane: PlaneMessage) -> str:
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(plane["since"]))
     restarts = f", restarts: {plane['restarts']}" if plane["restarts"] else ""
     return f"{plane['plane']} plane, process {plane['process']} since {since}{restarts}"
 
 
-def _up(plane: Mapping[str, Any]) -> list[str]:
+def _up(plane: PlaneMessage) -> list[str]:
     return [] if plane["up"] else ["it is being started anew: the log says why it ended"]
 
 

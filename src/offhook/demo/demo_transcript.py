@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
+
+from offhook.json_document import MessageDocument
 
 UNDERSTOOD: Final = 0.5
 """Share of a phrase's words that must have been heard; the local transcriber mishears some."""
@@ -21,12 +23,12 @@ class Told:
 
     say: Callable[[str], None]
     latency: Callable[[int], float | None]
-    report: Mapping[str, Any] | None = None
+    report: MessageDocument | None = None
     reported: asyncio.Event = field(default_factory=asyncio.Event)
     _lines: int = 0
     _caller_turns: int = 0
 
-    def received(self, message: Mapping[str, Any]) -> None:
+    def received(self, message: MessageDocument) -> None:
         kind = message.get("type")
         if kind == "conversation-update":
             self._print(message.get("messages") or (), finished=False)
@@ -35,7 +37,7 @@ class Told:
             self.report = message
             self.reported.set()
 
-    def _print(self, messages: Sequence[Mapping[str, Any]], finished: bool) -> None:
+    def _print(self, messages: Sequence[MessageDocument], finished: bool) -> None:
         """Print what is complete: the assistant's last line may still grow."""
         spoken = [one for one in messages if one.get("role") in _SPEAKERS]
         complete = spoken if finished else spoken[:-1]
@@ -45,7 +47,7 @@ class Told:
             self.say(self._line(one))
         self._lines = max(self._lines, len(complete))
 
-    def _line(self, message: Mapping[str, Any]) -> str:
+    def _line(self, message: MessageDocument) -> str:
         line = f"{_SPEAKERS[message['role']]}: {message.get('message', '')}"
         if message["role"] == "user":
             self._caller_turns += 1
@@ -54,7 +56,7 @@ class Told:
         return line if seconds is None else f"{line}   ({seconds:.2f} s)"
 
 
-def problems(report: Mapping[str, Any], phrases: Sequence[str]) -> list[str]:
+def problems(report: MessageDocument, phrases: Sequence[str]) -> list[str]:
     """What went wrong, by the report: a phrase that was not understood, or not answered. Empty if nothing."""
     spoken = [one for one in report.get("messages") or () if one.get("role") in _SPEAKERS]
     found = []
@@ -72,7 +74,7 @@ def problems(report: Mapping[str, Any], phrases: Sequence[str]) -> list[str]:
     return found
 
 
-def _matches(message: Mapping[str, Any], phrase: str) -> bool:
+def _matches(message: MessageDocument, phrase: str) -> bool:
     if message["role"] != "user":
         return False
     wanted = _words(phrase)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
+
+from offhook.json_document import MessageDocument
 
 MAX_BODY: Final = 16 * 1024 * 1024
 READ_SECONDS: Final = 10.0
 
-Message = Mapping[str, Any]
+Message = MessageDocument
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from offhook.engines.fallback import FallbackModel, FallbackTranscriber, FallbackVoice
 from offhook.engines.vendors import VENDORS, Vendor
+from offhook.json_document import ResourceDocument
 from offhook.language.base import LanguageModel
 from offhook.schema.answered import NotValid, read
 from offhook.schema.assistant import Assistant
@@ -25,7 +26,7 @@ from offhook.speech.remote import CallContext, no_context
 log = logging.getLogger(__name__)
 
 E = TypeVar("E")
-Documents = Mapping[str, Mapping[str, Any]]
+Documents = Mapping[str, ResourceDocument]
 
 OrgCredentials = Callable[[str], Awaitable[Documents]]
 """The org's credentials of one provider, as they are stored, by their ids, the newest first."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
+from offhook.json_document import VendorMessage
 from offhook.language.base import Finished, ToolCall
 from offhook.language.thinking import Thoughts
 from offhook.language.tool_calls import ToolCalls
@@ -54,7 +55,7 @@ class Answer:
         """Did its text begin within a thought? None: it did not show it."""
         return self._thoughts.thought_first if self._characters else None
 
-    def add(self, piece: Mapping[str, Any]) -> str:
+    def add(self, piece: VendorMessage) -> str:
         """Text to say, often empty."""
         self._pieces += 1
         if self._pieces > MOST_PIECES:
@@ -65,7 +66,7 @@ class Answer:
         except (AttributeError, TypeError, LookupError) as error:
             raise ValueError(f"a piece of another form: {error}") from None
 
-    def _add(self, piece: Mapping[str, Any]) -> str:
+    def _add(self, piece: VendorMessage) -> str:
         usage = piece.get("usage")
         if isinstance(usage, Mapping):
             self._tokens = (_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
@@ -86,7 +87,7 @@ class Answer:
             self._in_deltas = self._in_deltas or bool(message.get("content") or message.get("tool_calls"))
         return self._message(message) if message is not None else ""
 
-    def _more(self, message: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    def _more(self, message: VendorMessage | None) -> VendorMessage | None:
         """What is new in a `message`: the whole answer, a part of it, all of it up to here, or all of it
         again behind its pieces."""
         if message is None or self._in_deltas:
@@ -99,7 +100,7 @@ class Answer:
             self._whole += text
         return message
 
-    def _message(self, message: Mapping[str, Any]) -> str:
+    def _message(self, message: VendorMessage) -> str:
         for one in message.get("tool_calls") or ():
             self._arguments += self._calls.add(one)
         if function := message.get("function_call"):  # what tool calls were called before
@@ -125,7 +126,7 @@ class Answer:
         return Finished(reason, *self._tokens)
 
 
-def _check(piece: Mapping[str, Any]) -> None:
+def _check(piece: VendorMessage) -> None:
     """Raises ServerSays for what stands in place of an answer: an `error`, or an object that is one."""
     error = piece.get("error")
     base = piece.get("base_resp")  # MiniMax has its refusals in an answer of status 200
@@ -138,7 +139,7 @@ def _check(piece: Mapping[str, Any]) -> None:
         raise ServerSays(str(message or error))
 
 
-def _own_of_ollama(piece: Mapping[str, Any]) -> Mapping[str, Any]:
+def _own_of_ollama(piece: VendorMessage) -> VendorMessage:
     """A choice of a piece in the form of Ollama's own API."""
     return {"delta": piece["message"], "finish_reason": piece.get("done_reason")}
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from offhook.json_document import Arguments, ParametersSchema
 from offhook.schema.ended_reason import PipelineFailure
 from offhook.speech.base import EngineError
 
@@ -36,7 +37,7 @@ class ToolDefinition:
 
     name: str
     description: str
-    parameters: Mapping[str, Any]
+    parameters: ParametersSchema
     strict: bool | None = None
 
 
@@ -54,7 +55,7 @@ class ToolCall:
 
     id: str
     name: str
-    arguments: Mapping[str, Any]
+    arguments: Arguments
     problem: str = ""
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import httpx2
 
+from offhook.json_document import VendorMessage
 from offhook.language.answer import Answer, ServerSays
 from offhook.language.base import LanguageModel, Message, ModelError, Reply, Text, ToolDefinition
 from offhook.language.habits import Habit, Habits
@@ -99,8 +100,8 @@ class ChatServer:
     temperature: float | None = 0.5
     max_tokens: int = 250
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    with_tools: Mapping[str, Any] = field(default_factory=dict)
+    extra: VendorMessage = field(default_factory=dict)
+    with_tools: VendorMessage = field(default_factory=dict)
     tries: int = 1
     rate_limited: PipelineFailure = "429-exceeded-quota"
 
@@ -116,7 +117,7 @@ class ChatModel:
         server: ChatServer,
         http: httpx2.AsyncClient,
         habit: Habit,
-        body: Callable[[], Mapping[str, Any]] = dict,
+        body: Callable[[], VendorMessage] = dict,
     ) -> None:
         self.provider = server.provider
         self.name = server.model
@@ -173,7 +174,7 @@ class ChatModel:
         finally:
             await response.aclose()
 
-    async def _answered(self, body: Mapping[str, Any]) -> httpx2.Response:
+    async def _answered(self, body: VendorMessage) -> httpx2.Response:
         """Raises _Refused."""
         for left in reversed(range(self._server.tries)):
             response = await self._send(body)
@@ -203,7 +204,7 @@ class ChatModel:
             yield call
         yield answer.finished()
 
-    async def _send(self, body: Mapping[str, Any]) -> httpx2.Response:
+    async def _send(self, body: VendorMessage) -> httpx2.Response:
         # A lone surrogate, which JSON can name and UTF-8 cannot, stays as JSON has it.
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str).encode(
             "utf-8", "backslashreplace"
@@ -237,7 +238,7 @@ class ChatModel:
 
 
 def chat_model(
-    server: ChatServer, node: EngineNode, body: Callable[[], Mapping[str, Any]] = dict
+    server: ChatServer, node: EngineNode, body: Callable[[], VendorMessage] = dict
 ) -> LanguageModel:
     """For one call. Raises ModelError for an address or a header that cannot be one."""
     habit = node.shared(Habits, Habits).of(server.base_url, server.model)

@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from offhook.json_document import ParametersSchema
+from offhook.json_document import Variables as Known
 from offhook.network.json_size import holds_more, whole_number
 
 Variables = dict[str, Any]
-Render = Callable[[str, Mapping[str, Any]], str]
+Render = Callable[[str, Known], str]
 """A template with these variables, and the call's own, filled in."""
 
 MOST_VALUES: Final = 50_000
@@ -47,7 +49,7 @@ def parsed(text: str) -> object:
     return value if isinstance(value, dict | list) else None
 
 
-def extracted(plan: Mapping[str, Any], body: object, headers: Mapping[str, str], render: Render) -> Variables:
+def extracted(plan: ParametersSchema, body: object, headers: Mapping[str, str], render: Render) -> Variables:
     """The variables that a plan takes from a result: `body` is its JSON, `headers` are the answer's, with
     names in lower case. In the templates of `aliases` the body is `$` and `tool.response.body`, an object's
     properties are variables, and so is what the schema has taken."""
@@ -77,7 +79,7 @@ def by_schema(schema: object, value: object) -> Variables:
     return bounded({title: taken}) if isinstance(title, str) else {}
 
 
-def bounded(variables: Mapping[str, Any]) -> Variables:
+def bounded(variables: Known) -> Variables:
     """Those that may become variables of a call: with a plain name that is not RESERVED, and not too long."""
     kept = {
         name: value
@@ -87,7 +89,7 @@ def bounded(variables: Mapping[str, Any]) -> Variables:
     return dict(list(kept.items())[:MOST_VARIABLES])
 
 
-def _taken(schema: Mapping[str, Any], value: Any, depth: int) -> Any:
+def _taken(schema: ParametersSchema, value: Any, depth: int) -> Any:
     """The part of a value that a schema describes; `_ABSENT` where it is of another type."""
     if not _is(kind_of(schema), value) or depth == 0:
         return _ABSENT
@@ -105,7 +107,7 @@ def _taken(schema: Mapping[str, Any], value: Any, depth: int) -> Any:
     return value
 
 
-def kind_of(schema: Mapping[str, Any]) -> object:
+def kind_of(schema: ParametersSchema) -> object:
     """Its type; of a list with "null" the other one, None where it may be several or says nothing."""
     kind = schema.get("type")
     if not isinstance(kind, list):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from offhook.json_document import VendorMessage
 from offhook.language.base import ToolCall
 
 MOST_TOOL_CALLS = 32
@@ -68,7 +69,7 @@ class ToolCalls:
     def __bool__(self) -> bool:
         return bool(self._calls)
 
-    def add(self, piece: Mapping[str, Any]) -> int:
+    def add(self, piece: VendorMessage) -> int:
         """Takes one piece, and gives the number of characters in its arguments. Raises ValueError for one of
         another form, and for too many calls."""
         function = piece.get("function") or {}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
+from offhook.json_document import PlaneMessage
 from offhook.speech.framing import FramingError, Unpacker, pack
 
-Frame = Mapping[str, Any]
+Frame = PlaneMessage
 
 MOST_UNSENT: Final = 1024 * 1024
 """Bytes that wait for a process that does not read; further frames are dropped."""

@@ -23,6 +23,7 @@ from typing import Any, Final, Literal
 
 from offhook.folder import PLANES as PLANES_TOLD
 from offhook.folder import DataFolder
+from offhook.json_document import PlaneMessage
 from offhook.log_lines import configure
 from offhook.planes.link import Frame, Link
 from offhook.planes.spec import (
@@ -66,7 +67,7 @@ class State:
     sip: list[int]
     between: Mapping[str, list[int]]
     started: dict[str, tuple[int, int]]
-    told: Mapping[str, Any]
+    told: PlaneMessage
     words: Mapping[str, str]
     log_level: str
     log_format: Literal["text", "json"]
@@ -89,7 +90,7 @@ class Plane:
     ready: bool = False
     restarts: int = 0
     ended: str = ""
-    media: Mapping[str, Any] | None = None
+    media: PlaneMessage | None = None
     ends: deque[float] = field(default_factory=lambda: deque(maxlen=RESTARTS + 1))
 
     def tell(self, **frame: Any) -> bool:
@@ -187,7 +188,7 @@ class Supervisor:
     def _tell_the_folder(self) -> None:
         """What others on this machine can know."""
         if self._serving:
-            planes: list[Mapping[str, Any]] = [
+            planes: list[PlaneMessage] = [
                 {
                     "plane": one.name,
                     "process": one.pid,

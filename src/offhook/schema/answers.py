@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from offhook.json_document import Answer
 from offhook.schema.answered import given
-from offhook.schema.json_document import Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ JSON that was parsed, so what is stored and shown is what the client wrote.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -50,6 +51,15 @@ class Model(BaseModel):
 def document(model: BaseModel) -> dict[str, Any]:
     """The JSON object a model was parsed from: camelCase names, only what was given, nulls kept."""
     return model.model_dump(by_alias=True, exclude_unset=True)
+
+
+def unchecked(kind: Any, given: Mapping[str, Any]) -> Any:
+    """A model of what may not be valid: each property as it was given, None where it was not."""
+    wires = {name: field.alias or name for name, field in kind.model_fields.items()}
+    return kind.model_construct(
+        {name for name, wire in wires.items() if wire in given},
+        **{name: given.get(wire) for name, wire in wires.items()},
+    )
 
 
 def _as_given(value: float, validate: ValidatorFunctionWrapHandler) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from offhook.schema.json_document import MessageDocument, ResourceDocument, Variables
+from offhook.json_document import MessageDocument, ResourceDocument, Variables
 from offhook.schema.written import Written
 
 Messages = Sequence[MessageDocument]

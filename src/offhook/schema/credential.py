@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from offhook.schema.base import Model, Number
+from offhook.json_document import ResourceDocument
+from offhook.schema.base import Model, Number, unchecked
 from offhook.schema.bucket import (
     AzureBlobStorageBucketPlan,
     BucketPlan,
@@ -55,6 +56,23 @@ class HMACAuthenticationPlan(Model):
     message_id_header: str | None = None
     signature_encoding: Literal["hex", "base64"] | None = None
     secret_is_base64: bool | None = None
+
+
+AnyPlan = OAuth2AuthenticationPlan | HMACAuthenticationPlan | BearerAuthenticationPlan
+
+_PLANS: dict[str, type[AnyPlan]] = {
+    "oauth2": OAuth2AuthenticationPlan,
+    "hmac": HMACAuthenticationPlan,
+    "bearer": BearerAuthenticationPlan,
+}
+
+
+def read_plan(plan: ResourceDocument) -> AnyPlan | None:
+    """A stored plan as it was given, be it valid or not: whoever goes by it says what is wrong with it. None
+    for one of a type that is not served."""
+    kind = _PLANS.get(str(plan.get("type")))
+    read: AnyPlan | None = None if kind is None else unchecked(kind, plan)
+    return read
 
 
 AuthenticationPlan = Annotated[

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from offhook.json_document import ResourceDocument
 from offhook.schema.analysis import SummaryPlan
 from offhook.schema.base import JsonObject, Model, Number
-from offhook.schema.json_document import ResourceDocument
 from offhook.schema.spoken import Spoken
 
 

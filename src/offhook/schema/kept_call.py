@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from offhook.schema.json_document import ResourceDocument
+from offhook.json_document import ResourceDocument
 
 
 @dataclass(frozen=True, slots=True)

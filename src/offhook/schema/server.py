@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from offhook.schema.base import JsonObject, Model, Number
-from offhook.schema.json_document import ResourceDocument
+from offhook.json_document import ResourceDocument
+from offhook.schema.base import JsonObject, Model, Number, unchecked
 
 
 class BackoffPlan(Model):
@@ -81,17 +81,9 @@ def read_server(document: ResourceDocument) -> Server | None:
         return None
     plan = server.get("backoffPlan")
     if isinstance(plan, Mapping):
-        server["backoffPlan"] = _unchecked(BackoffPlan, plan)
-    found: Server = _unchecked(Server, server)
+        server["backoffPlan"] = unchecked(BackoffPlan, plan)
+    found: Server = unchecked(Server, server)
     return found
-
-
-def _unchecked(kind: Any, given: Mapping[str, Any]) -> Any:
-    wires = {name: field.alias or name for name, field in kind.model_fields.items()}
-    return kind.model_construct(
-        {name for name, wire in wires.items() if wire in given},
-        **{name: given.get(wire) for name, wire in wires.items()},
-    )
 
 
 _LEGACY = {"serverUrl": "url", "serverUrlSecret": "secret"}

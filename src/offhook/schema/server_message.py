@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, dataclass_transform
 
+from offhook.json_document import MessageDocument as Document
 from offhook.schema.call import CallStatus
-from offhook.schema.json_document import MessageDocument as Document
 from offhook.schema.message_type import ALWAYS_SENT
 from offhook.schema.written import Written, wire_name
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from offhook.json_document import ResourceDocument
 from offhook.schema import handoff
 from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.schema.base import Model, Resource
 from offhook.schema.destination import TransferDestinationAssistant
 from offhook.schema.handoff import HandoffDestinationAssistant
-from offhook.schema.json_document import ResourceDocument
 
 
 class SquadMemberDTO(Model):

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
+from offhook.json_document import ResourceDocument
+
 from .call_parts import FORGET, parts_of, put_parts
 from .nodes import node_of
 from .outbox import PUT, forget_words, message_values
@@ -49,7 +51,7 @@ class NewCall:
 
     org_id: str
     id: str
-    document: Mapping[str, Any]
+    document: ResourceDocument
     status: str
     node: str | None = None
     phone_number_id: str | None = None
@@ -65,7 +67,7 @@ class CallChange:
 
     org_id: str
     id: str
-    document: Mapping[str, Any] | None
+    document: ResourceDocument | None
     status: str
     ended_reason: str | None = None
     messages: Sequence[NewMessage] = ()
@@ -134,7 +136,7 @@ def _moved(call: CallChange, now: int) -> Values:
     return values
 
 
-def _found_by(document: Mapping[str, Any]) -> Values:
+def _found_by(document: ResourceDocument) -> Values:
     """What is kept in columns besides the document."""
     return {
         "assistant_id": _id_or_none(document.get("assistantId")),
@@ -161,17 +163,17 @@ class Calls(Repository):
         "assistantId": "assistant_id",
     }
 
-    def _columns(self, document: Mapping[str, Any]) -> Values:
+    def _columns(self, document: ResourceDocument) -> Values:
         return _found_by(document)
 
-    async def create(self, org_id: str, document: Mapping[str, Any], *, id: str | None = None) -> Record:
+    async def create(self, org_id: str, document: ResourceDocument, *, id: str | None = None) -> Record:
         """A call that no node holds, for example a queued one; its status is the document's."""
         return await self.begin(org_id, document, id=id, status=document.get("status", "queued"))
 
     async def begin(
         self,
         org_id: str,
-        document: Mapping[str, Any],
+        document: ResourceDocument,
         *,
         status: str,
         id: str | None = None,
@@ -188,7 +190,7 @@ class Calls(Repository):
         self,
         org_id: str,
         id: str,
-        document: Mapping[str, Any],
+        document: ResourceDocument,
         *,
         status: str,
         ended_reason: str | None = None,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any, Final
+
+from offhook.json_document import ResourceDocument
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
@@ -19,7 +20,7 @@ class Written(dict[str, Any]):
 
     text: str
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: ResourceDocument) -> None:
         """Raises ValueError for what is no JSON."""
         super().__init__(document)
         self.text = dump_json(document)

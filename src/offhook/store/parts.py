@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from offhook.json_document import ResourceDocument
+
 from .json_text import ascii_json
 
 LEAST_SHARED: Final = 64
@@ -75,7 +77,7 @@ class Told:
         """Begin anew: the parts so far may be gone."""
         self._known.clear()
 
-    def share(self, document: Mapping[str, Any]) -> Shared:
+    def share(self, document: ResourceDocument) -> Shared:
         """Raises ValueError for what is no JSON."""
         sharing = _Sharing(self._numbers, self._known, self._varying)
         text, bare = sharing.value(document, ())
@@ -105,7 +107,7 @@ class _Sharing:
             return text, self._text(value, text, path)
         return text, text
 
-    def _object(self, value: Mapping[str, Any], path: Path) -> tuple[str, str]:
+    def _object(self, value: ResourceDocument, path: Path) -> tuple[str, str]:
         """One that differs from the last at its place does so again: its properties are looked at instead."""
         if path and path not in self.varying:
             text = ascii_json(value)

@@ -26,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from offhook.json_document import ResourceDocument
 from offhook.sip.messages.telephone import subscriber
 
 from . import tables
@@ -95,11 +96,11 @@ class Repository:
         self._tx = tx
         self._table = table
 
-    def _columns(self, document: Mapping[str, Any]) -> Values:
+    def _columns(self, document: ResourceDocument) -> Values:
         """What the kind keeps in columns besides the document."""
         return {}
 
-    async def create(self, org_id: str, document: Mapping[str, Any], *, id: str | None = None) -> Record:
+    async def create(self, org_id: str, document: ResourceDocument, *, id: str | None = None) -> Record:
         """Raises Duplicate."""
         self._tx.reconfigured = True
         return await self._insert(org_id, document, id, self._columns(document))
@@ -162,7 +163,7 @@ class Repository:
         rows = await self._tx.execute(ordered.limit(limit).offset(skipped))
         return await self._records(rows), int(total)
 
-    async def replace(self, org_id: str, id: str, document: Mapping[str, Any]) -> Record | None:
+    async def replace(self, org_id: str, id: str, document: ResourceDocument) -> Record | None:
         """Store another document in its place. None if there is no such row. Raises Duplicate."""
         self._tx.reconfigured = True
         changed = (
@@ -184,7 +185,7 @@ class Repository:
         return select(self._table).where(self._table.c.org_id == org_id)
 
     async def _insert(
-        self, org_id: str, document: Mapping[str, Any], id: str | None, columns: Values
+        self, org_id: str, document: ResourceDocument, id: str | None, columns: Values
     ) -> Record:
         now = self._tx.now_ms()
         values: Values = {
@@ -254,7 +255,7 @@ class PhoneNumbers(Repository):
     UNIQUE = {"sip_user": "sipUri", "id": "id"}  # noqa: RUF012
     SEARCHED = ("name", "number", "sipUri")
 
-    def _columns(self, document: Mapping[str, Any]) -> Values:
+    def _columns(self, document: ResourceDocument) -> Values:
         uri = document.get("sipUri")
         user, host = split_sip_uri(uri) if uri else (None, None)
         return {"sip_user": user, "sip_host": host}
@@ -274,7 +275,7 @@ class Orgs:
     def __init__(self, tx: Statements) -> None:
         self._tx = tx
 
-    async def create(self, document: Mapping[str, Any], *, id: str | None = None) -> Record:
+    async def create(self, document: ResourceDocument, *, id: str | None = None) -> Record:
         """Raises Duplicate for an id that is taken."""
         now = self._tx.now_ms()
         values: Values = {
@@ -297,7 +298,7 @@ class Orgs:
         order = (tables.orgs.c.created_at, tables.orgs.c.id)
         return [self._record(row) for row in await self._tx.execute(select(tables.orgs).order_by(*order))]
 
-    async def replace(self, id: str, document: Mapping[str, Any]) -> Record | None:
+    async def replace(self, id: str, document: ResourceDocument) -> Record | None:
         self._tx.reconfigured = True
         changed = (
             update(tables.orgs)

@@ -9,6 +9,8 @@ from sqlalchemy import Executable, Row
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from offhook.json_document import ColumnValues
+
 from .ids import IdMaker
 from .records import Duplicate
 
@@ -40,7 +42,7 @@ class Statements:
     async def execute(
         self,
         statement: Executable,
-        values: Mapping[str, Any] | None = None,
+        values: ColumnValues | None = None,
         *,
         unique: Mapping[str, str] | None = None,
     ) -> Sequence[Row[Any]]:
@@ -61,7 +63,7 @@ class Statements:
             raise
         return result.all() if result.returns_rows else ()
 
-    async def changed(self, statement: Executable, values: Mapping[str, Any]) -> int:
+    async def changed(self, statement: Executable, values: ColumnValues) -> int:
         """Run a statement that was made beforehand, which is cheaper than to make it for each row; `values`
         are its parameters and the columns to be set. How many rows it wrote."""
         result = await self._connection.execute(statement, values)

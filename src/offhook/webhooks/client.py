@@ -12,9 +12,16 @@ from typing import Any, NoReturn
 import httpcore2
 import httpx2
 
+from offhook.json_document import MessageDocument, ResourceDocument
 from offhook.network.http import MAX_ANSWER, BodyRefused, Reply, at_most, read_bounded
 from offhook.network.json_size import holds_more, whole_number
 from offhook.network.outside import Outside
+from offhook.schema.credential import (
+    BearerAuthenticationPlan,
+    HMACAuthenticationPlan,
+    OAuth2AuthenticationPlan,
+    read_plan,
+)
 from offhook.store.json_text import ascii_json
 
 from .failures import AskFailed, FailureKind, failure_of
@@ -59,10 +66,10 @@ class OutsideRequest:
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
-    authentication: Mapping[str, Any] | None = field(default=None, repr=False)
+    authentication: ResourceDocument | None = field(default=None, repr=False)
 
 
-def message_body(message: Mapping[str, Any]) -> str:
+def message_body(message: MessageDocument) -> str:
     """A server message (`{"message": {...}}`, vapi-wire §4.3) as the text that is signed and sent. Raises
     ValueError for NaN."""
     return ascii_json(message)
@@ -89,7 +96,7 @@ class Client:
     async def ask(
         self,
         receiver: Receiver,
-        message: Mapping[str, Any],
+        message: MessageDocument,
         timeout: float,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
@@ -158,15 +165,15 @@ class Client:
             await response.aclose()
 
     async def _credential_headers(self, request: OutsideRequest) -> dict[str, str]:
-        plan = request.authentication
-        if plan is None:
+        given = request.authentication
+        if given is None:
             return {}
-        match plan.get("type"):
-            case "bearer":
+        match plan := read_plan(given):
+            case BearerAuthenticationPlan():
                 return bearer_headers(plan)
-            case "oauth2":
+            case OAuth2AuthenticationPlan():
                 return {"Authorization": f"Bearer {await self._tokens.get(plan)}"}
-            case "hmac":
+            case HMACAuthenticationPlan():
                 return hmac_headers(
                     plan,
                     request.body or b"",
@@ -175,14 +182,15 @@ class Client:
                     now=self._now(),
                     method=request.method,
                 )
-            case other:
-                raise AskFailed("credential", f"a credential of the type {other} cannot go with a request")
+            case None:
+                kind = given.get("type")
+                raise AskFailed("credential", f"a credential of the type {kind} cannot go with a request")
 
     async def _attempt(
         self, receiver: Receiver, body: bytes, webhook_id: str, extra: Mapping[str, str]
     ) -> Reply:
-        plan = receiver.authentication
-        if plan is None or plan.get("type") != "oauth2":
+        plan = None if receiver.authentication is None else read_plan(receiver.authentication)
+        if not isinstance(plan, OAuth2AuthenticationPlan):
             return await self._post(receiver, body, webhook_id, None, extra)
         token = await self._tokens.get(plan)
         reply = await self._post(receiver, body, webhook_id, token, extra)

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
+from offhook.json_document import MessageDocument
 from offhook.network import INTERNAL
 from offhook.store import Database, NewMessage, StoreError, Told, Transaction
 
@@ -95,7 +95,7 @@ class Outbox:
         call_id: str,
         org_id: str,
         type: str,  # noqa: A002 - the API's word
-        body: Mapping[str, Any] | str,
+        body: MessageDocument | str,
         *,
         passing: bool = False,
     ) -> str:
@@ -117,7 +117,7 @@ class Outbox:
         call_id: str,
         org_id: str,
         type: str,  # noqa: A002
-        body: Mapping[str, Any] | str,
+        body: MessageDocument | str,
         *,
         passing: bool = False,
         told: Told | None = None,

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from offhook.json_document import ResourceDocument
 from offhook.schema import server as schema
-from offhook.schema.json_document import ResourceDocument
 from offhook.schema.server import HasServer, Server, server_of
 from offhook.store import Transaction
 
@@ -65,7 +65,7 @@ class Receiver:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     backoff: BackoffPlan | None = None
-    authentication: Mapping[str, Any] | None = field(default=None, repr=False)
+    authentication: ResourceDocument | None = field(default=None, repr=False)
 
     @property
     def host(self) -> str:

@@ -6,27 +6,46 @@ import json
 from typing import Any
 
 from offhook.schema.base import format_timestamp
+from offhook.schema.written import Written
 from offhook.store import OutboxRow, moment
+
+
+class StoredMessageDocument(Written):
+    """Of the outbox."""
+
+    id: str
+    org_id: str
+    call_id: str
+    type: str
+    state: str
+    url: str
+    attempts: int
+    created_at: str | None
+    next_attempt_at: str | None
+    delivered_at: str | None
+    abandoned_at: str | None
+    last_status: int | None
+    last_error: str | None
 
 
 def shown(row: OutboxRow, *, whole: bool = False) -> dict[str, Any]:
     """A message as its owner sees it, without what it is signed with. `whole`: with its body, if that is
     still kept."""
-    document: dict[str, Any] = {
-        "id": row.id,
-        "orgId": row.org_id,
-        "callId": row.call_id,
-        "type": row.type,
-        "state": row.state,
-        "url": _without_secrets(str(row.receiver.get("url", ""))),
-        "attempts": row.attempts,
-        "createdAt": _time(row.created_at),
-        "nextAttemptAt": _time(row.next_attempt_at) if row.state == "pending" else None,
-        "deliveredAt": _time(row.delivered_at),
-        "abandonedAt": _time(row.abandoned_at),
-        "lastStatus": row.last_status,
-        "lastError": row.last_error,
-    }
+    document = StoredMessageDocument(
+        id=row.id,
+        org_id=row.org_id,
+        call_id=row.call_id,
+        type=row.type,
+        state=row.state,
+        url=_without_secrets(str(row.receiver.get("url", ""))),
+        attempts=row.attempts,
+        created_at=_time(row.created_at),
+        next_attempt_at=_time(row.next_attempt_at) if row.state == "pending" else None,
+        delivered_at=_time(row.delivered_at),
+        abandoned_at=_time(row.abandoned_at),
+        last_status=row.last_status,
+        last_error=row.last_error,
+    ).document()
     if whole and row.body:
         document["message"] = json.loads(row.body)["message"]
     return document

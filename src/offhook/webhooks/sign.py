@@ -9,6 +9,13 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
+from offhook.schema.credential import (
+    BearerAuthenticationPlan,
+    HMACAuthenticationPlan,
+    OAuth2AuthenticationPlan,
+    read_plan,
+)
+
 from .receiver import Receiver, valid_header
 
 _DIGESTS = {"sha256": hashlib.sha256, "sha512": hashlib.sha512, "sha1": hashlib.sha1}
@@ -70,31 +77,37 @@ def standard_key(secret: str) -> bytes:
 def _credential_headers(
     receiver: Receiver, body: bytes, webhook_id: str, now: float, token: str | None
 ) -> dict[str, str]:
-    plan = receiver.authentication or {}
-    match plan.get("type"):
-        case "bearer":
+    given = receiver.authentication or {}
+    match plan := read_plan(given):
+        case BearerAuthenticationPlan():
             return bearer_headers(plan)
-        case "oauth2":
+        case OAuth2AuthenticationPlan():
             return {} if token is None else {"Authorization": f"Bearer {token}"}
-        case "hmac":
+        case HMACAuthenticationPlan():
             return hmac_headers(plan, body, url=receiver.url, webhook_id=webhook_id, now=now)
-        case other:
-            raise CannotSign(f"credentials of the type {str(other)[:40]!r} are not served")
+        case None:
+            raise CannotSign(f"credentials of the type {str(given.get('type'))[:40]!r} are not served")
 
 
-def bearer_headers(plan: Mapping[str, Any]) -> dict[str, str]:
-    token = str(plan.get("token") or "")
-    prefixed = plan.get("bearerPrefixEnabled") is not False
-    return {str(plan.get("headerName") or "Authorization"): f"Bearer {token}" if prefixed else token}
+def bearer_headers(plan: BearerAuthenticationPlan) -> dict[str, str]:
+    token = str(plan.token or "")
+    prefixed = plan.bearer_prefix_enabled is not False
+    return {str(plan.header_name or "Authorization"): f"Bearer {token}" if prefixed else token}
 
 
 def hmac_headers(
-    plan: Mapping[str, Any], body: bytes, *, url: str, webhook_id: str, now: float, method: str = "POST"
+    plan: HMACAuthenticationPlan,
+    body: bytes,
+    *,
+    url: str,
+    webhook_id: str,
+    now: float,
+    method: str = "POST",
 ) -> dict[str, str]:
     """By default `x-signature` with bare hex over `{timestamp}.{body}`, and `x-timestamp` in milliseconds;
     with `includeTimestamp` false over the body alone. Raises CannotSign."""
-    include_timestamp = plan.get("includeTimestamp") is not False
-    template = str(plan.get("payloadFormat") or ("{timestamp}.{body}" if include_timestamp else "{body}"))
+    include_timestamp = plan.include_timestamp is not False
+    template = str(plan.payload_format or ("{timestamp}.{body}" if include_timestamp else "{body}"))
     timestamp = str(round(now * 1000))
     values = {
         b"timestamp": timestamp.encode(),
@@ -104,14 +117,12 @@ def hmac_headers(
         b"body": body,
     }
     digest = hmac.new(_hmac_key(plan), _fill(template.encode(), values), _digest(plan)).digest()
-    encoded = base64.b64encode(digest).decode() if plan.get("signatureEncoding") == "base64" else digest.hex()
-    headers = {
-        str(plan.get("signatureHeader") or "x-signature"): f"{plan.get('signaturePrefix') or ''}{encoded}"
-    }
+    encoded = base64.b64encode(digest).decode() if plan.signature_encoding == "base64" else digest.hex()
+    headers = {str(plan.signature_header or "x-signature"): f"{plan.signature_prefix or ''}{encoded}"}
     if include_timestamp:
-        headers[str(plan.get("timestampHeader") or "x-timestamp")] = timestamp
-    if plan.get("messageIdHeader"):
-        headers[str(plan["messageIdHeader"])] = webhook_id
+        headers[str(plan.timestamp_header or "x-timestamp")] = timestamp
+    if plan.message_id_header:
+        headers[str(plan.message_id_header)] = webhook_id
     return headers
 
 
@@ -132,16 +143,16 @@ def _fill(template: bytes, values: Mapping[bytes, bytes]) -> bytes:
     return bytes(filled)
 
 
-def _digest(plan: Mapping[str, Any]) -> Any:
+def _digest(plan: HMACAuthenticationPlan) -> Any:
     try:
-        return _DIGESTS[str(plan.get("algorithm") or "sha256")]
+        return _DIGESTS[str(getattr(plan, "algorithm", None) or "sha256")]
     except KeyError:
         raise CannotSign("the algorithm must be sha256, sha512 or sha1") from None
 
 
-def _hmac_key(plan: Mapping[str, Any]) -> bytes:
-    secret = str(plan.get("secretKey") or "")
-    if not plan.get("secretIsBase64"):
+def _hmac_key(plan: HMACAuthenticationPlan) -> bytes:
+    secret = str(plan.secret_key or "")
+    if not plan.secret_is_base64:
         return secret.encode()
     try:
         # Secrets in the style of Svix are Base64 after a prefix.

@@ -6,13 +6,12 @@ import asyncio
 import json
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx2
 
 from offhook.network.http import at_most, read_bounded
+from offhook.schema.credential import OAuth2AuthenticationPlan
 
 from .failures import AskFailed
 
@@ -44,7 +43,7 @@ class TokenCache:
         self._http = http
         self._tokens: OrderedDict[TokenKey, _Token] = OrderedDict()
 
-    async def get(self, plan: Mapping[str, Any]) -> str:
+    async def get(self, plan: OAuth2AuthenticationPlan) -> str:
         """A token that is good for some time. Raises AskFailed("credential") and httpx's and the guard's
         errors; its time is limited by whoever asks."""
         token = self._entry(plan)
@@ -55,13 +54,13 @@ class TokenCache:
                 token.good_until = now + max(life - EARLY_SECONDS, life / 2)
             return token.value
 
-    def forget(self, plan: Mapping[str, Any], value: str) -> None:
+    def forget(self, plan: OAuth2AuthenticationPlan, value: str) -> None:
         """The receiver did not take this token: the next one is fetched anew."""
         token = self._tokens.get(_key(plan))
         if token is not None and token.value == value:
             token.good_until = 0.0
 
-    def _entry(self, plan: Mapping[str, Any]) -> _Token:
+    def _entry(self, plan: OAuth2AuthenticationPlan) -> _Token:
         key = _key(plan)
         token = self._tokens.pop(key, None) or _Token()
         self._tokens[key] = token
@@ -69,15 +68,15 @@ class TokenCache:
             self._tokens.popitem(last=False)
         return token
 
-    async def _fetch(self, plan: Mapping[str, Any]) -> tuple[str, float]:
+    async def _fetch(self, plan: OAuth2AuthenticationPlan) -> tuple[str, float]:
         form = {
             "grant_type": "client_credentials",
-            "client_id": str(plan.get("clientId") or ""),
-            "client_secret": str(plan.get("clientSecret") or ""),
+            "client_id": str(plan.client_id or ""),
+            "client_secret": str(plan.client_secret or ""),
         }
-        if plan.get("scope"):
-            form["scope"] = str(plan["scope"])
-        url, extensions = str(plan.get("url") or ""), at_most(MAX_ANSWER)
+        if plan.scope:
+            form["scope"] = str(plan.scope)
+        url, extensions = str(plan.url or ""), at_most(MAX_ANSWER)
         request = self._http.build_request("POST", url, data=form, timeout=None, extensions=extensions)
         request.headers["Accept"] = "application/json"
         response = await self._http.send(request, stream=True)
@@ -90,9 +89,9 @@ class TokenCache:
         return _read_token(body)
 
 
-def _key(plan: Mapping[str, Any]) -> TokenKey:
+def _key(plan: OAuth2AuthenticationPlan) -> TokenKey:
     url, client, secret, scope = (
-        str(plan.get(name) or "") for name in ("url", "clientId", "clientSecret", "scope")
+        str(value or "") for value in (plan.url, plan.client_id, plan.client_secret, plan.scope)
     )
     return url, client, secret, scope
 

@@ -8,8 +8,8 @@ from typing import Any, Final, TypeVar
 
 from offhook.calls.directory.documented import Documented
 from offhook.calls.directory.stored_directory import StoredDirectory
+from offhook.json_document import ResourceDocument
 from offhook.schema.assistant import AssistantOverrides
-from offhook.schema.json_document import ResourceDocument
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 from offhook.schema.squad import Squad

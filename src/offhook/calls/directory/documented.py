@@ -7,11 +7,11 @@ from typing import Any, Final, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
+from offhook.json_document import ResourceDocument
 from offhook.schema.answered import NotValid, read
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.base import format_timestamp
 from offhook.schema.call_document import IdentityDocument
-from offhook.schema.json_document import ResourceDocument
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 from offhook.schema.squad import Squad, SquadMemberDTO, with_members

@@ -13,8 +13,8 @@ from offhook.calls.directory.documented import (
     resource,
     squad_of,
 )
+from offhook.json_document import ResourceDocument
 from offhook.schema.assistant import AssistantOverrides
-from offhook.schema.json_document import ResourceDocument
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 from offhook.schema.squad import Squad

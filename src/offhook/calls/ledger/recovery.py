@@ -27,11 +27,11 @@ from offhook.calls.record.call_record import CallRecord
 from offhook.calls.routing.assistants import AssistantDirectory
 from offhook.calls.routing.decision import who_answers
 from offhook.calls.routing.outcome import AnsweringAssistant, FoundAssistant
+from offhook.json_document import ResourceDocument
 from offhook.media.recorded import stereo_path
 from offhook.schema import effective
 from offhook.schema.answered import NotValid
 from offhook.schema.assistant import AssistantOverrides, merge
-from offhook.schema.json_document import ResourceDocument
 from offhook.schema.kept_call import KeptCall
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO

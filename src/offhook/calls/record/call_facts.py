@@ -19,8 +19,8 @@ from offhook.conversation.events import (
     TurnMeasured,
     VoiceUsed,
 )
+from offhook.json_document import MessageDocument, ResourceDocument
 from offhook.schema.assistant import AssistantOverrides
-from offhook.schema.json_document import MessageDocument, ResourceDocument
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 from offhook.schema.squad import Squad

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from offhook.calls.record.artifact import artifact_of, costs_of
 from offhook.calls.record.call_facts import CALL_TYPE, CallFacts, Document
 from offhook.calls.record.secrets import without_secrets
+from offhook.json_document import ResourceDocument
 from offhook.schema.base import document, timestamp
 from offhook.schema.call_document import (
     CallDocument,
@@ -22,7 +23,6 @@ from offhook.schema.call_document import (
     ProviderDetailsDocument,
     TransportDocument,
 )
-from offhook.schema.json_document import ResourceDocument
 from offhook.schema.kept import Kept as Once
 from offhook.schema.model import with_model_names
 from offhook.schema.server import is_secret_set

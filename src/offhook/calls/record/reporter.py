@@ -13,8 +13,8 @@ from offhook.calls.record.call_facts import Document
 from offhook.calls.record.call_record import CallRecord
 from offhook.conversation import events
 from offhook.conversation.events import Event
+from offhook.json_document import ResourceDocument
 from offhook.schema.handoff import HandoffDestinationSquad, Successors
-from offhook.schema.json_document import ResourceDocument
 from offhook.schema.server_message import (
     AssistantSpeechStarted,
     AssistantStarted,

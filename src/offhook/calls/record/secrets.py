@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from offhook.json_document import ResourceDocument
 from offhook.schema.base import OWN_NAMES
-from offhook.schema.json_document import ResourceDocument
 
 _HIDDEN: Final = frozenset(
     {

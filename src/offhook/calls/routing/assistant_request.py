@@ -17,13 +17,13 @@ from offhook.calls.routing.outcome import (
     RequestFailed,
     RoutingFailure,
 )
+from offhook.json_document import Answer, MessageDocument
 from offhook.schema import assistant as schema
 from offhook.schema.answered import NotValid, read_answered
 from offhook.schema.answers import AssistantRequestAnswer
 from offhook.schema.assistant import AssistantOverrides, merged
 from offhook.schema.base import document
 from offhook.schema.destination import CallDestination
-from offhook.schema.json_document import Answer, MessageDocument
 from offhook.schema.server_message import DebuggingArtifacts
 from offhook.schema.squad import Squad
 

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Final
 
 from offhook.calls.directory.documented import Documented
+from offhook.json_document import Answer, MessageDocument, ResourceDocument
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.base import document
 from offhook.schema.destination import TransferDestinationNumber, TransferDestinationSip
-from offhook.schema.json_document import Answer, MessageDocument, ResourceDocument
 from offhook.schema.squad import Squad
 
 SORRY: Final = "Sorry, this number cannot take your call right now. Please try again later. Goodbye."

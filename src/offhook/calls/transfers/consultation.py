@@ -18,6 +18,7 @@ from offhook.calls.world.conversing import converse
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, VoiceUsed
 from offhook.conversation.transcript import ConversationTranscript
+from offhook.json_document import ResourceDocument, ToolDocument
 from offhook.language.base import ModelError, ToolCall
 from offhook.media.client import Channel
 from offhook.schema.answered import NotValid
@@ -28,7 +29,6 @@ from offhook.schema.destination import (
     ContextEngineeringPlanNone,
     TransferPlan,
 )
-from offhook.schema.json_document import ResourceDocument, ToolDocument
 from offhook.speech.base import EngineError
 from offhook.speech.remote import CallContext
 

@@ -20,12 +20,12 @@ from pydantic import TypeAdapter, ValidationError
 from offhook.calls.owners_headers import Headers, owners_headers
 from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.conversation.tools.tool_messages import content_of
+from offhook.json_document import ResourceDocument
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
 from offhook.schema.base import document
 from offhook.schema.destination import CallDestination, TransferDestinationNumber, TransferPlan
 from offhook.schema.errors import sentences
-from offhook.schema.json_document import ResourceDocument
 from offhook.schema.spoken import CustomMessage
 from offhook.sip.errors import SipError
 from offhook.sip.messages.uri import Uri

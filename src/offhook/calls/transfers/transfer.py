@@ -38,12 +38,12 @@ from offhook.calls.transfers.trunk import Trunks, trunk_of
 from offhook.calls.transfers.warm import Warm
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.tools.tool_messages import content_of
+from offhook.json_document import ResourceDocument
 from offhook.media.client import Line
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.call_document import FailedTransfer, TransferEntry
 from offhook.schema.destination import TransferWishes
-from offhook.schema.json_document import ResourceDocument
 from offhook.sip.messages.message import Request
 from offhook.speech.remote import CallContext
 

@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
+from offhook.json_document import ResourceDocument
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
 from offhook.schema.credential import ByoSipTrunkCredential, SipTrunkGateway
-from offhook.schema.json_document import ResourceDocument
 from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.telephone import subscriber

@@ -13,6 +13,7 @@ from offhook.calls.routing.assistants import AssistantDirectory, member, overrid
 from offhook.calls.routing.outcome import FoundAssistant
 from offhook.conversation.events import Named
 from offhook.conversation.tools.tool_messages import content_of
+from offhook.json_document import Answer, Variables
 from offhook.schema.answered import NotValid, is_empty, read_answered
 from offhook.schema.answers import DestinationAnswer
 from offhook.schema.assistant import AssistantOverrides, merged
@@ -25,7 +26,6 @@ from offhook.schema.handoff import (
     HandoffDestinationSquad,
     Successors,
 )
-from offhook.schema.json_document import Answer, Variables
 from offhook.schema.squad import Squad
 
 MAX_WORDS: Final = 1000

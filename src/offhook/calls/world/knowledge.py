@@ -10,10 +10,10 @@ from typing import Final
 from offhook.calls.world.tools.server_tool import text_of
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.tools.tool_messages import content_of
+from offhook.json_document import Answer, MessageDocument
 from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
 from offhook.schema.answers import KnowledgeBaseAnswer
 from offhook.schema.assistant import Assistant
-from offhook.schema.json_document import Answer, MessageDocument
 from offhook.schema.server import Server
 from offhook.schema.server_message import KnowledgeBaseRequest, MessageTimes
 from offhook.speech.closing import closing

@@ -22,13 +22,13 @@ from offhook.calls.world.variables import knowing_what_was_said
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.conversation.tools.destinations import destination_name
 from offhook.conversation.tools.tool_kinds import kind_of
+from offhook.json_document import Answer, ToolDocument
 from offhook.language.base import ToolCall
 from offhook.schema.answered import unwrapped
 from offhook.schema.answers import endpointing_seconds
 from offhook.schema.assistant import Assistant, AssistantOverrides
 from offhook.schema.base import document
 from offhook.schema.handoff import HandoffDestinationDynamic, Successors
-from offhook.schema.json_document import Answer, ToolDocument
 from offhook.schema.server import HasServer, Server
 from offhook.schema.server_message import (
     AssistantRequest,

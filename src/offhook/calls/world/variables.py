@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from offhook.calls.record.call_facts import CALL_TYPE, Document
 from offhook.calls.record.call_record import CallRecord
+from offhook.json_document import Arguments, ParametersSchema, Variables
 from offhook.language.extraction import RESERVED, Render
 from offhook.schema.base import timestamp
 from offhook.schema.call_document import CallVariable, CallVariables, NumberVariable, TransportVariable
-from offhook.schema.json_document import Arguments, ParametersSchema, Variables
 
 
 def built_in_variables(record: CallRecord) -> Document:

@@ -17,10 +17,10 @@ from offhook.calls.world.variables import filling
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import NO_PARAMETERS, Tool, ToolKind
 from offhook.conversation.tools.toolbox import definition_of
+from offhook.json_document import ParametersSchema, ResourceDocument, Variables
 from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
 from offhook.schema.base import document
-from offhook.schema.json_document import ParametersSchema, ResourceDocument, Variables
 from offhook.schema.tool import ApiRequestTool
 from offhook.webhooks.client import AskFailed, OutsideRequest
 from offhook.webhooks.receiver import backoff_of

@@ -11,9 +11,9 @@ from offhook.calls.world.tools.tool_site import ToolSite
 from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
+from offhook.json_document import ParametersSchema
 from offhook.language.base import ToolCall
 from offhook.rtp.telephone_events import DIGITS, PAUSES
-from offhook.schema.json_document import ParametersSchema
 from offhook.schema.tool import DtmfTool
 from offhook.sip.errors import SipError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from offhook.schema.json_document import Arguments, Variables
+from offhook.json_document import Arguments, Variables
 from offhook.schema.json_schema import JsonSchema
 from offhook.schema.tool import ApiRequestTool, FunctionTool
 

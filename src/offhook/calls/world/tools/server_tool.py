@@ -16,11 +16,11 @@ from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
 from offhook.conversation.tools.tool_messages import content_of, meets
+from offhook.json_document import Answer
 from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
 from offhook.schema.answers import ToolCallsAnswer, ToolResultAnswer
 from offhook.schema.base import document
-from offhook.schema.json_document import Answer
 from offhook.schema.server_message import ToolCalls, tool_with_call
 from offhook.schema.tool import FunctionTool
 

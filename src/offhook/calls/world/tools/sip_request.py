@@ -13,8 +13,8 @@ from offhook.calls.world.tools.tool_site import ToolSite
 from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
+from offhook.json_document import Arguments
 from offhook.language.base import ToolCall
-from offhook.schema.json_document import Arguments
 from offhook.schema.json_schema import JsonSchema
 from offhook.schema.tool import SipRequestTool
 from offhook.sip.errors import SipError

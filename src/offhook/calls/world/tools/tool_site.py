@@ -10,10 +10,10 @@ from offhook.calls.record.call_record import CallRecord
 from offhook.calls.world.tools.parameters import Render
 from offhook.calls.world.variables import learn
 from offhook.conversation.events import ToolOutcome
+from offhook.json_document import Answer as ServerAnswer
+from offhook.json_document import ResourceDocument, Variables
 from offhook.language.extraction import RESERVED, extracted
 from offhook.schema.base import document
-from offhook.schema.json_document import Answer as ServerAnswer
-from offhook.schema.json_document import ResourceDocument, Variables
 from offhook.schema.json_schema import VariableExtractionPlan
 from offhook.schema.server import HasServer
 from offhook.schema.server_message import Body

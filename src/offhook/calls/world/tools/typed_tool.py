@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from offhook.schema.json_document import ToolDocument
+from offhook.json_document import ToolDocument
 from offhook.schema.kept import Kept
 from offhook.schema.tool import TOOL, AnyTool
 

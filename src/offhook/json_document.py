@@ -26,3 +26,21 @@ Arguments = Mapping[str, Any]
 
 ParametersSchema = Mapping[str, Any]
 """A JSON schema, as models' APIs take it."""
+
+ColumnValues = Mapping[str, Any]
+"""Columns of a row of the database, or what a statement is given, by name."""
+
+PlaneMessage = Mapping[str, Any]
+"""What the processes of a node tell each other, and what they tell of themselves."""
+
+VendorMessage = Mapping[str, Any]
+"""What a vendor's server sends, or is sent, in a form of its own."""
+
+OpenApiDocument = Mapping[str, Any]
+"""The document of the API, or a part of it."""
+
+DestinationDocument = Mapping[str, Any]
+"""Where a call is to go, as its owner or their server wrote it."""
+
+ToolMessageDocument = Mapping[str, Any]
+"""One of a tool's messages, or of its conditions, as its owner or their server wrote it."""
