@@ -19,16 +19,16 @@ SOURCE = ROOT / "src" / "offhook"
 HOUSE = runpy.run_path(str(ROOT / "scripts" / "house.py"))
 
 COUNTED = {
-    "file names in several rooms": 38,
-    "class names in several modules": 59,
+    "file names in several rooms": 32,
+    "class names in several modules": 44,
     "sections that lead nowhere": 1,
-    "signatures that take Mapping[str, Any]": 253,
+    "signatures that take Mapping[str, Any]": 85,
     "signatures that take dict[str, Any]": 62,
-    "camelCase properties outside the types": 298,
+    "camelCase properties outside the types": 116,
     "floors of more than 20 files": 2,
     "circles of imports between modules": 0,
     "circles of imports between rooms": 0,
-    "files of more than 400 lines": 9,
+    "files of more than 400 lines": 6,
 }
 LONG_TESTS = 23
 """Files of tests of more than 400 lines."""

@@ -18,12 +18,12 @@ import numpy as np
 
 from offhook.calls.admission.admission import Admission
 from offhook.calls.admission.entrance import Limits
+from offhook.calls.call_services import Services
 from offhook.calls.calls import Calls
 from offhook.calls.directory.documented import Documented, assistant_of, number_of, org_of, squad_of
 from offhook.calls.leg import Media
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing
-from offhook.calls.services import Services
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.engines.registry import OrgCredentials
 from offhook.frames import FRAME_SAMPLES

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from offhook.calls.world.attempts import MOST_SECONDS
+from offhook.calls.world.asked_again import MOST_SECONDS
 from offhook.calls.world.tools.api_request import ApiRequest
 from offhook.calls.world.tools.parameters import filled
 from offhook.calls.world.tools.server_tool import MAX_RESULT_CHARACTERS

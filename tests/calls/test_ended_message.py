@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.transfers.outgoing import Party
+from offhook.calls.transfers.called_party import Party
 from offhook.conversation.active_assistant import Engines
 from offhook.language.base import ModelError
 from offhook.speech.base import EngineError

@@ -17,9 +17,9 @@ from offhook.calls.admission.caller import (
 )
 from offhook.calls.directory.documented import assistant_of
 from offhook.calls.record import messages
-from offhook.calls.record.artifact import performance
+from offhook.calls.record.call_artifact import performance
 from offhook.calls.record.call_record import CallRecord
-from offhook.calls.record.secrets import without_secrets
+from offhook.calls.record.shown_documents import without_secrets
 from offhook.calls.world.variables import built_in_variables, learn
 from offhook.conversation.events import TurnMeasured
 from offhook.conversation.transcript import ConversationTranscript

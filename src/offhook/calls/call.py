@@ -13,18 +13,18 @@ from typing import Any, Final
 
 from offhook.calls.admission.ringing import Ringing
 from offhook.calls.admission.unacknowledged import Unacknowledged
-from offhook.calls.call_parts import CallParts
+from offhook.calls.call_components import CallComponents
+from offhook.calls.call_services import Services
 from offhook.calls.ends import BROKEN, LEG_FAILURES, LEG_REASONS, Refusal
 from offhook.calls.leg import Leg, LegEnd
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Reporter
-from offhook.calls.services import Services
 from offhook.calls.set_up import SetUp
 from offhook.calls.sound import Sound
 from offhook.calls.state import CallEvent, CallState
 from offhook.calls.tear_down import TearDown
-from offhook.calls.transfers.destination import FAILED, Peer
 from offhook.calls.transfers.transfer import Transfer, TransferFailed
+from offhook.calls.transfers.transfer_destination import FAILED, Peer
 from offhook.calls.world.call_world import CallWorld, destination_of
 from offhook.calls.world.handover import variables_of
 from offhook.calls.world.owner import Owner
@@ -75,7 +75,9 @@ class Call:
         self.reporter = Reporter(record, services.ledger, services.now)
         source = invitation.source.host
         self.leg = Leg(services.media, self, self._sound, peer=source, call_id=record.id)
-        parts = CallParts(services, invitation, record, self.reporter, self._owner, self._sound, self.leg)
+        parts = CallComponents(
+            services, invitation, record, self.reporter, self._owner, self._sound, self.leg
+        )
         self._world = CallWorld(self._owner, self.leg, self.transfer, self.end)
         self._context = partial(record.engine_context, services.now)
         self._set_up = SetUp(parts, self._world, self._told, self._context)

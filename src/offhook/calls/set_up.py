@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from offhook.calls.call_parts import CallParts
+from offhook.calls.call_components import CallComponents
 from offhook.calls.ends import Refusal
 from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.routing.decision import meant, who_answers
@@ -54,7 +54,7 @@ class SetUp:
     """`context` is what engines are told about the call, `tell` gets the conversation's events."""
 
     def __init__(
-        self, parts: CallParts, world: World, tell: Callable[[Event], None], context: CallContext
+        self, parts: CallComponents, world: World, tell: Callable[[Event], None], context: CallContext
     ) -> None:
         self._parts = parts
         self._world = world

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Final
 
-from offhook.calls.call_parts import CallParts
+from offhook.calls.call_components import CallComponents
 from offhook.media.client import Line
 from offhook.media.recorded import stereo_path
 
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 class TearDown:
     """Ends the parts of one call. Whatever fails or hangs keeps no other from ending."""
 
-    def __init__(self, parts: CallParts) -> None:
+    def __init__(self, parts: CallComponents) -> None:
         self._parts = parts
 
     async def run(self, working: asyncio.Task[None] | None) -> None:

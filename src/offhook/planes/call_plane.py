@@ -12,6 +12,7 @@ from typing import Final
 
 from offhook.calls.admission.admission import Admission
 from offhook.calls.admission.entrance import Limits
+from offhook.calls.call_services import Services
 from offhook.calls.calls import Calls
 from offhook.calls.directory.directory_cache import DirectoryCache
 from offhook.calls.directory.stored_directory import StoredDirectory
@@ -19,9 +20,8 @@ from offhook.calls.ledger.presence import Presence
 from offhook.calls.ledger.recovery import end_orphans
 from offhook.calls.ledger.stored_ledger import StoredLedger
 from offhook.calls.leg import Media
-from offhook.calls.services import Services
+from offhook.calls.transfers.called_party import Dialler
 from offhook.calls.transfers.hold_audio import sounds_by
-from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.engine_failures import prepare_apology

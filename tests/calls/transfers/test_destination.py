@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.transfers.destination import (
+from offhook.calls.transfers.transfer_destination import (
     Destination,
     Peer,
     Target,

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offhook.calls.transfers.destination import Target, TransferFailed, target_of
-from offhook.calls.transfers.outgoing import Dialler, Party
+from offhook.calls.transfers.called_party import Dialler, Party
+from offhook.calls.transfers.transfer_destination import Target, TransferFailed, target_of
 from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.media.bridge import Early
 from offhook.network import Address, AddressGuard

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from offhook.calls.record.artifact import artifact_of, costs_of
+from offhook.calls.record.call_artifact import artifact_of, costs_of
 from offhook.calls.record.call_facts import CALL_TYPE, CallFacts, Document
-from offhook.calls.record.secrets import without_secrets
+from offhook.calls.record.shown_documents import without_secrets
 from offhook.json_document import ResourceDocument
 from offhook.schema.base import document, timestamp
 from offhook.schema.call_document import (

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final, Protocol
 
+from offhook.calls.call_services import Services
 from offhook.calls.directory.documented import assistant_of
 from offhook.calls.record.call_facts import Document
 from offhook.calls.record.call_record import CallRecord
-from offhook.calls.services import Services
-from offhook.calls.transfers.destination import TransferFailed
+from offhook.calls.transfers.transfer_destination import TransferFailed
 from offhook.calls.world.conversing import converse
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, VoiceUsed

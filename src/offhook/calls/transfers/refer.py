@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from offhook.calls.owners_headers import one_line
-from offhook.calls.transfers.destination import Target, TransferFailed, failure_of
+from offhook.calls.transfers.transfer_destination import Target, TransferFailed, failure_of
 from offhook.sip.dialogs.session import Session
 from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request

@@ -12,14 +12,18 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from offhook.calls.call_services import Services
 from offhook.calls.keys import KeySink
 from offhook.calls.leg import Leg
 from offhook.calls.owners_headers import Headers, one_line
 from offhook.calls.record.call_facts import Document
 from offhook.calls.record.call_record import CallRecord
-from offhook.calls.services import Services
+from offhook.calls.transfers.called_party import Party, press_on
 from offhook.calls.transfers.consultation import ToolRunner
-from offhook.calls.transfers.destination import (
+from offhook.calls.transfers.passing import IGNORED, Passed
+from offhook.calls.transfers.refer import Refer, ReferRefused
+from offhook.calls.transfers.summary import summary_of
+from offhook.calls.transfers.transfer_destination import (
     ADD_SUMMARY,
     DIAL_SECONDS,
     SUMMARY_HEADER,
@@ -30,10 +34,6 @@ from offhook.calls.transfers.destination import (
     TransferFailed,
     target_of,
 )
-from offhook.calls.transfers.outgoing import Party, press_on
-from offhook.calls.transfers.passing import IGNORED, Passed
-from offhook.calls.transfers.refer import Refer, ReferRefused
-from offhook.calls.transfers.summary import summary_of
 from offhook.calls.transfers.trunk import Trunks, trunk_of
 from offhook.calls.transfers.warm import Warm
 from offhook.conversation.conversation import Conversation

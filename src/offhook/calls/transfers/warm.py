@@ -7,15 +7,20 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from offhook.calls.call_services import Services
 from offhook.calls.record.call_facts import Document
 from offhook.calls.record.call_record import CallRecord
-from offhook.calls.services import Services
 from offhook.calls.transfers.announcement import Announcement, FirstWords
+from offhook.calls.transfers.called_party import Party
 from offhook.calls.transfers.consultation import Consultation, ToolRunner
-from offhook.calls.transfers.destination import DIAL_SECONDS, EXPERIMENTAL, Destination, TransferFailed
 from offhook.calls.transfers.hold_audio import load, play_instead
-from offhook.calls.transfers.outgoing import Party
 from offhook.calls.transfers.passing import IGNORED
+from offhook.calls.transfers.transfer_destination import (
+    DIAL_SECONDS,
+    EXPERIMENTAL,
+    Destination,
+    TransferFailed,
+)
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.frames import FRAME_SECONDS, SILENCE

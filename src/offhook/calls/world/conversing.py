@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from offhook.calls.call_services import Services
 from offhook.calls.record.call_record import CallRecord
-from offhook.calls.services import Services
 from offhook.calls.world.variables import knowing_what_was_said
 from offhook.conversation.active_assistant import EngineFactory
 from offhook.conversation.conversation import Conversation

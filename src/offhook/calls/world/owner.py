@@ -8,14 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
+from offhook.calls.call_services import Services
 from offhook.calls.equipment import equipped
 from offhook.calls.leg import Leg
 from offhook.calls.record import messages
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.routing.outcome import FoundAssistant, RequestFailed
-from offhook.calls.services import Services
 from offhook.calls.world import knowledge
-from offhook.calls.world.attempts import attempted
+from offhook.calls.world.asked_again import attempted
 from offhook.calls.world.handover import Successor, handoff_answer, successor, transfer_answer
 from offhook.calls.world.tools.tool_site import ToolSite
 from offhook.calls.world.variables import knowing_what_was_said

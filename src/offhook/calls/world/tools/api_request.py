@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from offhook.calls.world.attempts import attempted
+from offhook.calls.world.asked_again import attempted
 from offhook.calls.world.tools.parameters import Render, filled, static_parameters
 from offhook.calls.world.tools.server_tool import MAX_RESULT_CHARACTERS
 from offhook.calls.world.tools.tool_site import Result, Send, ToolSite

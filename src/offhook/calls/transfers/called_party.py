@@ -15,9 +15,9 @@ from offhook.calls.keys import KeySink
 from offhook.calls.leg import Leg, LegEnd, Media
 from offhook.calls.owners_headers import Headers
 from offhook.calls.record.call_facts import Document
-from offhook.calls.transfers.destination import Target, TransferFailed, failure_of, not_answered
 from offhook.calls.transfers.passing import IGNORED
 from offhook.calls.transfers.redirect import MOST_TARGETS, contacts_of, nobody_there
+from offhook.calls.transfers.transfer_destination import Target, TransferFailed, failure_of, not_answered
 from offhook.calls.world.tools.dtmf import seconds_for
 from offhook.media.client import Line
 from offhook.network import Address, words_of

@@ -12,8 +12,8 @@ from offhook.calls.directory.documented import Documented
 from offhook.calls.leg import Media
 from offhook.calls.record.reporter import Ledger
 from offhook.calls.routing.assistants import AssistantDirectory
+from offhook.calls.transfers.called_party import Dialler
 from offhook.calls.transfers.hold_audio import Sounds
-from offhook.calls.transfers.outgoing import Dialler
 from offhook.calls.transfers.trunk import Trunk
 from offhook.calls.world.tools.tool_site import Send
 from offhook.conversation.active_assistant import EngineFactory
