@@ -3,6 +3,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ NOW = 1786546871.433
 KEY = "whsec_vapi_sample_key"
 
 
-def read_hmac(plan: dict[str, object]) -> HMACAuthenticationPlan:
+def read_hmac(plan: Mapping[str, Any]) -> HMACAuthenticationPlan:
     read = read_plan(plan)
     assert isinstance(read, HMACAuthenticationPlan)
     return read
