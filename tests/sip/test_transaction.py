@@ -14,11 +14,11 @@ from offhook.network import Address
 from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request, Response, respond
 from offhook.sip.messages.parser import parse_message
+from offhook.sip.transactions.hop_by_hop import acknowledgement
 from offhook.sip.transactions.layer import (
     ClientTransaction,
     ServerTransaction,
     TransactionLayer,
-    acknowledgement,
 )
 from offhook.sip.transactions.timers import Timer, Timings
 from offhook.sip.transactions.transaction import (

@@ -12,7 +12,7 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request, Response
 from offhook.sip.messages.uri import Uri
 from offhook.sip.request_sender import AllowanceOf, Sending
-from offhook.sip.transactions.layer import cancellation
+from offhook.sip.transactions.hop_by_hop import cancellation
 from offhook.sip.transports.transport import Flow
 
 Build = Callable[[tuple[tuple[str, str], ...]], Request]
