@@ -7,9 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from . import floors
 from .order import LongestFirst
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("new")
+settings.load_profile("same")
+"""What is tried at random is the same each time, so that a change is judged by what it changes. Other cases:
+`--hypothesis-profile new`."""
 
 TESTS = Path(__file__).parent
 ROWS = TESTS.parent / "docs" / "rows.toml"

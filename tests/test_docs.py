@@ -175,6 +175,14 @@ def test_every_make_target_a_page_names_exists(page: Path) -> None:
     assert named <= targets
 
 
+def test_the_dockerfile_is_the_one_in_the_guide() -> None:
+    (shown,) = re.findall(
+        r"^```dockerfile\n(.*?)^```$", (ROOT / "docs" / "operating.md").read_text("utf-8"), re.M | re.S
+    )
+
+    assert (ROOT / "Dockerfile").read_text("utf-8") == shown
+
+
 @cache
 def sections(page: str) -> set[str]:
     """The numbered sections of a page, over all files that it has: `{"2", "2.4", "Appendix A"}`."""

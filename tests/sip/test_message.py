@@ -12,6 +12,7 @@ from offhook.sip.messages.headers import MAX_HEADERS, Headers
 from offhook.sip.messages.message import MessageError, Request, Response, respond
 from offhook.sip.messages.parser import MAX_HEAD, parse_message
 from offhook.sip.messages.uri import MAX_URI, Uri
+from tests.saved import begins_with
 from tests.sip.torture import MESSAGES, crlf, sdp
 
 BODY = sdp("192.0.2.10")
@@ -343,6 +344,7 @@ def accepted(message: Request | Response) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400))
+@begins_with("sip")
 def test_any_octets(data: bytes) -> None:
     accepts_or_refuses(data)
 

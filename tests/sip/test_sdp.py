@@ -25,6 +25,7 @@ from offhook.sip.messages.sdp import (
     offer,
     reverse,
 )
+from tests.saved import begins_with
 from tests.sip.torture import crlf, sdp
 
 PCMU, PCMA = G711
@@ -143,6 +144,7 @@ def test_malformed_descriptions(text: str) -> None:
         lambda some: "\n".join(["v=0", "o=- 1 1 IN IP4 a", *some]).encode()
     )
 )
+@begins_with("sdp")
 def test_any_octets_are_a_description_or_an_error(data: bytes) -> None:
     try:
         description = SessionDescription.parse(data)
