@@ -12,4 +12,9 @@ class EndCallKind(ActingTool):
         return given or "End the call. Use it when the conversation is over, after saying goodbye."
 
     async def act(self, run: ToolRun, tool: Tool, call: ToolCall) -> None:
-        run.end_call(tool, call)
+        run.leave()
+        message = run.pick(tool, "request-start", call)
+        run.result(call, "The call is being ended.")
+        goodbye = run.assistant.profile.end_call_message
+        text = message.text if message else run.context.render(goodbye, {})
+        run.context.finish("assistant-ended-call", text)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from offhook.conversation.events import Named
 from offhook.conversation.tools.destinations import (
+    choose_destination,
     destination_name,
     destination_parameters,
     destinations_of,
     with_destinations,
 )
+from offhook.conversation.tools.take_over import NO_DESTINATION, asked, give_way, succession_of
 from offhook.conversation.tools.tool_kind import NO_PARAMETERS, Tool, model_name
 from offhook.conversation.tools.tool_run import ActingTool, ToolRun
 from offhook.language.base import ToolCall
@@ -32,4 +35,15 @@ class HandoffKind(ActingTool):
         return destination_parameters(tool) if len(destinations_of(tool)) > 1 else NO_PARAMETERS
 
     async def act(self, run: ToolRun, tool: Tool, call: ToolCall) -> None:
-        await run.hand_off(tool, call)
+        named = Named(choose_destination(tool, call.arguments))
+        if named.destination is None:
+            run.refused(tool, call, NO_DESTINATION)
+            return
+        start = run.pick(tool, "request-start", call)
+        run.announce(start.text if start else "")
+        with run.delays(tool, call):
+            if named.destination.get("type") == "dynamic":
+                question = run.context.world.handoff_destination(tool, named.destination, call)
+                named = await asked(question)
+            succession = await succession_of(run, tool, call, named, by_transfer=False)
+        await give_way(run, tool, call, named, succession)

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from offhook.conversation.audio.spoken_utterance import SpokenUtterance
 from offhook.conversation.context import Said
-from offhook.conversation.events import Named, ToolOutcome
-from offhook.conversation.handover.handover_variables import gathered
-from offhook.conversation.handover.succession import Succession
-from offhook.conversation.tools.destination_templates import filled
-from offhook.conversation.tools.destinations import choose_destination, destinations_of
+from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.rejection import rejected
 from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
 from offhook.conversation.tools.tool_kinds import kind_of
 from offhook.conversation.tools.tool_messages import (
-    TRANSFER_MESSAGE,
     MessageKind,
     SpokenMessage,
-    content_of,
     delayed_messages,
     pick_message,
 )
@@ -35,7 +28,6 @@ log = logging.getLogger(__name__)
 
 TOOL_PATIENCE = 320.0
 """Seconds; tools have their own, shorter timeouts (at most 300 s)."""
-NO_DESTINATION = "There is no such destination."
 SPEAKING_PATIENCE = 60.0
 """Seconds for a message to be spoken before something that waits for it goes on regardless."""
 
@@ -74,28 +66,28 @@ class ToolRun:
         """`own`: tools that are not the assistant's, as a hook has. Nobody waits for those, so that nothing
         is said while they run but their own messages."""
         self._own = own
-        self._context = context
+        self.context = context
         self._reply = reply
         self._said = said
         self._calls = calls
-        self._assistant = context.assistant
-        self._history: list[Message] = []  # what had been said before the model called
+        self.assistant = context.assistant
+        self.history: list[Message] = []  # what had been said before the model called
         self._ask_model = False
-        self._leaves = False  # the call ends, or goes elsewhere: there is nobody to answer
+        self._leaves = False
         self._announced = {said.text.strip()} - {""}  # words before the tools run; each is said once
 
     async def run(self) -> bool:
         """Run all calls, those that can at the same time; True if the model is to be asked again."""
-        self._history = self._context.context.history()
-        self._said.calls = self._context.writer.calls(self._calls)
+        self.history = self.context.context.history()
+        self._said.calls = self.context.writer.calls(self._calls)
         await asyncio.gather(*(self._run_one(call) for call in self._said.calls))
         return self._ask_model and not self._leaves
 
     async def _run_one(self, call: ToolCall) -> None:
-        tool = (self._own or self._assistant.toolbox).find(call.name)
+        tool = (self._own or self.assistant.toolbox).find(call.name)
         refusal = await self._refusal(tool, call)
         if tool is None or refusal:
-            self._result(call, refusal)
+            self.result(call, refusal)
             self._ask_model = True
             return
         kind = kind_of(tool)
@@ -112,105 +104,17 @@ class ToolRun:
             return f"There is no tool named {call.name}."
         if call.problem:
             return call.problem
-        if await rejected(tool, self._history, self._context.render):
+        if await rejected(tool, self.history, self.context.render):
             return "This is not to be done at this point of the conversation."
         return ""
 
-    # the assistant's own tools
+    # what tools that act make use of
 
-    def end_call(self, tool: Tool, call: ToolCall) -> None:
+    def leave(self) -> None:
+        """The call ends, or goes elsewhere: there is nobody to answer."""
         self._leaves = True
-        message = self._pick(tool, "request-start", call)
-        self._result(call, "The call is being ended.")
-        goodbye = self._assistant.profile.end_call_message
-        text = message.text if message else self._context.render(goodbye, {})
-        self._context.finish("assistant-ended-call", text)
 
-    async def transfer(self, tool: Tool, call: ToolCall) -> None:
-        named = Named(choose_destination(tool, call.arguments), ours=True)
-        if named.destination is None and not destinations_of(tool):
-            with self._delays(tool, call):
-                named = await self._asked(self._context.world.transfer_destination(tool, call))
-        destination = named.destination
-        if destination is None:
-            self._refused(tool, call, named.error or NO_DESTINATION)
-            return
-        if named.ours:
-            render = self._context.render
-            destination = filled(
-                destination, lambda text: render(text, {}), lambda text: render(text, call.arguments)
-            )
-            named = replace(named, destination=destination)
-        start = self._pick(tool, "request-start", call)
-        message = content_of(destination.get("message"), self._assistant.profile.language)
-        if message is None:
-            message = named.message
-        if message is None:
-            message = start.text if start else TRANSFER_MESSAGE
-        self._announce(message)
-        if destination.get("type") == "assistant":
-            succession = await self._succession(tool, call, named, by_transfer=True)
-            await self._give_way(tool, call, named, succession)
-            return
-        await self._heard_out()
-        self._leaves = True
-        self._result(call, "The call is being transferred.")
-        self._context.transfer(destination)
-
-    async def hand_off(self, tool: Tool, call: ToolCall) -> None:
-        named = Named(choose_destination(tool, call.arguments))
-        if named.destination is None:
-            self._refused(tool, call, NO_DESTINATION)
-            return
-        start = self._pick(tool, "request-start", call)
-        self._announce(start.text if start else "")
-        with self._delays(tool, call):
-            if named.destination.get("type") == "dynamic":
-                question = self._context.world.handoff_destination(tool, named.destination, call)
-                named = await self._asked(question)
-            succession = await self._succession(tool, call, named, by_transfer=False)
-        await self._give_way(tool, call, named, succession)
-
-    async def _asked(self, question: Coroutine[Any, Any, Named]) -> Named:
-        try:
-            async with asyncio.timeout(TOOL_PATIENCE):
-                return await question
-        except Exception:
-            log.exception("asking for a destination failed")
-            return Named(error="The destination could not be asked for.")
-
-    async def _succession(
-        self, tool: Tool, call: ToolCall, named: Named, by_transfer: bool
-    ) -> Succession | str:
-        """The next assistant with all that it needs, made ready while the words that announce it are spoken;
-        or why there is none."""
-        context, destination = self._context, named.destination
-        if destination is None:
-            return named.error or NO_DESTINATION
-        assistant, learned = await asyncio.gather(
-            context.assistants.find(destination),
-            gathered(tool, destination, call, self._assistant.engines.model, self._history, context.render),
-        )
-        if assistant is None:
-            return "The assistant could not be reached."
-        message = self._pick(tool, "request-complete", call)
-        succession = Succession(assistant, destination, by_transfer, learned, message)
-        return context.assistants.synthesize_ahead(succession, context.render)
-
-    async def _give_way(self, tool: Tool, call: ToolCall, named: Named, succession: Succession | str) -> None:
-        if isinstance(succession, str):
-            self._refused(tool, call, succession)
-            return
-        await self._heard_out()
-        if self._context.assistant is not self._assistant:
-            await self._context.assistants.dismiss(succession)
-            self._result(call, "Another assistant has taken over already.")
-            return
-        self._result(call, named.result or str(tool.get("defaultResult") or "Handed over."))
-        self._leaves = True
-        self._context.hand_over(succession)
-
-    def _refused(self, tool: Tool, call: ToolCall, error: str) -> None:
+    def refused(self, tool: Tool, call: ToolCall, error: str) -> None:
         self._conclude(tool, call, ToolOutcome(error=error))
 
     # tools that live elsewhere
@@ -221,26 +125,26 @@ class ToolRun:
         async def run() -> None:
             await self._outcome(tool, call)
 
-        self._context.errand(run())
+        self.context.errand(run())
         self._conclude(tool, call, ToolOutcome(result="The request was sent."))
 
     async def _run_watched(self, tool: Tool, call: ToolCall) -> None:
-        start = self._pick(tool, "request-start", call)
+        start = self.pick(tool, "request-start", call)
         if start is not None:
-            self._announce(start.text, interruptible=True)
+            self.announce(start.text, interruptible=True)
             if start.blocking:
-                await self._heard_out()
+                await self.heard_out()
         elif not (self._own or self._announced) and (fillers := kind_of(tool).fillers):
-            self._announce(self._context.rng.choice(fillers), interruptible=True)
-        with self._delays(tool, call):
+            self.announce(self.context.rng.choice(fillers), interruptible=True)
+        with self.delays(tool, call):
             outcome = await self._outcome(tool, call)
         self._conclude(tool, call, outcome)
 
     @contextmanager
-    def _delays(self, tool: Tool, call: ToolCall) -> Iterator[None]:
+    def delays(self, tool: Tool, call: ToolCall) -> Iterator[None]:
         """Words for a caller who is kept waiting inside of this."""
-        loop, context = asyncio.get_running_loop(), self._context
-        language = self._assistant.profile.language
+        loop, context = asyncio.get_running_loop(), self.context
+        language = self.assistant.profile.language
         delays = delayed_messages(tool, call.arguments, context.rng, context.render, language)
         timers = [loop.call_later(each.delay, self._say_delayed, each) for each in delays]
         try:
@@ -256,7 +160,7 @@ class ToolRun:
     async def _outcome(self, tool: Tool, call: ToolCall) -> ToolOutcome:
         try:
             async with asyncio.timeout(TOOL_PATIENCE):
-                return await self._context.world.run_tool(tool, call)
+                return await self.context.world.run_tool(tool, call)
         except TimeoutError:
             return ToolOutcome(error="The tool did not answer in time.")
         except Exception:
@@ -267,14 +171,14 @@ class ToolRun:
         """Note the result and find what is said about it: the answer's own message, else the tool's, else
         what the model makes of it."""
         failed = outcome.error is not None
-        self._result(call, (outcome.error if failed else outcome.result) or "")
+        self.result(call, (outcome.error if failed else outcome.result) or "")
         if outcome.hint is not None:
             self._speak(SpokenMessage(outcome.hint, role="system"))
             return
         if outcome.message is not None:
             self._speak(SpokenMessage(outcome.message, end_call_after=outcome.end_call_after))
             return
-        message = self._pick(tool, "request-failed" if failed else "request-complete", call)
+        message = self.pick(tool, "request-failed" if failed else "request-complete", call)
         if message is not None:
             self._speak(message)
         else:
@@ -283,31 +187,31 @@ class ToolRun:
     def _speak(self, message: SpokenMessage) -> None:
         """Say it, or tell the model, which then speaks."""
         if message.role == "system":
-            self._context.context.add({"role": "system", "content": message.text})
+            self.context.context.add({"role": "system", "content": message.text})
             self._ask_model = True
         elif message.end_call_after:
             self._leaves = True
-            self._context.finish("assistant-ended-call-after-message-spoken", message.text)
+            self.context.finish("assistant-ended-call-after-message-spoken", message.text)
         elif message.text and not self._reply.abandoned:
-            self._reply.utter(message.text, self._context.context.say())
+            self._reply.utter(message.text, self.context.context.say())
 
-    def _announce(self, text: str, interruptible: bool = False) -> None:
+    def announce(self, text: str, interruptible: bool = False) -> None:
         """Say that something is about to be done, unless just that has been said: calls of one answer often
         have the same words."""
         if text.strip() and text.strip() not in self._announced:
             self._announced.add(text.strip())
             self._reply.utter(text, None, interruptible)
 
-    async def _heard_out(self) -> None:
+    async def heard_out(self) -> None:
         """Wait until all that the reply has to say so far was heard, or cut short."""
         await heard_out(self._reply.unheard())
 
-    def _result(self, call: ToolCall, result: str) -> None:
+    def result(self, call: ToolCall, result: str) -> None:
         self._said.results[call.id] = result
-        self._context.writer.result(call, result)
+        self.context.writer.result(call, result)
 
-    def _pick(self, tool: Tool, kind: MessageKind, call: ToolCall) -> SpokenMessage | None:
-        context, language = self._context, self._assistant.profile.language
+    def pick(self, tool: Tool, kind: MessageKind, call: ToolCall) -> SpokenMessage | None:
+        context, language = self.context, self.assistant.profile.language
         return pick_message(tool, kind, call.arguments, context.rng, context.render, language)
 
 

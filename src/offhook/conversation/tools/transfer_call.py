@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from offhook.conversation.events import Named
+from offhook.conversation.tools.destination_templates import filled
 from offhook.conversation.tools.destinations import (
+    choose_destination,
     destination_parameters,
     destinations_of,
     with_destinations,
 )
+from offhook.conversation.tools.take_over import NO_DESTINATION, asked, give_way, succession_of
 from offhook.conversation.tools.tool_kind import Tool
+from offhook.conversation.tools.tool_messages import TRANSFER_MESSAGE, content_of
 from offhook.conversation.tools.tool_run import ActingTool, ToolRun
 from offhook.language.base import ToolCall
 
@@ -25,4 +31,32 @@ class TransferCallKind(ActingTool):
         return destination_parameters(tool)
 
     async def act(self, run: ToolRun, tool: Tool, call: ToolCall) -> None:
-        await run.transfer(tool, call)
+        named = Named(choose_destination(tool, call.arguments), ours=True)
+        if named.destination is None and not destinations_of(tool):
+            with run.delays(tool, call):
+                named = await asked(run.context.world.transfer_destination(tool, call))
+        destination = named.destination
+        if destination is None:
+            run.refused(tool, call, named.error or NO_DESTINATION)
+            return
+        if named.ours:
+            render = run.context.render
+            destination = filled(
+                destination, lambda text: render(text, {}), lambda text: render(text, call.arguments)
+            )
+            named = replace(named, destination=destination)
+        start = run.pick(tool, "request-start", call)
+        message = content_of(destination.get("message"), run.assistant.profile.language)
+        if message is None:
+            message = named.message
+        if message is None:
+            message = start.text if start else TRANSFER_MESSAGE
+        run.announce(message)
+        if destination.get("type") == "assistant":
+            succession = await succession_of(run, tool, call, named, by_transfer=True)
+            await give_way(run, tool, call, named, succession)
+            return
+        await run.heard_out()
+        run.leave()
+        run.result(call, "The call is being transferred.")
+        run.context.transfer(destination)
