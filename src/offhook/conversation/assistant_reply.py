@@ -22,8 +22,7 @@ from offhook.conversation.transcript import call_to_wire
 from offhook.language.base import Message, ModelError, Text, ToolCall
 from offhook.language.base import Reply as Output
 from offhook.network import INTERNAL
-from offhook.speech.base import EngineError
-from offhook.speech.closing import closing
+from offhook.speech.base import EngineError, closing
 
 log = logging.getLogger(__name__)
 

@@ -7,20 +7,19 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from offhook.speech.base import EngineError
-from offhook.speech.closing import closing
+from offhook.speech.base import EngineError, closing
 
 log = logging.getLogger(__name__)
 
 
-class Engine(Protocol):
+class Closable(Protocol):
     @property
     def provider(self) -> str: ...
 
     async def close(self) -> None: ...
 
 
-E = TypeVar("E", bound=Engine)
+E = TypeVar("E", bound=Closable)
 T = TypeVar("T")
 
 

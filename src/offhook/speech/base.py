@@ -6,12 +6,14 @@ Audio is as in `frames.py`: 16-bit PCM in frames of 20 ms.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, TypeVar
 
 from offhook.schema.ended_reason import PipelineFailure
 
 Stage = Literal["transcriber", "model", "voice"]
+T = TypeVar("T")
 
 _FAILED: Final[dict[Stage, PipelineFailure]] = {
     "transcriber": "transcriber-failed",
@@ -138,3 +140,14 @@ class Voice(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@asynccontextmanager
+async def closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Close an iterator however it is left, if it can be closed: that is what cancels an engine's work."""
+    try:
+        yield items
+    finally:
+        aclose = getattr(items, "aclose", None)
+        if aclose is not None:
+            await aclose()

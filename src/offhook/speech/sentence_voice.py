@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from offhook.speech.base import SpokenSound, Voice
-from offhook.speech.closing import closing
+from offhook.speech.base import SpokenSound, Voice, closing
 
 
 class SentenceVoice:

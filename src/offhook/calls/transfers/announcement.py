@@ -13,8 +13,7 @@ from offhook.conversation.audio.synthesis import VOICE_PATIENCE, next_within
 from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.media.client import Channel
-from offhook.speech.base import EngineError, Voice
-from offhook.speech.closing import closing
+from offhook.speech.base import EngineError, Voice, closing
 from offhook.speech.sentence_voice import sound_of
 
 LONGEST: Final = 2000

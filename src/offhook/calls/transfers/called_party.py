@@ -18,7 +18,7 @@ from offhook.calls.record.call_facts import Document
 from offhook.calls.transfers.passing import IGNORED
 from offhook.calls.transfers.redirect import MOST_TARGETS, contacts_of, nobody_there
 from offhook.calls.transfers.transfer_destination import Target, TransferFailed, failure_of, not_answered
-from offhook.calls.world.tools.dtmf import seconds_for
+from offhook.calls.world.tools.dtmf_tool import seconds_for
 from offhook.media.client import Line
 from offhook.network import Address, words_of
 from offhook.rtp.ports import PortsExhausted

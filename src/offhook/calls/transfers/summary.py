@@ -15,7 +15,7 @@ from offhook.conversation.conversation import Conversation
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.language.base import Finished, LanguageModel, Message, ModelError, Text
 from offhook.schema.analysis import SummaryPlan
-from offhook.speech.closing import closing
+from offhook.speech.base import closing
 
 SUMMARY_SECONDS: Final = 5.0
 """`timeoutSeconds` when the plan has none."""

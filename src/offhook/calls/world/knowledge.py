@@ -16,7 +16,7 @@ from offhook.schema.answers import KnowledgeBaseAnswer
 from offhook.schema.assistant import Assistant
 from offhook.schema.server import Server
 from offhook.schema.server_message import KnowledgeBaseRequest, MessageTimes
-from offhook.speech.closing import closing
+from offhook.speech.base import closing
 
 MOST_SECONDS: Final = 8.0
 """For the server to answer, whatever its timeoutSeconds says: the caller waits, and the model is still to be

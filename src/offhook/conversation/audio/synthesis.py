@@ -18,8 +18,7 @@ from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.media.client import Channel
 from offhook.network import INTERNAL
-from offhook.speech.base import EngineError, SpokenSound, Voice
-from offhook.speech.closing import closing
+from offhook.speech.base import EngineError, SpokenSound, Voice, closing
 from offhook.speech.sentence_voice import alone
 
 log = logging.getLogger(__name__)

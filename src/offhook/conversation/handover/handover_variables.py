@@ -14,7 +14,7 @@ from offhook.conversation.tools.tool_kind import Tool
 from offhook.language.base import LanguageModel, Message, ModelError, Text, ToolCall, ToolDefinition
 from offhook.language.extraction import Variables, bounded, extracted, kind_of, parsed
 from offhook.network import words_of
-from offhook.speech.closing import closing
+from offhook.speech.base import closing
 
 log = logging.getLogger(__name__)
 

@@ -19,14 +19,14 @@ TOOL_KINDS: Final[dict[str, str]] = {
     "computer": _CALLS + "server_tool:ServerToolKind",
     "textEditor": _CALLS + "server_tool:ServerToolKind",
     "apiRequest": _CALLS + "api_request:ApiRequestKind",
-    "endCall": _HERE + "end_call:EndCallKind",
-    "transferCall": _HERE + "transfer_call:TransferCallKind",
-    "handoff": _HERE + "handoff:HandoffKind",
-    "dtmf": _CALLS + "dtmf:DtmfKind",
-    "sipRequest": _CALLS + "sip_request:SipRequestKind",
-    "voicemail": _HERE + "unserved:VoicemailKind",
-    "sms": _HERE + "unserved:SmsKind",
-    "query": _HERE + "unserved:QueryKind",
+    "endCall": _HERE + "end_call_tool:EndCallKind",
+    "transferCall": _HERE + "transfer_call_tool:TransferCallKind",
+    "handoff": _HERE + "handoff_tool:HandoffKind",
+    "dtmf": _CALLS + "dtmf_tool:DtmfKind",
+    "sipRequest": _CALLS + "sip_request_tool:SipRequestKind",
+    "voicemail": _HERE + "unrun_tools:VoicemailKind",
+    "sms": _HERE + "unrun_tools:SmsKind",
+    "query": _HERE + "unrun_tools:QueryKind",
 }
 
 
