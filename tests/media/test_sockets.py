@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from offhook.log_context import CALL, working_for
 from offhook.media import sockets as module
 from offhook.media.sockets import ROUNDS, PolledDatagrams, Sockets
 from offhook.network import Address
@@ -115,6 +116,19 @@ async def test_a_listener_that_fails_loses_its_own_datagram_alone(room: Room) ->
     room.sockets.tick()
     assert len(broken.got) == failing.errors == 2
     assert inbox.data == [b"x"]
+
+
+async def test_what_is_logged_of_a_datagram_names_the_call_of_its_socket(room: Room) -> None:
+    named: list[str | None] = []
+    with working_for("call-1"):
+        one, _ = await room.open()
+    other, _ = await room.open()
+    one.receive = other.receive = lambda data, source: named.append(CALL.get())
+    for to in (one, other):
+        room.peer.sendto(b"x", to.local)
+    room.sockets.tick()
+    assert sorted(named, key=str) == [None, "call-1"]
+    assert CALL.get() is None
 
 
 async def test_what_the_kernel_reports_of_a_peer_that_is_gone_harms_nothing(room: Room) -> None:

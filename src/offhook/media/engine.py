@@ -18,6 +18,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
+from offhook.log_context import working_for
 from offhook.media.bridge import Early as EarlyAudio
 from offhook.media.bridge import Ringing, join
 from offhook.media.leg import Leg
@@ -214,7 +215,8 @@ class Engine:
     def _open(self, command: Open) -> None:
         if command.leg in self.legs or command.leg in self._opening:
             return
-        self._opening[command.leg] = self._loop.create_task(self._bind(command))
+        with working_for(command.call):  # what comes to the port is about this call
+            self._opening[command.leg] = self._loop.create_task(self._bind(command))
 
     async def _bind(self, command: Open) -> None:
         try:
@@ -370,9 +372,10 @@ class Engine:
 
     def _open_talk(self, command: OpenTalk) -> None:
         if command.talk not in self.talks:
-            self.talks[command.talk] = Talk(
-                command.talk, self.emit, self._note, self._activity, self._loop.time
-            )
+            with working_for(command.call or None):
+                self.talks[command.talk] = Talk(
+                    command.talk, self.emit, self._note, self._activity, self._loop.time
+                )
 
     def _close_talk(self, command: CloseTalk) -> None:
         talk = self.talks.pop(command.talk, None)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from offhook.log_context import CALL
 from offhook.network import Address, Receive, bound_datagrams, socket_address
 from offhook.network.datagrams import MAX_PAYLOAD, ip_version
 
@@ -36,19 +37,13 @@ class PolledDatagrams:
     and what `receive` raised."""
 
     __slots__ = (
-        "_sendable",
-        "_sender",
-        "_sockets",
-        "_version",
-        "errors",
-        "local",
-        "receive",
-        "socket",
+        "_call", "_sendable", "_sender", "_sockets", "_version", "errors", "local", "receive", "socket",
         "unsent",
-    )
+    )  # fmt: skip
 
     def __init__(self, sockets: Sockets, bound: socket.socket, receive: Receive) -> None:
         self._sockets = sockets
+        self._call = CALL.get()  # whose socket it is, for the log
         self.socket: socket.socket | None = bound
         self.receive = receive
         self.local = Address(*bound.getsockname()[:2])
@@ -83,6 +78,7 @@ class PolledDatagrams:
         sender = self._sender
         if port != sender.port or host != sender.host:
             sender = self._sender = Address(host, port)
+        CALL.set(self._call)
         try:
             self.receive(data, sender)
         except Exception:
@@ -139,6 +135,7 @@ class Sockets:
         round takes."""
         until = time.monotonic() + READ_SECONDS
         behind = time.time() - time.monotonic()
+        before = CALL.get()
         try:
             for _ in range(ROUNDS):
                 ready = self._poll.poll(0)
@@ -152,6 +149,7 @@ class Sockets:
                     break
         finally:
             self._arrived = None
+            CALL.set(before)
 
     def failed(self, error: Exception) -> None:
         """`tick` raises nothing that could be mended."""
