@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Sequence, Set
 from typing import Final
 
 from offhook.network import Address, DatagramOpener, open_datagrams
@@ -28,12 +28,9 @@ from offhook.sip.transports.transport import (
 PORT_ATTEMPTS: Final = 16
 """How often another free port is tried when it has to be free for several transports alike."""
 
-Open = Callable[[Transport, TransportContext], Endpoint]
-
 
 class Transports:
-    """Listens where it is told to and sends from there. `opens` makes other endpoints than the transports
-    themselves would, `opener` the sockets for datagrams."""
+    """Listens where it is told to and sends from there. `opener` makes the sockets for datagrams."""
 
     def __init__(
         self,
@@ -41,7 +38,6 @@ class Transports:
         opener: DatagramOpener = open_datagrams,
         limits: ConnectionLimits | None = None,
         sources: Sources | None = None,
-        opens: Mapping[Transport, Open] | None = None,
         common: Common = ALONE,
     ) -> None:
         sources = sources or Sources()
@@ -56,9 +52,8 @@ class Transports:
             lost=_unneeded,
             broken=_unread,
         )
-        others = opens or {}
         self.endpoints: dict[Transport, Endpoint] = {
-            one: others.get(one, one.open)(one, self._context) for one in TRANSPORTS.values()
+            one: one.open(one, self._context) for one in TRANSPORTS.values()
         }
 
     def attach(
