@@ -150,7 +150,9 @@ async def test_a_call_plane_that_dies_ends_its_calls_once_and_comes_back(node: N
     sink.down()
 
     assert erased.status_code == 200  # the API goes on meanwhile
-    assert (ended["endedReason"], len(sink.taken("end-of-call-report"))) == (WORKER_DIED, 1)
+    assert ended["endedReason"] == WORKER_DIED
+    # What is sent again, since the answer to it came late, is the same report.
+    assert len({one.headers["webhook-id"] for one in sink.taken("end-of-call-report")}) == 1
     assert plane(node, "api") == api
     assert again.answered_at is not None
 

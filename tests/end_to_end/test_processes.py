@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from offhook.phone import Line, open_line
+from tests.machine import PATIENCE
 
 from .callers import Told, call
 from .node import KEY, Node, Number, assistant, new_number
@@ -135,7 +136,7 @@ async def test_a_call_is_ended_by_whoever_has_it(node: Node) -> None:
     """The API asks all of them."""
     desk = await asyncio.to_thread(lambda: new_number(node, answered_by=assistant()))
     async with phones(node, "udp") as line:
-        callers = Callers(node, line, desk, 40)
+        callers = Callers(node, line, desk, PATIENCE)
         await callers.placed()
         chosen = [callers.of(one)[0] for one in PLANES]
         up = await asyncio.to_thread(node.get, f"/call?phoneNumberId={desk.id}")
