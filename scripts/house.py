@@ -27,6 +27,7 @@ like. A signature that takes one of those says which."""
 
 MOST_OPEN_SIGNATURES: Final = 39
 MOST_DICT_SIGNATURES: Final = 69
+MOST_NAMED_DOCUMENTS: Final = 0
 MOST_WIRE_KEYS: Final = 59
 MOST_ON_A_FLOOR: Final = 20
 MOST_LINES: Final = 400
@@ -107,6 +108,16 @@ def open_signatures(house: Iterable[Module], kind: re.Pattern[str]) -> Counter[s
                 taken = [ast.unparse(each) for each in _annotations(node)]
                 counted[one.name] += any(kind.search(text) or alias.search(text) for text in taken)
     return +counted
+
+
+def named_documents(house: Iterable[Module]) -> Counter[str]:
+    """By module: functions with a parameter that is one of the documents which `JSON` names."""
+    house = list(house)
+    names = {name for one in house if one.name == JSON for name in _aliases(one, _MAPPING)}
+    if not names:
+        return Counter()
+    kind = re.compile(rf"\b(?:{'|'.join(sorted(names))})\b")
+    return open_signatures(house, kind)
 
 
 def _aliases(module: Module, kind: re.Pattern[str]) -> set[str]:
@@ -269,6 +280,7 @@ def counts(root: Path = ROOT) -> list[Count]:
         return Count(what, len(found) if number is None else number, most, dict(found))
 
     opened, mutable = open_signatures(house, _MAPPING), open_signatures(house, _DICT)
+    named = named_documents(house)
     keys, lost = wire_keys(house), lost_sections(texts)
     return [
         of("file names in several rooms", file_names(house)),
@@ -276,6 +288,7 @@ def counts(root: Path = ROOT) -> list[Count]:
         of("sections that lead nowhere", lost, lost.total()),
         of("signatures that take Mapping[str, Any]", opened, opened.total(), MOST_OPEN_SIGNATURES),
         of("signatures that take dict[str, Any]", mutable, mutable.total(), MOST_DICT_SIGNATURES),
+        of("signatures that take a named JSON document", named, named.total(), MOST_NAMED_DOCUMENTS),
         of("camelCase properties outside the types", keys, keys.total(), MOST_WIRE_KEYS),
         of(f"floors of more than {MOST_ON_A_FLOOR} files", full),
         of("circles of imports between modules", circular),

@@ -3,11 +3,11 @@ what was heard where the caller cut them short."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from offhook.conversation.transcript import call_to_wire
+from offhook.json_document import MessageDocument
 from offhook.language.base import Message, ToolCall
 from offhook.speech.joined import joined
 
@@ -78,7 +78,7 @@ class Context:
                 self._pending = item if item["role"] == "user" else None
                 return
 
-    def add(self, message: Mapping[str, Any]) -> None:
+    def add(self, message: MessageDocument) -> None:
         self.items.append(dict(message))
 
     def say(self) -> Said:

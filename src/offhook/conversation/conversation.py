@@ -4,8 +4,7 @@ what it needs, and does what concerns them all: handing over, ending."""
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from offhook.conversation.active_assistant import ActiveAssistant, EngineFactory
 from offhook.conversation.audio.caller_speech import CallerSpeech, TranscriberListener
@@ -29,13 +28,14 @@ from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.conversation.transcript_writer import TranscriptWriter
 from offhook.conversation.turn_taking import TurnTaking
+from offhook.json_document import DestinationDocument, Variables
 from offhook.language.base import Message
 from offhook.media.client import Channel
 from offhook.schema.assistant import Assistant
 from offhook.schema.hook import HookAction
 from offhook.speech.base import Voice
 
-Render = Callable[[str, Mapping[str, Any]], str]
+Render = Callable[[str, Variables], str]
 
 
 class Conversation:
@@ -49,7 +49,7 @@ class Conversation:
         assistant: Assistant,
         engines: EngineFactory,
         world: World,
-        variables: Mapping[str, Any],
+        variables: Variables,
         render: Render,
         tell: Callable[[Event], None],
         rng: random.Random,
@@ -65,7 +65,7 @@ class Conversation:
         what it speaks and listens through, and is closed with it. `emergency`: a voice that speaks the
         apology when the assistant's own voice has failed; whoever gives it starts and closes it."""
 
-        def filled(text: str, more: Mapping[str, Any]) -> str:
+        def filled(text: str, more: Variables) -> str:
             return render(text, {**variables, **more} if more else variables)
 
         try:
@@ -269,7 +269,7 @@ class Conversation:
         """Let the model know something; `respond`: and let it answer that, after what is being said."""
         self._interjections.add(message, respond)
 
-    def send_on(self, destination: Mapping[str, Any]) -> None:
+    def send_on(self, destination: DestinationDocument) -> None:
         """Say the destination's message (the usual one if it has none, nothing for ""), then transfer."""
         self._interjections.send_on(destination)
 
@@ -321,7 +321,7 @@ class Conversation:
     def _synthesis(self) -> Synthesis:
         return self._turn_taking.synthesis
 
-    def _transfer(self, destination: Mapping[str, Any]) -> None:
+    def _transfer(self, destination: DestinationDocument) -> None:
         self._interjections.transfer(destination)
 
     def _hand_over(self, succession: Succession) -> None:

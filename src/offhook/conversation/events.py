@@ -4,10 +4,10 @@ All times are `loop.time()` seconds; whoever needs wall-clock time adds an offse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from offhook.json_document import DestinationDocument, ResourceDocument, ToolDocument, Variables
 from offhook.language.base import ToolCall
 from offhook.schema.assistant import Assistant
 
@@ -138,9 +138,9 @@ class HandedOver:
 
     from_name: str | None
     to_name: str | None
-    destination: Mapping[str, Any]
+    destination: DestinationDocument
     assistant: Assistant
-    learned: Mapping[str, Any] = field(default_factory=dict)
+    learned: Variables = field(default_factory=dict)
 
 
 Event = (
@@ -183,7 +183,7 @@ class Named:
     `message`: said before, when the destination has none of its own; `result`: what the model is told.
     `ours`: no server named it, but the assistant's own tool, whose words may be templates."""
 
-    destination: Mapping[str, Any] | None = None
+    destination: DestinationDocument | None = None
     message: str | None = None
     result: str | None = None
     error: str | None = None
@@ -193,31 +193,31 @@ class Named:
 class World(Protocol):
     """What a conversation cannot do itself. `calls/` implements it."""
 
-    async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
+    async def run_tool(self, tool: ToolDocument, call: ToolCall) -> ToolOutcome:
         """Run a tool that lives at a URL. `tool` is its definition (camelCase, as in the API).
         Never raises; failures and timeouts are a ToolOutcome with `error`."""
         ...
 
-    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Named:
+    async def transfer_destination(self, tool: ToolDocument, call: ToolCall) -> Named:
         """Ask the server for a destination (transfer-destination-request)."""
         ...
 
     async def handoff_destination(
-        self, tool: Mapping[str, Any], destination: Mapping[str, Any], call: ToolCall
+        self, tool: ToolDocument, destination: DestinationDocument, call: ToolCall
     ) -> Named:
         """Ask the server whom a `dynamic` destination means (handoff-destination-request)."""
         ...
 
-    async def endpointing(self, server: Mapping[str, Any] | None) -> float | None:
+    async def endpointing(self, server: ResourceDocument | None) -> float | None:
         """Ask `server`, else the one that messages go to, for how many seconds to wait after what the caller
         said last (call.endpointing.request). Never raises; None: it does not say."""
         ...
 
-    def transfer(self, destination: Mapping[str, Any]) -> None:
+    def transfer(self, destination: DestinationDocument) -> None:
         """Hand the call to a number or SIP destination. The transfer message has been played."""
         ...
 
-    async def assistant_for(self, destination: Mapping[str, Any]) -> Assistant | None:
+    async def assistant_for(self, destination: DestinationDocument) -> Assistant | None:
         """The assistant that a destination names, with all overrides applied, or None."""
         ...
 

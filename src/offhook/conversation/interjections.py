@@ -3,8 +3,7 @@ an idle message, by whoever holds the conversation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from offhook.conversation.assistant_reply import AssistantReply
 from offhook.conversation.audio.spoken_utterance import SpokenUtterance
@@ -14,6 +13,7 @@ from offhook.conversation.events import World
 from offhook.conversation.tools.tool_messages import TRANSFER_MESSAGE, content_of
 from offhook.conversation.transcript_writer import TranscriptWriter
 from offhook.conversation.turn_taking import TurnTaking
+from offhook.json_document import DestinationDocument
 from offhook.language.base import Message
 
 
@@ -52,7 +52,7 @@ class Interjections:
         if respond and not self._course.over:
             self._turn_taking.answer_now()
 
-    def send_on(self, destination: Mapping[str, Any]) -> None:
+    def send_on(self, destination: DestinationDocument) -> None:
         """Say the destination's message (the usual one if it has none, nothing for ""), then transfer."""
         if self._course.over:
             return
@@ -65,7 +65,7 @@ class Interjections:
         utterance = self._turn_taking.synthesis.say(text, said=self._context.say(), interruptible=False)
         utterance.on_end.append(lambda played: self.transfer(destination) if played else None)
 
-    def transfer(self, destination: Mapping[str, Any]) -> None:
+    def transfer(self, destination: DestinationDocument) -> None:
         """Hand the caller to a destination, without another word."""
         self._course.go_away()
         self._world.transfer(destination)

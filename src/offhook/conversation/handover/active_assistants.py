@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from offhook.conversation.active_assistant import ActiveAssistant, EngineFactory
 from offhook.conversation.audio.caller_speech import TranscriberListener
 from offhook.conversation.audio.synthesis import ahead
 from offhook.conversation.events import World
 from offhook.conversation.handover.succession import Succession
+from offhook.json_document import DestinationDocument, Variables
 from offhook.language.base import ModelError
 from offhook.speech.base import EngineError
 
 log = logging.getLogger(__name__)
 
-Render = Callable[[str, Mapping[str, Any]], str]
+Render = Callable[[str, Variables], str]
 
 START_PATIENCE = 25.0
 """Seconds for another assistant to be found and to be ready."""
@@ -36,7 +36,7 @@ class ActiveAssistants:
         self._leaving: list[ActiveAssistant] = []
         self._synthesizing: set[asyncio.Task[None]] = set()
 
-    async def find(self, destination: Mapping[str, Any]) -> ActiveAssistant | None:
+    async def find(self, destination: DestinationDocument) -> ActiveAssistant | None:
         """The assistant that a destination names, with its engines ready; None, with a line in the log, if
         there is none. It either takes over (`take_over`) or is dismissed (`dismiss`)."""
         try:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from offhook.conversation.context import Context
+from offhook.json_document import DestinationDocument
 from offhook.language.base import Message
 
 Messages = list[Message]
 
 
 def arrange(
-    destination: Mapping[str, Any], by_transfer: bool, context: Context, following: Sequence[Message]
+    destination: DestinationDocument, by_transfer: bool, context: Context, following: Sequence[Message]
 ) -> tuple[Messages, Messages]:
     """The messages that stand before the conversation, and the conversation, as the next assistant sees them.
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from offhook.conversation.tools.tool_kind import Tool
+from offhook.json_document import DestinationDocument, ParametersSchema, Variables
 from offhook.language.base import LanguageModel, Message, ModelError, Text, ToolCall, ToolDefinition
-from offhook.language.extraction import Variables, bounded, extracted, kind_of, parsed
+from offhook.language.extraction import bounded, extracted, kind_of, parsed
 from offhook.network import words_of
 from offhook.speech.base import closing
 
@@ -27,12 +27,12 @@ _INSTRUCTIONS = (
     "said. Leave out what was not said; guess nothing. Write nothing else."
 )
 
-Render = Callable[[str, Mapping[str, Any]], str]
+Render = Callable[[str, Variables], str]
 
 
 async def gathered(
     tool: Tool,
-    destination: Mapping[str, Any],
+    destination: DestinationDocument,
     call: ToolCall,
     model: LanguageModel,
     history: Sequence[Message],
@@ -70,7 +70,7 @@ def given(tool: Tool, call: ToolCall) -> Variables:
     )
 
 
-async def _read(model: LanguageModel, schema: Mapping[str, Any], history: Sequence[Message]) -> object:
+async def _read(model: LanguageModel, schema: ParametersSchema, history: Sequence[Message]) -> object:
     """What the model makes of the conversation: the arguments of its call, or JSON in its text."""
     said = [
         f"{'Caller' if message['role'] == 'user' else 'Assistant'}: {message['content']}"
@@ -93,7 +93,7 @@ async def _read(model: LanguageModel, schema: Mapping[str, Any], history: Sequen
     return parsed(text[text.find("{") : text.rfind("}") + 1])
 
 
-def _as_object(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+def _as_object(schema: ParametersSchema) -> ParametersSchema:
     """A function's parameters are an object: what is another type becomes its one property."""
     if kind_of(schema) == "object":
         return {**schema, "type": "object"}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from offhook.conversation.active_assistant import ActiveAssistant
 from offhook.conversation.audio.spoken_utterance import SpokenPiece
 from offhook.conversation.tools.tool_messages import SpokenMessage
+from offhook.json_document import DestinationDocument, Variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +17,9 @@ class Succession:
     place of one that the model would make. `ready`: the first words with their sound."""
 
     assistant: ActiveAssistant
-    destination: Mapping[str, Any]
+    destination: DestinationDocument
     by_transfer: bool
-    learned: Mapping[str, Any] = field(default_factory=dict)
+    learned: Variables = field(default_factory=dict)
     message: SpokenMessage | None = None
     ready: SpokenPiece | None = None
 

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from offhook.conversation.audio.spoken_utterance import SpokenUtterance
 from offhook.conversation.audio.synthesis import Synthesis
@@ -19,6 +18,7 @@ from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.tools.tool_run import ToolRun, heard_out
 from offhook.conversation.tools.toolbox import Toolbox, definition_of
 from offhook.conversation.transcript import ConversationTranscript
+from offhook.json_document import ToolDocument
 from offhook.language.base import Message, ToolCall
 from offhook.schema.base import JsonObject, document
 from offhook.schema.hook import (
@@ -122,13 +122,13 @@ async def _run(action: ToolCallHookAction | FunctionTool, context: HookContext) 
     await ToolRun(context.tools, _Aside(context.synthesis), said, [call], Toolbox([tool])).run()
 
 
-def _tool(action: ToolCallHookAction | FunctionTool) -> Mapping[str, Any] | None:
+def _tool(action: ToolCallHookAction | FunctionTool) -> ToolDocument | None:
     if isinstance(action, FunctionTool):
         return document(action)
     return document(action.tool) if action.tool is not None else None
 
 
-def _call(tool: Mapping[str, Any], reason: str | None = None) -> ToolCall:
+def _call(tool: ToolDocument, reason: str | None = None) -> ToolCall:
     """Nobody chooses arguments: the owner's values stand where the tool's parameters are described, and
     beside them the reason for which the call ends."""
     parameters = (tool.get("function") or {}).get("parameters") or {}

@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from offhook.json_document import DestinationDocument
+
 Fill = Callable[[str], str]
 
 LONGEST_CALLER_ID: Final = 40
 _CONTENT: Final = 1000  # characters of a custom message's own `content`
 
 
-def filled(destination: Mapping[str, Any], fill: Fill, fill_message: Fill | None = None) -> dict[str, Any]:
+def filled(destination: DestinationDocument, fill: Fill, fill_message: Fill | None = None) -> dict[str, Any]:
     """The destination with the templates of its message, its callerId and its plan's messages filled.
     `fill_message`: for the message to the caller, which may tell of what a model wants; who is told to be
     calling is no model's choice."""
@@ -30,7 +32,7 @@ def filled(destination: Mapping[str, Any], fill: Fill, fill_message: Fill | None
     return result
 
 
-def _message(holder: Mapping[str, Any], fill: Fill) -> dict[str, Any]:
+def _message(holder: DestinationDocument, fill: Fill) -> dict[str, Any]:
     message = holder.get("message")
     if isinstance(message, str):
         return {"message": fill(message)}

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from offhook.conversation.tools.tool_kind import Tool
+from offhook.json_document import Arguments, DestinationDocument, ParametersSchema
 
 
-def destinations_of(tool: Tool) -> list[Mapping[str, Any]]:
+def destinations_of(tool: Tool) -> list[DestinationDocument]:
     return [each for each in tool.get("destinations") or () if isinstance(each, Mapping)]
 
 
-def destination_name(destination: Mapping[str, Any]) -> str:
+def destination_name(destination: DestinationDocument) -> str:
     """What the model calls a destination by."""
     for key in ("number", "sipUri", "assistantName", "assistantId", "entryAssistantName", "squadId"):
         if destination.get(key):
@@ -21,7 +22,7 @@ def destination_name(destination: Mapping[str, Any]) -> str:
     return str(inline.get("name") or destination.get("type") or "destination")
 
 
-def choose_destination(tool: Tool, arguments: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def choose_destination(tool: Tool, arguments: Arguments) -> DestinationDocument | None:
     """The destination that the model named, or the only one there is; None if it named none of them."""
     destinations = destinations_of(tool)
     wanted = str(arguments.get("destination") or "").strip().lower()
@@ -39,7 +40,7 @@ def with_destinations(tool: Tool, description: str) -> str:
     return f"{description}. Destinations: {'; '.join(_choice(each) for each in destinations)}"
 
 
-def destination_parameters(tool: Tool) -> Mapping[str, Any]:
+def destination_parameters(tool: Tool) -> ParametersSchema:
     destinations = destinations_of(tool)
     choice: dict[str, Any] = {"type": "string"}
     if destinations:
@@ -51,6 +52,6 @@ def destination_parameters(tool: Tool) -> Mapping[str, Any]:
     }
 
 
-def _choice(destination: Mapping[str, Any]) -> str:
+def _choice(destination: DestinationDocument) -> str:
     description, name = destination.get("description"), destination_name(destination)
     return f"{name} ({description})" if description else name

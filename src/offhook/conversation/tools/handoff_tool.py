@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from offhook.conversation.events import Named
 from offhook.conversation.tools.destinations import (
     choose_destination,
@@ -16,6 +13,7 @@ from offhook.conversation.tools.destinations import (
 from offhook.conversation.tools.take_over import NO_DESTINATION, asked, give_way, succession_of
 from offhook.conversation.tools.tool_kind import NO_PARAMETERS, Tool, model_name
 from offhook.conversation.tools.tool_run import ActingTool, ToolRun
+from offhook.json_document import ParametersSchema
 from offhook.language.base import ToolCall
 
 
@@ -31,7 +29,7 @@ class HandoffKind(ActingTool):
             return with_destinations(tool, given or "Hand the conversation over")
         return given
 
-    def parameters(self, tool: Tool) -> Mapping[str, Any]:
+    def parameters(self, tool: Tool) -> ParametersSchema:
         return destination_parameters(tool) if len(destinations_of(tool)) > 1 else NO_PARAMETERS
 
     async def act(self, run: ToolRun, tool: Tool, call: ToolCall) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 from offhook.conversation.text.patterns import Pattern, compile_pattern
+from offhook.json_document import ToolDocument, ToolMessageDocument, Variables
 from offhook.language.base import Message
 
-Render = Callable[[str, Mapping[str, Any]], str]
+Render = Callable[[str, Variables], str]
 DEEPEST = 8
 """Groups within groups that are looked into."""
 MOST_CONDITIONS = 50
@@ -20,7 +20,7 @@ MOST_CONDITIONS = 50
 log = logging.getLogger(__name__)
 
 
-async def rejected(tool: Mapping[str, Any], messages: Sequence[Message], render: Render) -> bool:
+async def rejected(tool: ToolDocument, messages: Sequence[Message], render: Render) -> bool:
     """`messages`: the conversation so far. Templates see them as `messages` and answer `true` or `false`.
     Other calls have their turn between two conditions."""
     conditions = (tool.get("rejectionPlan") or {}).get("conditions") or ()
@@ -33,7 +33,7 @@ async def rejected(tool: Mapping[str, Any], messages: Sequence[Message], render:
     return bool(conditions)
 
 
-def _all(conditions: Sequence[Mapping[str, Any]], depth: int) -> Iterator[Mapping[str, Any]]:
+def _all(conditions: Sequence[ToolMessageDocument], depth: int) -> Iterator[ToolMessageDocument]:
     for condition in conditions:
         yield condition
         if depth:
@@ -41,7 +41,7 @@ def _all(conditions: Sequence[Mapping[str, Any]], depth: int) -> Iterator[Mappin
 
 
 async def _holds(
-    condition: Mapping[str, Any], messages: Sequence[Message], render: Render, depth: int
+    condition: ToolMessageDocument, messages: Sequence[Message], render: Render, depth: int
 ) -> bool:
     await asyncio.sleep(0)
     kind = condition.get("type")
@@ -63,7 +63,7 @@ async def _holds(
     return not decides
 
 
-def _found(pattern: Pattern, condition: Mapping[str, Any], messages: Sequence[Message]) -> bool:
+def _found(pattern: Pattern, condition: ToolMessageDocument, messages: Sequence[Message]) -> bool:
     """Is it in the message that `target` names: the one at `position` (the last) of those of `role` (any)? In
     a message that is not there nothing is."""
     target = condition.get("target") or {}

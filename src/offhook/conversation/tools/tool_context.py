@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,9 @@ from offhook.conversation.events import World
 from offhook.conversation.handover.active_assistants import ActiveAssistants
 from offhook.conversation.handover.succession import Succession
 from offhook.conversation.transcript_writer import TranscriptWriter
+from offhook.json_document import DestinationDocument, Variables
 
-Render = Callable[[str, Mapping[str, Any]], str]
+Render = Callable[[str, Variables], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class ToolContext:
     render: Render
     errand: Callable[[Coroutine[Any, Any, None]], None]
     finish: Callable[[str, str], None]
-    transfer: Callable[[Mapping[str, Any]], None]
+    transfer: Callable[[DestinationDocument], None]
     hand_over: Callable[[Succession], None]
 
     @property

@@ -4,13 +4,14 @@ it."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from offhook.conversation.events import ToolOutcome
+from offhook.json_document import ParametersSchema, ToolDocument
 from offhook.language.base import ToolCall
 
-Tool = Mapping[str, Any]
+Tool = ToolDocument
 
 FILLERS: Final = (
     "Hold on a sec.",
@@ -19,7 +20,7 @@ FILLERS: Final = (
     "Give me a moment.",
     "This'll just take a sec.",
 )
-NO_PARAMETERS: Final[Mapping[str, Any]] = {"type": "object", "properties": {}}
+NO_PARAMETERS: Final[ParametersSchema] = {"type": "object", "properties": {}}
 
 
 class ToolKind:
@@ -38,7 +39,7 @@ class ToolKind:
         """`given`: the owner's, "" if there is none."""
         return given
 
-    def parameters(self, tool: Tool) -> Mapping[str, Any]:
+    def parameters(self, tool: Tool) -> ParametersSchema:
         """A JSON Schema, where the owner has given none."""
         return NO_PARAMETERS
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from offhook.conversation.tools.tool_kind import Tool
+from offhook.json_document import Arguments, ToolMessageDocument, Variables
 
 MessageKind = Literal["request-start", "request-complete", "request-failed", "request-response-delayed"]
 TRANSFER_MESSAGE = "Transferring the call now"
@@ -49,9 +50,9 @@ def _primary(language: str) -> str:
 def pick_message(
     tool: Tool,
     kind: MessageKind,
-    arguments: Mapping[str, Any],
+    arguments: Arguments,
     rng: random.Random,
-    render: Callable[[str, Mapping[str, Any]], str],
+    render: Callable[[str, Variables], str],
     language: str = "en",
 ) -> SpokenMessage | None:
     """One of the tool's messages of this kind whose conditions the arguments meet; None if there is none.
@@ -62,13 +63,13 @@ def pick_message(
 
 def delayed_messages(
     tool: Tool,
-    arguments: Mapping[str, Any],
+    arguments: Arguments,
     rng: random.Random,
-    render: Callable[[str, Mapping[str, Any]], str],
+    render: Callable[[str, Variables], str],
     language: str = "en",
 ) -> list[SpokenMessage]:
     """What to say while the tool keeps the caller waiting: one message for each delay, shortest first."""
-    by_delay: dict[float, list[Mapping[str, Any]]] = {}
+    by_delay: dict[float, list[ToolMessageDocument]] = {}
     for each in _messages(tool, "request-response-delayed"):
         if meets(each, arguments):
             by_delay.setdefault(float(each.get("timingMilliseconds") or 1000) / 1000, []).append(each)
@@ -77,14 +78,14 @@ def delayed_messages(
     ]
 
 
-def _messages(tool: Tool, kind: str) -> Iterable[Mapping[str, Any]]:
+def _messages(tool: Tool, kind: str) -> Iterable[ToolMessageDocument]:
     return [each for each in tool.get("messages") or () if each.get("type") == kind]
 
 
 def _spoken(
-    message: Mapping[str, Any],
-    arguments: Mapping[str, Any],
-    render: Callable[[str, Mapping[str, Any]], str],
+    message: ToolMessageDocument,
+    arguments: Arguments,
+    render: Callable[[str, Variables], str],
     language: str,
     delay: float = 0.0,
 ) -> SpokenMessage:
@@ -98,13 +99,13 @@ def _spoken(
     )
 
 
-def meets(message: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
+def meets(message: ToolMessageDocument, arguments: Arguments) -> bool:
     """Do the arguments of a call fulfil all the conditions of a message?"""
     conditions = message.get("conditions") or ()
     return all(isinstance(each, Mapping) and _holds(each, arguments) for each in conditions)
 
 
-def _holds(condition: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
+def _holds(condition: ToolMessageDocument, arguments: Arguments) -> bool:
     """Numbers are compared as numbers, all else as text."""
     given, wanted = arguments.get(str(condition.get("param"))), str(condition.get("value", ""))
     operator = condition.get("operator")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from offhook.conversation.events import Named
 from offhook.conversation.tools.destination_templates import filled
@@ -18,6 +16,7 @@ from offhook.conversation.tools.take_over import NO_DESTINATION, asked, give_way
 from offhook.conversation.tools.tool_kind import Tool
 from offhook.conversation.tools.tool_messages import TRANSFER_MESSAGE, content_of
 from offhook.conversation.tools.tool_run import ActingTool, ToolRun
+from offhook.json_document import ParametersSchema
 from offhook.language.base import ToolCall
 
 
@@ -27,7 +26,7 @@ class TransferCallKind(ActingTool):
             return with_destinations(tool, given or "Transfer the caller")
         return given or "Transfer the caller."
 
-    def parameters(self, tool: Tool) -> Mapping[str, Any]:
+    def parameters(self, tool: Tool) -> ParametersSchema:
         return destination_parameters(tool)
 
     async def act(self, run: ToolRun, tool: Tool, call: ToolCall) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
+from offhook.json_document import ParametersSchema
 
 
 class VoicemailKind(ToolKind):
@@ -19,7 +19,7 @@ class SmsKind(ToolKind):
     def description(self, tool: Tool, given: str) -> str:
         return given or "Send a text message."
 
-    def parameters(self, tool: Tool) -> Mapping[str, Any]:
+    def parameters(self, tool: Tool) -> ParametersSchema:
         return {
             "type": "object",
             "properties": {"to": {"type": "string"}, "message": {"type": "string"}},
@@ -31,5 +31,5 @@ class QueryKind(ToolKind):
     def description(self, tool: Tool, given: str) -> str:
         return given or "Look something up in the knowledge base."
 
-    def parameters(self, tool: Tool) -> Mapping[str, Any]:
+    def parameters(self, tool: Tool) -> ParametersSchema:
         return {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}

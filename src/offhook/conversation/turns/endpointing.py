@@ -12,12 +12,13 @@ text alone (`likelihood_of_more`) stands in for it, put through the plan's waitF
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from offhook.conversation.text.patterns import Pattern
 from offhook.conversation.turns.interruption import words_of
+from offhook.json_document import ResourceDocument
 from offhook.language.words import NEVER_LAST
 
 _SENTENCE_END = tuple(".!?。！？।॥۔")
@@ -83,7 +84,7 @@ class EndpointingPlan:
     rules: tuple[EndpointingRule, ...] = ()
     smart: Callable[[float], float] | None = None
     asks: bool = False
-    server: Mapping[str, Any] | None = None
+    server: ResourceDocument | None = None
     by_words: bool = False
 
     def wait(self, customer: str, assistant: str, whole: bool = False, judged: float | None = None) -> float:

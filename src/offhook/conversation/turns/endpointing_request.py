@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from offhook.conversation.events import World
+from offhook.json_document import ResourceDocument
 
 log = logging.getLogger(__name__)
 
 ASK_SECONDS = 2.0
 """A server that takes longer is not waited for."""
 
-Server = Mapping[str, Any]
+Server = ResourceDocument
 
 
 class EndpointingRequest:
