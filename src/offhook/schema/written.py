@@ -15,24 +15,25 @@ def wire_name(attribute: str) -> str:
     return to_camel(attribute).replace("OpenAi", "OpenAI")
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True)
+@dataclass_transform(kw_only_default=True)
 class Written:
-    """Subclasses are dataclasses. What they hold is JSON, or Written itself."""
+    """Subclasses are dataclasses. What they hold is JSON, or Written itself. They are made for each message,
+    and gone with it: frozen ones would take twice as long to make."""
 
     _names: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        made: Any = dataclass(frozen=True, kw_only=True)(cls)
+        made: Any = dataclass(kw_only=True, eq=False)(cls)
         cls._names = tuple((field.name, wire_name(field.name)) for field in fields(made))
 
     def document(self) -> dict[str, Any]:
         """All of it, None as null."""
-        return {wire: _plain(getattr(self, name)) for name, wire in self._names}
+        held = self.__dict__
+        return {
+            wire: value.document() if isinstance(value := held[name], Written) else value
+            for name, wire in self._names
+        }
 
     def given(self) -> dict[str, Any]:
         """The same without what is None."""
         return {name: value for name, value in self.document().items() if value is not None}
-
-
-def _plain(value: object) -> object:
-    return value.document() if isinstance(value, Written) else value
