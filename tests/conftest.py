@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from . import floors
-from .order import LongestFirst
+from tests import floors
+from tests.order import LongestFirst
 
 settings.register_profile("same", derandomize=True)
 settings.register_profile("new")

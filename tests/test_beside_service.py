@@ -19,10 +19,8 @@ import pytest
 from offhook.folder import DataFolder, check
 from offhook.settings import PREFIX, load_settings
 from offhook.store import upgrade
-from tests.machine import PATIENCE
-
-from .machine import installed
-from .test_cli import COMMAND, Run, prepared, run
+from tests.machine import PATIENCE, installed
+from tests.test_cli import COMMAND, Run, prepared, run
 
 __all__ = ["prepared", "run"]
 

@@ -14,8 +14,7 @@ import pytest
 
 from offhook.schema.ended_reason import EndedReason
 from offhook.schema.message_type import DEFAULT_SERVER_MESSAGES, SERVER_MESSAGE_TYPES, ClientMessageType
-
-from .conftest import page, rows
+from tests.conftest import page, rows
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])

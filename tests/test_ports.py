@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from . import ports
-from .ports import free_port
+from tests import ports
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 ANOTHER = """

@@ -22,8 +22,7 @@ from offhook.process import StartError
 from offhook.settings import Settings, load_settings
 from offhook.speech.activity import VoiceActivity
 from tests.machine import PATIENCE
-
-from .test_cli import COMMAND, Run, prepared, run
+from tests.test_cli import COMMAND, Run, prepared, run
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from offhook.store import Database, IdMaker
-
-from .test_cli import Run, prepared, run
+from tests.test_cli import Run, prepared, run
 
 __all__ = ["prepared", "run"]
 

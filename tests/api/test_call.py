@@ -15,10 +15,9 @@ from offhook.api.recording import recording_file
 from offhook.api.resource import FIRST_SLICE, SLICE_BYTES
 from offhook.media.recorded import mono_path, stereo_path
 from offhook.media.recording import Recorder
+from tests.api.conftest import KEY, NODE, PUBLIC_KEY, House, client_of
+from tests.api.test_phone_number import refused
 from tests.media.inline_writer import InlineWriter
-
-from .conftest import KEY, NODE, PUBLIC_KEY, House, client_of
-from .test_phone_number import refused
 
 WAV = b"RIFF" + bytes(range(200)) * 4
 

@@ -15,10 +15,9 @@ import pytest
 
 from offhook.api.app import ROOMS
 from offhook.api.openapi import build
+from tests.api.conftest import KEY, Served
 from tests.machine import generator
 from tests.schema.samples import sample
-
-from .conftest import KEY, Served
 
 pytestmark = [pytest.mark.foreign, pytest.mark.slow, pytest.mark.timeout(600)]
 

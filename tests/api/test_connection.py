@@ -25,10 +25,9 @@ from offhook.listening import listen_http
 from offhook.network import Address
 from offhook.network.sources import Sources
 from offhook.network.turns import ROUND
+from tests.api.conftest import KEY, PUBLIC_KEY, House, open_house
 from tests.machine import PATIENCE
 from tests.network.test_turns import Rounds
-
-from .conftest import KEY, PUBLIC_KEY, House, open_house
 
 POURED = 16_000_000
 FLAT = 1_500_000

@@ -10,10 +10,9 @@ import httpx2
 import jsonschema_rs
 import pytest
 
+from tests.api.conftest import House, client_of
+from tests.api.test_resources import ASSISTANT
 from tests.schema.samples import sample
-
-from .conftest import House, client_of
-from .test_resources import ASSISTANT
 
 
 @pytest.fixture

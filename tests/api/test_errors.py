@@ -10,9 +10,8 @@ import httpx2
 import pytest
 
 from offhook.api.body import MAX_BYTES, MAX_DEPTH, MAX_VALUES
+from tests.api.conftest import KEY, PUBLIC_KEY, House, Served, client_of
 from tests.machine import PATIENCE
-
-from .conftest import KEY, PUBLIC_KEY, House, Served, client_of
 
 INVALID_KEY_BODY = (
     b'{"message":"Invalid Key. Hot tip, you may be using the private key instead of the public key, or vice'

@@ -17,9 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.api.conftest import House, client_of, open_house
 from tests.saved import begins_with
-
-from .conftest import House, client_of, open_house
 
 METHODS = ("GET", "HEAD", "DELETE", "PATCH", "POST", "OPTIONS")
 PATHS = ("/phone-number", "/assistant", "/squad", "/tool", "/credential", "/call", "/org")

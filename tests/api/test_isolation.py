@@ -10,8 +10,7 @@ import httpx2
 import pytest
 
 from offhook.api.unserved import LISTS, PAGES
-
-from .conftest import PUBLIC_KEY, House, client_of
+from tests.api.conftest import PUBLIC_KEY, House, client_of
 
 pytestmark = pytest.mark.slow
 

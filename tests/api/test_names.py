@@ -16,8 +16,7 @@ import pytest
 
 from offhook.api.app import ROOMS
 from offhook.api.openapi import build
-
-from .conftest import KEY
+from tests.api.conftest import KEY
 
 HERE = Path(__file__).resolve().parent
 FACTS: dict[str, Any] = json.loads((HERE / "vapi_names.json").read_text("utf-8"))

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from .conftest import House, client_of, open_house
+from tests.api.conftest import House, client_of, open_house
 
 NEVER = "00000000-0000-7000-8000-000000000000"
 

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from offhook.api.resource import FIRST_SLICE
+from tests.api.conftest import OTHER_KEY, client_of, open_house
+from tests.api.test_phone_number import created, refused
 from tests.store.databases import cluster, newest_postgres_url
-
-from .conftest import OTHER_KEY, client_of, open_house
-from .test_phone_number import created, refused
 
 __all__ = ["cluster", "newest_postgres_url"]
 

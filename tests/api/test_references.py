@@ -9,9 +9,8 @@ import httpx2
 import pytest
 
 from offhook.api.references import MAX_REFERENCES
-
-from .conftest import House
-from .test_phone_number import NEVER, created, refused
+from tests.api.conftest import House
+from tests.api.test_phone_number import NEVER, created, refused
 
 pytestmark = pytest.mark.slow
 

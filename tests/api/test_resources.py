@@ -7,8 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from .conftest import House
-from .test_phone_number import created, refused
+from tests.api.conftest import House
+from tests.api.test_phone_number import created, refused
 
 ROW = ("id", "orgId", "createdAt", "updatedAt")
 ASSISTANT = {

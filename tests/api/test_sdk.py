@@ -18,9 +18,8 @@ import vapi
 from vapi import AsyncVapi, Vapi
 from vapi.core.api_error import ApiError
 
+from tests.api.conftest import KEY, OTHER_KEY, Served
 from tests.machine import PATIENCE
-
-from .conftest import KEY, OTHER_KEY, Served
 
 pytestmark = pytest.mark.slow
 

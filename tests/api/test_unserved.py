@@ -9,10 +9,9 @@ import httpx2
 import pytest
 
 from offhook.api.unserved import LISTS, PAGES
+from tests.api.conftest import KEY, House, Served, client_of
+from tests.api.test_sdk import client as sdk_client
 from tests.schema.official import ENDPOINTS
-
-from .conftest import KEY, House, Served, client_of
-from .test_sdk import client as sdk_client
 
 NO_LISTS = {
     "/call/{id}/assistant-recording",

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from .conftest import client_of, open_house
+from tests.api.conftest import client_of, open_house
 
 pytestmark = pytest.mark.slow
 

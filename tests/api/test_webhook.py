@@ -7,8 +7,7 @@ from typing import Any
 import httpx2
 
 from offhook.store import NewMessage
-
-from .conftest import KEY, PUBLIC_KEY, House, client_of
+from tests.api.conftest import KEY, PUBLIC_KEY, House, client_of
 
 RECEIVER = {
     "url": "https://user:password@hooks.example.org/vapi?token=hush#part",

@@ -13,8 +13,7 @@ from offhook.calls.world.call_world import destination_of
 from offhook.calls.world.handover import Successor, handoff_answer, successor, transfer_answer
 from offhook.conversation.events import Named
 from offhook.schema.squad import Squad
-
-from .test_routing import AGENT, DESK, FALLBACK, ORG, Stored
+from tests.calls.test_routing import AGENT, DESK, FALLBACK, ORG, Stored
 
 NIGHT = {
     "members": [{"assistant": {"name": "Guard", "firstMessage": "Guard here."}}, {"assistantId": "a1"}],

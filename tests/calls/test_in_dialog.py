@@ -16,9 +16,8 @@ from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kinds import kind_of
 from offhook.language.base import ToolCall
 from offhook.sip.errors import SipError
+from tests.calls.test_api_request import render
 from tests.virtual import run_virtual
-
-from .test_api_request import render
 
 
 @dataclass

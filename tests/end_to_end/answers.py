@@ -12,10 +12,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.end_to_end.peers import LOOPBACK
 from tests.listening import listening
 from tests.machine import PATIENCE
-
-from .peers import LOOPBACK
 
 Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
 """Answers one request, or fails to. The connection is closed afterwards."""

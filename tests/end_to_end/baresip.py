@@ -9,11 +9,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tests.end_to_end.peers import LOOPBACK, Peer, soon
+from tests.end_to_end.sound import silence
 from tests.machine import PATIENCE, installed
 from tests.ports import free_port
-
-from .peers import LOOPBACK, Peer, soon
-from .sound import silence
 
 MODULES = Path("/usr/lib/baresip/modules")
 

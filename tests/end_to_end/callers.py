@@ -13,11 +13,10 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.uri import Uri
+from tests.end_to_end.ear import ListeningPhone
+from tests.end_to_end.peers import LOOPBACK
+from tests.end_to_end.sound import loud_seconds, words
 from tests.machine import PATIENCE
-
-from .ear import ListeningPhone
-from .peers import LOOPBACK
-from .sound import loud_seconds, words
 
 QUIET_SECONDS = 2.0
 """Silence after which a caller who listens takes the other side to have said all."""

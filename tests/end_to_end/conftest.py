@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from .node import Node, Number, assistant, new_number
-from .sink import WebhookSink
+from tests.end_to_end.node import Node, Number, assistant, new_number
+from tests.end_to_end.sink import WebhookSink
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .answers import Act, drips, drips_headers, late, never_ends, raw, resets, says, sends
-from .peers import LOOPBACK
+from tests.end_to_end.answers import Act, drips, drips_headers, late, never_ends, raw, resets, says, sends
+from tests.end_to_end.peers import LOOPBACK
 
 FAILED = "assistant-request-failed"
 RETURNED_ERROR = "assistant-request-returned-error"

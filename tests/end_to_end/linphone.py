@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.end_to_end.peers import LOOPBACK, Peer, soon
 from tests.machine import installed
 from tests.ports import free_port
-
-from .peers import LOOPBACK, Peer, soon
 
 CONFIG = """\
 [sip]

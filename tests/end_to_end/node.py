@@ -12,10 +12,9 @@ import httpx
 import vapi
 from vapi import Vapi
 
+from tests.end_to_end.peers import LOOPBACK, Peer, soon
 from tests.machine import PATIENCE
 from tests.ports import free_port
-
-from .peers import LOOPBACK, Peer, soon
 
 KEY = "end-to-end-key-0123456789"
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.end_to_end.node import KEY, Node
 from tests.machine import PATIENCE
-
-from .node import KEY, Node
 
 
 class Org(Node):

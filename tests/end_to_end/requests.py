@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from .peers import LOOPBACK
+from tests.end_to_end.peers import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)

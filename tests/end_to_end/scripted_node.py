@@ -17,10 +17,9 @@ from offhook.schema.assistant import Assistant
 from offhook.server import running_node
 from offhook.settings import load_settings
 from offhook.speech.remote import CallContext
+from tests.end_to_end.node import Node
+from tests.end_to_end.peers import Peer
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
-
-from .node import Node
-from .peers import Peer
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.end_to_end.peers import LOOPBACK, soon
 from tests.machine import PATIENCE
-
-from .peers import LOOPBACK, soon
 
 Answer = tuple[int, Any]
 """Status and JSON."""

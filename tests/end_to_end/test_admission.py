@@ -12,13 +12,12 @@ from offhook.sip.digest import Challenge
 from offhook.sip.messages.message import Response
 from offhook.sip.messages.parser import parse_message
 from offhook.sip.messages.uri import Uri
+from tests.end_to_end.answers import receiving
+from tests.end_to_end.callers import Told, call, exchange
+from tests.end_to_end.node import Node, Number, assistant, new_number
+from tests.end_to_end.orgs import Org
+from tests.end_to_end.peers import LOOPBACK
 from tests.machine import PATIENCE
-
-from .answers import receiving
-from .callers import Told, call, exchange
-from .node import Node, Number, assistant, new_number
-from .orgs import Org
-from .peers import LOOPBACK
 
 USER, PASSWORD = "the-desk-of-harbor-shop", "a-password-of-some-length"
 GUARDED = {"username": USER, "password": PASSWORD}

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from .answers import receiving, says
-from .callers import Told, call, exchange
-from .node import Node, new_number
-from .orgs import another_org
-from .peers import LOOPBACK
+from tests.end_to_end.answers import receiving, says
+from tests.end_to_end.callers import Told, call, exchange
+from tests.end_to_end.node import Node, new_number
+from tests.end_to_end.orgs import another_org
+from tests.end_to_end.peers import LOOPBACK
 
 SIP = {"type": "sip", "sipUri": f"sip:museum@{LOOPBACK}:5097", "message": "", "sipHeaders": {"X-Ticket": "7"}}
 NUMBER = {"type": "number", "number": "+15557654321", "message": ""}

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.baresip import Baresip
+from tests.end_to_end.conftest import MakeNumber
+from tests.end_to_end.node import Node
+from tests.end_to_end.peers import LOOPBACK, Peer
+from tests.end_to_end.sink import WebhookSink
+from tests.end_to_end.sound import says
 from tests.machine import PATIENCE
-
-from .baresip import Baresip
-from .conftest import MakeNumber
-from .node import Node
-from .peers import LOOPBACK, Peer
-from .sink import WebhookSink
-from .sound import says
 
 
 def refusal(node: Node) -> str:

@@ -10,14 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.end_to_end.baresip import Baresip
+from tests.end_to_end.conftest import MakeNumber
+from tests.end_to_end.node import Node, new_number
+from tests.end_to_end.peers import soon
+from tests.end_to_end.sink import WebhookSink
+from tests.end_to_end.sound import loud_seconds, read, says, words
 from tests.machine import PATIENCE
-
-from .baresip import Baresip
-from .conftest import MakeNumber
-from .node import Node, new_number
-from .peers import soon
-from .sink import WebhookSink
-from .sound import loud_seconds, read, says, words
 
 BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
 

@@ -11,14 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.end_to_end.baresip import Baresip
+from tests.end_to_end.conftest import ALL_MESSAGES
+from tests.end_to_end.node import Node, assistant, new_number
+from tests.end_to_end.peers import soon
+from tests.end_to_end.sink import WebhookSink
+from tests.end_to_end.sound import loud_seconds, read
 from tests.machine import PATIENCE
-
-from .baresip import Baresip
-from .conftest import ALL_MESSAGES
-from .node import Node, assistant, new_number
-from .peers import soon
-from .sink import WebhookSink
-from .sound import loud_seconds, read
 
 WORKER_DIED = "call.in-progress.error-vapifault-worker-died"
 

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.answers import drips, late, receiving, says
+from tests.end_to_end.callers import Told, call, exchange
+from tests.end_to_end.node import Node, assistant, new_number
+from tests.end_to_end.orgs import another_org
+from tests.end_to_end.peers import LOOPBACK
 from tests.machine import PATIENCE
-
-from .answers import drips, late, receiving, says
-from .callers import Told, call, exchange
-from .node import Node, assistant, new_number
-from .orgs import another_org
-from .peers import LOOPBACK
 
 DESK = {"type": "sip", "sipUri": f"sip:night@{LOOPBACK}:5096", "message": ""}
 SAY = {"type": "say", "exact": "The garden is closed in winter."}

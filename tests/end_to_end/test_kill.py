@@ -13,14 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.end_to_end.answers import Receiver, Taken, late, receiving, says
+from tests.end_to_end.callers import Told, call, exchange
+from tests.end_to_end.node import Number, new_number
+from tests.end_to_end.peers import LOOPBACK
+from tests.end_to_end.scripted_node import ScriptedNode
+from tests.end_to_end.sound import read
 from tests.machine import PATIENCE
-
-from .answers import Receiver, Taken, late, receiving, says
-from .callers import Told, call, exchange
-from .node import Number, new_number
-from .peers import LOOPBACK
-from .scripted_node import ScriptedNode
-from .sound import read
 
 ROUNDS = 8
 CALLS = 25

@@ -7,12 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.end_to_end.conftest import MakeNumber
+from tests.end_to_end.linphone import Linphone
+from tests.end_to_end.sink import WebhookSink
+from tests.end_to_end.sound import read, says, words
 from tests.machine import PATIENCE
-
-from .conftest import MakeNumber
-from .linphone import Linphone
-from .sink import WebhookSink
-from .sound import read, says, words
 
 BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
 

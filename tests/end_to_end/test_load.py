@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from .answers import deaf_port, late, receiving, says
-from .callers import Told, call, exchange
-from .node import Node, Number, new_number
-from .orgs import another_org
-from .peers import LOOPBACK
-from .scripted_node import ScriptedNode
+from tests.end_to_end.answers import deaf_port, late, receiving, says
+from tests.end_to_end.callers import Told, call, exchange
+from tests.end_to_end.node import Node, Number, new_number
+from tests.end_to_end.orgs import another_org
+from tests.end_to_end.peers import LOOPBACK
+from tests.end_to_end.scripted_node import ScriptedNode
 
 RINGING = 100
 STORY = "This is a receptionist who has a long story to tell. " * 5

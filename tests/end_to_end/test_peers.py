@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .peers import soon
+from tests.end_to_end.peers import soon
 
 RUN = """
 import sys

@@ -13,12 +13,11 @@ import httpx
 import pytest
 
 from offhook.folder import holder
+from tests.end_to_end.callers import Told, call, exchange
+from tests.end_to_end.node import KEY, Node, assistant, new_number
+from tests.end_to_end.peers import LOOPBACK, soon
+from tests.end_to_end.sink import WebhookSink
 from tests.machine import PATIENCE
-
-from .callers import Told, call, exchange
-from .node import KEY, Node, assistant, new_number
-from .peers import LOOPBACK, soon
-from .sink import WebhookSink
 
 WORKER_DIED = "call.in-progress.error-vapifault-worker-died"
 STOPPED_SECONDS = 2.0

@@ -16,14 +16,13 @@ import httpx
 import pytest
 
 from offhook.phone import Line, open_line
+from tests.end_to_end.callers import Told, call
+from tests.end_to_end.node import KEY, Node, Number, assistant, new_number
+from tests.end_to_end.peers import LOOPBACK
+from tests.end_to_end.sink import WebhookSink
+from tests.end_to_end.test_planes import STOPPED_SECONDS, WORKER_DIED, back, plane
+from tests.end_to_end.test_sipp import run
 from tests.machine import PATIENCE
-
-from .callers import Told, call
-from .node import KEY, Node, Number, assistant, new_number
-from .peers import LOOPBACK
-from .sink import WebhookSink
-from .test_planes import STOPPED_SECONDS, WORKER_DIED, back, plane
-from .test_sipp import run
 
 PLANES = ("call-1", "call-2")
 AT_ONCE = 4

@@ -16,13 +16,12 @@ from typing import Any
 import pytest
 
 from offhook.phone import Line
+from tests.end_to_end.answers import Receiver, deaf_port, mute_port, receiving
+from tests.end_to_end.callers import Told, call, exchange
+from tests.end_to_end.failures import BY_NAME, DESK, FAILURES, HOOKED, Failure
+from tests.end_to_end.node import Node, Number, new_number
+from tests.end_to_end.peers import LOOPBACK
 from tests.ports import free_port
-
-from .answers import Receiver, deaf_port, mute_port, receiving
-from .callers import Told, call, exchange
-from .failures import BY_NAME, DESK, FAILURES, HOOKED, Failure
-from .node import Node, Number, new_number
-from .peers import LOOPBACK
 
 TLS = Path(__file__).parent.parent / "network" / "tls"
 AT_ONCE = 16

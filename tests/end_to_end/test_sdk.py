@@ -11,13 +11,12 @@ import pytest
 import vapi
 from vapi.core.api_error import ApiError
 
+from tests.end_to_end.baresip import Baresip
+from tests.end_to_end.node import SHOP, Node, Number, seconds_between
+from tests.end_to_end.peers import LOOPBACK
+from tests.end_to_end.sink import WebhookSink
+from tests.end_to_end.sound import read, says
 from tests.machine import PATIENCE
-
-from .baresip import Baresip
-from .node import SHOP, Node, Number, seconds_between
-from .peers import LOOPBACK
-from .sink import WebhookSink
-from .sound import read, says
 
 # The SDK builds its models when they are first touched: half a minute of work on a busy core.
 pytestmark = pytest.mark.timeout(300)

@@ -19,14 +19,13 @@ from vapi import (
 )
 from vapi.core.api_error import ApiError
 
+from tests.end_to_end.answers import Receiver, receiving, says, sends
+from tests.end_to_end.callers import Told, call, exchange
+from tests.end_to_end.model import Models, Use
+from tests.end_to_end.node import Node, Number, new_number
+from tests.end_to_end.orgs import Org, another_org
+from tests.end_to_end.peers import LOOPBACK
 from tests.machine import PATIENCE
-
-from .answers import Receiver, receiving, says, sends
-from .callers import Told, call, exchange
-from .model import Models, Use
-from .node import Node, Number, new_number
-from .orgs import Org, another_org
-from .peers import LOOPBACK
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DESK = {"type": "sip", "sipUri": f"sip:desk@{LOOPBACK}:5095", "message": ""}

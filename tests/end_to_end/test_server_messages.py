@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
-from .callers import call, exchange
-from .model import Models
-from .node import KEY, Node, assistant, new_number
-from .peers import LOOPBACK, soon
-from .requests import RequestSink
-from .sink import WebhookSink
-from .visits import visit
+from tests.end_to_end.callers import call, exchange
+from tests.end_to_end.model import Models
+from tests.end_to_end.node import KEY, Node, assistant, new_number
+from tests.end_to_end.peers import LOOPBACK, soon
+from tests.end_to_end.requests import RequestSink
+from tests.end_to_end.sink import WebhookSink
+from tests.end_to_end.visits import visit
 
 GENERATED = "assistant-speaks-first-with-model-generated-message"
 AUTH = {"Authorization": f"Bearer {KEY}"}

@@ -12,15 +12,14 @@ import httpx
 import pytest
 
 from offhook.rtp.codecs import PCMU
+from tests.end_to_end.conftest import MakeNumber
+from tests.end_to_end.node import Node, Number, assistant, new_number
+from tests.end_to_end.peers import LOOPBACK, Peer
+from tests.end_to_end.sink import WebhookSink
+from tests.end_to_end.sound import quiet, read, words
 from tests.machine import PATIENCE, installed
 from tests.ports import free_port
 from tests.speech.clips import clip
-
-from .conftest import MakeNumber
-from .node import Node, Number, assistant, new_number
-from .peers import LOOPBACK, Peer
-from .sink import WebhookSink
-from .sound import quiet, read, words
 
 SCENARIOS = Path(__file__).parent / "sipp"
 BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])

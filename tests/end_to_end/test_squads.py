@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from .model import Models, Use
-from .node import Node, Number, assistant, new_number
-from .sink import WebhookSink
-from .visits import visit
+from tests.end_to_end.model import Models, Use
+from tests.end_to_end.node import Node, Number, assistant, new_number
+from tests.end_to_end.sink import WebhookSink
+from tests.end_to_end.visits import visit
 
 GENERATED = "assistant-speaks-first-with-model-generated-message"
 TOLD = ["status-update", "end-of-call-report", "transfer-update", "assistant.started", "transcript"]

@@ -13,14 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.end_to_end.model import Models, Part, Use
+from tests.end_to_end.node import KEY, Node, Number, assistant, new_number
+from tests.end_to_end.peers import LOOPBACK, soon
+from tests.end_to_end.requests import RequestSink
+from tests.end_to_end.sink import WebhookSink
+from tests.end_to_end.visits import Visit, visit
 from tests.machine import PATIENCE
-
-from .model import Models, Part, Use
-from .node import KEY, Node, Number, assistant, new_number
-from .peers import LOOPBACK, soon
-from .requests import RequestSink
-from .sink import WebhookSink
-from .visits import Visit, visit
 
 GENERATED = "assistant-speaks-first-with-model-generated-message"
 LOOKUP = {

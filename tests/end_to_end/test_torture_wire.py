@@ -12,10 +12,9 @@ import pytest
 
 from offhook.sip.messages.message import MessageError
 from offhook.sip.transports.framer import StreamFramer
+from tests.end_to_end.node import Node
 from tests.machine import PATIENCE
 from tests.sip.torture import MESSAGES, Torture
-
-from .node import Node
 
 OWN = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
 HERE = ((OWN, "127.0.0.1"), ("::1", "::1"))

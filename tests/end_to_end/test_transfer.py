@@ -17,17 +17,16 @@ import soundfile
 
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.uri import Uri
+from tests.end_to_end.baresip import Baresip
+from tests.end_to_end.callers import Caller, exchange
+from tests.end_to_end.node import Node, Number, new_number
+from tests.end_to_end.peers import LOOPBACK, Peer, soon
+from tests.end_to_end.sink import serving
+from tests.end_to_end.sound import loud_seconds, quiet, read, says, words
+from tests.end_to_end.test_sipp import SCENARIOS, TRANSPORTS, Run
 from tests.machine import PATIENCE, installed
 from tests.ports import free_port
 from tests.speech.clips import clip
-
-from .baresip import Baresip
-from .callers import Caller, exchange
-from .node import Node, Number, new_number
-from .peers import LOOPBACK, Peer, soon
-from .sink import serving
-from .sound import loud_seconds, quiet, read, says, words
-from .test_sipp import SCENARIOS, TRANSPORTS, Run
 
 BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
 DIAL = {"mode": "blind-transfer", "sipVerb": "dial"}

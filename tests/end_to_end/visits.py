@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from offhook.phone import Line, open_line
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.messages.message import Request
+from tests.end_to_end.ear import ListeningPhone
+from tests.end_to_end.node import Number
+from tests.end_to_end.sound import words
 from tests.machine import PATIENCE
-
-from .ear import ListeningPhone
-from .node import Number
-from .sound import words
 
 
 @dataclass(slots=True)

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from offhook.network import Address, AddressGuard, AddressRefused, ConnectFailed, NameNotFound, names
 from offhook.network.guard import parse_host, why_refused
 from tests.machine import PATIENCE
-
-from .servers import always, reply, serving
+from tests.network.servers import always, reply, serving
 
 
 class Names:

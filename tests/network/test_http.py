@@ -10,9 +10,8 @@ import pytest
 from offhook.network import AddressGuard, AddressRefused, NameNotFound
 from offhook.network.http import BodyRefused, BodyTooLarge, causes, guarded_client, read_bounded
 from offhook.network.outside import Outside
-
-from .servers import Heard, always, client_tls, reply, server_tls, serving
-from .test_guard import Names
+from tests.network.servers import Heard, always, client_tls, reply, server_tls, serving
+from tests.network.test_guard import Names
 
 
 async def test_a_request_carries_the_name_and_goes_to_the_checked_address() -> None:

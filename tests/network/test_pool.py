@@ -12,9 +12,8 @@ from offhook.network.outside import Outside
 from offhook.network.pool import GuardedPool
 from tests.listening import listening
 from tests.machine import PATIENCE
-
-from .servers import Heard, always, client_tls, reply, server_tls, serving
-from .test_guard import Names
+from tests.network.servers import Heard, always, client_tls, reply, server_tls, serving
+from tests.network.test_guard import Names
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from offhook.schema import Assistant, effective
-
-from .parsing import parse
+from tests.schema.parsing import parse
 
 
 def assistant(**properties: Any) -> Assistant:

@@ -23,8 +23,7 @@ from offhook.schema import (
     sentences,
 )
 from offhook.schema.error_path import MOST_PARTS, Location, Place, locate
-
-from .parsing import Invalid, parse
+from tests.schema.parsing import Invalid, parse
 
 MODELS = (
     "vapi, custom-llm, openai, anthropic, anthropic-bedrock, google, anyscale, cerebras, deep-seek, "

@@ -7,8 +7,7 @@ import pytest
 from offhook.conversation.tools.toolbox import definition_of
 from offhook.language.extraction import by_schema
 from offhook.schema import Assistant, document
-
-from .parsing import Invalid, parse
+from tests.schema.parsing import Invalid, parse
 
 ZOD: dict[str, Any] = {
     "$schema": "http://json-schema.org/draft-07/schema#",

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from offhook.schema import CreateVapiPhoneNumberDTO, UpdateVapiPhoneNumberDTO, document, unserved
-
-from .parsing import Invalid, parse
+from tests.schema.parsing import Invalid, parse
 
 SIP = {"provider": "vapi", "sipUri": "sip:front@example.org"}
 

@@ -9,8 +9,7 @@ import pytest
 from offhook.schema import Assistant, pattern
 from offhook.schema.javascript_pattern import PatternRefused
 from offhook.schema.pattern import LONGEST_PATTERN, compiled
-
-from .parsing import Invalid, parse
+from tests.schema.parsing import Invalid, parse
 
 
 @pytest.mark.parametrize(

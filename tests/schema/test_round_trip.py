@@ -17,9 +17,8 @@ from offhook.schema.tool import Tool
 from offhook.schema.transcriber import AnyTranscriber
 from offhook.schema.voice import AnyVoice
 from tests.schema.official import PUBLISHED, UNIONS
+from tests.schema.parsing import Invalid, parse
 from tests.schema.samples import sample
-
-from .parsing import Invalid, parse
 
 ASSISTANTS = sorted((Path(__file__).parent / "assistants").glob("*.json"))
 

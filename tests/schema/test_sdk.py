@@ -26,9 +26,8 @@ from offhook.schema import (
     show_server,
     timestamp,
 )
+from tests.schema.parsing import parse
 from tests.schema.samples import sample
-
-from .parsing import parse
 
 pytestmark = pytest.mark.slow
 

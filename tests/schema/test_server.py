@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.schema import CreateVapiPhoneNumberDTO, Server, document, normalise_server, show_server
-
-from .parsing import parse
+from tests.schema.parsing import parse
 
 OLD = {"serverUrl": "https://old", "serverUrlSecret": "old secret"}
 NEW = {"server": {"url": "https://new", "secret": "new secret", "timeoutSeconds": 5}}

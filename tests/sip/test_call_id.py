@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from offhook.sip.messages.call_id import call_id_in
 from offhook.sip.messages.message import MessageError
 from offhook.sip.messages.parser import MAX_HEAD, parse_message
-
-from .torture import BY_NAME
+from tests.sip.torture import BY_NAME
 
 REQUEST = (
     b"OPTIONS sip:desk@127.0.0.1 SIP/2.0\r\n"

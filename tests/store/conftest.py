@@ -1,4 +1,4 @@
-from .databases import (
+from tests.store.databases import (
     clock,
     cluster,
     database,

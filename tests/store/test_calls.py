@@ -6,8 +6,7 @@ import pytest
 
 from offhook.store import CallChange, Database, Duplicate, NewCall, NewMessage, StoreError
 from offhook.store.calls import RANKS
-
-from .databases import Clock
+from tests.store.databases import Clock
 
 STATUSES = sorted(RANKS, key=lambda status: RANKS[status])
 

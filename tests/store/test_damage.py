@@ -12,8 +12,7 @@ import pytest
 
 from offhook.store import Database, IdMaker, StoreError, upgrade
 from offhook.store import database as module
-
-from .databases import Clock
+from tests.store.databases import Clock
 
 NOT_JSON = ["", "{", '{"name": "half', "[]", "null", "\0", '"text"']
 

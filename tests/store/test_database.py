@@ -42,8 +42,7 @@ from offhook.store.connecting import (
 from offhook.store.outbox import message_values
 from offhook.store.tables import metadata
 from tests.machine import PATIENCE
-
-from .databases import Clock
+from tests.store.databases import Clock
 
 CHILD = Path(__file__).parent / "committing_child.py"
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from offhook.store import Database, Duplicate, key_hash
-
-from .databases import Clock
+from tests.store.databases import Clock
 
 KEY = "a-private-key-that-nobody-may-read"
 

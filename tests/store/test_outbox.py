@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from offhook.store import Database, NewMessage, OutboxRow, Transaction
-
-from .databases import Clock
+from tests.store.databases import Clock
 
 
 async def put(tx: Transaction, call: str, text: str, *, org: str = "org", host: str = "h:80") -> str:

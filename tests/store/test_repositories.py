@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from offhook.store import Database, Duplicate
-
-from .databases import Clock
+from tests.store.databases import Clock
 
 A_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -1,8 +1,8 @@
 """The outside: addresses, datagram sockets, and the guard that decides what may be reached. What speaks HTTP
 (`http.py`, `outside.py`) is imported by file: a process that carries sound has no use for it."""
 
-from .addresses import Address
-from .datagrams import (
+from offhook.network.addresses import Address
+from offhook.network.datagrams import (
     DatagramOpener,
     Datagrams,
     Receive,
@@ -11,8 +11,8 @@ from .datagrams import (
     open_datagrams,
     socket_address,
 )
-from .guard import AddressGuard, AddressRefused, ConnectFailed, NameNotFound
-from .words import INTERNAL, words_of
+from offhook.network.guard import AddressGuard, AddressRefused, ConnectFailed, NameNotFound
+from offhook.network.words import INTERNAL, words_of
 
 __all__ = [
     "INTERNAL",

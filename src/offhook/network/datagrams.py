@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Protocol, cast
 
-from .addresses import Address
+from offhook.network.addresses import Address
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 from urllib.parse import urlsplit
 
-from .addresses import Address, plain_host
-from .names import NameNotFound, SystemResolver
+from offhook.network.addresses import Address, plain_host
+from offhook.network.names import NameNotFound, SystemResolver
 
 __all__ = ["AddressGuard", "AddressRefused", "ConnectFailed", "NameNotFound", "Resolver"]
 

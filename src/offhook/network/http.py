@@ -13,9 +13,9 @@ from urllib.parse import unquote
 import httpcore2
 import httpx2
 
-from . import turns
-from .guard import AddressGuard
-from .pool import MOST_BYTES, REPEATABLE, Body, GuardedPool
+from offhook.network import turns
+from offhook.network.guard import AddressGuard
+from offhook.network.pool import MOST_BYTES, REPEATABLE, Body, GuardedPool
 
 DEFAULT_TIMEOUT = httpx2.Timeout(20.0)
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import httpcore2
 
-from .guard import AddressGuard, NameNotFound
-from .streams import TcpStream
+from offhook.network.guard import AddressGuard, NameNotFound
+from offhook.network.streams import TcpStream
 
 MAX_CONNECTIONS = 1024
 MAX_IDLE_CONNECTIONS = 128

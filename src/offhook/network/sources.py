@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Final, Protocol
 
-from .addresses import Address
+from offhook.network.addresses import Address
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import httpcore2
 
-from . import turns
+from offhook.network import turns
 
 READ_AHEAD = 256 * 1024
 """Bytes that wait to be read before the peer is told to pause."""

@@ -162,7 +162,7 @@ class Codec:
 
 
 def _between(given: int, wanted: int) -> Convert:
-    from .rate_converter import RateConverter
+    from offhook.rtp.rate_converter import RateConverter
 
     return RateConverter(given, wanted).convert
 

@@ -17,8 +17,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, Literal
 
-from .codecs import Codec
-from .packet import Packet
+from offhook.rtp.codecs import Codec
+from offhook.rtp.packet import Packet
 
 
 class Missing(Enum):

@@ -6,7 +6,7 @@ import random
 from struct import Struct
 from typing import NamedTuple
 
-from .packet import Packet
+from offhook.rtp.packet import Packet
 
 SENDER_REPORT, RECEIVER_REPORT, SOURCE_DESCRIPTION, GOODBYE = 200, 201, 202, 203
 

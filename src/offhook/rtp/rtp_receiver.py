@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Final
 
-from .codecs import Codec
-from .concealment import Concealer
-from .jitter import EMPTY, LOST, JitterBuffer
-from .packet import Packet
-from .rtcp import Reception
-from .telephone_events import DtmfReceiver, Press
+from offhook.rtp.codecs import Codec
+from offhook.rtp.concealment import Concealer
+from offhook.rtp.jitter import EMPTY, LOST, JitterBuffer
+from offhook.rtp.packet import Packet
+from offhook.rtp.rtcp import Reception
+from offhook.rtp.telephone_events import DtmfReceiver, Press
 
 
 class PayloadKind(Enum):

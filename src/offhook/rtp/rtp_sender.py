@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 
 from offhook.frames import FRAME_BYTES
-
-from .codecs import Codec
-from .packet import build
-from .telephone_events import DtmfSender
+from offhook.rtp.codecs import Codec
+from offhook.rtp.packet import build
+from offhook.rtp.telephone_events import DtmfSender
 
 
 class RtpSender:

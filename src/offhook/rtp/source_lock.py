@@ -12,8 +12,7 @@ from typing import Final
 
 from offhook.network import Address
 from offhook.network.addresses import plain_host
-
-from .packet import Packet
+from offhook.rtp.packet import Packet
 
 UNSPECIFIED = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
 

@@ -9,17 +9,16 @@ from typing import Literal, Protocol
 
 from offhook.frames import SILENCE
 from offhook.network import Address, Receive
-
-from .codecs import CODECS, Codec
-from .consent import Consent, Unasked
-from .interceptors import Exchanged, Interceptor, Send
-from .packet import looks_like_rtcp, parse
-from .ports import MediaPort
-from .rtcp import Goodbye, Report, RtcpSession, parse_compound
-from .rtp_receiver import PayloadKind, RtpReceiver
-from .rtp_sender import RtpSender
-from .source_lock import UNSPECIFIED, SourceLock
-from .statistics import StreamStatistics
+from offhook.rtp.codecs import CODECS, Codec
+from offhook.rtp.consent import Consent, Unasked
+from offhook.rtp.interceptors import Exchanged, Interceptor, Send
+from offhook.rtp.packet import looks_like_rtcp, parse
+from offhook.rtp.ports import MediaPort
+from offhook.rtp.rtcp import Goodbye, Report, RtcpSession, parse_compound
+from offhook.rtp.rtp_receiver import PayloadKind, RtpReceiver
+from offhook.rtp.rtp_sender import RtpSender
+from offhook.rtp.source_lock import UNSPECIFIED, SourceLock
+from offhook.rtp.statistics import StreamStatistics
 
 log = logging.getLogger(__name__)
 

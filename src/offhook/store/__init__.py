@@ -1,14 +1,24 @@
 """What must not be forgotten: resources, calls, keys, and messages on their way."""
 
-from .calls import CallChange, Calls, NewCall
-from .database import Database, Transaction
-from .ids import IdMaker
-from .keys import key_hash
-from .migrate import upgrade
-from .nodes import is_beyond, name_of_process
-from .parts import Part, Told
-from .records import Document, Duplicate, Key, NewMessage, OutboxRow, OutboxState, Record, StoreError, moment
-from .repositories import Position, Repository
+from offhook.store.calls import CallChange, Calls, NewCall
+from offhook.store.database import Database, Transaction
+from offhook.store.ids import IdMaker
+from offhook.store.keys import key_hash
+from offhook.store.migrate import upgrade
+from offhook.store.nodes import is_beyond, name_of_process
+from offhook.store.parts import Part, Told
+from offhook.store.records import (
+    Document,
+    Duplicate,
+    Key,
+    NewMessage,
+    OutboxRow,
+    OutboxState,
+    Record,
+    StoreError,
+    moment,
+)
+from offhook.store.repositories import Position, Repository
 
 __all__ = [
     "CallChange",

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 
-from .parts import Part
-from .statements import Statements
-from .tables import call_parts, outbox
+from offhook.store.parts import Part
+from offhook.store.statements import Statements
+from offhook.store.tables import call_parts, outbox
 
 _PUT: Final = insert(call_parts)
 

@@ -12,15 +12,14 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select, update
 
 from offhook.json_document import ResourceDocument
-
-from .call_parts import FORGET, parts_of, put_parts
-from .nodes import node_of
-from .outbox import PUT, forget_words, message_values
-from .parts import Part, put_together
-from .records import NewMessage, Record, moment
-from .repositories import Repository, Values
-from .searched import number_in
-from .tables import calls
+from offhook.store.call_parts import FORGET, parts_of, put_parts
+from offhook.store.nodes import node_of
+from offhook.store.outbox import PUT, forget_words, message_values
+from offhook.store.parts import Part, put_together
+from offhook.store.records import NewMessage, Record, moment
+from offhook.store.repositories import Repository, Values
+from offhook.store.searched import number_in
+from offhook.store.tables import calls
 
 log = logging.getLogger(__name__)
 

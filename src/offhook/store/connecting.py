@@ -19,8 +19,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from .json_text import dump_json, load_json
-from .records import StoreError
+from offhook.store.json_text import dump_json, load_json
+from offhook.store.records import StoreError
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from . import tables
-from .calls import CallChange, Calls, NewCall, write_calls
-from .connecting import (
+from offhook.store import tables
+from offhook.store.calls import CallChange, Calls, NewCall, write_calls
+from offhook.store.connecting import (
     LOCKED_SECONDS,
     SqliteThread,
     explain,
@@ -25,15 +25,15 @@ from .connecting import (
     reading_engine,
     writing_engine,
 )
-from .ids import IdMaker
-from .keys import Keys
-from .migrate import check_revision
-from .news import News
-from .nodes import Nodes
-from .outbox import OutboxRows, note_delivered
-from .records import StoreError
-from .repositories import Orgs, PhoneNumbers, Repository
-from .statements import Statements
+from offhook.store.ids import IdMaker
+from offhook.store.keys import Keys
+from offhook.store.migrate import check_revision
+from offhook.store.news import News
+from offhook.store.nodes import Nodes
+from offhook.store.outbox import OutboxRows, note_delivered
+from offhook.store.records import StoreError
+from offhook.store.repositories import Orgs, PhoneNumbers, Repository
+from offhook.store.statements import Statements
 
 T = TypeVar("T")
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from .records import Key, KeyTag, moment
-from .statements import Statements
-from .tables import keys
+from offhook.store.records import Key, KeyTag, moment
+from offhook.store.statements import Statements
+from offhook.store.tables import keys
 
 
 def key_hash(value: str) -> str:

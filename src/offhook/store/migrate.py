@@ -10,9 +10,17 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from .connecting import cannot_make, explain, is_sqlite, make_private, parse_url, probe, writing_engine
-from .records import StoreError
-from .tables import metadata
+from offhook.store.connecting import (
+    cannot_make,
+    explain,
+    is_sqlite,
+    make_private,
+    parse_url,
+    probe,
+    writing_engine,
+)
+from offhook.store.records import StoreError
+from offhook.store.tables import metadata
 
 _RESTORE = "put a backup in its place"
 

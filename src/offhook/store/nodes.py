@@ -9,8 +9,8 @@ from typing import Final
 
 from sqlalchemy import delete, insert, select, update
 
-from .statements import Statements
-from .tables import calls, nodes
+from offhook.store.statements import Statements
+from offhook.store.tables import calls, nodes
 
 FORGOTTEN_SECONDS: Final = 30 * 86400
 """After so long a node that is gone and holds nothing needs no row any more."""

@@ -27,11 +27,11 @@ from sqlalchemy import (
     update,
 )
 
-from .call_parts import FORGET, FORGET_PASSED, parts_of
-from .parts import whole
-from .records import Document, NewMessage, OutboxRow, OutboxState
-from .statements import Statements
-from .tables import calls, outbox, pending
+from offhook.store.call_parts import FORGET, FORGET_PASSED, parts_of
+from offhook.store.parts import whole
+from offhook.store.records import Document, NewMessage, OutboxRow, OutboxState
+from offhook.store.statements import Statements
+from offhook.store.tables import calls, outbox, pending
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from offhook.json_document import ResourceDocument
-
-from .json_text import ascii_json
+from offhook.store.json_text import ascii_json
 
 LEAST_SHARED: Final = 64
 """Characters of JSON below which a value stands where it is used."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from .parts import Shared
+from offhook.store.parts import Shared
 
 Document = dict[str, Any]
 """A resource as JSON, without id, orgId, createdAt and updatedAt."""

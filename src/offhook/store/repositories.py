@@ -28,11 +28,10 @@ from sqlalchemy import (
 
 from offhook.json_document import ResourceDocument
 from offhook.sip.messages.telephone import subscriber
-
-from . import tables
-from .records import Document, Duplicate, Record, StoreError, milliseconds_of, moment
-from .searched import text_in
-from .statements import Statements
+from offhook.store import tables
+from offhook.store.records import Document, Duplicate, Record, StoreError, milliseconds_of, moment
+from offhook.store.searched import text_in
+from offhook.store.statements import Statements
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,8 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from offhook.json_document import ColumnValues
-
-from .ids import IdMaker
-from .records import Duplicate
+from offhook.store.ids import IdMaker
+from offhook.store.records import Duplicate
 
 
 class Statements:

@@ -1,10 +1,10 @@
 """Messages to the owners' servers: who gets them, how they are signed, sent, and never lost."""
 
-from .client import AskFailed, Client
-from .lanes import Limits
-from .outbox import Outbox
-from .receiver import BackoffPlan, Receiver, choose_server, find_credential
-from .shown import shown
+from offhook.webhooks.client import AskFailed, Client
+from offhook.webhooks.lanes import Limits
+from offhook.webhooks.outbox import Outbox
+from offhook.webhooks.receiver import BackoffPlan, Receiver, choose_server, find_credential
+from offhook.webhooks.shown import shown
 
 __all__ = [
     "AskFailed",

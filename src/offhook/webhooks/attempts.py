@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from offhook.store import Transaction
-
-from .failures import AskFailed
-from .lines import Message
-from .receiver import BackoffPlan
-from .retry import next_delay
+from offhook.webhooks.failures import AskFailed
+from offhook.webhooks.lines import Message
+from offhook.webhooks.receiver import BackoffPlan
+from offhook.webhooks.retry import next_delay
 
 log = logging.getLogger(__name__)
 

@@ -23,12 +23,11 @@ from offhook.schema.credential import (
     read_plan,
 )
 from offhook.store.json_text import ascii_json
-
-from .failures import AskFailed, FailureKind, failure_of
-from .receiver import OWN_HEADERS, Receiver, valid_header
-from .retry import parse_retry_after
-from .sign import CannotSign, bearer_headers, hmac_headers, message_headers
-from .tokens import TokenCache
+from offhook.webhooks.failures import AskFailed, FailureKind, failure_of
+from offhook.webhooks.receiver import OWN_HEADERS, Receiver, valid_header
+from offhook.webhooks.retry import parse_retry_after
+from offhook.webhooks.sign import CannotSign, bearer_headers, hmac_headers, message_headers
+from offhook.webhooks.tokens import TokenCache
 
 __all__ = ["Answer", "AskFailed", "Client", "FailureKind", "OutsideRequest", "message_body"]
 

@@ -6,8 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
 
 from offhook.store import Document, OutboxRow
-
-from .receiver import DEFAULT_TIMEOUT_SECONDS, Receiver
+from offhook.webhooks.receiver import DEFAULT_TIMEOUT_SECONDS, Receiver
 
 MAX_KEPT = 1000
 """Messages in memory. Those beyond wait in the database alone, where all of them are."""

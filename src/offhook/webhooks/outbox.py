@@ -12,12 +12,11 @@ from functools import partial
 from offhook.json_document import MessageDocument
 from offhook.network import INTERNAL
 from offhook.store import Database, NewMessage, StoreError, Told, Transaction
-
-from .attempts import Attempt, Counters, Records, answered
-from .client import AskFailed, Client, message_body
-from .lanes import Lanes, Limits, Pair
-from .lines import MAX_BEHIND, MAX_KEPT, Lines, Message
-from .receiver import Receiver
+from offhook.webhooks.attempts import Attempt, Counters, Records, answered
+from offhook.webhooks.client import AskFailed, Client, message_body
+from offhook.webhooks.lanes import Lanes, Limits, Pair
+from offhook.webhooks.lines import MAX_BEHIND, MAX_KEPT, Lines, Message
+from offhook.webhooks.receiver import Receiver
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from .receiver import BackoffPlan
+from offhook.webhooks.receiver import BackoffPlan
 
 DEFAULT_DELAYS = (3.0, 10.0, 30.0, 120.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 28800.0)
 """Without a plan of the receiver: the first retry within 5 seconds, the last after about a day."""

@@ -15,8 +15,7 @@ from offhook.schema.credential import (
     OAuth2AuthenticationPlan,
     read_plan,
 )
-
-from .receiver import Receiver, valid_header
+from offhook.webhooks.receiver import Receiver, valid_header
 
 _DIGESTS = {"sha256": hashlib.sha256, "sha512": hashlib.sha512, "sha1": hashlib.sha1}
 

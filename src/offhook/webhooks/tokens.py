@@ -12,8 +12,7 @@ import httpx2
 
 from offhook.network.http import at_most, read_bounded
 from offhook.schema.credential import OAuth2AuthenticationPlan
-
-from .failures import AskFailed
+from offhook.webhooks.failures import AskFailed
 
 MAX_TOKENS = 1024
 MAX_ANSWER = 64 * 1024
