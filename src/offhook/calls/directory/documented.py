@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from offhook.json_document import ResourceDocument
 from offhook.schema.answered import NotValid, read
@@ -14,10 +16,13 @@ from offhook.schema.base import format_timestamp
 from offhook.schema.call_document import IdentityDocument
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
+from offhook.schema.server import read_server
 from offhook.schema.squad import Squad, SquadMemberDTO, with_members
 from offhook.store import Record
 
 M = TypeVar("M")
+
+_log = logging.getLogger(__name__)
 
 
 class StoredNotValid(NotValid):
@@ -97,19 +102,47 @@ def _is_member(document: object) -> bool:
 
 
 def org_of(document: ResourceDocument) -> UpdateOrgDTO:
-    """Raises NotValid."""
-    org = _own(UpdateOrgDTO, document, "an org")
+    """What is not valid is left out, but for the compliance: without it too much would be kept. Raises
+    NotValid."""
+    own = _without_resource(document)
+    org = _as_far_as_valid(UpdateOrgDTO, own, ("hipaaEnabled", "compliancePlan"), "an org")
     assert isinstance(org, UpdateOrgDTO)
     return org
 
 
 def number_of(document: ResourceDocument) -> StoredPhoneNumber:
-    """Raises NotValid."""
-    number = read(StoredPhoneNumber, document, _ADAPTERS[StoredPhoneNumber], "a phone number")
+    """What is not valid is left out, but for what keeps strangers away. Raises NotValid."""
+    number = _as_far_as_valid(StoredPhoneNumber, document, ("orgId", "authentication"), "a phone number")
     assert isinstance(number, StoredPhoneNumber)
     return number
 
 
+def _as_far_as_valid(kind: Any, given: ResourceDocument, needed: Sequence[str], what: str) -> BaseModel:
+    """Calls must not be turned away for one property that came to be refused after it was stored. Of a server
+    whoever sends there leaves out what cannot be sent. Raises NotValid for what is `needed`."""
+    adapter = _ADAPTERS[kind]
+    with suppress(NotValid):
+        return read(kind, given, adapter, what)
+    kept = {name: given[name] for name in needed if name in given}
+    read(kind, kept, adapter, what)
+    certain = dict(kept)
+    for name, value in given.items():
+        if name in certain:
+            continue
+        try:
+            read(kind, {**certain, name: value}, adapter, what)
+            kept[name] = value
+        except NotValid as problem:
+            _log.warning("%s is taken without what is not valid in it: %s", what, problem)
+    found = read(kind, kept, adapter, what)
+    if "server" in kept:
+        return found
+    return found.model_copy(update={"server": read_server(given)})
+
+
 def _own(kind: Any, document: ResourceDocument, what: str) -> object:
-    own = {name: value for name, value in document.items() if name not in _RESOURCE}
-    return read(kind, own, _ADAPTERS[kind], what)
+    return read(kind, _without_resource(document), _ADAPTERS[kind], what)
+
+
+def _without_resource(document: ResourceDocument) -> ResourceDocument:
+    return {name: value for name, value in document.items() if name not in _RESOURCE}

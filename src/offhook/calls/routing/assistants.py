@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from offhook.calls.directory.documented import Documented, StoredNotValid
 from offhook.calls.equipment import ToolDirectory, with_destinations
 from offhook.calls.routing.outcome import AnsweringAssistant, FoundAssistant, RoutingFailure
+from offhook.json_document import ResourceDocument
 from offhook.schema.answered import is_empty
 from offhook.schema.assistant import AssistantOverrides, merged
 from offhook.schema.base import document
@@ -28,11 +30,11 @@ async def saved_assistant(
 ) -> AnsweringAssistant | RoutingFailure:
     stored = await directory.assistant(org_id, assistant_id)
     if stored is None:
-        return RoutingFailure(NOT_FOUND, f"there is no assistant {assistant_id}")
+        return RoutingFailure(NOT_FOUND, f"there is no assistant {assistant_id}", meant=document(overrides))
     try:
         return AnsweringAssistant(overridden(stored, assistant_id, overrides), overrides)
     except StoredNotValid as problem:
-        return not_valid(problem)
+        return not_valid(problem, [problem.document, document(overrides)])
 
 
 def overridden(
@@ -51,7 +53,7 @@ async def saved_squad(
 ) -> AnsweringAssistant | RoutingFailure:
     squad = await directory.squad(org_id, squad_id)
     if squad is None:
-        return RoutingFailure(NOT_FOUND, f"there is no squad {squad_id}")
+        return RoutingFailure(NOT_FOUND, f"there is no squad {squad_id}", meant=document(overrides))
     return await first_member(org_id, squad, squad_id, overrides, directory)
 
 
@@ -65,12 +67,16 @@ async def first_member(
     try:
         members = squad.settings.members
         if not members:
-            return RoutingFailure(NOT_FOUND, "the squad has no members")
+            return RoutingFailure(NOT_FOUND, "the squad has no members", meant=document(overrides))
+        if not members[0].model_fields_set:
+            raise StoredNotValid("its first member is not valid", squad.document)
         found = await member(org_id, squad.settings, members[0], overrides, directory)
     except StoredNotValid as problem:
-        return not_valid(problem)
+        meant = [await first_meant(org_id, squad.document, directory), document(overrides)]
+        return not_valid(problem, meant)
     if found is None:
-        return RoutingFailure(NOT_FOUND, f"the squad's member {members[0].assistant_id} is gone")
+        gone = f"the squad's member {members[0].assistant_id} is gone"
+        return RoutingFailure(NOT_FOUND, gone, meant=[squad.document, document(overrides)])
     return AnsweringAssistant(found, overrides, squad, squad_id, transient=found.assistant_id is None)
 
 
@@ -99,7 +105,16 @@ async def member(
     return FoundAssistant(settings, found.assistant_id, found.stored)
 
 
-def not_valid(problem: StoredNotValid) -> RoutingFailure:
-    return RoutingFailure(
-        "assistant-not-valid", f"the assistant is not valid: {problem}", meant=problem.document
-    )
+async def first_meant(
+    org_id: str, squad: ResourceDocument, directory: AssistantDirectory
+) -> Sequence[ResourceDocument]:
+    """A squad's document, be it valid or not, and that of the stored assistant that should answer first."""
+    members = squad.get("members")
+    first = members[0] if isinstance(members, list) and members else None
+    named = first.get("assistantId") if isinstance(first, Mapping) else None
+    own = await directory.assistant(org_id, named) if isinstance(named, str) and named else None
+    return [squad] if own is None else [squad, own.document]
+
+
+def not_valid(problem: StoredNotValid, meant: object) -> RoutingFailure:
+    return RoutingFailure("assistant-not-valid", f"the assistant is not valid: {problem}", meant=meant)

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from offhook.calls.directory.documented import StoredNotValid
 from offhook.calls.routing.assistant_request import read_answer, request_failure
-from offhook.calls.routing.assistants import AssistantDirectory, saved_assistant, saved_squad
+from offhook.calls.routing.assistants import AssistantDirectory, first_meant, saved_assistant, saved_squad
 from offhook.calls.routing.number_hooks import done, ending_action, ringing_action
 from offhook.calls.routing.outcome import (
     AnsweringAssistant,
@@ -96,12 +95,4 @@ async def meant(
         assistant = await directory.assistant(number.org_id, number.assistant_id)
         return None if assistant is None else assistant.document
     squad = await directory.squad(number.org_id, number.squad_id) if number.squad_id else None
-    if squad is None:
-        return None
-    try:
-        members = squad.settings.members
-    except StoredNotValid:
-        members = []
-    first = members[0].assistant_id if members else None
-    own = await directory.assistant(number.org_id, first) if first else None
-    return [squad.document, None if own is None else own.document]
+    return None if squad is None else await first_meant(number.org_id, squad.document, directory)
