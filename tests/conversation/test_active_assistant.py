@@ -31,7 +31,7 @@ from tests.virtual import run_virtual
         (ModelError("openai", "", "401-unauthorized"), "pipeline-error-openai-401-unauthorized"),
     ],
 )
-def test_the_reason_for_a_failed_engine(error: EngineError | ModelError, reason: str) -> None:
+def test_the_reason_for_a_failed_engine(error: EngineError, reason: str) -> None:
     assert ended_reason(error) == reason
 
 

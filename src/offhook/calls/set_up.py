@@ -30,7 +30,6 @@ from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import Event, World
 from offhook.conversation.tools.destination_templates import filled
 from offhook.json_document import ResourceDocument
-from offhook.language.base import ModelError
 from offhook.network import turns
 from offhook.schema import effective
 from offhook.schema.assistant import AssistantOverrides
@@ -125,7 +124,7 @@ class SetUp:
             destination = filled(destination, self._fill)
         try:
             conversation = await self._converse(AssistantOverrides())
-        except (EngineError, ModelError) as error:
+        except EngineError as error:
             _log.error("call=%s the transfer goes unannounced: %s", record.id, error.unquoted)
             return lambda: self._world.transfer(destination)
         return _in_order(conversation.begin, lambda: conversation.send_on(destination))
@@ -142,7 +141,7 @@ class SetUp:
         settings = await self._parts.owner.equipped(action.found.settings)
         try:
             return (await self._converse(settings)).begin
-        except (EngineError, ModelError) as error:
+        except EngineError as error:
             # The caller hears that nobody speaks, in the platform's own voice.
             _log.error("call=%s %s", record.id, str(error) if record.kept.words else error.unquoted)
             record.explain(ended_reason(error), str(error), error.unquoted)
@@ -153,7 +152,7 @@ class SetUp:
         """Say `text` and end the call for `reason`, unless a hook of the assistant's has it otherwise."""
         try:
             conversation = await self._converse(settings)
-        except (EngineError, ModelError) as error:
+        except EngineError as error:
             # Nobody is there who could say it.
             record = self._parts.record
             record.explain_further(reason, str(error), error.unquoted)

@@ -96,10 +96,10 @@ async def _close(engine: Transcriber | LanguageModel | Voice) -> None:
         log.exception("the %s engine of %s did not close", type(engine).__name__, engine.provider)
 
 
-def _slowest(engines: Engines, starting: Sequence[asyncio.Future[None]]) -> EngineError | ModelError:
+def _slowest(engines: Engines, starting: Sequence[asyncio.Future[None]]) -> EngineError:
     """Who was not ready in time: the first that has no result."""
     detail = f"not ready within {START_PATIENCE:g} s"
-    errors: tuple[EngineError | ModelError, ...] = (
+    errors: tuple[EngineError, ...] = (
         EngineError("transcriber", engines.transcriber.provider, detail),
         ModelError(engines.model.provider, detail),
         EngineError("voice", engines.voice.provider, detail),

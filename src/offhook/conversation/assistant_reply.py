@@ -69,7 +69,7 @@ class ReplyContext:
     synthesis: Synthesis
     listener: ReplyListener
     tell: Callable[[Event], None]
-    failed: Callable[[EngineError | ModelError], None]
+    failed: Callable[[EngineError], None]
 
 
 class _Words:

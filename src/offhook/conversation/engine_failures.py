@@ -14,7 +14,6 @@ from offhook.conversation.handover.active_assistants import ActiveAssistants
 from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.conversation.turn_taking import TurnTaking
-from offhook.language.base import ModelError
 from offhook.speech.base import EngineError, Voice
 from offhook.speech.sentence_voice import sound_of
 
@@ -36,19 +35,19 @@ class EngineFailures:
     out."""
 
     def __init__(self, call_id: str) -> None:
-        self.first: EngineError | ModelError | None = None
+        self.first: EngineError | None = None
         """The failure that was not answered yet, or that ends the call."""
         self._call_id = call_id
         self._known: set[str] = set()
-        self._answer: Callable[[EngineError | ModelError], None] | None = None
+        self._answer: Callable[[EngineError], None] | None = None
 
-    def report(self, error: EngineError | ModelError) -> None:
+    def report(self, error: EngineError) -> None:
         if self.first is None:
             self.first = error
             if self._answer is not None:
                 self._answer(error)
 
-    def attend(self, answer: Callable[[EngineError | ModelError], None]) -> None:
+    def attend(self, answer: Callable[[EngineError], None]) -> None:
         """From now on `answer` is called with each failure; with one that has come already, at once."""
         self._answer = answer
         if self.first is not None:
@@ -90,7 +89,7 @@ class Apology:
         self._emergency = emergency
         self._call_id = call_id
 
-    def make(self, error: EngineError | ModelError) -> None:
+    def make(self, error: EngineError) -> None:
         """Apologise, with another voice if this one failed, and end the call."""
         reason = ended_reason(error)
         log.error("call=%s ends with %s: %s", self._call_id, reason, error.unquoted)

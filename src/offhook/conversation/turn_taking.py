@@ -27,7 +27,7 @@ from offhook.conversation.turns import signals as turn
 from offhook.conversation.turns.endpointing_request import EndpointingRequest
 from offhook.conversation.turns.turn_machine import TurnMachine
 from offhook.conversation.turns.turn_memory import TurnState
-from offhook.language.base import Message, ModelError
+from offhook.language.base import Message
 from offhook.media.client import Channel
 from offhook.speech.base import EngineError
 from offhook.speech.base import Transcript as Heard
@@ -50,7 +50,7 @@ class TurnTaking:
         transcript: ConversationTranscript,
         channel: Channel,
         tell: Callable[[Event], None],
-        failed: Callable[[EngineError | ModelError], None],
+        failed: Callable[[EngineError], None],
         played_out: Callable[[], None],
     ) -> None:
         engines, profile = tools.assistant.engines, tools.assistant.profile

@@ -19,7 +19,7 @@ from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, VoiceUsed
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.json_document import ResourceDocument, ToolDocument
-from offhook.language.base import ModelError, ToolCall
+from offhook.language.base import ToolCall
 from offhook.media.client import Channel
 from offhook.schema.answered import NotValid
 from offhook.schema.assistant import AssistantOverrides
@@ -107,7 +107,7 @@ class Consultation:
                 world=self,
                 tell=self._told,
             )
-        except (EngineError, ModelError) as error:
+        except EngineError as error:
             raise TransferFailed(f"the transferAssistant cannot speak: {error}") from error
 
     @property

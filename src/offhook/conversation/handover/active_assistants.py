@@ -13,7 +13,6 @@ from offhook.conversation.audio.synthesis import ahead
 from offhook.conversation.events import World
 from offhook.conversation.handover.succession import Succession
 from offhook.json_document import DestinationDocument, Variables
-from offhook.language.base import ModelError
 from offhook.speech.base import EngineError
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ class ActiveAssistants:
                 if settings is None:
                     return None
                 found = await ActiveAssistant.start(settings, self._engines, TranscriberListener())
-        except (EngineError, ModelError, TimeoutError) as error:
+        except (EngineError, TimeoutError) as error:
             log.warning("call=%s the next assistant cannot be started: %s", self._call_id, error)
         except Exception:
             log.exception("call=%s the next assistant cannot be started", self._call_id)
