@@ -11,6 +11,7 @@ import os
 import re
 import resource
 import sys
+from collections import deque
 from pathlib import Path
 from typing import Final
 
@@ -35,11 +36,27 @@ MOST_SIP_CONNECTIONS: Final = 2048
 
 RAISE_FILES: Final = "raise the limit (`ulimit -n`, LimitNOFILE= of systemd, --ulimit nofile= of Docker)"
 
+RESTARTS: Final = 5
+WITHIN_SECONDS: Final = 60.0
+"""A process of the node that ends more often than that within so long ends the node."""
+
 _log = logging.getLogger(__name__)
 
 
 class StartError(Exception):
     """The node cannot start. One line that says what to do."""
+
+
+class Ends:
+    """When a process has ended that is started anew each time."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=RESTARTS + 1)
+
+    def too_many(self, now: float) -> bool:
+        """It has ended once more: whether that is more often than it may."""
+        self._times.append(now)
+        return len(self._times) > RESTARTS and now - self._times[0] < WITHIN_SECONDS
 
 
 CORES_A_CALL_PROCESS: Final = 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from offhook.media.client import Channel, Line, MediaFailed
 from offhook.media.protocol import Settle
 from offhook.media.remote import RemotePlane
 from offhook.network import Address, Datagrams, open_datagrams
+from offhook.process import RESTARTS
 from offhook.rtp.codecs import PCMU
 from offhook.rtp.packet import build, parse
 
@@ -234,6 +236,32 @@ async def test_a_process_that_does_not_start(
     plane = RemotePlane(settle(tmp_path))
     with pytest.raises(MediaFailed):
         await plane.start()
+    await plane.close()
+
+
+async def test_a_process_that_ends_again_and_again_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offhook.media.remote.AGAIN_SECONDS", (0.0,))
+    async with running(tmp_path) as plane:
+        monkeypatch.setattr("offhook.media.remote.COMMAND", ("true",))
+        os.kill(plane.pacing.pid, signal.SIGKILL)
+        with pytest.raises(MediaFailed, match="again and again"):
+            await asyncio.wait_for(asyncio.shield(plane.keeper), 60)
+        assert plane.process["restarts"] == RESTARTS + 1
+        assert not plane.is_up
+
+
+async def test_without_a_file_for_its_socket_it_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more() -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr("offhook.media.remote.socket.socketpair", no_more)
+    plane = RemotePlane(settle(tmp_path))
+    with pytest.raises(MediaFailed, match="too many open files"):
+        await asyncio.wait_for(plane.start(), 60)
     await plane.close()
 
 

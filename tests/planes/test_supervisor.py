@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -17,7 +18,8 @@ import pytest
 from offhook.folder import DataFolder, holder
 from offhook.planes import supervisor
 from offhook.planes.spec import Spec, names
-from offhook.planes.supervisor import RESTARTS, State, Supervisor
+from offhook.planes.supervisor import State, Supervisor
+from offhook.process import RESTARTS
 from tests.machine import PATIENCE
 
 PLANE = """
@@ -154,6 +156,38 @@ async def test_a_plane_that_dies_again_and_again_ends_the_node(planes: Planes, t
         os.kill(planes.last("call"), signal.SIGKILL)
     await running
     assert node.reason == "the call plane was ended by SIGKILL again and again: the node stops"
+
+
+async def test_a_plane_that_cannot_be_started_anew_ends_the_node(
+    planes: Planes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = _supervisor(planes, tmp_path)
+    running = asyncio.create_task(node.run())
+    await until(partial(_is_up, tmp_path, "call", 0))
+
+    def no_more(plane: str) -> tuple[int, socket.socket]:
+        raise OSError(errno.EAGAIN, "no more processes")
+
+    monkeypatch.setattr(supervisor, "start", no_more)
+    os.kill(planes.last("call"), signal.SIGKILL)
+    await asyncio.wait_for(running, PATIENCE)
+    assert node.reason == (
+        "the call plane was ended by SIGKILL and cannot be started anew: no more processes"
+    )
+
+
+async def test_a_plane_that_is_started_anew_has_only_what_it_is_handed(
+    planes: Planes, tmp_path: Path
+) -> None:
+    node = _supervisor(planes, tmp_path)
+    files = node._state.files()
+    for file in files:
+        os.set_inheritable(file, True)  # as the command leaves them
+    running = asyncio.create_task(node.run())
+    await until(lambda: _is_up(tmp_path, "call", 0) and _is_up(tmp_path, "api", 0))
+    assert not any(map(os.get_inheritable, files))
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
 
 
 @pytest.mark.parametrize("says", ["refused", "lost"])

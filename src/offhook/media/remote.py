@@ -26,6 +26,7 @@ from offhook.media.protocol import (
     Settle,
 )
 from offhook.media.wire import Unpacker, WireError, pack
+from offhook.process import Ends
 
 COMMAND: Final = (sys.executable, "-P", "-m", "offhook.media.process")
 
@@ -92,7 +93,8 @@ class RemotePlane(Plane):
         await self._end()
 
     async def _keep(self) -> None:
-        started, failures = self._started, 0
+        """Raises MediaFailed when the process ends too often: the node is of no use then."""
+        started, failures, ends = self._started, 0, Ends()
         while True:
             try:
                 link = await self._spawn()
@@ -110,10 +112,15 @@ class RemotePlane(Plane):
             self._restarts += 1
             self._lost()
             await self._end()
+            if ends.too_many(asyncio.get_running_loop().time()):
+                raise MediaFailed("the media process ended again and again")
             await asyncio.sleep(AGAIN_SECONDS[min(failures, len(AGAIN_SECONDS) - 1)])
 
     async def _spawn(self) -> _Link:
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise MediaFailed(error.strerror or str(error)) from error
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         try:

@@ -15,7 +15,6 @@ import signal
 import socket
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -36,10 +35,7 @@ from offhook.planes.spec import (
     names,
     start,
 )
-
-RESTARTS: Final = 5
-WITHIN_SECONDS: Final = 60.0
-"""A plane that ends more often than that within so long ends the node."""
+from offhook.process import Ends
 
 DRAINED_SECONDS: Final = 2 * DRAIN_SECONDS + 15
 """For a call plane to have drained, with what is written down at the end."""
@@ -72,6 +68,12 @@ class State:
     log_level: str
     log_format: Literal["text", "json"]
 
+    def files(self) -> set[int]:
+        """All that came with it."""
+        links = [link for _, link in self.started.values()]
+        between = [number for numbers in self.between.values() for number in numbers]
+        return {self.lock, self.http, *self.sip, *between, *links}
+
 
 @dataclass(slots=True)
 class Plane:
@@ -91,7 +93,7 @@ class Plane:
     restarts: int = 0
     ended: str = ""
     media: PlaneMessage | None = None
-    ends: deque[float] = field(default_factory=lambda: deque(maxlen=RESTARTS + 1))
+    ends: Ends = field(default_factory=Ends)
 
     def tell(self, **frame: Any) -> bool:
         return self.link is not None and self.link.tell(frame)
@@ -115,6 +117,8 @@ class Supervisor:
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
+        for file in self._state.files():
+            os.set_inheritable(file, False)  # a process that is started anew is handed what it needs
         for number in LEFT_TO_THE_SUPERVISOR:
             # `nohup` has it ignored, and means it.
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
@@ -241,13 +245,16 @@ class Supervisor:
         if not self._serving:
             self._end(f"the {plane.name} plane did not start: it {plane.ended}")
             return
-        plane.ends.append(time.monotonic())
-        if len(plane.ends) > RESTARTS and plane.ends[-1] - plane.ends[0] < WITHIN_SECONDS:
+        if plane.ends.too_many(time.monotonic()):
             self._end(f"the {plane.name} plane {plane.ended} again and again: the node stops")
             return
         _log.error("the %s plane %s: it is started anew", plane.name, plane.ended)
         plane.restarts += 1
-        plane.pid, link = start(plane.kind)
+        try:
+            plane.pid, link = start(plane.kind)
+        except OSError as error:  # no process or file is to be had
+            self._end(f"the {plane.name} plane {plane.ended} and cannot be started anew: {error.strerror}")
+            return
         handing = asyncio.create_task(self._hand(plane, plane.pid, link))
         self._handing.add(handing)
         handing.add_done_callback(self._handing.discard)
