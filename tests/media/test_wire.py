@@ -100,6 +100,14 @@ def test_a_length_that_nobody_sends_is_refused_before_it_is_waited_for() -> None
         pack([protocol.Open(1, object(), "")])  # type: ignore[arg-type]
 
 
+def test_what_is_too_much_for_one_message_goes_in_several() -> None:
+    """Long sounds of several calls at one moment."""
+    sent = [Play(number, bytes(5_000_000)) for number in range(7)]
+    came = list(Unpacker().feed(pack(sent)))
+    assert len(came) > 1
+    assert [record for message in came for record in message] == sent
+
+
 def test_noise_is_refused_or_read_but_nothing_else() -> None:
     rng = random.Random(3)
     whole = b"".join(pack([one])[4:] for one in SENT)

@@ -8,7 +8,7 @@ but for lengths: what does not fit is a WireError, after which the connection is
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from offhook.frames import SILENCE
@@ -46,8 +46,9 @@ class WireError(Exception):
     """The other side does not speak this protocol."""
 
 
-def pack(records: Iterable[Record]) -> bytes:
-    """One message. Raises WireError if it were longer than MOST_BYTES."""
+def pack(records: Sequence[Record]) -> bytes:
+    """One message, or several where one would be longer than MOST_BYTES. Raises WireError for a record that
+    fits into none."""
     parts: list[bytes] = [b""]
     put = parts.append
     for record in records:
@@ -65,7 +66,10 @@ def pack(records: Iterable[Record]) -> bytes:
                 _put(parts, value)
     size = sum(map(len, parts))
     if size > MOST_BYTES:
-        raise WireError(f"a message of {size} bytes")
+        if len(records) < 2:
+            raise WireError(f"a record of {size} bytes")
+        half = len(records) // 2
+        return pack(records[:half]) + pack(records[half:])
     parts[0] = _LENGTH.pack(size)
     return b"".join(parts)
 
