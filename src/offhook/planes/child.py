@@ -43,7 +43,7 @@ class Child(ABC):
         self.vital = Vital()
         self.closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._starting = asyncio.current_task()
+        self._starting: asyncio.Task[Any] | None = asyncio.current_task()
         self.serving = False
 
     @abstractmethod
@@ -69,7 +69,10 @@ class Child(ABC):
             except (StartError, StoreError) as problem:
                 self.tell(refused=str(problem))
                 return REFUSED
-            stack.callback(self.vital.close)
+            finally:
+                # Before all that it watches ends, whether that has begun to serve or not.
+                self._starting = None
+                stack.callback(self.vital.close)
             self.later(self._mourn())
             self.serving = True
             settle_memory()
