@@ -207,6 +207,19 @@ async def test_what_is_sent_by_a_connection_that_has_just_gone_is_told_to_be_los
         assert first.transports.connections == 0
 
 
+async def test_a_message_whose_connection_broke_before_its_turn_leaves_nothing_behind() -> None:
+    async with node() as on:
+        first, second = on
+        gone = Flow(TCP, Address("127.0.0.1", 9), on.address)
+        message = f"OPTIONS sip:x SIP/2.0\r\nCall-ID: {on.call_id(2)}\r\n\r\n".encode()
+        came: list[bytes] = []
+        second.dispatch._received = lambda data, flow: came.append(data)
+        first.dispatch._admitted(message, gone)
+        await until(lambda: came == [message])
+        assert first.dispatch._handed_on == {}
+        await until(lambda: not second.dispatch.is_open(gone))
+
+
 async def test_a_connection_that_a_call_of_another_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has it closes one that nobody needs for a newer one, and none of the calls'."""
     monkeypatch.setattr(dispatch_module, "TOLD_SECONDS", 0.01)

@@ -165,8 +165,11 @@ class Dispatch:
         if flow.reliable:
             owner = self._siblings.owner(call_id_in(data))
             if owner != self._siblings.number:
-                self._handed_on.setdefault(flow.far_end, set()).add(owner)
                 self._hand(owner, HandedKind.ARRIVED, flow, data)
+                if self._transports.is_open(flow):
+                    self._handed_on.setdefault(flow.far_end, set()).add(owner)
+                else:  # it broke while the message waited for its turn
+                    self._hand(owner, HandedKind.LOST, flow)
                 return
         self._received(data, flow)
 
