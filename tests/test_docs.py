@@ -122,6 +122,15 @@ def test_every_file_that_the_architecture_names_is_there() -> None:
     } == set()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_of_the_code_that_a_page_names_is_there(page: Path) -> None:
+    named = set(re.findall(r"`(\w+/[\w/]+\.(?:py|toml))`", page.read_text()))
+
+    assert {
+        name for name in named if not any((ROOT / base / name).exists() for base in ("src/offhook", "."))
+    } == set()
+
+
 def test_every_room_is_in_the_architecture() -> None:
     written = (ROOT / "docs" / "architecture.md").read_text()
     source = ROOT / "src" / "offhook"
