@@ -94,7 +94,8 @@ def test_a_server_that_is_not_valid_gets_what_can_be_sent() -> None:
     for holder in (number_of({"orgId": ORG, "server": server}), org_of({"server": server})):
         chosen = choose_server(number=holder)
         assert chosen is not None
-        assert receiver_of(chosen).url == "https://owner.test/hook"
+        receiver = receiver_of(chosen)
+        assert (receiver.url, receiver.timeout_seconds) == ("https://owner.test/hook", 300)
 
 
 def test_a_number_whose_login_is_not_valid_takes_no_call() -> None:

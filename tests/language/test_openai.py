@@ -21,7 +21,7 @@ from offhook.speech.base import EngineError
 from offhook.speech.engine_request import Account
 from tests.engines.making import model_of
 from tests.machine import PATIENCE
-from tests.speech.servers import HttpServer, answer, http_server, in_pieces, never, outside
+from tests.speech.servers import HttpServer, Request, answer, http_server, in_pieces, never, outside
 
 CONTEXT: Mapping[str, Any] = {
     "call": {"id": "c1"},
@@ -496,3 +496,35 @@ async def test_what_never_ends_is_ended(reply: Any) -> None:
 async def test_what_cannot_be_unpacked_is_refused(encoding: str) -> None:
     reply = answer(b"xyz", kind="text/event-stream", Content_Encoding=encoding)
     assert ("not asked for" in (told := (await failure(reply)).detail)) or "broken" in told
+
+
+CANARY = "sk-canary-0123456789abcdef"
+
+
+@pytest.mark.parametrize("before", ["", "x" * 270])
+@pytest.mark.parametrize(
+    ("status", "in_stream"), [("401 Unauthorized", False), ("500 Oops", False), ("200 OK", True)]
+)
+async def test_a_key_that_the_server_quotes_is_told_nobody(status: str, in_stream: bool, before: str) -> None:
+    async def quoting(request: Request, writer: asyncio.StreamWriter) -> None:
+        key = request.headers.get("x-key") or request.headers["authorization"]
+        said = json.dumps({"error": {"message": f"{before} no such key: {key}!"}}).encode()
+        await (stream(event(said)) if in_stream else answer(said, status))(request, writer)
+
+    async with http_server(quoting) as server:
+        for settings, node in (
+            (custom(server, headers={"X-Key": CANARY}), None),
+            (custom(server, headers={"Authorization": f"Bearer {CANARY}"}), None),
+            ({"provider": "openai", "model": "mine"}, Account(CANARY, server.url + "/v1")),
+        ):
+            with pytest.raises(ModelError, match="no such key") as caught:
+                await ask(settings, node)
+            assert "sk-" not in str(caught.value) + caught.value.unquoted
+
+
+@pytest.mark.parametrize("odd", [f"{CANARY}\nX: y", f"{CANARY}\x00"])
+async def test_a_header_that_cannot_be_sent_is_told_nobody(odd: str) -> None:
+    async with http_server(stream(*HELLO)) as server:
+        with pytest.raises(ModelError) as caught:
+            await ask(custom(server, headers={"X-Key": odd}))
+    assert "sk-" not in str(caught.value)

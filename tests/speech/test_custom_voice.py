@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import wave
 from collections.abc import AsyncGenerator
 from typing import Any, cast
@@ -249,3 +250,15 @@ async def test_a_kept_connection_that_the_server_closes_costs_no_sentence() -> N
         for _ in range(2):
             assert b"".join([piece async for piece in voice.say("Hello.")]) == bytes(320)
     assert (len(server.heard), server.connections) == (3, 2)
+
+
+@pytest.mark.parametrize("before", ["", "x" * 170])
+@pytest.mark.parametrize(
+    ("status", "kind"), [("401 No", "text/plain"), ("200 OK", "application/json"), ("200 OK", "audio/raw")]
+)
+async def test_a_secret_that_the_server_quotes_is_told_nobody(status: str, kind: str, before: str) -> None:
+    body = json.dumps({"no": f"{before} canary-0123456789abcdef"}).encode()
+
+    error = await refused(answer(body, status, kind), secret="canary-0123456789abcdef")
+
+    assert "canary" not in str(error)

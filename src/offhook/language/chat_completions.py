@@ -18,7 +18,7 @@ from offhook.language.base import LanguageModel, Message, ModelError, Reply, Tex
 from offhook.language.habits import Habit, Habits
 from offhook.language.refusal import explained
 from offhook.language.response import ResponseBody, drain, explanation, parts
-from offhook.network import words_of
+from offhook.network import without, words_of
 from offhook.network.guard import AddressRefused
 from offhook.network.pool import REPEATABLE
 from offhook.schema.ended_reason import PipelineFailure
@@ -59,12 +59,12 @@ _FAILURES = (
 
 
 class _Refused(Exception):
-    """The server answered with a status that is no success."""
+    """The server answered with a status that is no success. `secrets`: what it was sent, and may quote."""
 
-    def __init__(self, response: httpx2.Response, body: bytes) -> None:
+    def __init__(self, response: httpx2.Response, body: bytes, secrets: Sequence[str]) -> None:
         moved = response.headers.get("location", "") if response.is_redirect else ""
         words = f"it has moved to {moved}, which is not followed" if moved else explained(body)
-        super().__init__(f"HTTP {response.status_code}: {_line(words)}")
+        super().__init__(f"HTTP {response.status_code}: {_line(without(secrets, words))}")
         self.status = response.status_code
         self.spent = b"insufficient_quota" in body
         """No waiting helps: the owner has to pay."""
@@ -104,6 +104,11 @@ class ChatServer:
     with_tools: VendorMessage = field(default_factory=dict)
     tries: int = 1
     rate_limited: PipelineFailure = "429-exceeded-quota"
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """What is sent there and told nobody else."""
+        return (self.api_key, *self.headers.values())
 
 
 class ChatModel:
@@ -155,11 +160,12 @@ class ChatModel:
                 suffix = self._server.rate_limited
             raise ModelError(self.provider, str(error), suffix, f"HTTP {error.status}") from None
         except ServerSays as error:
-            raise ModelError(self.provider, words_of(error), unquoted="it answered with an error") from None
+            said = _line(without(self._server.secrets, str(error)))
+            raise ModelError(self.provider, said, unquoted="it answered with an error") from None
         except (TimeoutError, httpx2.TimeoutException):
             raise ModelError(self.provider, "the server took too long") from None
         except _FAILURES as error:
-            raise ModelError(self.provider, words_of(error)) from None
+            raise ModelError(self.provider, without(self._server.secrets, words_of(error))) from None
 
     async def _stream(
         self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
@@ -181,7 +187,8 @@ class ChatModel:
             if response.is_success:
                 break
             try:
-                refused = _Refused(response, await explanation(response, self._server.timeout))
+                said = await explanation(response, self._server.timeout)
+                refused = _Refused(response, said, self._server.secrets)
             finally:
                 await response.aclose()
             if not left or refused.wait is None:
@@ -245,7 +252,7 @@ def chat_model(
     try:
         return ChatModel(server, node.outside.http, habit, body)
     except (httpx2.InvalidURL, ValueError, TypeError) as error:
-        raise ModelError(server.provider, words_of(error)) from None
+        raise ModelError(server.provider, without(server.secrets, words_of(error))) from None
 
 
 def temperature_of(settings: AnyModel) -> float:

@@ -12,7 +12,7 @@ from offhook.network.datagrams import (
     socket_address,
 )
 from offhook.network.guard import AddressGuard, AddressRefused, ConnectFailed, NameNotFound
-from offhook.network.words import INTERNAL, words_of
+from offhook.network.words import INTERNAL, without, words_of
 
 __all__ = [
     "INTERNAL",
@@ -28,5 +28,6 @@ __all__ = [
     "datagrams_on",
     "open_datagrams",
     "socket_address",
+    "without",
     "words_of",
 ]

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from offhook.network import without
 from offhook.network.guard import AddressRefused
+from offhook.network.words import LONGEST
 from offhook.speech.base import EngineError, Stage
 
 CallContext = Callable[[], Mapping[str, object]]
@@ -45,6 +47,10 @@ class Remote:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float = DEFAULT_TIMEOUT
+
+    def told(self, words: str) -> str:
+        """What the server, or a library, has said about a request, without what was sent in its headers."""
+        return without(self.headers.values(), words)[:LONGEST]
 
     @classmethod
     def of(cls, settings: Mapping[str, object], stage: Stage) -> Remote:

@@ -157,7 +157,7 @@ class CustomTranscriber:
         except TimeoutError:
             raise EngineError("transcriber", CUSTOM, "the server took too long to connect to") from None
         except (WebSocketException, *REFUSED) as error:
-            raise EngineError("transcriber", CUSTOM, words_of(error)) from None
+            raise EngineError("transcriber", CUSTOM, self._remote.told(words_of(error))) from None
 
     async def _open(self) -> BoundedConnection:
         url = urlsplit(self._remote.url)
@@ -227,7 +227,7 @@ class CustomTranscriber:
         except (WebSocketException, OSError) as error:
             if connection.is_flooded:
                 raise Flood(f"it sends more than {FRAMES[1]} frames a second") from None
-            return words_of(error)
+            return self._remote.told(words_of(error))
         finally:
             self._transport = None
             sender.cancel()

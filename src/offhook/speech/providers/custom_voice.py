@@ -173,11 +173,11 @@ class CustomVoice(SentenceVoice):
                 async for piece in pieces:
                     yield piece
         except NotAudio as error:
-            raise EngineError("voice", CUSTOM, str(error), error.unquoted) from None
+            raise EngineError("voice", CUSTOM, self._remote.told(str(error)), error.unquoted) from None
         except TimeoutError:
             raise EngineError("voice", CUSTOM, "the server took too long") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, *REFUSED) as error:
-            raise EngineError("voice", CUSTOM, words_of(error)) from None
+            raise EngineError("voice", CUSTOM, self._remote.told(words_of(error))) from None
 
     async def _pieces(self, text: str) -> AsyncGenerator[bytes, None]:
         http, remote = self._outside.http, self._remote
@@ -258,5 +258,5 @@ def _most_for(text: str) -> int:
 
 
 def _excerpt(body: bytes) -> str:
-    text = body[:200].decode("utf-8", "replace")
+    text = body[:512].decode("utf-8", "replace")
     return "".join(c if c.isprintable() else " " for c in text)
