@@ -268,6 +268,24 @@ async def test_one_source_gets_so_many_connections_and_no_more() -> None:
             line.close()
 
 
+async def test_what_was_too_much_is_forgotten_with_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else somebody who sends too much by ever new connections would have all of it wait."""
+    async with agent_on(limits=ConnectionLimits(per_source=1)) as (_, _, address, transports):
+        monkeypatch.setattr(transports._context.arrivals, "admits", lambda data, peer: False)
+        first = await Line.to(address)
+        first.send(first.request("OPTIONS", 1))
+        held = transports.endpoints[TCP]._connections  # type: ignore[attr-defined]
+        while first.local not in held or not held[first.local]._arrived:
+            await asyncio.sleep(0.01)
+        connection = held[first.local]
+        second = await Line.to(address)
+        assert await first.ended()
+        while connection._arrived:
+            await asyncio.sleep(0.01)
+        first.close()
+        second.close()
+
+
 async def test_we_call_over_tcp_when_the_uri_says_so() -> None:
     async with agent_on() as (_, desk, address, _), agent_on() as (caller, _, _, transports):
         uri = Uri.parse(f"sip:a@{address};transport=tcp")

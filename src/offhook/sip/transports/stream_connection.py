@@ -146,6 +146,11 @@ class StreamConnection(asyncio.Protocol):
                 self._stream.resume_reading()
         elif self._owner.context.arrivals.admits(self._arrived[0], self.flow.remote):
             self._owner.lane.put(cost(self._arrived[0]), self._pass_on)
+        elif self._stream.is_closing():
+            # Nobody counts it any more: who sends too much and leaves, again and again, would have all of it
+            # wait.
+            self._arrived.clear()
+            self._handling = False
         else:
             self._loop.call_later(PAUSE, self._next)
 
