@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from offhook.network.addresses import Address
 from offhook.sip.messages import sdp as sdp_module
-from offhook.sip.messages.description import MAX_LINES, MAX_MEDIA
+from offhook.sip.messages.description import MAX_FORMATS, MAX_LINES, MAX_MEDIA
 from offhook.sip.messages.sdp import (
     G711,
     Direction,
@@ -601,3 +601,15 @@ def test_an_answer_from_where_no_audio_can_flow_is_refused(connection: str) -> N
     with pytest.raises(SdpError) as error:
         accept_answer(our_offer(), parse(HEAD.replace("c=IN IP4 192.0.2.10\n", connection) + AUDIO))
     assert error.value.status == 488
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (HEAD + AUDIO * (MAX_MEDIA + 1), "Too Many Media Lines"),
+        (HEAD + "m=audio 4000 RTP/AVP" + " 0" * (MAX_FORMATS + 1) + "\n", "Too Many Media Formats"),
+    ],
+)
+def test_who_offers_too_much_is_told_of_what(text: str, reason: str) -> None:
+    with pytest.raises(SdpError, match=reason):
+        parse(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.calls.transfers.summary import LONGEST, digest, summary_of
+from offhook.calls.transfers.summary import LONGEST, PROMPT, digest, summary_of
 from offhook.conversation.transcript import ConversationTranscript
 
 
@@ -36,3 +36,7 @@ def test_it_stays_short() -> None:
 
     assert len(made) <= LONGEST
     assert made.count("word") < 150
+
+
+def test_a_language_model_is_asked_in_plain_words() -> None:
+    assert [message["content"] for message in PROMPT[1:]] == ["Transcript:\n{{transcript}}"]

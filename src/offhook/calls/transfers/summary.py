@@ -29,7 +29,7 @@ PROMPT: Final[tuple[Message, ...]] = (
         "content": "A caller is about to be connected to a person. Tell that person in two or three plain"
         " sentences who calls and what about. Use only what the transcript says.",
     },
-    {"role": "user", "content": "ConversationTranscript:\n{{transcript}}"},
+    {"role": "user", "content": "Transcript:\n{{transcript}}"},
 )
 
 _log = logging.getLogger(__name__)

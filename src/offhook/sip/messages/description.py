@@ -232,7 +232,7 @@ class _Parser:
         if media is None:
             return
         if len(self._media) == MAX_MEDIA:
-            raise SdpError(400, "Too Many MediaDescription Lines")
+            raise SdpError(400, "Too Many Media Lines")
         attributes = tuple(self._open_attributes)
         self._open_attributes = []
         self._media.append(
@@ -247,7 +247,7 @@ def _parse_media(value: str) -> MediaDescription:
     kind, port, _, protocol, formats = match.groups()
     numbers = tuple(formats.split())
     if len(numbers) > MAX_FORMATS:
-        raise SdpError(400, "Too Many MediaDescription Formats")
+        raise SdpError(400, "Too Many Media Formats")
     return MediaDescription(kind.lower(), int(port), protocol, numbers)
 
 
