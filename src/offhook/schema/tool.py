@@ -274,5 +274,7 @@ AnyTool = (
 )
 Tool = Annotated[AnyTool, Field(discriminator="type")]
 
-TOOL: Final[TypeAdapter[Any]] = TypeAdapter(Tool, config=ConfigDict(defer_build=True))
+TOOL: Final[TypeAdapter[Any]] = TypeAdapter(
+    Tool, config=ConfigDict(defer_build=True, hide_input_in_errors=True)
+)
 """Built at its first use, as models are: 6 MB."""

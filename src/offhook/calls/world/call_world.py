@@ -54,10 +54,12 @@ class CallWorld:
 
 
 _DESTINATION: Final[TypeAdapter[Any]] = TypeAdapter(
-    HandoffDestination | TransferDestination, config=ConfigDict(defer_build=True)
+    HandoffDestination | TransferDestination,
+    config=ConfigDict(defer_build=True, hide_input_in_errors=True),
 )
 
 
 def destination_of(destination: ResourceDocument) -> Any:
-    """The same of a destination."""
+    """The type of a destination. Raises pydantic's ValidationError, which quotes nothing of it: it is logged,
+    and an assistant's credentials may stand in it."""
     return _DESTINATION.validate_python(destination)
