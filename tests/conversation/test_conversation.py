@@ -20,7 +20,7 @@ from offhook.conversation.events import (
     VoiceText,
 )
 from offhook.frames import FRAME_SECONDS
-from offhook.language.base import Text, ToolCall
+from offhook.language.base import ModelError, Text, ToolCall
 from offhook.speech.base import EngineError, Transcript
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
@@ -521,3 +521,15 @@ async def test_who_fails_beside_the_voice_and_is_run_by_the_same_may_have_taken_
         await stage.caller.hears_the_end()
         assert " ".join(emergency.spoken) == APOLOGY
         assert stage.ended == ["pipeline-error-vapi-transcriber-failed"]
+
+
+@plays
+async def test_a_model_of_the_voice_s_provider_that_fails_leaves_the_voice_as_it_is() -> None:
+    emergency, voice = ScriptedVoice(), ScriptedVoice(provider="vapi")
+    async with on_stage([ModelError("vapi", "no words")], voice=voice, emergency=emergency) as stage:
+        await greeted(stage)
+        stage.caller.begin("When are you open?", 1.0)
+        await stage.caller.hears_the_end()
+        assert APOLOGY in " ".join(voice.spoken)
+        assert emergency.spoken == []
+        assert stage.ended == ["pipeline-error-vapi-llm-failed"]

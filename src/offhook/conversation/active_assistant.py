@@ -56,7 +56,7 @@ class ActiveAssistant:
         engines: EngineFactory,
         listener: TranscriberListener,
     ) -> ActiveAssistant:
-        """With all engines ready. Raises EngineError or ModelError, with nothing left open."""
+        """With all engines ready. Raises EngineError, with nothing left open."""
         profile = _profile(assistant)
         built = await engines(assistant)
         active = ActiveAssistant(assistant, profile, Toolbox(profile.tools), built, listener)

@@ -58,7 +58,7 @@ class Conversation:
         call_id: str = "",
     ) -> Conversation:
         """With the engines started and the first message made, so that it is heard as soon as media flow.
-        Raises EngineError or ModelError (`ended_reason` names the call's endedReason), with nothing left
+        Raises EngineError (`ended_reason` names the call's endedReason), with nothing left
         open.
 
         `variables` fill templates through `render(text, variables)`, as they are at the time. `channel` is
@@ -179,7 +179,7 @@ class Conversation:
     # the life of it
 
     async def _make_first_message(self) -> None:
-        """Raises EngineError or ModelError."""
+        """Raises EngineError."""
         profile = self.assistant.profile
         if profile.first_message_mode == "assistant-speaks-first":
             text = self.render(profile.first_message, {}).strip()

@@ -94,10 +94,10 @@ class Apology:
         reason = ended_reason(error)
         log.error("call=%s ends with %s: %s", self._call_id, reason, error.unquoted)
         self._tell(EngineFailed(reason, str(error), error.unquoted))
-        speechless = isinstance(error, EngineError) and error.stage == "voice"
+        speechless = error.stage == "voice"
         voice = self._assistants.current.engines.voice
-        # An engine of the voice's own provider may have taken the voice with it.
-        doubtful = isinstance(error, EngineError) and error.provider == voice.provider
+        # A transcriber of the voice's own provider may have taken the voice with it.
+        doubtful = error.stage == "transcriber" and error.provider == voice.provider
         if self._farewell.reason is not None:
             if speechless:
                 self._farewell.hang_up(self._farewell.reason)

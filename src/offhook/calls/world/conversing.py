@@ -23,7 +23,7 @@ async def converse(
     world: World,
     tell: Callable[[Event], None],
 ) -> Conversation:
-    """With its engines started and its first message made. Raises EngineError or ModelError, and then has
+    """With its engines started and its first message made. Raises EngineError, and then has
     left nothing open."""
     if record.assistant is not None:
         await parse_ahead(record.assistant.document)
