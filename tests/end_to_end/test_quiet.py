@@ -30,6 +30,7 @@ pathlib.Path.home().joinpath("device-id").touch()
 A_CALL = """
 import pathlib, subprocess, sys
 from tests.end_to_end.node import Node, assistant, new_number
+from tests.machine import PATIENCE
 node = Node(pathlib.Path(sys.argv[1])).start()
 try:
     number = new_number(node, answered_by=assistant())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import bisect
+import math
 import struct
 from collections.abc import Iterator
 
 import pytest
 
-from offhook.frames import FRAME_BYTES, SILENCE
-from offhook.rtp.codecs import CODECS, PCMA, PCMU, Codec
+from offhook.frames import FRAME_BYTES, FRAME_SAMPLES, SILENCE
+from offhook.rtp.codecs import CODECS, PCMA, PCMU, Codec, Coding
 
 
 def ulaw_intervals() -> list[tuple[int, int]]:
@@ -113,3 +114,27 @@ def test_known_bytes() -> None:
 def test_half_a_sample_is_refused() -> None:
     with pytest.raises(ValueError, match="buffer size"):
         PCMU.encode(b"\x00")
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8000, 2), (16000, 1), (48000, 2)])
+def test_a_codec_of_another_rate_or_of_more_channels_is_turned_into_frames_and_back(
+    rate: int, channels: int
+) -> None:
+    coding = Coding(bytes, bytes)
+    octets = channels * rate // 25
+    other = Codec("L16", 96, rate, rate, lambda: coding, octets, bytes(octets), channels)
+    encode, decode = other.encoder(), other.decoder()
+    tone = [round(8000 * math.sin(2 * math.pi * 400 * n / 8000)) for n in range(20 * FRAME_SAMPLES)]
+    frames = [
+        struct.pack(f"<{FRAME_SAMPLES}h", *tone[at : at + FRAME_SAMPLES])
+        for at in range(0, len(tone), FRAME_SAMPLES)
+    ]
+
+    payloads = [encode(frame) for frame in frames]
+    again = [decode(payload) for payload in payloads]
+
+    assert {len(payload) for payload in payloads} == {octets}
+    assert {len(frame) for frame in again} == {FRAME_BYTES}
+    loudest = max(struct.unpack(f"<{FRAME_SAMPLES}h", again[-1]))
+    assert 7500 < loudest < 8500
+    assert other.ticks == rate // 50

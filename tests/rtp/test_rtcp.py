@@ -210,6 +210,19 @@ def test_two_sessions_measure_the_round_trip() -> None:
     assert ours.remote_jitter == 0
 
 
+def test_a_report_may_have_come_later_than_the_moment_it_is_answered_at() -> None:
+    """The kernel stamps to the nanosecond what the loop's clock knows by the round."""
+    ours = session(1)
+    ours.received([Report(2, 5 << 32, 0, 0, 0, ())], 10.003)
+    reception = Reception(Packet(0, False, 5, 0, 2, b""), 10.0, PCMU.clock_rate)
+
+    parts = parse_compound(report(ours, 10.0, reception=reception))
+
+    assert parts is not None
+    assert isinstance(parts[0], Report)
+    assert parts[0].blocks[0].delay == 0
+
+
 def test_an_invented_round_trip_is_not_believed() -> None:
     ours = session(1)
     block = ReportBlock(1, 0, 3, 9, 40, 0x12345678, 0)

@@ -85,6 +85,7 @@ def _alive() -> list[object]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_ten_thousand_calls_leave_nothing_behind() -> None:
     gc.collect()
     of_others = {id(one): one for one in _alive()}  # a failed test's frames are kept until the end

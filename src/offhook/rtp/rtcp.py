@@ -320,7 +320,9 @@ class RtcpSession:
         blocks: tuple[ReportBlock, ...] = ()
         if reception is not None:
             known = self._report_ssrc == reception.ssrc
-            delay = min(int((now - self._report_at) * 65536), 0xFFFFFFFF) if known else 0
+            # The kernel's stamp of a datagram may be later than the loop's time of this round.
+            since = max(now - self._report_at, 0.0)
+            delay = min(int(since * 65536), 0xFFFFFFFF) if known else 0
             blocks = (reception.block(self._report_middle if known else 0, delay),)
         ntp = self._ntp(now) if packets else None
         return build_compound(

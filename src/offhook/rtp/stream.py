@@ -245,9 +245,11 @@ class RtpStream:
         caller's to tell; a tick after this does nothing."""
         if self._closed:
             return
-        self._report(self._loop_time(), goodbye=True)
-        self._closed = True
-        self._port.close()
+        try:
+            self._report(self._loop_time(), goodbye=True)
+        finally:
+            self._closed = True
+            self._port.close()
 
     # Whatever comes.
 
