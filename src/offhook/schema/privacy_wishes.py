@@ -1,4 +1,4 @@
-"""What any document says about what may be kept of a call, be it valid or not."""
+"""What any document says about what may be kept of a call, and who else may say so, be it valid or not."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ def privacy_wishes(document: ResourceDocument) -> PrivacyWishes:
         unrecorded=document.get("recordingEnabled") is False,
         silent=_mapping(document.get("transcriptPlan")).get("enabled") is False,
     )
+
+
+def first_member_named(squad: ResourceDocument) -> str | None:
+    """The id of the stored assistant that a squad would begin with."""
+    members = squad.get("members")
+    first = members[0] if isinstance(members, list) and members else None
+    named = _mapping(first).get("assistantId")
+    return named if isinstance(named, str) and named else None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

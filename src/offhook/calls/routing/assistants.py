@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from offhook.calls.directory.documented import Documented, StoredNotValid
@@ -12,6 +12,7 @@ from offhook.json_document import ResourceDocument
 from offhook.schema.answered import is_empty
 from offhook.schema.assistant import AssistantOverrides, merged
 from offhook.schema.base import document
+from offhook.schema.privacy_wishes import first_member_named
 from offhook.schema.squad import Squad, SquadMemberDTO
 
 NOT_FOUND = "assistant-not-found"
@@ -109,10 +110,8 @@ async def first_meant(
     org_id: str, squad: ResourceDocument, directory: AssistantDirectory
 ) -> Sequence[ResourceDocument]:
     """A squad's document, be it valid or not, and that of the stored assistant that should answer first."""
-    members = squad.get("members")
-    first = members[0] if isinstance(members, list) and members else None
-    named = first.get("assistantId") if isinstance(first, Mapping) else None
-    own = await directory.assistant(org_id, named) if isinstance(named, str) and named else None
+    named = first_member_named(squad)
+    own = None if named is None else await directory.assistant(org_id, named)
     return [squad] if own is None else [squad, own.document]
 
 
