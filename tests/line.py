@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from offhook.frames import SILENCE
-from offhook.media.client import Channel
+from offhook.media.channel import Channel
 from offhook.media.protocol import CloseTalk, Command, Event
 from offhook.media.talk import Talk
 

@@ -40,7 +40,7 @@ class Packets:
                 self.taken.append((call.loop.time(), packet.sequence, packet.timestamp, packet.ssrc))
             hear(data, source)
 
-        call._hear = heard  # type: ignore[method-assign]
+        call._hear = heard  # type: ignore[method-assign]  # looked on, not replaced
 
 
 async def handed_over(house: House, words: str, latency: float) -> tuple[PhoneCall, Packets]:

@@ -142,6 +142,7 @@ def test_a_whole_call_goes_over_it(mux: bool, tmp_path: Path) -> None:
             call = phone.dial()
             if mux:
                 without = call.sdp
+                # What this phone offers, and that it takes both on one port.
                 call.sdp = lambda *given, **named: without(*given, **named) + b"a=rtcp-mux\r\n"  # type: ignore[method-assign]
             await call.connect()
             await call.hears_the_end()

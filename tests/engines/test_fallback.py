@@ -86,7 +86,7 @@ async def test_the_next_voice_goes_on_with_the_text_that_was_not_begun() -> None
             raise EngineError("voice", "a", "fails")
         yield b"1"
 
-    first.say = breaks  # type: ignore[method-assign]
+    first.say = breaks  # type: ignore[method-assign]  # an engine with a fault
     voice = FallbackVoice([first, second])
     await voice.start()
     sounds = [sound async for sound in voice.speak(three())]

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ import pytest
 from offhook.conversation.audio.playout_queue import PlayoutQueue
 from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtterance
 from offhook.log_context import working_for
-from offhook.media.client import Channel, Line, MediaFailed
+from offhook.media.channel import Channel
+from offhook.media.client import Line, MediaFailed
 from offhook.media.protocol import Settle
 from offhook.media.remote import RemotePlane
 from offhook.network import Address, Datagrams, open_datagrams
@@ -95,8 +97,8 @@ class Phone:
             await asyncio.sleep(0.02)
 
 
-def settle(folder: Path, **changes: object) -> Settle:
-    return Settle(HOST, 21000, 21999, 20.0, str(folder), 20)._replace(**changes)  # type: ignore[arg-type]
+def settle(folder: Path, **changes: Any) -> Settle:
+    return Settle(HOST, 21000, 21999, 20.0, str(folder), 20)._replace(**changes)
 
 
 @asynccontextmanager

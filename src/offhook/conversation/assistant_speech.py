@@ -15,7 +15,7 @@ from offhook.conversation.events import (
     TranscriptHeard,
 )
 from offhook.conversation.transcript import ConversationTranscript
-from offhook.media.client import Channel
+from offhook.media.channel import Channel
 from offhook.speech.joined import joined
 
 

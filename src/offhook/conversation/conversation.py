@@ -30,7 +30,7 @@ from offhook.conversation.transcript_writer import TranscriptWriter
 from offhook.conversation.turn_taking import TurnTaking
 from offhook.json_document import DestinationDocument, Variables
 from offhook.language.base import Message
-from offhook.media.client import Channel
+from offhook.media.channel import Channel
 from offhook.schema.assistant import Assistant
 from offhook.schema.hook import HookAction
 from offhook.speech.base import Voice

@@ -28,7 +28,7 @@ from offhook.conversation.turns.endpointing_request import EndpointingRequest
 from offhook.conversation.turns.turn_machine import TurnMachine
 from offhook.conversation.turns.turn_memory import TurnState
 from offhook.language.base import Message
-from offhook.media.client import Channel
+from offhook.media.channel import Channel
 from offhook.speech.base import EngineError
 from offhook.speech.base import Transcript as Heard
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 
 from offhook.speech.base import SpokenSound, Voice, closing
 
 
-class SentenceVoice:
+class SentenceVoice(ABC):
     """`say` makes the sound of one text, in pieces of any length; the next text is asked for when that is
     whole."""
 
-    def say(self, text: str) -> AsyncIterator[bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def say(self, text: str) -> AsyncIterator[bytes]: ...
 
     async def speak(self, texts: AsyncIterator[str]) -> AsyncIterator[SpokenSound]:
         async for text in texts:

@@ -230,7 +230,7 @@ async def test_a_dynamic_destination_is_waited_for_with_words() -> None:
         await asyncio.sleep(5)
         return Named({"type": "assistant", "assistantName": "Sales"})
 
-    place.handoff_destination = names  # type: ignore[method-assign]
+    place.handoff_destination = names  # type: ignore[method-assign]  # an owner who takes his time
     tool = {
         "type": "handoff",
         "function": {"name": "sell"},

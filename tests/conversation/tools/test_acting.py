@@ -737,7 +737,7 @@ async def test_the_tick_goes_on_when_an_engine_raises_in_it() -> None:
         def fails(heard: bytes, said: bytes) -> None:
             raise ValueError("oops")
 
-        stage.transcriber.push = fails  # type: ignore[method-assign]
+        stage.transcriber.push = fails  # type: ignore[method-assign]  # an engine with a fault
         await asks(stage)
         await settles(stage)
         assert said(stage) == ["We open at nine."]

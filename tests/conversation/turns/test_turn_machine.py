@@ -216,7 +216,7 @@ def test_an_input_that_the_table_does_not_name_is_no_input() -> None:
         pass
 
     with pytest.raises(KeyError):
-        machine().feed(Unknown(), 1.0)  # type: ignore[arg-type]
+        machine().feed(Unknown(), 1.0)  # type: ignore[arg-type]  # on purpose: no input
 
 
 def test_the_reply_is_prepared_while_the_wait_runs() -> None:

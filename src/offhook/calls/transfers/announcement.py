@@ -12,7 +12,7 @@ from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtter
 from offhook.conversation.audio.synthesis import VOICE_PATIENCE, next_within
 from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormattingPlan, speakable
-from offhook.media.client import Channel
+from offhook.media.channel import Channel
 from offhook.speech.base import EngineError, Voice, closing
 from offhook.speech.sentence_voice import sound_of
 

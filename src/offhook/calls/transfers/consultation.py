@@ -20,7 +20,7 @@ from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, Vo
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.json_document import ResourceDocument, ToolDocument
 from offhook.language.base import ToolCall
-from offhook.media.client import Channel
+from offhook.media.channel import Channel
 from offhook.schema.answered import NotValid
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.call_document import TransferAssistantDefaults

@@ -24,7 +24,8 @@ from offhook.calls.transfers.transfer_destination import (
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.frames import FRAME_SECONDS, SILENCE
-from offhook.media.client import Channel, Line
+from offhook.media.channel import Channel
+from offhook.media.client import Line
 from offhook.media.sound_frames import Frames
 from offhook.speech.base import Voice
 from offhook.speech.remote import CallContext

@@ -9,7 +9,7 @@ from collections import deque
 from typing import Protocol
 
 from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtterance
-from offhook.media.client import Channel
+from offhook.media.channel import Channel
 from offhook.media.protocol import Clear, Cut, HoldBack, Remove
 
 

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from offhook.conversation.context import Said
 from offhook.conversation.transcript import Entry
 from offhook.frames import SAMPLE_RATE
-from offhook.media.client import Channel
+from offhook.media.channel import Channel
 from offhook.media.protocol import (
     SOUND_BYTES,
     AddPiece,

@@ -16,7 +16,7 @@ from offhook.conversation.events import Event, VoiceText, VoiceUsed
 from offhook.conversation.metrics import Marks
 from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormattingPlan, speakable
-from offhook.media.client import Channel
+from offhook.media.channel import Channel
 from offhook.network import INTERNAL
 from offhook.speech.base import EngineError, SpokenSound, Voice, closing
 from offhook.speech.sentence_voice import alone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -47,11 +48,11 @@ class Speaker(Protocol):
         ...
 
 
-class ActingTool(ToolKind):
+class ActingTool(ToolKind, ABC):
     """A tool by which the conversation itself goes another way."""
 
-    async def act(self, run: ToolRun, tool: Tool, call: ToolCall) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def act(self, run: ToolRun, tool: Tool, call: ToolCall) -> None: ...
 
 
 class ToolRun:
