@@ -203,7 +203,11 @@ def _of_vendors() -> dict[str, Any]:
         )
         fields[variable(provider, "base_url")] = (
             WebUrl | None,
-            Field(None, description=f"Where the provider `{provider}` is reached. Unset: the vendor's own."),
+            Field(
+                None,
+                description=f"Where the provider `{provider}` is reached, a private address too. "
+                "Unset: the vendor's own.",
+            ),
         )
     return fields
 

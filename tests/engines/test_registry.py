@@ -11,6 +11,7 @@ from offhook.engines.registry import PLATFORM, EngineRegistry, ProviderNotServed
 from offhook.engines.vendors import VENDORS
 from offhook.language.base import LanguageModel
 from offhook.language.chat_completions import ChatModel
+from offhook.network.guard import AddressRefused
 from offhook.schema.assistant import AssistantOverrides
 from offhook.schema.transcriber import CustomTranscriber as CustomTranscriberSettings
 from offhook.schema.voice import CustomVoice as CustomVoiceSettings
@@ -21,8 +22,8 @@ from offhook.speech.providers.custom_transcriber import CustomTranscriber
 from offhook.speech.providers.custom_voice import CustomVoice
 from offhook.speech.providers.local import LocalTranscriber, LocalVoice
 from offhook.speech.workers import Workers
-from tests.engines.making import assistant_with, registry_of
-from tests.speech.servers import outside
+from tests.engines.making import assistant_with, model_of, registry_of
+from tests.speech.servers import answer, http_server, outside
 
 CUSTOM_VOICE = {"provider": "custom-voice", "server": {"url": "https://voice.example.org"}}
 CUSTOM_EARS = {"provider": "custom-transcriber", "server": {"url": "wss://ears.example.org"}}
@@ -197,6 +198,35 @@ async def test_the_address_of_a_credential_comes_before_the_nodes() -> None:
 
             request = EngineRequest("voice", "deepgram", assistant_with(), node, credential)
             assert await request.account() == Account("dg-org", found)
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"), [(None, False), ("http://127.0.0.1:1", True), ("http://localhost:1", True)]
+)
+async def test_only_the_operators_own_address_may_be_private(url: str | None, refused: bool) -> None:
+    class WithUrl(AssistantOverrides):
+        api_key: str = "dg-org"
+        api_url: str | None = url
+
+    async def credential() -> AssistantOverrides:
+        return WithUrl()
+
+    async with http_server(answer(b"here")) as server, outside(allow_private=False) as reach:
+        node = EngineNode(Workers(1), reach, {"deepgram": Account("dg-node", server.url)})
+        request = EngineRequest("voice", "deepgram", assistant_with(), node, credential)
+        account = await request.account()
+        try:
+            found = (await request.way_to(account).http.get(account.url or "")).text
+        except AddressRefused:
+            found = ""
+        assert found == ("" if refused else "here")
+
+
+async def test_a_model_is_reached_at_the_operators_address() -> None:
+    async with http_server(answer(b"", "401 Unauthorized")) as server, outside(allow_private=False) as reach:
+        made = await model_of(reach, {"provider": "openai", "model": "m"}, openai=Account("k", server.url))
+        with pytest.raises(EngineError, match="401"):
+            await anext(made.respond([{"role": "user", "content": "Hello."}], ()))
 
 
 def test_a_key_is_not_shown() -> None:

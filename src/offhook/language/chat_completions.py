@@ -20,6 +20,7 @@ from offhook.language.refusal import explained
 from offhook.language.response import ResponseBody, drain, explanation, parts
 from offhook.network import without, words_of
 from offhook.network.guard import AddressRefused
+from offhook.network.outside import Outside
 from offhook.network.pool import REPEATABLE
 from offhook.schema.ended_reason import PipelineFailure
 from offhook.schema.model import AnyModel
@@ -245,12 +246,16 @@ class ChatModel:
 
 
 def chat_model(
-    server: ChatServer, node: EngineNode, body: Callable[[], VendorMessage] = dict
+    server: ChatServer,
+    node: EngineNode,
+    body: Callable[[], VendorMessage] = dict,
+    outside: Outside | None = None,
 ) -> LanguageModel:
-    """For one call. Raises ModelError for an address or a header that cannot be one."""
+    """For one call; `outside` None is the way to an owner's server. Raises ModelError for an address or a
+    header that cannot be one."""
     habit = node.shared(Habits, Habits).of(server.base_url, server.model)
     try:
-        return ChatModel(server, node.outside.http, habit, body)
+        return ChatModel(server, (outside or node.outside).http, habit, body)
     except (httpx2.InvalidURL, ValueError, TypeError) as error:
         raise ModelError(server.provider, without(server.secrets, words_of(error))) from None
 

@@ -210,6 +210,10 @@ class AddressGuard:
         self.allow_private = allow_private
         self._resolver = resolver if resolver is not None else SystemResolver()
 
+    def for_operator(self) -> AddressGuard:
+        """One for addresses that the operator has written: private ones too."""
+        return AddressGuard(True, self._resolver)
+
     async def resolve(self, host: str, port: int) -> list[Address]:
         """The addresses to connect to, best first, all of them checked. Raises AddressRefused if any of
         them (not only the first) may not be reached, NameNotFound if there are none."""

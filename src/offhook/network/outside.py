@@ -18,13 +18,21 @@ class Outside:
     """`http` is a client, `post` a shorter way for what is sent all the time, `connect` opens a TCP
     connection; all reach only what the guard allows. Its owner closes it."""
 
-    __slots__ = ("_pool", "guard", "http")
+    __slots__ = ("_operators", "_pool", "guard", "http", "tls")
 
     def __init__(self, guard: AddressGuard, *, tls: ssl.SSLContext | None = None) -> None:
         self.guard = guard
-        context = tls if tls is not None else httpx2.create_ssl_context()
-        self._pool = GuardedPool(guard, context)
-        self.http: httpx2.AsyncClient = guarded_client(guard, tls=context, pool=self._pool)
+        self.tls = tls if tls is not None else httpx2.create_ssl_context()
+        self._operators: Outside | None = None
+        self._pool = GuardedPool(guard, self.tls)
+        self.http: httpx2.AsyncClient = guarded_client(guard, tls=self.tls, pool=self._pool)
+
+    @property
+    def for_operator(self) -> Outside:
+        """The way to addresses that the operator has written, private ones too. Closed with this one."""
+        if self._operators is None:
+            self._operators = Outside(self.guard.for_operator(), tls=self.tls)
+        return self._operators
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """POST a request that may arrive twice. Raises AddressRefused, httpx2.InvalidURL and httpcore's
@@ -48,4 +56,6 @@ class Outside:
             raise OSError(words_of(error)) from error
 
     async def aclose(self) -> None:
+        if self._operators is not None:
+            await self._operators.aclose()
         await self.http.aclose()

@@ -22,10 +22,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """With what key a vendor is used, and where it is: `url` None is the vendor's own address."""
+    """With what key a vendor is used, and where it is: `url` None is the vendor's own address. `by_operator`:
+    the operator of the node has written it."""
 
     key: str = field(default="", repr=False)
     url: str | None = None
+    by_operator: bool = field(default=False, compare=False)
 
 
 class EngineNode:
@@ -78,7 +80,8 @@ class EngineRequest(Generic[S_co]):
         credential = await self.credential()
         key = getattr(credential, "api_key", None)
         if isinstance(key, str) and key:
-            return Account(key, getattr(credential, "api_url", None) or own.url)
+            url = getattr(credential, "api_url", None)
+            return Account(key, url) if url else Account(key, own.url, by_operator=own.url is not None)
         if not own.key and own.url is None:
             raise EngineError(
                 self.stage,
@@ -86,4 +89,8 @@ class EngineRequest(Generic[S_co]):
                 f"there is no key for it: store a credential of the provider {self.provider}, "
                 f"or set OFFHOOK_{variable(self.provider, 'api_key').upper()}",
             )
-        return own
+        return Account(own.key, own.url, by_operator=own.url is not None)
+
+    def way_to(self, account: Account) -> Outside:
+        """How the account's address is reached: an operator's may be private."""
+        return self.node.outside.for_operator if account.by_operator else self.node.outside

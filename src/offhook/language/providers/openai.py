@@ -82,7 +82,7 @@ async def model(request: EngineRequest[OpenAIModel | VendorModel]) -> LanguageMo
         tries=TRIES,
         rate_limited=shape.rate_limited,
     )
-    return chat_model(server, request.node)
+    return chat_model(server, request.node, outside=request.way_to(account))
 
 
 def _options(settings: OpenAIModel) -> dict[str, Any]:
