@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from offhook.phone import Line, open_line
+from offhook.sip.transports.table import TRANSPORTS
 from tests.end_to_end.callers import Told, call
 from tests.end_to_end.node import KEY, Node, Number, assistant, new_number
 from tests.end_to_end.peers import LOOPBACK
@@ -45,7 +46,8 @@ def transport(request: pytest.FixtureRequest) -> str:
 @asynccontextmanager
 async def phones(node: Node, transport: str) -> AsyncIterator[Line]:
     """One socket, or one connection, for all of them."""
-    async with open_line(f"sip:anyone@{LOOPBACK}:{node.sip_port};transport={transport}") as line:
+    over = TRANSPORTS[transport]
+    async with open_line(f"sip:anyone@{LOOPBACK}:{node.sip_port}", transport=over) as line:
         yield line
 
 
