@@ -16,7 +16,7 @@ from offhook.frames import SAMPLE_RATE
 from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolCall, ToolDefinition
 from offhook.network import AddressGuard
 from offhook.network.outside import Outside
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 from offhook.speech.base import FailureSink, Transcriber, Transcript, TranscriptSink, Voice
 from offhook.speech.engine_request import EngineNode
 from offhook.speech.remote import CallContext

@@ -16,20 +16,20 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from offhook.schema.assistant import AssistantOverrides, StoredAssistant
-from offhook.schema.call import Call
-from offhook.schema.control import ControlMessage
-from offhook.schema.destination import TransferDestinationNumber, TransferDestinationSip, TransferMode
+from offhook.schema.assistants.assistant import AssistantOverrides, StoredAssistant
+from offhook.schema.assistants.hook import Hook
+from offhook.schema.assistants.model import AnyModel
+from offhook.schema.assistants.transcriber import AnyTranscriber
+from offhook.schema.assistants.voice import AnyVoice
+from offhook.schema.calls.call import Call
+from offhook.schema.calls.control import ControlMessage
 from offhook.schema.error_path import plain, tagged, whole
-from offhook.schema.hook import Hook
-from offhook.schema.message_type import ALWAYS_SENT, SERVER_MESSAGE_TYPES
-from offhook.schema.model import AnyModel
 from offhook.schema.number import CreateVapiPhoneNumberDTO, VapiPhoneNumber
 from offhook.schema.org import Org
-from offhook.schema.server_message import BODIES
-from offhook.schema.tool import Tool
-from offhook.schema.transcriber import AnyTranscriber
-from offhook.schema.voice import AnyVoice
+from offhook.schema.tools.destination import TransferDestinationNumber, TransferDestinationSip, TransferMode
+from offhook.schema.tools.tool import Tool
+from offhook.schema.webhooks.message_type import ALWAYS_SENT, SERVER_MESSAGE_TYPES
+from offhook.schema.webhooks.server_message import BODIES
 from offhook.schema.written import wire_name
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

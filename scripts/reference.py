@@ -20,15 +20,18 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 import offhook.api.app  # noqa: F401 (the types that are there alone have words too)
-from offhook.schema import analysis, artifact_plan, call, destination, number, plan, server, speaking, spoken
-from offhook.schema.assistant import StoredAssistant
-from offhook.schema.assistant import _LegacyAssistant as LegacyAssistant
+from offhook.schema import number, server
+from offhook.schema.assistants import analysis, artifact_plan, plan, speaking, spoken
+from offhook.schema.assistants.assistant import StoredAssistant
+from offhook.schema.assistants.assistant import _LegacyAssistant as LegacyAssistant
+from offhook.schema.assistants.squad import SquadMemberDTO, StoredSquad
 from offhook.schema.base import Model
+from offhook.schema.calls import call
 from offhook.schema.error_path import plain, whole
 from offhook.schema.org import Org
 from offhook.schema.reference import Words, described, told, words
 from offhook.schema.server import LegacyServer
-from offhook.schema.squad import SquadMemberDTO, StoredSquad
+from offhook.schema.tools import destination
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FOLDER = DOCS / "reference"

@@ -12,8 +12,12 @@ from typing import get_args
 
 import pytest
 
-from offhook.schema.ended_reason import EndedReason
-from offhook.schema.message_type import DEFAULT_SERVER_MESSAGES, SERVER_MESSAGE_TYPES, ClientMessageType
+from offhook.schema.calls.ended_reason import EndedReason
+from offhook.schema.webhooks.message_type import (
+    DEFAULT_SERVER_MESSAGES,
+    SERVER_MESSAGE_TYPES,
+    ClientMessageType,
+)
 from tests.conftest import page, rows
 
 ROOT = Path(__file__).resolve().parent.parent

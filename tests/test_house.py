@@ -19,14 +19,14 @@ SOURCE = ROOT / "src" / "offhook"
 HOUSE = runpy.run_path(str(ROOT / "scripts" / "house.py"))
 
 COUNTED = {
-    "file names in several rooms": 27,
-    "class names in several modules": 35,
+    "file names in several rooms": 14,
+    "class names in several modules": 34,
     "sections that lead nowhere": 1,
     "signatures that take Mapping[str, Any]": 1,
     "signatures that take a named JSON document": 220,
     "signatures that take dict[str, Any]": 62,
     "camelCase properties outside the types": 116,
-    "floors of more than 20 files": 2,
+    "floors of more than 20 files": 0,
     "circles of imports between modules": 0,
     "circles of imports between rooms": 0,
     "files of more than 400 lines": 5,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from offhook import process
-from offhook.api.connection import Bounds
+from offhook.api.http.connection import Bounds
 from offhook.process import (
     FILES_BESIDE,
     FILES_PER_CALL,

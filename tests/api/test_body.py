@@ -9,8 +9,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from offhook.api import body
-from offhook.api.errors import ApiError, BadRequest, RequestTimeout, TooLarge
+from offhook.api.http import body
+from offhook.api.http.api_errors import ApiError, BadRequest, RequestTimeout, TooLarge
 from tests.virtual import story
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from offhook.api.recording import recording_file
-from offhook.api.resource import FIRST_SLICE, SLICE_BYTES
+from offhook.api.resources.recording_routes import recording_file
+from offhook.api.resources.resource import FIRST_SLICE, SLICE_BYTES
 from offhook.media.recorded import mono_path, stereo_path
 from offhook.media.recording import Recorder
 from tests.api.conftest import KEY, NODE, PUBLIC_KEY, House, client_of
@@ -369,7 +369,7 @@ async def test_a_call_that_does_not_end_is_not_erased(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(house.live, "end_call", hang)
-    monkeypatch.setattr("offhook.api.call.HANG_UP_SECONDS", 0.01)
+    monkeypatch.setattr("offhook.api.resources.call_routes.HANG_UP_SECONDS", 0.01)
     answer = await client.delete(f"/call/{call_id}")
 
     assert "nothing was erased" in str(await refused(answer, 503))

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from offhook.api.app import ROOMS
-from offhook.api.openapi import build
+from offhook.api.openapi.openapi_document import build
 from tests.api.conftest import KEY, Served
 from tests.machine import generator
 from tests.schema.samples import sample

@@ -18,9 +18,9 @@ import pytest
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from offhook.api.boundary import Boundary
-from offhook.api.connection import PARSE_COST, PARSED_BYTES, REQUEST_COST, Bounds, Connection
-from offhook.api.serving import serve_http
+from offhook.api.http.boundary import Boundary
+from offhook.api.http.connection import PARSE_COST, PARSED_BYTES, REQUEST_COST, Bounds, Connection
+from offhook.api.http.serving import serve_http
 from offhook.listening import listen_http
 from offhook.network import Address
 from offhook.network.sources import Sources

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from offhook.api.connection import Arrivals, Bounds, Connection
+from offhook.api.http.connection import Arrivals, Bounds, Connection
 from offhook.network.sources import Sources
 from tests.virtual import story
 

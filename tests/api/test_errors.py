@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from offhook.api.body import MAX_BYTES, MAX_DEPTH, MAX_VALUES
+from offhook.api.http.body import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from tests.api.conftest import KEY, PUBLIC_KEY, House, Served, client_of
 from tests.machine import PATIENCE
 
@@ -156,7 +156,7 @@ async def test_a_failure_inside_says_nothing_and_is_logged_once_with_the_request
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("offhook.api.resource.listed", broken)
+    monkeypatch.setattr("offhook.api.resources.resource.listed", broken)
     with caplog.at_level(logging.ERROR):
         answer = await client.get("/assistant")
 

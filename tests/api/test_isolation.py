@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from offhook.api.unserved import LISTS, PAGES
+from offhook.api.resources.unserved import LISTS, PAGES
 from tests.api.conftest import PUBLIC_KEY, House, client_of
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from offhook.api.app import ROOMS
-from offhook.api.openapi import build
+from offhook.api.openapi.openapi_document import build
 from tests.api.conftest import KEY
 
 HERE = Path(__file__).resolve().parent

@@ -9,8 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
-from offhook.api.errors import BadRequest
-from offhook.api.paging import DATE_FILTERS, ListQuery, PageQuery, page_metadata, parse_list, parse_page
+from offhook.api.http.api_errors import BadRequest
+from offhook.api.resources.paging import (
+    DATE_FILTERS,
+    ListQuery,
+    PageQuery,
+    page_metadata,
+    parse_list,
+    parse_page,
+)
 from offhook.store import Record
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)

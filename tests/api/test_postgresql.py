@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.api.resource import FIRST_SLICE
+from offhook.api.resources.resource import FIRST_SLICE
 from tests.api.conftest import OTHER_KEY, client_of, open_house
 from tests.api.test_phone_number import created, refused
 from tests.store.databases import cluster, newest_postgres_url

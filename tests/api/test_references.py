@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from offhook.api.references import MAX_REFERENCES
+from offhook.api.resources.references import MAX_REFERENCES
 from tests.api.conftest import House
 from tests.api.test_phone_number import NEVER, created, refused
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from offhook.api.unserved import LISTS, PAGES
+from offhook.api.resources.unserved import LISTS, PAGES
 from tests.api.conftest import KEY, House, Served, client_of
 from tests.api.test_sdk import client as sdk_client
 from tests.schema.official import ENDPOINTS

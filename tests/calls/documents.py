@@ -8,9 +8,9 @@ from offhook.calls.directory.documented import Documented, assistant_of, number_
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.routing.outcome import AnsweringAssistant, FoundAssistant
 from offhook.schema.answered import NotValid
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.assistants.squad import Squad
 from offhook.schema.number import StoredPhoneNumber
-from offhook.schema.squad import Squad
 
 Document = dict[str, Any]
 

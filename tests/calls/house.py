@@ -35,10 +35,10 @@ from offhook.network import Address, AddressGuard
 from offhook.rtp.clock import Clock
 from offhook.rtp.interceptors import NewInterceptor
 from offhook.rtp.ports import PortPool
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.assistants.squad import Squad
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
-from offhook.schema.squad import Squad
 from offhook.sip.digest import Nonces
 from offhook.sip.transports.transports import Transports
 from offhook.sip.transports.udp import UDP

@@ -18,8 +18,8 @@ from offhook.calls.world.tools.tool_site import Result
 from offhook.conversation.events import ToolOutcome
 from offhook.language.base import ToolCall
 from offhook.language.template import render as liquid
-from offhook.schema.json_schema import JsonSchema
-from offhook.schema.tool import ApiRequestTool
+from offhook.schema.tools.json_schema import JsonSchema
+from offhook.schema.tools.tool import ApiRequestTool
 from offhook.webhooks.client import Answer, AskFailed, OutsideRequest
 from tests.calls.house import virtual
 

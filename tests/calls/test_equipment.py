@@ -12,9 +12,9 @@ import pytest
 from offhook.calls.equipment import TO_MEMBER, equipped, with_destinations
 from offhook.conversation.profile import profile_of
 from offhook.conversation.tools.toolbox import Toolbox
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.assistants.squad import Squad
 from offhook.schema.base import document
-from offhook.schema.squad import Squad
 
 STORED: dict[str, Mapping[str, Any]] = {
     "t1": {"type": "function", "function": {"name": "look_up"}},

@@ -20,8 +20,8 @@ from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing, Reporter
 from offhook.conversation import events
 from offhook.conversation.transcript import ConversationTranscript
-from offhook.schema import effective
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants import effective
+from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError
 from offhook.webhooks.client import Client, message_body
 from offhook.webhooks.outbox import Outbox

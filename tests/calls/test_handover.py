@@ -12,7 +12,7 @@ from offhook.calls.directory.documented import assistant_of, squad_of
 from offhook.calls.world.call_world import destination_of
 from offhook.calls.world.handover import Successor, handoff_answer, successor, transfer_answer
 from offhook.conversation.events import Named
-from offhook.schema.squad import Squad
+from offhook.schema.assistants.squad import Squad
 from tests.calls.test_routing import AGENT, DESK, FALLBACK, ORG, Stored
 
 NIGHT = {

@@ -21,7 +21,7 @@ from offhook.calls.world.knowledge import (
 from offhook.language.base import Finished, Message, Text, ToolCall
 from offhook.language.providers.extractive import ExtractiveModel
 from offhook.schema.server import Server
-from offhook.schema.server_message import KnowledgeBaseRequest
+from offhook.schema.webhooks.server_message import KnowledgeBaseRequest
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import ASSISTANT, House, open_house, virtual
 from tests.calls.test_whole_call import ended

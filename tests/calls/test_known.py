@@ -11,7 +11,7 @@ import pytest
 from offhook.calls.directory.directory_cache import DirectoryCache
 from offhook.calls.directory.documented import Documented
 from offhook.calls.directory.stored_directory import StoredDirectory
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.store import Database, IdMaker
 from tests.store.databases import make_newest
 

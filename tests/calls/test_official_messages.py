@@ -10,7 +10,7 @@ import pytest
 
 from offhook.conversation.active_assistant import Engines
 from offhook.language.base import Text, ToolCall
-from offhook.schema.message_type import ServerMessageType
+from offhook.schema.webhooks.message_type import ServerMessageType
 from tests.calls.house import ASSISTANT, FIRST, House, open_house, virtual
 from tests.calls.test_reporting import talk
 from tests.calls.test_whole_call import QUESTION, ended

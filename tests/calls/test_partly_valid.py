@@ -12,7 +12,7 @@ from offhook.calls.privacy import kept_by, kept_without_assistant
 from offhook.calls.routing.decision import meant
 from offhook.calls.routing.outcome import RoutingOutcome
 from offhook.schema.answered import NotValid
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.org import UpdateOrgDTO
 from offhook.webhooks.receiver import choose_server, receiver_of
 from tests.calls.test_routing import ORG, Stored, decide

@@ -21,7 +21,7 @@ from offhook.conversation.events import TurnMeasured
 from offhook.language.base import ModelError, Text, ToolCall
 from offhook.language.template import render
 from offhook.media.recorded import stereo_path
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.speech.base import EngineError
 from tests.calls.documents import answered
 from tests.calls.house import FIRST, House, open_house, virtual

@@ -23,7 +23,7 @@ from offhook.calls.record.shown_documents import without_secrets
 from offhook.calls.world.variables import built_in_variables, learn
 from offhook.conversation.events import TurnMeasured
 from offhook.conversation.transcript import ConversationTranscript
-from offhook.schema.call import Call
+from offhook.schema.calls.call import Call
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.parser import parse_message
 from tests.calls.documents import a_squad, an_assistant, answered, record_of

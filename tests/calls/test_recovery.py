@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from offhook.calls.ledger.recovery import WORKER_DIED, end_orphans
 from offhook.media.recorded import stereo_path
 from offhook.media.recording import Recorder
-from offhook.schema.call import Call
+from offhook.schema.calls.call import Call
 from offhook.store import Calls, Database, IdMaker, Record
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox

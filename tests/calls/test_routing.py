@@ -19,10 +19,10 @@ from offhook.calls.routing.outcome import (
     RequestFailed,
     RoutingOutcome,
 )
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.assistants.squad import Squad
 from offhook.schema.base import document
-from offhook.schema.destination import TransferDestinationNumber, TransferDestinationSip
-from offhook.schema.squad import Squad
+from offhook.schema.tools.destination import TransferDestinationNumber, TransferDestinationSip
 
 ORG = "org-1"
 DESK = {"name": "Desk", "firstMessage": "Desk here."}

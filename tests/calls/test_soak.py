@@ -11,7 +11,7 @@ import pytest
 
 from offhook.conversation.active_assistant import Engines
 from offhook.language.base import ModelError, ToolCall
-from offhook.schema.call import Call
+from offhook.schema.calls.call import Call
 from offhook.speech.base import EngineError
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import House, open_house

@@ -24,7 +24,7 @@ from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.schema.base import document
-from offhook.schema.server_message import Body
+from offhook.schema.webhooks.server_message import Body
 from offhook.store import CallChange, Database, IdMaker, NewCall, StoreError
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from offhook.calls.world.call_world import destination_of
-from offhook.schema.tool import TOOL
+from offhook.schema.tools.tool import TOOL
 
 CANARY = "canary-key"
 

@@ -14,7 +14,7 @@ import pytest
 
 from offhook.conversation.active_assistant import Engines
 from offhook.language.base import ToolCall
-from offhook.schema.call import Call
+from offhook.schema.calls.call import Call
 from offhook.sip.messages.message import Response
 from tests.calls.house import ASSISTANT, EPOCH, FIRST, House, open_house, virtual
 from tests.calls.phone import PhoneCall

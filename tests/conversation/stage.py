@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from offhook.conversation import Conversation, Engines
 from offhook.conversation.events import Event
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 from tests.line import TestLine
 from tests.scripted import (
     Script,

@@ -13,7 +13,7 @@ from offhook.conversation.active_assistant import (
 )
 from offhook.conversation.audio.caller_speech import TranscriberListener
 from offhook.language.base import ModelError
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 from offhook.speech.base import EngineError
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice, always
 from tests.virtual import run_virtual

@@ -9,7 +9,7 @@ import pytest
 
 from offhook.conversation import Engines
 from offhook.language.base import ToolCall
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 from tests.conversation.stage import Stage, on_stage
 from tests.conversation.test_conversation import greeted
 from tests.conversation.test_hooks import DESK, ending, hooked, said, say

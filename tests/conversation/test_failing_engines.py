@@ -20,7 +20,7 @@ from offhook.conversation.events import Event
 from offhook.engines.fallback import FallbackTranscriber, FallbackVoice
 from offhook.language.base import LanguageModel
 from offhook.network.outside import Outside
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 from offhook.speech.base import EngineError, Transcriber, Voice
 from offhook.speech.providers.custom_transcriber import CustomTranscriber
 from offhook.speech.providers.custom_voice import CustomVoice

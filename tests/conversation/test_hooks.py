@@ -10,9 +10,9 @@ import pytest
 from offhook.conversation import Engines
 from offhook.conversation.events import ToolOutcome
 from offhook.language.base import ModelError, ToolCall
-from offhook.schema import effective
-from offhook.schema.assistant import Assistant
-from offhook.schema.hook import CallHookCustomerSpeechTimeout
+from offhook.schema.assistants import effective
+from offhook.schema.assistants.assistant import Assistant
+from offhook.schema.assistants.hook import CallHookCustomerSpeechTimeout
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.conversation.test_conversation import LONG, greeted, plays
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld

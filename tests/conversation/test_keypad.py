@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from offhook.conversation.keypad import MOST_DIGITS, Keypad
-from offhook.schema.assistant import Assistant
-from offhook.schema.effective import KeypadInputPlan, keypad_input
+from offhook.schema.assistants.assistant import Assistant
+from offhook.schema.assistants.effective import KeypadInputPlan, keypad_input
 
 
 def test_digits_are_gathered_until_none_came_for_a_while() -> None:

@@ -6,7 +6,7 @@ from offhook.conversation.profile import Profile, profile_of
 from offhook.conversation.text.chunks import SENTENCE_BOUNDARIES, ChunkingPlan
 from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.conversation.turns.wait_function import default_wait
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 
 
 def profile(**document: Any) -> Profile:

@@ -13,7 +13,7 @@ from pathlib import Path
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.engines.registry import OrgCredentials
 from offhook.planes.media_apart import media_apart
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 from offhook.server import running_node
 from offhook.settings import load_settings
 from offhook.speech.remote import CallContext

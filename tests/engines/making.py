@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from offhook.engines.registry import EngineRegistry
 from offhook.language.base import LanguageModel
 from offhook.network.outside import Outside
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.speech.engine_request import Account, EngineNode
 from offhook.speech.remote import CallContext, no_context
 from offhook.speech.workers import Workers

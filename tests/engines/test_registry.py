@@ -12,9 +12,9 @@ from offhook.engines.vendors import VENDORS
 from offhook.language.base import LanguageModel
 from offhook.language.chat_completions import ChatModel
 from offhook.network.guard import AddressRefused
-from offhook.schema.assistant import AssistantOverrides
-from offhook.schema.transcriber import CustomTranscriber as CustomTranscriberSettings
-from offhook.schema.voice import CustomVoice as CustomVoiceSettings
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.assistants.transcriber import CustomTranscriber as CustomTranscriberSettings
+from offhook.schema.assistants.voice import CustomVoice as CustomVoiceSettings
 from offhook.speech import installation
 from offhook.speech.base import EngineError
 from offhook.speech.engine_request import Account, EngineNode, EngineRequest

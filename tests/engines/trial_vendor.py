@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Sequence
 
 from offhook.frames import FRAME_SECONDS, SAMPLE_RATE
 from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
-from offhook.schema.model import VendorModel
-from offhook.schema.transcriber import XaiTranscriber
-from offhook.schema.voice import XaiVoice
+from offhook.schema.assistants.model import VendorModel
+from offhook.schema.assistants.transcriber import XaiTranscriber
+from offhook.schema.assistants.voice import XaiVoice
 from offhook.speech.base import (
     FailureSink,
     SpokenSound,

@@ -11,7 +11,7 @@ import pytest
 from offhook.engines.vendors import VENDORS
 from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolCall, ToolDefinition
 from offhook.language.providers.openai import SHAPES
-from offhook.schema.ended_reason import pipeline_error
+from offhook.schema.calls.ended_reason import pipeline_error
 from offhook.speech.engine_request import Account
 from tests.engines.making import model_of
 from tests.fakes.openai_chat import KEY, Fake, broken, served, spent, too_many

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import get_args
 
-from offhook.schema.ended_reason import EndedReason, PipelineFailure
+from offhook.schema.calls.ended_reason import EndedReason, PipelineFailure
 
 _CUSTOM = ("custom-voice-failed", "custom-transcriber-failed")
 _VENDORS = re.compile(

@@ -7,10 +7,10 @@ from pydantic import TypeAdapter
 
 from offhook.schema import answered
 from offhook.schema.answered import NotValid, given, is_empty, read_document, unwrapped
-from offhook.schema.assistant import Assistant
-from offhook.schema.destination import CallDestination
-from offhook.schema.handoff import HandoffDestination
-from offhook.schema.squad import Squad
+from offhook.schema.assistants.assistant import Assistant
+from offhook.schema.assistants.squad import Squad
+from offhook.schema.tools.destination import CallDestination
+from offhook.schema.tools.handoff import HandoffDestination
 
 KINDS: list[Any] = [Assistant, CallDestination, HandoffDestination, Squad]
 ADAPTERS = {kind: TypeAdapter(kind) for kind in KINDS}

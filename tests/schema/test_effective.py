@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from offhook.schema import Assistant, effective
+from offhook.schema import Assistant
+from offhook.schema.assistants import effective
 from tests.schema.parsing import parse
 
 

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from offhook.schema.ended_reason import EndedReason, PipelineFailure, pipeline_error
+from offhook.schema.calls.ended_reason import EndedReason, PipelineFailure, pipeline_error
 from tests.schema.reasons import is_ended_reason
 
 

@@ -19,8 +19,8 @@ from offhook.schema import (
     Model,
     Squad,
     document,
-    errors,
     sentences,
+    validation_messages,
 )
 from offhook.schema.error_path import MOST_PARTS, Location, Place, locate
 from tests.schema.parsing import Invalid, parse
@@ -206,7 +206,7 @@ def test_mistakes_that_lie_deep_are_followed_as_far_as_there_is_time(
         followed.append(len(location))
         return locate(kind, location)
 
-    monkeypatch.setattr(errors, "locate", counted)
+    monkeypatch.setattr(validation_messages, "locate", counted)
     schema = nested(58, lambda inner: {"type": "array", "x": 1, "y": 2, "z": 3, "items": inner}, {})
     said = refusal(Assistant, {"analysisPlan": {"structuredDataPlan": {"schema": schema}}})
     assert 0 < len(said) <= 50

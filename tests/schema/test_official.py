@@ -7,16 +7,16 @@ from dataclasses import fields
 import pytest
 from pydantic import BaseModel
 
-from offhook.schema.assistant import Assistant, AssistantOverrides, StoredAssistant
-from offhook.schema.call import Call, CreateCallDTO, DeleteCallDTO, UpdateCallDTO
-from offhook.schema.control import ControlMessage
+from offhook.schema.assistants.assistant import Assistant, AssistantOverrides, StoredAssistant
+from offhook.schema.assistants.squad import Squad, StoredSquad
+from offhook.schema.calls.call import Call, CreateCallDTO, DeleteCallDTO, UpdateCallDTO
+from offhook.schema.calls.control import ControlMessage
 from offhook.schema.credential import WebhookCredential
 from offhook.schema.error_path import tagged, whole
-from offhook.schema.json_schema import JsonSchema
 from offhook.schema.number import CreateVapiPhoneNumberDTO, UpdateVapiPhoneNumberDTO, VapiPhoneNumber
 from offhook.schema.org import Org
-from offhook.schema.server_message import BODIES, Body
-from offhook.schema.squad import Squad, StoredSquad
+from offhook.schema.tools.json_schema import JsonSchema
+from offhook.schema.webhooks.server_message import BODIES, Body
 from offhook.schema.written import wire_name
 from tests.schema.official import PUBLISHED, Walk
 

@@ -10,12 +10,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from offhook.schema import Assistant, AssistantOverrides, Call, VapiPhoneNumber, document
+from offhook.schema.assistants.hook import Hook
+from offhook.schema.assistants.model import AnyModel
+from offhook.schema.assistants.transcriber import AnyTranscriber
+from offhook.schema.assistants.voice import AnyVoice
 from offhook.schema.credential import AnyCredential
-from offhook.schema.hook import Hook
-from offhook.schema.model import AnyModel
-from offhook.schema.tool import Tool
-from offhook.schema.transcriber import AnyTranscriber
-from offhook.schema.voice import AnyVoice
+from offhook.schema.tools.tool import Tool
 from tests.schema.official import PUBLISHED, UNIONS
 from tests.schema.parsing import Invalid, parse
 from tests.schema.samples import sample

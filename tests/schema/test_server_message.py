@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from offhook.schema import server_message, wanted
-from offhook.schema.message_type import (
+from offhook.schema.webhooks.message_type import (
     ALWAYS_SENT,
     DEFAULT_SERVER_MESSAGES,
     SERVER_MESSAGE_TYPES,
 )
-from offhook.schema.server_message import (
+from offhook.schema.webhooks.server_message import (
     BODIES,
     AssistantRequest,
     ConversationUpdate,

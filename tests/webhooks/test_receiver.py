@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.number import CreateVapiPhoneNumberDTO
 from offhook.schema.org import UpdateOrgDTO
 from offhook.schema.server import Server, read_server, server_of
-from offhook.schema.tool import FunctionTool
+from offhook.schema.tools.tool import FunctionTool
 from offhook.store import Database
 from offhook.webhooks import BackoffPlan, Receiver, choose_server, find_credential
 from offhook.webhooks import receiver as receivers

@@ -13,36 +13,36 @@ from starlette.responses import Response
 from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from offhook.api import (
-    assistant,
-    call,
-    credential,
-    documentation,
-    health,
-    org,
-    phone_number,
-    recording,
-    squad,
-    tool,
+from offhook.api.http.api_errors import ApiError, envelope
+from offhook.api.http.boundary import Boundary
+from offhook.api.openapi import documentation
+from offhook.api.resources import (
+    assistant_routes,
+    call_routes,
+    credential_routes,
+    health_routes,
+    org_routes,
+    phone_number_routes,
+    recording_routes,
+    squad_routes,
+    tool_routes,
     unserved,
-    webhook,
+    webhook_routes,
 )
-from offhook.api.boundary import Boundary
-from offhook.api.errors import ApiError, envelope
 from offhook.api.services import Services
 from offhook.store import StoreError
 
 ROOMS: Final = (
-    assistant,
-    phone_number,
-    squad,
-    tool,
-    credential,
-    call,
-    recording,
-    org,
-    webhook,
-    health,
+    assistant_routes,
+    phone_number_routes,
+    squad_routes,
+    tool_routes,
+    credential_routes,
+    call_routes,
+    recording_routes,
+    org_routes,
+    webhook_routes,
+    health_routes,
     documentation,
     unserved,
 )

@@ -35,8 +35,8 @@ from offhook.json_document import ResourceDocument
 from offhook.log_context import working_for
 from offhook.network import INTERNAL, turns
 from offhook.rtp.ports import PortsExhausted
-from offhook.schema import effective
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants import effective
+from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.errors import SipError

@@ -11,12 +11,12 @@ from pydantic import BaseModel
 
 from offhook.json_document import ResourceDocument
 from offhook.schema.answered import NotValid, read
-from offhook.schema.assistant import AssistantOverrides, merged
-from offhook.schema.destination import TransferDestinationAssistant
-from offhook.schema.handoff import HandoffDestinationAssistant
-from offhook.schema.hook import Hook, HookAction, ToolCallHookAction
-from offhook.schema.json_schema import OpenAIFunction
-from offhook.schema.tool import TOOL, HandoffTool, Tool, TransferCallTool
+from offhook.schema.assistants.assistant import AssistantOverrides, merged
+from offhook.schema.assistants.hook import Hook, HookAction, ToolCallHookAction
+from offhook.schema.tools.destination import TransferDestinationAssistant
+from offhook.schema.tools.handoff import HandoffDestinationAssistant
+from offhook.schema.tools.json_schema import OpenAIFunction
+from offhook.schema.tools.tool import TOOL, HandoffTool, Tool, TransferCallTool
 
 TO_MEMBER: Final = "transferToAssistant"
 """What the model calls the squad's own transfer tool when the assistant has another named transferCall."""

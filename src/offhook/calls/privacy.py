@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from offhook.json_document import Variables
-from offhook.schema import effective
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants import effective
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.calls.privacy_wishes import privacy_wishes
 from offhook.schema.org import UpdateOrgDTO
-from offhook.schema.privacy_wishes import privacy_wishes
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ from offhook.conversation.events import Event, World
 from offhook.conversation.tools.destination_templates import filled
 from offhook.json_document import ResourceDocument
 from offhook.network import turns
-from offhook.schema import effective
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants import effective
+from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.base import document
 from offhook.speech.base import EngineError
 from offhook.speech.remote import CallContext

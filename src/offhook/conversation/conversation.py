@@ -31,8 +31,8 @@ from offhook.conversation.turn_taking import TurnTaking
 from offhook.json_document import DestinationDocument, Variables
 from offhook.language.base import Message
 from offhook.media.channel import Channel
-from offhook.schema.assistant import Assistant
-from offhook.schema.hook import HookAction
+from offhook.schema.assistants.assistant import Assistant
+from offhook.schema.assistants.hook import HookAction
 from offhook.speech.base import Voice
 
 Render = Callable[[str, Variables], str]

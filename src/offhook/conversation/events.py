@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from offhook.json_document import DestinationDocument, ResourceDocument, ToolDocument, Variables
 from offhook.language.base import ToolCall
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 
 Role = Literal["assistant", "user"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from offhook.schema.effective import KeypadInputPlan
+from offhook.schema.assistants.effective import KeypadInputPlan
 
 MOST_DIGITS = 64
 

@@ -1,5 +1,5 @@
-"""The settings of an assistant as a conversation uses them: plans with their defaults (schema/effective.py),
-regular expressions compiled, tools and prompt as plain documents."""
+"""The settings of an assistant as a conversation uses them: plans with their defaults
+(`schema/assistants/effective.py`), regular expressions compiled, tools and prompt as plain documents."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from offhook.conversation.turns.endpointing import EndpointingPlan, EndpointingR
 from offhook.conversation.turns.interruption import InterruptionPlan, words_of
 from offhook.conversation.turns.wait_function import compile_wait, default_wait
 from offhook.language.base import Message
-from offhook.schema import chunk, effective
-from offhook.schema.assistant import Assistant, AssistantOverrides, FirstMessageMode
-from offhook.schema.base import document
-from offhook.schema.hook import Hook
-from offhook.schema.speaking import (
+from offhook.schema.assistants import chunk, effective
+from offhook.schema.assistants.assistant import Assistant, AssistantOverrides, FirstMessageMode
+from offhook.schema.assistants.hook import Hook
+from offhook.schema.assistants.speaking import (
     AssistantCustomEndpointingRule,
     BothCustomEndpointingRule,
     CustomEndpointingRule,
     enabled,
     patterns_of,
 )
+from offhook.schema.base import document
 
 Document = Mapping[str, Any]
 

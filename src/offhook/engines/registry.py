@@ -14,11 +14,11 @@ from offhook.engines.vendors import VENDORS, Vendor
 from offhook.json_document import ResourceDocument
 from offhook.language.base import LanguageModel
 from offhook.schema.answered import NotValid, read
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
+from offhook.schema.assistants.model import VapiModel
+from offhook.schema.assistants.transcriber import VapiTranscriber
+from offhook.schema.assistants.voice import VapiVoice
 from offhook.schema.credential import AnyCredential
-from offhook.schema.model import VapiModel
-from offhook.schema.transcriber import VapiTranscriber
-from offhook.schema.voice import VapiVoice
 from offhook.speech.base import EngineError, Stage, Transcriber, Voice
 from offhook.speech.engine_request import EngineNode, EngineRequest
 from offhook.speech.remote import CallContext, no_context

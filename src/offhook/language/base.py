@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from offhook.json_document import Arguments, ParametersSchema
-from offhook.schema.ended_reason import PipelineFailure
+from offhook.schema.calls.ended_reason import PipelineFailure
 from offhook.speech.base import EngineError
 
 Message = dict[str, Any]

@@ -22,8 +22,8 @@ from offhook.network import without, words_of
 from offhook.network.guard import AddressRefused
 from offhook.network.outside import Outside
 from offhook.network.pool import REPEATABLE
-from offhook.schema.ended_reason import PipelineFailure
-from offhook.schema.model import AnyModel
+from offhook.schema.assistants.model import AnyModel
+from offhook.schema.calls.ended_reason import PipelineFailure
 from offhook.speech.engine_request import EngineNode
 
 CHUNK_TIMEOUT = 15.0

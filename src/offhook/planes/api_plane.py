@@ -6,8 +6,8 @@ import socket
 from contextlib import AsyncExitStack
 
 from offhook.api import create_app
+from offhook.api.http.serving import serve_http
 from offhook.api.services import Live, Services
-from offhook.api.serving import serve_http
 from offhook.network.sources import Sources
 from offhook.planes.ground import Ground
 

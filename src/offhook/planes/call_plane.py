@@ -40,7 +40,7 @@ from offhook.planes.dispatch import Dispatch
 from offhook.planes.ground import Ground
 from offhook.planes.siblings import ONLY, Siblings
 from offhook.process import StartError, file_limit, sip_connections_within
-from offhook.schema.assistant import Assistant, AssistantOverrides
+from offhook.schema.assistants.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
 from offhook.sip.digest import Nonces
 from offhook.sip.messages.uri import Uri

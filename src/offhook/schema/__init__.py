@@ -5,17 +5,17 @@ one; `effective` says what holds where it is silent.
 Importing this package once makes all of its modules whole: tools name assistants, which have tools.
 """
 
-from offhook.schema import effective
-from offhook.schema.assistant import (
+from offhook.schema.assistants import effective
+from offhook.schema.assistants.assistant import (
     Assistant,
     AssistantOverrides,
     StoredAssistant,
     merge,
 )
+from offhook.schema.assistants.squad import Squad
 from offhook.schema.base import Model, document, format_timestamp, timestamp
-from offhook.schema.call import Call
-from offhook.schema.control import ControlMessage
-from offhook.schema.errors import sentences
+from offhook.schema.calls.call import Call
+from offhook.schema.calls.control import ControlMessage
 from offhook.schema.number import (
     CreateVapiPhoneNumberDTO,
     UpdateVapiPhoneNumberDTO,
@@ -23,8 +23,8 @@ from offhook.schema.number import (
     unserved,
 )
 from offhook.schema.server import Server, normalise_server, show_server
-from offhook.schema.server_message import server_message, wanted
-from offhook.schema.squad import Squad
+from offhook.schema.validation_messages import sentences
+from offhook.schema.webhooks.server_message import server_message, wanted
 
 __all__ = [
     "Assistant",

@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from offhook.schema.base import document
 from offhook.schema.error_path import MOST_PARTS, Location, keys_below
-from offhook.schema.errors import sentences
+from offhook.schema.validation_messages import sentences
 
 _log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from offhook.schema.base import Model, Resource, Timestamp
-from offhook.schema.destination import CallDestination
 from offhook.schema.server import LegacyServer, Server
+from offhook.schema.tools.destination import CallDestination
 
 UNSERVED_PROVIDERS = frozenset({"byo-phone-number", "twilio", "vonage", "telnyx"})
 """Providers of the API whose numbers need a carrier's account, which Offhook does not speak to."""

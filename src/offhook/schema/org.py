@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from offhook.schema.assistants.plan import CompliancePlan
 from offhook.schema.base import Model, Number, Timestamp
-from offhook.schema.plan import CompliancePlan
 from offhook.schema.server import LegacyServer, Server
 
 

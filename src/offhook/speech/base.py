@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeVar
 
-from offhook.schema.ended_reason import PipelineFailure
+from offhook.schema.calls.ended_reason import PipelineFailure
 
 Stage = Literal["transcriber", "model", "voice"]
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from offhook.calls.transfers.consultation import assistant_document, history
 from offhook.conversation.active_assistant import Engines
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.language.base import ToolCall
-from offhook.schema.destination import TransferPlan
+from offhook.schema.tools.destination import TransferPlan
 from offhook.speech.base import EngineError
 from tests.calls.documents import an_assistant, record_of
 from tests.calls.house import House, open_house

@@ -17,7 +17,7 @@ from offhook.calls.transfers.transfer_destination import (
 from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.conversation.tools.tool_messages import content_of
 from offhook.network import Address, AddressGuard
-from offhook.schema.destination import TransferWishes
+from offhook.schema.tools.destination import TransferWishes
 from offhook.sip.messages.uri import Uri
 from offhook.sip.transports.tcp import TCP
 from offhook.sip.transports.transport import Transport

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from offhook.conversation.profile import profile_of
 from offhook.conversation.text.patterns import MOST_STEPS, Pattern, compile_pattern, compile_patterns
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.pattern import _compiled
 
 SENTENCE = "well I think that my number would be the one that I gave to your colleague on the phone "

@@ -11,7 +11,7 @@ from offhook.conversation.text.patterns import LONGEST_SPOKEN as LONGEST
 from offhook.conversation.text.patterns import Pattern, compile_pattern
 from offhook.conversation.text.speakable import FormattingPlan, Replacement, speakable, steps_of
 from offhook.conversation.text.spelling import digits, spelled
-from offhook.schema.chunk import Formatter
+from offhook.schema.assistants.chunk import Formatter
 
 BARE = FormattingPlan(steps=())
 

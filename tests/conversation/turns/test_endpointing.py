@@ -13,7 +13,7 @@ from offhook.conversation.turns.endpointing import (
     likelihood_of_more,
 )
 from offhook.conversation.turns.wait_function import default_wait
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 
 PLAN = EndpointingPlan()
 

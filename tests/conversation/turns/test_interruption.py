@@ -4,7 +4,7 @@ import pytest
 
 from offhook.conversation.profile import profile_of
 from offhook.conversation.turns.interruption import InterruptionPlan, words_of
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 
 
 @pytest.mark.parametrize(

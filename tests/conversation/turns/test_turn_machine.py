@@ -35,7 +35,7 @@ from offhook.conversation.turns.signals import (
 from offhook.conversation.turns.turn_machine import TurnMachine
 from offhook.conversation.turns.turn_memory import FINAL_PATIENCE, STREAM_PATIENCE, TurnState
 from offhook.conversation.turns.turn_table import CHOICES, IGNORED, TABLE, TurnChoice, TurnRows
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 
 REPLY = PlayoutStarted(interruptible=True, reply=True)
 FIRST = PlayoutStarted(interruptible=False, reply=False)

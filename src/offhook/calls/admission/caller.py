@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from offhook.schema.call_document import CustomerDocument
+from offhook.schema.calls.call_document import CustomerDocument
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.telephone import subscriber_of
 

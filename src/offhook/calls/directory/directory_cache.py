@@ -9,10 +9,10 @@ from typing import Any, Final, TypeVar
 from offhook.calls.directory.documented import Documented
 from offhook.calls.directory.stored_directory import StoredDirectory
 from offhook.json_document import ResourceDocument
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.assistants.squad import Squad
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
-from offhook.schema.squad import Squad
 from offhook.store import Database
 
 T = TypeVar("T")

@@ -11,13 +11,13 @@ from pydantic import BaseModel, TypeAdapter
 
 from offhook.json_document import ResourceDocument
 from offhook.schema.answered import NotValid, read
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.assistants.squad import Squad, SquadMemberDTO, with_members
 from offhook.schema.base import format_timestamp
-from offhook.schema.call_document import IdentityDocument
+from offhook.schema.calls.call_document import IdentityDocument
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 from offhook.schema.server import read_server
-from offhook.schema.squad import Squad, SquadMemberDTO, with_members
 from offhook.store import Record
 
 M = TypeVar("M")

@@ -14,10 +14,10 @@ from offhook.calls.directory.documented import (
     squad_of,
 )
 from offhook.json_document import ResourceDocument
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.assistants.squad import Squad
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
-from offhook.schema.squad import Squad
 from offhook.store import Database
 
 MOST_CREDENTIALS: Final = 1000

@@ -29,14 +29,14 @@ from offhook.calls.routing.decision import who_answers
 from offhook.calls.routing.outcome import AnsweringAssistant, FoundAssistant
 from offhook.json_document import ResourceDocument
 from offhook.media.recorded import stereo_path
-from offhook.schema import effective
 from offhook.schema.answered import NotValid
-from offhook.schema.assistant import AssistantOverrides, merge
-from offhook.schema.kept_call import KeptCall
+from offhook.schema.assistants import effective
+from offhook.schema.assistants.assistant import AssistantOverrides, merge
+from offhook.schema.calls.kept_call import KeptCall
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 from offhook.schema.server import read_server
-from offhook.schema.server_message import wanted
+from offhook.schema.webhooks.server_message import wanted
 from offhook.store import Database, Record, StoreError, Transaction
 from offhook.webhooks.outbox import Outbox
 from offhook.webhooks.receiver import choose_server, find_credential, receiver_of

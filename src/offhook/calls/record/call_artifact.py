@@ -8,7 +8,7 @@ from typing import Any, Final
 from offhook.calls.privacy import without_learned
 from offhook.calls.record.call_facts import CallFacts, Document
 from offhook.conversation.events import TurnMeasured
-from offhook.schema.call_document import (
+from offhook.schema.calls.call_document import (
     ArtifactDocument,
     CostBreakdownDocument,
     CostItemDocument,

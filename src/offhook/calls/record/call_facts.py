@@ -20,10 +20,10 @@ from offhook.conversation.events import (
     VoiceUsed,
 )
 from offhook.json_document import MessageDocument, ResourceDocument
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.assistants.squad import Squad
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
-from offhook.schema.squad import Squad
 
 Document = dict[str, Any]
 

@@ -13,8 +13,9 @@ from offhook.calls.record.call_artifact import artifact_of, costs_of
 from offhook.calls.record.call_facts import CALL_TYPE, CallFacts, Document
 from offhook.calls.record.shown_documents import without_secrets
 from offhook.json_document import ResourceDocument
+from offhook.schema.assistants.model import with_model_names
 from offhook.schema.base import document, timestamp
-from offhook.schema.call_document import (
+from offhook.schema.calls.call_document import (
     CallDocument,
     CostsDocument,
     EndedCallDocument,
@@ -24,7 +25,6 @@ from offhook.schema.call_document import (
     TransportDocument,
 )
 from offhook.schema.kept import Kept as Once
-from offhook.schema.model import with_model_names
 from offhook.schema.server import is_secret_set
 
 CARRIERS: Final = ("twilio", "vonage", "telnyx")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from offhook.calls.record.call_facts import Document
 from offhook.calls.record.call_record import CallRecord, iso
-from offhook.schema.server_message import (
+from offhook.schema.webhooks.server_message import (
     Body,
     ConversationUpdate,
     EndOfCallReport,

@@ -14,8 +14,8 @@ from offhook.calls.record.call_record import CallRecord
 from offhook.conversation import events
 from offhook.conversation.events import Event
 from offhook.json_document import ResourceDocument
-from offhook.schema.handoff import HandoffDestinationSquad, Successors
-from offhook.schema.server_message import (
+from offhook.schema.tools.handoff import HandoffDestinationSquad, Successors
+from offhook.schema.webhooks.server_message import (
     AssistantSpeechStarted,
     AssistantStarted,
     Body,

@@ -18,14 +18,14 @@ from offhook.calls.routing.outcome import (
     RoutingFailure,
 )
 from offhook.json_document import Answer, MessageDocument
-from offhook.schema import assistant as schema
 from offhook.schema.answered import NotValid, read_answered
-from offhook.schema.answers import AssistantRequestAnswer
-from offhook.schema.assistant import AssistantOverrides, merged
+from offhook.schema.assistants import assistant as schema
+from offhook.schema.assistants.assistant import AssistantOverrides, merged
+from offhook.schema.assistants.squad import Squad
 from offhook.schema.base import document
-from offhook.schema.destination import CallDestination
-from offhook.schema.server_message import DebuggingArtifacts
-from offhook.schema.squad import Squad
+from offhook.schema.tools.destination import CallDestination
+from offhook.schema.webhooks.answers import AssistantRequestAnswer
+from offhook.schema.webhooks.server_message import DebuggingArtifacts
 
 ANSWER: Final = "the answer to the assistant-request"
 

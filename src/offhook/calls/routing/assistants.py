@@ -10,10 +10,10 @@ from offhook.calls.equipment import ToolDirectory, with_destinations
 from offhook.calls.routing.outcome import AnsweringAssistant, FoundAssistant, RoutingFailure
 from offhook.json_document import ResourceDocument
 from offhook.schema.answered import is_empty
-from offhook.schema.assistant import AssistantOverrides, merged
+from offhook.schema.assistants.assistant import AssistantOverrides, merged
+from offhook.schema.assistants.squad import Squad, SquadMemberDTO
 from offhook.schema.base import document
-from offhook.schema.privacy_wishes import first_member_named
-from offhook.schema.squad import Squad, SquadMemberDTO
+from offhook.schema.calls.privacy_wishes import first_member_named
 
 NOT_FOUND = "assistant-not-found"
 

@@ -24,7 +24,7 @@ from offhook.calls.routing.outcome import (
     RoutingFailure,
     RoutingOutcome,
 )
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.number import StoredPhoneNumber
 
 

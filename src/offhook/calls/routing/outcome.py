@@ -9,10 +9,10 @@ from typing import Final
 
 from offhook.calls.directory.documented import Documented
 from offhook.json_document import Answer, MessageDocument, ResourceDocument
-from offhook.schema.assistant import AssistantOverrides
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.assistants.squad import Squad
 from offhook.schema.base import document
-from offhook.schema.destination import TransferDestinationNumber, TransferDestinationSip
-from offhook.schema.squad import Squad
+from offhook.schema.tools.destination import TransferDestinationNumber, TransferDestinationSip
 
 SORRY: Final = "Sorry, this number cannot take your call right now. Please try again later. Goodbye."
 """What a caller hears when nobody can answer and nothing else was arranged."""

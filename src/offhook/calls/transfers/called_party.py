@@ -23,7 +23,7 @@ from offhook.media.client import Line
 from offhook.network import Address, words_of
 from offhook.rtp.ports import PortsExhausted
 from offhook.rtp.statistics import StreamStatistics
-from offhook.schema.call_document import LegStatistics
+from offhook.schema.calls.call_document import LegStatistics
 from offhook.sip.dialogs.handler import Answer, SessionHandler
 from offhook.sip.dialogs.outgoing_call import OutgoingCall
 from offhook.sip.errors import SipError

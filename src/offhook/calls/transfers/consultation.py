@@ -22,9 +22,9 @@ from offhook.json_document import ResourceDocument, ToolDocument
 from offhook.language.base import ToolCall
 from offhook.media.channel import Channel
 from offhook.schema.answered import NotValid
-from offhook.schema.assistant import AssistantOverrides
-from offhook.schema.call_document import TransferAssistantDefaults
-from offhook.schema.destination import (
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.calls.call_document import TransferAssistantDefaults
+from offhook.schema.tools.destination import (
     ContextEngineeringPlanLastNMessages,
     ContextEngineeringPlanNone,
     TransferPlan,

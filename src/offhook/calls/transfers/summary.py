@@ -14,7 +14,7 @@ from typing import Any, Final
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.language.base import Finished, LanguageModel, Message, ModelError, Text
-from offhook.schema.analysis import SummaryPlan
+from offhook.schema.assistants.analysis import SummaryPlan
 from offhook.speech.base import closing
 
 SUMMARY_SECONDS: Final = 5.0

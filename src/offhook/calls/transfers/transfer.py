@@ -40,10 +40,10 @@ from offhook.conversation.conversation import Conversation
 from offhook.conversation.tools.tool_messages import content_of
 from offhook.json_document import ResourceDocument
 from offhook.media.client import Line
-from offhook.schema import effective
-from offhook.schema.assistant import AssistantOverrides
-from offhook.schema.call_document import FailedTransfer, TransferEntry
-from offhook.schema.destination import TransferWishes
+from offhook.schema.assistants import effective
+from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.calls.call_document import FailedTransfer, TransferEntry
+from offhook.schema.tools.destination import TransferWishes
 from offhook.sip.messages.message import Request
 from offhook.speech.remote import CallContext
 

@@ -23,10 +23,10 @@ from offhook.conversation.tools.tool_messages import content_of
 from offhook.json_document import ResourceDocument
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
+from offhook.schema.assistants.spoken import CustomMessage
 from offhook.schema.base import document
-from offhook.schema.destination import CallDestination, TransferDestinationNumber, TransferPlan
-from offhook.schema.errors import sentences
-from offhook.schema.spoken import CustomMessage
+from offhook.schema.tools.destination import CallDestination, TransferDestinationNumber, TransferPlan
+from offhook.schema.validation_messages import sentences
 from offhook.sip.errors import SipError
 from offhook.sip.messages.uri import Uri
 from offhook.sip.transports.table import TRANSPORTS, transport_of

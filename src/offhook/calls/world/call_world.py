@@ -13,10 +13,10 @@ from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.json_document import ResourceDocument, ToolDocument
 from offhook.language.base import ToolCall
-from offhook.schema.assistant import AssistantOverrides
-from offhook.schema.destination import TransferDestination
-from offhook.schema.handoff import HandoffDestination
+from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.server import read_server
+from offhook.schema.tools.destination import TransferDestination
+from offhook.schema.tools.handoff import HandoffDestination
 
 
 class CallWorld:

@@ -11,7 +11,7 @@ from offhook.conversation.active_assistant import EngineFactory
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import Event, World
 from offhook.language.template import parse_ahead
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 
 
 async def converse(

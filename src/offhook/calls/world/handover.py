@@ -15,18 +15,18 @@ from offhook.conversation.events import Named
 from offhook.conversation.tools.tool_messages import content_of
 from offhook.json_document import Answer, Variables
 from offhook.schema.answered import NotValid, is_empty, read_answered
-from offhook.schema.answers import DestinationAnswer
-from offhook.schema.assistant import AssistantOverrides, merged
+from offhook.schema.assistants.assistant import AssistantOverrides, merged
+from offhook.schema.assistants.squad import Squad
 from offhook.schema.base import document
-from offhook.schema.destination import TransferDestination
-from offhook.schema.handoff import (
+from offhook.schema.tools.destination import TransferDestination
+from offhook.schema.tools.handoff import (
     HandoffDestination,
     HandoffDestinationAssistant,
     HandoffDestinationDynamic,
     HandoffDestinationSquad,
     Successors,
 )
-from offhook.schema.squad import Squad
+from offhook.schema.webhooks.answers import DestinationAnswer
 
 MAX_WORDS: Final = 1000
 """Characters of a server's `error`, `message` or `result`."""

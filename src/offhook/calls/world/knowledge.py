@@ -12,10 +12,10 @@ from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.tools.tool_messages import content_of
 from offhook.json_document import Answer, MessageDocument
 from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
-from offhook.schema.answers import KnowledgeBaseAnswer
-from offhook.schema.assistant import Assistant
+from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.server import Server
-from offhook.schema.server_message import KnowledgeBaseRequest, MessageTimes
+from offhook.schema.webhooks.answers import KnowledgeBaseAnswer
+from offhook.schema.webhooks.server_message import KnowledgeBaseRequest, MessageTimes
 from offhook.speech.base import closing
 
 MOST_SECONDS: Final = 8.0

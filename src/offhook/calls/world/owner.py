@@ -25,12 +25,14 @@ from offhook.conversation.tools.tool_kinds import kind_of
 from offhook.json_document import Answer, ToolDocument
 from offhook.language.base import ToolCall
 from offhook.schema.answered import unwrapped
-from offhook.schema.answers import endpointing_seconds
-from offhook.schema.assistant import Assistant, AssistantOverrides
+from offhook.schema.assistants.assistant import Assistant, AssistantOverrides
+from offhook.schema.assistants.squad import Squad
 from offhook.schema.base import document
-from offhook.schema.handoff import HandoffDestinationDynamic, Successors
 from offhook.schema.server import HasServer, Server
-from offhook.schema.server_message import (
+from offhook.schema.tools.handoff import HandoffDestinationDynamic, Successors
+from offhook.schema.tools.tool import AnyTool
+from offhook.schema.webhooks.answers import endpointing_seconds
+from offhook.schema.webhooks.server_message import (
     AssistantRequest,
     Body,
     CallEndpointingRequest,
@@ -38,8 +40,6 @@ from offhook.schema.server_message import (
     KnowledgeBaseRequest,
     TransferDestinationRequest,
 )
-from offhook.schema.squad import Squad
-from offhook.schema.tool import AnyTool
 from offhook.webhooks.client import AskFailed
 from offhook.webhooks.receiver import Receiver, choose_server, credential_id, receiver_of
 

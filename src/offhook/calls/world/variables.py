@@ -7,7 +7,7 @@ from offhook.calls.record.call_record import CallRecord
 from offhook.json_document import Arguments, ParametersSchema, Variables
 from offhook.language.extraction import RESERVED, Render
 from offhook.schema.base import timestamp
-from offhook.schema.call_document import CallVariable, CallVariables, NumberVariable, TransportVariable
+from offhook.schema.calls.call_document import CallVariable, CallVariables, NumberVariable, TransportVariable
 
 
 def built_in_variables(record: CallRecord) -> Document:

@@ -20,15 +20,15 @@ from offhook.conversation.tools.toolbox import Toolbox, definition_of
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.json_document import ToolDocument
 from offhook.language.base import Message, ToolCall
-from offhook.schema.base import JsonObject, document
-from offhook.schema.hook import (
+from offhook.schema.assistants.hook import (
     HookAction,
     MessageAddHookAction,
     SayHookAction,
     ToolCallHookAction,
     TransferHookAction,
 )
-from offhook.schema.tool import FunctionTool
+from offhook.schema.base import JsonObject, document
+from offhook.schema.tools.tool import FunctionTool
 
 log = logging.getLogger(__name__)
 

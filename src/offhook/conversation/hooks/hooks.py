@@ -18,8 +18,8 @@ from offhook.conversation.events import (
     TranscriptHeard,
 )
 from offhook.conversation.hooks.hook_actions import HookContext, perform
-from offhook.schema import effective
-from offhook.schema.hook import (
+from offhook.schema.assistants import effective
+from offhook.schema.assistants.hook import (
     CallHookCallEnding,
     CallHookCallTimeElapsed,
     CallHookCustomerSpeechTimeout,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from offhook.conversation.text.spelling import decimal, digits, spelled
-from offhook.schema.chunk import Formatter
+from offhook.schema.assistants.chunk import Formatter
 
 Format = Callable[[str], str]
 

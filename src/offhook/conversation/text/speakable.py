@@ -10,7 +10,7 @@ from typing import get_args
 from offhook.conversation.text.formatters import ENGLISH, FORMATTERS, OFF_BY_DEFAULT, Format, numbers
 from offhook.conversation.text.patterns import LONGEST_SPOKEN as LONGEST
 from offhook.conversation.text.patterns import Pattern
-from offhook.schema.chunk import Formatter
+from offhook.schema.assistants.chunk import Formatter
 
 DIGITS_CUTOFF = 2099
 """`numberToDigitsCutoff` unless it is given. The API names 2025, its current year then: years are to be read

@@ -7,7 +7,7 @@ from typing import Any
 
 from offhook.language.base import LanguageModel, ModelError
 from offhook.language.chat_completions import ChatServer, chat_model, most_tokens_of, temperature_of
-from offhook.schema.model import CustomLLMModel
+from offhook.schema.assistants.model import CustomLLMModel
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.remote import CallContext
 

@@ -17,7 +17,7 @@ from offhook.language.facts import LONGEST_SYSTEM_MESSAGE, Knowledge, read
 from offhook.language.intents import Intent, intent_of, name_in
 from offhook.language.search import Index
 from offhook.language.words import NAMES, NEVER_LAST, alike, stems, words
-from offhook.schema.model import VapiModel
+from offhook.schema.assistants.model import VapiModel
 from offhook.speech.engine_request import EngineRequest
 
 OFFER = "Would you like me to transfer you to a person?"

@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 
 from offhook.language.base import LanguageModel
 from offhook.language.chat_completions import ChatServer, chat_model, most_tokens_of, temperature_of
-from offhook.schema.ended_reason import PipelineFailure
-from offhook.schema.model import OpenAIModel, VendorModel
+from offhook.schema.assistants.model import OpenAIModel, VendorModel
+from offhook.schema.calls.ended_reason import PipelineFailure
 from offhook.speech.engine_request import EngineRequest
 
 log = logging.getLogger(__name__)

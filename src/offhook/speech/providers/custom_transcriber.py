@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosedOK, WebSocketException
 
 from offhook.network import turns, words_of
 from offhook.network.outside import Outside
-from offhook.schema.transcriber import CustomTranscriber as CustomTranscriberSettings
+from offhook.schema.assistants.transcriber import CustomTranscriber as CustomTranscriberSettings
 from offhook.speech.base import EngineError, FailureSink, Transcriber, Transcript, TranscriptSink
 from offhook.speech.bounded_socket import FRAMES, BoundedConnection
 from offhook.speech.engine_request import EngineRequest

@@ -13,8 +13,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from offhook.schema.transcriber import VapiTranscriber
-from offhook.schema.voice import VapiVoice
+from offhook.schema.assistants.transcriber import VapiTranscriber
+from offhook.schema.assistants.voice import VapiVoice
 from offhook.speech.base import EngineError, FailureSink, Transcriber, Transcript, TranscriptSink, Voice
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.jobs import Job, WorkerFailed

@@ -21,7 +21,7 @@ from offhook.json_document import ParametersSchema, ResourceDocument, Variables
 from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
 from offhook.schema.base import document
-from offhook.schema.tool import ApiRequestTool
+from offhook.schema.tools.tool import ApiRequestTool
 from offhook.webhooks.client import AskFailed, OutsideRequest
 from offhook.webhooks.receiver import backoff_of
 

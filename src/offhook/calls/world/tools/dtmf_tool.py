@@ -14,7 +14,7 @@ from offhook.conversation.tools.tool_kind import Tool, ToolKind
 from offhook.json_document import ParametersSchema
 from offhook.language.base import ToolCall
 from offhook.rtp.telephone_events import DIGITS, PAUSES
-from offhook.schema.tool import DtmfTool
+from offhook.schema.tools.tool import DtmfTool
 from offhook.sip.errors import SipError
 
 MOST_DIGITS: Final = 64

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from offhook.json_document import Arguments, Variables
-from offhook.schema.json_schema import JsonSchema
-from offhook.schema.tool import ApiRequestTool, FunctionTool
+from offhook.schema.tools.json_schema import JsonSchema
+from offhook.schema.tools.tool import ApiRequestTool, FunctionTool
 
 Render = Callable[[str, Variables], str]
 

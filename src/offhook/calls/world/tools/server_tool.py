@@ -19,10 +19,10 @@ from offhook.conversation.tools.tool_messages import content_of, meets
 from offhook.json_document import Answer
 from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
-from offhook.schema.answers import ToolCallsAnswer, ToolResultAnswer
 from offhook.schema.base import document
-from offhook.schema.server_message import ToolCalls, tool_with_call
-from offhook.schema.tool import FunctionTool
+from offhook.schema.tools.tool import FunctionTool
+from offhook.schema.webhooks.answers import ToolCallsAnswer, ToolResultAnswer
+from offhook.schema.webhooks.server_message import ToolCalls, tool_with_call
 
 MAX_RESULT_CHARACTERS: Final = 16_000
 """Of one tool's result that reach the model; a page of text, not a database."""

@@ -15,8 +15,8 @@ from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
 from offhook.json_document import Arguments
 from offhook.language.base import ToolCall
-from offhook.schema.json_schema import JsonSchema
-from offhook.schema.tool import SipRequestTool
+from offhook.schema.tools.json_schema import JsonSchema
+from offhook.schema.tools.tool import SipRequestTool
 from offhook.sip.errors import SipError
 
 _ITS_OWN: Final = frozenset({"accept", "event"})

@@ -14,9 +14,9 @@ from offhook.json_document import Answer as ServerAnswer
 from offhook.json_document import ResourceDocument, Variables
 from offhook.language.extraction import RESERVED, extracted
 from offhook.schema.base import document
-from offhook.schema.json_schema import VariableExtractionPlan
 from offhook.schema.server import HasServer
-from offhook.schema.server_message import Body
+from offhook.schema.tools.json_schema import VariableExtractionPlan
+from offhook.schema.webhooks.server_message import Body
 from offhook.webhooks.client import Answer, OutsideRequest
 from offhook.webhooks.receiver import Receiver
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from offhook.json_document import ToolDocument
 from offhook.schema.kept import Kept
-from offhook.schema.tool import TOOL, AnyTool
+from offhook.schema.tools.tool import TOOL, AnyTool
 
 tool_of: Final[Kept[ToolDocument, AnyTool]] = Kept(lambda tool: TOOL.validate_python(tool))
 """It stays the same object, so that it is read once. Raises pydantic's ValidationError."""

@@ -1,0 +1,1 @@
+"""How HTTP is spoken: connections, bodies, keys, and the envelope of errors."""

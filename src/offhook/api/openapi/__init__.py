@@ -1,0 +1,1 @@
+"""What `/openapi.json` says, made of the routes and the wire types."""

@@ -1,0 +1,1 @@
+"""Routes, one file per resource, and what they have in common."""

@@ -1,0 +1,55 @@
+"""`/assistant` (vapi-wire §5). The whole document is stored and shown as it was given.
+
+An assistant may be deleted while numbers name it, as in the original: its 409 is about pinned versions, which
+Offhook has none of. Such a number's calls end with `assistant-not-found`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from offhook.api.http.work import Work
+from offhook.api.openapi.operation import ApiRoute
+from offhook.api.resources.references import check_references
+from offhook.api.resources.resource import Document, Kind, crud
+from offhook.api.resources.secrets import without_keys
+from offhook.api.resources.urls import check_urls
+from offhook.api.wire_type import Wire
+from offhook.json_document import ResourceDocument
+from offhook.schema.assistants.assistant import Assistant, StoredAssistant
+from offhook.schema.assistants.model import with_model_names
+from offhook.schema.base import document
+from offhook.schema.server import is_secret_set, normalise_server, show_server
+from offhook.store import Record
+
+_WHOLE: Final = Wire(Assistant)
+
+
+def show(stored: ResourceDocument) -> Document:
+    """The stored assistant with both spellings of its server, without the keys in its credentials."""
+    shown = with_model_names(without_keys(show_server(stored)))
+    return {**shown, "isServerUrlSecretSet": is_secret_set(stored)}
+
+
+async def compose(work: Work, given: Document, stored: Record | None) -> Document:
+    assistant = _WHOLE.parse(given)
+    check_urls(work, assistant, given)
+    await check_references(work, assistant, given)
+    before = stored.document if stored else {}
+    return {**before, **normalise_server(document(assistant), before)}
+
+
+def routes() -> list[ApiRoute]:
+    return crud(
+        Kind(
+            path="/assistant",
+            noun="assistant",
+            title="Assistant",
+            controller="AssistantController",
+            created=_WHOLE,
+            shown=Wire(StoredAssistant),
+            repository=lambda tx: tx.assistants,
+            compose=compose,
+            show=show,
+        )
+    ).routes

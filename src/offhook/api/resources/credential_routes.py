@@ -1,0 +1,43 @@
+"""`/credential`: how Offhook proves itself to webhooks and engines. Secrets go in and never come out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from offhook.api.http.api_errors import BadRequest
+from offhook.api.http.work import Work
+from offhook.api.openapi.operation import ApiRoute
+from offhook.api.resources.resource import Document, Kind, crud, with_resource
+from offhook.api.resources.secrets import without_secrets
+from offhook.api.resources.urls import check_urls
+from offhook.api.wire_type import Wire
+from offhook.schema.base import document
+from offhook.schema.credential import AnyCredential
+from offhook.store import Record
+
+_WHOLE: Final = Wire(AnyCredential)
+_SHOWN: Final = Wire(with_resource(AnyCredential))
+
+
+async def compose(work: Work, given: Document, stored: Record | None) -> Document:
+    if stored and given.get("provider", stored.document["provider"]) != stored.document["provider"]:
+        raise BadRequest("the provider of a credential cannot change: create another one")
+    credential = _WHOLE.parse({**(stored.document if stored else {}), **given})
+    check_urls(work, credential, given)
+    return document(credential)
+
+
+def routes() -> list[ApiRoute]:
+    return crud(
+        Kind(
+            path="/credential",
+            noun="credential",
+            title="Credential",
+            controller="CredentialController",
+            created=_WHOLE,
+            shown=_SHOWN,
+            repository=lambda tx: tx.credentials,
+            compose=compose,
+            show=without_secrets,
+        )
+    ).routes

@@ -1,0 +1,155 @@
+"""`/phone-number` and `/v2/phone-number` (vapi-wire §1)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from offhook.api.http.api_errors import BadRequest
+from offhook.api.http.work import Work, private
+from offhook.api.openapi.operation import ApiRoute, gives, type_of
+from offhook.api.resources.paging import PaginationMeta, described_page, page_metadata, parse_page
+from offhook.api.resources.references import check_references
+from offhook.api.resources.resource import Document, Kind, crud, resource
+from offhook.api.resources.urls import check_urls
+from offhook.api.wire_type import Wire
+from offhook.json_document import ResourceDocument
+from offhook.schema.base import Model, document
+from offhook.schema.number import (
+    CreateVapiPhoneNumberDTO,
+    UpdateVapiPhoneNumberDTO,
+    VapiPhoneNumber,
+    unserved,
+)
+from offhook.schema.server import normalise_server, show_server
+from offhook.settings import Settings, is_ip
+from offhook.store import Record
+
+# No vowels, so that a made-up name never reads as a word.
+_LETTERS: Final = "bcdfghjkmnpqrstvwxz23456789"
+DEFAULT_PORT: Final = 5060
+_HOST_OF_URI: Final = re.compile(r"sip:[^@]+@(\[[^\]]+\]|[^:]+)", re.IGNORECASE)
+
+
+class SipAuthenticationIdentity(Model):
+    """The password of a number goes in and never comes out."""
+
+    realm: str | None = None
+    username: str
+
+
+class ShownVapiPhoneNumber(VapiPhoneNumber):
+    """A number as its org sees it."""
+
+    authentication: SipAuthenticationIdentity | None = Field(default=None)  # type: ignore[assignment]
+
+
+class PhoneNumberPaginatedResponse(Model):
+    """One page of numbers."""
+
+    results: list[ShownVapiPhoneNumber]
+    metadata: PaginationMeta
+
+
+_CREATE: Final = Wire(CreateVapiPhoneNumberDTO)
+_UPDATE: Final = Wire(UpdateVapiPhoneNumberDTO)
+
+
+def show(stored: ResourceDocument) -> Document:
+    """The stored number without its password, with both spellings of its server."""
+    shown = show_server(stored)
+    authentication = shown.get("authentication")
+    if authentication:
+        shown["authentication"] = {key: authentication[key] for key in authentication if key != "password"}
+    return shown
+
+
+async def compose(work: Work, given: Document, stored: Record | None) -> Document:
+    refusal = unserved(given)
+    if refusal:
+        raise BadRequest(refusal)
+    number = (_UPDATE if stored else _CREATE).parse(given)
+    before = stored.document if stored else {"status": "active"}
+    changed = {**before, **normalise_server(document(number), before), "provider": "vapi"}
+    if changed.get("sipUri") is None:
+        if stored:
+            raise BadRequest("sipUri cannot be cleared: without it nobody could call the number")
+        changed["sipUri"] = made_up_uri(work)
+    elif given.get("sipUri") is not None:
+        changed["sipUri"] = _with_port(changed["sipUri"], work.services.settings)
+    _check_host(changed["sipUri"], work.services.settings.domain)
+    check_urls(work, number, given)
+    await check_references(work, number, given)
+    return changed
+
+
+def made_up_uri(work: Work) -> str:
+    """A SIP URI nobody else has: ten random letters at this service's host."""
+    user = "".join(work.services.rng.choices(_LETTERS, k=10))
+    return f"sip:{user}@{work.services.settings.sip_host}"
+
+
+def _with_port(uri: str, settings: Settings) -> str:
+    """A URI at this machine as it can be dialled: phones take 5060 where there is no port. With a domain the
+    DNS says where SIP is, and a name that is not ours may lead to 5060 by whoever gave it."""
+    match = _HOST_OF_URI.fullmatch(uri)
+    if settings.domain or settings.sip.port in (0, DEFAULT_PORT) or match is None:
+        return uri
+    host = match[1].lower()
+    is_ours = host in ("localhost", settings.sip_realm) or is_ip(host.strip("[]"))
+    return f"{uri}:{settings.sip.port}" if is_ours else uri
+
+
+def _check_host(uri: str, domain: str | None) -> None:
+    match = _HOST_OF_URI.match(uri)
+    if domain is not None and (match is None or match[1].lower().rstrip(".") != domain):
+        raise BadRequest(f"sipUri must be at {domain}, such as sip:somebody@{domain}")
+
+
+_PAGE: Final = Wire(PhoneNumberPaginatedResponse)
+_KIND: Final = Kind(
+    path="/phone-number",
+    noun="phone number",
+    title="Phone Number",
+    controller="PhoneNumberController",
+    created=_CREATE,
+    changed=_UPDATE,
+    shown=Wire(ShownVapiPhoneNumber),
+    repository=lambda tx: tx.phone_numbers,
+    compose=compose,
+    show=show,
+)
+
+
+def routes() -> list[ApiRoute]:
+    numbers = crud(_KIND)
+
+    @numbers.serve(
+        "GET",
+        "/v2/phone-number",
+        "findAllPaginated",
+        "List Phone Numbers by Page",
+        gives(type_of(_PAGE)),
+        parameters=described_page(),
+    )
+    async def find_all_paginated(request: Request) -> Response:
+        query = parse_page(request.query_params)
+        async with private(request) as work:
+            records, total = await work.tx.phone_numbers.page(
+                work.org_id,
+                page=query.page,
+                limit=query.limit,
+                sort_by=query.sort_by,
+                sort_order=query.sort_order,
+                search=query.search,
+                dates=query.dates,
+                after=query.cursor,
+            )
+        results = [resource(record, show(record.document)) for record in records]
+        return JSONResponse({"results": results, "metadata": page_metadata(query, total, records)})
+
+    return numbers.routes

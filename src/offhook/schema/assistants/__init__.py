@@ -1,0 +1,1 @@
+"""Assistants and squads, and the plans, models, voices and transcribers that they are made of."""

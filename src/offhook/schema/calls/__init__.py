@@ -1,0 +1,1 @@
+"""Calls: the resource, what is left of one, and how one ended."""

@@ -1,0 +1,1 @@
+"""Tools, and where they hand a caller or a conversation to."""

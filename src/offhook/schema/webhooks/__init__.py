@@ -1,0 +1,1 @@
+"""Messages to an owner's server, and what it may answer."""
