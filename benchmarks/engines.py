@@ -13,11 +13,19 @@ from pydantic import BaseModel
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.engines.registry import EngineRegistry, OrgCredentials
 from offhook.frames import SAMPLE_RATE
-from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolCall, ToolDefinition
+from offhook.language.language_model import (
+    Finished,
+    LanguageModel,
+    Message,
+    Reply,
+    Text,
+    ToolCall,
+    ToolDefinition,
+)
 from offhook.network import AddressGuard
 from offhook.network.outside import Outside
 from offhook.schema.assistants.assistant import Assistant
-from offhook.speech.base import FailureSink, Transcriber, Transcript, TranscriptSink, Voice
+from offhook.speech.engine_protocols import FailureSink, Transcriber, Transcript, TranscriptSink, Voice
 from offhook.speech.engine_request import EngineNode
 from offhook.speech.remote import CallContext
 from offhook.speech.sentence_voice import SentenceVoice

@@ -147,9 +147,9 @@ def _serve(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> None:
 
 async def _node(pipe: Connection, data: Path, settings: Mapping[str, Any]) -> None:
     from benchmarks.engines import ScriptedEngines
+    from offhook.node import Node, running_node
     from offhook.planes.media_apart import media_apart
     from offhook.process import settle_memory
-    from offhook.server import Node, running_node
     from offhook.settings import Settings
 
     chosen: dict[str, Any] = {

@@ -11,8 +11,16 @@ from typing import Any
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.frames import FRAME_BYTES, FRAME_SECONDS, SAMPLE_RATE
-from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolCall, ToolDefinition
-from offhook.speech.base import EngineError, FailureSink, Transcript, TranscriptSink
+from offhook.language.language_model import (
+    Finished,
+    Message,
+    ModelError,
+    Reply,
+    Text,
+    ToolCall,
+    ToolDefinition,
+)
+from offhook.speech.engine_protocols import EngineError, FailureSink, Transcript, TranscriptSink
 from offhook.speech.sentence_voice import SentenceVoice
 from tests.line import TestLine
 

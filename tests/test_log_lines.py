@@ -14,7 +14,7 @@ from offhook.calls.admission.entrance import Limits
 from offhook.conversation.active_assistant import Engines
 from offhook.log_context import CALL, working_for
 from offhook.log_lines import JsonLines, TextLines
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from tests.calls.house import open_house, virtual
 from tests.calls.test_whole_call import QUESTION, ended
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice

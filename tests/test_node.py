@@ -13,10 +13,10 @@ from typing import Any, cast
 import httpx2
 import pytest
 
-from offhook import server
+from offhook import node as module
 from offhook.calls.ledger import presence
 from offhook.calls.ledger.stored_ledger import StoredLedger
-from offhook.server import EnginesOf, Node, running_node
+from offhook.node import EnginesOf, Node, running_node
 from offhook.settings import load_settings
 from offhook.store import Database, StoreError
 from offhook.vital import Vital
@@ -30,7 +30,7 @@ ANYWHERE = "127.0.0.1:0"
 async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
     monkeypatch.setattr(presence, "BEAT_SECONDS", 0.05)
     monkeypatch.setattr(presence, "AGAIN_SECONDS", 0.05)
-    monkeypatch.setattr(server, "DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr(module, "DRAIN_SECONDS", 0.1)
     flags: dict[str, Any] = {"data": tmp_path, "http": ANYWHERE, "sip": ANYWHERE}
     settings = load_settings({**flags, "api_key": "a key that is long enough"})
     async with running_node(settings, cast("EnginesOf", lambda context: None)) as running:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook import listening, server
+from offhook import listening, node
 from offhook.commands import serve
 from offhook.network import Address
 from offhook.planes import call_plane, media_here, supervisor
@@ -214,7 +214,7 @@ def test_a_voice_activity_model_that_cannot_be_loaded(
     )
 
     async def start() -> None:
-        async with server.running_node(settings):
+        async with node.running_node(settings):
             pytest.fail("it started")
 
     with pytest.raises(StartError, match=r"voice activity model cannot be loaded .*reinstall") as refused:

@@ -30,7 +30,7 @@ from offhook.frames import FRAME_SAMPLES
 from offhook.language.template import render
 from offhook.log_context import CALL, working_for
 from offhook.media.engine import Engine
-from offhook.media.local import LocalPlane
+from offhook.media.local_plane import LocalPlane
 from offhook.network import Address, AddressGuard
 from offhook.rtp.clock import Clock
 from offhook.rtp.interceptors import NewInterceptor

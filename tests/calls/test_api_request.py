@@ -16,7 +16,7 @@ from offhook.calls.world.tools.parameters import filled
 from offhook.calls.world.tools.server_tool import MAX_RESULT_CHARACTERS
 from offhook.calls.world.tools.tool_site import Result
 from offhook.conversation.events import ToolOutcome
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.language.template import render as liquid
 from offhook.schema.tools.json_schema import JsonSchema
 from offhook.schema.tools.tool import ApiRequestTool

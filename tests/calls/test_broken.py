@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from offhook.calls.admission.entrance import Limits
-from offhook.calls.call import Call
+from offhook.calls.inbound_call import Call
 from offhook.calls.leg import Leg
 from offhook.calls.record.reporter import Reporter
 from offhook.calls.set_up import SetUp

@@ -12,8 +12,8 @@ import pytest
 
 from offhook.calls.transfers.called_party import Party
 from offhook.conversation.active_assistant import Engines
-from offhook.language.base import ModelError
-from offhook.speech.base import EngineError
+from offhook.language.language_model import ModelError
+from offhook.speech.engine_protocols import EngineError
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import House, open_house, virtual
 from tests.calls.test_whole_call import QUESTION, ended

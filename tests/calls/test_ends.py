@@ -12,9 +12,9 @@ import pytest
 from offhook.calls.admission.entrance import Limits
 from offhook.calls.calls import REPORTED, REPORTED_OF_ORG
 from offhook.conversation.active_assistant import Engines
-from offhook.language.base import ModelError
+from offhook.language.language_model import ModelError
 from offhook.rtp.ports import REST
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import FIRST, House, open_house, virtual
 from tests.calls.test_whole_call import QUESTION, ended

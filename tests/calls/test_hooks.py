@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from offhook.conversation.active_assistant import Engines
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from tests.calls.house import House, open_house, virtual
 from tests.calls.test_whole_call import ended
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice

@@ -14,7 +14,7 @@ from offhook.calls.world.tools.sip_request_tool import MOST_BODY
 from offhook.calls.world.tools.tool_site import ToolSite
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kinds import kind_of
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.sip.errors import SipError
 from tests.calls.test_api_request import render
 from tests.virtual import run_virtual

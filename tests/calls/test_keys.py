@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.calls.keys import MOST_KEYS, Keys, keys_of
+from offhook.calls.pressed_keys import MOST_KEYS, Keys, keys_of
 from offhook.rtp.packet import parse
 from offhook.rtp.telephone_events import Press
 from offhook.sip.messages.headers import Headers

@@ -18,7 +18,7 @@ from offhook.calls.world.knowledge import (
     read_answer,
     with_documents,
 )
-from offhook.language.base import Finished, Message, Text, ToolCall
+from offhook.language.language_model import Finished, Message, Text, ToolCall
 from offhook.language.providers.extractive import ExtractiveModel
 from offhook.schema.server import Server
 from offhook.schema.webhooks.server_message import KnowledgeBaseRequest

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from offhook.conversation.active_assistant import Engines
-from offhook.language.base import Text, ToolCall
+from offhook.language.language_model import Text, ToolCall
 from offhook.schema.webhooks.message_type import ServerMessageType
 from tests.calls.house import ASSISTANT, FIRST, House, open_house, virtual
 from tests.calls.test_reporting import talk

@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from offhook.conversation.active_assistant import Engines
-from offhook.speech.base import Transcript
+from offhook.speech.engine_protocols import Transcript
 from tests.calls.house import FIRST, House, open_house
 from tests.calls.phone import PhoneCall
 from tests.machine import PATIENCE

@@ -18,11 +18,11 @@ from offhook.calls.record import messages
 from offhook.calls.world.variables import knowing_what_was_said
 from offhook.conversation.active_assistant import Engines
 from offhook.conversation.events import TurnMeasured
-from offhook.language.base import ModelError, Text, ToolCall
+from offhook.language.language_model import ModelError, Text, ToolCall
 from offhook.language.template import render
 from offhook.media.recorded import stereo_path
 from offhook.schema.assistants.assistant import AssistantOverrides
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from tests.calls.documents import answered
 from tests.calls.house import FIRST, House, open_house, virtual
 from tests.calls.test_record import NOW, a_record, spoken

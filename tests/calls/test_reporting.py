@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from offhook.conversation.events import AssistantInterrupted, ConversationChanged, SpeechStarted
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import House, open_house, virtual
 from tests.calls.test_whole_call import QUESTION, ended

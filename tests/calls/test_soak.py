@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from offhook.conversation.active_assistant import Engines
-from offhook.language.base import ModelError, ToolCall
+from offhook.language.language_model import ModelError, ToolCall
 from offhook.schema.calls.call import Call
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import House, open_house
 from tests.calls.phone import PhoneCall

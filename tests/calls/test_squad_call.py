@@ -10,7 +10,7 @@ import pytest
 
 from offhook.conversation.active_assistant import Engines
 from offhook.frames import FRAME_SECONDS
-from offhook.language.base import Text, ToolCall
+from offhook.language.language_model import Text, ToolCall
 from offhook.network import Address
 from offhook.rtp.packet import parse
 from tests.calls.house import ASSISTANT, House, open_house, virtual

@@ -15,7 +15,7 @@ from offhook.calls.world.tools.server_tool import (
 )
 from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 
 CALL = ToolCall("t1", "look_up", {"city": "Paris"})
 

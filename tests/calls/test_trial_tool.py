@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from offhook.conversation.tools.tool_kinds import TOOL_KINDS
-from offhook.language.base import Text, ToolCall
+from offhook.language.language_model import Text, ToolCall
 from tests.calls.house import open_house, virtual
 from tests.calls.test_whole_call import ended
 from tests.scripted import ScriptedModel

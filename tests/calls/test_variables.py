@@ -10,7 +10,7 @@ import pytest
 
 from offhook.calls.world.variables import filling
 from offhook.conversation.active_assistant import Engines
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import ASSISTANT, House, open_house, virtual
 from tests.calls.test_whole_call import ended

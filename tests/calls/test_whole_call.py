@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from offhook.conversation.active_assistant import Engines
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.schema.calls.call import Call
 from offhook.sip.messages.message import Response
 from tests.calls.house import ASSISTANT, EPOCH, FIRST, House, open_house, virtual

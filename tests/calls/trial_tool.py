@@ -8,7 +8,7 @@ from typing import Any
 from offhook.calls.world.tools.tool_site import ToolSite
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 
 
 class TrialKind(ToolKind):

@@ -12,9 +12,9 @@ from offhook.conversation.active_assistant import (
     ended_reason,
 )
 from offhook.conversation.audio.caller_speech import TranscriberListener
-from offhook.language.base import ModelError
+from offhook.language.language_model import ModelError
 from offhook.schema.assistants.assistant import Assistant
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice, always
 from tests.virtual import run_virtual
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from offhook.conversation import Engines
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.schema.assistants.assistant import Assistant
 from tests.conversation.stage import Stage, on_stage
 from tests.conversation.test_conversation import greeted

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from offhook.conversation.context import Context
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 
 CALL = ToolCall("c1", "report", {})
 

@@ -20,8 +20,8 @@ from offhook.conversation.events import (
     VoiceText,
 )
 from offhook.frames import FRAME_SECONDS
-from offhook.language.base import ModelError, Text, ToolCall
-from offhook.speech.base import EngineError, Transcript
+from offhook.language.language_model import ModelError, Text, ToolCall
+from offhook.speech.engine_protocols import EngineError, Transcript
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice
 from tests.virtual import run_virtual

@@ -18,10 +18,10 @@ from offhook.conversation import Conversation, Engines, ended_reason
 from offhook.conversation.engine_failures import APOLOGY
 from offhook.conversation.events import Event
 from offhook.engines.fallback import FallbackTranscriber, FallbackVoice
-from offhook.language.base import LanguageModel
+from offhook.language.language_model import LanguageModel
 from offhook.network.outside import Outside
 from offhook.schema.assistants.assistant import Assistant
-from offhook.speech.base import EngineError, Transcriber, Voice
+from offhook.speech.engine_protocols import EngineError, Transcriber, Voice
 from offhook.speech.providers.custom_transcriber import CustomTranscriber
 from offhook.speech.providers.custom_voice import CustomVoice
 from offhook.speech.remote import Remote

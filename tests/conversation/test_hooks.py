@@ -9,7 +9,7 @@ import pytest
 
 from offhook.conversation import Engines
 from offhook.conversation.events import ToolOutcome
-from offhook.language.base import ModelError, ToolCall
+from offhook.language.language_model import ModelError, ToolCall
 from offhook.schema.assistants import effective
 from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.assistants.hook import CallHookCustomerSpeechTimeout

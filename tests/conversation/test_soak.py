@@ -12,8 +12,8 @@ import pytest
 from offhook.conversation.events import AssistantInterrupted, Event, SpeechStarted, SpeechStopped, ToolOutcome
 from offhook.conversation.turn_taking import TurnTaking
 from offhook.conversation.turns.signals import Input
-from offhook.language.base import Message, Text, ToolCall
-from offhook.speech.base import Transcript
+from offhook.language.language_model import Message, Text, ToolCall
+from offhook.speech.engine_protocols import Transcript
 from tests.conversation.stage import Stage, on_stage
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld
 from tests.virtual import run_virtual

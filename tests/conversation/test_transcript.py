@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from offhook.conversation.context import Context
 from offhook.conversation.transcript import ConversationTranscript
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 
 CALL = ToolCall("c1", "lookup", {"q": "hours"})
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from offhook.phone import Line, open_line
+from offhook.phone import PhoneLine, open_line
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
@@ -65,7 +65,7 @@ class Told:
 class Caller(ListeningPhone):
     """A phone that takes a REFER with `takes`, and then tells by NOTIFY that it went with `outcome`."""
 
-    def __init__(self, line: Line, takes: int = 202, outcome: bytes = b"SIP/2.0 200 OK\r\n") -> None:
+    def __init__(self, line: PhoneLine, takes: int = 202, outcome: bytes = b"SIP/2.0 200 OK\r\n") -> None:
         super().__init__(line)
         self._takes = takes
         self._outcome = outcome
@@ -104,14 +104,14 @@ class Caller(ListeningPhone):
 
 
 @asynccontextmanager
-async def exchange(host: str, port: int) -> AsyncIterator[Line]:
+async def exchange(host: str, port: int) -> AsyncIterator[PhoneLine]:
     """A line for as many callers as a test wants."""
     async with open_line(f"sip:anyone@{host}:{port}") as line:
         yield line
 
 
 async def call(
-    line: Line,
+    line: PhoneLine,
     uri: str,
     *,
     user: str = "+15551230000",

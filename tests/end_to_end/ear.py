@@ -9,10 +9,10 @@ from dataclasses import replace
 from offhook.calls.leg import Media
 from offhook.frames import FRAME_BYTES
 from offhook.media.engine import Engine
-from offhook.media.local import LocalPlane
+from offhook.media.local_plane import LocalPlane
 from offhook.network import Address, Datagrams, Receive, open_datagrams
-from offhook.phone import Line, PhoneCall
-from offhook.phone.line import PATIENCE, RTP_PORTS
+from offhook.phone import PhoneCall, PhoneLine
+from offhook.phone.phone_line import PATIENCE, RTP_PORTS
 from offhook.rtp.clock import Clock
 from offhook.rtp.codecs import CODECS
 from offhook.rtp.packet import Packet, looks_like_rtcp, parse
@@ -34,7 +34,7 @@ class Ear:
     def __init__(self) -> None:
         self._sources: dict[int, list[Packet]] = {}
 
-    def listening(self, line: Line) -> Media:
+    def listening(self, line: PhoneLine) -> Media:
         """The line's media, for one phone, with this ear at its sockets."""
         host = line.media.address_for(line.remote.host)
         clock, rng = Clock(asyncio.get_running_loop()), line.media.rng
@@ -75,6 +75,6 @@ def _laid_out(packets: list[Packet]) -> bytes:
 class ListeningPhone(PhoneCall):
     """A phone with an `ear`; its `heard` is what it would have played."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: PhoneLine) -> None:
         self.ear = Ear()
         super().__init__(self.ear.listening(line), line.remote.host)

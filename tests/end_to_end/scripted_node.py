@@ -12,9 +12,9 @@ from pathlib import Path
 
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.engines.registry import OrgCredentials
+from offhook.node import running_node
 from offhook.planes.media_apart import media_apart
 from offhook.schema.assistants.assistant import Assistant
-from offhook.server import running_node
 from offhook.settings import load_settings
 from offhook.speech.remote import CallContext
 from tests.end_to_end.node import Node

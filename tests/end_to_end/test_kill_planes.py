@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from offhook.folder import holder
-from offhook.phone import Line
+from offhook.phone import PhoneLine
 from tests.end_to_end.answers import Receiver, late, receiving, says
 from tests.end_to_end.callers import Told, call
 from tests.end_to_end.node import KEY, Node, Number, assistant, new_number
@@ -149,7 +149,7 @@ async def _strike(
     told = [Told() for _ in range(CALLS)]
     async with phones(node, "udp") as udp, phones(node, "tcp") as tcp:
 
-        async def one(told: Told, line: Line, delay: float, number: Number, stays: float) -> None:
+        async def one(told: Told, line: PhoneLine, delay: float, number: Number, stays: float) -> None:
             await asyncio.sleep(delay)
             await call(line, number.uri(), hang_up_after=stays, told=told)
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from offhook.phone import Line, open_line
+from offhook.phone import PhoneLine, open_line
 from offhook.sip.transports.table import TRANSPORTS
 from tests.end_to_end.callers import Told, call
 from tests.end_to_end.node import KEY, Node, Number, assistant, new_number
@@ -44,7 +44,7 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 @asynccontextmanager
-async def phones(node: Node, transport: str) -> AsyncIterator[Line]:
+async def phones(node: Node, transport: str) -> AsyncIterator[PhoneLine]:
     """One socket, or one connection, for all of them."""
     over = TRANSPORTS[transport]
     async with open_line(f"sip:anyone@{LOOPBACK}:{node.sip_port}", transport=over) as line:
@@ -60,7 +60,7 @@ def owner(node: Node, call_id: str) -> str | None:
 class Callers:
     """Calls that are up, until each plane has one at least."""
 
-    def __init__(self, node: Node, line: Line, desk: Number, hang_up_after: float) -> None:
+    def __init__(self, node: Node, line: PhoneLine, desk: Number, hang_up_after: float) -> None:
         self._place: Callable[[Told], asyncio.Task[Told]] = lambda told: asyncio.create_task(
             call(line, desk.uri(), hang_up_after=hang_up_after, told=told)
         )

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from offhook.phone import Line
+from offhook.phone import PhoneLine
 from tests.end_to_end.answers import Receiver, deaf_port, mute_port, receiving
 from tests.end_to_end.callers import Told, call, exchange
 from tests.end_to_end.failures import BY_NAME, DESK, FAILURES, HOOKED, Failure
@@ -83,7 +83,13 @@ async def _walk(node: Node) -> Walked:
 
 
 async def _fail(
-    node: Node, receiver: Receiver, line: Line, failure: Failure, url: str, path: str, fields: dict[str, Any]
+    node: Node,
+    receiver: Receiver,
+    line: PhoneLine,
+    failure: Failure,
+    url: str,
+    path: str,
+    fields: dict[str, Any],
 ) -> Seen:
     if failure.act is not None:
         receiver.acts[path] = failure.act

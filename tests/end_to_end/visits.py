@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from offhook.phone import Line, open_line
+from offhook.phone import PhoneLine, open_line
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.messages.message import Request
 from tests.end_to_end.ear import ListeningPhone
@@ -32,7 +32,7 @@ class Visit:
 
 
 class _Listener(ListeningPhone):
-    def __init__(self, line: Line, visit: Visit) -> None:
+    def __init__(self, line: PhoneLine, visit: Visit) -> None:
         super().__init__(line)
         self.visit = visit
         heeds = self._leg.requested

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from offhook.engines.registry import EngineRegistry
-from offhook.language.base import LanguageModel
+from offhook.language.language_model import LanguageModel
 from offhook.network.outside import Outside
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.speech.engine_request import Account, EngineNode

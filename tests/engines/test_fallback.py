@@ -6,8 +6,15 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from offhook.engines.fallback import FallbackModel, FallbackTranscriber, FallbackVoice
-from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolDefinition
-from offhook.speech.base import EngineError, FailureSink, SpokenSound, TimedWord, Transcript, TranscriptSink
+from offhook.language.language_model import Finished, Message, ModelError, Reply, Text, ToolDefinition
+from offhook.speech.engine_protocols import (
+    EngineError,
+    FailureSink,
+    SpokenSound,
+    TimedWord,
+    Transcript,
+    TranscriptSink,
+)
 from offhook.speech.sentence_voice import SentenceVoice, sound_of
 
 FRAME = bytes(320)

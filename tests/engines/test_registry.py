@@ -9,14 +9,14 @@ import pytest
 from offhook.engines.fallback import FallbackModel, FallbackTranscriber, FallbackVoice
 from offhook.engines.registry import PLATFORM, EngineRegistry, ProviderNotServed
 from offhook.engines.vendors import VENDORS
-from offhook.language.base import LanguageModel
 from offhook.language.chat_completions import ChatModel
+from offhook.language.language_model import LanguageModel
 from offhook.network.guard import AddressRefused
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.assistants.transcriber import CustomTranscriber as CustomTranscriberSettings
 from offhook.schema.assistants.voice import CustomVoice as CustomVoiceSettings
 from offhook.speech import installation
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from offhook.speech.engine_request import Account, EngineNode, EngineRequest
 from offhook.speech.providers.custom_transcriber import CustomTranscriber
 from offhook.speech.providers.custom_voice import CustomVoice

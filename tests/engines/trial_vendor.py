@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from offhook.frames import FRAME_SECONDS, SAMPLE_RATE
-from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
+from offhook.language.language_model import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
 from offhook.schema.assistants.model import VendorModel
 from offhook.schema.assistants.transcriber import XaiTranscriber
 from offhook.schema.assistants.voice import XaiVoice
-from offhook.speech.base import (
+from offhook.speech.engine_protocols import (
     FailureSink,
     SpokenSound,
     TimedWord,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from offhook.language import facts, words
-from offhook.language.base import Finished, Message, Reply, Text, ToolCall, ToolDefinition
+from offhook.language.language_model import Finished, Message, Reply, Text, ToolCall, ToolDefinition
 from offhook.language.providers import extractive
 from offhook.language.providers.extractive import MORE, OFFER, ExtractiveModel
 from tests.language.test_facts import DENTIST as CLINIC

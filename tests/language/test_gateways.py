@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from offhook.language.base import Finished, ModelError, Reply, Text, ToolCall
 from offhook.language.habits import MOST_MODELS, Habits
+from offhook.language.language_model import Finished, ModelError, Reply, Text, ToolCall
 from tests.language.test_openai import (
     CALL,
     DONE,

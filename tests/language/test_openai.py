@@ -15,9 +15,17 @@ import pytest
 
 from offhook.engines.registry import ProviderNotServed
 from offhook.language.answer import LONGEST_REPLY
-from offhook.language.base import Finished, LanguageModel, ModelError, Reply, Text, ToolCall, ToolDefinition
+from offhook.language.language_model import (
+    Finished,
+    LanguageModel,
+    ModelError,
+    Reply,
+    Text,
+    ToolCall,
+    ToolDefinition,
+)
 from offhook.language.tool_calls import NOT_AN_OBJECT
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from offhook.speech.engine_request import Account
 from tests.engines.making import model_of
 from tests.machine import PATIENCE

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from offhook.engines.vendors import VENDORS
-from offhook.language.base import Finished, Message, ModelError, Reply, Text, ToolCall, ToolDefinition
+from offhook.language.language_model import (
+    Finished,
+    Message,
+    ModelError,
+    Reply,
+    Text,
+    ToolCall,
+    ToolDefinition,
+)
 from offhook.language.providers.openai import SHAPES
 from offhook.schema.calls.ended_reason import pipeline_error
 from offhook.speech.engine_request import Account

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.language.tool_calls import ToolCalls
 
 NO = object()

@@ -20,9 +20,9 @@ from offhook.conversation.audio.playout_queue import PlayoutQueue
 from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtterance
 from offhook.log_context import working_for
 from offhook.media.channel import Channel
-from offhook.media.client import Line, MediaFailed
+from offhook.media.line import Line, MediaFailed
 from offhook.media.protocol import Settle
-from offhook.media.remote import RemotePlane
+from offhook.media.remote_plane import RemotePlane
 from offhook.network import Address, Datagrams, open_datagrams
 from offhook.process import RESTARTS
 from offhook.rtp.codecs import PCMU
@@ -202,7 +202,7 @@ async def test_a_process_that_is_killed_is_told_of_and_another_serves(tmp_path: 
 
 
 async def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("offhook.media.remote.SILENT_SECONDS", 2.0)
+    monkeypatch.setattr("offhook.media.remote_plane.SILENT_SECONDS", 2.0)
     async with running(tmp_path) as plane:
         first = plane.pacing.pid
         async with on_a_call(plane) as (_, _, listener, _phone):
@@ -218,12 +218,12 @@ async def test_a_model_that_is_missing_is_said_at_the_start(
 ) -> None:
     broken = (
         "from pathlib import Path\n"
-        "from offhook.media import process\n"
+        "from offhook.media import media_process\n"
         "from offhook.speech.activity import VoiceActivity\n"
-        "process.VoiceActivity = lambda: VoiceActivity(Path('/nowhere/at.all'))\n"
-        "process.main()"
+        "media_process.VoiceActivity = lambda: VoiceActivity(Path('/nowhere/at.all'))\n"
+        "media_process.main()"
     )
-    monkeypatch.setattr("offhook.media.remote.COMMAND", (sys.executable, "-P", "-c", broken))
+    monkeypatch.setattr("offhook.media.remote_plane.COMMAND", (sys.executable, "-P", "-c", broken))
     plane = RemotePlane(settle(tmp_path))
     with pytest.raises(MediaFailed, match=r"/nowhere/at\.all"):
         await plane.start()
@@ -234,7 +234,7 @@ async def test_a_model_that_is_missing_is_said_at_the_start(
 async def test_a_process_that_does_not_start(
     command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offhook.media.remote.COMMAND", command)
+    monkeypatch.setattr("offhook.media.remote_plane.COMMAND", command)
     plane = RemotePlane(settle(tmp_path))
     with pytest.raises(MediaFailed):
         await plane.start()
@@ -244,9 +244,9 @@ async def test_a_process_that_does_not_start(
 async def test_a_process_that_ends_again_and_again_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offhook.media.remote.AGAIN_SECONDS", (0.0,))
+    monkeypatch.setattr("offhook.media.remote_plane.AGAIN_SECONDS", (0.0,))
     async with running(tmp_path) as plane:
-        monkeypatch.setattr("offhook.media.remote.COMMAND", ("true",))
+        monkeypatch.setattr("offhook.media.remote_plane.COMMAND", ("true",))
         os.kill(plane.pacing.pid, signal.SIGKILL)
         with pytest.raises(MediaFailed, match="again and again"):
             await asyncio.wait_for(asyncio.shield(plane.keeper), 60)
@@ -260,7 +260,7 @@ async def test_without_a_file_for_its_socket_it_does_not_start(
     def no_more() -> None:
         raise OSError(errno.EMFILE, "too many open files")
 
-    monkeypatch.setattr("offhook.media.remote.socket.socketpair", no_more)
+    monkeypatch.setattr("offhook.media.remote_plane.socket.socketpair", no_more)
     plane = RemotePlane(settle(tmp_path))
     with pytest.raises(MediaFailed, match="too many open files"):
         await asyncio.wait_for(plane.start(), 60)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.network import Address, AddressGuard, AddressRefused, ConnectFailed, NameNotFound, names
+from offhook.network import Address, AddressGuard, AddressRefused, ConnectFailed, NameNotFound, host_names
 from offhook.network.guard import parse_host, why_refused
 from tests.machine import PATIENCE
 from tests.network.servers import always, reply, serving
@@ -172,7 +172,7 @@ async def test_the_systems_resolver_asks_once_for_all_who_wait(monkeypatch: pyte
         go.wait(PATIENCE)
         return ["93.184.216.34"]
 
-    monkeypatch.setattr(names, "_look_up", look_up)
+    monkeypatch.setattr(host_names, "_look_up", look_up)
     guard = AddressGuard()
     waiting = [asyncio.ensure_future(guard.resolve("slow.example.com", 443)) for _ in range(5)]
     await asyncio.sleep(0)
@@ -193,8 +193,8 @@ async def test_the_systems_resolver_knows_this_machine_and_not_the_invalid() -> 
 
 async def test_a_name_that_is_never_answered_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     go = threading.Event()
-    monkeypatch.setattr(names, "_look_up", lambda name: [str(go.wait(PATIENCE))])
-    monkeypatch.setattr(names, "RESOLVE_TIMEOUT", 0.01)
+    monkeypatch.setattr(host_names, "_look_up", lambda name: [str(go.wait(PATIENCE))])
+    monkeypatch.setattr(host_names, "RESOLVE_TIMEOUT", 0.01)
     with pytest.raises(NameNotFound, match="no answer"):
         await AddressGuard().resolve("slow.example.com", 443)
     go.set()

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from offhook.network import NameNotFound, names
-from offhook.network.names import SystemResolver
+from offhook.network import NameNotFound, host_names
+from offhook.network.host_names import SystemResolver
 from tests.machine import PATIENCE
 
 
@@ -27,7 +27,7 @@ class Answers:
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
     made = Answers()
-    monkeypatch.setattr(names, "_look_up", made)
+    monkeypatch.setattr(host_names, "_look_up", made)
     return made
 
 
@@ -45,13 +45,13 @@ async def test_a_domain_that_does_not_answer_holds_up_no_other(answers: Answers)
     many = [asyncio.create_task(resolver(f"{number}.slow.example")) for number in range(100)]
     await asyncio.sleep(0)
     assert await asyncio.wait_for(resolver("hooks.example.org"), PATIENCE) == ["192.0.2.1"]
-    assert len(answers.asked) <= names.MAX_OF_A_DOMAIN + 1
+    assert len(answers.asked) <= host_names.MAX_OF_A_DOMAIN + 1
     answers.go.set()
     assert await asyncio.gather(*many) == [["192.0.2.1"]] * 100
 
 
 async def test_nobody_waits_for_ever(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "RESOLVE_TIMEOUT", 0.05)
+    monkeypatch.setattr(host_names, "RESOLVE_TIMEOUT", 0.05)
     resolver = SystemResolver()
     found = await asyncio.gather(
         *(resolver(f"{number}.slow.example") for number in range(20)), return_exceptions=True
@@ -59,7 +59,7 @@ async def test_nobody_waits_for_ever(answers: Answers, monkeypatch: pytest.Monke
     assert all(isinstance(one, NameNotFound) for one in found)
     answers.go.set()
     monkeypatch.undo()
-    monkeypatch.setattr(names, "_look_up", answers)
+    monkeypatch.setattr(host_names, "_look_up", answers)
     assert await resolver("b.slow.example") == ["192.0.2.1"]
 
 

@@ -23,7 +23,7 @@ from tests.machine import PATIENCE
             {"alembic", "fastapi", "numpy", "onnxruntime", "starlette", "uvicorn"},
         ),
         (
-            "offhook.media.process",
+            "offhook.media.media_process",
             {"alembic", "fastapi", "httpx2", "onnxruntime", "pydantic", "sqlalchemy", "starlette", "uvicorn"},
         ),
     ],

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
-from offhook.speech.base import EngineError, Transcript
+from offhook.speech.engine_protocols import EngineError, Transcript
 from offhook.speech.providers.custom_transcriber import CustomTranscriber, parse_response
 from offhook.speech.remote import Remote
 from tests.machine import PATIENCE

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from offhook.speech.providers.custom_voice import LONGEST_REPLY, AudioReader, CustomVoice, NotAudio
 from offhook.speech.remote import Remote
 from tests.machine import PATIENCE

@@ -11,8 +11,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
 
 from offhook.network.turns import ROUND
-from offhook.speech.base import EngineError
 from offhook.speech.bounded_socket import FRAMES, PIECE, PIECE_COST
+from offhook.speech.engine_protocols import EngineError
 from offhook.speech.providers.custom_transcriber import CHARACTERS, MESSAGES
 from offhook.speech.providers.custom_voice import CustomVoice
 from offhook.speech.remote import Remote

@@ -19,7 +19,7 @@ import pytest_asyncio
 from offhook.conversation.engine_failures import APOLOGY, prepare_apology
 from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormattingPlan, speakable
-from offhook.speech.base import EngineError, Transcript
+from offhook.speech.engine_protocols import EngineError, Transcript
 from offhook.speech.providers.local import LONGEST_TEXT, LocalTranscriber, LocalVoice, SpeechCache, plain
 from offhook.speech.workers import Workers
 from tests.machine import PATIENCE

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from offhook.store import CallChange, Database, Duplicate, NewCall, NewMessage, StoreError
-from offhook.store.calls import RANKS
+from offhook.store.call_rows import RANKS
 from tests.store.databases import Clock
 
 STATUSES = sorted(RANKS, key=lambda status: RANKS[status])

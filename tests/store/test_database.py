@@ -39,7 +39,7 @@ from offhook.store.connecting import (
     write_ahead,
     writing_engine,
 )
-from offhook.store.outbox import message_values
+from offhook.store.outbox_rows import message_values
 from offhook.store.tables import metadata
 from tests.machine import PATIENCE
 from tests.store.databases import Clock

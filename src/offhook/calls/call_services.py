@@ -22,7 +22,7 @@ from offhook.json_document import Answer, MessageDocument, ResourceDocument, Var
 from offhook.network.guard import AddressGuard
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
-from offhook.speech.base import Voice
+from offhook.speech.engine_protocols import Voice
 from offhook.speech.remote import CallContext
 from offhook.webhooks.receiver import Receiver
 

@@ -12,10 +12,10 @@ from offhook.calls.admission.admission import Admission
 from offhook.calls.admission.caller import MAX_URI, customer, header_variables, kept
 from offhook.calls.admission.entrance import RETRY_AFTER, Entrance, Limits, Turned
 from offhook.calls.admission.unacknowledged import Unacknowledged
-from offhook.calls.call import Call
 from offhook.calls.call_services import Services
 from offhook.calls.directory.documented import Documented
 from offhook.calls.ends import Refusal
+from offhook.calls.inbound_call import Call
 from offhook.calls.ledger.recovery import WORKER_DIED
 from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record.call_record import CallRecord

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from offhook.calls.keys import Keys, KeySink, keys_of
-from offhook.media.client import Line, Plane
+from offhook.calls.pressed_keys import Keys, KeySink, keys_of
+from offhook.media.line import Line, Plane
 from offhook.network import INTERNAL, Address
 from offhook.rtp.codecs import CODECS
 from offhook.sip.dialogs.handler import Answer

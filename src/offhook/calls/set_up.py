@@ -34,7 +34,7 @@ from offhook.network import turns
 from offhook.schema.assistants import effective
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.base import document
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from offhook.speech.remote import CallContext
 
 ROW_WITHIN_SECONDS: Final = 2.0

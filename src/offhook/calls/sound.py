@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from offhook.calls.transfers.transfer import Transfer
 from offhook.conversation.conversation import Conversation
-from offhook.media.client import Line
+from offhook.media.line import Line
 
 
 class Sound:

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Final
 
 from offhook.calls.call_components import CallComponents
-from offhook.media.client import Line
+from offhook.media.line import Line
 from offhook.media.recorded import stereo_path
 
 PART_SECONDS: Final = 10.0

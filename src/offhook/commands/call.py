@@ -15,7 +15,7 @@ import typer
 from offhook.commands.failure import fail
 
 if TYPE_CHECKING:
-    from offhook.phone import Line, PhoneCall
+    from offhook.phone import PhoneCall, PhoneLine
     from offhook.sip.transports.transport import Transport
     from offhook.speech.workers import Workers
 
@@ -209,27 +209,27 @@ async def _speak(workers: Workers, text: str) -> bytes:
         await voice.close()
 
 
-async def _talk(plan: Plan, line: Line, workers: Workers, audio: dict[str, bytes]) -> None:
-    from offhook.phone import Listening, PhoneCall, write_wav
+async def _talk(plan: Plan, line: PhoneLine, workers: Workers, audio: dict[str, bytes]) -> None:
+    from offhook.phone import CallTranscriber, PhoneCall, write_wav
 
     phone = PhoneCall(line.media, line.remote.host, line.activity)
     phone.on_progress = lambda status, reason: typer.echo(f"{status} {reason}", err=True)
-    listening = Listening(phone, workers, lambda words: typer.echo(f"Heard: {words}"))
-    await listening.start()
+    transcriber = CallTranscriber(phone, workers, lambda words: typer.echo(f"Heard: {words}"))
+    await transcriber.start()
     try:
         async with asyncio.timeout(plan.seconds):
             await phone.dial(line, headers=plan.headers, login=plan.login)
             typer.echo("answered", err=True)
             for step in plan.steps:
                 await phone.quiet(timeout=15.0)
-                await listening.caught_up()
+                await transcriber.caught_up()
                 await _do(phone, step, audio)
             await _wait_for_the_end(phone, bool(plan.steps))
     except TimeoutError:
         typer.echo(f"hanging up after {plan.seconds:g} s", err=True)
     finally:
         await phone.hang_up()
-        await listening.close()
+        await transcriber.close()
         if plan.record is not None:
             write_wav(plan.record, bytes(phone.heard))
     typer.echo(phone.end_reason, err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from offhook.commands.database import reading, settings
+from offhook.commands.configured_database import reading, settings
 from offhook.commands.failure import fail
 
 if TYPE_CHECKING:

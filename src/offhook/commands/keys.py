@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offhook.commands.database import Org, in_transaction, org_meant, reading
+from offhook.commands.configured_database import Org, in_transaction, org_meant, reading
 from offhook.commands.failure import fail
 from offhook.commands.show import Json, show
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offhook.commands.database import in_transaction, reading
+from offhook.commands.configured_database import in_transaction, reading
 from offhook.commands.failure import fail
 from offhook.commands.show import Json, show
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from offhook.conversation.audio.caller_speech import TranscriberListener
 from offhook.conversation.profile import Profile, profile_of
 from offhook.conversation.tools.toolbox import Toolbox
-from offhook.language.base import LanguageModel, ModelError
+from offhook.language.language_model import LanguageModel, ModelError
 from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.calls.ended_reason import pipeline_error
 from offhook.schema.kept import Kept
-from offhook.speech.base import EngineError, Transcriber, Voice
+from offhook.speech.engine_protocols import EngineError, Transcriber, Voice
 
 log = logging.getLogger(__name__)
 

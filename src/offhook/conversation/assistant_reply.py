@@ -19,10 +19,10 @@ from offhook.conversation.text.chunks import Chunker, ChunkingPlan
 from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.tools.tool_run import ToolRun
 from offhook.conversation.transcript import call_to_wire
-from offhook.language.base import Message, ModelError, Text, ToolCall
-from offhook.language.base import Reply as Output
+from offhook.language.language_model import Message, ModelError, Text, ToolCall
+from offhook.language.language_model import Reply as Output
 from offhook.network import INTERNAL
-from offhook.speech.base import EngineError, closing
+from offhook.speech.engine_protocols import EngineError, closing
 
 log = logging.getLogger(__name__)
 

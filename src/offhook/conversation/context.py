@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from offhook.conversation.transcript import call_to_wire
 from offhook.json_document import MessageDocument
-from offhook.language.base import Message, ToolCall
+from offhook.language.language_model import Message, ToolCall
 from offhook.speech.joined import joined
 
 

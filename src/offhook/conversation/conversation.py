@@ -29,11 +29,11 @@ from offhook.conversation.transcript import ConversationTranscript
 from offhook.conversation.transcript_writer import TranscriptWriter
 from offhook.conversation.turn_taking import TurnTaking
 from offhook.json_document import DestinationDocument, Variables
-from offhook.language.base import Message
+from offhook.language.language_model import Message
 from offhook.media.channel import Channel
 from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.assistants.hook import HookAction
-from offhook.speech.base import Voice
+from offhook.speech.engine_protocols import Voice
 
 Render = Callable[[str, Variables], str]
 

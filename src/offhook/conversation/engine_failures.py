@@ -14,7 +14,7 @@ from offhook.conversation.handover.active_assistants import ActiveAssistants
 from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.conversation.turn_taking import TurnTaking
-from offhook.speech.base import EngineError, Voice
+from offhook.speech.engine_protocols import EngineError, Voice
 from offhook.speech.sentence_voice import sound_of
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from offhook.json_document import DestinationDocument, ResourceDocument, ToolDocument, Variables
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.schema.assistants.assistant import Assistant
 
 Role = Literal["assistant", "user"]

@@ -14,7 +14,7 @@ from offhook.conversation.tools.tool_messages import TRANSFER_MESSAGE, content_o
 from offhook.conversation.transcript_writer import TranscriptWriter
 from offhook.conversation.turn_taking import TurnTaking
 from offhook.json_document import DestinationDocument
-from offhook.language.base import Message
+from offhook.language.language_model import Message
 
 
 class Interjections:

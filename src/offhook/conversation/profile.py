@@ -19,7 +19,7 @@ from offhook.conversation.text.speakable import DIGITS_CUTOFF, FormattingPlan, R
 from offhook.conversation.turns.endpointing import EndpointingPlan, EndpointingRule
 from offhook.conversation.turns.interruption import InterruptionPlan, words_of
 from offhook.conversation.turns.wait_function import compile_wait, default_wait
-from offhook.language.base import Message
+from offhook.language.language_model import Message
 from offhook.schema.assistants import chunk, effective
 from offhook.schema.assistants.assistant import Assistant, AssistantOverrides, FirstMessageMode
 from offhook.schema.assistants.hook import Hook

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from offhook.language.base import Message, ToolCall
+from offhook.language.language_model import Message, ToolCall
 from offhook.speech.joined import joined
 
 EntryRole = Literal["system", "user", "bot", "tool_calls", "tool_call_result"]

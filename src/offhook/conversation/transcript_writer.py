@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from offhook.conversation.events import ConversationChanged, Event
 from offhook.conversation.transcript import ConversationTranscript
-from offhook.language.base import Message, ToolCall
+from offhook.language.language_model import Message, ToolCall
 
 
 class TranscriptWriter:

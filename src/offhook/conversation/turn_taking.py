@@ -27,10 +27,10 @@ from offhook.conversation.turns import signals as turn
 from offhook.conversation.turns.endpointing_request import EndpointingRequest
 from offhook.conversation.turns.turn_machine import TurnMachine
 from offhook.conversation.turns.turn_memory import TurnState
-from offhook.language.base import Message
+from offhook.language.language_model import Message
 from offhook.media.channel import Channel
-from offhook.speech.base import EngineError
-from offhook.speech.base import Transcript as Heard
+from offhook.speech.engine_protocols import EngineError
+from offhook.speech.engine_protocols import Transcript as Heard
 
 LATE_SECONDS = 5.0
 """When nothing of a reply is heard for so long, the assistant is late."""

@@ -15,9 +15,9 @@ from offhook.demo.demo_transcript import Told, problems
 from offhook.demo.sink import receiving
 from offhook.listening import check_sip, listen_http
 from offhook.network import Address
+from offhook.node import running_node
 from offhook.phone import PhoneCall, open_line, read_wav
 from offhook.process import StartError
-from offhook.server import running_node
 from offhook.settings import Settings, load_settings
 
 TURN_SECONDS: Final = 20.0

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from offhook.engines.preference import Preference, fall_back
 from offhook.frames import FRAME_SECONDS
-from offhook.language.base import LanguageModel, Message, Reply, ToolDefinition
-from offhook.speech.base import (
+from offhook.language.language_model import LanguageModel, Message, Reply, ToolDefinition
+from offhook.speech.engine_protocols import (
     EngineError,
     FailureSink,
     SpokenSound,

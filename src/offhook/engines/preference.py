@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from offhook.speech.base import EngineError, closing
+from offhook.speech.engine_protocols import EngineError, closing
 
 log = logging.getLogger(__name__)
 

@@ -12,14 +12,14 @@ from pydantic import BaseModel, TypeAdapter
 from offhook.engines.fallback import FallbackModel, FallbackTranscriber, FallbackVoice
 from offhook.engines.vendors import VENDORS, Vendor
 from offhook.json_document import ResourceDocument
-from offhook.language.base import LanguageModel
+from offhook.language.language_model import LanguageModel
 from offhook.schema.answered import NotValid, read
 from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.assistants.model import VapiModel
 from offhook.schema.assistants.transcriber import VapiTranscriber
 from offhook.schema.assistants.voice import VapiVoice
 from offhook.schema.credential import AnyCredential
-from offhook.speech.base import EngineError, Stage, Transcriber, Voice
+from offhook.speech.engine_protocols import EngineError, Stage, Transcriber, Voice
 from offhook.speech.engine_request import EngineNode, EngineRequest
 from offhook.speech.remote import CallContext, no_context
 

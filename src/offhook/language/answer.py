@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from offhook.json_document import VendorMessage
-from offhook.language.base import Finished, ToolCall
+from offhook.language.language_model import Finished, ToolCall
 from offhook.language.thinking import Thoughts
 from offhook.language.tool_calls import ToolCalls
 

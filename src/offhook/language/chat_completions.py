@@ -14,8 +14,8 @@ import httpx2
 
 from offhook.json_document import VendorMessage
 from offhook.language.answer import Answer, ServerSays
-from offhook.language.base import LanguageModel, Message, ModelError, Reply, Text, ToolDefinition
 from offhook.language.habits import Habit, Habits
+from offhook.language.language_model import LanguageModel, Message, ModelError, Reply, Text, ToolDefinition
 from offhook.language.refusal import explained
 from offhook.language.response import ResponseBody, drain, explanation, parts
 from offhook.network import without, words_of

@@ -30,7 +30,7 @@ from offhook.language.template_work import (
     TooMuch,
     Work,
 )
-from offhook.network.words import words_of
+from offhook.network.error_words import words_of
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from offhook.json_document import VendorMessage
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 
 MOST_TOOL_CALLS = 32
 NOT_AN_OBJECT = "The arguments were not a JSON object. Call it again with one."

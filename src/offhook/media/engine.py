@@ -1,9 +1,10 @@
 """The engine of the media plane: commands in, events out, driven by the 20 ms clock.
 
 It does no I/O of its own: ports, clock, voice activity and the writer of recordings are given to it, and
-whoever runs it carries commands and events (`local.py`, `process.py`). Each command is done at once and takes
-little; what is queued is played on time whatever becomes of those who queued it. What happened in a tick is
-delivered in one go at the tick's end, what happened between two ticks on the loop's next turn."""
+whoever runs it carries commands and events (`local_plane.py`, `media_process.py`). Each command is done
+at once and takes little; what is queued is played on time whatever becomes of those who queued it. What
+happened in a tick is delivered in one go at the tick's end, what happened between two ticks on the loop's
+next turn."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from typing import Any, Final
 from offhook.log_context import working_for
 from offhook.media.bridge import Early as EarlyAudio
 from offhook.media.bridge import Ringing, join
-from offhook.media.leg import Leg
+from offhook.media.media_leg import Leg
 from offhook.media.protocol import (
     Agree,
     Begin,

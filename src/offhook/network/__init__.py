@@ -11,8 +11,8 @@ from offhook.network.datagrams import (
     open_datagrams,
     socket_address,
 )
+from offhook.network.error_words import INTERNAL, without, words_of
 from offhook.network.guard import AddressGuard, AddressRefused, ConnectFailed, NameNotFound
-from offhook.network.words import INTERNAL, without, words_of
 
 __all__ = [
     "INTERNAL",

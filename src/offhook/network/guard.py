@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from offhook.network.addresses import Address, plain_host
-from offhook.network.names import NameNotFound, SystemResolver
+from offhook.network.host_names import NameNotFound, SystemResolver
 
 __all__ = ["AddressGuard", "AddressRefused", "ConnectFailed", "NameNotFound", "Resolver"]
 

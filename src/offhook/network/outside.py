@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import httpx2
 
+from offhook.network.error_words import words_of
 from offhook.network.guard import AddressGuard
 from offhook.network.http import BodyRefused, Reply, at_most, guarded_client, post, read_bounded
 from offhook.network.pool import GuardedPool
-from offhook.network.words import words_of
 
 
 class Outside:

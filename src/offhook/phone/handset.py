@@ -12,9 +12,9 @@ import numpy as np
 
 from offhook.calls.leg import Leg, LegEnd, Media
 from offhook.frames import FRAME_SECONDS
-from offhook.media import client as media_client
-from offhook.media.local import LocalPlane
-from offhook.phone.line import Line
+from offhook.media.line import Line
+from offhook.media.local_plane import LocalPlane
+from offhook.phone.phone_line import PhoneLine
 from offhook.phone.wav import frames
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.dialogs.outgoing_call import OutgoingCall
@@ -66,7 +66,11 @@ class PhoneCall:
     # -- the call -------------------------------------------------------------------------------
 
     async def dial(
-        self, line: Line, *, headers: Sequence[tuple[str, str]] = (), login: tuple[str, str] | None = None
+        self,
+        line: PhoneLine,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        login: tuple[str, str] | None = None,
     ) -> None:
         """Call and wait for the answer; `login` (user, password) answers a challenge. Raises SipError with
         the status of a refusal."""
@@ -102,7 +106,7 @@ class PhoneCall:
             self._channel.close()
         await self._leg.close()
 
-    def _take(self, line: media_client.Line) -> None:
+    def _take(self, line: Line) -> None:
         """The phone itself speaks and hears, frame by frame."""
         assert isinstance(self._media.plane, LocalPlane)
         self._media.plane.lend(line, self)

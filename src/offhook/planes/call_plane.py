@@ -31,7 +31,7 @@ from offhook.engines.registry import EngineRegistry, OrgCredentials
 from offhook.engines.vendors import KEYED
 from offhook.language.template import render
 from offhook.listening import cannot_listen
-from offhook.media.client import MediaFailed, Plane
+from offhook.media.line import MediaFailed, Plane
 from offhook.network import Address, AddressGuard, AddressRefused
 from offhook.network.outside import Outside
 from offhook.network.routes import WILDCARDS, source_towards
@@ -49,7 +49,7 @@ from offhook.sip.transports.places import ConnectionLimits
 from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.transports import Transports
 from offhook.sip.user_agent import UserAgent
-from offhook.speech.base import EngineError, Voice
+from offhook.speech.engine_protocols import EngineError, Voice
 from offhook.speech.engine_request import Account, EngineNode
 from offhook.speech.installation import missing
 from offhook.speech.jobs import WorkerFailed

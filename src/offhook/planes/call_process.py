@@ -6,7 +6,7 @@ import socket
 from contextlib import AsyncExitStack
 from typing import Any
 
-from offhook.media.client import Plane
+from offhook.media.line import Plane
 from offhook.planes.call_plane import CallPlane, call_plane, check_engines
 from offhook.planes.child import Child
 from offhook.planes.ground import Ground

@@ -6,7 +6,7 @@ import logging
 from contextlib import AsyncExitStack
 
 from offhook.media.protocol import Settle
-from offhook.media.remote import RemotePlane
+from offhook.media.remote_plane import RemotePlane
 from offhook.planes.ground import Ground
 
 

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from offhook.media.engine import Engine
-from offhook.media.local import LocalPlane
+from offhook.media.local_plane import LocalPlane
 from offhook.media.recording import WriterThread
 from offhook.network import open_datagrams
 from offhook.planes.call_plane import OpenMedia

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from offhook.network.outside import Outside
-from offhook.speech.base import EngineError, Stage
+from offhook.speech.engine_protocols import EngineError, Stage
 from offhook.speech.remote import CallContext, no_context
 from offhook.speech.vendor_variables import variable
 from offhook.speech.workers import Workers

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from offhook.network import without
+from offhook.network.error_words import LONGEST
 from offhook.network.guard import AddressRefused
-from offhook.network.words import LONGEST
-from offhook.speech.base import EngineError, Stage
+from offhook.speech.engine_protocols import EngineError, Stage
 
 CallContext = Callable[[], Mapping[str, object]]
 """What is known of the call now, as the API writes it: any of `call`, `phoneNumber`, `customer`, `assistant`,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 
-from offhook.speech.base import SpokenSound, Voice, closing
+from offhook.speech.engine_protocols import SpokenSound, Voice, closing
 
 
 class SentenceVoice(ABC):

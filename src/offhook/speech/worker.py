@@ -115,7 +115,8 @@ def _do(link: _Link, handlers: Mapping[str, Handler], frame: Frame) -> None:
 
 
 def _in_words(error: Exception) -> str:
-    """One line for the owner, without the name of a class. (network/words.py would bring an HTTP client.)"""
+    """One line for the owner, without the name of a class. (`network/error_words.py` would bring an HTTP
+    client.)"""
     return next(iter(str(error).strip().splitlines()), "it broke off without a word")[:500]
 
 

@@ -1,9 +1,9 @@
 """What must not be forgotten: resources, calls, keys, and messages on their way."""
 
-from offhook.store.calls import CallChange, Calls, NewCall
+from offhook.store.api_keys import key_hash
+from offhook.store.call_rows import CallChange, Calls, NewCall
 from offhook.store.database import Database, Transaction
 from offhook.store.ids import IdMaker
-from offhook.store.keys import key_hash
 from offhook.store.migrate import upgrade
 from offhook.store.nodes import is_beyond, name_of_process
 from offhook.store.parts import Part, Told

@@ -14,7 +14,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from offhook.store import tables
-from offhook.store.calls import CallChange, Calls, NewCall, write_calls
+from offhook.store.api_keys import Keys
+from offhook.store.call_rows import CallChange, Calls, NewCall, write_calls
 from offhook.store.connecting import (
     LOCKED_SECONDS,
     SqliteThread,
@@ -26,11 +27,10 @@ from offhook.store.connecting import (
     writing_engine,
 )
 from offhook.store.ids import IdMaker
-from offhook.store.keys import Keys
 from offhook.store.migrate import check_revision
 from offhook.store.news import News
 from offhook.store.nodes import Nodes
-from offhook.store.outbox import OutboxRows, note_delivered
+from offhook.store.outbox_rows import OutboxRows, note_delivered
 from offhook.store.records import StoreError
 from offhook.store.repositories import Orgs, PhoneNumbers, Repository
 from offhook.store.statements import Statements

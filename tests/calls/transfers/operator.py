@@ -12,7 +12,7 @@ import numpy as np
 from offhook.calls.leg import Leg, LegEnd, Media
 from offhook.frames import FRAME_SECONDS
 from offhook.media.engine import Engine
-from offhook.media.local import LocalPlane
+from offhook.media.local_plane import LocalPlane
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
 from offhook.sip.dialogs.handler import Answer

@@ -12,9 +12,9 @@ from offhook.calls.record.call_record import CallRecord
 from offhook.calls.transfers.consultation import assistant_document, history
 from offhook.conversation.active_assistant import Engines
 from offhook.conversation.transcript import ConversationTranscript
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.schema.tools.destination import TransferPlan
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from tests.calls.documents import an_assistant, record_of
 from tests.calls.house import House, open_house
 from tests.calls.test_whole_call import ended

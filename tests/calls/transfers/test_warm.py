@@ -13,9 +13,9 @@ import pytest
 
 from offhook.calls.transfers.hold_audio import pcm_of
 from offhook.conversation.active_assistant import Engines
-from offhook.language.base import ModelError, ToolCall
+from offhook.language.language_model import ModelError, ToolCall
 from offhook.media.tones import hold
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from tests.calls.house import House, open_house, virtual
 from tests.calls.test_whole_call import QUESTION, ended
 from tests.calls.transfers.line import APOLOGY, check, on_the_line, send_on, sip, transferred

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from offhook.frames import FRAME_SECONDS
-from offhook.speech.base import TimedWord, Transcript
+from offhook.speech.engine_protocols import TimedWord, Transcript
 from tests.conversation.stage import Stage, on_stage
 from tests.scripted import ScriptedTranscriber, ScriptedVoice
 from tests.virtual import story

@@ -11,7 +11,7 @@ from offhook.conversation.audio.spoken_utterance import (
 )
 from offhook.frames import FRAME_BYTES
 from offhook.media.playout import PREBUFFER_BYTES
-from offhook.speech.base import SpokenSound, TimedWord
+from offhook.speech.engine_protocols import SpokenSound, TimedWord
 from tests.line import TestLine
 
 TEXT = "We are open from nine to five."

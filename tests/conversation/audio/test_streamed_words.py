@@ -9,7 +9,7 @@ import pytest
 
 from offhook.conversation.assistant_reply import SPEECHLESS_SECONDS
 from offhook.conversation.text.chunks import LONG_PAUSE, LONGEST_PIECE, PAUSE, Chunker, ChunkingPlan
-from offhook.language.base import Text, ToolCall
+from offhook.language.language_model import Text, ToolCall
 from tests.conversation.stage import on_stage
 from tests.scripted import ScriptedModel
 from tests.virtual import story

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from offhook.speech.base import Transcript
+from offhook.speech.engine_protocols import Transcript
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.scripted import ScriptedTranscriber
 from tests.virtual import story

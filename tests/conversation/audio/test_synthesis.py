@@ -11,8 +11,8 @@ import pytest
 from offhook.conversation.audio.synthesis import VOICE_PATIENCE
 from offhook.conversation.events import AssistantInterrupted
 from offhook.frames import SAMPLE_RATE
-from offhook.language.base import Text
-from offhook.speech.base import SpokenSound, TimedWord
+from offhook.language.language_model import Text
+from offhook.speech.engine_protocols import SpokenSound, TimedWord
 from tests.conversation.stage import on_stage
 from tests.scripted import ScriptedVoice
 from tests.virtual import story

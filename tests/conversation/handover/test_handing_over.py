@@ -12,8 +12,8 @@ from offhook.conversation import Engines
 from offhook.conversation.engine_failures import APOLOGY
 from offhook.conversation.events import HandedOver, Named, VoiceText
 from offhook.frames import FRAME_SECONDS
-from offhook.language.base import Text, ToolCall
-from offhook.speech.base import EngineError
+from offhook.language.language_model import Text, ToolCall
+from offhook.speech.engine_protocols import EngineError
 from tests.conversation.stage import Stage, assistant_of, on_stage
 from tests.conversation.test_conversation import plays
 from tests.conversation.tools.test_acting import asks, said, with_tools

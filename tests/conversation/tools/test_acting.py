@@ -21,8 +21,8 @@ from offhook.conversation.events import (
     TurnMeasured,
 )
 from offhook.conversation.tools.tool_kind import FILLERS
-from offhook.language.base import ModelError, Text, ToolCall
-from offhook.speech.base import EngineError
+from offhook.language.language_model import ModelError, Text, ToolCall
+from offhook.speech.engine_protocols import EngineError
 from tests.conversation.stage import FIRST, Stage, assistant_of, on_stage
 from tests.conversation.test_conversation import now, plays
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld

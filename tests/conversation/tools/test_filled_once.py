@@ -10,7 +10,7 @@ import pytest
 from offhook.conversation import Engines
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.conversation.tools.destination_templates import filled
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from tests.conversation.stage import assistant_of, on_stage
 from tests.conversation.tools.test_acting import asks, said, settles, with_tools
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld

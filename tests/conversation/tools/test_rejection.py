@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from offhook.conversation.tools.rejection import rejected
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.language.template import render as liquid
 from tests.conversation.stage import on_stage
 from tests.conversation.test_conversation import plays

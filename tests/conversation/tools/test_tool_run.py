@@ -9,7 +9,7 @@ import pytest
 
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import FILLERS
-from offhook.language.base import Text, ToolCall
+from offhook.language.language_model import Text, ToolCall
 from tests.conversation.stage import on_stage
 from tests.conversation.test_conversation import plays
 from tests.conversation.tools.test_acting import asks, said, settles, with_tools

@@ -13,7 +13,7 @@ from offhook.conversation.audio.synthesis import VOICE_PATIENCE, next_within
 from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.media.channel import Channel
-from offhook.speech.base import EngineError, Voice, closing
+from offhook.speech.engine_protocols import EngineError, Voice, closing
 from offhook.speech.sentence_voice import sound_of
 
 LONGEST: Final = 2000

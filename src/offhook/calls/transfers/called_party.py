@@ -11,15 +11,15 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from typing import Any, Final, Protocol, TypeVar
 
-from offhook.calls.keys import KeySink
 from offhook.calls.leg import Leg, LegEnd, Media
 from offhook.calls.owners_headers import Headers
+from offhook.calls.pressed_keys import KeySink
 from offhook.calls.record.call_facts import Document
 from offhook.calls.transfers.passing import IGNORED
 from offhook.calls.transfers.redirect import MOST_TARGETS, contacts_of, nobody_there
 from offhook.calls.transfers.transfer_destination import Target, TransferFailed, failure_of, not_answered
 from offhook.calls.world.tools.dtmf_tool import seconds_for
-from offhook.media.client import Line
+from offhook.media.line import Line
 from offhook.network import Address, words_of
 from offhook.rtp.ports import PortsExhausted
 from offhook.rtp.statistics import StreamStatistics

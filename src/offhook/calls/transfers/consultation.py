@@ -19,7 +19,7 @@ from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, VoiceUsed
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.json_document import ResourceDocument, ToolDocument
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.media.channel import Channel
 from offhook.schema.answered import NotValid
 from offhook.schema.assistants.assistant import AssistantOverrides
@@ -29,7 +29,7 @@ from offhook.schema.tools.destination import (
     ContextEngineeringPlanNone,
     TransferPlan,
 )
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 from offhook.speech.remote import CallContext
 
 SUCCESSFUL: Final = "transferSuccessful"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from offhook.calls.keys import KeySink
+from offhook.calls.pressed_keys import KeySink
 
 _LONGEST: Final = 6000
 _SHORTEST: Final = 40

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.transcript import ConversationTranscript
-from offhook.language.base import Finished, LanguageModel, Message, ModelError, Text
+from offhook.language.language_model import Finished, LanguageModel, Message, ModelError, Text
 from offhook.schema.assistants.analysis import SummaryPlan
-from offhook.speech.base import closing
+from offhook.speech.engine_protocols import closing
 
 SUMMARY_SECONDS: Final = 5.0
 """`timeoutSeconds` when the plan has none."""

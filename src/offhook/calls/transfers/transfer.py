@@ -1,8 +1,8 @@
 """Handing a caller on (vapi-wire §2.4): by a REFER, by a second leg joined to theirs, or by a plain BYE.
 
-`destination.py` decides which; what the fields of a destination mean is said there. While a second leg is
-called the caller hears ringing; once it has answered (and, in a warm transfer, been spoken with) both legs
-are joined until one of them ends, or the assistant's maxDurationSeconds are over.
+`transfer_destination.py` decides which, and says what the fields of a destination mean. While a second leg
+is called, the caller hears ringing. Once it has answered (and, in a warm transfer, been spoken with) both
+legs are joined until one of them ends, or the assistant's maxDurationSeconds are over.
 
 Without a fallbackPlan a failed transfer is told to the caller, and the call ends."""
 
@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Final
 
 from offhook.calls.call_services import Services
-from offhook.calls.keys import KeySink
 from offhook.calls.leg import Leg
 from offhook.calls.owners_headers import Headers, one_line
+from offhook.calls.pressed_keys import KeySink
 from offhook.calls.record.call_facts import Document
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.transfers.called_party import Party, press_on
@@ -39,7 +39,7 @@ from offhook.calls.transfers.warm import Warm
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.tools.tool_messages import content_of
 from offhook.json_document import ResourceDocument
-from offhook.media.client import Line
+from offhook.media.line import Line
 from offhook.schema.assistants import effective
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.calls.call_document import FailedTransfer, TransferEntry

@@ -25,9 +25,9 @@ from offhook.conversation.conversation import Conversation
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.frames import FRAME_SECONDS, SILENCE
 from offhook.media.channel import Channel
-from offhook.media.client import Line
+from offhook.media.line import Line
 from offhook.media.sound_frames import Frames
-from offhook.speech.base import Voice
+from offhook.speech.engine_protocols import Voice
 from offhook.speech.remote import CallContext
 
 MOST_FRAMES: Final = 250

@@ -12,7 +12,7 @@ from offhook.calls.world.owner import Owner
 from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.json_document import ResourceDocument, ToolDocument
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.server import read_server
 from offhook.schema.tools.destination import TransferDestination

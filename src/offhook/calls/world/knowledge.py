@@ -11,12 +11,12 @@ from offhook.calls.world.tools.server_tool import text_of
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.tools.tool_messages import content_of
 from offhook.json_document import Answer, MessageDocument
-from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
+from offhook.language.language_model import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
 from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.server import Server
 from offhook.schema.webhooks.answers import KnowledgeBaseAnswer
 from offhook.schema.webhooks.server_message import KnowledgeBaseRequest, MessageTimes
-from offhook.speech.base import closing
+from offhook.speech.engine_protocols import closing
 
 MOST_SECONDS: Final = 8.0
 """For the server to answer, whatever its timeoutSeconds says: the caller waits, and the model is still to be

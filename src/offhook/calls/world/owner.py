@@ -23,7 +23,7 @@ from offhook.conversation.events import Named, ToolOutcome
 from offhook.conversation.tools.destinations import destination_name
 from offhook.conversation.tools.tool_kinds import kind_of
 from offhook.json_document import Answer, ToolDocument
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.schema.answered import unwrapped
 from offhook.schema.assistants.assistant import Assistant, AssistantOverrides
 from offhook.schema.assistants.squad import Squad

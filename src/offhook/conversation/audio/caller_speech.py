@@ -9,8 +9,8 @@ from typing import Protocol
 from offhook.conversation.audio.caller_sounds import CallerSounds
 from offhook.conversation.events import Event, SpeechStarted, SpeechStopped
 from offhook.frames import FRAME_SECONDS
-from offhook.speech.base import EngineError, Transcriber
-from offhook.speech.base import Transcript as Heard
+from offhook.speech.engine_protocols import EngineError, Transcriber
+from offhook.speech.engine_protocols import Transcript as Heard
 
 
 class CallerListener(Protocol):

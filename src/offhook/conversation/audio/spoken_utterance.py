@@ -19,7 +19,7 @@ from offhook.media.protocol import (
     Sound,
     Utter,
 )
-from offhook.speech.base import SpokenSound, TimedWord
+from offhook.speech.engine_protocols import SpokenSound, TimedWord
 from offhook.speech.joined import WORD, joined
 
 CHARACTERS_PER_SECOND = 15.0

@@ -18,7 +18,7 @@ from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.media.channel import Channel
 from offhook.network import INTERNAL
-from offhook.speech.base import EngineError, SpokenSound, Voice, closing
+from offhook.speech.engine_protocols import EngineError, SpokenSound, Voice, closing
 from offhook.speech.sentence_voice import alone
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from offhook.conversation.audio.synthesis import ahead
 from offhook.conversation.events import World
 from offhook.conversation.handover.succession import Succession
 from offhook.json_document import DestinationDocument, Variables
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 
 log = logging.getLogger(__name__)
 

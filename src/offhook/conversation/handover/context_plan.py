@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from offhook.conversation.context import Context
 from offhook.json_document import DestinationDocument
-from offhook.language.base import Message
+from offhook.language.language_model import Message
 
 Messages = list[Message]
 

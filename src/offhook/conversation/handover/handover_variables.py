@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 
 from offhook.conversation.tools.tool_kind import Tool
 from offhook.json_document import DestinationDocument, ParametersSchema, Variables
-from offhook.language.base import LanguageModel, Message, ModelError, Text, ToolCall, ToolDefinition
 from offhook.language.extraction import bounded, extracted, kind_of, parsed
+from offhook.language.language_model import LanguageModel, Message, ModelError, Text, ToolCall, ToolDefinition
 from offhook.network import words_of
-from offhook.speech.base import closing
+from offhook.speech.engine_protocols import closing
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from offhook.conversation.tools.tool_run import ToolRun, heard_out
 from offhook.conversation.tools.toolbox import Toolbox, definition_of
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.json_document import ToolDocument
-from offhook.language.base import Message, ToolCall
+from offhook.language.language_model import Message, ToolCall
 from offhook.schema.assistants.hook import (
     HookAction,
     MessageAddHookAction,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from offhook.conversation.tools.tool_kind import Tool
 from offhook.conversation.tools.tool_run import ActingTool, ToolRun
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 
 
 class EndCallKind(ActingTool):

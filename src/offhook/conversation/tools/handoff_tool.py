@@ -14,7 +14,7 @@ from offhook.conversation.tools.take_over import NO_DESTINATION, asked, give_way
 from offhook.conversation.tools.tool_kind import NO_PARAMETERS, Tool, model_name
 from offhook.conversation.tools.tool_run import ActingTool, ToolRun
 from offhook.json_document import ParametersSchema
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 
 
 class HandoffKind(ActingTool):

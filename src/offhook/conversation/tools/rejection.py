@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from offhook.conversation.text.patterns import Pattern, compile_pattern
 from offhook.json_document import ToolDocument, ToolMessageDocument, Variables
-from offhook.language.base import Message
+from offhook.language.language_model import Message
 
 Render = Callable[[str, Variables], str]
 DEEPEST = 8

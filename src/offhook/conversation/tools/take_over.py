@@ -12,7 +12,7 @@ from offhook.conversation.handover.handover_variables import gathered
 from offhook.conversation.handover.succession import Succession
 from offhook.conversation.tools.tool_kind import Tool
 from offhook.conversation.tools.tool_run import TOOL_PATIENCE, ToolRun
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 
 log = logging.getLogger(__name__)
 

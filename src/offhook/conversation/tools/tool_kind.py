@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from offhook.conversation.events import ToolOutcome
 from offhook.json_document import ParametersSchema, ToolDocument
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 
 Tool = ToolDocument
 

@@ -23,7 +23,7 @@ from offhook.conversation.tools.tool_messages import (
     pick_message,
 )
 from offhook.conversation.tools.toolbox import Toolbox
-from offhook.language.base import Message, ToolCall
+from offhook.language.language_model import Message, ToolCall
 
 log = logging.getLogger(__name__)
 

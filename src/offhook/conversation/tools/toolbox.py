@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from offhook.conversation.tools.tool_kind import Tool
 from offhook.conversation.tools.tool_kinds import kind_of
-from offhook.language.base import ToolDefinition
+from offhook.language.language_model import ToolDefinition
 
 
 class Toolbox:

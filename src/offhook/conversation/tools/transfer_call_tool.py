@@ -17,7 +17,7 @@ from offhook.conversation.tools.tool_kind import Tool
 from offhook.conversation.tools.tool_messages import TRANSFER_MESSAGE, content_of
 from offhook.conversation.tools.tool_run import ActingTool, ToolRun
 from offhook.json_document import ParametersSchema
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 
 
 class TransferCallKind(ActingTool):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from offhook.language.base import LanguageModel, ModelError
 from offhook.language.chat_completions import ChatServer, chat_model, most_tokens_of, temperature_of
+from offhook.language.language_model import LanguageModel, ModelError
 from offhook.schema.assistants.model import CustomLLMModel
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.remote import CallContext

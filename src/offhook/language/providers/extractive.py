@@ -12,9 +12,17 @@ import functools
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-from offhook.language.base import Finished, LanguageModel, Message, Reply, Text, ToolCall, ToolDefinition
 from offhook.language.facts import LONGEST_SYSTEM_MESSAGE, Knowledge, read
 from offhook.language.intents import Intent, intent_of, name_in
+from offhook.language.language_model import (
+    Finished,
+    LanguageModel,
+    Message,
+    Reply,
+    Text,
+    ToolCall,
+    ToolDefinition,
+)
 from offhook.language.search import Index
 from offhook.language.words import NAMES, NEVER_LAST, alike, stems, words
 from offhook.schema.assistants.model import VapiModel

@@ -116,7 +116,8 @@ class SessionCreatedHook(_Hook):
 
 
 def on(value: Any) -> str | None:
-    """The event without its options in brackets. Named for the property it reads (`errors.py`)."""
+    """The event without its options in brackets. Its name is the property it reads, for the sentences of
+    `validation_messages.py`."""
     event = value.get("on") if isinstance(value, dict) else getattr(value, "on", None)
     return event.partition("[")[0] if isinstance(event, str) else None
 

@@ -22,8 +22,8 @@ from websockets.exceptions import ConnectionClosedOK, WebSocketException
 from offhook.network import turns, words_of
 from offhook.network.outside import Outside
 from offhook.schema.assistants.transcriber import CustomTranscriber as CustomTranscriberSettings
-from offhook.speech.base import EngineError, FailureSink, Transcriber, Transcript, TranscriptSink
 from offhook.speech.bounded_socket import FRAMES, BoundedConnection
+from offhook.speech.engine_protocols import EngineError, FailureSink, Transcriber, Transcript, TranscriptSink
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.remote import CUSTOM, REFUSED, Remote, json_of
 from offhook.speech.token_bucket import TokenBucket

@@ -16,7 +16,7 @@ from offhook.network import turns, words_of
 from offhook.network.outside import Outside
 from offhook.network.pool import REPEATABLE
 from offhook.schema.assistants.voice import CustomVoice as CustomVoiceSettings
-from offhook.speech.base import EngineError, Voice
+from offhook.speech.engine_protocols import EngineError, Voice
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, json_of, no_context
 from offhook.speech.sentence_voice import SentenceVoice

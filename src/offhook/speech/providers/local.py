@@ -15,7 +15,14 @@ from dataclasses import dataclass
 
 from offhook.schema.assistants.transcriber import VapiTranscriber
 from offhook.schema.assistants.voice import VapiVoice
-from offhook.speech.base import EngineError, FailureSink, Transcriber, Transcript, TranscriptSink, Voice
+from offhook.speech.engine_protocols import (
+    EngineError,
+    FailureSink,
+    Transcriber,
+    Transcript,
+    TranscriptSink,
+    Voice,
+)
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.jobs import Job, WorkerFailed
 from offhook.speech.joined import joined

@@ -18,8 +18,8 @@ from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import NO_PARAMETERS, Tool, ToolKind
 from offhook.conversation.tools.toolbox import definition_of
 from offhook.json_document import ParametersSchema, ResourceDocument, Variables
-from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
+from offhook.language.language_model import ToolCall
 from offhook.schema.base import document
 from offhook.schema.tools.tool import ApiRequestTool
 from offhook.webhooks.client import AskFailed, OutsideRequest

@@ -12,7 +12,7 @@ from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
 from offhook.json_document import ParametersSchema
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.rtp.telephone_events import DIGITS, PAUSES
 from offhook.schema.tools.tool import DtmfTool
 from offhook.sip.errors import SipError

@@ -17,8 +17,8 @@ from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
 from offhook.conversation.tools.tool_messages import content_of, meets
 from offhook.json_document import Answer
-from offhook.language.base import ToolCall
 from offhook.language.extraction import parsed
+from offhook.language.language_model import ToolCall
 from offhook.schema.base import document
 from offhook.schema.tools.tool import FunctionTool
 from offhook.schema.webhooks.answers import ToolCallsAnswer, ToolResultAnswer

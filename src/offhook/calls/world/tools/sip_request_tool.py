@@ -14,7 +14,7 @@ from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import Tool, ToolKind
 from offhook.json_document import Arguments
-from offhook.language.base import ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.schema.tools.json_schema import JsonSchema
 from offhook.schema.tools.tool import SipRequestTool
 from offhook.sip.errors import SipError

@@ -1,8 +1,8 @@
 """The media plane as a process: an engine on a loop of its own, until the call plane's socket closes.
 
-Started by `remote.py` as `python -P -m offhook.media.process FD`. From strangers it reads nothing but RTP and
-RTCP. When the call plane is gone, however it went, what is queued is still played, then callers hear
-the sentence that was kept for this, and then it ends too."""
+Started by `remote_plane.py` as `python -P -m offhook.media.media_process FD`. From strangers it reads
+nothing but RTP and RTCP. When the call plane is gone, however it went, what is queued is still played,
+then callers hear the sentence that was kept for this, and then it ends too."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from offhook.calls.leg import Media
 from offhook.media.engine import Engine
-from offhook.media.local import LocalPlane
+from offhook.media.local_plane import LocalPlane
 from offhook.network import Address, open_datagrams
 from offhook.network.routes import source_towards
 from offhook.rtp.clock import Clock
@@ -44,7 +44,7 @@ class _NoIncoming:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PhoneLine:
     """What `PhoneCall` and `dial` need, towards one destination."""
 
     agent: UserAgent
@@ -70,7 +70,7 @@ def destination(target: str) -> Uri:
 @asynccontextmanager
 async def open_line(
     target: str, *, transport: Transport | None = None, user: str = "offhook", name: str | None = None
-) -> AsyncIterator[Line]:
+) -> AsyncIterator[PhoneLine]:
     """A line to `sip:user@host[:port]`, over UDP unless `transport` is given. Raises ValueError for what is
     no SIP URI, OSError for a host that has no address."""
     uri = destination(target)
@@ -101,4 +101,4 @@ async def open_line(
             rng=rng,
         )
         own = NameAddr(name, Uri("sip", user=user, host=local))
-        yield Line(agent, media, activity, uri, remote, transport, own)
+        yield PhoneLine(agent, media, activity, uri, remote, transport, own)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from offhook.media.client import Line, Pacing, Plane
 from offhook.media.engine import Engine
+from offhook.media.line import Line, Pacing, Plane
 from offhook.media.protocol import Command
 from offhook.media.tones import Audio
 from offhook.rtp.statistics import StreamStatistics

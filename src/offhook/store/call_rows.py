@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, insert, select
 from offhook.json_document import ResourceDocument
 from offhook.store.call_parts import FORGET, parts_of, put_parts
 from offhook.store.nodes import node_of
-from offhook.store.outbox import PUT, forget_words, message_values
+from offhook.store.outbox_rows import PUT, forget_words, message_values
 from offhook.store.parts import Part, put_together
 from offhook.store.records import NewMessage, Record, moment
 from offhook.store.repositories import Repository, Values

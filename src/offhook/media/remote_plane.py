@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from offhook.log_context import working_for
-from offhook.media.client import MediaFailed, Pacing, Plane
+from offhook.media.line import MediaFailed, Pacing, Plane
 from offhook.media.protocol import (
     Command,
     Event,
@@ -28,7 +28,7 @@ from offhook.media.protocol import (
 from offhook.media.wire import Unpacker, WireError, pack
 from offhook.process import Ends
 
-COMMAND: Final = (sys.executable, "-P", "-m", "offhook.media.process")
+COMMAND: Final = (sys.executable, "-P", "-m", "offhook.media.media_process")
 
 START_SECONDS: Final = 60.0
 SILENT_SECONDS: Final = 5.0

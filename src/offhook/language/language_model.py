@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from offhook.json_document import Arguments, ParametersSchema
 from offhook.schema.calls.ended_reason import PipelineFailure
-from offhook.speech.base import EngineError
+from offhook.speech.engine_protocols import EngineError
 
 Message = dict[str, Any]
 """One message in the form of the OpenAI chat API: role system|user|assistant|tool, content,

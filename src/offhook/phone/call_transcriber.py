@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from offhook.phone.handset import PhoneCall
-from offhook.speech.base import EngineError, Transcript
+from offhook.speech.engine_protocols import EngineError, Transcript
 from offhook.speech.gate import SpeechBegan, SpeechGate
 from offhook.speech.providers.local import LocalTranscriber
 from offhook.speech.workers import Workers
@@ -18,7 +18,7 @@ GRACE_SECONDS = 3.0
 """For the words of the last phrase."""
 
 
-class Listening:
+class CallTranscriber:
     """Transcribes a call with the local engine; `on_words` gets each phrase."""
 
     def __init__(self, call: PhoneCall, workers: Workers, on_words: Callable[[str], None]) -> None:
