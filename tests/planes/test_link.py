@@ -48,6 +48,18 @@ async def test_frames_come_whole_however_they_are_cut() -> None:
     assert came[:2] == [{"one": 1}, {"two": "zwei"}]
 
 
+async def test_what_one_frame_breaks_is_not_the_end_of_the_others() -> None:
+    came: list[int] = []
+
+    def heed(frame: Frame) -> None:
+        came.append(frame["value"])
+
+    async with linked(heed) as (_, theirs):
+        theirs.send(pack({"other": 1}) + pack({"value": 2}))
+        await until(lambda: bool(came))
+        assert came == [2]
+
+
 @pytest.mark.parametrize("said", [b"\xff" * 8, b"\0\0\0\x06\0\0\0\x02[]", b"\0\0\0\x06\0\0\0\x02{]"])
 async def test_what_is_no_frame_ends_the_link(said: bytes) -> None:
     came: list[Frame] = []
@@ -90,6 +102,7 @@ class Planes:
     """Call planes at the other end, with what each answers; None says nothing."""
 
     def __init__(self, **answers: Any) -> None:
+        """What each answers to anything, or to each question by its name."""
         self.told: list[Frame] = []
         self.answers = answers
         self.live = LiveElsewhere(self)  # type: ignore[arg-type]
@@ -98,6 +111,7 @@ class Planes:
     def tell(self, frame: Frame) -> bool:
         self.told.append(frame)
         value = self.answers[frame["to"]]
+        value = value.get(frame["what"]) if isinstance(value, dict) else value
         if "ask" in frame and value is not None:
             answer = {"answer": frame["ask"], "value": value}
             asyncio.get_running_loop().call_soon(self.live.asking.answered, answer)
@@ -141,7 +155,15 @@ async def test_a_call_is_ended_by_the_plane_that_has_it(answers: dict[str, Any])
 async def test_a_call_that_nobody_can_be_asked_for_counts_as_not_ended(
     answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Which is known as soon as a plane has said nothing, not after all the time that an end may take."""
+    monkeypatch.setattr(away, "READY_SECONDS", 0.01)
+    with pytest.raises(ConnectionError):
+        await Planes(**answers).live.end_call("one")
+
+
+async def test_a_call_whose_end_nobody_tells_of_counts_as_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(away, "END_SECONDS", 0.01)
+    answers = {"a": {"has_call": False}, "b": {"has_call": True}}
     with pytest.raises(ConnectionError):
         await Planes(**answers).live.end_call("one")
 
@@ -150,9 +172,18 @@ async def test_every_plane_is_told_of_what_is_written(monkeypatch: pytest.Monkey
     """And one that says nothing is waited for no longer than so long."""
     monkeypatch.setattr(away, "TOLD_SECONDS", 0.01)
     planes = Planes(a=True, b=None)
+    planes.told.clear()
     await planes.live.changed()
     await planes.live.forget("one")
     planes.live.deliver()
     assert sorted((one["to"], one["what"]) for one in planes.told) == sorted(
         (to, what) for to in ("a", "b") for what in ("changed", "forget", "deliver")
     )
+
+
+async def test_a_plane_that_begins_to_serve_looks_for_what_it_was_not_told() -> None:
+    planes = Planes(a=True, b=True)
+    planes.live.up(frozenset({"a"}), 2)
+    planes.told.clear()
+    planes.live.up(frozenset({"a", "b"}), 2)
+    assert [(one["to"], one["what"]) for one in planes.told] == [("b", "changed")]

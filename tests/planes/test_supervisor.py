@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from offhook import process
 from offhook.folder import DataFolder, holder
+from offhook.planes import plane as plane_module
 from offhook.planes import supervisor
 from offhook.planes.spec import Spec, names
 from offhook.planes.supervisor import State, Supervisor
@@ -209,6 +211,60 @@ async def test_a_plane_that_dies_before_it_serves_ends_the_node(planes: Planes, 
     os.kill(planes.last("api"), signal.SIGKILL)
     await running
     assert node.reason == "the api plane did not start: it was ended by SIGKILL"
+
+
+@pytest.mark.parametrize("plane", ["call", "api"])
+async def test_a_plane_that_never_serves_is_not_waited_for_for_ever(
+    planes: Planes, tmp_path: Path, plane: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.01)
+    planes.says = {"call": READY, "api": [], plane: []}
+    node = _supervisor(planes, tmp_path)
+    running = asyncio.create_task(node.run())
+    await until(lambda: plane == "call" or node._planes["call"].ready)
+    monkeypatch.setattr(plane_module, "START_LOOKS", 3)
+    await asyncio.wait_for(running, PATIENCE)
+    assert node.reason == f"the {plane} plane did not start: it did not serve within 3 s and was ended"
+
+
+async def test_a_plane_that_says_nothing_any_more_is_replaced(
+    planes: Planes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 0.01)
+    node = _supervisor(planes, tmp_path)
+    running = asyncio.create_task(node.run())
+    await until(lambda: _is_up(tmp_path, "call", 0) and _is_up(tmp_path, "api", 0))
+    monkeypatch.setattr(plane_module, "SILENT_LOOKS", 3)
+    await until(lambda: _planes(tmp_path)["call"]["restarts"] == 1)
+    monkeypatch.setattr(plane_module, "SILENT_LOOKS", 10**6)
+    await until(lambda: _is_up(tmp_path, "call", 1))
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+
+
+async def test_planes_that_end_before_they_serve_again_end_the_node_however_slowly(
+    planes: Planes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than so many in a minute would not come about: each takes its time."""
+    monkeypatch.setattr(process, "WITHIN_SECONDS", 0.0)
+    node = _supervisor(planes, tmp_path)
+    running = asyncio.create_task(node.run())
+    await until(lambda: _is_up(tmp_path, "call", 0) and _is_up(tmp_path, "api", 0))
+    planes.says["call"] = []
+    for turn in range(RESTARTS + 2):
+        await until(lambda turn=turn: len(planes.started) == 2 + turn)  # type: ignore[misc]
+        os.kill(planes.last("call"), signal.SIGKILL)
+    await asyncio.wait_for(running, PATIENCE)
+    assert node.reason == "the call plane was ended by SIGKILL again and again: the node stops"
+
+
+def test_who_says_something_now_and_then_does_not_hang() -> None:
+    plane = plane_module.Plane("call", "call", 1)
+    plane.ready = True
+    for _ in range(3):
+        assert not any(plane.hangs() for _ in range(plane_module.SILENT_LOOKS))
+        plane.looks = 0
+    assert any(plane.hangs() for _ in range(plane_module.SILENT_LOOKS + 1))
 
 
 async def test_asked_to_stop_before_anything_serves_it_stops(planes: Planes, tmp_path: Path) -> None:

@@ -15,17 +15,18 @@ from offhook.planes.link import Frame
 
 
 class ApiProcess(Child):
-    """Serves once all call planes do: what a first start makes is made when nothing more can fail."""
+    """Serves once all call planes do: what a first start makes is made when nothing more can fail. Once the
+    node has served it waits for none of them."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self._live = LiveElsewhere(self.link)
-        self._all_up = asyncio.Event()
+        self._may_start = asyncio.Event()
 
     async def start(self, stack: AsyncExitStack) -> dict[str, Any]:
         _, number = self.descriptors  # the first holds the data folder
         listening = socket.socket(fileno=number)
-        await self._all_up.wait()
+        await self._may_start.wait()
         ground = await self.ground(stack)
         started = await first_start(ground.database, ground.settings)
         ground.database.announce = self._live.changed
@@ -39,7 +40,7 @@ class ApiProcess(Child):
         super().received(frame)
         if "up" in frame:
             self._live.up(frozenset(frame["up"]), frame["of"])
-            if self._live.all_up:
-                self._all_up.set()
+            if self._live.all_up or frame["served"]:
+                self._may_start.set()
         elif "answer" in frame:
             self._live.asking.answered(frame)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
 from typing import Any, Final
 
 from offhook.planes.link import Asking, Away, Link
@@ -32,7 +31,10 @@ class LiveElsewhere:
         self._of = 1
 
     def up(self, planes: frozenset[str], of: int) -> None:
-        """These call planes serve now, of so many."""
+        """These call planes serve now, of so many. One that has just begun to may have read what has been
+        changed since, and was not told."""
+        for plane in planes - self._planes:
+            self._link.tell({"to": plane, "what": "changed", "ask": 0})
         self._planes, self._of = planes, of
         self.asking.gone(planes)
 
@@ -45,18 +47,17 @@ class LiveElsewhere:
         return self.all_up and all(await self._all("is_ready", READY_SECONDS))
 
     async def end_call(self, call_id: str) -> None:
-        """Raises Away where a plane that may hold the call cannot be asked."""
-        away = not self.all_up
-        asked = [asyncio.create_task(one) for one in self._asked("end_call", END_SECONDS, call=call_id)]
-        try:
-            for answer in asyncio.as_completed(asked):
-                ended = await answer
-                if ended:
+        """Raises Away where a plane that may hold the call cannot be asked. Whose it is they say at once:
+        one that stands still keeps nobody waiting for the end of another one's call."""
+        planes, away = self._planes, not self.all_up
+        for plane, has_it in zip(
+            planes, await self._all("has_call", READY_SECONDS, call=call_id), strict=True
+        ):
+            if has_it:
+                ended = await self._ask(plane, "end_call", END_SECONDS, call=call_id)
+                if ended is not None:
                     return
-                away = away or ended is None
-        finally:
-            for one in asked:
-                one.cancel()
+            away = away or has_it is not False
         if away:
             raise Away("a call plane is away")
 
@@ -79,14 +80,11 @@ class LiveElsewhere:
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _all(self, what: str, within: float, **given: Any) -> list[Any]:
-        return await asyncio.gather(*self._asked(what, within, **given))
+        """What each call plane says."""
+        return await asyncio.gather(*(self._ask(plane, what, within, **given) for plane in self._planes))
 
-    def _asked(self, what: str, within: float, **given: Any) -> list[Coroutine[Any, Any, Any]]:
-        """What each call plane says; None where it is away."""
-
-        async def one(plane: str) -> Any:
-            with contextlib.suppress(Away):
-                return await self.asking.ask(plane, what, within, **given)
-            return None
-
-        return [one(plane) for plane in self._planes]
+    async def _ask(self, plane: str, what: str, within: float, **given: Any) -> Any:
+        """None where it is away."""
+        with contextlib.suppress(Away):
+            return await self.asking.ask(plane, what, within, **given)
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from contextlib import AsyncExitStack
 from typing import Any
@@ -15,6 +16,8 @@ from offhook.planes.media_apart import media_apart
 from offhook.planes.siblings import files_between, siblings_of
 from offhook.planes.spec import DRAIN_SECONDS
 from offhook.store import Database
+
+_log = logging.getLogger(__name__)
 
 
 class CallProcess(Child):
@@ -56,6 +59,8 @@ class CallProcess(Child):
                 self.plane.calls.end_all()
             case "is_ready":
                 self._answer(frame, self.plane.calls.takes_calls())
+            case "has_call":
+                self._answer(frame, self.plane.calls.get(frame["call"]) is not None)
             case "end_call":
                 self.later(self._end_call(frame))
             case "forget":
@@ -80,7 +85,13 @@ class CallProcess(Child):
         self.tell(to=frame["from"], answer=frame["ask"], value=value)
 
     async def _end_call(self, frame: Frame) -> None:
-        self._answer(frame, await self.plane.calls.end_call(frame["call"]))
+        """An answer in any case: nobody knows what became of the call if there was an error."""
+        ended = None
+        try:
+            ended = await self.plane.calls.end_call(frame["call"])
+        except Exception:
+            _log.exception("call=%s could not be ended", frame["call"])
+        self._answer(frame, ended)
 
     async def _drain(self) -> None:
         self.tell(calls=len(self.plane.calls))

@@ -29,6 +29,9 @@ from offhook.vital import Vital
 
 _PR_SET_PDEATHSIG: Final = 1
 
+BEAT_SECONDS: Final = 5.0
+"""Between two signs to the supervisor that this process lives."""
+
 REFUSED: Final = 3
 """The exit status after a reason was told."""
 
@@ -77,6 +80,7 @@ class Child(ABC):
             self.serving = True
             settle_memory()
             self.tell(ready=True, **known)
+            self.later(self._beat())
             await self.closing.wait()
         return 0
 
@@ -95,6 +99,11 @@ class Child(ABC):
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            self.tell(alive=True)
 
     async def _mourn(self) -> None:
         await self.vital.lost.wait()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ Frame = PlaneMessage
 
 MOST_UNSENT: Final = 1024 * 1024
 """Bytes that wait for a process that does not read; further frames are dropped."""
+
+_log = logging.getLogger(__name__)
 
 
 class Away(ConnectionError):
@@ -39,9 +42,16 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for frame in self._unpacker.feed(data):
-                self._received(frame.head)
+                self._hand_in(frame.head)
         except FramingError:
             self._transport.abort()
+
+    def _hand_in(self, frame: Frame) -> None:
+        """Whatever one frame breaks, the next one is heard: without the socket the process would end."""
+        try:
+            self._received(frame)
+        except Exception:
+            _log.exception("what another process of the node says could not be heeded")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost()

@@ -16,15 +16,16 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from offhook.folder import PLANES as PLANES_TOLD
 from offhook.folder import DataFolder
 from offhook.json_document import PlaneMessage
 from offhook.log_lines import configure
 from offhook.planes.link import Frame, Link
+from offhook.planes.plane import LOOK_SECONDS, Plane
 from offhook.planes.spec import (
     API,
     CALL,
@@ -35,7 +36,7 @@ from offhook.planes.spec import (
     names,
     start,
 )
-from offhook.process import Ends
+from offhook.process import RESTARTS
 
 DRAINED_SECONDS: Final = 2 * DRAIN_SECONDS + 15
 """For a call plane to have drained, with what is written down at the end."""
@@ -75,30 +76,6 @@ class State:
         return {self.lock, self.http, *self.sip, *between, *links}
 
 
-@dataclass(slots=True)
-class Plane:
-    """One process that is to be there; `number` among those of its `kind`. `calls` that were up when it was
-    told to drain; `drained`, once there are none. `media`: the process at its side that carries sound, by its
-    own words."""
-
-    name: str
-    kind: str
-    number: int
-    pid: int = 0
-    calls: int | None = None
-    drained: bool = False
-    link: Link | None = None
-    since: float = 0.0
-    ready: bool = False
-    restarts: int = 0
-    ended: str = ""
-    media: PlaneMessage | None = None
-    ends: Ends = field(default_factory=Ends)
-
-    def tell(self, **frame: Any) -> bool:
-        return self.link is not None and self.link.tell(frame)
-
-
 class Supervisor:
     """Runs until the node stops; `reason` then says why if nobody asked for it."""
 
@@ -128,14 +105,16 @@ class Supervisor:
             await self._hand(self._planes[name], pid, socket.socket(fileno=link))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, LEFT_TO_THE_SUPERVISOR)
         self._bury()
+        looking = loop.create_task(self._look())
         await self._stopping.wait()
+        looking.cancel()
         await self._stop()
 
     # -- the planes -----------------------------------------------------------------------------
 
     async def _hand(self, plane: Plane, pid: int, link: socket.socket) -> None:
         """Tell a process that has been started what it is to do."""
-        plane.pid, plane.since, plane.ready = pid, time.time(), False
+        plane.began(pid, time.time())
         self._tell_the_folder()
         state = self._state
         sockets = [state.http] if plane.kind == API else [*state.sip, *state.between.get(plane.name, ())]
@@ -151,6 +130,7 @@ class Supervisor:
         self._tell_who_is_up()
 
     def _received(self, plane: Plane, frame: Frame) -> None:
+        plane.looks = 0 if plane.ready else plane.looks
         to = frame.get("to")
         if to is not None:
             self._hand_on(plane, self._planes.get(to), frame)
@@ -173,7 +153,7 @@ class Supervisor:
             receiver.tell(**{**frame, "from": sender.name})
 
     def _is_ready(self, plane: Plane, frame: Frame) -> None:
-        plane.ready = True
+        plane.ready, plane.looks = True, 0
         self._tell_who_is_up()
         if not self._serving and plane.kind == API:
             self._serving = True
@@ -184,7 +164,8 @@ class Supervisor:
 
     def _tell_who_is_up(self) -> None:
         calls = self._of_calls()
-        self._planes[API].tell(up=[plane.name for plane in calls if plane.ready], of=len(calls))
+        up = [plane.name for plane in calls if plane.ready]
+        self._planes[API].tell(up=up, of=len(calls), served=self._serving)
 
     def _of_calls(self) -> list[Plane]:
         return [plane for plane in self._planes.values() if plane.kind == CALL]
@@ -207,6 +188,17 @@ class Supervisor:
 
     # -- what ends ------------------------------------------------------------------------------
 
+    async def _look(self) -> None:
+        """A process that hangs is ended, for another one to be started."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            calls = self._of_calls()
+            waits = not self._serving and not all(plane.ready for plane in calls)
+            for plane in calls if waits else self._planes.values():  # the API waits for the others at first
+                if plane.pid and not plane.ended and (why := plane.hangs()):
+                    plane.ended = f"{why} and was ended"
+                    os.kill(plane.pid, signal.SIGKILL)
+
     def _bury(self) -> None:
         for plane in self._planes.values():
             try:
@@ -214,7 +206,7 @@ class Supervisor:
             except ChildProcessError:
                 continue
             if pid:
-                plane.pid, plane.ended = 0, _in_words(status)
+                plane.pid, plane.ended = 0, plane.ended or _in_words(status)
                 self._perhaps_ended(plane)
         if os.getpid() == 1:
             self._bury_strangers()
@@ -235,6 +227,7 @@ class Supervisor:
     def _perhaps_ended(self, plane: Plane) -> None:
         """Once it has ended and all that it told has been read."""
         if plane.pid == 0 and plane.link is None:
+            plane.unserved = 0 if plane.ready else plane.unserved + 1
             plane.ready, plane.media = False, None
             self._moved.set()
             if not self._stopping.is_set():
@@ -245,7 +238,7 @@ class Supervisor:
         if not self._serving:
             self._end(f"the {plane.name} plane did not start: it {plane.ended}")
             return
-        if plane.ends.too_many(time.monotonic()):
+        if plane.ends.too_many(time.monotonic()) or plane.unserved > RESTARTS:
             self._end(f"the {plane.name} plane {plane.ended} again and again: the node stops")
             return
         _log.error("the %s plane %s: it is started anew", plane.name, plane.ended)
