@@ -24,6 +24,7 @@ from offhook.planes.handing import LARGEST, Handed, HandedKind, packed_far_ends
 from offhook.planes.siblings import ONLY, Between, Siblings, siblings_of
 from offhook.sip import Flow, Transports, Uri, UserAgent
 from offhook.sip.messages.message import Request
+from offhook.sip.transports import stream_endpoint
 from offhook.sip.transports.places import ConnectionLimits
 from offhook.sip.transports.tcp import TCP
 from tests.machine import PATIENCE
@@ -205,6 +206,63 @@ async def test_a_message_whose_connection_broke_before_its_turn_leaves_nothing_b
         await until(lambda: came == [message])
         assert first.dispatch._handed_on == {}
         await until(lambda: not second.dispatch.is_open(gone))
+
+
+async def test_a_request_by_a_connection_that_its_process_has_no_room_for_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At once and for a while; what wants no answer gets none, and the connection serves on."""
+    async with node() as on:
+        line = await Line.to(on.address)
+        monkeypatch.setattr(stream_endpoint, "may_wait", lambda data: 0)
+        theirs, own = on.call_id(2), on.call_id(1)
+        line.send(line.request("ACK", 1, call=theirs))
+        line.send(b"SIP/2.0 200 OK\r\nCall-ID: %s\r\nContent-Length: 0\r\n\r\n" % theirs.encode())
+        for method in ("INVITE", "BYE", "OPTIONS"):
+            line.send(line.request(method, 1, call=theirs))
+            refused = await line.status(503)
+            assert (refused.call_id, refused.headers.get("Retry-After")) == (theirs, "10")
+        line.send(line.request("OPTIONS", 1, call=own))
+        assert (await line.status(200)).call_id == own
+        assert not on.processes[1].desk.invitations
+        line.close()
+
+
+async def test_a_connection_waits_for_no_process_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept for it is bounded; each request beyond that is refused, none is lost."""
+    monkeypatch.setattr(dispatch_module, "MOST_WAITING", 100_000)
+    async with node() as on:
+        line = await Line.to(on.address)
+        first, second = on
+        assert second.siblings.inbox is not None
+        asyncio.get_running_loop().remove_reader(second.siblings.inbox.fileno())
+        first.siblings.ways[2].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        count = 40
+        for number in range(count):
+            line.send(line.request("OPTIONS", number + 1, b"x" * 20_000, call=on.call_id(2)))
+        refused = await line.message()
+        assert refused.status == 503
+        line.send(line.request("OPTIONS", 1, call=(own := on.call_id(1))))
+        answers = [refused]
+        while answers[-1].call_id != own:
+            answers.append(await line.message())
+        second.dispatch.open()
+        while len(answers) < count + 1:
+            answers.append(await line.message())
+        assert {one.status for one in answers} == {200, 503}
+        line.close()
+
+
+async def test_what_cannot_be_handed_back_for_a_connection_tells_that_it_is_lost() -> None:
+    async with node() as on:
+        second = on.processes[1]
+        there = Flow(TCP, Address("127.0.0.1", 9), on.address)
+        second.dispatch._handed(Handed(HandedKind.ARRIVED, 1, there, b"\r\n"))
+        lost: list[Flow] = []
+        second.dispatch._lost = lost.append
+        second.dispatch.send(b"x" * 10_000_000, there)
+        await until(lambda: lost)
+        assert not second.dispatch.is_open(there)
 
 
 async def test_a_connection_that_a_call_of_another_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,8 +26,10 @@ from offhook.planes.handing import (
     unpacked_far_ends,
 )
 from offhook.planes.siblings import Siblings
-from offhook.sip.limits import may_wait
+from offhook.sip.limits import cost, may_wait
 from offhook.sip.messages.call_id import call_id_in
+from offhook.sip.messages.message import MessageError, Request
+from offhook.sip.messages.parser import parse_message
 from offhook.sip.quiet import QuietLog
 from offhook.sip.transports.transport import Broken, FarEnd, Flow, Lost, Received, Transport
 
@@ -37,6 +39,11 @@ AT_ONCE: Final = 32
 MOST_WAITING: Final = 4 * 1024 * 1024
 """Octets that wait for a process that does not read, beside what the kernel keeps: messages of connections,
 which nobody sends again. Datagrams are lost as anywhere."""
+
+MOST_REFUSED: Final = 200
+"""Requests that wait to be told 503, since the process that has their call has no room for them."""
+
+RETRY_AFTER: Final = (("Retry-After", "10"),)
 
 LONGEST_KEEP_ALIVE: Final = 4
 """Octets of what is no message (RFC 5626 §3.5.1), and everybody's."""
@@ -59,7 +66,7 @@ class SharedSockets(Protocol):
     @property
     def addresses(self) -> tuple[Address, ...]: ...
     def divert(self, came: Received) -> None: ...
-    def arrived(self, data: bytes, flow: Flow) -> None: ...
+    def arrived(self, data: bytes, flow: Flow) -> bool: ...
     def attach(
         self, received: Received, lost: Lost, broken: Broken, in_use: Callable[[], Set[Hashable]]
     ) -> None: ...
@@ -80,8 +87,10 @@ class Dispatch:
         self._loop = asyncio.get_running_loop()
         self._lane = turns.lane("SIP of all processes")
         self._ways = {number: Way(self._loop, way) for number, way in siblings.ways.items()}
+        self._refusals = turns.lane("SIP that a process has no room for")
         self._received: Received = lambda data, flow: None
         self._lost: Lost = lambda flow: None
+        self._broken: Broken = lambda error, flow: None
         self._in_use: Callable[[], Set[Hashable]] = frozenset
         self._elsewhere: dict[FarEnd, tuple[int, Flow]] = {}  # connections of others
         self._handed_on: dict[FarEnd, set[int]] = {}  # ours, and who has had messages of them
@@ -95,7 +104,7 @@ class Dispatch:
     def attach(
         self, received: Received, lost: Lost, broken: Broken, in_use: Callable[[], Set[Hashable]]
     ) -> None:
-        self._received, self._lost, self._in_use = received, lost, in_use
+        self._received, self._lost, self._in_use, self._broken = received, lost, in_use, broken
         self._transports.attach(self._admitted, self._connection_lost, broken, self._needed_by_anybody)
 
     def open(self) -> None:
@@ -116,8 +125,8 @@ class Dispatch:
         holder = self._holder(flow)
         if holder is None:
             self._transports.send(data, flow)
-        else:
-            self._hand(holder, HandedKind.SEND, flow, data)
+        elif not self._hand(holder, HandedKind.SEND, flow, data):
+            self._loop.call_soon(self._gone, holder, flow)
 
     def is_open(self, flow: Flow) -> bool:
         return self._holder(flow) is not None or self._transports.is_open(flow)
@@ -165,13 +174,29 @@ class Dispatch:
         if flow.reliable:
             owner = self._siblings.owner(call_id_in(data))
             if owner != self._siblings.number:
-                self._hand(owner, HandedKind.ARRIVED, flow, data)
-                if self._transports.is_open(flow):
+                if not self._hand(owner, HandedKind.ARRIVED, flow, data):
+                    self._refuse(data, flow)
+                elif self._transports.is_open(flow):
                     self._handed_on.setdefault(flow.far_end, set()).add(owner)
                 else:  # it broke while the message waited for its turn
                     self._hand(owner, HandedKind.LOST, flow)
                 return
         self._received(data, flow)
+
+    def _refuse(self, data: bytes, flow: Flow) -> None:
+        """What came by a connection is sent once only: a request that its process has no room for gets an
+        answer. The connection is read on, for the calls of others."""
+        if len(self._refusals) < MOST_REFUSED:
+            self._refusals.put(cost(data), partial(self._refuse_now, data, flow))
+
+    def _refuse_now(self, data: bytes, flow: Flow) -> None:
+        try:
+            message = parse_message(data)
+        except MessageError as error:
+            self._broken(error, flow)
+            return
+        if isinstance(message, Request):
+            self._broken(MessageError(503, None, message, RETRY_AFTER), flow)
 
     def _connection_lost(self, flow: Flow) -> None:
         for user in self._handed_on.pop(flow.far_end, ()):
@@ -202,7 +227,8 @@ class Dispatch:
             case HandedKind.ARRIVED:
                 if flow.reliable:
                     self._remember(sender, flow)
-                self._transports.arrived(handed.data, flow)
+                if not self._transports.arrived(handed.data, flow) and flow.reliable:
+                    self._refuse(handed.data, flow)
             case HandedKind.SEND:
                 if self._transports.is_open(flow):
                     self._transports.send(handed.data, flow)
@@ -242,9 +268,10 @@ class Dispatch:
 
     # -- what others are told ---------------------------------------------------------------------
 
-    def _hand(self, receiver: int, kind: HandedKind, flow: Flow, data: bytes = b"") -> None:
+    def _hand(self, receiver: int, kind: HandedKind, flow: Flow, data: bytes = b"") -> bool:
+        """False if it is dropped."""
         handed = Handed(kind, self._siblings.number, flow, data)
-        self._ways[receiver].send(pack(handed), keep=flow.reliable or kind is not HandedKind.ARRIVED)
+        return self._ways[receiver].send(pack(handed), keep=flow.reliable or kind is not HandedKind.ARRIVED)
 
     def _tell(self) -> None:
         """Which connections of others our calls need: these are not closed for newer ones."""
@@ -272,15 +299,24 @@ class Way:
         self._waiting: deque[bytes] = deque()
         self._octets = 0
 
-    def send(self, frame: bytes, *, keep: bool) -> None:
-        """`keep` it while the other does not read, in its order, else let it go."""
-        if not self._waiting and self._sent(frame):
-            return
-        if keep and self._octets + len(frame) <= MOST_WAITING:
-            if not self._waiting:
-                self._loop.add_writer(self._socket.fileno(), self._go_on)
-            self._waiting.append(frame)
-            self._octets += len(frame)
+    def send(self, frame: bytes, *, keep: bool) -> bool:
+        """`keep` it while the other does not read, in its order, else let it go. False if it is let go."""
+        if not self._waiting:
+            try:
+                self._socket.send(frame)
+            except BlockingIOError:
+                pass
+            except OSError:  # it is too long, or the kernel has no memory for it
+                return False
+            else:
+                return True
+        if not keep or self._octets + len(frame) > MOST_WAITING:
+            return False
+        if not self._waiting:
+            self._loop.add_writer(self._socket.fileno(), self._go_on)
+        self._waiting.append(frame)
+        self._octets += len(frame)
+        return True
 
     def close(self) -> None:
         if self._waiting:
@@ -288,17 +324,12 @@ class Way:
             self._waiting.clear()
 
     def _go_on(self) -> None:
-        while self._waiting and self._sent(self._waiting[0]):
+        while self._waiting:
+            try:
+                self._socket.send(self._waiting[0])
+            except BlockingIOError:
+                return
+            except OSError:  # as above
+                pass
             self._octets -= len(self._waiting.popleft())
-        if not self._waiting:
-            self._loop.remove_writer(self._socket.fileno())
-
-    def _sent(self, frame: bytes) -> bool:
-        """Whether nothing is left to do about it."""
-        try:
-            self._socket.send(frame)
-        except BlockingIOError:
-            return False
-        except OSError:  # it is too long, or the kernel has no memory for it
-            return True
-        return True
+        self._loop.remove_writer(self._socket.fileno())

@@ -79,9 +79,11 @@ class StreamEndpoint(ABC):
     def bound_for(self, flow: Flow) -> Address | None:
         return of_family(self._servers, flow.remote.host)
 
-    def arrived(self, data: bytes, flow: Flow) -> None:
-        if len(self.lane) < may_wait(data):
-            self.lane.put(cost(data), lambda: None if self.closed else self.context.received(data, flow))
+    def arrived(self, data: bytes, flow: Flow) -> bool:
+        if len(self.lane) >= may_wait(data):
+            return False
+        self.lane.put(cost(data), lambda: None if self.closed else self.context.received(data, flow))
+        return True
 
     # What goes out
 

@@ -124,9 +124,9 @@ class Endpoint(Protocol):
         """The one of `addresses` that `flow` has our end at, or that answers to it come to."""
         ...
 
-    def arrived(self, data: bytes, flow: Flow) -> None:
+    def arrived(self, data: bytes, flow: Flow) -> bool:
         """Read a message in its turn: a datagram that `TransportContext.came` was given, or what came by a
-        connection that another process has."""
+        connection that another process has. False where no more may wait for theirs: it is dropped."""
         ...
 
     async def close(self) -> None: ...

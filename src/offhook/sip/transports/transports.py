@@ -47,7 +47,7 @@ class Transports:
             sources=sources,
             arrivals=MessageRates(sources, asyncio.get_running_loop().time),
             places=self.places,
-            came=self.arrived,
+            came=self._came,
             received=_unheard,
             lost=_unneeded,
             broken=_unread,
@@ -73,8 +73,12 @@ class Transports:
         """Who gets each datagram first; what is for here it gives to `arrived`."""
         self._context.came = came
 
-    def arrived(self, data: bytes, flow: Flow) -> None:
-        self.endpoints[flow.transport].arrived(data, flow)
+    def arrived(self, data: bytes, flow: Flow) -> bool:
+        """As `Endpoint.arrived`."""
+        return self.endpoints[flow.transport].arrived(data, flow)
+
+    def _came(self, data: bytes, flow: Flow) -> None:
+        self.arrived(data, flow)
 
     @property
     def addresses(self) -> tuple[Address, ...]:

@@ -75,14 +75,16 @@ class UdpEndpoint:
             datagrams.close()
         self._sockets.clear()
 
-    def arrived(self, data: bytes, flow: Flow) -> None:
+    def arrived(self, data: bytes, flow: Flow) -> bool:
         context = self._context
         if not context.arrivals.admits(data, flow.remote):
-            return
+            return False
         # What belongs to calls that are up does not wait for all that does not.
         lane = self._of_calls if data.startswith(OF_CALLS) else self._others
-        if len(lane) < may_wait(data):
-            lane.put(cost(data), lambda: None if self._closed else context.received(data, flow))
+        if len(lane) >= may_wait(data):
+            return False
+        lane.put(cost(data), lambda: None if self._closed else context.received(data, flow))
+        return True
 
 
 UDP: Final = Transport(
