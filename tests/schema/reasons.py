@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import get_args
 
-from offhook.schema.calls.ended_reason import EndedReason, PipelineFailure
+from offhook.schema.calls.ended_reason import EndedReason, PipelineFailure, VendorFailure
 
 _CUSTOM = ("custom-voice-failed", "custom-transcriber-failed")
-_VENDORS = re.compile(
-    rf"pipeline-error-(?:[a-z0-9-]+-(?:{'|'.join(get_args(PipelineFailure))})|{'|'.join(_CUSTOM)})"
-)
+_FAILURES = (*get_args(PipelineFailure), *get_args(VendorFailure))
+_VENDORS = re.compile(rf"pipeline-error-(?:[a-z0-9-]+-(?:{'|'.join(_FAILURES)})|{'|'.join(_CUSTOM)})")
 
 
 def is_ended_reason(text: str) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from vapi.types.call_ended_reason import CallEndedReason
 
-from offhook.schema.calls.ended_reason import EndedReason, PipelineFailure, pipeline_error
+from offhook.schema.calls.ended_reason import EndedReason, PipelineFailure, VendorFailure, pipeline_error
 from tests.schema.reasons import is_ended_reason
 
 
@@ -34,3 +35,10 @@ def test_an_engine_that_failed(provider: str, failure: PipelineFailure, reason: 
 
 def test_every_failure_is_a_reason_the_api_would_know() -> None:
     assert all(is_ended_reason(pipeline_error("deepgram", failure)) for failure in get_args(PipelineFailure))
+
+
+@pytest.mark.parametrize("failure", get_args(VendorFailure))
+def test_what_only_some_vendors_answer_is_published_of_one(failure: VendorFailure) -> None:
+    published = get_args(get_args(CallEndedReason)[0])
+    vendors = ("deepgram", "11labs", "cartesia")
+    assert any(pipeline_error(vendor, failure) in published for vendor in vendors)

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.speech.engine_protocols import EngineError
-from offhook.speech.providers.custom_voice import LONGEST_REPLY, AudioReader, CustomVoice, NotAudio
+from offhook.speech.providers.custom_voice import AudioReader, CustomVoice, NotAudio
 from offhook.speech.remote import Remote
+from offhook.speech.streaming.voice_limits import LONGEST_REPLY
 from tests.machine import PATIENCE
 from tests.network.servers import Heard, serving
 from tests.network.servers import reply as whole

@@ -13,9 +13,10 @@ from websockets.frames import Frame, Opcode
 from offhook.network.turns import ROUND
 from offhook.speech.bounded_socket import FRAMES, PIECE, PIECE_COST
 from offhook.speech.engine_protocols import EngineError
-from offhook.speech.providers.custom_transcriber import CHARACTERS, MESSAGES
 from offhook.speech.providers.custom_voice import CustomVoice
 from offhook.speech.remote import Remote
+from offhook.speech.streaming.engine_socket import MESSAGES
+from offhook.speech.streaming.streaming_transcriber import CHARACTERS
 from offhook.speech.token_bucket import TokenBucket
 from tests.machine import PATIENCE
 from tests.network.test_turns import Rounds

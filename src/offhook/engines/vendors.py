@@ -35,6 +35,7 @@ VENDORS: Final[dict[str, Vendor]] = {
     "custom-transcriber": Vendor(transcriber=_SPEECH + "custom_transcriber", keyed=False),
     "custom-llm": Vendor(model=_LANGUAGE + "custom_llm", keyed=False),
     "custom-voice": Vendor(voice=_SPEECH + "custom_voice", keyed=False),
+    "deepgram": Vendor(transcriber=_SPEECH + "deepgram"),
     "openai": Vendor(model=_LANGUAGE + "openai"),
     "groq": Vendor(model=_LANGUAGE + "openai"),
     "cerebras": Vendor(model=_LANGUAGE + "openai"),

@@ -16,12 +16,12 @@ from offhook.json_document import VendorMessage
 from offhook.language.answer import Answer, ServerSays
 from offhook.language.habits import Habit, Habits
 from offhook.language.language_model import LanguageModel, Message, ModelError, Reply, Text, ToolDefinition
-from offhook.language.refusal import explained
 from offhook.language.response import ResponseBody, drain, explanation, parts
 from offhook.network import without, words_of
 from offhook.network.guard import AddressRefused
 from offhook.network.outside import Outside
 from offhook.network.pool import REPEATABLE
+from offhook.network.refusal import explained
 from offhook.schema.assistants.model import AnyModel
 from offhook.schema.calls.ended_reason import PipelineFailure
 from offhook.speech.engine_request import EngineNode

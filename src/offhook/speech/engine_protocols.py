@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeVar
 
-from offhook.schema.calls.ended_reason import PipelineFailure
+from offhook.schema.calls.ended_reason import EngineFailure, PipelineFailure
 
 Stage = Literal["transcriber", "model", "voice"]
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class EngineError(Exception):
         provider: str,
         detail: str,
         unquoted: str | None = None,
-        suffix: PipelineFailure | None = None,
+        suffix: EngineFailure | None = None,
     ) -> None:
         """`unquoted`: the detail without words of others, where there are any. `suffix` None: that the stage
         failed, and no more."""
@@ -42,7 +42,7 @@ class EngineError(Exception):
         self.stage: Stage = stage
         self.provider = provider
         self.detail = detail
-        self.suffix = suffix or _FAILED[stage]
+        self.suffix: EngineFailure = suffix or _FAILED[stage]
         self.unquoted = f"{provider} {stage}: {detail if unquoted is None else unquoted}"
 
 
@@ -63,7 +63,8 @@ class Transcript:
     streams and there is no such moment. `words`: those of a final with their times, in seconds of the sound
     that the transcriber has been given; () where it does not say. `stability`: how likely a partial's words
     are to stay, 0 to 1. `turn`: what the engine itself says of the caller's turn, "may-end" with a partial of
-    all its words, "ended" with a final (that may be empty); None: nothing."""
+    all its words, "ended" with a final (that may be empty); None: nothing. `confidence`: how sure it is of
+    the words, 0 to 1; None where it does not say."""
 
     text: str
     final: bool
@@ -71,6 +72,7 @@ class Transcript:
     words: tuple[TimedWord, ...] = ()
     stability: float = 1.0
     turn: Literal["may-end", "ended"] | None = None
+    confidence: float | None = None
 
 
 TranscriptSink = Callable[[Transcript], None]

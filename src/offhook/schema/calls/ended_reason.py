@@ -118,15 +118,55 @@ PipelineFailure = Literal[
     "503-server-overloaded-error",
 ]
 
+VendorFailure = Literal[
+    # deepgram
+    "returning-400-no-such-model-language-tier-combination",
+    "returning-401-invalid-credentials",
+    "returning-403-model-access-denied",
+    "returning-404-not-found",
+    "returning-500-invalid-json",
+    "returning-502-bad-gateway-ehostunreach",
+    "returning-502-network-error",
+    "returning-econnreset",
+    "transcriber-api-key-missing",
+    # 11labs
+    "500-server-error",
+    "503-server-error",
+    "blocked-concurrent-requests-and-requested-upgrade",
+    "blocked-content-against-their-policy",
+    "blocked-free-plan-and-requested-upgrade",
+    "blocked-using-instant-voice-clone-and-requested-upgrade",
+    "invalid-api-key",
+    "invalid-voice-samples",
+    "max-character-limit-exceeded",
+    "missing-samples-for-voice-clone",
+    "professional-voices-only-for-creator-plus",
+    "quota-exceeded",
+    "system-busy-and-requested-upgrade",
+    "unauthorized-access",
+    "unauthorized-to-access-model",
+    "voice-disabled-by-owner",
+    "voice-not-allowed-for-free-users",
+    "voice-not-fine-tuned",
+    "voice-not-found",
+    # cartesia
+    "502-server-error",
+    "522-server-error",
+    "requested-payment",
+    "socket-hang-up",
+]
+"""What only some vendors are known to answer; each to those that name it."""
 
-_SPELLED = {
+EngineFailure = PipelineFailure | VendorFailure
+
+_SPELLED: dict[tuple[str, str], str] = {
     ("custom-voice", "voice-failed"): "custom-voice-failed",
     ("custom-transcriber", "transcriber-failed"): "custom-transcriber-failed",
 }
 _VENDORS = {"11labs": "eleven-labs"}
 
 
-def pipeline_error(provider: str, failure: PipelineFailure) -> str:
+def pipeline_error(provider: str, failure: EngineFailure) -> str:
     """The reason of a call that ended because an engine failed; `provider` as in the assistant."""
     vendor = _VENDORS.get(provider, provider)
     return "pipeline-error-" + _SPELLED.get((provider, failure), f"{vendor}-{failure}")

@@ -20,13 +20,8 @@ from offhook.speech.engine_protocols import EngineError, Voice
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, json_of, no_context
 from offhook.speech.sentence_voice import SentenceVoice
+from offhook.speech.streaming.voice_limits import LONGEST_REPLY, most_audio
 
-LONGEST_REPLY = 180 * SAMPLE_RATE * 2
-"""Bytes: three minutes of audio for one sentence."""
-
-SECONDS_PER_TEXT = 20.0
-SECONDS_PER_CHARACTER = 1.0
-"""Of audio for one text: far more than anybody takes to say it, pauses and spelling included."""
 MOST_CHUNKS = 20_000
 """Pieces in which the audio of one text may come."""
 _CHUNK_COST = 40
@@ -195,7 +190,7 @@ class CustomVoice(SentenceVoice):
             response = await http.send(request, stream=True)
         try:
             await self._check(response)
-            reader = AudioReader(_most_for(text))
+            reader = AudioReader(most_audio(text))
             lane = turns.lane("engines")
             chunks, taken, loop = response.aiter_raw(), 0, asyncio.get_running_loop()
             begun, limit = loop.time(), remote.timeout
@@ -249,12 +244,6 @@ class CustomVoice(SentenceVoice):
 async def voice(request: EngineRequest[CustomVoiceSettings]) -> Voice:
     remote = Remote.of(json_of(request.settings), "voice")
     return CustomVoice(remote, request.node.outside, request.context, request.node.now)
-
-
-def _most_for(text: str) -> int:
-    """Bytes of audio for a text."""
-    seconds = SECONDS_PER_TEXT + SECONDS_PER_CHARACTER * len(text)
-    return min(round(seconds * SAMPLE_RATE) * 2, LONGEST_REPLY)
 
 
 def _excerpt(body: bytes) -> str:

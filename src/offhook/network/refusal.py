@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-_NAMES: Final = ("error", "message", "msg", "detail")
+_NAMES: Final = ("error", "message", "msg", "err_msg", "detail", "status")
 """What servers call their words, whatever is around them."""
 _DEEPEST: Final = 4
 

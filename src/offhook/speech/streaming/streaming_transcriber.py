@@ -1,0 +1,328 @@
+"""What transcribers have in common that hear a call over a WebSocket as it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from offhook.frames import FRAME_SECONDS
+from offhook.schema.calls.ended_reason import EngineFailure
+from offhook.speech.engine_protocols import EngineError, FailureSink, TimedWord, Transcript, TranscriptSink
+from offhook.speech.streaming.audio_backlog import MOST_FRAMES, AudioBacklog
+from offhook.speech.streaming.engine_socket import EngineSocket, SocketFailed, SocketPlace
+from offhook.speech.streaming.vendor_message import NotUnderstood
+from offhook.speech.token_bucket import TokenBucket
+
+log = logging.getLogger(__name__)
+
+RECONNECTS: Final = 3
+RECONNECT_SECONDS: Final = (0.1, 0.5, 1.5)
+STEADY_SECONDS: Final = 10.0
+"""A connection that lasted this long gets all its reconnects again."""
+CHARACTERS: Final = (20_000, 100)
+"""Of final words at once, and a second: several times of what anybody can say."""
+SPEECH_SECONDS: Final = 1.0
+"""The caller's voice behind which a transcriber has something to say."""
+SILENT_SECONDS: Final = 2.5
+"""After such a voice, without a message: the transcriber hangs."""
+_MOST_AT_ONCE: Final = 25
+_LEAD_FRAMES: Final = 50
+_MOST_ASKED: Final = 8
+
+
+class TranscriberFailed(Exception):
+    """The vendor says that it does not go on. `lasting`: another connection would hear the same."""
+
+    def __init__(self, detail: str, suffix: EngineFailure | None = None, *, lasting: bool = True) -> None:
+        super().__init__(detail)
+        self.suffix = suffix
+        self.lasting = lasting
+
+
+class StreamingTranscriber(ABC):
+    """One call's ears at a vendor's. Sound that the vendor does not take in time is dropped from its oldest
+    on, five seconds are kept; a lost connection is made again a few times, and given again what was not
+    answered, before the call is told.
+
+    `gather`: frames that go in one message, while the caller speaks and at all other times."""
+
+    provider: str
+    named: str
+    """The provider in errors."""
+    segmented = False
+    turn_patience: float | None = None
+    gather = 1
+    must_answer = True
+    """Does it always say something of speech?"""
+    most_odd: int | None = 5
+    """Messages in a row that are not understood: what sends so many is not the vendor."""
+
+    def __init__(self, place: SocketPlace) -> None:
+        self.place = place
+        self._loop = asyncio.get_running_loop()
+        self._backlog = AudioBacklog()
+        self._more = asyncio.Event()
+        self._socket: EngineSocket | None = None
+        self._untouched: EngineSocket | None = None  # opened, and not talked by yet
+        self._task: asyncio.Task[None] | None = None
+        self._on_transcript: TranscriptSink | None = None
+        self._on_failure: FailureSink | None = None
+        self._characters = TokenBucket(*CHARACTERS, self._loop.time())
+        self._began = self._dropped = 0  # the first frame of this connection; dropped before it
+        self._pushed = 0
+        self._at_once = False
+        self.pending = False
+        """Are there words of which the final is to come?"""
+        self._asked: deque[str] = deque()  # what is sent before more sound
+        self._odd = 0
+        self._speech_began = 0.0
+        self._messages = 0  # that came since the caller began to speak
+        self._hung = False
+        self._patience: asyncio.TimerHandle | None = None
+        self._odd_logged = False
+        self._late_logged = False
+
+    # what a vendor says of itself
+
+    @abstractmethod
+    def read(self, message: str | bytes) -> Iterable[Transcript]:
+        """The words in a message, with times in seconds of this connection's sound. Raises NotUnderstood, or
+        TranscriberFailed for an error."""
+
+    def sound(self, frames: list[bytes]) -> str | bytes:
+        """What is sent for frames."""
+        return b"".join(frames)
+
+    def frame(self, heard: bytes, said: bytes) -> bytes:
+        """What is kept of a frame."""
+        return heard
+
+    def farewell(self) -> str | bytes | None:
+        """What is sent before the connection is closed."""
+        return None
+
+    def failure(self, failed: SocketFailed) -> EngineFailure | None:
+        """What the API calls it, None if it has no name of its own."""
+        return None
+
+    def nonsense(self) -> EngineFailure | None:
+        """What the API calls it that nothing is understood."""
+        return None
+
+    def ask(self, message: str) -> None:
+        """Send this before more sound."""
+        if len(self._asked) < _MOST_ASKED:
+            self._asked.append(message)
+            self._more.set()
+
+    def heard_until(self, seconds: float) -> None:
+        """This connection has answered for so much of its sound."""
+        self._backlog.settle(self._frame_at(seconds))
+
+    # what the call asks
+
+    async def start(self, on_transcript: TranscriptSink, on_failure: FailureSink) -> None:
+        self._on_transcript = on_transcript
+        self._on_failure = on_failure
+        self._untouched = await self._open()
+        self._task = asyncio.create_task(self._stay(self._untouched))
+        self._task.add_done_callback(self._ended)
+
+    def push(self, heard: bytes, said: bytes) -> None:
+        if len(self._backlog) == MOST_FRAMES and not self._late_logged:
+            self._late_logged = True
+            log.warning("%s transcriber: it takes audio too slowly, some is dropped", self.named)
+        if self._socket is not None:
+            self._socket.mind_unsent()
+        self._backlog.push(self.frame(heard, said))
+        if len(self._backlog) >= self.gather or self._at_once:
+            self._at_once = False
+            self._more.set()
+
+    def speech_started(self) -> None:
+        self._speech_began, self._messages = self._loop.time(), 0
+        self._mind_silence(None)
+        if not self.pending:
+            self._backlog.settle(self._backlog.next - _LEAD_FRAMES)
+
+    def speech_stopped(self) -> None:
+        self._at_once = True
+        if (
+            self.must_answer
+            and not self._messages
+            and self._loop.time() - self._speech_began >= SPEECH_SECONDS
+        ):
+            self._mind_silence(SILENT_SECONDS)
+
+    async def close(self) -> None:
+        self._mind_silence(None)
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        untouched, self._untouched = self._untouched, None
+        if untouched is not None:
+            await untouched.close(self.farewell())
+
+    # the connection
+
+    async def _open(self) -> EngineSocket:
+        """Raises EngineError."""
+        try:
+            return await EngineSocket.open(self.place)
+        except SocketFailed as failed:
+            raise self._error(failed) from None
+
+    async def _stay(self, socket: EngineSocket) -> None:
+        attempts = 0
+        while True:
+            connected_at = self._loop.time()
+            error, lasting = await self._talk(socket)
+            if lasting:
+                self._fail(error)
+                return
+            if self._loop.time() - connected_at > STEADY_SECONDS and not self._hung:
+                attempts = 0
+            log.warning("%s transcriber: connection lost: %s", self.named, error.unquoted)
+            again: EngineSocket | None = None
+            while again is None:
+                if attempts == RECONNECTS or lasting:
+                    self._fail(error)
+                    return
+                await asyncio.sleep(RECONNECT_SECONDS[attempts])
+                attempts += 1
+                try:
+                    again = await EngineSocket.open(replace(self.place, tries=1))
+                except SocketFailed as failed:
+                    error, lasting = self._error(failed), failed.lasting
+            self._backlog.rewind()
+            self._more.set()
+            socket = again
+
+    async def _talk(self, socket: EngineSocket) -> tuple[EngineError, bool]:
+        """Send and receive until the connection ends: why it did, and whether it would again."""
+        self._began, self._dropped = self._backlog.next, self._backlog.dropped
+        self.pending = False
+        self._asked.clear()
+        self._odd = 0
+        sender = asyncio.create_task(self._send(socket))
+        self._socket, self._untouched = socket, None
+        if self._hung:
+            self._mind_silence(SILENT_SECONDS)
+        goodbye: str | bytes | None = None
+        try:
+            while True:
+                self._received(await socket.receive())
+        except SocketFailed as failed:
+            if self._silent():
+                return self._no_answer()
+            return self._error(failed), failed.lasting
+        except TranscriberFailed as failed:
+            detail = self.place.told(str(failed))
+            return EngineError(
+                "transcriber", self.named, detail, "the vendor ended it", failed.suffix
+            ), failed.lasting
+        except asyncio.CancelledError:
+            goodbye = self.farewell()
+            raise
+        finally:
+            self._socket = None
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+            await socket.close(goodbye)
+
+    async def _send(self, socket: EngineSocket) -> None:
+        try:
+            while True:
+                await self._more.wait()
+                while self._asked:
+                    await socket.send(self._asked.popleft())
+                frames = self._backlog.take(_MOST_AT_ONCE)
+                if len(self._backlog) < self.gather:
+                    self._more.clear()
+                if frames:
+                    await socket.send(self.sound(frames))
+        except SocketFailed:
+            return  # the receiving side says why
+
+    def _received(self, message: str | bytes) -> None:
+        """Raises SocketFailed for a flood, and TranscriberFailed."""
+        self._messages += 1
+        self._hung = False
+        self._mind_silence(None)
+        try:
+            transcripts = list(self.read(message))
+        except NotUnderstood as error:
+            self._not_understood(error)
+            return
+        self._odd = 0
+        for transcript in transcripts:
+            self._heard(transcript)
+
+    def _not_understood(self, error: NotUnderstood) -> None:
+        """Raises TranscriberFailed if nothing is."""
+        self._odd += 1
+        if not self._odd_logged:
+            self._odd_logged = True
+            log.warning("%s transcriber: a message is ignored: %s", self.named, error)
+        if self.most_odd is not None and self._odd > self.most_odd:
+            raise TranscriberFailed("what it sends is not understood", self.nonsense())
+
+    def _heard(self, transcript: Transcript) -> None:
+        if transcript.final and not self._characters.take(len(transcript.text), self._loop.time()):
+            raise SocketFailed("it hears more words than anybody can say", flooded=True)
+        self.pending = not transcript.final and bool(transcript.text)
+        if transcript.final:
+            self._backlog.settle(self._frame_at(transcript.words[-1].end) if transcript.words else None)
+        if self._on_transcript is not None:
+            self._on_transcript(self._timed(transcript))
+
+    def _timed(self, transcript: Transcript) -> Transcript:
+        before = self._frame_at(0) * FRAME_SECONDS
+        if not transcript.words or not before:
+            return transcript
+        words = (TimedWord(one.text, one.start + before, one.end + before) for one in transcript.words)
+        return replace(transcript, words=tuple(words))
+
+    def _frame_at(self, seconds: float) -> int:
+        """The number of the frame that is so far into this connection's sound."""
+        return self._began + self._backlog.dropped - self._dropped + int(seconds / FRAME_SECONDS)
+
+    # one that says nothing
+
+    def _mind_silence(self, seconds: float | None) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = None if seconds is None else self._loop.call_later(seconds, self._hangs)
+
+    def _silent(self) -> bool:
+        return self._patience is not None and self._patience.when() <= self._loop.time()
+
+    def _hangs(self) -> None:
+        if self._socket is not None:
+            self._socket.abort()
+
+    def _no_answer(self) -> tuple[EngineError, bool]:
+        """It is given another connection, once."""
+        again, self._hung = self._hung, True
+        return EngineError("transcriber", self.named, "it does not answer"), again
+
+    # failures
+
+    def _error(self, failed: SocketFailed) -> EngineError:
+        return EngineError("transcriber", self.named, str(failed), failed.unquoted, self.failure(failed))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the %s transcriber stopped", self.named, exc_info=error)
+            self._fail(EngineError("transcriber", self.named, "it stopped working"))
+
+    def _fail(self, error: EngineError) -> None:
+        on_failure, self._on_failure = self._on_failure, None
+        if on_failure is not None:  # it is told once
+            on_failure(error)
