@@ -9,7 +9,7 @@ import pytest
 from offhook.engines.fallback import FallbackModel, FallbackTranscriber, FallbackVoice
 from offhook.engines.registry import PLATFORM, EngineRegistry, ProviderNotServed
 from offhook.engines.vendors import VENDORS
-from offhook.language.chat_completions import ChatModel
+from offhook.language.http_model import HttpModel
 from offhook.language.language_model import LanguageModel
 from offhook.network.guard import AddressRefused
 from offhook.schema.assistants.assistant import AssistantOverrides
@@ -136,7 +136,7 @@ async def key_of(
 
     engines = registry_of(reach, **({} if node is None else {"openai": node}))
     model: LanguageModel = await engines.model(assistant_with(model=GPT, **more), credentials)
-    assert isinstance(model, ChatModel)
+    assert isinstance(model, HttpModel)
     return str(model._headers["authorization"]).removeprefix("Bearer ")
 
 

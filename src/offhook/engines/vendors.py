@@ -37,6 +37,7 @@ VENDORS: Final[dict[str, Vendor]] = {
     "custom-voice": Vendor(voice=_SPEECH + "custom_voice", keyed=False),
     "deepgram": Vendor(transcriber=_SPEECH + "deepgram"),
     "openai": Vendor(model=_LANGUAGE + "openai"),
+    "anthropic": Vendor(model=_LANGUAGE + "anthropic"),
     "groq": Vendor(model=_LANGUAGE + "openai"),
     "cerebras": Vendor(model=_LANGUAGE + "openai"),
     "deepinfra": Vendor(model=_LANGUAGE + "openai"),

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from offhook.json_document import VendorMessage
+from offhook.language.habits import Habit
+from offhook.language.http_model import ServerSays
 from offhook.language.language_model import Finished, ToolCall
 from offhook.language.thinking import Thoughts
 from offhook.language.tool_calls import ToolCalls
@@ -24,19 +26,16 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 """Where servers put the thoughts that they take out of the text."""
 
 
-class ServerSays(Exception):
-    """An error in place of an answer, in the server's words."""
-
-
 class Answer:
     """What has come so far. `ended`: the model has given its reason to stop, so that little may follow.
 
     Raises ServerSays, and ValueError for an answer of another form, for one that is longer than allowed, for
     a tool call without a name, and for a stream that ends before anything has come."""
 
-    def __init__(self, thinks_first: bool = False) -> None:
+    def __init__(self, habit: Habit) -> None:
+        self._habit = habit
         self._calls = ToolCalls()
-        self._thoughts = Thoughts(thinks_first)
+        self._thoughts = Thoughts(habit.thinks_first)
         self._in_deltas = False
         self._whole = ""
         self._characters = 0
@@ -49,11 +48,6 @@ class Answer:
     @property
     def ended(self) -> bool:
         return self._reason is not None
-
-    @property
-    def thought_first(self) -> bool | None:
-        """Did its text begin within a thought? None: it did not show it."""
-        return self._thoughts.thought_first if self._characters else None
 
     def add(self, piece: VendorMessage) -> str:
         """Text to say, often empty."""
@@ -92,7 +86,7 @@ class Answer:
         again behind its pieces."""
         if message is None or self._in_deltas:
             return None
-        text = _text(message.get("content"))
+        text = text_of(message.get("content"))
         if self._whole and text.startswith(self._whole):
             message = {**message, "content": text.removeprefix(self._whole)}
             self._whole = text
@@ -105,7 +99,7 @@ class Answer:
             self._arguments += self._calls.add(one)
         if function := message.get("function_call"):  # what tool calls were called before
             self._arguments += self._calls.add({"function": function})
-        text = _text(message.get("content")) or _text(message.get("refusal"))
+        text = text_of(message.get("content")) or text_of(message.get("refusal"))
         self._characters += len(text)
         if max(self._characters, self._arguments) > LONGEST_REPLY:
             raise ValueError(f"a reply of more than {LONGEST_REPLY} characters")
@@ -114,7 +108,9 @@ class Answer:
 
     def rest(self) -> str:
         """Text that was held back, when all has come."""
-        return self._thoughts.end(cut=self._reason == "length")
+        said = self._thoughts.end(cut=self._reason == "length")
+        self._habit.learn(self._thoughts.thought_first if self._characters else None)
+        return said
 
     def tool_calls(self) -> list[ToolCall]:
         return self._calls.calls()
@@ -144,7 +140,7 @@ def _own_of_ollama(piece: VendorMessage) -> VendorMessage:
     return {"delta": piece["message"], "finish_reason": piece.get("done_reason")}
 
 
-def _text(content: object) -> str:
+def text_of(content: object) -> str:
     """The text of a message's content: a string, or a list of parts, of which those of type text count."""
     if isinstance(content, str):
         return content

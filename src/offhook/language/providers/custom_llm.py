@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from offhook.language.chat_completions import ChatServer, chat_model, most_tokens_of, temperature_of
+from offhook.language.chat_completions import ChatServer, chat_model
+from offhook.language.http_model import most_tokens_of, temperature_of
 from offhook.language.language_model import LanguageModel, ModelError
 from offhook.schema.assistants.model import CustomLLMModel
 from offhook.speech.engine_request import EngineRequest

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from offhook.language.chat_completions import ChatServer, chat_model, most_tokens_of, temperature_of
+from offhook.language.chat_completions import ChatServer, chat_model
+from offhook.language.http_model import most_tokens_of, temperature_of
 from offhook.language.language_model import LanguageModel
 from offhook.schema.assistants.model import OpenAIModel, VendorModel
 from offhook.schema.calls.ended_reason import PipelineFailure
