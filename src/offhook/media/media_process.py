@@ -31,8 +31,10 @@ from offhook.media.protocol import (
     KeepSentence,
     Logged,
     OfProcess,
+    Opened,
     Paced,
     Ready,
+    Refused,
     Settle,
     VoiceWentOn,
 )
@@ -65,6 +67,7 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._unpacker = Unpacker()
         self._engine: Engine | None = None
+        self._untold: list[Event] = []
         self._writer: WriterThread | None = None
         self._sentence = b""
 
@@ -99,7 +102,22 @@ class Link(asyncio.Protocol):
             transport.write(pack(events))
 
     def _told(self, events: list[Event], at: float) -> None:
-        self.send([Happened(at), *events])
+        """At once where somebody waits for it. All else goes with the next tick: each message wakes the call
+        plane."""
+        self._untold += events
+        if not self._ticks() or any(isinstance(event, (Opened, Refused)) for event in events):
+            self._tell(at, ticked=False)
+
+    def _ticks(self) -> bool:
+        return self._engine is not None and len(self._engine.clock) > 0
+
+    def _after_tick(self) -> None:
+        if self._untold:
+            self._tell(asyncio.get_running_loop().time(), ticked=True)
+
+    def _tell(self, at: float, *, ticked: bool) -> None:
+        told, self._untold = self._untold, []
+        self.send([Happened(at, ticked), *told])
 
     def _give_up(self) -> None:
         if self._transport is not None:
@@ -144,6 +162,7 @@ class Link(asyncio.Protocol):
             read=sockets.tick,
         )
         self._engine.deliver = self._told
+        clock.after_tick.append(self._after_tick)
         settle_memory()
         self.send([Ready("")])
 

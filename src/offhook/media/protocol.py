@@ -250,9 +250,10 @@ class Ready(NamedTuple):
 
 
 class Happened(NamedTuple):
-    """When the events that follow happened."""
+    """When the events that follow happened. `ticked`: in a tick, which began then."""
 
     at: float
+    ticked: bool
 
 
 class Paced(NamedTuple):

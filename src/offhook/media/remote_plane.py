@@ -21,12 +21,14 @@ from offhook.media.protocol import (
     KeepSentence,
     Logged,
     OfProcess,
+    Open,
     Paced,
     Ready,
     Settle,
 )
 from offhook.media.wire import Unpacker, WireError, pack
 from offhook.process import Ends
+from offhook.rtp.clock import TICK
 
 COMMAND: Final = (sys.executable, "-P", "-m", "offhook.media.media_process")
 
@@ -35,6 +37,9 @@ SILENT_SECONDS: Final = 5.0
 """Without a word from the process, which gives one a second, it counts as hung and is ended."""
 AGAIN_SECONDS: Final = (0.0, 0.5, 2.0)
 """Before it is started anew: after one that served, after one that did not, and after more of these."""
+
+BEFORE_TICK: Final = 0.004
+"""Seconds before the engine's next tick in which what was commanded since the last one is on its way."""
 
 BUFFER: Final = 4 * 1024 * 1024
 """Bytes asked of the kernel for each direction, so that a tick's message goes in one piece."""
@@ -52,7 +57,9 @@ class RemotePlane(Plane):
         self._name = "media" if settle.of == 1 else f"media-{settle.number}"
         self._sentence = b""
         self._waiting: list[Command | OfProcess] = []
-        self._due: asyncio.Handle | None = None
+        self._due: asyncio.TimerHandle | None = None
+        self._ticked = 0.0
+        """When the engine's last tick was, as far as it was told."""
         self._link: _Link | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._serves = asyncio.Event()
@@ -90,6 +97,7 @@ class RemotePlane(Plane):
         self.keeper.cancel()
         await asyncio.gather(self.keeper, return_exceptions=True)
         self._started.cancel()
+        self._flush()
         await self._end()
 
     async def _keep(self) -> None:
@@ -207,14 +215,25 @@ class RemotePlane(Plane):
         await self._serves.wait()
 
     def send(self, command: Command | OfProcess) -> None:
+        """At once if an answer is waited for. All else takes effect with the engine's next tick, and goes in
+        one message before it: each message wakes the other process."""
         if not self._serves.is_set():
             return
         self._waiting.append(command)
-        if self._due is None:
-            self._due = asyncio.get_running_loop().call_soon(self._flush)
+        if type(command) is Open:
+            self._flush()
+        elif self._due is None:
+            loop = asyncio.get_running_loop()
+            self._due = loop.call_later(self._until_due(loop.time()), self._flush)
+
+    def _until_due(self, now: float) -> float:
+        """Seconds. Ticks are TICK apart, also where none was told of lately: nothing ticks without a leg."""
+        return max(0.0, TICK - BEFORE_TICK - (now - self._ticked) % TICK)
 
     def _flush(self) -> None:
-        self._due = None
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         commands, self._waiting = self._waiting, []
         if commands and self._link is not None:
             self._link.write(commands)
@@ -235,6 +254,8 @@ class RemotePlane(Plane):
                     )
             elif of is Happened:
                 at = event.at
+                if event.ticked:
+                    self._ticked = at
             elif of is Ready:
                 link.answered(event.why)
             else:

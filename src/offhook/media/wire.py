@@ -8,7 +8,7 @@ but for lengths: what does not fit is a WireError, after which the connection is
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from offhook.frames import SILENCE
@@ -75,28 +75,38 @@ def pack(records: Sequence[Record]) -> bytes:
 
 
 def _put(parts: list[bytes], value: Any) -> None:
-    if value is None:
-        parts.append(b"n")
-    elif value is True:
-        parts.append(b"t")
-    elif value is False:
-        parts.append(b"f")
-    elif isinstance(value, int):
-        parts.append(b"i" + _INT.pack(value))
-    elif isinstance(value, float):
-        parts.append(b"d" + _FLOAT.pack(value))
-    elif isinstance(value, str):
-        text = value.encode("utf-8", "surrogatepass")
-        parts.append(b"s" + _LENGTH.pack(len(text)) + text)
-    elif isinstance(value, bytes):
-        parts.append(b"b" + _LENGTH.pack(len(value)))
-        parts.append(value)
-    elif isinstance(value, tuple):
-        parts.append(b"(" + _LENGTH.pack(len(value)))
-        for item in value:
-            _put(parts, item)
-    else:
-        raise WireError(f"a {type(value).__name__} cannot be sent")
+    of = type(value)
+    put = _PUTS.get(of) or next((_PUTS[base] for base in of.__mro__ if base in _PUTS), None)
+    if put is None:
+        raise WireError(f"a {of.__name__} cannot be sent")
+    put(parts, value)
+
+
+def _put_text(parts: list[bytes], value: str) -> None:
+    text = value.encode("utf-8", "surrogatepass")
+    parts.append(b"s" + _LENGTH.pack(len(text)) + text)
+
+
+def _put_bytes(parts: list[bytes], value: bytes) -> None:
+    parts.append(b"b" + _LENGTH.pack(len(value)))
+    parts.append(value)
+
+
+def _put_tuple(parts: list[bytes], value: tuple[Any, ...]) -> None:
+    parts.append(b"(" + _LENGTH.pack(len(value)))
+    for item in value:
+        _put(parts, item)
+
+
+_PUTS: Final[dict[type, Callable[[list[bytes], Any], None]]] = {
+    type(None): lambda parts, _: parts.append(b"n"),
+    bool: lambda parts, value: parts.append(b"t" if value else b"f"),
+    int: lambda parts, value: parts.append(b"i" + _INT.pack(value)),
+    float: lambda parts, value: parts.append(b"d" + _FLOAT.pack(value)),
+    str: _put_text,
+    bytes: _put_bytes,
+    tuple: _put_tuple,
+}
 
 
 class Unpacker:

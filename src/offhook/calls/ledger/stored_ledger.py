@@ -21,7 +21,7 @@ from offhook.webhooks.outbox import Outbox
 MOST_AT_ONCE: Final = 200
 """Steps in one transaction: enough for 200 busy calls, few enough that none waits long."""
 
-GATHER_SECONDS: Final = 0.005
+GATHER_SECONDS: Final = 0.02
 """Only the beginning of a call is waited for, by its caller. All else may lie so long for others to be
 committed with: one call's answer, the next one's end."""
 
