@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,40 @@ async def test_a_leg_and_a_talk_in_another_process(tmp_path: Path) -> None:
         assert await line.stop_recording()
         assert (tmp_path / "call-1-stereo.wav").stat().st_size > 20_000
         assert plane.pacing.pid != os.getpid()
+
+
+async def test_one_message_for_each_tick_and_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each message wakes the other process. Only a leg that is opened is waited for; what else is commanded
+    takes effect with the next tick."""
+    async with running(tmp_path) as plane:
+        link = plane._link
+        assert link is not None
+        sent: list[list[str]] = []
+        taken: list[list[str]] = []
+        write, take = link.write, plane.take
+
+        def written(commands: Sequence[Any]) -> None:
+            sent.append([type(command).__name__ for command in commands])
+            write(commands)
+
+        def took(link: Any, events: list[Any]) -> None:
+            taken.append([type(event).__name__ for event in events])
+            take(link, events)
+
+        monkeypatch.setattr(link, "write", written)
+        monkeypatch.setattr(plane, "take", took)
+        async with on_a_call(plane) as (line, channel, listener, _):
+            assert sent == [["Open"]]
+            assert [told for told in taken if told != ["Paced"]] == [["Happened", "Opened"]]
+            speak(PlayoutQueue(listener, channel), 0.1)
+            await until(lambda: listener.finished)
+            assert len(sent) == 2
+            assert sent[1][:4] == ["OpenTalk", "Agree", "Connect", "Converse"]
+            line.record(True)
+            del taken[:]
+            await line.close()
+            await line.stop_recording()
+        assert all(told.count("Happened") <= 1 for told in taken)
 
 
 async def test_what_is_queued_is_heard_while_nobody_reads(tmp_path: Path) -> None:
