@@ -20,11 +20,11 @@ HOUSE = runpy.run_path(str(ROOT / "scripts" / "house.py"))
 
 COUNTED = {
     "file names in several rooms": 1,
-    "class names in several modules": 33,
-    "sections that lead nowhere": 1,
+    "class names in several modules": 0,
+    "sections that lead nowhere": 0,
     "signatures that take Mapping[str, Any]": 1,
     "signatures that take a named JSON document": 220,
-    "signatures that take dict[str, Any]": 62,
+    "signatures that take dict[str, Any]": 64,
     "camelCase properties outside the types": 116,
     "floors of more than 20 files": 0,
     "circles of imports between modules": 0,

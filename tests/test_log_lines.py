@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.calls.admission.entrance import Limits
+from offhook.calls.admission.entrance import EntranceLimits
 from offhook.conversation.active_assistant import Engines
 from offhook.log_context import CALL, working_for
 from offhook.log_lines import JsonLines, TextLines
@@ -196,7 +196,7 @@ async def test_two_calls_at_once_keep_their_names(tmp_path: Path, text: Written)
         def speech_started(self) -> None:
             told.setdefault(str(self.call), set()).add(CALL.get())
 
-    async with open_house(tmp_path, limits=Limits(2)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(2)) as house:
         house.build = lambda _: Engines(Listening(), ScriptedModel(("Yes.",)), ScriptedVoice())
         house.clock.after_tick.append(lambda: told.setdefault("the clock", set()).add(CALL.get()))
         calls = []

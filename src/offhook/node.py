@@ -12,7 +12,7 @@ from offhook.bootstrap import FirstStart, first_start
 from offhook.calls.calls import Calls
 from offhook.folder import DataFolder
 from offhook.listening import check_sip, listen_http
-from offhook.media.line import Plane
+from offhook.media.line import MediaPlane
 from offhook.network import Address
 from offhook.planes.api_plane import api_plane
 from offhook.planes.call_plane import EnginesOf, OpenMedia, call_plane, check_engines
@@ -37,7 +37,7 @@ class Node:
     http: Address
     sip: Address
     calls: Calls
-    media: Plane
+    media: MediaPlane
     agent: UserAgent
     started: FirstStart
     vital: Vital

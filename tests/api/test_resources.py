@@ -1,4 +1,4 @@
-"""Assistants, squads, tools, credentials and the org over HTTP (vapi-wire §5-§7, §10)."""
+"""Assistants, squads, tools, credentials and the org over HTTP (vapi-wire §5, §6, §7, §10)."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from typing import Any, cast
 import numpy as np
 
 from offhook.calls.admission.admission import Admission
-from offhook.calls.admission.entrance import Limits
-from offhook.calls.call_services import Services
+from offhook.calls.admission.entrance import EntranceLimits
+from offhook.calls.call_services import CallServices
 from offhook.calls.calls import Calls
 from offhook.calls.directory.documented import Documented, assistant_of, number_of, org_of, squad_of
 from offhook.calls.leg import Media
@@ -236,7 +236,7 @@ class House:
         self.engines: dict[str, list[Any]] = {}  # `Engines`, with all that scripted ones have
         self.emergency: ScriptedVoice | None = ScriptedVoice()
         self.phones: list[Phone] = []
-        self.services: Services
+        self.services: CallServices
         self.calls: Calls
         self.agent: UserAgent
         self.ports: PortPool
@@ -332,7 +332,7 @@ async def open_house(
     *,
     wire: MemoryWire | None = None,
     ports: tuple[int, int] = (20000, 20999),
-    limits: Limits | None = None,
+    limits: EntranceLimits | None = None,
     media_timeout: float = 20.0,
     settle: float | None = SETTLED,
     seed: int = 7,
@@ -355,7 +355,7 @@ async def open_house(
         writer=InlineWriter(),
         interceptors=interceptors,
     )
-    house.services = services = Services(
+    house.services = services = CallServices(
         ledger=house.ledger,
         directory=house.directory,
         media=Media(
@@ -378,7 +378,7 @@ async def open_house(
         rng=rng,
     )
     nonces = Nonces(b"n" * 32, house.now, rng.randbytes)
-    limits = limits or Limits(100)
+    limits = limits or EntranceLimits(100)
     admission = Admission(nonces, lambda: "10.0.0.2", limits.sources, house.loop.time)
     house.calls = Calls(services, limits, admission)
     transports = Transports(opener=house.wire.open)

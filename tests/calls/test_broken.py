@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.admission.entrance import Limits
-from offhook.calls.inbound_call import Call
+from offhook.calls.admission.entrance import EntranceLimits
+from offhook.calls.audio_owner import AudioOwner
+from offhook.calls.inbound_call import InboundCall
 from offhook.calls.leg import Leg
 from offhook.calls.record.reporter import Reporter
 from offhook.calls.set_up import SetUp
-from offhook.calls.sound import Sound
 from offhook.calls.transfers.transfer import Transfer
 from tests.calls.house import open_house
 from tests.virtual import run_virtual
@@ -30,7 +30,7 @@ async def breaks_later(*given: Any, **named: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("of", "name"),
-    [(Leg, "hang_up"), (Leg, "close"), (Sound, "close"), (Reporter, "settled"), (Call, "_move")],
+    [(Leg, "hang_up"), (Leg, "close"), (AudioOwner, "close"), (Reporter, "settled"), (InboundCall, "_move")],
 )
 def test_an_end_that_breaks_is_an_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: type, name: str
@@ -48,7 +48,7 @@ def test_an_end_that_breaks_is_an_end(
     broken = breaks_then_later if asyncio.iscoroutinefunction(whole) else breaks_then
 
     async def story() -> None:
-        async with open_house(tmp_path, limits=Limits(1)) as house:
+        async with open_house(tmp_path, limits=EntranceLimits(1)) as house:
             phone = await house.phone()
             call = await phone.dial().connect()
             with monkeypatch.context() as patch:
@@ -63,11 +63,11 @@ def test_an_end_that_breaks_is_an_end(
 
 def test_a_set_up_that_breaks_twice_ends_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
-        async with open_house(tmp_path, limits=Limits(1)) as house:
+        async with open_house(tmp_path, limits=EntranceLimits(1)) as house:
             phone = await house.phone()
             with monkeypatch.context() as patch:
                 patch.setattr(SetUp, "run", breaks_later)
-                patch.setattr(Call, "_refuse", breaks)
+                patch.setattr(InboundCall, "_refuse", breaks)
                 call = phone.dial()
                 await call.place()
                 assert await call.ended() == "480"
@@ -83,7 +83,7 @@ def test_a_transfer_that_breaks_twice_ends_the_call(tmp_path: Path, monkeypatch:
             phone = await house.phone()
             call = await phone.dial().connect()
             monkeypatch.setattr(Transfer, "run", breaks_later)
-            monkeypatch.setattr(Call, "_after_failed_transfer", breaks)
+            monkeypatch.setattr(InboundCall, "_after_failed_transfer", breaks)
             house.calls.get(house.call_id).transfer({"type": "number", "number": "+15550100"})  # type: ignore[union-attr]
             assert await call.ended() == "BYE from the node"
 
@@ -100,7 +100,7 @@ def test_an_end_whose_task_is_cut_off_leaves_its_place(tmp_path: Path, steps: in
     """Also one that has not made its first step, and so never comes to its `finally`."""
 
     async def story() -> None:
-        async with open_house(tmp_path, limits=Limits(1)) as house:
+        async with open_house(tmp_path, limits=EntranceLimits(1)) as house:
             phone = await house.phone()
             caller = await phone.dial().connect()
             call = house.calls.get(house.call_id)
@@ -123,7 +123,7 @@ def test_an_end_whose_task_is_cut_off_leaves_its_place(tmp_path: Path, steps: in
 @pytest.mark.parametrize("after", [0.0, 0.05])
 def test_a_set_up_whose_task_is_cut_off_ends_the_call(tmp_path: Path, after: float) -> None:
     async def story() -> None:
-        async with open_house(tmp_path, limits=Limits(1)) as house:
+        async with open_house(tmp_path, limits=EntranceLimits(1)) as house:
 
             async def thinks(message: dict[str, Any]) -> dict[str, Any]:
                 await asyncio.sleep(5)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from offhook.calls.admission.caller import customer
-from offhook.calls.admission.entrance import Limits
+from offhook.calls.admission.entrance import EntranceLimits
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.parser import parse_message
 from offhook.sip.messages.uri import Uri
@@ -24,7 +24,7 @@ HERE = "10.0.0.2:5060"
 @pytest.mark.parametrize("domain", [None, "10.0.0.2"])
 def test_a_number_is_found_however_it_is_written(tmp_path: Path, uri: str, domain: str | None) -> None:
     async def story() -> None:
-        async with open_house(tmp_path, limits=Limits(100, domain)) as house:
+        async with open_house(tmp_path, limits=EntranceLimits(100, domain)) as house:
             house.directory.numbers[CALLED] = {**NUMBER, "id": "n2", "sipUri": f"sip:{CALLED}@10.0.0.2"}
             phone = await house.phone()
             call = phone.dial()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.admission.entrance import Limits
+from offhook.calls.admission.entrance import EntranceLimits
 from offhook.calls.calls import REPORTED, REPORTED_OF_ORG
 from offhook.conversation.active_assistant import Engines
 from offhook.language.language_model import ModelError
@@ -225,7 +225,7 @@ async def test_the_user_part_in_any_case(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("domain", "ended_by"), [("sip.example", "404"), ("10.0.0.2", "")])
 def test_a_domain_that_is_not_ours(tmp_path: Path, domain: str, ended_by: str) -> None:
     async def story() -> None:
-        async with open_house(tmp_path, limits=Limits(10, domain)) as house:
+        async with open_house(tmp_path, limits=EntranceLimits(10, domain)) as house:
             phone = await house.phone()
             call = phone.dial()
             await call.place()
@@ -248,7 +248,7 @@ async def test_no_database(tmp_path: Path) -> None:
 
 @virtual
 async def test_as_many_calls_as_the_node_takes(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(3)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(3)) as house:
         phone = await house.phone()
         calls = [phone.dial() for _ in range(8)]
         for call in calls:
@@ -284,7 +284,7 @@ async def test_as_many_calls_as_the_org_may_have(tmp_path: Path) -> None:
 async def test_calls_beyond_the_org_s_limit_are_refused_always_but_written_down_at_a_limited_rate(
     tmp_path: Path,
 ) -> None:
-    async with open_house(tmp_path, limits=Limits(100)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(100)) as house:
         house.directory.orgs["org-1"] = {"concurrencyLimit": 1}
         await (await house.phone()).dial().connect()
         greedy = await house.phone("10.0.0.9")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from offhook.calls.admission import entrance
-from offhook.calls.admission.entrance import Limits
+from offhook.calls.admission.entrance import EntranceLimits
 from offhook.network import Address
 from offhook.network.sources import Sources
 from tests.calls.house import House, open_house, virtual
@@ -40,7 +40,7 @@ async def gets_through(house: House, host: str, user: str = "desk") -> None:
 
 @virtual
 async def test_one_source_cannot_have_every_place(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(16)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(16)) as house:
         greedy = await house.phone("10.0.0.9")
         calls = [greedy.dial() for _ in range(16)]
         for call in calls:
@@ -55,7 +55,7 @@ async def test_one_source_cannot_have_every_place(tmp_path: Path) -> None:
 @virtual
 async def test_a_trusted_source_may_have_every_place(tmp_path: Path) -> None:
     trusted = Sources([ipaddress.ip_network("10.0.0.0/28")])
-    async with open_house(tmp_path, limits=Limits(16, sources=trusted)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(16, sources=trusted)) as house:
         pbx = await house.phone("10.0.0.9")
         calls = [pbx.dial() for _ in range(17)]
         for call in calls:
@@ -68,7 +68,7 @@ async def test_a_trusted_source_may_have_every_place(tmp_path: Path) -> None:
 async def test_a_flood_to_unknown_numbers_leaves_nothing_and_keeps_nobody_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with open_house(tmp_path, limits=Limits(16)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(16)) as house:
         await gets_through(house, "10.0.0.1")
         asked: list[str] = []
         number = house.directory.number
@@ -123,7 +123,7 @@ async def test_an_exchange_that_misdials_still_reaches_what_was_called_before(tm
 
 @virtual
 async def test_known_numbers_are_not_counted(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(1000)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(1000)) as house:
         for number in range(300):
             house.directory.numbers[f"did-{number}"] = dict(house.number)
         pbx = await house.phone("10.0.0.9")
@@ -161,7 +161,7 @@ async def test_forged_senders_share_what_there_is_for_unknown_numbers(tmp_path: 
 
 @virtual
 async def test_look_ups_that_hang_leave_room_for_others(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(1000)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(1000)) as house:
         await gets_through(house, "10.0.0.1")
         number = house.directory.number
 
@@ -182,7 +182,7 @@ async def test_look_ups_that_hang_leave_room_for_others(tmp_path: Path) -> None:
 
 @virtual
 async def test_a_challenge_leaves_nothing(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(8)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(8)) as house:
         house.number["authentication"] = {"username": "u" * 20, "password": "p" * 20}
         stranger = await house.phone("10.0.0.9")
         await flood(stranger, 1, lambda n: "desk")
@@ -197,7 +197,7 @@ def fail(*given: object) -> None:
 
 @virtual
 async def test_what_breaks_while_a_call_is_let_in_is_answered(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(1)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(1)) as house:
         phone = await house.phone()
         for broken in ("challenge", "over_the_limit"):
             with pytest.MonkeyPatch.context() as patch:

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 
 from offhook.calls.ledger import stored_ledger
 from offhook.calls.ledger.stored_ledger import StoredLedger
-from offhook.calls.privacy import Kept
+from offhook.calls.privacy import PrivacyDecision
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing, Reporter
 from offhook.conversation import events
@@ -216,7 +216,7 @@ async def test_parts_go_with_the_words_that_are_not_kept(tmp_path: Path) -> None
     story.ledger.start()
     story.reporter.begin()
     await story._turn(0)
-    story.record.kept = Kept(words=False)
+    story.record.kept = PrivacyDecision(words=False)
     await story._turn(1)
     assert await deliver()
     assert "turn 0" not in await asyncio.to_thread(_text_of, tmp_path / "calls.db")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.calls.pressed_keys import MOST_KEYS, Keys, keys_of
+from offhook.calls.pressed_keys import MOST_KEYS, PressedKeys, keys_of
 from offhook.rtp.packet import parse
 from offhook.rtp.telephone_events import Press
 from offhook.sip.messages.headers import Headers
@@ -150,7 +150,7 @@ class Heard:
 
 def test_the_same_key_much_later_is_another() -> None:
     heard, now = Heard(), 0.0
-    keys = Keys(heard, lambda: now)
+    keys = PressedKeys(heard, lambda: now)
     keys.informed(Press("1", 100))
     now = 2.5
     keys.digit("1", 100)

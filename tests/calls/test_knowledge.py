@@ -21,7 +21,7 @@ from offhook.calls.world.knowledge import (
 from offhook.language.language_model import Finished, Message, Text, ToolCall
 from offhook.language.providers.extractive import ExtractiveModel
 from offhook.schema.server import Server
-from offhook.schema.webhooks.server_message import KnowledgeBaseRequest
+from offhook.schema.webhooks.server_message import ServerMessageKnowledgeBaseRequest
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import ASSISTANT, House, open_house, virtual
 from tests.calls.test_whole_call import ended
@@ -94,10 +94,12 @@ def test_the_question_is_what_the_model_is_going_to_be_sent() -> None:
     }
 
 
-def answering(answer: Mapping[str, Any] | None) -> tuple[Any, list[KnowledgeBaseRequest]]:
-    asked: list[KnowledgeBaseRequest] = []
+def answering(answer: Mapping[str, Any] | None) -> tuple[Any, list[ServerMessageKnowledgeBaseRequest]]:
+    asked: list[ServerMessageKnowledgeBaseRequest] = []
 
-    async def ask(server: Mapping[str, Any], body: KnowledgeBaseRequest) -> Mapping[str, Any] | None:
+    async def ask(
+        server: Mapping[str, Any], body: ServerMessageKnowledgeBaseRequest
+    ) -> Mapping[str, Any] | None:
         asked.append(body)
         return answer
 
@@ -141,7 +143,7 @@ async def test_the_local_model_answers_from_documents() -> None:
 async def test_a_reply_that_is_given_up_gives_up_the_question() -> None:
     given_up = asyncio.Event()
 
-    async def ask(server: Server, body: KnowledgeBaseRequest) -> Mapping[str, Any] | None:
+    async def ask(server: Server, body: ServerMessageKnowledgeBaseRequest) -> Mapping[str, Any] | None:
         try:
             await asyncio.Event().wait()
         finally:

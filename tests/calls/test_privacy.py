@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from offhook.calls.directory.documented import org_of
-from offhook.calls.privacy import Kept, kept_by, kept_without_assistant
+from offhook.calls.privacy import PrivacyDecision, kept_by, kept_without_assistant
 from offhook.calls.record import messages
 from offhook.calls.world.variables import knowing_what_was_said
 from offhook.conversation.active_assistant import Engines
@@ -96,14 +96,20 @@ def test_without_an_assistant_the_plans_of_whoever_should_have_answered_hold(
 
 
 def test_without_an_assistant_the_org_s_compliance_holds() -> None:
-    assert kept_without_assistant(None, org_of({"hipaaEnabled": True})) == Kept(audio=False, words=False)
+    assert kept_without_assistant(None, org_of({"hipaaEnabled": True})) == PrivacyDecision(
+        audio=False, words=False
+    )
 
 
 def test_sound_is_the_business_of_whoever_speaks_and_words_are_that_of_all() -> None:
-    usual, silent, unrecorded = Kept(), Kept(audio=False, words=False), Kept(audio=False)
+    usual, silent, unrecorded = (
+        PrivacyDecision(),
+        PrivacyDecision(audio=False, words=False),
+        PrivacyDecision(audio=False),
+    )
 
     assert usual.taken_over(silent) == silent
-    assert silent.taken_over(usual) == Kept(audio=True, words=False)
+    assert silent.taken_over(usual) == PrivacyDecision(audio=True, words=False)
     assert usual.taken_over(unrecorded).taken_over(usual) == usual
 
 

@@ -16,7 +16,7 @@ from offhook.calls.ledger.recovery import WORKER_DIED, end_orphans
 from offhook.media.recorded import stereo_path
 from offhook.media.recording import Recorder
 from offhook.schema.calls.call import Call
-from offhook.store import Calls, Database, IdMaker, Record
+from offhook.store import CallRows, Database, IdMaker, Record
 from offhook.webhooks.client import Client
 from offhook.webhooks.outbox import Outbox
 from tests.media.inline_writer import InlineWriter
@@ -123,10 +123,10 @@ async def test_a_call_that_ended_meanwhile_is_left_alone(
         seen = await tx.calls.unfinished(NODE)
     await restarted.end()
 
-    async def as_before(self: Calls, node: str) -> list[Record]:
+    async def as_before(self: CallRows, node: str) -> list[Record]:
         return seen
 
-    monkeypatch.setattr(Calls, "unfinished", as_before)
+    monkeypatch.setattr(CallRows, "unfinished", as_before)
     await restarted.end()
 
     assert [kind for kind, _, _ in await restarted.said(call_id)] == ["status-update", "end-of-call-report"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from offhook.calls.admission.entrance import Limits
+from offhook.calls.admission.entrance import EntranceLimits
 from offhook.calls.admission.ringing import PATIENCE
 from tests.calls.house import NUMBER, House, open_house, virtual
 from tests.calls.phone import Phone, PhoneCall
@@ -44,7 +44,7 @@ async def up_and_away(phone: Phone, user: str) -> None:
 
 @virtual
 async def test_who_has_acknowledged_a_call_before_gets_the_place_of_who_has_not(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(PLACES)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(PLACES)) as house:
         thinks_for(house, 7.0)
         known = await house.phone("10.0.0.1")
         await up_and_away(known, "front")
@@ -61,7 +61,7 @@ async def test_who_has_acknowledged_a_call_before_gets_the_place_of_who_has_not(
 
 @virtual
 async def test_who_is_known_rings_on_while_others_make_room(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(PLACES)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(PLACES)) as house:
         thinks_for(house, 7.0)
         known = await house.phone("10.0.0.1")
         await up_and_away(known, "front")
@@ -75,7 +75,7 @@ async def test_who_is_known_rings_on_while_others_make_room(tmp_path: Path) -> N
 
 @virtual
 async def test_among_who_is_not_known_the_one_that_rings_for_longest_makes_room(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(PLACES)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(PLACES)) as house:
         thinks_for(house, 7.0)
         stranger = await house.phone("10.0.0.9")
         for number in range(PLACES):
@@ -96,7 +96,7 @@ async def test_among_who_is_not_known_the_one_that_rings_for_longest_makes_room(
 
 @virtual
 async def test_no_more_calls_than_places_are_up_whoever_makes_room(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(PLACES)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(PLACES)) as house:
         thinks_for(house, 7.0)
         phones = [await house.phone(f"10.0.1.{number}") for number in range(PLACES)]
         for phone in phones:

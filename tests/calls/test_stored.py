@@ -18,7 +18,7 @@ from offhook.calls.directory.stored_directory import StoredDirectory
 from offhook.calls.ledger import stored_ledger
 from offhook.calls.ledger.changes import change_of
 from offhook.calls.ledger.stored_ledger import StoredLedger
-from offhook.calls.privacy import Kept
+from offhook.calls.privacy import PrivacyDecision
 from offhook.calls.record import messages
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing
@@ -205,7 +205,7 @@ async def test_no_message_keeps_its_body_once_words_are_not_to_be_kept(
     await house.say(record, "speech-update")
     assert all((await bodies()).values())
 
-    record.kept = Kept(words=False)
+    record.kept = PrivacyDecision(words=False)
     await house.say(record, "hang")
     told = await bodies()
     assert (told["transcript"], told["speech-update"] != "", told["hang"] != "") == ("", True, True)
@@ -214,9 +214,9 @@ async def test_no_message_keeps_its_body_once_words_are_not_to_be_kept(
     assert set((await bodies()).values()) == {""}
 
 
-@pytest.mark.parametrize("before", [Kept(), Kept(words=False)])
+@pytest.mark.parametrize("before", [PrivacyDecision(), PrivacyDecision(words=False)])
 async def test_no_table_has_a_word_of_such_a_call_once_its_messages_are_delivered(
-    house: Written, tmp_path: Path, before: Kept
+    house: Written, tmp_path: Path, before: PrivacyDecision
 ) -> None:
     def dump() -> str:
         with contextlib.closing(sqlite3.connect(tmp_path / "calls.db")) as file:
@@ -234,7 +234,7 @@ async def test_no_table_has_a_word_of_such_a_call_once_its_messages_are_delivere
         transcript.add_user(f"The flu, {turn} times.", turn + 0.5, turn + 0.9)
         await tell(messages.conversation_update(record))
         if turn == 1:
-            record.kept = Kept(words=False)
+            record.kept = PrivacyDecision(words=False)
     record.status, record.ended_reason, record.ended_at = "ended", "customer-ended-call", NOW + 5
     await tell(messages.end_of_call_report(record))
     async with house.database.transaction() as tx:

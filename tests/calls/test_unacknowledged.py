@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.calls.admission.entrance import Limits
+from offhook.calls.admission.entrance import EntranceLimits
 from offhook.network import Address
 from tests.calls.house import House, open_house, virtual
 from tests.calls.phone import Phone, PhoneCall
@@ -42,7 +42,7 @@ async def called(house: House, host: str, **options: int) -> PhoneCall:
 async def test_forged_invites_each_of_a_source_of_its_own_keep_nobody_out(
     tmp_path: Path, per_second: int
 ) -> None:
-    async with open_house(tmp_path, limits=Limits(64)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(64)) as house:
         up = await called(house, "10.0.0.1")
         stranger = await house.phone("10.0.0.9")
 
@@ -64,7 +64,7 @@ async def test_forged_invites_each_of_a_source_of_its_own_keep_nobody_out(
 
 @virtual
 async def test_all_places_taken_at_once_are_free_again_soon(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(40)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(40)) as house:
         stranger = await house.phone("10.0.0.9")
         for number in range(60):
             forged(house, stranger, own_source(number))
@@ -77,7 +77,7 @@ async def test_all_places_taken_at_once_are_free_again_soon(tmp_path: Path) -> N
 
 @virtual
 async def test_while_places_are_left_a_slow_ack_is_waited_for(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(40)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(40)) as house:
         phone = await house.phone()
         call = phone.dial()
         call.acknowledges = False
@@ -91,7 +91,7 @@ async def test_while_places_are_left_a_slow_ack_is_waited_for(tmp_path: Path) ->
 
 @virtual
 async def test_where_calls_that_are_up_take_the_places_a_slow_ack_is_waited_for(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(16)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(16)) as house:
         up = await asyncio.gather(*(called(house, f"10.0.0.{host}") for host in range(10, 23)))
         phone = await house.phone("10.0.0.9")
         call = phone.dial()
@@ -107,7 +107,7 @@ async def test_where_calls_that_are_up_take_the_places_a_slow_ack_is_waited_for(
 
 @virtual
 async def test_calls_that_are_up_stay_when_places_run_short(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(8)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(8)) as house:
         calls = [await called(house, f"10.0.0.{host}") for host in range(10, 18)]
         await asyncio.sleep(10)
         assert all(call.is_up for call in calls)
@@ -115,7 +115,7 @@ async def test_calls_that_are_up_stay_when_places_run_short(tmp_path: Path) -> N
 
 @virtual
 async def test_who_acknowledges_too_late_is_hung_up_on(tmp_path: Path) -> None:
-    async with open_house(tmp_path, limits=Limits(2)) as house:
+    async with open_house(tmp_path, limits=EntranceLimits(2)) as house:
         phone = await house.phone()
         call = phone.dial()
         call.acknowledges = False

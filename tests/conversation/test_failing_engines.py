@@ -22,8 +22,8 @@ from offhook.language.language_model import LanguageModel
 from offhook.network.outside import Outside
 from offhook.schema.assistants.assistant import Assistant
 from offhook.speech.engine_protocols import EngineError, Transcriber, Voice
-from offhook.speech.providers.custom_transcriber import CustomTranscriber
-from offhook.speech.providers.custom_voice import CustomVoice
+from offhook.speech.providers.custom_transcriber import RemoteTranscriber
+from offhook.speech.providers.custom_voice import RemoteVoice
 from offhook.speech.remote import Remote
 from tests.conversation.stage import render
 from tests.engines.making import model_of
@@ -177,8 +177,8 @@ def fine_once(then: Reply) -> Reply:
     return reply
 
 
-def custom_voice(reach: Outside, url: str) -> CustomVoice:
-    return CustomVoice(Remote(url, {}, 1.0), reach)
+def custom_voice(reach: Outside, url: str) -> RemoteVoice:
+    return RemoteVoice(Remote(url, {}, 1.0), reach)
 
 
 async def test_a_voice_that_fails_is_stood_in_for_by_an_apology() -> None:
@@ -283,7 +283,7 @@ Hears = Callable[[Server, ServerConnection], Any]
 @pytest.mark.parametrize("behave", [closes, overlong])
 async def test_a_transcriber_that_fails_is_apologised_for(behave: Hears) -> None:
     async with ws_server(behave) as server, outside() as reach:
-        transcriber = CustomTranscriber(Remote(server.url, {}, 1.0), reach)
+        transcriber = RemoteTranscriber(Remote(server.url, {}, 1.0), reach)
         async with talking(transcriber=transcriber, ask=False) as talk:
             assert await talk.ends() == "pipeline-error-custom-transcriber-failed"
             assert APOLOGY in " ".join(talk.voice.spoken)
@@ -293,7 +293,7 @@ async def test_a_transcriber_that_fails_is_apologised_for(behave: Hears) -> None
 async def test_a_transcriber_that_fails_is_followed_by_the_next(behave: Hears) -> None:
     follower = ScriptedTranscriber()
     async with ws_server(behave) as server, outside() as reach:
-        first = CustomTranscriber(Remote(server.url, {}, 1.0), reach)
+        first = RemoteTranscriber(Remote(server.url, {}, 1.0), reach)
         both = FallbackTranscriber([first, follower])
         async with talking(transcriber=both, heard_by=follower, ask=False) as talk:
             await talk.until(lambda: both.segmented)
@@ -304,7 +304,7 @@ async def test_a_transcriber_that_fails_is_followed_by_the_next(behave: Hears) -
 
 async def test_a_transcriber_that_garbles_is_listened_to_all_the_same() -> None:
     async with ws_server(garbles) as server, outside() as reach:
-        transcriber = CustomTranscriber(Remote(server.url, {}, 1.0), reach)
+        transcriber = RemoteTranscriber(Remote(server.url, {}, 1.0), reach)
         async with talking(transcriber=transcriber, ask=False) as talk:
             await talk.until(lambda: ANSWER in talk.text)
 
@@ -314,7 +314,7 @@ async def test_a_transcriber_that_cannot_be_reached_keeps_the_assistant_from_sta
     reply: Reply | None,
 ) -> None:
     async with at(reply) as (reach, url):
-        transcriber = CustomTranscriber(Remote(url.replace("http", "ws"), {}, 1.0), reach)
+        transcriber = RemoteTranscriber(Remote(url.replace("http", "ws"), {}, 1.0), reach)
         with pytest.raises(EngineError) as caught:
             async with talking(transcriber=transcriber, ask=False):
                 pass

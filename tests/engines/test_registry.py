@@ -13,13 +13,13 @@ from offhook.language.http_model import HttpModel
 from offhook.language.language_model import LanguageModel
 from offhook.network.guard import AddressRefused
 from offhook.schema.assistants.assistant import AssistantOverrides
-from offhook.schema.assistants.transcriber import CustomTranscriber as CustomTranscriberSettings
-from offhook.schema.assistants.voice import CustomVoice as CustomVoiceSettings
+from offhook.schema.assistants.transcriber import CustomTranscriber
+from offhook.schema.assistants.voice import CustomVoice
 from offhook.speech import installation
 from offhook.speech.engine_protocols import EngineError
 from offhook.speech.engine_request import Account, EngineNode, EngineRequest
-from offhook.speech.providers.custom_transcriber import CustomTranscriber
-from offhook.speech.providers.custom_voice import CustomVoice
+from offhook.speech.providers.custom_transcriber import RemoteTranscriber
+from offhook.speech.providers.custom_voice import RemoteVoice
 from offhook.speech.providers.local import LocalTranscriber, LocalVoice
 from offhook.speech.workers import Workers
 from tests.engines.making import assistant_with, model_of, registry_of
@@ -50,20 +50,20 @@ async def test_the_platforms_own_engines(engines: EngineRegistry) -> None:
 
 async def test_custom_engines(engines: EngineRegistry) -> None:
     assistant = assistant_with(transcriber=CUSTOM_EARS, voice=CUSTOM_VOICE)
-    assert isinstance(await engines.transcriber(assistant), CustomTranscriber)
-    assert isinstance(await engines.voice(assistant), CustomVoice)
+    assert isinstance(await engines.transcriber(assistant), RemoteTranscriber)
+    assert isinstance(await engines.voice(assistant), RemoteVoice)
 
 
 async def test_the_defaults_come_from_the_settings() -> None:
     async with outside() as reach:
         defaults = {
             **PLATFORM,
-            "transcriber": CustomTranscriberSettings.model_validate(CUSTOM_EARS),
-            "voice": CustomVoiceSettings.model_validate(CUSTOM_VOICE),
+            "transcriber": CustomTranscriber.model_validate(CUSTOM_EARS),
+            "voice": CustomVoice.model_validate(CUSTOM_VOICE),
         }
         engines = EngineRegistry(EngineNode(Workers(1), reach), defaults=defaults)
-        assert isinstance(await engines.transcriber(assistant_with()), CustomTranscriber)
-        assert isinstance(await engines.voice(assistant_with()), CustomVoice)
+        assert isinstance(await engines.transcriber(assistant_with()), RemoteTranscriber)
+        assert isinstance(await engines.voice(assistant_with()), RemoteVoice)
         assert isinstance(await engines.voice(assistant_with(voice=VAPI_VOICE)), LocalVoice)
 
 

@@ -10,7 +10,7 @@ import pytest
 from offhook.language import facts, template
 from offhook.language.template import render
 from offhook.language.template_shape import LONGEST_MARK, MOST_CODE, MOST_MARKS, code_of
-from offhook.language.template_work import WORK, Work
+from offhook.language.template_work import WORK, TemplateWork
 
 ITEMS: dict[str, Any] = {"x": list(range(9000)), "t": ",".join(map(str, range(9000)))}
 
@@ -158,7 +158,7 @@ def test_a_prompt_that_is_one_endless_word_is_looked_through_at_its_beginning() 
 @pytest.mark.parametrize("name", sorted(template._SLOW))
 def test_a_filter_that_takes_longer_is_counted_so(name: str) -> None:
     def spent(filter: str) -> int:
-        work = Work(0)
+        work = TemplateWork(0)
         source = template._ENVIRONMENT.from_string("{{ long | NAME | size }}".replace("NAME", filter))
         source.render({"long": "12 " * 3000, WORK: work, template._NOW: 0.0})
         return work.spent

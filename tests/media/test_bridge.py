@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from offhook.calls.transfers.passing import Passed
 from offhook.frames import SILENCE
-from offhook.media.bridge import AUDIBLE, Early, Ringing, join
+from offhook.media.bridge import AUDIBLE, EarlyMedia, Ringback, join
 from offhook.media.tones import Waiting
 
 
@@ -53,8 +53,8 @@ def level(value: int) -> bytes:
 
 
 def test_our_ringing_stops_at_the_first_sound_and_not_at_silence() -> None:
-    early = Early()
-    ringing = Ringing(Waiting((TONE,)), lambda: early)
+    early = EarlyMedia()
+    ringing = Ringback(Waiting((TONE,)), lambda: early)
     heard = []
     for frame_heard in (SILENCE, level(8), level(AUDIBLE), level(AUDIBLE + 1), SILENCE):
         early.exchanged(frame_heard, SILENCE)
@@ -65,8 +65,8 @@ def test_our_ringing_stops_at_the_first_sound_and_not_at_silence() -> None:
 
 
 def test_it_goes_on_when_somebody_else_is_called() -> None:
-    parties = [Early(), Early()]
-    ringing = Ringing(Waiting((TONE,)), lambda: parties[0])
+    parties = [EarlyMedia(), EarlyMedia()]
+    ringing = Ringback(Waiting((TONE,)), lambda: parties[0])
     parties[0].exchanged(level(9000), SILENCE)
     first = ringing.next_frame()
     del parties[0]

@@ -27,7 +27,6 @@ from offhook.media.protocol import (
     Converse,
     Cut,
     Event,
-    Finished,
     Heard,
     HoldBack,
     Interruptible,
@@ -36,12 +35,13 @@ from offhook.media.protocol import (
     Opened,
     OpenTalk,
     Played,
-    Record,
+    PlayedOut,
     Recorded,
     Refused,
     Release,
     Remove,
     Sound,
+    StartRecording,
     StopRecording,
     Utter,
     VoiceBegan,
@@ -183,7 +183,7 @@ def test_what_is_queued_is_played_to_its_end_though_nobody_says_a_word(tmp_path:
         assert gaps == {0.02}
         assert bench.told(Began) == [Began(2, 1), Began(2, 2)]
         assert bench.told(Played) == [Played(2, 1, 0), Played(2, 1, 1), Played(2, 2, 0)]
-        assert bench.told(Finished) == [Finished(2, 1), Finished(2, 2)]
+        assert bench.told(PlayedOut) == [PlayedOut(2, 1), PlayedOut(2, 2)]
 
     on_a_bench(tmp_path, story)
 
@@ -290,7 +290,7 @@ def test_a_cut_silences_at_once(tmp_path: Path) -> None:
         assert peer.loud <= before + 1
         bench.do(Release(2, 3, True))
         await asyncio.sleep(1.5)
-        assert bench.told(Finished) == [Finished(2, 3)]
+        assert bench.told(PlayedOut) == [PlayedOut(2, 3)]
 
     on_a_bench(tmp_path, story)
 
@@ -303,7 +303,7 @@ def test_a_cut_that_comes_too_late_leaves_alone_what_must_be_heard(tmp_path: Pat
         await asyncio.sleep(0.3)
         bench.do(Cut(2, 1))
         await asyncio.sleep(1.5)
-        assert bench.told(Finished) == [Finished(2, 1), Finished(2, 2)]
+        assert bench.told(PlayedOut) == [PlayedOut(2, 1), PlayedOut(2, 2)]
 
     on_a_bench(tmp_path, story)
 
@@ -316,7 +316,7 @@ def test_what_is_taken_back_after_it_has_begun_is_silent_too(tmp_path: Path) -> 
         bench.do(Remove(2, 1))
         await asyncio.sleep(2)
         assert peer.loud < 30
-        assert bench.told(Finished) == []
+        assert bench.told(PlayedOut) == []
 
     on_a_bench(tmp_path, story)
 
@@ -379,7 +379,7 @@ def test_a_leg_that_is_closed_before_it_has_a_port_takes_none(tmp_path: Path) ->
 def test_a_recording_goes_on_being_written_after_its_leg_is_closed(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         await bench.leg(1, 2)
-        bench.do(Record(1, True))
+        bench.do(StartRecording(1, True))
         await asyncio.sleep(1.5)
         bench.do(Close(1), StopRecording(1), StopRecording(5))
         await asyncio.sleep(0.1)

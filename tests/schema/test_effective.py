@@ -22,11 +22,11 @@ def test_an_empty_assistant_has_the_defaults_of_the_api() -> None:
     assert effective.first_message_interruptions_enabled(empty) is False
     assert effective.max_duration_seconds(empty) == 600
     assert effective.silence_timeout_seconds(empty) == 30
-    assert effective.start_speaking(empty) == effective.StartSpeakingPlan(0.4, None, None, None, ())
+    assert effective.start_speaking(empty) == effective.StartSpeaking(0.4, None, None, None, ())
     assert effective.transcription_endpointing(empty) == effective.TranscriptionEndpointing(0.1, 1.5, 0.5)
     assert effective.end_call_phrases(empty) == ()
-    assert effective.keypad_input(empty) == effective.KeypadInputPlan(False, 2, "")
-    assert effective.artifact_plan(empty) == effective.ArtifactPlan(
+    assert effective.keypad_input(empty) == effective.KeypadInput(False, 2, "")
+    assert effective.artifact_plan(empty) == effective.ArtifactChoice(
         recording=True,
         transcript=True,
         assistant_name="AI",

@@ -12,12 +12,12 @@ from offhook.schema.webhooks.message_type import (
 )
 from offhook.schema.webhooks.server_message import (
     BODIES,
-    AssistantRequest,
-    ConversationUpdate,
-    EndOfCallReport,
-    SpeechUpdate,
-    StatusUpdate,
-    Transcript,
+    ServerMessageAssistantRequest,
+    ServerMessageConversationUpdate,
+    ServerMessageEndOfCallReport,
+    ServerMessageSpeechUpdate,
+    ServerMessageStatusUpdate,
+    ServerMessageTranscript,
 )
 
 CALL = {"id": "c", "startedAt": None}
@@ -25,7 +25,7 @@ CALL = {"id": "c", "startedAt": None}
 
 def test_the_envelope_holds_what_is_known_and_the_body_its_own() -> None:
     message = server_message(
-        SpeechUpdate("started", "user", turn=0),
+        ServerMessageSpeechUpdate("started", "user", turn=0),
         timestamp=1748289798737,
         call=CALL,
         customer={"number": "+15550100"},
@@ -45,18 +45,18 @@ def test_the_envelope_holds_what_is_known_and_the_body_its_own() -> None:
 
 
 def test_names_are_camel_case_and_openai_is_spelled_its_own_way() -> None:
-    body = ConversationUpdate(messages_open_ai_formatted=[{"role": "user", "content": "hi"}])
+    body = ServerMessageConversationUpdate(messages_open_ai_formatted=[{"role": "user", "content": "hi"}])
 
     assert body.properties() == {
         "type": "conversation-update",
         "messagesOpenAIFormatted": [{"role": "user", "content": "hi"}],
     }
-    report = EndOfCallReport("customer-ended-call", artifact={}, analysis={}, duration_ms=5.0)
+    report = ServerMessageEndOfCallReport("customer-ended-call", artifact={}, analysis={}, duration_ms=5.0)
     assert report.properties()["durationMs"] == 5.0
 
 
 def test_the_report_keeps_its_own_artifact() -> None:
-    report = EndOfCallReport("customer-ended-call", artifact={"transcript": "all"}, analysis={})
+    report = ServerMessageEndOfCallReport("customer-ended-call", artifact={"transcript": "all"}, analysis={})
 
     message = server_message(report, timestamp=1, artifact={"transcript": "so far"})["message"]
 
@@ -64,9 +64,9 @@ def test_the_report_keeps_its_own_artifact() -> None:
 
 
 def test_only_chosen_kinds_go_out_but_questions_always() -> None:
-    assert wanted(StatusUpdate("ended"), {"status-update"})
-    assert not wanted(StatusUpdate("ended"), set())
-    assert wanted(AssistantRequest(), set())
+    assert wanted(ServerMessageStatusUpdate("ended"), {"status-update"})
+    assert not wanted(ServerMessageStatusUpdate("ended"), set())
+    assert wanted(ServerMessageAssistantRequest(), set())
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_only_chosen_kinds_go_out_but_questions_always() -> None:
     ],
 )
 def test_final_transcripts_can_be_chosen_alone(chosen: str, partial: bool, final: bool) -> None:
-    assert wanted(Transcript("user", "partial", "hel"), {chosen}) is partial
-    assert wanted(Transcript("user", "final", "hello"), {chosen}) is final
+    assert wanted(ServerMessageTranscript("user", "partial", "hel"), {chosen}) is partial
+    assert wanted(ServerMessageTranscript("user", "final", "hello"), {chosen}) is final
 
 
 def test_the_lists_are_the_published_ones() -> None:

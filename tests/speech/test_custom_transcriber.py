@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
 from offhook.speech.engine_protocols import EngineError, Transcript
-from offhook.speech.providers.custom_transcriber import CustomTranscriber, parse_response
+from offhook.speech.providers.custom_transcriber import RemoteTranscriber, parse_response
 from offhook.speech.remote import Remote
 from tests.machine import PATIENCE
 from tests.speech.clips import SILENCE, clip, frames
@@ -60,10 +60,10 @@ async def ws_server(behave: Behave) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def hearing(url: str, timeout: float = 5.0) -> AsyncIterator[tuple[CustomTranscriber, Ears]]:
+async def hearing(url: str, timeout: float = 5.0) -> AsyncIterator[tuple[RemoteTranscriber, Ears]]:
     ears = Ears()
     async with outside() as reach, asyncio.timeout(PATIENCE):
-        transcriber = CustomTranscriber(Remote(url, {"X-Vapi-Secret": "s3cret"}, timeout), reach)
+        transcriber = RemoteTranscriber(Remote(url, {"X-Vapi-Secret": "s3cret"}, timeout), reach)
         await transcriber.start(ears.heard.put_nowait, ears.failed.put_nowait)
         try:
             yield transcriber, ears
@@ -250,7 +250,7 @@ async def test_a_silent_server_fails_start() -> None:
 async def test_a_private_address_is_refused() -> None:
     ears = Ears()
     async with ws_server(listen) as server, outside(allow_private=False) as reach:
-        transcriber = CustomTranscriber(Remote(server.url), reach)
+        transcriber = RemoteTranscriber(Remote(server.url), reach)
         with pytest.raises(EngineError, match="private"):
             await transcriber.start(ears.heard.put_nowait, ears.failed.put_nowait)
     assert server.connections == 0
@@ -264,7 +264,7 @@ async def test_a_listener_that_fails_is_told_of_and_does_not_go_unnoticed(
 
     failed: asyncio.Queue[EngineError] = asyncio.Queue()
     async with ws_server(saying(said("Hello."))) as server, outside() as reach, asyncio.timeout(PATIENCE):
-        transcriber = CustomTranscriber(Remote(server.url), reach)
+        transcriber = RemoteTranscriber(Remote(server.url), reach)
         await transcriber.start(fail, failed.put_nowait)
         assert "stopped working" in (await failed.get()).detail
         await transcriber.close()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.speech.engine_protocols import EngineError
-from offhook.speech.providers.custom_voice import AudioReader, CustomVoice, NotAudio
+from offhook.speech.providers.custom_voice import AudioReader, NotAudio, RemoteVoice
 from offhook.speech.remote import Remote
 from offhook.speech.streaming.voice_limits import LONGEST_REPLY
 from tests.machine import PATIENCE
@@ -88,7 +88,7 @@ def test_the_audio_is_bounded() -> None:
 async def speak(server: HttpServer, **settings: Any) -> bytes:
     remote = Remote.of({"server": {"url": server.url + "/voice", **settings}}, "voice")
     async with outside() as reach, asyncio.timeout(PATIENCE):
-        voice = CustomVoice(
+        voice = RemoteVoice(
             remote,
             reach,
             lambda: {"call": {"id": "c1"}, "customer": {"number": "+1"}, "metadata": {"secret": 1}},
@@ -139,7 +139,7 @@ async def test_audio_is_given_as_it_comes() -> None:
         writer.write(b"\4\5\6")
 
     async with http_server(reply) as server, outside() as reach, asyncio.timeout(PATIENCE):
-        pieces = CustomVoice(Remote(server.url), reach).say("Hi.")
+        pieces = RemoteVoice(Remote(server.url), reach).say("Hi.")
         assert await anext(pieces) == b"\1\2"
         first_given.set()
         assert await anext(pieces) == b"\3\4\5\6"
@@ -202,7 +202,7 @@ async def test_nobody_listens() -> None:
 async def test_a_private_address_is_refused() -> None:
     async with http_server(answer(clip("okay"))) as server, outside(allow_private=False) as reach:
         with pytest.raises(EngineError, match="private"):
-            await anext(CustomVoice(Remote(server.url), reach).say("Hi."))
+            await anext(RemoteVoice(Remote(server.url), reach).say("Hi."))
     assert server.requests == []
 
 
@@ -210,13 +210,13 @@ async def test_a_private_address_is_refused() -> None:
 async def test_a_url_that_is_none(url: str) -> None:
     async with outside() as reach:
         with pytest.raises(EngineError):
-            await anext(CustomVoice(Remote(url), reach).say("Hi."))
+            await anext(RemoteVoice(Remote(url), reach).say("Hi."))
 
 
 async def test_closing_the_iterator_ends_the_request() -> None:
     endless = in_pieces([bytes(320)] * 500, 0.01)
     async with http_server(endless) as server, outside() as reach, asyncio.timeout(PATIENCE):
-        pieces = CustomVoice(Remote(server.url), reach).say("Hi.")
+        pieces = RemoteVoice(Remote(server.url), reach).say("Hi.")
         await anext(pieces)
         await cast("AsyncGenerator[Any, None]", pieces).aclose()
         await server.closed_by_peer.wait()
@@ -247,7 +247,7 @@ async def test_a_kept_connection_that_the_server_closes_costs_no_sentence() -> N
             writer.write(whole(200, bytes(320), "content-encoding: "))
 
     async with serving(converse) as server, outside() as reach, asyncio.timeout(PATIENCE):
-        voice = CustomVoice(Remote(server.url), reach)
+        voice = RemoteVoice(Remote(server.url), reach)
         for _ in range(2):
             assert b"".join([piece async for piece in voice.say("Hello.")]) == bytes(320)
     assert (len(server.heard), server.connections) == (3, 2)

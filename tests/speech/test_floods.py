@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 from offhook.network.turns import ROUND
 from offhook.speech.bounded_socket import FRAMES, PIECE, PIECE_COST
 from offhook.speech.engine_protocols import EngineError
-from offhook.speech.providers.custom_voice import CustomVoice
+from offhook.speech.providers.custom_voice import RemoteVoice
 from offhook.speech.remote import Remote
 from offhook.speech.streaming.engine_socket import MESSAGES
 from offhook.speech.streaming.streaming_transcriber import CHARACTERS
@@ -112,12 +112,12 @@ async def spoken(reply: Any, timeout: float = 20.0) -> int:
     """Bytes of audio until it fails."""
     pieces: list[bytes] = []
 
-    async def speak(voice: CustomVoice) -> None:
+    async def speak(voice: RemoteVoice) -> None:
         pieces.extend([piece async for piece in voice.say("Hello there.")])
 
     async with http_server(reply) as server, outside() as reach, asyncio.timeout(PATIENCE):
         with pytest.raises(EngineError):
-            await speak(CustomVoice(Remote(server.url, {}, timeout), reach))
+            await speak(RemoteVoice(Remote(server.url, {}, timeout), reach))
     return sum(map(len, pieces))
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.speech.framing import MAX_FRAME, Frame, FramingError, Unpacker, pack
+from offhook.speech.framing import MAX_FRAME, Frame, FrameReader, FramingError, pack
 
 heads = st.dictionaries(
     st.text(max_size=10), st.none() | st.booleans() | st.integers() | st.text(max_size=20), max_size=5
@@ -19,7 +19,7 @@ def test_frames_come_back_whole_from_pieces_of_any_size(
     sent: list[tuple[dict[str, Any], bytes]], size: int
 ) -> None:
     data = b"".join(pack(head, blob) for head, blob in sent)
-    unpacker = Unpacker()
+    unpacker = FrameReader()
     received = [frame for at in range(0, len(data), size) for frame in unpacker.feed(data[at : at + size])]
     assert received == [Frame(head, blob) for head, blob in sent]
 
@@ -28,7 +28,7 @@ def test_frames_come_back_whole_from_pieces_of_any_size(
 @settings(max_examples=100, deadline=None)
 def test_any_other_bytes_wait_or_are_refused(data: bytes) -> None:
     try:
-        list(Unpacker().feed(data))
+        list(FrameReader().feed(data))
     except FramingError:
         pass
 
@@ -44,7 +44,7 @@ def test_any_other_bytes_wait_or_are_refused(data: bytes) -> None:
 )
 def test_nonsense_is_refused(data: bytes) -> None:
     with pytest.raises(FramingError):
-        list(Unpacker().feed(data))
+        list(FrameReader().feed(data))
 
 
 def test_too_long_a_frame_is_not_sent() -> None:

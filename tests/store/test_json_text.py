@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.store.json_text import Written, dump_json
+from offhook.store.json_text import SerializedDocument, dump_json
 
 texts = st.text(st.characters(exclude_categories=[]), max_size=20) | st.text('\0\\u0"', max_size=12)
 
@@ -31,10 +31,10 @@ def test_what_is_no_json_is_refused() -> None:
 
 
 def test_a_document_that_is_written_already_is_stored_as_it_stands() -> None:
-    document = Written({"a": [1, "\0"]})
+    document = SerializedDocument({"a": [1, "\0"]})
 
     assert document == {"a": [1, "\0"]}
     assert document.text == dump_json({"a": [1, "\0"]})
     assert dump_json(document) is document.text
     with pytest.raises(ValueError, match="JSON"):
-        Written({"a": float("nan")})
+        SerializedDocument({"a": float("nan")})

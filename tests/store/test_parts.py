@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.store import CallChange, Database, NewCall, NewMessage, Part, Told
+from offhook.store import CallChange, Database, NewCall, NewMessage, Part, WrittenParts
 from offhook.store.json_text import ascii_json
 from offhook.store.parts import whole
 
@@ -30,7 +30,7 @@ class Kept:
     """A store of parts and documents."""
 
     def __init__(self) -> None:
-        self.told = Told()
+        self.told = WrittenParts()
         self.parts: list[Part] = []
         self.bytes = 0
 
@@ -89,7 +89,7 @@ def test_what_is_said_twice_is_written_once() -> None:
 
 
 def test_what_was_rolled_back_is_written_again_under_other_numbers() -> None:
-    told = Told()
+    told = WrittenParts()
     document = {"message": {"text": LONG}}
     lost = told.copy().share(document)
     again = told.share(document)
@@ -99,7 +99,7 @@ def test_what_was_rolled_back_is_written_again_under_other_numbers() -> None:
 
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        Told().share({"message": {"cost": float("nan")}})
+        WrittenParts().share({"message": {"cost": float("nan")}})
 
 
 def test_a_part_that_is_not_there_is_an_error_and_no_other_text() -> None:
@@ -127,13 +127,13 @@ async def parts_left(database: Database) -> int:
     return int(count)
 
 
-def a_message(told: Told, webhook_id: str, document: dict[str, Any]) -> NewMessage:
+def a_message(told: WrittenParts, webhook_id: str, document: dict[str, Any]) -> NewMessage:
     shared = told.share(document)
     return NewMessage(webhook_id, "status-update", "h:80", {"url": "u"}, shared.text, shared=shared)
 
 
 async def test_messages_of_a_live_call_stay_whole_whatever_is_forgotten(database: Database) -> None:
-    org, told = await an_org(database), Told()
+    org, told = await an_org(database), WrittenParts()
     first, second = ({"message": {"said": [LONG] * number}} for number in (3, 4))
     await database.write_calls(
         [
@@ -162,7 +162,7 @@ async def test_messages_of_a_live_call_stay_whole_whatever_is_forgotten(database
 
 
 async def test_a_live_call_shows_what_was_said_so_far(database: Database) -> None:
-    org, told = await an_org(database), Told()
+    org, told = await an_org(database), WrittenParts()
     said = [{"role": "user", "message": LONG}]
     for length in (1, 2, 3):
         shared = told.share({"messages": said * length})
@@ -188,7 +188,7 @@ async def test_a_live_call_shows_what_was_said_so_far(database: Database) -> Non
 async def test_what_is_told_of_a_call_goes_with_it(database: Database) -> None:
     org = await an_org(database)
     for call_id in ("gone", "stays"):
-        message = a_message(Told(), f"of {call_id}", {"message": {"said": LONG}})
+        message = a_message(WrittenParts(), f"of {call_id}", {"message": {"said": LONG}})
         new = NewCall(org, call_id, {}, "ringing")
         await database.write_calls([new, CallChange(org, call_id, {}, "ended", "why", [message])])
     async with database.transaction() as tx:

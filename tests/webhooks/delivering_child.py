@@ -11,7 +11,7 @@ import time
 from offhook.network import AddressGuard
 from offhook.network.outside import Outside
 from offhook.store import Database, IdMaker
-from offhook.webhooks import BackoffPlan, Client, Outbox, Receiver
+from offhook.webhooks import Client, Outbox, Receiver, RetryPlan
 
 
 async def pending(database: Database) -> int:
@@ -26,7 +26,7 @@ async def main(url: str, hook: str, run: str, what: str) -> None:
     client = Client(outside, now=time.time, new_id=new_id)
     outbox = Outbox(database, client, node="child", now=time.time, rng=random.Random(1))
     await outbox.start()
-    receiver = Receiver(hook, backoff=BackoffPlan("fixed", 10, 0.01))
+    receiver = Receiver(hook, backoff=RetryPlan("fixed", 10, 0.01))
     if what == "run":
         for number in range(100_000):
             call = f"{run}-{number % 3}"

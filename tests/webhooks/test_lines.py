@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from offhook.webhooks import lines as module
-from offhook.webhooks.lines import Lines, Message
+from offhook.webhooks.lines import Lines, QueuedMessage
 
 
-def message(call: str, number: int) -> Message:
-    return Message(f"id-{number}", "org", call, "t", "host", "{}", 0, {})
+def message(call: str, number: int) -> QueuedMessage:
+    return QueuedMessage(f"id-{number}", "org", call, "t", "host", "{}", 0, {})
 
 
 def test_a_line_goes_on_with_the_next_of_its_call() -> None:

@@ -16,7 +16,7 @@ import pytest
 from offhook.network import AddressGuard
 from offhook.network.outside import Outside
 from offhook.store import Database, IdMaker, OutboxRow, OutboxState, StoreError, Transaction
-from offhook.webhooks import BackoffPlan, Client, Limits, Outbox, Receiver
+from offhook.webhooks import Client, LaneLimits, Outbox, Receiver, RetryPlan
 from offhook.webhooks.lines import MAX_BEHIND
 from tests.machine import PATIENCE
 from tests.network.servers import Heard, always, reply, serving
@@ -41,7 +41,7 @@ async def outside() -> AsyncIterator[Outside]:
 async def make(database: Database, outside: Outside, clock: Clock) -> AsyncIterator[MakeOutbox]:
     made: list[Outbox] = []
 
-    def outbox(node: str = "node", limits: Limits | None = None, on: Database | None = None) -> Outbox:
+    def outbox(node: str = "node", limits: LaneLimits | None = None, on: Database | None = None) -> Outbox:
         client = Client(outside, now=clock, new_id=IdMaker(clock, random.Random(2)))
         made.append(Outbox(on or database, client, node=node, now=clock, rng=random.Random(3), limits=limits))
         return made[-1]
@@ -184,7 +184,7 @@ async def test_a_plan_without_retries_gives_up_and_goes_on(
     async with serving(hook) as server:
         outbox = make()
         await outbox.start()
-        receiver = Receiver(server.url, secret="hush", backoff=BackoffPlan("fixed", 0, 1))
+        receiver = Receiver(server.url, secret="hush", backoff=RetryPlan("fixed", 0, 1))
         webhook_id, _ = await put(outbox, database, receiver, "a1", "a2")
         assert await outbox.drain(10)
         assert hook.offered == ["a1", "a2"]
@@ -208,7 +208,7 @@ async def test_a_fixed_plan_is_kept_to_the_second(make: MakeOutbox, database: Da
     async with serving(hook) as server:
         outbox = make()
         await outbox.start()
-        await put(outbox, database, Receiver(server.url, backoff=BackoffPlan("fixed", 2, 10)), "a1")
+        await put(outbox, database, Receiver(server.url, backoff=RetryPlan("fixed", 2, 10)), "a1")
         for seconds, offered in ((0, 1), (9, 1), (1, 2), (9, 2), (1, 3), (100, 3)):
             clock.seconds += seconds
             assert await outbox.drain(10)
@@ -260,7 +260,7 @@ async def test_leases_of_a_process_that_died_are_taken_back(
 async def test_a_slow_receiver_keeps_no_other_org_waiting(make: MakeOutbox, database: Database) -> None:
     hook = Hook()
     async with serving(hang) as slow, serving(hook) as quick:
-        outbox = make(limits=Limits(total=12, per_host=2, per_unproven_host=1, per_org=3))
+        outbox = make(limits=LaneLimits(total=12, per_host=2, per_unproven_host=1, per_org=3))
         await outbox.start()
         await put(outbox, database, Receiver(slow.url), *"abcdefghijklmnopqrstuvwxyz", org="slow")
         await put(outbox, database, Receiver(quick.url), *(f"{call}1" for call in "ABCDEFGHIJ"), org="quick")
@@ -275,7 +275,7 @@ async def test_a_host_that_is_busy_hides_nothing_behind_it(make: MakeOutbox, dat
     """More messages to a slow host than one query gives must not cover those to others."""
     hook = Hook()
     async with serving(hang) as slow, serving(hook) as quick:
-        outbox = make(limits=Limits(total=256, per_host=2, per_unproven_host=1, per_org=300))
+        outbox = make(limits=LaneLimits(total=256, per_host=2, per_unproven_host=1, per_org=300))
         await outbox.start()
         async with database.transaction() as tx:
             for index in range(100):
@@ -388,7 +388,7 @@ async def test_two_nodes_share_the_work(
     other_database = await Database.open(newest_url, now=clock, new_id=IdMaker(clock, random.Random(5)))
     hook = Hook()
     async with serving(hook) as server:
-        few = Limits(total=4, per_host=2, per_unproven_host=2, per_org=4)
+        few = LaneLimits(total=4, per_host=2, per_unproven_host=2, per_org=4)
         one, two = make("one", few), make("two", few, on=other_database)
         await asyncio.gather(one.start(), two.start())
         texts = [f"{call}{number}" for number in range(5) for call in "abcdefghijkl"]
@@ -529,7 +529,7 @@ async def test_a_url_that_is_none_is_kept_and_given_up_by_its_plan(
 ) -> None:
     outbox = make()
     await outbox.start()
-    await put(outbox, database, Receiver(url, backoff=BackoffPlan("fixed", 0, 1)), "a1")
+    await put(outbox, database, Receiver(url, backoff=RetryPlan("fixed", 0, 1)), "a1")
     assert await outbox.drain(10)
     (row,) = await rows(database, state="abandoned")
     assert row.last_error is not None
@@ -542,7 +542,7 @@ async def test_what_is_only_passing_is_kept_as_long_as_it_is_to_be_sent(
 ) -> None:
     hook = Hook(lambda text: taken)
     async with serving(hook) as server:
-        plan = BackoffPlan("fixed", max_retries=0, base_delay_seconds=0)
+        plan = RetryPlan("fixed", max_retries=0, base_delay_seconds=0)
         receiver = Receiver(server.url, backoff=plan)
         outbox = make()
         (webhook_id,) = await put(outbox, database, receiver, "a1", passing=True)

@@ -15,7 +15,7 @@ from offhook.schema.org import UpdateOrgDTO
 from offhook.schema.server import Server, read_server, server_of
 from offhook.schema.tools.tool import FunctionTool
 from offhook.store import Database
-from offhook.webhooks import BackoffPlan, Receiver, choose_server, find_credential
+from offhook.webhooks import Receiver, RetryPlan, choose_server, find_credential
 from offhook.webhooks import receiver as receivers
 
 
@@ -114,7 +114,7 @@ def test_all_of_a_server_is_taken() -> None:
         "https://hooks.example.com/x",
         headers={"X-Tenant": "7", "Authorization": "Basic abc"},
         timeout_seconds=45,
-        backoff=BackoffPlan("exponential", 3, 2, (400, 404, 410)),
+        backoff=RetryPlan("exponential", 3, 2, (400, 404, 410)),
         authentication=plan,
     )
     assert chosen.host == "hooks.example.com:443"

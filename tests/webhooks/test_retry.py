@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.webhooks.receiver import BackoffPlan
+from offhook.webhooks.receiver import RetryPlan
 from offhook.webhooks.retry import DEFAULT_DELAYS, next_delay, parse_retry_after
 
 
-def delays(plan: BackoffPlan | None, status: int | None = 500, seed: int = 1) -> list[float]:
+def delays(plan: RetryPlan | None, status: int | None = 500, seed: int = 1) -> list[float]:
     rng = random.Random(seed)
     found: list[float] = []
     for attempts in range(1, 100):
@@ -39,24 +39,24 @@ def test_two_messages_do_not_come_back_in_step() -> None:
 @pytest.mark.parametrize(
     ("plan", "expected"),
     [
-        (BackoffPlan("fixed", 0, 1), []),
-        (BackoffPlan("fixed", 3, 2), [2, 2, 2]),
-        (BackoffPlan("exponential", 4, 3), [3, 6, 12, 24]),
-        (BackoffPlan("exponential", 2, 0), [0, 0]),
+        (RetryPlan("fixed", 0, 1), []),
+        (RetryPlan("fixed", 3, 2), [2, 2, 2]),
+        (RetryPlan("exponential", 4, 3), [3, 6, 12, 24]),
+        (RetryPlan("exponential", 2, 0), [0, 0]),
     ],
 )
-def test_a_plan_is_obeyed(plan: BackoffPlan, expected: list[float]) -> None:
+def test_a_plan_is_obeyed(plan: RetryPlan, expected: list[float]) -> None:
     assert delays(plan) == expected
 
 
 def test_excluded_codes_are_not_retried() -> None:
-    plan = BackoffPlan("fixed", 3, 1, (404,))
+    plan = RetryPlan("fixed", 3, 1, (404,))
     assert delays(plan, 404) == []
     assert delays(plan, 500) == [1, 1, 1]
     assert delays(plan, None) == [1, 1, 1]
 
 
-def wait(plan: BackoffPlan | None, attempts: int, retry_after: float) -> float | None:
+def wait(plan: RetryPlan | None, attempts: int, retry_after: float) -> float | None:
     return next_delay(attempts, plan=plan, status=503, retry_after=retry_after, rng=random.Random(1))
 
 
@@ -69,7 +69,7 @@ def test_a_receiver_may_ask_for_more_time_but_not_for_ever() -> None:
 
 
 def test_a_plan_knows_better_than_the_receiver() -> None:
-    assert [wait(BackoffPlan("fixed", 1, 1), attempts, 60) for attempts in (1, 2)] == [1, None]
+    assert [wait(RetryPlan("fixed", 1, 1), attempts, 60) for attempts in (1, 2)] == [1, None]
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from offhook.calls.call_services import Services
+from offhook.calls.audio_owner import AudioOwner
+from offhook.calls.call_services import CallServices
 from offhook.calls.leg import Leg
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Reporter
-from offhook.calls.sound import Sound
 from offhook.calls.world.owner import Owner
 from offhook.sip.dialogs.invitation import Invitation
 
@@ -17,10 +17,10 @@ from offhook.sip.dialogs.invitation import Invitation
 class CallComponents:
     """Its set-up, its life and its tear-down share them."""
 
-    services: Services
+    services: CallServices
     invitation: Invitation
     record: CallRecord
     reporter: Reporter
     owner: Owner
-    sound: Sound
+    sound: AudioOwner
     leg: Leg

@@ -47,7 +47,7 @@ class NumberDirectory(AssistantDirectory, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class CallServices:
     ledger: Ledger
     directory: NumberDirectory
     media: Media

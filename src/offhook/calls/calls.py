@@ -10,12 +10,12 @@ from typing import Final
 
 from offhook.calls.admission.admission import Admission
 from offhook.calls.admission.caller import MAX_URI, customer, header_variables, kept
-from offhook.calls.admission.entrance import RETRY_AFTER, Entrance, Limits, Turned
+from offhook.calls.admission.entrance import RETRY_AFTER, Entrance, EntranceLimits, Turned
 from offhook.calls.admission.unacknowledged import Unacknowledged
-from offhook.calls.call_services import Services
+from offhook.calls.call_services import CallServices
 from offhook.calls.directory.documented import Documented
 from offhook.calls.ends import Refusal
-from offhook.calls.inbound_call import Call
+from offhook.calls.inbound_call import InboundCall
 from offhook.calls.ledger.recovery import WORKER_DIED
 from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record.call_record import CallRecord
@@ -66,7 +66,7 @@ Found = tuple[Documented[StoredPhoneNumber], UpdateOrgDTO]
 class Calls:
     """The user agent's handler."""
 
-    def __init__(self, services: Services, limits: Limits, admission: Admission) -> None:
+    def __init__(self, services: CallServices, limits: EntranceLimits, admission: Admission) -> None:
         self._services = services
         self._limits = limits
         self._admission = admission
@@ -78,7 +78,7 @@ class Calls:
         self._refusals = QuietLog(_log, asyncio.get_running_loop().time)
         self._failures = QuietLog(_log, asyncio.get_running_loop().time)
         self._lane = turns.lane("calls")
-        self._active: dict[str, Call] = {}
+        self._active: dict[str, InboundCall] = {}
         self._of_org: Counter[str] = Counter()
         self._of_org_elsewhere = limits.common.places("calls of orgs")
         self._reported = Rate.part(REPORTED, parts)
@@ -153,7 +153,7 @@ class Calls:
         source: Source,
         number: Documented[StoredPhoneNumber],
         org: UpdateOrgDTO,
-    ) -> Call | Turned | None:
+    ) -> InboundCall | Turned | None:
         """The call that begins, why there is none, or None when nobody waits for it any more."""
         if invitation.finished:
             return None
@@ -198,7 +198,7 @@ class Calls:
         number: Documented[StoredPhoneNumber],
         org: UpdateOrgDTO,
         refusal: Refusal | None,
-    ) -> Call:
+    ) -> InboundCall:
         invitation.trying()
         services = self._services
         now = services.now()
@@ -220,7 +220,7 @@ class Calls:
             str(invitation.request.from_.uri)[:LONGEST_LOGGED], number.settings.sip_uri,
         )  # fmt: skip
         with working_for(record.id):
-            call = Call(services, invitation, record, self._unacknowledged, self._entrance.ringing)
+            call = InboundCall(services, invitation, record, self._unacknowledged, self._entrance.ringing)
         self._active[record.id] = call
         if refusal is None:
             self.accepted += 1
@@ -248,7 +248,7 @@ class Calls:
         if call is not None:
             call.give_way(NO_ROOM)
 
-    def _forget(self, call: Call, source: Source) -> None:
+    def _forget(self, call: InboundCall, source: Source) -> None:
         record = call.record
         del self._active[record.id]
         self._entrance.leave(record.id, source)
@@ -278,7 +278,7 @@ class Calls:
     def __len__(self) -> int:
         return len(self._active)
 
-    def get(self, call_id: str) -> Call | None:
+    def get(self, call_id: str) -> InboundCall | None:
         return self._active.get(call_id)
 
     def held(self) -> list[str]:

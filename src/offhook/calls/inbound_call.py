@@ -13,14 +13,14 @@ from typing import Any, Final
 
 from offhook.calls.admission.ringing import Ringing
 from offhook.calls.admission.unacknowledged import Unacknowledged
+from offhook.calls.audio_owner import AudioOwner
 from offhook.calls.call_components import CallComponents
-from offhook.calls.call_services import Services
+from offhook.calls.call_services import CallServices
 from offhook.calls.ends import BROKEN, LEG_FAILURES, LEG_REASONS, Refusal
 from offhook.calls.leg import Leg, LegEnd
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Reporter
 from offhook.calls.set_up import SetUp
-from offhook.calls.sound import Sound
 from offhook.calls.state import CallEvent, CallState
 from offhook.calls.tear_down import TearDown
 from offhook.calls.transfers.transfer import Transfer, TransferFailed
@@ -48,12 +48,12 @@ END_COST: Final = 500
 _log = logging.getLogger(__name__)
 
 
-class Call:
+class InboundCall:
     """One inbound call. `start` begins it; `finished` is set when nothing of it is left."""
 
     def __init__(
         self,
-        services: Services,
+        services: CallServices,
         invitation: Invitation,
         record: CallRecord,
         unacknowledged: Unacknowledged,
@@ -69,7 +69,7 @@ class Call:
         self._ending: asyncio.Task[None] | None = None
         self._returned: Transfer | None = None
         self._on_connected: Callable[[], None] | None = None
-        self._sound = Sound()
+        self._sound = AudioOwner()
         self._owner = Owner(services, record)
         self.record = record
         self.reporter = Reporter(record, services.ledger, services.now)

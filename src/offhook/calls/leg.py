@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from offhook.calls.pressed_keys import Keys, KeySink, keys_of
-from offhook.media.line import Line, Plane
+from offhook.calls.pressed_keys import KeySink, PressedKeys, keys_of
+from offhook.media.line import Line, MediaPlane
 from offhook.network import INTERNAL, Address
 from offhook.rtp.codecs import CODECS
 from offhook.sip.dialogs.handler import Answer
@@ -63,7 +63,7 @@ class Media:
     audio may go to what an SDP names before any came from there, given the host that the SIP messages come
     from."""
 
-    plane: Plane
+    plane: MediaPlane
     address_for: Callable[[str], str]
     may_send: Callable[[Address, str], bool]
     rng: random.Random
@@ -88,7 +88,7 @@ class Leg:
         `prefers`: the codec that an offer of ours names first."""
         self._media = media
         self._owner = owner
-        self._keys = Keys(keys, asyncio.get_running_loop().time)
+        self._keys = PressedKeys(keys, asyncio.get_running_loop().time)
         self._call_id = call_id
         self._peer = peer
         self._prefers = prefers

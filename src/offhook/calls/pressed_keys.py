@@ -64,7 +64,7 @@ class KeySink(Protocol):
         ...
 
 
-class Keys:
+class PressedKeys:
     """Hears each key of a leg once, though some phones send it in the audio and by INFO."""
 
     __slots__ = ("_recent", "_sink", "_time")

@@ -18,7 +18,7 @@ from offhook.schema.org import UpdateOrgDTO
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class PrivacyDecision:
     """`audio`: a recording. `words`: what was said stays in the call's row, and in messages that have been
     delivered. `transcript`: the artifact has one at all; the two names begin its lines."""
 
@@ -28,7 +28,7 @@ class Kept:
     assistant_name: str = "AI"
     user_name: str = "User"
 
-    def taken_over(self, following: Kept) -> Kept:
+    def taken_over(self, following: PrivacyDecision) -> PrivacyDecision:
         """What holds from now on, when whoever `following` is about goes on with the call."""
         return replace(
             self,
@@ -38,12 +38,12 @@ class Kept:
         )
 
 
-def kept_by(settings: AssistantOverrides, org: UpdateOrgDTO) -> Kept:
+def kept_by(settings: AssistantOverrides, org: UpdateOrgDTO) -> PrivacyDecision:
     """While this assistant speaks."""
     hipaa, pci = _compliance(org)
     plan = effective.artifact_plan(settings, hipaa=hipaa)
     pci = pci or effective.pci_enabled(settings)
-    return Kept(
+    return PrivacyDecision(
         audio=plan.recording and not pci,
         words=not (hipaa or pci or effective.hipaa_enabled(settings)),
         transcript=plan.transcript,
@@ -52,14 +52,14 @@ def kept_by(settings: AssistantOverrides, org: UpdateOrgDTO) -> Kept:
     )
 
 
-def kept_without_assistant(meant: object, org: UpdateOrgDTO) -> Kept:
+def kept_without_assistant(meant: object, org: UpdateOrgDTO) -> PrivacyDecision:
     """Of a call that no assistant answers. `meant` is what its owner has given of those who should have
     answered, be it valid or not: whatever they do not let be kept is not."""
     wishes = [privacy_wishes(one) for one in _mappings(meant)]
     hipaa, pci = _compliance(org)
     hipaa = hipaa or any(one.hipaa for one in wishes)
     pci = pci or any(one.pci for one in wishes)
-    return Kept(
+    return PrivacyDecision(
         audio=not (hipaa or pci or any(one.unrecorded for one in wishes)),
         words=not (hipaa or pci),
         transcript=not any(one.silent for one in wishes),

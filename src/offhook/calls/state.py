@@ -1,4 +1,5 @@
-"""The life of a call as one table (vapi-wire §8.2 `status`). Only `Call` moves a status, and only by it."""
+"""The life of a call as one table (vapi-wire §8.2 `status`). Only `InboundCall` changes a status, and only as
+the table allows."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ Kind = Literal["say", "play", "dtmf"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CallerAction:
     """One thing that the caller does, in the order of the command line."""
 
     kind: Kind
@@ -46,7 +46,7 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Plan:
     uri: str
-    steps: Sequence[Step]
+    steps: Sequence[CallerAction]
     record: Path | None
     transport: Transport | None
     headers: Sequence[tuple[str, str]]
@@ -113,14 +113,14 @@ def call(
         raise typer.Exit(130) from None
 
 
-def in_order(arguments: Sequence[str], given: dict[Kind, Sequence[object] | None]) -> list[Step]:
+def in_order(arguments: Sequence[str], given: dict[Kind, Sequence[object] | None]) -> list[CallerAction]:
     """The steps as they stand on the command line; click keeps the order within one option only."""
     left = {kind: [str(value) for value in values or ()] for kind, values in given.items()}
     steps = []
     for argument in arguments:
         for kind, values in left.items():
             if values and (argument == f"--{kind}" or argument.startswith(f"--{kind}=")):
-                steps.append(Step(kind, values.pop(0)))
+                steps.append(CallerAction(kind, values.pop(0)))
     return steps
 
 
@@ -192,7 +192,7 @@ async def _place(plan: Plan) -> None:
         await workers.close()
 
 
-def _read(step: Step) -> bytes:
+def _read(step: CallerAction) -> bytes:
     from offhook.phone import read_wav
 
     return read_wav(Path(step.value))
@@ -237,7 +237,7 @@ async def _talk(plan: Plan, line: PhoneLine, workers: Workers, audio: dict[str, 
         fail(f"{plan.uri}: not answered within {plan.seconds:g} s", NOT_ANSWERED)
 
 
-async def _do(phone: PhoneCall, step: Step, audio: dict[str, bytes]) -> None:
+async def _do(phone: PhoneCall, step: CallerAction, audio: dict[str, bytes]) -> None:
     if phone.ended.is_set():
         return
     if step.kind == "dtmf":

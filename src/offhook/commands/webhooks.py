@@ -32,7 +32,7 @@ MOST = 1000
 WebhookId = Annotated[str, typer.Argument(metavar="ID", help="The message's webhook-id.")]
 
 
-class State(StrEnum):
+class MessageState(StrEnum):
     pending = "pending"
     delivered = "delivered"
     abandoned = "abandoned"
@@ -42,7 +42,7 @@ class State(StrEnum):
 def list_all(
     org: Org = None,
     call: Annotated[str | None, typer.Option("--call", metavar="ID", help="Only those of this call.")] = None,
-    state: Annotated[State | None, typer.Option("--state", help="Only those in this state.")] = None,
+    state: Annotated[MessageState | None, typer.Option("--state", help="Only those in this state.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, help="So many at most.")] = 100,
     as_json: Json = False,
 ) -> None:

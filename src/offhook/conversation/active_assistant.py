@@ -13,7 +13,7 @@ from offhook.conversation.tools.toolbox import Toolbox
 from offhook.language.language_model import LanguageModel, ModelError
 from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.calls.ended_reason import pipeline_error
-from offhook.schema.kept import Kept
+from offhook.schema.identity_cache import IdentityCache
 from offhook.speech.engine_protocols import EngineError, Transcriber, Voice
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ EngineFactory = Callable[[Assistant], Awaitable[Engines]]
 """Raises EngineError for settings that are not served."""
 
 
-_profile = Kept(profile_of)
+_profile = IdentityCache(profile_of)
 
 
 def ended_reason(error: EngineError) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from offhook.schema.assistants.effective import KeypadInputPlan
+from offhook.schema.assistants.effective import KeypadInput
 
 MOST_DIGITS = 64
 
@@ -15,7 +15,7 @@ class Keypad:
 
     __slots__ = ("_digits", "_plan", "deadline")
 
-    def __init__(self, plan: KeypadInputPlan) -> None:
+    def __init__(self, plan: KeypadInput) -> None:
         self._plan = plan
         self._digits = ""
         self.deadline: float | None = None
@@ -45,7 +45,7 @@ class Keypad:
 class KeypadEntries:
     """The keypad on the loop: `entered` gets each entry as it becomes complete."""
 
-    def __init__(self, plan: KeypadInputPlan, entered: Callable[[str], None]) -> None:
+    def __init__(self, plan: KeypadInput, entered: Callable[[str], None]) -> None:
         self._keypad = Keypad(plan)
         self._entered = entered
         self._loop = asyncio.get_running_loop()
@@ -59,7 +59,7 @@ class KeypadEntries:
         elif self._keypad.deadline is not None:
             self._timer = self._loop.call_at(self._keypad.deadline, self._due)
 
-    def adopt(self, plan: KeypadInputPlan) -> None:
+    def adopt(self, plan: KeypadInput) -> None:
         """Go by another assistant's plan; what was pressed so far is forgotten."""
         self.close()
         self._keypad = Keypad(plan)

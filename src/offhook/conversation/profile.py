@@ -63,7 +63,7 @@ class Profile:
     stop: InterruptionPlan
     chunks: ChunkingPlan
     form: FormattingPlan
-    keypad: effective.KeypadInputPlan
+    keypad: effective.KeypadInput
     idle: effective.IdleMessages
     hooks: tuple[Hook, ...]
 
@@ -140,7 +140,7 @@ def _waits_are_given(assistant: Assistant) -> bool:
     return words is not None and words.on_no_punctuation_seconds is not None
 
 
-def _wait_function(plan: effective.StartSpeakingPlan) -> Callable[[float], float] | None:
+def _wait_function(plan: effective.StartSpeaking) -> Callable[[float], float] | None:
     if plan.smart is None:
         return None
     return compile_wait(plan.wait_function) if plan.wait_function else default_wait

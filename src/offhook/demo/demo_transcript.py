@@ -17,7 +17,7 @@ _SPEAKERS: Final = {"user": "Caller", "bot": "Assistant"}
 
 
 @dataclass(slots=True)
-class Told:
+class DemoTranscript:
     """Follows the messages of one call; `say` gets each finished line, `latency` the seconds that the
     phone measured for the caller's turn so far."""
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from offhook import demo
 from offhook.bootstrap import DEMO_USER
-from offhook.demo.demo_transcript import Told, problems
+from offhook.demo.demo_transcript import DemoTranscript, problems
 from offhook.demo.sink import receiving
 from offhook.listening import check_sip, listen_http
 from offhook.network import Address
@@ -32,7 +32,7 @@ async def hold(say: Say) -> list[str]:
     Raises StartError if the service cannot start, SipError if it does not answer."""
     folder = Path(tempfile.mkdtemp(prefix="offhook-demo-"))
     replies: dict[int, float | None] = {}
-    told = Told(say, replies.get)
+    told = DemoTranscript(say, replies.get)
     async with receiving(told.received) as url:
         settings = _settings(folder, url)
         say(f"Starting Offhook (data in {folder}) ...")
@@ -89,7 +89,7 @@ def _free(address: Address, check: Callable[[Address], None]) -> Address:
     return address
 
 
-def _conclude(told: Told, say: Say, settings: Settings) -> list[str]:
+def _conclude(told: DemoTranscript, say: Say, settings: Settings) -> list[str]:
     report = told.report
     if report is None:
         return ["no report came"]

@@ -26,7 +26,7 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 """Where servers put the thoughts that they take out of the text."""
 
 
-class Answer:
+class ModelAnswer:
     """What has come so far. `ended`: the model has given its reason to stop, so that little may follow.
 
     Raises ServerSays, and ValueError for an answer of another form, for one that is longer than allowed, for

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from offhook.json_document import VendorMessage
-from offhook.language.answer import Answer
+from offhook.language.answer import ModelAnswer
 from offhook.language.habits import Habit, Habits
 from offhook.language.http_model import ModelServer, http_model
 from offhook.language.language_model import LanguageModel, Message, ToolDefinition
@@ -63,8 +63,8 @@ class ChatCompletions:
         more = self._server.with_tools if tools else {}
         return {**request, **self._server.extra, **more, **self._body()}
 
-    def reader(self) -> Answer:
-        return Answer(self._habit)
+    def reader(self) -> ModelAnswer:
+        return ModelAnswer(self._habit)
 
 
 def chat_model(

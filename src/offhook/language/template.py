@@ -27,8 +27,8 @@ from offhook.language.template_work import (
     WORK,
     MeteredContext,
     MeteredTemplate,
+    TemplateWork,
     TooMuch,
-    Work,
 )
 from offhook.network.error_words import words_of
 
@@ -85,7 +85,7 @@ def render(text: str, variables: Mapping[str, object], now: float) -> str:
     if parsed is None:
         return text
     template, longest = parsed
-    names = {**builtin_variables(now), **_with_underscores(variables), _NOW: now, WORK: Work(longest)}
+    names = {**builtin_variables(now), **_with_underscores(variables), _NOW: now, WORK: TemplateWork(longest)}
     try:
         return template.render(names)
     except (LiquidError, ArithmeticError, TypeError, ValueError, RecursionError) as error:

@@ -35,7 +35,7 @@ class TooMuch(FilterArgumentError):
         super().__init__(what, token=None)
 
 
-class Work:
+class TemplateWork:
     """The count of one filling. `longest`: characters of the longest tag or output of the template."""
 
     __slots__ = ("_looped", "_sizes", "spent")
@@ -96,7 +96,7 @@ class MeteredContext(RenderContext):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         work = self.globals[WORK]
-        assert isinstance(work, Work)
+        assert isinstance(work, TemplateWork)
         self.work = work
         self._size_of_locals = 0
 

@@ -43,7 +43,7 @@ AUDIBLE: Final = 200
 """Of 32768: above the line noise and the comfort noise that some send while nothing is said."""
 
 
-class Early:
+class EarlyMedia:
     """The called party's audio before it has answered. It hears nothing itself yet."""
 
     __slots__ = ("_audible", "_heard")
@@ -67,13 +67,13 @@ class Early:
             self._heard = heard
 
 
-class Ringing:
+class Ringback:
     """What the caller hears until there is an answer: what the called side sends, an announcement or a
     ringing tone of its own, else ours (RFC 3960 §3.2). Their silence alone does not stop our ringing."""
 
     __slots__ = ("_early", "_tone")
 
-    def __init__(self, tone: Audio, early: Callable[[], Early | None]) -> None:
+    def __init__(self, tone: Audio, early: Callable[[], EarlyMedia | None]) -> None:
         self._tone = tone
         self._early = early
 

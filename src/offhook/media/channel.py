@@ -10,9 +10,9 @@ from offhook.media.protocol import (
     CloseTalk,
     Command,
     Event,
-    Finished,
     Heard,
     Played,
+    PlayedOut,
     VoiceBegan,
     VoiceEnded,
     VoiceWentOn,
@@ -75,13 +75,13 @@ class Channel:
                 self.playing.played_to(utterance, piece, played)
             if self.listener is not None:
                 self.listener.hear(heard, said)
-        elif self.playing is not None and isinstance(event, (Began, Played, Finished)):
+        elif self.playing is not None and isinstance(event, (Began, Played, PlayedOut)):
             _take_of_playout(self.playing, event)
         elif self.listener is not None and isinstance(event, (VoiceBegan, VoiceWentOn, VoiceEnded)):
             _take_of_voice(self.listener, event)
 
 
-def _take_of_playout(playing: PlayoutListener, event: Began | Played | Finished) -> None:
+def _take_of_playout(playing: PlayoutListener, event: Began | Played | PlayedOut) -> None:
     if isinstance(event, Began):
         playing.began(event.utterance)
     elif isinstance(event, Played):

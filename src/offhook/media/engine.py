@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from offhook.log_context import working_for
-from offhook.media.bridge import Early as EarlyAudio
-from offhook.media.bridge import Ringing, join
-from offhook.media.media_leg import Leg
+from offhook.media.bridge import EarlyMedia, Ringback, join
+from offhook.media.media_leg import MediaLeg
 from offhook.media.protocol import (
     Agree,
     Begin,
@@ -43,11 +42,11 @@ from offhook.media.protocol import (
     OpenTalk,
     Overhear,
     Play,
-    Record,
     Recorded,
     Refused,
     Ring,
     SendDigits,
+    StartRecording,
     StopRecording,
 )
 from offhook.media.recording import Recorder, Writer
@@ -98,7 +97,7 @@ class Engine:
         one of each of `interceptors`, in that order from the stream to the wire."""
         self.clock = clock
         self.ports = ports
-        self.legs: dict[int, Leg] = {}
+        self.legs: dict[int, MediaLeg] = {}
         self.talks: dict[int, Talk] = {}
         self.recorders: dict[int, Recorder] = {}
         self.deliver: Deliver = _nobody
@@ -114,7 +113,7 @@ class Engine:
         self._read = read
         self._interceptors = interceptors
         self._opening: dict[int, asyncio.Task[None]] = {}
-        self._looks: list[dict[int, Leg]] = [{} for _ in range(LOOK_TICKS)]
+        self._looks: list[dict[int, MediaLeg]] = [{} for _ in range(LOOK_TICKS)]
         self._events: list[Event] = []
         self._note = self._events.append  # the list stays the same one
         self._due: asyncio.Handle | None = None
@@ -131,7 +130,7 @@ class Engine:
             Ring: self._ring,
             Early: self._early,
             Bridge: self._bridge,
-            Record: self._record,
+            StartRecording: self._record,
             Keep: self._keep,
             Overhear: self._overhear,
             StopRecording: self._stop_recording,
@@ -228,7 +227,7 @@ class Engine:
             log.exception("call=%s no port could be opened", command.call)
             self.emit(Refused(command.leg, words_of(error)))
         else:
-            self.legs[command.leg] = Leg(command.leg, command.call, port, self.emit)
+            self.legs[command.leg] = MediaLeg(command.leg, command.call, port, self.emit)
             self.emit(Opened(command.leg, *port.local))
         finally:
             del self._opening[command.leg]
@@ -278,7 +277,7 @@ class Engine:
             self._let_go(leg)
         self.emit(Closed(command.leg, counts_of(None if leg is None else leg.statistics)))
 
-    def _let_go(self, leg: Leg) -> None:
+    def _let_go(self, leg: MediaLeg) -> None:
         del self.legs[leg.number]
         if leg.looked_at is not None:
             del leg.looked_at[leg.number]
@@ -320,10 +319,10 @@ class Engine:
     def _ring(self, command: Ring) -> None:
         leg = self.legs.get(command.leg)
         if leg is not None:
-            self.lend(command.leg, Ringing(Waiting(ringback()), lambda: leg.early))
+            self.lend(command.leg, Ringback(Waiting(ringback()), lambda: leg.early))
 
     def _early(self, command: Early) -> None:
-        early = EarlyAudio()
+        early = EarlyMedia()
         self.lend(command.leg, early)
         to = self.legs.get(command.to)
         if to is not None:
@@ -337,7 +336,7 @@ class Engine:
 
     # -- recorders ------------------------------------------------------------------------------
 
-    def _record(self, command: Record) -> None:
+    def _record(self, command: StartRecording) -> None:
         leg = self.legs.get(command.leg)
         if leg is None or leg.recorder or self._recordings is None or self._writer is None:
             return

@@ -35,11 +35,11 @@ from offhook.media.protocol import (
     Overhear,
     Play,
     Pressed,
-    Record,
     Recorded,
     Refused,
     Ring,
     SendDigits,
+    StartRecording,
     StopRecording,
     Tone,
 )
@@ -85,9 +85,9 @@ class LineListener(Protocol):
 
 
 class Line:
-    """One leg. Made by `Plane.open`, and in any case closed."""
+    """One leg. Made by `MediaPlane.open`, and in any case closed."""
 
-    def __init__(self, plane: Plane, number: int, call: str, listener: LineListener) -> None:
+    def __init__(self, plane: MediaPlane, number: int, call: str, listener: LineListener) -> None:
         self.number = number
         self.call = call
         self.listener = listener
@@ -161,7 +161,7 @@ class Line:
         self._plane.send(Bridge(self.number, other.number))
 
     def record(self, keeps: bool) -> None:
-        self._plane.send(Record(self.number, keeps))
+        self._plane.send(StartRecording(self.number, keeps))
 
     def keep(self, keeps: bool) -> None:
         self._plane.send(Keep(self.number, keeps))
@@ -219,7 +219,7 @@ class Line:
             self._stopping.set_result(begun)
 
 
-class Plane(ABC):
+class MediaPlane(ABC):
     """All legs and talks that the call plane has. `send` carries commands to the engine."""
 
     keeper: asyncio.Task[None] | None = None

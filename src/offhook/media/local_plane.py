@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 from offhook.media.engine import Engine
-from offhook.media.line import Line, Pacing, Plane
+from offhook.media.line import Line, MediaPlane, Pacing
 from offhook.media.protocol import Command
 from offhook.media.tones import Audio
 from offhook.rtp.statistics import StreamStatistics
 
 
-class LocalPlane(Plane):
+class LocalPlane(MediaPlane):
     """Commands are done at once."""
 
     def __init__(self, engine: Engine) -> None:

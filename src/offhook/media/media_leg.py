@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from offhook.media.bridge import Early
+from offhook.media.bridge import EarlyMedia
 from offhook.media.protocol import Agree, Event, Failed, NoMedia, Pressed
 from offhook.media.recording import Recorder
 from offhook.media.tones import Audio, Waiting, silence
@@ -18,7 +18,7 @@ from offhook.rtp.statistics import StreamStatistics
 from offhook.rtp.stream import RtpStream
 
 
-class Leg:
+class MediaLeg:
     """The stream's source and sink. `audio` is who speaks and listens; what was exchanged goes to the
     recorder, whoever it was with."""
 
@@ -33,15 +33,15 @@ class Leg:
         self.port = port
         self._emit = emit
         self.audio: Audio = Waiting(silence())
-        self.early: Early | None = None
+        self.early: EarlyMedia | None = None
         """What is heard while this leg rings."""
         self.stream: RtpStream | None = None
         self.recorder: Recorder | None = None
         self.ticking = False
-        self.looked_at: dict[int, Leg] | None = None
+        self.looked_at: dict[int, MediaLeg] | None = None
         """The engine's legs that are looked at in the same tick, once a second."""
         self.overheard_by = 0
-        self._overhears: Leg | None = None
+        self._overhears: MediaLeg | None = None
         self._taps: tuple[Exchanged, ...] = ()
         self._said_and_heard = (b"", b"")
         self._connected = False
@@ -127,7 +127,7 @@ class Leg:
     def connect(self, now: float) -> None:
         self._connected, self._held_at = True, now
 
-    def overhear(self, other: Leg | None) -> None:
+    def overhear(self, other: MediaLeg | None) -> None:
         """Record what `other` says and hears instead of what this leg says."""
         before, self._overhears = self._overhears, other
         if before is not None:

@@ -59,7 +59,7 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 log = logging.getLogger(__name__)
 
 
-class Link(asyncio.Protocol):
+class CallPlaneSocket(asyncio.Protocol):
     """The socket to the call plane."""
 
     def __init__(self) -> None:
@@ -192,7 +192,7 @@ class Link(asyncio.Protocol):
 class ToTheNode(logging.Handler):
     """The node has one log: the call plane writes the lines of this process too."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: CallPlaneSocket) -> None:
         super().__init__()
         self._link = link
         self._loop = asyncio.get_running_loop()
@@ -215,7 +215,7 @@ class ToTheNode(logging.Handler):
 
 async def serve(sock: socket.socket) -> None:
     """Until the socket is closed and what was to be said last has been said."""
-    loop, link = asyncio.get_running_loop(), Link()
+    loop, link = asyncio.get_running_loop(), CallPlaneSocket()
     logging.basicConfig(handlers=[ToTheNode(link)], force=True)
     sock.setblocking(False)
     await loop.create_unix_connection(lambda: link, sock=sock)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from offhook.frames import FRAME_BYTES
-from offhook.media.protocol import Began, Event, Finished, Played
+from offhook.media.protocol import Began, Event, Played, PlayedOut
 
 PREBUFFER_BYTES: Final = 3 * FRAME_BYTES
 """A piece whose sound still streams begins with this much, so that a late packet of it is not a gap."""
@@ -163,4 +163,4 @@ class Playout:
         if any(self._voice()):
             # Whoever spoke over it may have something to say now: that is for the conversation to know.
             self.held = True
-        self._emit(Finished(self._talk, utterance.number))
+        self._emit(PlayedOut(self._talk, utterance.number))

@@ -110,7 +110,7 @@ class Bridge(NamedTuple):
 # -- commands: the recorder -----------------------------------------------------------------------
 
 
-class Record(NamedTuple):
+class StartRecording(NamedTuple):
     """Record what the leg hears and says from now on, under the id of its call; what may not be kept is
     silent in the file."""
 
@@ -291,7 +291,7 @@ Command = (
     | Ring
     | Early
     | Bridge
-    | Record
+    | StartRecording
     | Keep
     | Overhear
     | StopRecording
@@ -384,7 +384,7 @@ class Played(NamedTuple):
     piece: int
 
 
-class Finished(NamedTuple):
+class PlayedOut(NamedTuple):
     """All of an utterance was played. While the caller speaks nothing that may be interrupted begins until
     the next HoldBack."""
 
@@ -436,7 +436,7 @@ Event = (
     | Recorded
     | Began
     | Played
-    | Finished
+    | PlayedOut
     | Heard
     | VoiceBegan
     | VoiceWentOn

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from offhook.log_context import working_for
-from offhook.media.line import MediaFailed, Pacing, Plane
+from offhook.media.line import MediaFailed, MediaPlane, Pacing
 from offhook.media.protocol import (
     Command,
     Event,
@@ -47,7 +47,7 @@ BUFFER: Final = 4 * 1024 * 1024
 log = logging.getLogger(__name__)
 
 
-class RemotePlane(Plane):
+class RemotePlane(MediaPlane):
     """Legs and talks in another process, which loads from now on. In any case `close` it."""
 
     def __init__(self, settle: Settle) -> None:

@@ -30,7 +30,7 @@ _tuple = tuple.__new__
 """Fifty times a second for each talk: a NamedTuple's own constructor takes twice the time."""
 
 
-class ActivityChannel(Protocol):
+class ActivityInput(Protocol):
     def push(self, frame: bytes) -> None: ...
 
     def close(self) -> None: ...
@@ -39,7 +39,7 @@ class ActivityChannel(Protocol):
 class Activity(Protocol):
     """Voice activity of all talks (see speech.activity.VoiceActivity)."""
 
-    def open(self, on_probability: Callable[[float], None]) -> ActivityChannel: ...
+    def open(self, on_probability: Callable[[float], None]) -> ActivityInput: ...
 
 
 class Talk:

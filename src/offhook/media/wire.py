@@ -27,12 +27,12 @@ _HEARD_KIND: Final = 1
 _TYPES: Final[tuple[type, ...]] = (
     protocol.Open, protocol.Agree, protocol.Begin, protocol.Connect, protocol.Close, protocol.SendDigits,
     protocol.Converse, protocol.Loop, protocol.Play, protocol.Ring, protocol.Early, protocol.Bridge,
-    protocol.Record, protocol.Keep, protocol.Overhear, protocol.StopRecording, protocol.OpenTalk,
+    protocol.StartRecording, protocol.Keep, protocol.Overhear, protocol.StopRecording, protocol.OpenTalk,
     protocol.CloseTalk, protocol.Utter, protocol.Release, protocol.Interruptible, protocol.AddPiece,
     protocol.Sound, protocol.CloseUtterance, protocol.Remove, protocol.Cut, protocol.Clear,
     protocol.HoldBack, protocol.Opened, protocol.Refused, protocol.Counted, protocol.Closed,
     protocol.Pressed, protocol.NoMedia, protocol.Failed, protocol.Recorded, protocol.Began, protocol.Played,
-    protocol.Finished, protocol.VoiceBegan, protocol.VoiceWentOn, protocol.VoiceEnded, protocol.Settle,
+    protocol.PlayedOut, protocol.VoiceBegan, protocol.VoiceWentOn, protocol.VoiceEnded, protocol.Settle,
     protocol.Ready, protocol.Paced, protocol.Logged, protocol.KeepSentence, protocol.Happened,
 )  # fmt: skip
 _KINDS: Final = {of: kind for kind, of in enumerate(_TYPES, 2)}

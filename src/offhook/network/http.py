@@ -15,7 +15,7 @@ import httpx2
 
 from offhook.network import turns
 from offhook.network.guard import AddressGuard
-from offhook.network.pool import MOST_BYTES, REPEATABLE, Body, GuardedPool
+from offhook.network.pool import MOST_BYTES, REPEATABLE, GuardedPool, PooledBody
 
 DEFAULT_TIMEOUT = httpx2.Timeout(20.0)
 
@@ -97,7 +97,7 @@ class Reply:
         """The body, at most `limit` bytes of it. Raises BodyRefused, BodyTooLarge and httpcore's errors."""
         encoding = self._header(b"content-encoding")
         length = self._header(b"content-length")
-        assert isinstance(self._response.stream, Body)
+        assert isinstance(self._response.stream, PooledBody)
         self._response.stream.expect(limit + MAX_FRAMING)
         return await _bounded(encoding, length, self._response.aiter_stream(), limit)
 

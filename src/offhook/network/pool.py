@@ -116,7 +116,7 @@ class GuardedPool(httpcore2.AsyncConnectionPool):
         return httpcore2.Response(
             status=response.status,
             headers=response.headers,
-            content=Body(response.stream, self, kept),
+            content=PooledBody(response.stream, self, kept),
             extensions=response.extensions,
         )
 
@@ -191,7 +191,7 @@ async def _ask(kept: _Kept, request: httpcore2.Request) -> httpcore2.Response:
     return response
 
 
-class Body:
+class PooledBody:
     """The body of an answer, whose connection goes back when it is closed."""
 
     __slots__ = ("_body", "_kept", "_pool")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from offhook.calls.admission.admission import Admission
-from offhook.calls.admission.entrance import Limits
-from offhook.calls.call_services import Services
+from offhook.calls.admission.entrance import EntranceLimits
+from offhook.calls.call_services import CallServices
 from offhook.calls.calls import Calls
 from offhook.calls.directory.directory_cache import DirectoryCache
 from offhook.calls.directory.stored_directory import StoredDirectory
@@ -31,7 +31,7 @@ from offhook.engines.registry import EngineRegistry, OrgCredentials
 from offhook.engines.vendors import KEYED
 from offhook.language.template import render
 from offhook.listening import cannot_listen
-from offhook.media.line import MediaFailed, Plane
+from offhook.media.line import MediaFailed, MediaPlane
 from offhook.network import Address, AddressGuard, AddressRefused
 from offhook.network.outside import Outside
 from offhook.network.routes import WILDCARDS, source_towards
@@ -58,8 +58,7 @@ from offhook.speech.remote import CallContext
 from offhook.speech.sentence_voice import sound_of
 from offhook.speech.workers import Workers
 from offhook.store import is_beyond, name_of_process
-from offhook.webhooks import Client, Outbox
-from offhook.webhooks import Limits as Lanes
+from offhook.webhooks import Client, LaneLimits, Outbox
 
 SIP_GRACE_SECONDS: Final = 2.0
 WEBHOOK_GRACE_SECONDS: Final = 5.0
@@ -69,8 +68,8 @@ LOST: Final = "We are sorry, but this call cannot go on. Goodbye."
 
 EnginesOf = Callable[[CallContext, OrgCredentials], EngineFactory]
 
-OpenMedia = Callable[[Ground, AsyncExitStack], Plane]
-"""The media plane, until the stack is closed; see `Plane.start`."""
+OpenMedia = Callable[[Ground, AsyncExitStack], MediaPlane]
+"""The media plane, until the stack is closed; see `MediaPlane.start`."""
 
 EMERGENCY_BYTES = 4 * 1024 * 1024
 """Of sound that the voice for emergencies keeps; the apology is in it from the start."""
@@ -82,7 +81,7 @@ class CallPlane:
 
     calls: Calls
     outbox: Outbox
-    media: Plane
+    media: MediaPlane
     agent: UserAgent
     sip: Address
 
@@ -122,7 +121,7 @@ async def call_plane(
         node=node,
         now=now,
         rng=rng,
-        limits=Lanes().part(parts),
+        limits=LaneLimits().part(parts),
         keep_seconds=settings.retention_webhooks_days * 86400,
     )
     links = ground.links()
@@ -153,7 +152,7 @@ async def call_plane(
         plane.keep_sentence(await _last_words(emergency))
     media = Media(plane, _address_for(settings), outside.guard.lets_media, rng)
     dialler, trunk = Dialler(), _trunk(settings)
-    services = Services(
+    services = CallServices(
         ledger=ledger,
         directory=DirectoryCache(StoredDirectory(database), database),
         media=media,
@@ -176,7 +175,7 @@ async def call_plane(
     nonces = Nonces(os.urandom(32), now, os.urandom)
     loop_time = asyncio.get_running_loop().time
     admission = Admission(nonces, lambda: settings.sip_realm, sources, loop_time)
-    limits = Limits(max_calls, settings.domain, sources, siblings.common)
+    limits = EntranceLimits(max_calls, settings.domain, sources, siblings.common)
     calls = Calls(services, limits, admission)
     presence = Presence(database, node, end_calls_of=end_calls_of, held=calls.held, hang_up=calls.taken)
     await presence.start()

@@ -7,7 +7,7 @@ import socket
 from contextlib import AsyncExitStack
 from typing import Any
 
-from offhook.media.line import Plane
+from offhook.media.line import MediaPlane
 from offhook.planes.call_plane import CallPlane, call_plane, check_engines
 from offhook.planes.child import Child
 from offhook.planes.ground import Ground
@@ -43,7 +43,7 @@ class CallProcess(Child):
         self._heard()
         return {}
 
-    def _open_media(self, ground: Ground, stack: AsyncExitStack) -> Plane:
+    def _open_media(self, ground: Ground, stack: AsyncExitStack) -> MediaPlane:
         media = media_apart(ground, stack, self._siblings.number, self._siblings.count)
         media.changed = lambda: self.tell(media=media.process)
         return media

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from offhook.json_document import PlaneMessage
-from offhook.speech.framing import FramingError, Unpacker, pack
+from offhook.speech.framing import FrameReader, FramingError, pack
 
 Frame = PlaneMessage
 
@@ -33,7 +33,7 @@ class Link(asyncio.Protocol):
     def __init__(self, received: Callable[[Frame], None], lost: Callable[[], None]) -> None:
         self._received = received
         self._lost = lost
-        self._unpacker = Unpacker()
+        self._unpacker = FrameReader()
         self._transport: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

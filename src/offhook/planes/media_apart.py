@@ -11,7 +11,7 @@ from offhook.planes.ground import Ground
 
 
 def media_apart(ground: Ground, stack: AsyncExitStack, number: int = 1, of: int = 1) -> RemotePlane:
-    """It loads while the call plane does; see `Plane.start`. It is `number` of so many, which have the same
+    """It loads while the call plane does; see `MediaPlane.start`. It is `number` of so many, which share the
     ports."""
     settings = ground.settings
     plane = RemotePlane(

@@ -45,7 +45,7 @@ def pack(head: Mapping[str, Value], blob: bytes = b"") -> bytes:
     return _LENGTHS.pack(length, len(text)) + text + blob
 
 
-class Unpacker:
+class FrameReader:
     """Bytes in any pieces -> frames."""
 
     __slots__ = ("_buffer",)

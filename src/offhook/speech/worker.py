@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from offhook.speech.framing import Frame, Handler, Unpacker, Value, pack
+from offhook.speech.framing import Frame, FrameReader, Handler, Value, pack
 
 BEAT_SECONDS = 0.4
 _READ = 65536
@@ -32,7 +32,7 @@ class _Link:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._sending = threading.Lock()
-        self._unpacker = Unpacker()
+        self._unpacker = FrameReader()
         self._frames: deque[Frame] = deque()
 
     def send(self, head: Mapping[str, Value], blob: bytes = b"") -> None:

@@ -20,7 +20,7 @@ from typing import cast
 
 from offhook.log_context import working_for
 from offhook.network import INTERNAL
-from offhook.speech.framing import Frame, FramingError, Unpacker, Value, pack
+from offhook.speech.framing import Frame, FrameReader, FramingError, Value, pack
 from offhook.speech.jobs import FairQueue, Job, WorkerFailed
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class _Worker(asyncio.Protocol):
         self.jobs_done = 0
         self.missed = 0  # checks since the last sign of life
         self._pool = pool
-        self._unpacker = Unpacker()
+        self._unpacker = FrameReader()
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -1,12 +1,12 @@
 """What must not be forgotten: resources, calls, keys, and messages on their way."""
 
 from offhook.store.api_keys import key_hash
-from offhook.store.call_rows import CallChange, Calls, NewCall
+from offhook.store.call_rows import CallChange, CallRows, NewCall
 from offhook.store.database import Database, Transaction
 from offhook.store.ids import IdMaker
 from offhook.store.migrate import upgrade
 from offhook.store.nodes import is_beyond, name_of_process
-from offhook.store.parts import Part, Told
+from offhook.store.parts import Part, WrittenParts
 from offhook.store.records import (
     Document,
     Duplicate,
@@ -22,7 +22,7 @@ from offhook.store.repositories import Position, Repository
 
 __all__ = [
     "CallChange",
-    "Calls",
+    "CallRows",
     "Database",
     "Document",
     "Duplicate",
@@ -37,8 +37,8 @@ __all__ = [
     "Record",
     "Repository",
     "StoreError",
-    "Told",
     "Transaction",
+    "WrittenParts",
     "is_beyond",
     "key_hash",
     "moment",

@@ -20,7 +20,7 @@ def key_hash(value: str) -> str:
     return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-class Keys:
+class ApiKeys:
     def __init__(self, tx: Statements) -> None:
         self._tx = tx
 

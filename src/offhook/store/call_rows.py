@@ -153,7 +153,7 @@ def _id_or_none(value: object) -> str | None:
     )
 
 
-class Calls(Repository):
+class CallRows(Repository):
     COLUMNS = {  # noqa: RUF012
         "id": "id",
         "status": "status",

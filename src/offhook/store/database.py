@@ -14,8 +14,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from offhook.store import tables
-from offhook.store.api_keys import Keys
-from offhook.store.call_rows import CallChange, Calls, NewCall, write_calls
+from offhook.store.api_keys import ApiKeys
+from offhook.store.call_rows import CallChange, CallRows, NewCall, write_calls
 from offhook.store.connecting import (
     LOCKED_SECONDS,
     SqliteThread,
@@ -49,8 +49,8 @@ class Transaction(Statements):
         return Orgs(self)
 
     @property
-    def keys(self) -> Keys:
-        return Keys(self)
+    def keys(self) -> ApiKeys:
+        return ApiKeys(self)
 
     @property
     def phone_numbers(self) -> PhoneNumbers:
@@ -73,8 +73,8 @@ class Transaction(Statements):
         return Repository(self, tables.credentials)
 
     @property
-    def calls(self) -> Calls:
-        return Calls(self, tables.calls)
+    def calls(self) -> CallRows:
+        return CallRows(self, tables.calls)
 
     @property
     def outbox(self) -> OutboxRows:

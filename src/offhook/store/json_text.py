@@ -13,7 +13,7 @@ _ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", "
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
-class Written(dict[str, Any]):
+class SerializedDocument(dict[str, Any]):
     """A document whose JSON is known, so that it is not made again when it is stored."""
 
     __slots__ = ("text",)
@@ -30,7 +30,7 @@ def dump_json(value: object) -> str:
     """Compact JSON. U+0000 and halves of surrogate pairs, which can come out of a webhook's answer, are
     replaced: PostgreSQL stores them, but then cannot search any document of the table. Raises ValueError for
     what is no JSON, as NaN."""
-    if isinstance(value, Written):
+    if isinstance(value, SerializedDocument):
         return value.text
     text = _encoder.encode(value)
     if "\\u0000" in text:

@@ -58,7 +58,7 @@ class _Known:
     value: str | list[str]
 
 
-class Told:
+class WrittenParts:
     """What has been written of one call so far. Who writes works on a `copy`, and keeps that once it is
     committed: numbers are never used twice, whatever becomes of a commit."""
 
@@ -67,8 +67,8 @@ class Told:
         self._known: dict[Path, _Known] = {}
         self._varying: frozenset[Path] = _ALWAYS_VARYING
 
-    def copy(self) -> Told:
-        told = Told()
+    def copy(self) -> WrittenParts:
+        told = WrittenParts()
         told._numbers, told._known, told._varying = self._numbers, dict(self._known), self._varying
         return told
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from offhook.store import Transaction
 from offhook.webhooks.failures import AskFailed
-from offhook.webhooks.lines import Message
-from offhook.webhooks.receiver import BackoffPlan
+from offhook.webhooks.lines import QueuedMessage
+from offhook.webhooks.receiver import RetryPlan
 from offhook.webhooks.retry import next_delay
 
 log = logging.getLogger(__name__)
@@ -20,10 +20,10 @@ log = logging.getLogger(__name__)
 class Attempt:
     """How an attempt ended: the `status` of a delivery, a `failure`, or neither if it was called off."""
 
-    message: Message
+    message: QueuedMessage
     status: int | None = None
     failure: AskFailed | None = None
-    plan: BackoffPlan | None = None
+    plan: RetryPlan | None = None
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class Records:
             await tx.outbox.free(called_off, self._node)
 
     async def _failed(
-        self, tx: Transaction, message: Message, failure: AskFailed, plan: BackoffPlan | None
+        self, tx: Transaction, message: QueuedMessage, failure: AskFailed, plan: RetryPlan | None
     ) -> None:
         attempts = message.attempts + 1
         delay = next_delay(

@@ -12,7 +12,7 @@ MAX_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LaneLimits:
     """No host and no org gets beyond its own limit, nor beyond half of what is free at the time: where orgs
     with slow receivers have taken what they could get, there is still room for the next one. A host that has
     not taken a message yet, or failed at the last, gets `per_unproven_host` until it takes one.
@@ -25,9 +25,9 @@ class Limits:
     per_unproven_host: int = 4
     per_org: int = 64
 
-    def part(self, parts: int) -> Limits:
+    def part(self, parts: int) -> LaneLimits:
         """One of so many equal parts, where as many processes deliver."""
-        return Limits(*(max(1, one // parts) for one in astuple(self)))
+        return LaneLimits(*(max(1, one // parts) for one in astuple(self)))
 
 
 Pair = tuple[str, str]
@@ -37,7 +37,7 @@ Pair = tuple[str, str]
 class Lanes:
     """Counts what is under way. An attempt enters before it begins, and leaves when it has ended."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: LaneLimits) -> None:
         self._limits = limits
         self._hosts: Counter[str] = Counter()
         self._orgs: Counter[str] = Counter()

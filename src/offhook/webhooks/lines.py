@@ -22,7 +22,7 @@ MAX_CLEAR = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Message:
+class QueuedMessage:
     """A message on its way. `attempts` were made so far; `receiver` is as it was stored, or ready for use in
     the node that wrote the message, to which it is leased until `kept_until` (milliseconds since the epoch;
     0 for one that the database gave). Without a `body` that is to be read from the database."""
@@ -45,7 +45,7 @@ class Message:
         return float(self.receiver.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS))
 
     @classmethod
-    def found(cls, row: OutboxRow) -> Message:
+    def found(cls, row: OutboxRow) -> QueuedMessage:
         """One that the database gave."""
         return cls(row.id, row.org_id, row.call_id, row.type, row.host, None, row.attempts, row.receiver)
 
@@ -58,7 +58,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._clear: OrderedDict[str, None] = OrderedDict()
-        self._lines: dict[str, deque[Message]] = {}
+        self._lines: dict[str, deque[QueuedMessage]] = {}
         self._ids: set[str] = set()
         self._bytes = 0
 
@@ -86,7 +86,7 @@ class Lines:
         """Something of the call may wait in the database alone."""
         self._clear.pop(call_id, None)
 
-    def keep(self, message: Message) -> bool:
+    def keep(self, message: QueuedMessage) -> bool:
         """Put it at the end of its call's line. False if its call is not clear any more."""
         call_id = message.call_id
         if call_id not in self._clear:
@@ -99,7 +99,7 @@ class Lines:
         self._bytes += _size(message)
         return True
 
-    def done(self, call_id: str) -> Message | None:
+    def done(self, call_id: str) -> QueuedMessage | None:
         """The first of the line is delivered and written down; which is the next."""
         line = self._lines[call_id]
         first = line.popleft()
@@ -110,7 +110,7 @@ class Lines:
         del self._lines[call_id]
         return None
 
-    def give_up(self, call_id: str) -> list[Message]:
+    def give_up(self, call_id: str) -> list[QueuedMessage]:
         """The whole line, which goes on by the database alone."""
         self.forget(call_id)
         line = self._lines.pop(call_id, deque())
@@ -119,6 +119,6 @@ class Lines:
         return list(line)
 
 
-def _size(message: Message) -> int:
+def _size(message: QueuedMessage) -> int:
     """Bytes: a body is ASCII."""
     return 0 if message.body is None else len(message.body)

@@ -11,11 +11,11 @@ from functools import partial
 
 from offhook.json_document import MessageDocument
 from offhook.network import INTERNAL
-from offhook.store import Database, NewMessage, StoreError, Told, Transaction
+from offhook.store import Database, NewMessage, StoreError, Transaction, WrittenParts
 from offhook.webhooks.attempts import Attempt, Counters, Records, answered
 from offhook.webhooks.client import AskFailed, Client, message_body
-from offhook.webhooks.lanes import Lanes, Limits, Pair
-from offhook.webhooks.lines import MAX_BEHIND, MAX_KEPT, Lines, Message
+from offhook.webhooks.lanes import LaneLimits, Lanes, Pair
+from offhook.webhooks.lines import MAX_BEHIND, MAX_KEPT, Lines, QueuedMessage
 from offhook.webhooks.receiver import Receiver
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ GATHER_SECONDS = 0.004
 """While messages are under way, the end of one waits so long for the end of others: what ends together is
 written down by one commit."""
 
-Messages = list[Message]
+Messages = list[QueuedMessage]
 
 
 class Outbox:
@@ -62,7 +62,7 @@ class Outbox:
         node: str,
         now: Callable[[], float],
         rng: random.Random,
-        limits: Limits | None = None,
+        limits: LaneLimits | None = None,
         keep_seconds: float = KEEP_SECONDS,
     ) -> None:
         self._database = database
@@ -70,7 +70,7 @@ class Outbox:
         self._node = node
         self._now = now
         self._keep_seconds = keep_seconds
-        self._lanes = Lanes(limits or Limits())
+        self._lanes = Lanes(limits or LaneLimits())
         self._lines = Lines()
         self._attempts: dict[asyncio.Task[None], str] = {}  # and the calls that they are about
         self._ended: list[Attempt] = []
@@ -119,7 +119,7 @@ class Outbox:
         body: MessageDocument | str,
         *,
         passing: bool = False,
-        told: Told | None = None,
+        told: WrittenParts | None = None,
     ) -> NewMessage:
         """What `put` writes, for those who write it themselves: in the order of its call, and `written` after
         that. What `told` knows to be written down is not written again. Raises ValueError for NaN."""
@@ -145,7 +145,7 @@ class Outbox:
         if message.lease is None:
             self.nudge()
             return
-        kept = Message(
+        kept = QueuedMessage(
             *(message.id, org_id, call_id, message.type, message.host, message.body, 0, receiver),
             message.lease[1],
         )
@@ -177,7 +177,7 @@ class Outbox:
             return False
         return waiting > 0 or self._lanes.admits(host, org_id)
 
-    def _try(self, message: Message) -> None:
+    def _try(self, message: QueuedMessage) -> None:
         """Begin the first of a line, unless its lease is too short by now or its host or org too busy."""
         needed = (message.timeout_seconds + LEASE_MARGIN) * 1000
         if (
@@ -189,7 +189,7 @@ class Outbox:
         else:
             self._begin(message)
 
-    def _hand_back(self, messages: Iterable[Message]) -> None:
+    def _hand_back(self, messages: Iterable[QueuedMessage]) -> None:
         """These go on by the database alone."""
         self._ended += [Attempt(message) for message in messages]
         self._wake.set()
@@ -323,7 +323,7 @@ class Outbox:
                 if row.id in self._lines:
                     continue
                 if self._lanes.enter(row.host, row.org_id):
-                    admitted.append(Message.found(row))
+                    admitted.append(QueuedMessage.found(row))
                 else:
                     full.add((row.host, row.org_id))
             claimed += admitted
@@ -350,7 +350,7 @@ class Outbox:
                 now - round(self._keep_seconds * 1000), now - round(KEEP_ABANDONED_SECONDS * 1000)
             )
 
-    def _begin(self, message: Message) -> None:
+    def _begin(self, message: QueuedMessage) -> None:
         task = asyncio.create_task(self._attempt(message), name=f"webhook {message.id}")
         self._attempts[task] = message.call_id
         task.add_done_callback(self._attempt_ended)
@@ -360,7 +360,7 @@ class Outbox:
         if not self._attempts:
             self._wake.set()
 
-    async def _attempt(self, message: Message) -> None:
+    async def _attempt(self, message: QueuedMessage) -> None:
         attempt = Attempt(message)
 
         def taken(status: int) -> None:
@@ -399,7 +399,7 @@ class Outbox:
             called_off = attempt.status is None and not failed
             self._lanes.leave(message.host, message.org_id, None if called_off else failed)
 
-    async def _body(self, message: Message) -> str | None:
+    async def _body(self, message: QueuedMessage) -> str | None:
         """None for a message that has been erased."""
         if message.body is not None:
             return message.body

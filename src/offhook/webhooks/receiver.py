@@ -46,7 +46,7 @@ OWN_HEADERS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class BackoffPlan:
+class RetryPlan:
     """`server.backoffPlan` (vapi-wire §1.5). Seconds; `max_retries` besides the first attempt."""
 
     type: Literal["fixed", "exponential"] = "fixed"
@@ -64,7 +64,7 @@ class Receiver:
     secret: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
-    backoff: BackoffPlan | None = None
+    backoff: RetryPlan | None = None
     authentication: ResourceDocument | None = field(default=None, repr=False)
 
     @property
@@ -87,7 +87,7 @@ class Receiver:
         values = dict(stored)
         plan = values.get("backoff")
         if plan is not None:
-            values["backoff"] = BackoffPlan(
+            values["backoff"] = RetryPlan(
                 **{**plan, "excluded_status_codes": tuple(plan["excluded_status_codes"])}
             )
         return cls(**values)
@@ -168,11 +168,11 @@ def _timeout(given: object) -> float:
     return min(max(seconds, MIN_TIMEOUT_SECONDS), MAX_TIMEOUT_SECONDS)
 
 
-def backoff_of(given: schema.BackoffPlan | None) -> BackoffPlan | None:
+def backoff_of(given: schema.BackoffPlan | None) -> RetryPlan | None:
     """The plan that a `backoffPlan` of the API describes, within its ranges; None for none."""
     if not isinstance(given, schema.BackoffPlan):
         return None
-    return BackoffPlan(
+    return RetryPlan(
         type="exponential" if given.type == "exponential" else "fixed",
         max_retries=int(min(max(_number(given.max_retries, 0), 0), 10)),
         base_delay_seconds=min(max(_number(given.base_delay_seconds, 1), 0), 10),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from offhook.webhooks.receiver import BackoffPlan
+from offhook.webhooks.receiver import RetryPlan
 
 DEFAULT_DELAYS = (3.0, 10.0, 30.0, 120.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 28800.0)
 """Without a plan of the receiver: the first retry within 5 seconds, the last after about a day."""
@@ -20,7 +20,7 @@ MAX_RETRY_AFTER = 3600.0
 def next_delay(
     attempts: int,
     *,
-    plan: BackoffPlan | None,
+    plan: RetryPlan | None,
     status: int | None,
     retry_after: float | None,
     rng: random.Random,
@@ -39,7 +39,7 @@ def next_delay(
     return max(delay, min(retry_after, MAX_RETRY_AFTER))
 
 
-def planned_delay(attempts: int, plan: BackoffPlan, status: int | None) -> float | None:
+def planned_delay(attempts: int, plan: RetryPlan, status: int | None) -> float | None:
     """`next_delay` by a plan alone."""
     if attempts > plan.max_retries or status in plan.excluded_status_codes:
         return None

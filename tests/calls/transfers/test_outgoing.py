@@ -15,7 +15,7 @@ import pytest
 from offhook.calls.transfers.called_party import Dialler, Party
 from offhook.calls.transfers.transfer_destination import Target, TransferFailed, target_of
 from offhook.calls.transfers.trunk import Trunk, Trunks
-from offhook.media.bridge import Early
+from offhook.media.bridge import EarlyMedia
 from offhook.network import Address, AddressGuard
 from offhook.rtp.codecs import PCMA, PCMU, Codec
 from offhook.rtp.consent import START
@@ -331,7 +331,7 @@ async def test_early_media_are_heard_before_the_answer_which_may_leave_its_sdp_o
         await asyncio.sleep(0.5)
         assert called.line is not None
         early = house.engine.legs[called.line.number].audio
-        assert isinstance(early, Early)
+        assert isinstance(early, EarlyMedia)
         before = early.take()
         for sequence in range(50):
             sound.send(tones(sequence), Address(SERVER.host, offered.media[0].port))

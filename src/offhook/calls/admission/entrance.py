@@ -34,7 +34,7 @@ RETRY_AFTER: Final = (("Retry-After", "10"),)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class EntranceLimits:
     """`calls`: at most so many at once on this node. `domain`: the only host part that is ours, if set.
     `common`: what the call processes of the node count together."""
 
@@ -55,7 +55,9 @@ class Turned(NamedTuple):
 class Entrance:
     """`time` is the loop's clock; `give_way` is told the id of a call that loses its place while it rings."""
 
-    def __init__(self, limits: Limits, time: Callable[[], float], give_way: Callable[[str], None]) -> None:
+    def __init__(
+        self, limits: EntranceLimits, time: Callable[[], float], give_way: Callable[[str], None]
+    ) -> None:
         self._time = time
         self._give_way = give_way
         self._given: set[str] = set()  # of those that lost it, until they are over

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offhook.calls.record.reporter import Outgoing
-from offhook.store import CallChange, NewMessage, Part, Told
-from offhook.store.json_text import Written
+from offhook.store import CallChange, NewMessage, Part, WrittenParts
+from offhook.store.json_text import SerializedDocument
 
 Document = dict[str, Any]
 
@@ -30,22 +30,22 @@ class Step:
     words: bool = True
 
 
-Message = Callable[[Outgoing, Step, Told | None], NewMessage]
+Message = Callable[[Outgoing, Step, WrittenParts | None], NewMessage]
 
 
 @dataclass(slots=True)
-class Kept:
+class StoredCallState:
     """What the store has of a call that is up. `document` is JSON, `said` the part with its `messages`."""
 
-    told: Told = field(default_factory=Told)
+    told: WrittenParts = field(default_factory=WrittenParts)
     document: str = ""
     said: int | None = None
 
-    def copy(self) -> Kept:
-        return Kept(self.told.copy(), self.document, self.said)
+    def copy(self) -> StoredCallState:
+        return StoredCallState(self.told.copy(), self.document, self.said)
 
 
-def change_of(steps: Sequence[Step], kept: Kept, message: Message) -> CallChange:
+def change_of(steps: Sequence[Step], kept: StoredCallState, message: Message) -> CallChange:
     """The steps of one call as one change; `kept` is what the store has once it is written. Raises ValueError
     for what is no JSON."""
     last = steps[-1]
@@ -64,7 +64,7 @@ def change_of(steps: Sequence[Step], kept: Kept, message: Message) -> CallChange
         kept.said = shared.named[0][1] if shared.named else None
         if not shared.named:
             document = {**last.document, "messages": last.said}
-    written = Written(document)
+    written = SerializedDocument(document)
     changed = written.text != kept.document
     kept.document = written.text
     return CallChange(

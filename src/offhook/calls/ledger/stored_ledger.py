@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from offhook.calls.ledger.changes import Kept, Step, change_of
+from offhook.calls.ledger.changes import Step, StoredCallState, change_of
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing
-from offhook.store import CallChange, Database, NewCall, NewMessage, StoreError, Told
+from offhook.store import CallChange, Database, NewCall, NewMessage, StoreError, WrittenParts
 from offhook.webhooks.outbox import Outbox
 
 MOST_AT_ONCE: Final = 200
@@ -75,7 +75,7 @@ class StoredLedger:
         self._node = node
         self._taken = taken
         self._waiting: list[_Write] = []
-        self._kept: dict[str, Kept] = {}
+        self._kept: dict[str, StoredCallState] = {}
         self._latest: dict[str, Step] = {}
         self._wake = asyncio.Event()
         self._gathering: asyncio.Handle | None = None
@@ -227,7 +227,7 @@ class StoredLedger:
         return refused, untried
 
     async def _commit(self, batch: Sequence[_Write]) -> None:
-        kept: dict[str, Kept] = {}
+        kept: dict[str, StoredCallState] = {}
         rows: list[NewCall | CallChange] = []
         outgoing: list[Sequence[Outgoing]] = []
         for call_id, writes in _by_call(batch).items():
@@ -235,7 +235,7 @@ class StoredLedger:
             steps = [write.what for write in writes if isinstance(write.what, Step)]
             outgoing += [()] * (len(rows) - len(outgoing))
             if steps:
-                kept[call_id] = self._kept.get(call_id, Kept()).copy()
+                kept[call_id] = self._kept.get(call_id, StoredCallState()).copy()
                 rows.append(change_of(steps, kept[call_id], self._message))
                 outgoing.append([one for step in steps for one in step.outgoing])
                 # All calls of a second may be in one batch: together they would hold the 20 ms clock.
@@ -257,7 +257,7 @@ class StoredLedger:
         for write in batch:
             write.settle()
 
-    def _message(self, one: Outgoing, step: Step, told: Told | None) -> NewMessage:
+    def _message(self, one: Outgoing, step: Step, told: WrittenParts | None) -> NewMessage:
         passing = not step.words
         return self._outbox.message(
             one.receiver, step.call_id, step.org_id, one.type, one.body, passing=passing, told=told

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from offhook.calls.directory.documented import Documented
-from offhook.calls.privacy import Kept, kept_by
+from offhook.calls.privacy import PrivacyDecision, kept_by
 from offhook.calls.routing.outcome import AnsweringAssistant, FoundAssistant
 from offhook.calls.state import CallStatus
 from offhook.conversation.events import (
@@ -89,7 +89,7 @@ class CallFacts:
     variables: Document = field(default_factory=dict)
     learned: Document = field(default_factory=dict)
     monitor: Document = field(default_factory=dict)
-    kept: Kept = field(default_factory=Kept)
+    kept: PrivacyDecision = field(default_factory=PrivacyDecision)
 
     def answered_by(self, action: AnsweringAssistant) -> None:
         """This assistant answers. One that is not stored is kept with the call, as it was given: what belongs

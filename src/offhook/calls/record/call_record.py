@@ -24,7 +24,7 @@ from offhook.schema.calls.call_document import (
     ProviderDetailsDocument,
     TransportDocument,
 )
-from offhook.schema.kept import Kept as Once
+from offhook.schema.identity_cache import IdentityCache
 from offhook.schema.server import is_secret_set
 
 CARRIERS: Final = ("twilio", "vonage", "telnyx")
@@ -152,7 +152,7 @@ def _without_secrets(document: ResourceDocument) -> Document:
     return with_model_names(without_secrets(document))
 
 
-_shown: Final = Once(_without_secrets)
+_shown: Final = IdentityCache(_without_secrets)
 """Numbers and most assistants are the same document in every call, as they are stored."""
 
 
@@ -163,7 +163,7 @@ def _as_assistant(assistant: ResourceDocument) -> Document:
     return shown
 
 
-_shown_assistant: Final = Once(_as_assistant)
+_shown_assistant: Final = IdentityCache(_as_assistant)
 
 
 def iso(seconds: float | None) -> str | None:

@@ -6,9 +6,9 @@ from offhook.calls.record.call_facts import Document
 from offhook.calls.record.call_record import CallRecord, iso
 from offhook.schema.webhooks.server_message import (
     Body,
-    ConversationUpdate,
-    EndOfCallReport,
-    StatusUpdate,
+    ServerMessageConversationUpdate,
+    ServerMessageEndOfCallReport,
+    ServerMessageStatusUpdate,
     server_message,
 )
 
@@ -27,10 +27,10 @@ def message(body: Body, record: CallRecord, now: float) -> Document:
     )
 
 
-def status_update(record: CallRecord) -> StatusUpdate:
+def status_update(record: CallRecord) -> ServerMessageStatusUpdate:
     debugging = record.debugging or None
     if record.status == "forwarding":
-        return StatusUpdate(
+        return ServerMessageStatusUpdate(
             record.status,
             destination=record.destination,
             transcript=record.text(),
@@ -40,14 +40,16 @@ def status_update(record: CallRecord) -> StatusUpdate:
             inbound_phone_call_debugging_artifacts=debugging,
         )
     ended = record.ended_reason if record.status == "ended" else None
-    return StatusUpdate(record.status, ended_reason=ended, inbound_phone_call_debugging_artifacts=debugging)
+    return ServerMessageStatusUpdate(
+        record.status, ended_reason=ended, inbound_phone_call_debugging_artifacts=debugging
+    )
 
 
-def end_of_call_report(record: CallRecord) -> EndOfCallReport:
+def end_of_call_report(record: CallRecord) -> ServerMessageEndOfCallReport:
     """The report, with the fields of 2024 at message level beside `artifact` (vapi-wire §4.4)."""
     artifact, costs, urls = record.artifact(), record.costs(), record.recording_urls or {}
     seconds = record.duration
-    return EndOfCallReport(
+    return ServerMessageEndOfCallReport(
         ended_reason=record.ended_reason or "",
         artifact=artifact,
         analysis={},
@@ -68,6 +70,6 @@ def end_of_call_report(record: CallRecord) -> EndOfCallReport:
     )
 
 
-def conversation_update(record: CallRecord) -> ConversationUpdate:
+def conversation_update(record: CallRecord) -> ServerMessageConversationUpdate:
     openai = record.messages_openai()
-    return ConversationUpdate(openai, messages=record.messages(), conversation=openai)
+    return ServerMessageConversationUpdate(openai, messages=record.messages(), conversation=openai)

@@ -16,16 +16,16 @@ from offhook.conversation.events import Event
 from offhook.json_document import ResourceDocument
 from offhook.schema.tools.handoff import HandoffDestinationSquad, Successors
 from offhook.schema.webhooks.server_message import (
-    AssistantSpeechStarted,
-    AssistantStarted,
     Body,
-    Hang,
-    ModelOutput,
-    SpeechUpdate,
-    Transcript,
-    TransferUpdate,
-    UserInterrupted,
-    VoiceInput,
+    ServerMessageAssistantSpeech,
+    ServerMessageAssistantStarted,
+    ServerMessageHang,
+    ServerMessageModelOutput,
+    ServerMessageSpeechUpdate,
+    ServerMessageTranscript,
+    ServerMessageTransferUpdate,
+    ServerMessageUserInterrupted,
+    ServerMessageVoiceInput,
     to_assistant,
     wanted,
 )
@@ -90,14 +90,14 @@ class Reporter:
         self._over = ended
 
     def transferring(self, destination: ResourceDocument) -> None:
-        update = TransferUpdate(destination=destination)
+        update = ServerMessageTransferUpdate(destination=destination)
         self._save([update] if wanted(update, self.chosen) else [])
 
     def assistant_started(self) -> None:
         """The call's assistant begins to speak, if there is one."""
         assistant = self._record.assistant_resource()
         if assistant is not None:
-            self._tell(AssistantStarted(assistant))
+            self._tell(ServerMessageAssistantStarted(assistant))
 
     def handed_over(self, destination: Successors, left: ResourceDocument | None) -> None:
         """The record's assistant has taken over from `left`. The API has one kind of destination for that,
@@ -107,7 +107,7 @@ class Reporter:
         named = None if isinstance(destination, HandoffDestinationSquad) else destination.assistant_name
         name = record.speaking.name or named or record.speaking_id or ""
         where = to_assistant(record.shown(record.dumped(destination)), name)
-        self._tell(TransferUpdate(where, to_assistant=coming, from_assistant=left))
+        self._tell(ServerMessageTransferUpdate(where, to_assistant=coming, from_assistant=left))
 
     def _tell(self, body: Body) -> None:
         if self.receiver is not None and not self._over and wanted(body, self.chosen):
@@ -131,22 +131,22 @@ class Reporter:
         """The message for an event, if there is one."""
         match event:
             case events.SpeechStarted(role, turn):
-                return SpeechUpdate("started", role, turn)
+                return ServerMessageSpeechUpdate("started", role, turn)
             case events.SpeechStopped(role, turn):
-                return SpeechUpdate("stopped", role, turn)
+                return ServerMessageSpeechUpdate("stopped", role, turn)
             case events.TranscriptHeard(role, text, final):
                 kind: Literal["partial", "final"] = "final" if final else "partial"
                 return self._transcript(role, kind, text)
             case events.AssistantInterrupted(turn):
-                return UserInterrupted(str(turn))
+                return ServerMessageUserInterrupted(str(turn))
             case events.ModelWrote(output, turn):
-                return ModelOutput(output, str(turn))
+                return ServerMessageModelOutput(output, str(turn))
             case events.VoiceText(text):
-                return VoiceInput(text)
+                return ServerMessageVoiceInput(text)
             case events.AssistantLate():
-                return Hang()
+                return ServerMessageHang()
             case events.SpeechWritten(text, turn, source):
-                return AssistantSpeechStarted(text, turn, source)
+                return ServerMessageAssistantSpeech(text, turn, source)
             case events.ConversationChanged() if "conversation-update" in self.chosen:
                 # The only one that costs something: built when it is sure to go out.
                 return messages.conversation_update(self._record)
@@ -155,12 +155,12 @@ class Reporter:
 
     def _transcript(
         self, role: Literal["assistant", "user"], kind: Literal["partial", "final"], text: str
-    ) -> Transcript:
+    ) -> ServerMessageTranscript:
         """With who said it, if that was the assistant."""
         if role == "user":
-            return Transcript(role, kind, text)
+            return ServerMessageTranscript(role, kind, text)
         record = self._record
-        return Transcript(role, kind, text, record.speaking_id, record.speaking.name)
+        return ServerMessageTranscript(role, kind, text, record.speaking_id, record.speaking.name)
 
     def _save(self, bodies: Sequence[Body]) -> None:
         receiver, record, now = self.receiver, self._record, self._now()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final, Protocol
 
-from offhook.calls.call_services import Services
+from offhook.calls.call_services import CallServices
 from offhook.calls.directory.documented import assistant_of
 from offhook.calls.record.call_facts import Document
 from offhook.calls.record.call_record import CallRecord
@@ -76,7 +76,7 @@ class Consultation:
     """One such conversation and its world, on a channel that the party's leg is given."""
 
     def __init__(
-        self, services: Services, record: CallRecord, context: CallContext, tools: ToolRunner
+        self, services: CallServices, record: CallRecord, context: CallContext, tools: ToolRunner
     ) -> None:
         self._services = services
         self._record = record

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from offhook.calls.call_services import Services
+from offhook.calls.call_services import CallServices
 from offhook.calls.leg import Leg
 from offhook.calls.owners_headers import Headers, one_line
 from offhook.calls.pressed_keys import KeySink
@@ -64,7 +64,7 @@ class Transfer:
 
     def __init__(
         self,
-        services: Services,
+        services: CallServices,
         leg: Leg,
         record: CallRecord,
         peer: Peer,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from offhook.calls.call_services import Services
+from offhook.calls.call_services import CallServices
 from offhook.calls.record.call_facts import Document
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.transfers.announcement import Announcement, FirstWords
@@ -68,7 +68,7 @@ class Warm:
 
     def __init__(
         self,
-        services: Services,
+        services: CallServices,
         record: CallRecord,
         destination: Destination,
         party: Party,

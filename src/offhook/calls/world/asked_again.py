@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from offhook.webhooks.client import AskFailed
-from offhook.webhooks.receiver import BackoffPlan
+from offhook.webhooks.receiver import RetryPlan
 from offhook.webhooks.retry import planned_delay
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ WORTH_ANOTHER: Final = ("dns", "protocol", "refused", "status", "timeout", "tls"
 """Kinds of failure that a plan is about; the others would be the same the next time."""
 
 
-async def attempted(attempt: Callable[[float], Awaitable[T]], seconds: float, plan: BackoffPlan | None) -> T:
+async def attempted(attempt: Callable[[float], Awaitable[T]], seconds: float, plan: RetryPlan | None) -> T:
     """What `attempt` gives, which is told how many seconds it has; the first time `seconds`. Raises its
     AskFailed when there is no plan, or no more of it."""
     loop = asyncio.get_running_loop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from offhook.calls.call_services import Services
+from offhook.calls.call_services import CallServices
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.world.variables import knowing_what_was_said
 from offhook.conversation.active_assistant import EngineFactory
@@ -15,7 +15,7 @@ from offhook.schema.assistants.assistant import Assistant
 
 
 async def converse(
-    services: Services,
+    services: CallServices,
     record: CallRecord,
     assistant: Assistant,
     *,

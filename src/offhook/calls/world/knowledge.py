@@ -15,7 +15,7 @@ from offhook.language.language_model import Finished, LanguageModel, Message, Re
 from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.server import Server
 from offhook.schema.webhooks.answers import KnowledgeBaseAnswer
-from offhook.schema.webhooks.server_message import KnowledgeBaseRequest, MessageTimes
+from offhook.schema.webhooks.server_message import MessageTimes, ServerMessageKnowledgeBaseRequest
 from offhook.speech.engine_protocols import closing
 
 MOST_SECONDS: Final = 8.0
@@ -25,7 +25,7 @@ MOST_DOCUMENTS: Final = 20
 MOST_CHARACTERS: Final = 16_000
 """Of all documents together; of a message a quarter."""
 
-Ask = Callable[[Server, KnowledgeBaseRequest], Awaitable[Answer | None]]
+Ask = Callable[[Server, ServerMessageKnowledgeBaseRequest], Awaitable[Answer | None]]
 """Ask a server; None, with a line in the log, when it does not answer."""
 
 
@@ -92,11 +92,11 @@ class Informed:
                 yield reply
 
 
-def question(messages: Sequence[Message]) -> KnowledgeBaseRequest:
+def question(messages: Sequence[Message]) -> ServerMessageKnowledgeBaseRequest:
     """The messages that the model is going to be sent. Servers read their text as `content` or as `message`,
     as messages have it elsewhere."""
     shown = [dict(message) for message in messages]
-    return KnowledgeBaseRequest(
+    return ServerMessageKnowledgeBaseRequest(
         shown, messages=[{**message, "message": message.get("content") or ""} for message in shown]
     )
 
@@ -104,7 +104,9 @@ def question(messages: Sequence[Message]) -> KnowledgeBaseRequest:
 _ROLES: Final = {"assistant": "bot", "tool": "tool_call_result"}
 
 
-def timed(asked: KnowledgeBaseRequest, said: Sequence[MessageDocument], began: float) -> KnowledgeBaseRequest:
+def timed(
+    asked: ServerMessageKnowledgeBaseRequest, said: Sequence[MessageDocument], began: float
+) -> ServerMessageKnowledgeBaseRequest:
     """With the messages as the API has them elsewhere. `said`: those of the call so far, whose times they
     take, the last one of a role that of the last one; what was never said is from when the call `began`, in
     milliseconds since the epoch."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
-from offhook.calls.call_services import Services
+from offhook.calls.call_services import CallServices
 from offhook.calls.equipment import equipped
 from offhook.calls.leg import Leg
 from offhook.calls.record import messages
@@ -33,12 +33,12 @@ from offhook.schema.tools.handoff import HandoffDestinationDynamic, Successors
 from offhook.schema.tools.tool import AnyTool
 from offhook.schema.webhooks.answers import endpointing_seconds
 from offhook.schema.webhooks.server_message import (
-    AssistantRequest,
     Body,
-    CallEndpointingRequest,
-    HandoffDestinationRequest,
-    KnowledgeBaseRequest,
-    TransferDestinationRequest,
+    ServerMessageAssistantRequest,
+    ServerMessageCallEndpointingRequest,
+    ServerMessageHandoffDestinationRequest,
+    ServerMessageKnowledgeBaseRequest,
+    ServerMessageTransferDestinationRequest,
 )
 from offhook.webhooks.client import AskFailed
 from offhook.webhooks.receiver import Receiver, choose_server, credential_id, receiver_of
@@ -58,7 +58,7 @@ class _Asked(NamedTuple):
 class Owner:
     """One call's view of them."""
 
-    def __init__(self, services: Services, record: CallRecord) -> None:
+    def __init__(self, services: CallServices, record: CallRecord) -> None:
         self._services = services
         self._record = record
         self._fill = knowing_what_was_said(record, services.render)
@@ -92,7 +92,7 @@ class Owner:
     async def assistant_request(self, receiver: Receiver) -> Answer:
         """Who shall answer? Raises RequestFailed."""
         try:
-            return await self._ask(receiver, AssistantRequest(), ASSISTANT_REQUEST_SECONDS)
+            return await self._ask(receiver, ServerMessageAssistantRequest(), ASSISTANT_REQUEST_SECONDS)
         except AskFailed as failed:
             raise RequestFailed(failed.kind, failed.detail, failed.status, failed.response) from failed
 
@@ -109,14 +109,16 @@ class Owner:
 
     async def transfer_destination(self, tool: AnyTool) -> Named:
         """Where shall the caller go?"""
-        return await self._destination(tool, TransferDestinationRequest(), transfer_answer)
+        return await self._destination(tool, ServerMessageTransferDestinationRequest(), transfer_answer)
 
     async def handoff_destination(
         self, tool: AnyTool, destination: HandoffDestinationDynamic, call: ToolCall
     ) -> Named:
         """Who shall take over? The `dynamic` destination's own server is asked, if it has one."""
         asked: HasServer = destination if destination.server is not None else tool
-        return await self._destination(asked, HandoffDestinationRequest(dict(call.arguments)), handoff_answer)
+        return await self._destination(
+            asked, ServerMessageHandoffDestinationRequest(dict(call.arguments)), handoff_answer
+        )
 
     async def _destination(self, asked: HasServer, body: Body, read: Callable[[Answer], Named]) -> Named:
         receiver = await self.receiver(asked)
@@ -128,7 +130,7 @@ class Owner:
             _log.warning("call=%s %s failed: %s", self._record.id, body.type, failed)
             return Named(error=f"The server did not name a destination: {failed.kind}.")
 
-    async def knowledge(self, server: Server, question: KnowledgeBaseRequest) -> Answer | None:
+    async def knowledge(self, server: Server, question: ServerMessageKnowledgeBaseRequest) -> Answer | None:
         """What the server of a knowledge base answers; None if it does not."""
         receiver = await self.receiver(_Asked(server))
         if receiver is None:
@@ -147,7 +149,7 @@ class Owner:
         if receiver is None:
             return None
         record = self._record
-        question = CallEndpointingRequest(record.messages_openai(), messages=record.messages())
+        question = ServerMessageCallEndpointingRequest(record.messages_openai(), messages=record.messages())
         try:
             seconds = endpointing_seconds(await self._ask(receiver, question))
         except AskFailed as failed:

@@ -67,7 +67,7 @@ INTERRUPTION_PHRASES = (
 
 
 @dataclass(frozen=True, slots=True)
-class StartSpeakingPlan:
+class StartSpeaking:
     """`smart` names who judges whether the caller is done, None if nobody does."""
 
     wait_seconds: float
@@ -87,7 +87,7 @@ class TranscriptionEndpointing:
 
 
 @dataclass(frozen=True, slots=True)
-class StopSpeakingPlan:
+class StopSpeaking:
     """`num_words` 0: voice alone interrupts, after `voice_seconds` of it. After an interruption
     the assistant stays silent for at least `backoff_seconds`. Phrases are lower case, without
     apostrophes."""
@@ -100,7 +100,7 @@ class StopSpeakingPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class ArtifactPlan:
+class ArtifactChoice:
     """What is kept of the call; the two names begin the lines of the transcript."""
 
     recording: bool
@@ -110,7 +110,7 @@ class ArtifactPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class KeypadInputPlan:
+class KeypadInput:
     """Digits are gathered until the delimiter, or until none came for `timeout_seconds`
     (0: only the delimiter ends them)."""
 
@@ -157,7 +157,7 @@ def silence_timeout_seconds(assistant: Assistant) -> float:
     return _given(assistant.silence_timeout_seconds, default=max(30, longest + 30 if longest >= 30 else 0))
 
 
-def start_speaking(assistant: Assistant) -> StartSpeakingPlan:
+def start_speaking(assistant: Assistant) -> StartSpeaking:
     """`responseDelaySeconds` and `llmRequestDelaySeconds` were waits before answering (vapi-wire §0);
     the longer one stands in for `waitSeconds`."""
     plan = assistant.start_speaking_plan
@@ -168,14 +168,14 @@ def start_speaking(assistant: Assistant) -> StartSpeakingPlan:
     ]
     wait = _given(plan and plan.wait_seconds, default=max(legacy, default=0.4))
     if plan is None:
-        return StartSpeakingPlan(wait, None, None, None, ())
+        return StartSpeaking(wait, None, None, None, ())
     smart = plan.smart_endpointing_plan
     provider: Literal["vapi", "livekit", "custom-endpointing-model"] | None = None
     if smart is not None:
         provider = smart.provider
     elif plan.smart_endpointing_enabled:
         provider = "livekit" if plan.smart_endpointing_enabled == "livekit" else "vapi"
-    return StartSpeakingPlan(
+    return StartSpeaking(
         wait_seconds=wait,
         smart=provider,
         wait_function=getattr(smart, "wait_function", None),
@@ -194,10 +194,10 @@ def transcription_endpointing(assistant: Assistant) -> TranscriptionEndpointing:
     )
 
 
-def stop_speaking(assistant: Assistant) -> StopSpeakingPlan:
+def stop_speaking(assistant: Assistant) -> StopSpeaking:
     plan = assistant.stop_speaking_plan
     legacy_words = _given(assistant.num_words_to_interrupt_assistant, default=0)
-    return StopSpeakingPlan(
+    return StopSpeaking(
         num_words=int(_given(plan and plan.num_words, default=legacy_words)),
         voice_seconds=_given(plan and plan.voice_seconds, default=0.2),
         backoff_seconds=_given(plan and plan.backoff_seconds, default=1),
@@ -216,14 +216,14 @@ def server_messages(assistant: Assistant) -> frozenset[str]:
     return frozenset(DEFAULT_SERVER_MESSAGES if given is None else given)
 
 
-def artifact_plan(assistant: Assistant, *, hipaa: bool = False) -> ArtifactPlan:
+def artifact_plan(assistant: Assistant, *, hipaa: bool = False) -> ArtifactChoice:
     """A recording is kept unless told otherwise; under `hipaaEnabled`, or `hipaa` (the org's), only if it
     is asked for by name."""
     plan = assistant.artifact_plan
     transcript = plan.transcript_plan if plan else None
     kept = not (hipaa or hipaa_enabled(assistant))
     recording = _flag(assistant.recording_enabled, default=kept)
-    return ArtifactPlan(
+    return ArtifactChoice(
         recording=_flag(plan and plan.recording_enabled, default=recording),
         transcript=_flag(transcript and transcript.enabled, default=True),
         assistant_name=(transcript and transcript.assistant_name) or "AI",
@@ -241,9 +241,9 @@ def pci_enabled(assistant: Assistant) -> bool:
     return _flag(plan and plan.pci_enabled, default=False)
 
 
-def keypad_input(assistant: Assistant) -> KeypadInputPlan:
+def keypad_input(assistant: Assistant) -> KeypadInput:
     plan = assistant.keypad_input_plan
-    return KeypadInputPlan(
+    return KeypadInput(
         enabled=_flag(plan and plan.enabled, default=False),
         timeout_seconds=_given(plan and plan.timeout_seconds, default=2),
         delimiters="".join((plan and plan.delimiters) or ()),

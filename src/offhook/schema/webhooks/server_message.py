@@ -50,11 +50,11 @@ class DebuggingArtifacts(Written):
     assistant_request_response: object = None
 
 
-class AssistantRequest(Body, type="assistant-request"):
+class ServerMessageAssistantRequest(Body, type="assistant-request"):
     """Who shall answer this call? Wants an answer."""
 
 
-class StatusUpdate(Body, type="status-update"):
+class ServerMessageStatusUpdate(Body, type="status-update"):
     """`endedReason` goes with ended; destination, transcript, messages and summary with forwarding;
     `inboundPhoneCallDebuggingArtifacts` with a call that found no assistant."""
 
@@ -68,7 +68,7 @@ class StatusUpdate(Body, type="status-update"):
     inbound_phone_call_debugging_artifacts: Document | None = None
 
 
-class EndOfCallReport(Body, type="end-of-call-report"):
+class ServerMessageEndOfCallReport(Body, type="end-of-call-report"):
     """Once per call, the last of its messages. From `transcript` on: no longer in the schema, but
     read by everyone's code."""
 
@@ -92,7 +92,7 @@ class EndOfCallReport(Body, type="end-of-call-report"):
     duration_ms: float | None = None
 
 
-class SpeechUpdate(Body, type="speech-update"):
+class ServerMessageSpeechUpdate(Body, type="speech-update"):
     """`turn` counts from 0 for each role."""
 
     status: Literal["started", "stopped"]
@@ -100,7 +100,7 @@ class SpeechUpdate(Body, type="speech-update"):
     turn: int | None = None
 
 
-class Transcript(Body, type="transcript"):
+class ServerMessageTranscript(Body, type="transcript"):
     role: Role
     transcript_type: Literal["partial", "final"]
     transcript: str
@@ -111,7 +111,7 @@ class Transcript(Body, type="transcript"):
     original_transcript: str | None = None
 
 
-class ConversationUpdate(Body, type="conversation-update"):
+class ServerMessageConversationUpdate(Body, type="conversation-update"):
     """`conversation` repeats the OpenAI form under its older name."""
 
     messages_open_ai_formatted: Documents
@@ -119,26 +119,26 @@ class ConversationUpdate(Body, type="conversation-update"):
     conversation: Documents | None = None
 
 
-class UserInterrupted(Body, type="user-interrupted"):
+class ServerMessageUserInterrupted(Body, type="user-interrupted"):
     turn_id: str | None = None
 
 
-class ModelOutput(Body, type="model-output"):
+class ServerMessageModelOutput(Body, type="model-output"):
     """`output` is a piece of text or a tool call."""
 
     output: str | Document
     turn_id: str | None = None
 
 
-class VoiceInput(Body, type="voice-input"):
+class ServerMessageVoiceInput(Body, type="voice-input"):
     input: str
 
 
-class AssistantStarted(Body, type="assistant.started"):
+class ServerMessageAssistantStarted(Body, type="assistant.started"):
     new_assistant: Document
 
 
-class AssistantSpeechStarted(Body, type="assistant.speechStarted"):
+class ServerMessageAssistantSpeech(Body, type="assistant.speechStarted"):
     """`text` is the whole turn so far."""
 
     text: str
@@ -147,11 +147,11 @@ class AssistantSpeechStarted(Body, type="assistant.speechStarted"):
     timing: Document | None = None
 
 
-class Hang(Body, type="hang"):
+class ServerMessageHang(Body, type="hang"):
     """The assistant is late with its answer."""
 
 
-class ToolCalls(Body, type="tool-calls"):
+class ServerMessageToolCalls(Body, type="tool-calls"):
     """Wants an answer. `toolCalls` repeats the list under its older name."""
 
     tool_call_list: Documents
@@ -164,17 +164,17 @@ def tool_with_call(tool: Document, call: Document) -> Document:
     return {**{name: value for name, value in tool.items() if name != "server"}, "toolCall": call}
 
 
-class TransferDestinationRequest(Body, type="transfer-destination-request"):
+class ServerMessageTransferDestinationRequest(Body, type="transfer-destination-request"):
     """Wants an answer."""
 
 
-class HandoffDestinationRequest(Body, type="handoff-destination-request"):
+class ServerMessageHandoffDestinationRequest(Body, type="handoff-destination-request"):
     """Wants an answer."""
 
     parameters: Document
 
 
-class TransferUpdate(Body, type="transfer-update"):
+class ServerMessageTransferUpdate(Body, type="transfer-update"):
     destination: Document | None = None
     to_assistant: Document | None = None
     from_assistant: Document | None = None
@@ -195,14 +195,14 @@ def to_assistant(destination: Document, name: str) -> Document:
     return {**destination, "type": "assistant", "assistantName": name}
 
 
-class KnowledgeBaseRequest(Body, type="knowledge-base-request"):
+class ServerMessageKnowledgeBaseRequest(Body, type="knowledge-base-request"):
     """Wants an answer."""
 
     messages_open_ai_formatted: Documents
     messages: Documents | None = None
 
 
-class CallEndpointingRequest(Body, type="call.endpointing.request"):
+class ServerMessageCallEndpointingRequest(Body, type="call.endpointing.request"):
     """Wants an answer: how long to wait."""
 
     messages_open_ai_formatted: Documents
@@ -238,4 +238,8 @@ def wanted(body: Body, chosen: Collection[str]) -> bool:
     always do; a final transcript also passes by its own entry."""
     if body.type in chosen or body.type in ALWAYS_SENT:
         return True
-    return isinstance(body, Transcript) and body.transcript_type == "final" and _FINAL_TRANSCRIPT in chosen
+    return (
+        isinstance(body, ServerMessageTranscript)
+        and body.transcript_type == "final"
+        and _FINAL_TRANSCRIPT in chosen
+    )

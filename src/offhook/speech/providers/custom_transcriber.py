@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from offhook.network.outside import Outside
-from offhook.schema.assistants.transcriber import CustomTranscriber as CustomTranscriberSettings
+from offhook.schema.assistants.transcriber import CustomTranscriber
 from offhook.speech.engine_protocols import FailureSink, Transcriber, Transcript, TranscriptSink
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.remote import CUSTOM, Remote, json_of
@@ -56,7 +56,7 @@ def _stereo() -> LiveStereo:
     return LiveStereo()
 
 
-class CustomTranscriber(StreamingTranscriber):
+class RemoteTranscriber(StreamingTranscriber):
     """One call's custom transcriber. The server decides for itself what is speech, and may say nothing; what
     it sends in another form is left out."""
 
@@ -92,5 +92,5 @@ class CustomTranscriber(StreamingTranscriber):
         return () if transcript is None else (transcript,)
 
 
-async def transcriber(request: EngineRequest[CustomTranscriberSettings]) -> Transcriber:
-    return CustomTranscriber(Remote.of(json_of(request.settings), "transcriber"), request.node.outside)
+async def transcriber(request: EngineRequest[CustomTranscriber]) -> Transcriber:
+    return RemoteTranscriber(Remote.of(json_of(request.settings), "transcriber"), request.node.outside)

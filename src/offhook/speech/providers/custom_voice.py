@@ -15,7 +15,7 @@ from offhook.frames import SAMPLE_RATE
 from offhook.network import turns, words_of
 from offhook.network.outside import Outside
 from offhook.network.pool import REPEATABLE
-from offhook.schema.assistants.voice import CustomVoice as CustomVoiceSettings
+from offhook.schema.assistants.voice import CustomVoice
 from offhook.speech.engine_protocols import EngineError, Voice
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, json_of, no_context
@@ -139,7 +139,7 @@ def _check_format(data: bytes, at: int) -> None:
         )
 
 
-class CustomVoice(SentenceVoice):
+class RemoteVoice(SentenceVoice):
     """One call's custom voice. `now`: seconds since the epoch, for the message's timestamp."""
 
     provider = "custom-voice"
@@ -241,9 +241,9 @@ class CustomVoice(SentenceVoice):
         return _excerpt(body)
 
 
-async def voice(request: EngineRequest[CustomVoiceSettings]) -> Voice:
+async def voice(request: EngineRequest[CustomVoice]) -> Voice:
     remote = Remote.of(json_of(request.settings), "voice")
-    return CustomVoice(remote, request.node.outside, request.context, request.node.now)
+    return RemoteVoice(remote, request.node.outside, request.context, request.node.now)
 
 
 def _excerpt(body: bytes) -> str:

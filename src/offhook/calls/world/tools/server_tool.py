@@ -22,7 +22,7 @@ from offhook.language.language_model import ToolCall
 from offhook.schema.base import document
 from offhook.schema.tools.tool import FunctionTool
 from offhook.schema.webhooks.answers import ToolCallsAnswer, ToolResultAnswer
-from offhook.schema.webhooks.server_message import ToolCalls, tool_with_call
+from offhook.schema.webhooks.server_message import ServerMessageToolCalls, tool_with_call
 
 MAX_RESULT_CHARACTERS: Final = 16_000
 """Of one tool's result that reach the model; a page of text, not a database."""
@@ -57,7 +57,7 @@ def _unheard(site: ToolSite, call: ToolCall) -> ToolOutcome:
     return ToolOutcome(result=NO_RESULT)
 
 
-def tool_calls(tool: BaseModel, call: ToolCall) -> ToolCalls:
+def tool_calls(tool: BaseModel, call: ToolCall) -> ServerMessageToolCalls:
     """The message for one call. Its items are the superset of the shapes that consumers read: arguments as an
     object under `function`, and again as `arguments` and `parameters`."""
     arguments = dict(call.arguments)
@@ -69,7 +69,7 @@ def tool_calls(tool: BaseModel, call: ToolCall) -> ToolCalls:
         "arguments": arguments,
         "parameters": arguments,
     }
-    return ToolCalls(
+    return ServerMessageToolCalls(
         tool_call_list=[item],
         tool_with_tool_call_list=[tool_with_call(document(tool), item)],
         tool_calls=[item],

@@ -11,7 +11,7 @@ B = TypeVar("B")
 MOST: Final = 64
 
 
-class Kept(Generic[A, B]):
+class IdentityCache(Generic[A, B]):
     """Calls `make` once for each object, and gives the same result when asked about that very object again;
     an equal one is another. At most `MOST` are remembered."""
 

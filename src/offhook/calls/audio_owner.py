@@ -7,7 +7,7 @@ from offhook.conversation.conversation import Conversation
 from offhook.media.line import Line
 
 
-class Sound:
+class AudioOwner:
     """The caller's keys go to whom the sound goes to."""
 
     __slots__ = ("conversation", "recorded", "transfer")
