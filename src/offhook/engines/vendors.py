@@ -36,6 +36,7 @@ VENDORS: Final[dict[str, Vendor]] = {
     "custom-llm": Vendor(model=_LANGUAGE + "custom_llm", keyed=False),
     "custom-voice": Vendor(voice=_SPEECH + "custom_voice", keyed=False),
     "deepgram": Vendor(transcriber=_SPEECH + "deepgram"),
+    "11labs": Vendor(voice=_SPEECH + "elevenlabs"),
     "openai": Vendor(model=_LANGUAGE + "openai"),
     "anthropic": Vendor(model=_LANGUAGE + "anthropic"),
     "groq": Vendor(model=_LANGUAGE + "openai"),

@@ -20,7 +20,7 @@ from offhook.speech.engine_request import EngineRequest
 from offhook.speech.remote import CUSTOM, Remote, json_of
 from offhook.speech.streaming.engine_socket import SocketPlace
 from offhook.speech.streaming.streaming_transcriber import StreamingTranscriber
-from offhook.speech.streaming.vendor_message import LONGEST_TEXT, NotUnderstood, object_in
+from offhook.speech.streaming.wire_message import LONGEST_TEXT, NotUnderstood, object_in
 
 if TYPE_CHECKING:
     from offhook.speech.resample import LiveStereo

@@ -18,11 +18,11 @@ from offhook.speech.engine_protocols import TimedWord, Transcriber, Transcript
 from offhook.speech.engine_request import Account, EngineRequest
 from offhook.speech.streaming.engine_socket import SocketFailed, SocketPlace
 from offhook.speech.streaming.streaming_transcriber import StreamingTranscriber, TranscriberFailed
-from offhook.speech.streaming.vendor_message import (
+from offhook.speech.streaming.wire_message import (
     Seconds,
     Share,
     Text,
-    VendorMessage,
+    WireMessage,
     Words,
     reader_of,
 )
@@ -58,7 +58,7 @@ _REFUSALS: Final[dict[int, EngineFailure]] = {
 _NO_SUCH_MODEL: Final = b"o such model"
 
 
-class _Word(VendorMessage):
+class _Word(WireMessage):
     word: Words
     start: Seconds | None = None
     end: Seconds | None = None
@@ -66,17 +66,17 @@ class _Word(VendorMessage):
     punctuated_word: Words | None = None
 
 
-class _Alternative(VendorMessage):
+class _Alternative(WireMessage):
     transcript: Text
     confidence: Share = 0.0
     words: Annotated[list[_Word], Field(default_factory=list, max_length=2000)]
 
 
-class _Channel(VendorMessage):
+class _Channel(WireMessage):
     alternatives: Annotated[list[_Alternative], Field(min_length=1, max_length=20)]
 
 
-class _Results(VendorMessage):
+class _Results(WireMessage):
     type: Literal["Results"]
     start: Seconds
     duration: Seconds
@@ -85,11 +85,11 @@ class _Results(VendorMessage):
     channel: _Channel
 
 
-class _UtteranceEnd(VendorMessage):
+class _UtteranceEnd(WireMessage):
     type: Literal["UtteranceEnd"]
 
 
-class _TurnInfo(VendorMessage):
+class _TurnInfo(WireMessage):
     type: Literal["TurnInfo"]
     event: Text
     audio_window_end: Seconds = 0.0
@@ -97,7 +97,7 @@ class _TurnInfo(VendorMessage):
     words: Annotated[list[_Word], Field(default_factory=list, max_length=2000)]
 
 
-class _Error(VendorMessage):
+class _Error(WireMessage):
     type: Literal["Error"]
     description: Text | None = None
     message: Text | None = None

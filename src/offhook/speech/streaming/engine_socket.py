@@ -198,6 +198,8 @@ class EngineSocket:
         if not isinstance(error, ConnectionClosed):
             return SocketFailed(self._place.told(words_of(error)), wait=RETRY_SECONDS)
         closed = error.rcvd
+        if closed is None and error.sent is not None and error.sent.reason:
+            return SocketFailed(f"what it sends is not taken: {error.sent.reason}", flooded=True)
         if closed is None:
             return SocketFailed("the connection broke off", wait=RETRY_SECONDS)
         unquoted = f"closed by the server with {int(closed.code)}"

@@ -15,7 +15,7 @@ from offhook.schema.calls.ended_reason import EngineFailure
 from offhook.speech.engine_protocols import EngineError, FailureSink, TimedWord, Transcript, TranscriptSink
 from offhook.speech.streaming.audio_backlog import MOST_FRAMES, AudioBacklog
 from offhook.speech.streaming.engine_socket import EngineSocket, SocketFailed, SocketPlace
-from offhook.speech.streaming.vendor_message import NotUnderstood
+from offhook.speech.streaming.wire_message import NotUnderstood
 from offhook.speech.token_bucket import TokenBucket
 
 log = logging.getLogger(__name__)

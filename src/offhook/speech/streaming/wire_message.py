@@ -15,14 +15,14 @@ Words = Annotated[str, StringConstraints(max_length=200)]
 Seconds = Annotated[float, Field(ge=0, le=1e6)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
-M = TypeVar("M", bound="VendorMessage")
+M = TypeVar("M", bound="WireMessage")
 
 
 class NotUnderstood(ValueError):
     """A message that is not in the vendor's form. The text does not quote it."""
 
 
-class VendorMessage(BaseModel):
+class WireMessage(BaseModel):
     """Numbers are numbers and texts are texts; what is not said is None or empty."""
 
     model_config = ConfigDict(
@@ -64,7 +64,7 @@ def object_in(message: str | bytes) -> dict[str, Any]:
     return given
 
 
-def checked(kind: type[M], given: dict[str, Any]) -> M:
+def checked(kind: type[M], given: object) -> M:
     """Raises NotUnderstood."""
     try:
         return kind.model_validate(given)
