@@ -32,15 +32,17 @@ BOTH = pytest.mark.parametrize("transport", ["udp", "tcp"])
 DIAL = {"mode": "blind-transfer", "sipVerb": "dial"}
 
 
-def operator(scenario: str, folder: Path, transport: str = "udp", port: int | None = None) -> tuple[Run, str]:
+def operator(
+    scenario: str, folder: Path, transport: str = "udp", port: int | None = None, calls: int = 1
+) -> tuple[Run, str]:
     """SIPp at a telephone of its own, and the URI it is called by. It sends back the audio that it gets, and
-    waits for its call for `PATIENCE`."""
+    waits for its calls for `PATIENCE`."""
     port = port or free_port()
     command = (
         installed("sipp", "sip-tester"), "-sf", str(SCENARIOS / f"{scenario}.xml"),
         "-t", TRANSPORTS[transport], "-i", LOOPBACK, "-p", str(port), "-mp",
         str(free_port(count=4)), "-rtp_echo",
-        "-m", "1", "-nostdin", "-timeout", f"{PATIENCE:.0f}s", "-timeout_error", "-trace_err",
+        "-m", str(calls), "-nostdin", "-timeout", f"{PATIENCE:.0f}s", "-timeout_error", "-trace_err",
     )  # fmt: skip
     return Run(Peer(*command, folder=folder, name="operator"), PATIENCE + 5), telephone(port, transport)
 

@@ -1,115 +1,28 @@
-"""Two user agents on the same sockets, as two call processes have them: each call is one's alone, whoever
-reads its messages. Here the first of the two accepts every connection."""
+"""Each call is one process's alone, whoever reads its messages."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
-import os
-import random
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 
 import pytest
 
-from offhook.listening import listen_sip
-from offhook.network import Address, open_datagrams
+from offhook.network import Address
 from offhook.planes import dispatch as dispatch_module
-from offhook.planes.dispatch import MOST_WAITING, Dispatch, Way
+from offhook.planes.dispatch import MOST_WAITING, Way
 from offhook.planes.handing import LARGEST, Handed, HandedKind, packed_far_ends
-from offhook.planes.siblings import ONLY, Between, Siblings, siblings_of
-from offhook.sip import Flow, Transports, Uri, UserAgent
+from offhook.planes.siblings import ONLY, Siblings
+from offhook.sip import Flow, Uri
 from offhook.sip.messages.message import Request
 from offhook.sip.transports import stream_endpoint
 from offhook.sip.transports.places import ConnectionLimits
 from offhook.sip.transports.tcp import TCP
 from tests.machine import PATIENCE
-from tests.sip.agents import ANSWER, ME, Desk, Recorder
+from tests.planes.pair import KEY, node, phone_of, until, waits
+from tests.sip.agents import ANSWER, ME, Recorder
 from tests.sip.test_transport import Line
 from tests.wire import OFFER, ScriptedPhone
-
-KEY = bytes(range(16))
-
-
-@dataclass
-class Process:
-    """One of the two."""
-
-    siblings: Siblings
-    transports: Transports
-    dispatch: Dispatch
-    desk: Desk
-    agent: UserAgent
-
-
-class Node:
-    def __init__(self, address: Address, processes: Sequence[Process]) -> None:
-        self.address = address
-        self.processes = processes
-        self._numbers = itertools.count()
-
-    def __iter__(self) -> Iterator[Process]:
-        return iter(self.processes)
-
-    def call_id(self, owner: int) -> str:
-        """One that falls to that process."""
-        ids = (f"call-{next(self._numbers)}" for _ in itertools.repeat(None))
-        return next(one for one in ids if self.processes[0].siblings.owner(one.encode()) == owner)
-
-
-@asynccontextmanager
-async def node(
-    answering: Callable[[Desk], object] = lambda desk: None, limits: ConnectionLimits | None = None
-) -> AsyncIterator[Node]:
-    sockets = listen_sip(Address("127.0.0.1", 0))
-    between = Between.made(2, 16)
-    processes: list[Process] = []
-    address = Address(*sockets[0].getsockname())
-    for number in (1, 2):
-        files = [os.dup(one) for one in between.of_process(number)]
-        siblings = siblings_of(number, 2, KEY, 16, files)
-        transports = Transports(limits=limits, common=siblings.common)
-        dispatch = Dispatch(transports, siblings)
-        desk = Desk()
-        answering(desk)
-        agent = UserAgent(desk, transports=dispatch, rng=random.Random(number), is_ours=siblings.is_ours)
-        heard = sockets if number == 1 else sockets[:1]
-        await transports.serve([socket.socket(fileno=os.dup(one.fileno())) for one in heard])
-        dispatch.open()
-        processes.append(Process(siblings, transports, dispatch, desk, agent))
-    try:
-        async with asyncio.timeout(PATIENCE):
-            yield Node(address, processes)
-    finally:
-        for process in processes:
-            await process.agent.close()
-            assert process.siblings.inbox is not None
-            for one in (process.siblings.inbox, *process.siblings.ways.values()):
-                one.close()
-        for file in {file for number in (1, 2) for file in between.of_process(number)}:
-            os.close(file)
-        for one in sockets:
-            one.close()
-
-
-@asynccontextmanager
-async def phone_of(of: Node) -> AsyncIterator[ScriptedPhone]:
-    phone = await ScriptedPhone.open(open_datagrams, "127.0.0.1", of.address)
-    yield phone
-    phone.close()
-
-
-async def until(holds: Callable[[], object]) -> None:
-    while not holds():
-        await asyncio.sleep(0.01)
-
-
-def waits(desk: Desk) -> None:
-    desk._answering = desk.later
 
 
 @pytest.mark.parametrize("owner", [1, 2])
@@ -282,16 +195,6 @@ async def test_a_connection_that_a_call_of_another_needs_stays(monkeypatch: pyte
         assert (await needed.message()).method == "BYE"
         for line in (needed, idle, third):
             line.close()
-
-
-async def test_connections_of_one_source_are_counted_over_both() -> None:
-    async with node(limits=ConnectionLimits(connections=8, per_source=1)) as on:
-        first = await Line.to(on.address)
-        await until(lambda: on.processes[0].transports.connections == 1)
-        with contextlib.suppress(OSError):
-            await on.processes[1].dispatch.connect(TCP, Address("127.0.0.1", on.address.port))
-        assert on.processes[1].transports.connections == 0
-        first.close()
 
 
 @pytest.mark.parametrize("maker", [1, 2])

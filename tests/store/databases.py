@@ -100,7 +100,7 @@ async def _ask(cluster: Cluster, *statements: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _created(cluster: Cluster, template: str) -> AsyncIterator[str]:
+async def created(cluster: Cluster, template: str) -> AsyncIterator[str]:
     """The URL of a database of the cluster."""
     name = f"t{random.getrandbits(48):012x}"
     await _ask(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
@@ -110,7 +110,7 @@ async def _created(cluster: Cluster, template: str) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def postgres_url(cluster: Cluster) -> AsyncIterator[str]:
-    async with _created(cluster, "template1") as url:
+    async with created(cluster, "template1") as url:
         yield url
 
 
@@ -121,7 +121,7 @@ async def newest_postgres_url(cluster: Cluster) -> AsyncIterator[str]:
         await _ask(cluster, "CREATE DATABASE newest")
         await upgrade(cluster.url("newest"))
         cluster.has_newest = True
-    async with _created(cluster, "newest") as url:
+    async with created(cluster, "newest") as url:
         yield url
 
 

@@ -25,12 +25,14 @@ from offhook.planes.handing import (
     unpack,
     unpacked_far_ends,
 )
+from offhook.planes.room import Room
 from offhook.planes.siblings import Siblings
 from offhook.sip.limits import cost, may_wait
 from offhook.sip.messages.call_id import call_id_in
 from offhook.sip.messages.message import MessageError, Request
 from offhook.sip.messages.parser import parse_message
 from offhook.sip.quiet import QuietLog
+from offhook.sip.transports.places import Places
 from offhook.sip.transports.transport import Broken, FarEnd, Flow, Lost, Received, Transport
 
 AT_ONCE: Final = 32
@@ -62,6 +64,8 @@ _log = logging.getLogger(__name__)
 
 class SharedSockets(Protocol):
     """What is needed of the transports (`sip.transports`)."""
+
+    places: Places
 
     @property
     def addresses(self) -> tuple[Address, ...]: ...
@@ -99,6 +103,9 @@ class Dispatch:
         self._buffer = bytearray(LARGEST)
         self._telling: asyncio.Handle | None = None
         self._breaks = QuietLog(_log, self._loop.time)
+        self._room = Room(
+            transports.places, siblings, lambda to, kind, data: self._hand(to, kind, NOWHERE, data)
+        )
         transports.divert(self._came)
 
     def attach(
@@ -238,6 +245,10 @@ class Dispatch:
                 self._gone(sender, flow)
             case HandedKind.IN_USE:
                 self._needed[sender] = unpacked_far_ends(handed.data)
+            case HandedKind.MAKE_ROOM:
+                self._room.asked(handed.data)
+            case HandedKind.MADE_ROOM:
+                self._room.answered(handed.data)
             case HandedKind.BEGAN:
                 self._needed.pop(sender, None)
                 self._told.pop(sender, None)

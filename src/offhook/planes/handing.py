@@ -30,6 +30,10 @@ class HandedKind(IntEnum):
     """The receiver's connections that calls of the sender need, by their far ends."""
     BEGAN = 5
     """The sender has been started: what the one before it had is gone."""
+    MAKE_ROOM = 6
+    """A connection is to be closed for a newer one of another process, see `planes/room.py`."""
+    MADE_ROOM = 7
+    """Whether one was, to who asked first."""
 
 
 class Handed(NamedTuple):

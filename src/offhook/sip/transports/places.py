@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Set
 from dataclasses import dataclass
 from typing import Protocol
 
-from offhook.network.sources import ALONE, Common, Shares, Source
+from offhook.network.sources import ALONE, IN_ALL, Common, Shares, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,14 @@ class Placed(Protocol):
 
 class Places:
     """The places of one user agent. A connection is known by its far end (transport and address), which is
-    never closed for another while `in_use` has it. `common`: places of other processes are among them.
-    `connecting`: connections of ours that are being made."""
+    never closed for another while `in_use` has it. `common`: places of other processes are among them, which
+    `ask_others` asks for one of a source (IN_ALL: of any) when none can be had here; the newcomer is told to
+    give way if they have none. `connecting`: connections of ours that are being made."""
 
     def __init__(self, limits: ConnectionLimits, common: Common = ALONE) -> None:
         self.limits = limits
         self.in_use: Callable[[], Set[Hashable]] = frozenset
+        self.ask_others: Callable[[str, Placed], bool] = lambda whose, newcomer: False
         self.connecting = 0
         self._shares = Shares(limits.connections, limits.per_source, common.places("connections"))
         self._mine = 0
@@ -56,7 +58,7 @@ class Places:
 
     def take(self, far_end: Hashable, source: Source, connection: Placed) -> bool:
         """Whether there is a place for a new connection; another one may have to go for it."""
-        if not self._shares.admits(source) and not self._make_room(source):
+        if not self._shares.admits(source) and not self._make_room(source, connection):
             return False
         self._shares.take(source)
         self._mine += 1
@@ -77,14 +79,18 @@ class Places:
         if not self._of_source[source]:
             del self._of_source[source]
 
-    def _make_room(self, source: Source) -> bool:
-        """Close what has been idle for longest: of `source`, or when all places are taken, of the source that
-        has most."""
-        if self._shares.held >= self._shares.total:
-            source = max(self._of_source, key=lambda one: len(self._of_source[one]), default=source)
+    def close_idle(self, whose: str) -> bool:
+        """Close what has been idle for longest: of that source, or (IN_ALL) of the one that has most here."""
+        source: Source = whose
+        if whose == IN_ALL:
+            source = max(self._of_source, key=lambda one: len(self._of_source[one]), default=None)
         in_use = self.in_use()
         for far_end, idle in self._of_source.get(source, {}).items():
             if far_end not in in_use:
                 idle.give_way()
                 return True
         return False
+
+    def _make_room(self, source: Source, newcomer: Placed) -> bool:
+        whose = IN_ALL if source is None or self._shares.held >= self._shares.total else source
+        return self.close_idle(whose) or self.ask_others(whose, newcomer)
