@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import sys
 import tomllib
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,11 @@ from hypothesis import settings
 
 from tests import floors
 from tests.order import LongestFirst
+
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+"""What is compiled once is kept, whatever the machine's own habit: each process of a run would compile all
+tests, and each of the hundreds that tests start all of Offhook."""
 
 settings.register_profile("same", derandomize=True)
 settings.register_profile("new")
@@ -102,3 +111,14 @@ def pytest_configure(config: pytest.Config) -> None:
         floors.register(config)
     if hasattr(config, "workerinput"):  # one of several processes of pytest-xdist
         config.pluginmanager.register(LongestFirst())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What thousands of tests are made of stays until the end: there is nothing in it to collect."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()

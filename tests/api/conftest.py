@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -123,6 +124,16 @@ async def client(house: House) -> AsyncIterator[httpx2.AsyncClient]:
 async def other_client(house: House) -> AsyncIterator[httpx2.AsyncClient]:
     async with client_of(house, OTHER_KEY) as opened:
         yield opened
+
+
+_described: list[dict[str, Any]] = []
+
+
+async def described(client: httpx2.AsyncClient) -> dict[str, Any]:
+    """`/openapi.json`, which takes a second to make and says the same in every house but for its address."""
+    if not _described:
+        _described.append((await client.get("/openapi.json")).json())
+    return _described[0]
 
 
 @dataclass

@@ -10,14 +10,14 @@ import httpx2
 import jsonschema_rs
 import pytest
 
-from tests.api.conftest import House, client_of
+from tests.api.conftest import House, client_of, described
 from tests.api.test_resources import ASSISTANT
 from tests.schema.samples import sample
 
 
 @pytest.fixture
 async def document(client: httpx2.AsyncClient) -> dict[str, Any]:
-    return (await client.get("/openapi.json")).json()
+    return await described(client)
 
 
 def _references(part: Any) -> Iterator[str]:

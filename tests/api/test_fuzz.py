@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.conftest import House, client_of, open_house
+from tests.api.conftest import House, client_of, described, open_house
 from tests.saved import begins_with
 
 METHODS = ("GET", "HEAD", "DELETE", "PATCH", "POST", "OPTIONS")
@@ -76,11 +76,12 @@ def _assert_answered(answer: httpx2.Response) -> None:
 
 @dataclass
 class Running:
-    """The application in a loop that is driven from outside, since examples are not coroutines."""
+    """The application in a loop that is driven from outside, since examples are not coroutines. It has no
+    representation of its parts: Hypothesis would write all of it down for each case."""
 
-    runner: asyncio.Runner
-    house: House
-    client: httpx2.AsyncClient
+    runner: asyncio.Runner = field(repr=False)
+    house: House = field(repr=False)
+    client: httpx2.AsyncClient = field(repr=False)
     document: dict[str, Any] = field(repr=False)
     validators: dict[str, jsonschema_rs.Validator] = field(default_factory=dict, repr=False)
 
@@ -106,7 +107,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     async def enter() -> tuple[House, httpx2.AsyncClient, dict[str, Any]]:
         house = await stack.enter_async_context(open_house(tmp_path))
         client = await stack.enter_async_context(client_of(house))
-        return house, client, (await client.get("/openapi.json")).json()
+        return house, client, await described(client)
 
     with asyncio.Runner() as runner:
         yield Running(runner, *runner.run(enter()))
@@ -118,6 +119,7 @@ one_house = settings(
 )
 
 
+@pytest.mark.slow
 @one_house
 @given(path=st.sampled_from(PATHS), content=octets, change=bodies)
 @begins_with("json", "content", path="/assistant", change={"name": "Ann"})

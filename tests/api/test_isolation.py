@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from offhook.api.resources.unserved import LISTS, PAGES
-from tests.api.conftest import PUBLIC_KEY, House, client_of
+from tests.api.conftest import PUBLIC_KEY, House, client_of, described
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +69,7 @@ MAKERS: dict[str, Make] = {
 async def _routes(client: httpx2.AsyncClient) -> list[tuple[str, str]]:
     """Method and path of every route that names a resource by its id. In the lists of what is not served
     nobody has anything."""
-    paths = (await client.get("/openapi.json")).json()["paths"]
+    paths = (await described(client))["paths"]
     named = [path for path in paths if "{id}" in path and path not in (*LISTS, *PAGES)]
     return [(method.upper(), path) for path in named for method in paths[path]]
 
@@ -107,7 +107,7 @@ OPEN = {"/health/live", "/health/ready", "/recording/{callId}/{kind}"}
 async def test_every_other_route_wants_a_private_key(
     house: House, client: httpx2.AsyncClient, key: str | None
 ) -> None:
-    paths = (await client.get("/openapi.json")).json()["paths"]
+    paths = (await described(client))["paths"]
     assert set(paths) >= OPEN
 
     async with client_of(house, key) as stranger:

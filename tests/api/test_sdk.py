@@ -389,3 +389,18 @@ def test_a_number_does_not_call_out(sdk: Vapi) -> None:
     assert (call.type, call.status) == ("outboundPhoneCall", "ended")
     assert call.ended_reason == "call.start.error-get-transport"
     assert call.phone_number_id == number.id
+
+
+def test_lists_of_what_is_not_served_are_read(sdk: Vapi) -> None:
+    assert sdk.files.list() == []
+    assert sdk.knowledge_bases_v_2.knowledge_base_v_2_controller_find_all() == []
+    assert sdk.structured_outputs.structured_output_controller_find_all().results == []
+    assert sdk.chats.list().results == []
+    assert sdk.sessions.list().results == []
+    assert sdk.eval.eval_controller_get_paginated().results == []
+    assert (
+        sdk.provider_resources.provider_resource_controller_get_provider_resources_paginated(
+            "11labs", "pronunciation-dictionary"
+        ).results
+        == []
+    )

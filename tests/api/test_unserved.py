@@ -9,8 +9,7 @@ import httpx2
 import pytest
 
 from offhook.api.resources.unserved import LISTS, PAGES
-from tests.api.conftest import KEY, House, Served, client_of
-from tests.api.test_sdk import client as sdk_client
+from tests.api.conftest import House, client_of
 from tests.schema.official import ENDPOINTS
 
 NO_LISTS = {
@@ -86,22 +85,6 @@ async def test_lists_are_for_who_has_a_key(house: House) -> None:
 async def test_there_is_nothing_to_be_made_or_read(client: httpx2.AsyncClient, path: str) -> None:
     assert (await client.post(path, json={})).status_code == 405
     assert (await client.get(f"{path}/{UUID(int=7)}")).status_code == 404
-
-
-def test_the_official_client_reads_them(served: Served) -> None:
-    with sdk_client(served, KEY) as vapi:
-        assert vapi.files.list() == []
-        assert vapi.knowledge_bases_v_2.knowledge_base_v_2_controller_find_all() == []
-        assert vapi.structured_outputs.structured_output_controller_find_all().results == []
-        assert vapi.chats.list().results == []
-        assert vapi.sessions.list().results == []
-        assert vapi.eval.eval_controller_get_paginated().results == []
-        assert (
-            vapi.provider_resources.provider_resource_controller_get_provider_resources_paginated(
-                "11labs", "pronunciation-dictionary"
-            ).results
-            == []
-        )
 
 
 async def test_resources_are_told_apart_by_the_first_digits_of_their_ids(client: httpx2.AsyncClient) -> None:

@@ -121,6 +121,7 @@ async def test_an_exchange_that_misdials_still_reaches_what_was_called_before(tm
         call.hang_up()
 
 
+@pytest.mark.slow
 @virtual
 async def test_known_numbers_are_not_counted(tmp_path: Path) -> None:
     async with open_house(tmp_path, limits=EntranceLimits(1000)) as house:

@@ -119,6 +119,7 @@ async def weigh(folder: Path, turns: int, chosen: Any) -> tuple[int, int]:
     return len(left), written.bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [USUAL, EVERYTHING, ()], ids=["usual", "everything", "nothing"])
 async def test_twice_the_turns_are_twice_the_bytes(
     tmp_path: Path, chosen: Any, monkeypatch: pytest.MonkeyPatch

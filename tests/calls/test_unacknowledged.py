@@ -37,6 +37,7 @@ async def called(house: House, host: str, **options: int) -> PhoneCall:
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_second", [8, 20])
 @virtual
 async def test_forged_invites_each_of_a_source_of_its_own_keep_nobody_out(

@@ -18,6 +18,8 @@ from tests.calls.transfers.test_warm import MESSAGE, WAIT, consult, two_assistan
 from tests.virtual import run_virtual
 from tests.wire import Datagram, MemoryWire
 
+pytestmark = pytest.mark.slow
+
 PLANS: list[dict[str, Any] | None] = [
     None,
     dial(),
