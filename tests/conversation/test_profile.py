@@ -27,7 +27,7 @@ def test_an_empty_assistant_has_the_defaults() -> None:
         (),
     )
     assert (empty.silence_seconds, empty.most_seconds) == (30, 600)
-    assert (empty.start.wait_seconds, empty.start.on_no_punctuation, empty.start.rules) == (0.4, 1.5, ())
+    assert (empty.start.wait_seconds, empty.start.on_no_punctuation, empty.start.rules) == (0.4, None, ())
     assert (empty.stop.num_words, empty.stop.voice_seconds, empty.stop.backoff_seconds) == (0, 0.2, 1)
     assert empty.chunks == ChunkingPlan(True, 30, SENTENCE_BOUNDARIES)
     assert empty.form == FormattingPlan()

@@ -23,7 +23,6 @@ def test_an_empty_assistant_has_the_defaults_of_the_api() -> None:
     assert effective.max_duration_seconds(empty) == 600
     assert effective.silence_timeout_seconds(empty) == 30
     assert effective.start_speaking(empty) == effective.StartSpeaking(0.4, None, None, None, ())
-    assert effective.transcription_endpointing(empty) == effective.TranscriptionEndpointing(0.1, 1.5, 0.5)
     assert effective.end_call_phrases(empty) == ()
     assert effective.keypad_input(empty) == effective.KeypadInput(False, 2, "")
     assert effective.artifact_plan(empty) == effective.ArtifactChoice(
@@ -45,7 +44,7 @@ def test_interruption_by_voice_alone_with_the_apis_word_lists() -> None:
 
 def test_zero_false_and_empty_are_settings_and_not_defaults() -> None:
     given = assistant(
-        startSpeakingPlan={"waitSeconds": 0, "transcriptionEndpointingPlan": {"onPunctuationSeconds": 0}},
+        startSpeakingPlan={"waitSeconds": 0},
         stopSpeakingPlan={"voiceSeconds": 0, "backoffSeconds": 0, "acknowledgementPhrases": []},
         artifactPlan={"recordingEnabled": False, "transcriptPlan": {"enabled": False}},
         keypadInputPlan={"enabled": True, "timeoutSeconds": 0},
@@ -53,7 +52,6 @@ def test_zero_false_and_empty_are_settings_and_not_defaults() -> None:
     )
 
     assert effective.start_speaking(given).wait_seconds == 0
-    assert effective.transcription_endpointing(given).on_punctuation_seconds == 0
     stop = effective.stop_speaking(given)
     assert (stop.voice_seconds, stop.backoff_seconds, stop.acknowledgement_phrases) == (0, 0, ())
     kept = effective.artifact_plan(given)

@@ -60,9 +60,10 @@ class AssistantSpeech:
             utterance.entry.end = now = self._channel.at
             self._tell(SpeechStopped("assistant", utterance.turn, now))
 
-    def cut(self, utterance: SpokenUtterance, now: float) -> None:
-        """It has been cut short: transcript and context keep what was heard of it."""
-        heard = utterance.heard()
+    def cut(self, utterance: SpokenUtterance, now: float, withdrawn: bool) -> None:
+        """It has been cut short: transcript and context keep what was heard of it; of what is `withdrawn`,
+        nothing."""
+        heard = "" if withdrawn else utterance.heard()
         if utterance.said is not None:
             utterance.said.text = heard
             if not heard and not utterance.said.calls:

@@ -37,8 +37,6 @@ Document = Mapping[str, Any]
 log = logging.getLogger(__name__)
 
 _AUDIO_ADDRESS = re.compile(r"https?://\S+")
-WHOLE_PHRASE_SECONDS = 0.8
-"""`onNoPunctuationSeconds` where a transcriber hears whole phrases, after words that may well be all."""
 _PROMPT_ROLES = ("system", "user", "assistant")
 
 
@@ -113,31 +111,20 @@ def _first_message(assistant: Assistant) -> tuple[str, FirstMessageMode]:
 
 
 def _start_plan(assistant: Assistant) -> EndpointingPlan:
-    plan, words = effective.start_speaking(assistant), effective.transcription_endpointing(assistant)
+    plan, given = effective.start_speaking(assistant), assistant.start_speaking_plan
+    words = given.transcription_endpointing_plan if given else None
     return EndpointingPlan(
         wait_seconds=plan.wait_seconds,
-        on_punctuation=words.on_punctuation_seconds,
-        on_no_punctuation=words.on_no_punctuation_seconds,
-        on_number=words.on_number_seconds,
-        on_whole_phrase=None if _waits_are_given(assistant) else WHOLE_PHRASE_SECONDS,
+        on_punctuation=words.on_punctuation_seconds if words else None,
+        on_no_punctuation=words.on_no_punctuation_seconds if words else None,
+        on_number=words.on_number_seconds if words else None,
         rules=_rules(plan.rules),
         smart=_wait_function(plan),
         asks=plan.smart == "custom-endpointing-model",
-        by_words=_has_plan_by_words(assistant),
+        by_words=words is not None,
         server=document(plan.endpointing_server) if plan.endpointing_server else None,
+        english=_is_english(getattr(assistant.transcriber, "language", None)),
     )
-
-
-def _has_plan_by_words(assistant: Assistant) -> bool:
-    plan = assistant.start_speaking_plan
-    return plan is not None and plan.transcription_endpointing_plan is not None
-
-
-def _waits_are_given(assistant: Assistant) -> bool:
-    """Has the owner said how long to wait after words without punctuation?"""
-    plan = assistant.start_speaking_plan
-    words = plan.transcription_endpointing_plan if plan else None
-    return words is not None and words.on_no_punctuation_seconds is not None
 
 
 def _wait_function(plan: effective.StartSpeaking) -> Callable[[float], float] | None:
@@ -206,7 +193,12 @@ def _format_plan(chunks: chunk.ChunkPlan | None, english: bool) -> FormattingPla
 def _speaks_english(assistant: Assistant) -> bool:
     """Unless the voice, or else the transcriber, is set to another language."""
     given = (getattr(engine, "language", None) for engine in (assistant.voice, assistant.transcriber))
-    language = next((each for each in given if isinstance(each, str)), "en").lower()
+    return _is_english(next((each for each in given if isinstance(each, str)), None))
+
+
+def _is_english(language: object) -> bool:
+    """One that is not given is; of several that are heard, English is one."""
+    language = language.lower() if isinstance(language, str) else "en"
     return language.startswith("en") or language in ("multi", "auto")
 
 

@@ -15,16 +15,16 @@ from offhook.conversation.audio.synthesis import Synthesis
 from offhook.conversation.course import Course
 from offhook.conversation.events import (
     AssistantInterrupted,
-    AssistantLate,
     ConversationChanged,
     Event,
     TranscriptHeard,
 )
+from offhook.conversation.lateness import Lateness
 from offhook.conversation.metrics import measured
 from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.conversation.turns import signals as turn
-from offhook.conversation.turns.endpointing_request import EndpointingRequest
+from offhook.conversation.turns.patience import Patience
 from offhook.conversation.turns.turn_machine import TurnMachine
 from offhook.conversation.turns.turn_memory import TurnState
 from offhook.language.language_model import Message
@@ -32,10 +32,8 @@ from offhook.media.channel import Channel
 from offhook.speech.engine_protocols import EngineError
 from offhook.speech.engine_protocols import Transcript as Heard
 
-LATE_SECONDS = 5.0
-"""When nothing of a reply is heard for so long, the assistant is late."""
-
-
+WITHDRAWN_SECONDS = 0.3
+"""An answer over which the caller goes on so soon had come too early: it counts as never given."""
 STEADY = 0.5
 """How stable a partial has to be for its words to silence the assistant."""
 
@@ -57,7 +55,7 @@ class TurnTaking:
         self.synthesis = Synthesis(engines.voice, profile.chunks, profile.form, self, tell, failed, channel)
         self.reply: AssistantReply | None = None
         self._machine = TurnMachine(self._wait_after, self._would_be_cut, profile.stop)
-        self._endpointing = EndpointingRequest(tools.world, lambda: self.feed(turn.WaitKnown()))
+        self._patience = Patience(tools.world, lambda: self.feed(turn.WaitKnown()))
         self._reply_context = ReplyContext(tools, self.synthesis, self, tell, failed)
         self._course = course
         self._assistants = tools.assistants
@@ -70,13 +68,13 @@ class TurnTaking:
         self._played_out = played_out
         self._loop = asyncio.get_running_loop()
         self._begun = False
-        self._turn_ended = False  # as the transcriber has it that judges by itself
+        self._voice = (0.0, 0.0)  # when the caller's last sound began, and when the one before it ended
         self._words_at: tuple[float, float] | None = None  # the caller's last words: when, and what they took
         self._cut: tuple[SpokenUtterance, list[str]] | None = None  # what could be resumed
         self._speech = AssistantSpeech(transcript, tools.context, channel, tell)
         self._turn_timer: asyncio.Handle | None = None
         self._turn_due_at: float | None = None
-        self._late_timer: asyncio.Handle | None = None
+        self._lateness = Lateness(tell)
         self._abandoned: set[asyncio.Task[None]] = set()  # replies given up whose tools still run
 
     def prepare_first_reply(self) -> None:
@@ -112,8 +110,8 @@ class TurnTaking:
 
     async def close(self) -> None:
         self._begun = False
-        self._stop_late_timer()
-        self._endpointing.close()
+        self._lateness.stop()
+        self._patience.close()
         if self._turn_timer is not None:
             self._turn_timer.cancel()
         tasks = [*self._abandoned, *([self.reply.task] if self.reply else [])]
@@ -124,7 +122,10 @@ class TurnTaking:
 
     # what the caller's speech tells
 
-    def caller_started(self) -> None:
+    def caller_started(self, at: float) -> None:
+        self._voice = at, self._voice[1]
+        if self._machine.state in (TurnState.DECIDING, TurnState.THINKING):
+            self._patience.went_on(at - self._voice[1])
         self.feed(turn.CallerStarted())
 
     def caller_went_on(self, seconds: float) -> None:
@@ -132,6 +133,7 @@ class TurnTaking:
             self.feed(turn.CallerWentOn(seconds))
 
     def caller_stopped(self, ended: float, owed: bool) -> None:
+        self._voice = self._voice[0], ended
         self.feed(turn.CallerStopped(ended, owed))
 
     def caller_said(self, heard: Heard, start: float, end: float, owed: bool) -> None:
@@ -143,7 +145,7 @@ class TurnTaking:
                 self._tell(ConversationChanged())
         self._words_at = now, heard.seconds or 0.0
         if text or heard.turn is not None:
-            self._turn_ended = heard.turn == "ended"
+            self._patience.turn_ended = heard.turn == "ended"
         if heard.final:
             self.feed(turn.FinalWords(text, owed))
         else:
@@ -155,7 +157,7 @@ class TurnTaking:
     def utterance_began(self, utterance: SpokenUtterance) -> None:
         self._speech.began(utterance)
         self._cut = None
-        self._stop_late_timer()
+        self._lateness.stop()
         if utterance.answers:
             self._context.answered()
         if utterance.answers or self._course.over:  # the last words are an answer, too
@@ -194,7 +196,7 @@ class TurnTaking:
 
     def reply_done(self, reply: AssistantReply) -> None:
         if reply is self.reply and self._reply_is_over():
-            self._stop_late_timer()
+            self._lateness.stop()
             self.feed(turn.ReplyEnded())
 
     # turns
@@ -204,7 +206,7 @@ class TurnTaking:
             return
         self._carry_out(self._machine.feed(given, self._loop.time()))
         if self._machine.state is TurnState.THINKING and self._reply_is_over():
-            self._stop_late_timer()
+            self._lateness.stop()
             self._carry_out(self._machine.feed(turn.ReplyEnded(), self._loop.time()))
         self._hold_back()
         self._set_turn_timer()
@@ -232,7 +234,7 @@ class TurnTaking:
         elif isinstance(action, turn.ReleaseReply):
             self._release_for_caller(action.ended)
         elif isinstance(action, turn.HoldReply):
-            self._stop_late_timer()
+            self._lateness.stop()
             if self.reply is not None:
                 self.reply.hold()
         elif isinstance(action, turn.Interrupt):
@@ -258,15 +260,8 @@ class TurnTaking:
         self.feed(turn.Deadline())
 
     def _wait_after(self, words: str) -> float:
-        plan, assistant = self._assistants.current.profile.start, self._transcript.last_bot_text()
-        if plan.asks and plan.ruled(words, assistant) is None:
-            seconds = self._endpointing.wait_after(words, plan.server)
-            if seconds is not None:
-                return max(plan.wait_seconds, seconds)
-        transcriber = self._assistants.current.engines.transcriber
-        patience = transcriber.turn_patience
-        judged = 0.0 if self._turn_ended and patience is not None else patience
-        return plan.wait(words, assistant, transcriber.segmented, judged)
+        assistant, said = self._assistants.current, self._transcript.last_bot_text()
+        return self._patience.after(words, said, assistant.profile.start, assistant.engines.transcriber)
 
     def _prepare_reply(self, text: str) -> None:
         previous = self.drop_reply()
@@ -290,9 +285,9 @@ class TurnTaking:
     def _release(self, reply: AssistantReply) -> None:
         reply.release()
         if not reply.live:
-            self._stop_late_timer()
-        elif self._late_timer is None:
-            self._late_timer = self._loop.call_later(LATE_SECONDS, self._late)
+            self._lateness.stop()
+        else:
+            self._lateness.start()
 
     def answer_now(self, besides: Sequence[Message] = ()) -> AssistantReply:
         """Let the model speak without waiting for the caller; `besides` as for `AssistantReply`."""
@@ -309,7 +304,7 @@ class TurnTaking:
     def drop_reply(self) -> AssistantReply | None:
         """Give up the reply that is being made; returns it if its tools still run."""
         reply, self.reply = self.reply, None
-        self._stop_late_timer()
+        self._lateness.stop()
         if reply is None:
             return None
         reply.drop()
@@ -326,33 +321,40 @@ class TurnTaking:
         acting = reply is not None and reply.acting
         if utterance is None:
             return turn.CutShort(None, more=acting)
-        unheard = utterance.answers and not utterance.heard()
+        unheard = utterance.answers and (self._came_too_soon(utterance) or not utterance.heard())
         complete = reply is None or reply.done
         resumable = complete and utterance.closed and bool(utterance.rest()) and not unheard
         seconds = utterance.rest_seconds() if resumable else None
         return turn.CutShort(seconds, more=acting, heard=not unheard)
 
+    def _came_too_soon(self, utterance: SpokenUtterance) -> bool:
+        """Had the caller only paused?"""
+        entry, began = utterance.entry, self._voice[0]
+        return entry is not None and entry.start <= began <= entry.start + WITHDRAWN_SECONDS
+
     def _interrupt(self, cut: turn.CutShort) -> None:
-        utterance = self._cut_playout()
+        utterance = self._cut_playout(withdrawn=not cut.heard)
         if utterance is None:
             return
-        self._tell(AssistantInterrupted(utterance.turn, utterance.heard(), self._loop.time()))
+        heard = utterance.heard() if cut.heard else ""
+        self._tell(AssistantInterrupted(utterance.turn, heard, self._loop.time()))
         if not cut.heard:
             self._context.unanswered()
+            self._patience.went_on(self._voice[0] - self._voice[1])
         self._cut = (utterance, utterance.rest()) if cut.rest is not None else None
         if cut.more and self.reply is not None:
             self.reply.hold()
         else:
             self.drop_reply()
 
-    def _cut_playout(self) -> SpokenUtterance | None:
-        """Stop the playout; transcript and context keep what was heard of it."""
+    def _cut_playout(self, withdrawn: bool = False) -> SpokenUtterance | None:
+        """Stop the playout; transcript and context keep what was heard of it, unless it is `withdrawn`."""
         utterance, dropped = self.synthesis.cut()
         for never_heard in dropped:
             self._forget(never_heard)
         if utterance is None:
             return None
-        self._speech.cut(utterance, self._loop.time())
+        self._speech.cut(utterance, self._loop.time(), withdrawn)
         if self.reply is not None and utterance in self.reply.utterances:
             self.reply.utterances.remove(utterance)
         return utterance
@@ -365,7 +367,7 @@ class TurnTaking:
 
     def wind_up(self) -> None:
         """The call is to end: a reply that is not released is dropped."""
-        self._stop_late_timer()
+        self._lateness.stop()
         if self.reply is not None and not self.reply.released:
             self.drop_reply()
 
@@ -385,12 +387,3 @@ class TurnTaking:
         for text in rest:
             self.synthesis.add(again, text)
         self.synthesis.close_utterance(again)
-
-    def _late(self) -> None:
-        self._late_timer = None
-        self._tell(AssistantLate(LATE_SECONDS))
-
-    def _stop_late_timer(self) -> None:
-        if self._late_timer is not None:
-            self._late_timer.cancel()
-            self._late_timer = None

@@ -1,54 +1,74 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from offhook.conversation.profile import WHOLE_PHRASE_SECONDS, profile_of
+from offhook.conversation.profile import profile_of
 from offhook.conversation.text.patterns import compile_pattern
 from offhook.conversation.turns.endpointing import (
+    LONGEST_LOOKED_AT,
+    SECONDS,
+    WHOLE_PHRASE_SECONDS,
+    Ending,
     EndpointingPlan,
     EndpointingRule,
     ending_of,
     likelihood_of_more,
 )
+from offhook.conversation.turns.rhythm import CallerRhythm
 from offhook.conversation.turns.wait_function import default_wait
 from offhook.schema.assistants.assistant import Assistant
 
 PLAN = EndpointingPlan()
 
 
+ENDINGS = [
+    line.split("\t")
+    for line in Path(__file__).with_name("endings.tsv").read_text("utf-8").splitlines()
+    if not line.startswith("#")
+]
+
+
+@pytest.mark.parametrize(("ending", "asked", "said"), ENDINGS)
+def test_how_it_ends(ending: str, asked: str, said: str) -> None:
+    assert ending_of(said, asked).name == ending
+
+
 @pytest.mark.parametrize(
     ("words", "ending"),
     [
-        ("What are your opening hours?", "punctuation"),
-        ("I need a table for two.", "number"),
-        ("I need a table, please.", "punctuation"),
-        ('He said "no."', "punctuation"),
-        ("営業時間は?", "punctuation"),
-        ("お願いします。", "punctuation"),
-        ("I would like to, um,", "open"),
-        ("I need a table for two and", "open"),
-        ("Well...", "open"),
-        ("I would like to um.", "open"),
-        ("A table for Ann and.", "open"),
-        ("You what? And?", "punctuation"),
-        ("My number is four one five.", "number"),
-        ("It is 555", "number"),
-        ("It is 0192.", "number"),
-        ("", "open"),
+        ('He said "no."', Ending.WHOLE),
+        ("営業時間は?", Ending.WHOLE),
+        ("お願いします。", Ending.WHOLE),
+        ("Nine to five", Ending.NUMBER),
+        ("On weekdays", Ending.UNMARKED),
+        ("", Ending.UNMARKED),
     ],
 )
-def test_what_a_transcript_ends_with(words: str, ending: str) -> None:
-    assert ending_of(words) == ending
+def test_without_english_only_marks_and_numerals_count(words: str, ending: Ending) -> None:
+    assert ending_of(words) is ending
+    assert ending_of("Der Mann an.", english=False) is Ending.WHOLE
+    assert ending_of("Meine Nummer ist 415.", "What is your phone number?", english=False) is Ending.NUMBER
+
+
+@pytest.mark.parametrize(
+    "text", ["five " * 4000, "um, " * 4000, "a" * 20000, "dot " * 4000, "my number is 1 " * 2000]
+)
+def test_a_long_turn_is_looked_at_from_its_end_alone(text: str) -> None:
+    asked = "what is your phone number and " * 2000 + "?"
+    assert ending_of(text, asked) is ending_of(text[-LONGEST_LOOKED_AT:], asked)
 
 
 @pytest.mark.parametrize(
     ("words", "seconds"),
     [
         ("What are your opening hours?", 0.4),  # the punctuation's 0.1 runs beside waitSeconds
-        ("I need a table for two and", 1.5),
-        ("My number is four one five.", 0.5),
+        ("I need a table for two and", 1.6),
+        ("My number is four one five.", 1.9),
+        ("A table for four.", 0.5),
+        ("Let me see.", 3.5),
     ],
 )
 def test_the_longer_wait_holds(words: str, seconds: float) -> None:
@@ -105,8 +125,14 @@ ANYTHING = "Is there anything else?"
     [
         ({}, "Good morning.", "", 0.4),
         ({}, "Good morning", "", 0.8),
-        ({}, "Good morning and", "", 1.5),
-        ({}, "I would like to", "", 1.5),
+        ({}, "Good morning and", "", 1.6),
+        ({}, "I would like to.", "", 1.6),
+        ({"transcriptionEndpointingPlan": {"onNoPunctuationSeconds": 0.7}}, "I would like to.", "", 0.7),
+        ({"transcriptionEndpointingPlan": {"onNumberSeconds": 0.6}}, "Four one.", "Your phone number?", 0.6),
+        ({"transcriptionEndpointingPlan": {"onPunctuationSeconds": 0.6}}, "Four one five.", "", 1.9),
+        ({"waitSeconds": 2.5}, "I would like to.", "", 2.5),
+        ({}, "Four one five.", "What is your phone number?", 1.9),
+        ({"smartEndpointingPlan": {"provider": "livekit", "waitFunction": "1000 * x"}}, "I", "", 0.85),
         ({"transcriptionEndpointingPlan": {"onNoPunctuationSeconds": 1.5}}, "Good morning", "", 1.5),
         ({}, "It is twelve", "", 0.5),
         ({"waitSeconds": 0}, "Good morning.", "", 0.1),
@@ -120,7 +146,7 @@ ANYTHING = "Is there anything else?"
         ({"customEndpointingRules": RULES}, "Yes, I have it here", ASKED, 4),
         ({"customEndpointingRules": RULES}, "Not that", ANYTHING, 0.6),
         ({"customEndpointingRules": RULES}, "Thatcher", ANYTHING, 0.8),
-        ({"customEndpointingRules": RULES}, "maybe", "", 1.5),
+        ({"customEndpointingRules": RULES}, "maybe", "", 0.8),
         ({"customEndpointingRules": RULES}, "Maybe", "", 2),
         ({"customEndpointingRules": RULES, "smartEndpointingPlan": {"provider": "vapi"}}, "Maybe", "", 2),
         (
@@ -144,3 +170,25 @@ def test_what_streams_gets_no_shorter_wait_for_a_missing_full_stop() -> None:
 def test_a_plan_of_zeros_answers_at_once() -> None:
     plan = EndpointingPlan(wait_seconds=0, on_punctuation=0)
     assert plan.wait("Hello.", "") == 0
+
+
+def test_a_caller_who_pauses_long_is_waited_for_longer() -> None:
+    rhythm = CallerRhythm()
+    assert rhythm.wait(Ending.OPEN, SECONDS[Ending.OPEN]) == SECONDS[Ending.OPEN]
+    rhythm.paused(1.5, Ending.OPEN)
+    assert rhythm.wait(Ending.OPEN, SECONDS[Ending.OPEN]) == pytest.approx(2.1)
+    assert rhythm.wait(Ending.WHOLE, 0.4) == 0.4
+    rhythm.paused(20, Ending.DICTATING)
+    assert rhythm.wait(Ending.DICTATING, 1.9) == 3.0
+
+
+def test_whoever_goes_on_behind_whole_sentences_again_and_again_is_waited_for_a_little() -> None:
+    rhythm = CallerRhythm()
+    rhythm.paused(0.6, Ending.WHOLE)
+    assert rhythm.wait(Ending.WHOLE, 0.4) == 0.4
+    rhythm.paused(0.6, Ending.WHOLE)
+    assert rhythm.wait(Ending.WHOLE, 0.4) == pytest.approx(0.84)
+    for _ in range(9):
+        rhythm.paused(5.0, Ending.WHOLE)
+    assert rhythm.wait(Ending.WHOLE, 0.4) == 1.2
+    assert rhythm.wait(Ending.NUMBER, 0.5) == 0.5

@@ -16,7 +16,9 @@ from offhook.speech.engine_protocols import Transcript as Heard
 class CallerListener(Protocol):
     """Told of the caller; does little and never raises."""
 
-    def caller_started(self) -> None: ...
+    def caller_started(self, at: float) -> None:
+        """They speak, since `at`."""
+        ...
 
     def caller_went_on(self, seconds: float) -> None:
         """`seconds` of voice so far in this speech."""
@@ -109,7 +111,7 @@ class CallerSpeech:
         self._sounds.began(at)
         self._transcriber.speech_started()
         self._tell(SpeechStarted("user", self._turn, at))
-        self._listener.caller_started()
+        self._listener.caller_started(at)
 
     def voice_went_on(self, seconds: float) -> None:
         self._listener.caller_went_on(seconds)

@@ -3,7 +3,8 @@
 Two waits count from the real end of speech and run beside each other, so the longer one holds:
 `waitSeconds`, the least time before the assistant is heard, and the endpointing wait, which depends on the
 words. For the latter the first that applies is taken: a matching `customEndpointingRules` entry,
-`smartEndpointingPlan`, `transcriptionEndpointingPlan`.
+`smartEndpointingPlan`, what `transcriptionEndpointingPlan` says of words that end so, and the waits of
+`SECONDS`.
 
 Smart endpointing asks for a model that judges whether a sentence is finished. With `custom-endpointing-model`
 the owner's server is asked (`endpointing_request.py`). No other model is built in: a likelihood from the
@@ -11,46 +12,57 @@ text alone (`likelihood_of_more`) stands in for it, put through the plan's waitF
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from enum import Enum, auto
+from typing import Final
 
 from offhook.conversation.text.patterns import Pattern
+from offhook.conversation.turns.dictation import dictates_unasked, digits_at_end, still_dictating, wish_in
 from offhook.conversation.turns.interruption import words_of
+from offhook.conversation.turns.open_ends import openness
 from offhook.json_document import ResourceDocument
-from offhook.language.words import NEVER_LAST
 
 _SENTENCE_END = tuple(".!?。！？।॥۔")
 _TRAILING = " \t\r\n\"'”’)]}»"
+LONGEST_LOOKED_AT: Final = 400
+"""Characters: how a turn ends does not depend on how a long one began."""
 
 
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
+class Ending(Enum):
+    """How what the caller has said so far ends."""
+
+    WHOLE = auto()
+    UNMARKED = auto()  # it may well be all, but has no full stop
+    NUMBER = auto()  # a number that may be all
+    PERHAPS = auto()  # as often all as not
+    OPEN = auto()  # in the middle of a phrase
+    DICTATING = auto()  # in the middle of a number, of letters, of an address
+    THINKING = auto()  # the caller asks for time
 
 
-# Words after which an English phrase is not over.
-_OPEN_ENDS = _set(
-    "a an the my your his her its our their this these those and or but because so if when while that which "
-    "who whose with without for from to of in on at by about into like than as is are was were am be been "
-    "has have had do does did can could will would shall should may might must i im ill id ive we you they "
-    "he she it let lets um uh er erm hmm well also just maybe actually between until since"
-)
-# Words that end a phrase as often as they open one: not enough alone.
-_OFTEN_CLOSED = _set("that this these those it you well in on so about is are was do does did can will")
-_OPEN_PHRASES = re.compile(
-    r"(?:would like to|want to|going to|need to|have to|trying to|looking for|wondering if|such as|"
-    r"for example|my number is|my name is|it is|that is|how about|what about)$"
-)
-_NUMBER_WORDS = _set(
-    "zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred "
-    "thousand double triple"
-)
-
-
-WHOLE = 0.35
-"""Likelihood of more up to which words without punctuation may well be all."""
+SECONDS: Final[Mapping[Ending, float]] = {
+    Ending.WHOLE: 0.1,
+    Ending.UNMARKED: 1.5,
+    Ending.NUMBER: 0.5,
+    Ending.PERHAPS: 1.45,
+    Ending.OPEN: 1.6,
+    Ending.DICTATING: 1.9,
+    Ending.THINKING: 3.5,
+}
+"""From the end of speech until it is taken for the end of the turn."""
+LIKELIHOODS: Final[Mapping[Ending, float]] = {
+    Ending.WHOLE: 0.05,
+    Ending.UNMARKED: 0.35,
+    Ending.NUMBER: 0.4,
+    Ending.PERHAPS: 0.6,
+    Ending.OPEN: 0.85,
+    Ending.DICTATING: 0.9,
+    Ending.THINKING: 1.0,
+}
+"""0: the caller is done, 1: in the middle of a phrase."""
+WHOLE_PHRASE_SECONDS: Final = 0.8
+"""For `Ending.UNMARKED` where a transcriber hears whole phrases, and now and then forgets the full stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +82,27 @@ class EndpointingRule:
 
 @dataclass(frozen=True, slots=True)
 class EndpointingPlan:
-    """`smart`: from the likelihood that the caller goes on to a wait, where smart endpointing is on. `asks`:
+    """`on_punctuation`, `on_no_punctuation`, `on_number`: what the owner has written, None where nothing.
+    `smart`: from the likelihood that the caller goes on to a wait, where smart endpointing is on. `asks`:
     a server judges instead, `server` or the one that messages go to; `smart` stands in if it does not.
-    `on_whole_phrase`: after words without punctuation that may well be all, where a transcriber hears whole
-    phrases (`whole`) and now and then forgets the full stop; None: as after any without. `by_words`: the
-    owner has written how long to wait by what the words end with, so that no transcriber judges."""
+    `by_words`: the owner has written how long to wait by what the words end with, so that no transcriber
+    judges. `english`: the words may be looked at, not only their marks."""
 
     wait_seconds: float = 0.4
-    on_punctuation: float = 0.1
-    on_no_punctuation: float = 1.5
-    on_number: float = 0.5
-    on_whole_phrase: float | None = None
+    on_punctuation: float | None = None
+    on_no_punctuation: float | None = None
+    on_number: float | None = None
     rules: tuple[EndpointingRule, ...] = ()
     smart: Callable[[float], float] | None = None
     asks: bool = False
     server: ResourceDocument | None = None
     by_words: bool = False
+    english: bool = True
 
     def wait(self, customer: str, assistant: str, whole: bool = False, judged: float | None = None) -> float:
         """Seconds from the end of the caller's speech to the earliest reply. `customer` is what was said,
-        `assistant` the assistant's last message. `judged`: how long the transcriber has it last, where it
-        judges by itself."""
+        `assistant` the assistant's last message, `whole`: as a transcriber of whole phrases has heard it.
+        `judged`: how long the transcriber has it last, where it judges by itself."""
         return max(self.wait_seconds, self.endpointing(customer, assistant, whole, judged))
 
     def ruled(self, customer: str, assistant: str) -> float | None:
@@ -104,44 +116,54 @@ class EndpointingPlan:
         ruled = self.ruled(customer, assistant)
         if ruled is not None:
             return ruled
+        ending = self.ending(customer, assistant)
         if self.smart is not None:
-            return self.smart(likelihood_of_more(customer))
+            return self.smart(LIKELIHOODS[ending])
         if judged is not None and not self.by_words:
             return judged
-        ending = ending_of(customer)
-        if ending == "number":
-            return self.on_number
-        if ending == "punctuation":
+        given = self._given(customer, ending)
+        if given is not None:
+            return given
+        return WHOLE_PHRASE_SECONDS if whole and ending is Ending.UNMARKED else SECONDS[ending]
+
+    def ending(self, customer: str, assistant: str) -> Ending:
+        return ending_of(customer, assistant, self.english)
+
+    def fixed(self, customer: str, assistant: str) -> bool:
+        """Has the owner said how long to wait after these words?"""
+        if self.smart is not None or self.asks or self.ruled(customer, assistant) is not None:
+            return True
+        return self._given(customer, self.ending(customer, assistant)) is not None
+
+    def _given(self, customer: str, ending: Ending) -> float | None:
+        if ending is Ending.WHOLE:
             return self.on_punctuation
-        if whole and self.on_whole_phrase is not None and likelihood_of_more(customer) <= WHOLE:
-            return self.on_whole_phrase
-        return self.on_no_punctuation
+        return self.on_number if ends_with_number(customer) else self.on_no_punctuation
 
 
-def ending_of(text: str) -> Literal["number", "punctuation", "open"]:
-    """What a transcript ends with. A number counts before its punctuation: transcribers put a full stop after
-    the first half of a telephone number. So does a word that leaves a phrase open ("I would like to, um.")
-    before a full stop: transcribers of whole phrases set one at every pause."""
-    stripped = text.rstrip(_TRAILING)
-    words = words_of(stripped)
-    if words and (words[-1].isdigit() or words[-1] in _NUMBER_WORDS):
-        return "number"
-    if words and words[-1] in NEVER_LAST and not stripped.endswith(("?", "!")):
-        return "open"
-    return "punctuation" if stripped.endswith(_SENTENCE_END) and not stripped.endswith("...") else "open"
+def ends_with_number(text: str) -> bool:
+    return bool(digits_at_end(words_of(text[-LONGEST_LOOKED_AT:])))
 
 
-def likelihood_of_more(text: str) -> float:
+def ending_of(customer: str, assistant: str = "", english: bool = True) -> Ending:
+    """A full stop alone decides nothing: transcribers of whole phrases set one at every pause, behind the
+    first half of a telephone number as behind "I would like to"."""
+    stripped = customer[-LONGEST_LOOKED_AT:].rstrip(_TRAILING)
+    marked = stripped.endswith(_SENTENCE_END) and not stripped.endswith("...")
+    if english and stripped:
+        open_end = openness(stripped)
+        if open_end == "thinking":
+            return Ending.THINKING
+        wish = wish_in(assistant)
+        if still_dictating(wish, stripped) if wish is not None else dictates_unasked(stripped):
+            return Ending.DICTATING
+        if open_end != "closed":
+            return Ending.OPEN if open_end == "open" else Ending.PERHAPS
+    if ends_with_number(stripped):
+        return Ending.NUMBER
+    return Ending.WHOLE if marked else Ending.UNMARKED
+
+
+def likelihood_of_more(customer: str, assistant: str = "") -> float:
     """0 (the caller is done) to 1 (in the middle of a phrase), from the words alone."""
-    stripped = text.rstrip(_TRAILING)
-    words = words_of(stripped)
-    if not words:
-        return 0.5
-    ending = ending_of(stripped)
-    if stripped.endswith((",", "-", "…", "...")) or _OPEN_PHRASES.search(" ".join(words)):
-        return 0.9
-    if words[-1] in _OPEN_ENDS:
-        return 0.2 if ending == "punctuation" and words[-1] in _OFTEN_CLOSED else 0.9
-    if ending == "number":
-        return 0.4
-    return 0.05 if ending == "punctuation" else 0.35
+    return LIKELIHOODS[ending_of(customer, assistant)]

@@ -78,15 +78,6 @@ class StartSpeaking:
 
 
 @dataclass(frozen=True, slots=True)
-class TranscriptionEndpointing:
-    """How long to wait after a transcript, by how it ends."""
-
-    on_punctuation_seconds: float
-    on_no_punctuation_seconds: float
-    on_number_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class StopSpeaking:
     """`num_words` 0: voice alone interrupts, after `voice_seconds` of it. After an interruption
     the assistant stays silent for at least `backoff_seconds`. Phrases are lower case, without
@@ -181,16 +172,6 @@ def start_speaking(assistant: Assistant) -> StartSpeaking:
         wait_function=getattr(smart, "wait_function", None),
         endpointing_server=getattr(smart, "server", None),
         rules=tuple(plan.custom_endpointing_rules or ()),
-    )
-
-
-def transcription_endpointing(assistant: Assistant) -> TranscriptionEndpointing:
-    plan = assistant.start_speaking_plan
-    waits = plan.transcription_endpointing_plan if plan else None
-    return TranscriptionEndpointing(
-        on_punctuation_seconds=_given(waits and waits.on_punctuation_seconds, default=0.1),
-        on_no_punctuation_seconds=_given(waits and waits.on_no_punctuation_seconds, default=1.5),
-        on_number_seconds=_given(waits and waits.on_number_seconds, default=0.5),
     )
 
 

@@ -1,0 +1,102 @@
+"""A caller who pauses in the middle of a turn is let finish; one turn is one line and one message."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from offhook.conversation.events import TranscriptHeard
+from tests.conversation.stage import FIRST, Stage, on_stage
+from tests.conversation.test_conversation import LONG, greeted
+from tests.virtual import run_virtual, story
+
+
+async def said_in_pieces(stage: Stage, pieces: list[str], pause: float) -> None:
+    await greeted(stage)
+    for number, piece in enumerate(pieces):
+        if number:
+            await asyncio.sleep(pause)
+        await stage.caller.says(piece, 0.8)
+    await stage.caller.hears_the_end(pause=3)
+
+
+PHONE = "What is your phone number?"
+PIECES = [
+    (FIRST, ["I would like to.", "Book a table."]),
+    (FIRST, ["Can I?", "Bring my dog?"]),
+    (FIRST, ["I have two questions.", "Are you open on Sunday?"]),
+    (FIRST, ["It was last Tuesday and.", "I waited for an hour."]),
+    (FIRST, ["My account number is five five one.", "Zero nine three."]),
+    (FIRST, ["Let me see.", "Wednesday."]),
+    (PHONE, ["Four one five.", "Five five five.", "Zero one nine two."]),
+    (PHONE, ["Sure.", "415-555-0192."]),
+    ("Could you spell your last name?", ["C A R.", "T E R."]),
+    ("What is your e-mail address?", ["Daniel dot Carter at.", "Example dot com."]),
+]
+
+
+@pytest.mark.parametrize("pause", [0.7, 1.2])
+@pytest.mark.parametrize(("asked", "pieces"), PIECES)
+def test_pieces_of_one_turn_are_answered_once(asked: str, pieces: list[str], pause: float) -> None:
+    async def tell() -> None:
+        async with on_stage(["Very well."], assistant={"firstMessage": asked}) as stage:
+            await said_in_pieces(stage, pieces, pause)
+            whole = " ".join(pieces)
+            assert stage.lines == [f"AI: {asked}", f"User: {whole}", "AI: Very well."]
+            assert stage.model.requests[-1][-1] == {"role": "user", "content": whole}
+
+    run_virtual(tell())
+
+
+@pytest.mark.parametrize("after", [0.0, 0.1, 0.2, 0.28])
+def test_an_answer_over_which_the_caller_goes_on_at_once_was_never_given(after: float) -> None:
+    async def tell() -> None:
+        async with on_stage([LONG, "Booked."]) as stage:
+            await greeted(stage)
+            await stage.caller.says("I need a table.")
+            await stage.caller.hears()
+            await asyncio.sleep(after)
+            await stage.caller.says("For tomorrow evening.")
+            await stage.caller.hears_the_end()
+            whole = "I need a table. For tomorrow evening."
+            assert stage.lines == [f"AI: {FIRST}", f"User: {whole}", "AI: Booked."]
+            assert [message["content"] for message in stage.model.requests[-1]] == [FIRST, whole]
+            heard = [one.text for one in stage.told(TranscriptHeard) if one.role == "assistant"]
+            assert heard == [
+                FIRST.partition("? ")[0].partition(". ")[0] + ".",
+                "How can I help you today?",
+                "Booked.",
+            ]
+
+    run_virtual(tell())
+
+
+@story
+async def test_an_answer_that_was_heard_for_longer_was_given() -> None:
+    async with on_stage([LONG, "Booked."]) as stage:
+        await greeted(stage)
+        await stage.caller.says("I need a table.")
+        await stage.caller.hears()
+        await asyncio.sleep(0.9)
+        await stage.caller.says("For tomorrow evening.")
+        await stage.caller.hears_the_end()
+        assert [line[:9] for line in stage.lines[1:]] == ["User: I n", "AI: We ar", "User: For", "AI: Booke"]
+
+
+@story
+async def test_whoever_pauses_behind_whole_sentences_is_let_finish_the_third_time() -> None:
+    async with on_stage(["Very well."]) as stage:
+        await greeted(stage)
+        for piece in ["My heating is broken.", "It is cold.", "I called on Monday."]:
+            await stage.caller.says(piece)
+            await asyncio.sleep(0.38)
+        await stage.caller.says("Nobody came.")
+        await stage.caller.hears_the_end()
+        known = len(stage.caller.played)
+        await stage.caller.says("I am still cold.")
+        await asyncio.sleep(0.48)
+        assert len(stage.caller.played) == known
+        await stage.caller.says("Please come.")
+        await stage.caller.hears_the_end()
+        assert stage.lines[-2] == "User: I am still cold. Please come."
