@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
-from offhook.schema.assistant import Assistant
 from tests.scripted import Script, ScriptedModel, ScriptedVoice, ScriptedWorld, given
 
 from benchmarks.ear import clips
@@ -21,6 +20,7 @@ from offhook.frames import FRAME_BYTES, FRAME_SECONDS, SILENCE
 from offhook.media import protocol
 from offhook.media.channel import Channel
 from offhook.media.talk import Talk
+from offhook.schema.assistants.assistant import Assistant
 from offhook.speech.activity import VoiceActivity
 from offhook.speech.providers.local import LocalTranscriber
 from offhook.speech.workers import Workers

@@ -9,7 +9,7 @@ from offhook.conversation.events import World
 from offhook.conversation.turns.endpointing import Ending, EndpointingPlan
 from offhook.conversation.turns.endpointing_request import EndpointingRequest
 from offhook.conversation.turns.rhythm import MOST_SECONDS, CallerRhythm
-from offhook.speech.base import Transcriber
+from offhook.speech.engine_protocols import Transcriber
 
 
 class Patience:
