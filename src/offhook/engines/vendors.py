@@ -39,6 +39,7 @@ VENDORS: Final[dict[str, Vendor]] = {
     "11labs": Vendor(voice=_SPEECH + "elevenlabs"),
     "openai": Vendor(model=_LANGUAGE + "openai"),
     "anthropic": Vendor(model=_LANGUAGE + "anthropic"),
+    "google": Vendor(model=_LANGUAGE + "google"),
     "groq": Vendor(model=_LANGUAGE + "openai"),
     "cerebras": Vendor(model=_LANGUAGE + "openai"),
     "deepinfra": Vendor(model=_LANGUAGE + "openai"),

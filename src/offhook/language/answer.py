@@ -49,11 +49,12 @@ class ModelAnswer:
     def ended(self) -> bool:
         return self._reason is not None
 
-    def add(self, piece: VendorMessage) -> str:
-        """Text to say, often empty."""
+    def add(self, piece: object) -> str:
         self._pieces += 1
         if self._pieces > MOST_PIECES:
             raise ValueError(f"an answer in more than {MOST_PIECES} pieces")
+        if not isinstance(piece, Mapping):
+            raise ValueError("not an object")
         _check(piece)
         try:
             return self._add(piece)

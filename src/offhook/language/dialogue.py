@@ -55,9 +55,11 @@ def dialogue_of(messages: Sequence[Message]) -> Dialogue:
     system: list[str] = []
     turns: list[Turn] = []
     results = {
-        str(one.get("tool_call_id")): text_of(one.get("content")) for one in messages if _is_result(one)
+        str(one.get("tool_call_id")): text_of(one.get("content"))
+        for one in messages
+        if one.get("role") == "tool"
     }
-    asked = {call[0] for one in messages for call in _calls(one)}
+    asked = {call[0] for one in messages for call in _calls(one.get("tool_calls"))}
 
     def turn(role: Literal["user", "assistant"]) -> Turn:
         if not turns or turns[-1].role != role:
@@ -76,7 +78,7 @@ def dialogue_of(messages: Sequence[Message]) -> Dialogue:
                 turn("assistant").texts.append(text)
             if calls := [
                 CallWithResult(call_id, name, arguments, results.get(call_id, NO_RESULT))
-                for call_id, name, arguments in _calls(message)
+                for call_id, name, arguments in _calls(message.get("tool_calls"))
             ]:
                 turn("assistant").calls.extend(calls)
                 turn("user").results.extend(calls)
@@ -89,13 +91,9 @@ def dialogue_of(messages: Sequence[Message]) -> Dialogue:
     return Dialogue(system, turns)
 
 
-def _is_result(message: Message) -> bool:
-    return message.get("role") == "tool"
-
-
-def _calls(message: Message) -> list[Call]:
+def _calls(written: Any) -> list[Call]:
     calls = []
-    for call in message.get("tool_calls") or () if message.get("role") == "assistant" else ():
+    for call in written or ():
         function = call.get("function") or {}
         calls.append((str(call.get("id")), str(function.get("name")), _arguments(function.get("arguments"))))
     return calls

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import httpx2
 
-from offhook.json_document import VendorMessage
 from offhook.language.language_model import (
     Finished,
     LanguageModel,
@@ -91,8 +90,8 @@ class AnswerReader(Protocol):
     @property
     def ended(self) -> bool: ...
 
-    def add(self, piece: VendorMessage) -> str:
-        """Text to say, often empty."""
+    def add(self, piece: object) -> str:
+        """Takes a JSON object. Text to say, often empty."""
         ...
 
     def rest(self) -> str:

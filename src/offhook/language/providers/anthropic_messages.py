@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NotRequired, TypedDict, cast
 
-from offhook.json_document import VendorMessage
 from offhook.language.answer import LONGEST_REPLY, MOST_PIECES
 from offhook.language.dialogue import Turn, dialogue_of
 from offhook.language.http_model import DECLINED, ServerSays
@@ -55,6 +54,16 @@ class ContentBlock(TypedDict, total=False):
     id: str
     name: str
     text: str
+    data: str
+
+
+class ThoughtBlock(TypedDict):
+    """As it goes back, unchanged: with `thinking` and its `signature`, or with `data`."""
+
+    type: str
+    thinking: NotRequired[str]
+    signature: NotRequired[str]
+    data: NotRequired[str]
 
 
 class ContentDelta(TypedDict, total=False):
@@ -117,7 +126,7 @@ class MessagesWire:
 
     def __init__(self, settings: MessagesSettings) -> None:
         self._settings = settings
-        self._thoughts: ToolMemory[list[Block]] = ToolMemory()
+        self._thoughts: ToolMemory[list[ThoughtBlock]] = ToolMemory()
 
     def request(self, messages: Sequence[Message], tools: Sequence[ToolDefinition]) -> dict[str, Any]:
         settings, dialogue = self._settings, dialogue_of(messages)
@@ -161,7 +170,7 @@ class MessagesWire:
     def _content(self, turn: Turn) -> list[Block]:
         blocks: list[Block] = []
         if self._settings.thinking is not None:
-            blocks += self._thoughts.of(call.id for call in turn.calls) or []
+            blocks += [dict(one) for one in self._thoughts.of(call.id for call in turn.calls) or ()]
         blocks += [
             {"type": "tool_result", "tool_use_id": _id(call.id), "content": call.result or "(nothing)"}
             for call in turn.results
@@ -176,24 +185,25 @@ class MessagesWire:
 
 @dataclass(slots=True)
 class _Block:
-    type: str
-    kept: Block
+    """One block as it comes. `parts`: of a thought its pieces, by the property that they make together."""
+
+    begun: ContentBlock
     parts: dict[str, list[str]] = field(default_factory=dict)
-    """Of a thought: its pieces, by the name of the property that they make together."""
 
-    @property
-    def is_thought(self) -> bool:
-        """One that may go back: some gateways sign none."""
-        return self.type == "redacted_thinking" or (self.type == "thinking" and "signature" in self.parts)
-
-    def whole(self) -> Block:
-        return {**self.kept, **{name: "".join(parts) for name, parts in self.parts.items()}}
+    def thought(self) -> ThoughtBlock | None:
+        """None for what is none, and for one that may not go back: some gateways sign none."""
+        if self.begun["type"] == "redacted_thinking":
+            return {"type": "redacted_thinking", "data": self.begun["data"]}
+        if self.begun["type"] != "thinking" or "signature" not in self.parts:
+            return None
+        thinking, signature = self.parts.get("thinking", ()), self.parts["signature"]
+        return {"type": "thinking", "thinking": "".join(thinking), "signature": "".join(signature)}
 
 
 class MessagesReader:
     """One answer (an `AnswerReader`). What is thought is not said."""
 
-    def __init__(self, thoughts: ToolMemory[list[Block]]) -> None:
+    def __init__(self, thoughts: ToolMemory[list[ThoughtBlock]]) -> None:
         self._memory = thoughts
         self._blocks: dict[int, _Block] = {}
         self._calls = ToolCalls()
@@ -210,7 +220,7 @@ class MessagesReader:
     def ended(self) -> bool:
         return self._reason is not None
 
-    def add(self, piece: VendorMessage) -> str:
+    def add(self, piece: object) -> str:
         self._pieces += 1
         if self._pieces > MOST_PIECES:
             raise ValueError(f"an answer in more than {MOST_PIECES} pieces")
@@ -240,7 +250,7 @@ class MessagesReader:
     def _start(self, index: int, block: ContentBlock) -> str:
         if len(self._blocks) >= MOST_BLOCKS:
             raise ValueError(f"an answer of more than {MOST_BLOCKS} blocks")
-        self._blocks[index] = _Block(block["type"], dict(block))
+        self._blocks[index] = _Block(block)
         if block["type"] == "tool_use":
             self._calls.add({"index": index, "id": block["id"], "function": {"name": block["name"]}})
         return self._say(str(block.get("text") or "")) if block["type"] == "text" else ""
@@ -290,7 +300,7 @@ class MessagesReader:
 
     def tool_calls(self) -> list[ToolCall]:
         calls = self._calls.calls()
-        thoughts = [one.whole() for one in self._blocks.values() if one.is_thought]
+        thoughts = [one for block in self._blocks.values() if (one := block.thought()) is not None]
         if thoughts:
             for call in calls:
                 self._memory.keep(call.id, thoughts)
