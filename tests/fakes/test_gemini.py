@@ -74,6 +74,9 @@ async def test_it_reads_that_the_prompt_is_blocked() -> None:
     assert chunk.prompt_feedback.block_reason == types.BlockedReason.PROHIBITED_CONTENT
 
 
+UNTHINKING = types.ThinkingConfig(thinking_budget=0)
+
+
 @pytest.mark.parametrize(
     ("fake", "given", "code"),
     [
@@ -81,7 +84,7 @@ async def test_it_reads_that_the_prompt_is_blocked() -> None:
         (Fake(), {"model": "gemini-gone"}, 404),
         (
             Fake(),
-            {"model": "gemini-2.5-pro", "thinking_config": types.ThinkingConfig(thinking_budget=0)},
+            {"model": "gemini-2.5-pro", "thinking_config": UNTHINKING},
             400,
         ),
         (Fake(refusals=[too_many(2)]), {}, 429),
