@@ -25,7 +25,7 @@ COUNTED = {
     "signatures that take Mapping[str, Any]": 1,
     "signatures that take a named JSON document": 220,
     "signatures that take dict[str, Any]": 64,
-    "camelCase properties outside the types": 116,
+    "camelCase properties outside the types": 79,
     "floors of more than 20 files": 0,
     "circles of imports between modules": 0,
     "circles of imports between rooms": 0,

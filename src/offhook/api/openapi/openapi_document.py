@@ -21,6 +21,7 @@ from offhook.api.openapi.operation import (
 )
 from offhook.api.openapi.published_schemas import PublishedSchemas, changes, published_types
 from offhook.api.wire_type import Wire
+from offhook.schema.openapi import OperationObject
 
 _MODE: Final = "validation"
 _PREFIX: Final = "#/components/schemas/"
@@ -61,18 +62,17 @@ def _operation(path: str, operation: Operation) -> Json:
         for name in _PATH_PARAMETER.findall(path)
     ]
     answers = operation.answers | {status: _mistake(status) for status in sorted(operation.mistakes)}
-    described: Json = {
-        "operationId": operation.id,
-        "tags": [operation.tag],
-        "summary": operation.summary,
-        "parameters": [*named, *operation.parameters],
-        "responses": {str(status): response for status, response in answers.items()},
-        "security": [{"bearer": []}] if operation.needs_key else [],
-    }
-    if operation.takes is not None:
-        content = {"application/json": {"schema": operation.takes}}
-        described["requestBody"] = {"required": True, "content": content}
-    return described
+    takes = operation.takes
+    body = None if takes is None else {"required": True, "content": {"application/json": {"schema": takes}}}
+    return OperationObject(
+        operation_id=operation.id,
+        tags=[operation.tag],
+        summary=operation.summary,
+        parameters=[*named, *operation.parameters],
+        responses={str(status): response for status, response in answers.items()},
+        security=[{"bearer": []}] if operation.needs_key else [],
+        request_body=body,
+    ).given()
 
 
 def _mistake(status: int) -> Json:

@@ -22,6 +22,8 @@ from offhook.api.resources.urls import check_urls
 from offhook.api.wire_type import Wire
 from offhook.schema.base import document, timestamp
 from offhook.schema.calls.call import CreateCallDTO
+from offhook.schema.calls.call_document import FailedCallDocument
+from offhook.schema.calls.call_transport import VapiSipTransport
 
 NO_NUMBER: Final = "Couldn't Get Phone Number. Need Either `phoneNumberId` Or `phoneNumber`."
 INBOUND_ONLY: Final = "Vapi Numbers Can't Dial Outbound Yet."
@@ -38,8 +40,9 @@ def add_to(calls: Operations) -> None:
     async def create(request: Request) -> Response:
         async def asked_for(work: Work) -> Document:
             wanted = _CREATE.parse(work.object())
+            assert isinstance(wanted, CreateCallDTO)
             given = document(wanted)
-            _check(given)
+            _check(wanted)
             check_urls(work, wanted, given)
             await check_references(work, wanted, given)
             return given
@@ -60,13 +63,13 @@ def add_to(calls: Operations) -> None:
         calls.serve("POST", path, action, "Refuse to call out", REFUSES, takes=type_of(_CREATE))(refuse)
 
 
-def _check(given: Document) -> None:
+def _check(wanted: CreateCallDTO) -> None:
     """What is not served, besides that nobody can be called. Raises BadRequest."""
-    provider = (given.get("transport") or {}).get("provider", "vapi.sip")
-    if provider != "vapi.sip":
-        raise BadRequest(f"transport {provider} is not served by Offhook: call a SIP number")
-    if given.get("phoneNumberId") is None:
-        if given.get("phoneNumber") is None:
+    transport = wanted.transport
+    if transport is not None and not isinstance(transport, VapiSipTransport):
+        raise BadRequest(f"transport {transport.provider} is not served by Offhook: call a SIP number")
+    if wanted.phone_number_id is None:
+        if wanted.phone_number is None:
             raise BadRequest(NO_NUMBER)
         raise BadRequest("phoneNumber, a carrier's number, is not served by Offhook")
 
@@ -78,14 +81,7 @@ def _failed(work: Work, given: Document) -> Document:
         call["customer"] = {
             key: given["customer"][key] for key in _KEPT_OF_CUSTOMER if key in given["customer"]
         }
-    return {
-        **call,
-        "type": "outboundPhoneCall",
-        "status": "ended",
-        "endedAt": timestamp(work.services.now()),
-        "endedReason": ENDED_REASON,
-        "endedMessage": INBOUND_ONLY,
-        "phoneCallProvider": "vapi",
-        "phoneCallTransport": "sip",
-        "cost": 0,
-    }
+    failed = FailedCallDocument(
+        ended_at=timestamp(work.services.now()), ended_reason=ENDED_REASON, ended_message=INBOUND_ONLY
+    )
+    return {**call, **failed.document()}

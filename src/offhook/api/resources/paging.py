@@ -12,7 +12,9 @@ from typing import Any, Final, Literal
 from starlette.datastructures import QueryParams
 
 from offhook.api.http.api_errors import BadRequest
-from offhook.schema.base import Model, format_timestamp, parse_timestamp
+from offhook.api.openapi.operation import Json
+from offhook.schema.base import Model, document, format_timestamp, parse_timestamp
+from offhook.schema.openapi import ListSchema, TextSchema
 from offhook.store import Position, Record
 
 DEFAULT_LIMIT: Final = 100
@@ -38,14 +40,7 @@ class PaginationMeta(Model):
     items_beyond_retention: bool
 
 
-DATE_FILTERS: Final = tuple(
-    f"{moment}At{test}" for moment in ("created", "updated") for test in ("Gt", "Lt", "Ge", "Le")
-)
-PAGE_PARAMETERS: Final = ("search", "page", "cursor", "sortOrder", "sortBy")
-
 SortOrder = Literal["ASC", "DESC"]
-SORT_ORDERS: Final = ("ASC", "DESC")
-SORT_KEYS: Final = ("createdAt", "duration", "cost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +71,12 @@ def parse_list(query: QueryParams, equal: Iterable[str] = (), ids: str | None = 
     """The query of a plain list, with filters by the properties in `equal`, and by several ids in the
     parameter that is named `ids`, which then may be there more than once. Raises BadRequest."""
     several = () if ids is None else (ids,)
-    values = _parse(query, ("limit", *DATE_FILTERS, *equal, *several))
+    values = _parse(query, (LIMIT.name, *DATE_FILTERS, *equal, *several))
     chosen = tuple(query.getlist(ids)) if ids is not None and ids in values else None
     if chosen and len(chosen) > MAX_IDS:
         raise BadRequest([f"{ids} must contain no more than {MAX_IDS} elements"])
     return ListQuery(
-        limit=values.get("limit", DEFAULT_LIMIT),
+        limit=values.get(LIMIT.name, DEFAULT_LIMIT),
         dates=_dates(values),
         equal={name: values[name] for name in equal if name in values},
         ids=chosen,
@@ -90,24 +85,24 @@ def parse_list(query: QueryParams, equal: Iterable[str] = (), ids: str | None = 
 
 def parse_filters(query: QueryParams, equal: Iterable[str]) -> ListQuery:
     """The query of a list that is short and has no dates to choose by. Raises BadRequest."""
-    values = _parse(query, ("limit", *equal))
+    values = _parse(query, (LIMIT.name, *equal))
     return ListQuery(
-        limit=values.get("limit", DEFAULT_LIMIT),
+        limit=values.get(LIMIT.name, DEFAULT_LIMIT),
         equal={name: values[name] for name in equal if name in values},
     )
 
 
 def parse_page(query: QueryParams) -> PageQuery:
     """The query of a paged list. Raises BadRequest."""
-    values = _parse(query, ("limit", *DATE_FILTERS, *PAGE_PARAMETERS))
+    values = _parse(query, PAGE_PARAMETERS)
     return PageQuery(
-        limit=values.get("limit", DEFAULT_LIMIT),
+        limit=values.get(LIMIT.name, DEFAULT_LIMIT),
         dates=_dates(values),
-        page=values.get("page", 1),
-        sort_order=values.get("sortOrder", "DESC"),
-        sort_by=values.get("sortBy", "createdAt"),
-        search=values.get("search"),
-        cursor=values.get("cursor"),
+        page=values.get(PAGE.name, 1),
+        sort_order=values.get(SORT_ORDER.name, "DESC"),
+        sort_by=values.get(SORT_BY.name, "createdAt"),
+        search=values.get(SEARCH.name),
+        cursor=values.get(CURSOR.name),
     )
 
 
@@ -118,18 +113,18 @@ def page_metadata(query: PageQuery, total: int, records: Sequence[Record]) -> di
     pages = -(-total // query.limit) if query.limit else 0
     full = 0 < query.limit == len(records)
     follows = full if query.cursor else query.page < pages
-    metadata: dict[str, Any] = {
-        "itemsPerPage": query.limit,
-        "totalItems": total,
-        "currentPage": query.page,
-        "totalPages": pages,
-        "hasNextPage": follows,
-        "sortOrder": query.sort_order,
-        "itemsBeyondRetention": False,
-    }
+    metadata = PaginationMeta(
+        items_per_page=query.limit,
+        total_items=total,
+        current_page=query.page,
+        total_pages=pages,
+        has_next_page=follows,
+        sort_order=query.sort_order,
+        items_beyond_retention=False,
+    )
     if follows and records:
-        metadata["nextCursor"] = _cursor_after(records[-1])
-    return metadata
+        metadata = metadata.model_copy(update={"next_cursor": _cursor_after(records[-1])})
+    return document(metadata)
 
 
 def _cursor_after(record: Record) -> str:
@@ -174,7 +169,7 @@ def _parse(query: QueryParams, allowed: Iterable[str]) -> dict[str, Any]:
             wrong.append(f"property {name} should not exist")
             continue
         try:
-            values[name] = _PARSERS.get(name, _text)(text)
+            values[name] = _parameter(name).read(text)
         except ValueError as problem:
             wrong.append(f"{name} {problem}")
     if wrong:
@@ -218,51 +213,88 @@ def _date(text: str) -> datetime:
         raise ValueError("must be a valid ISO 8601 date string") from None
 
 
-_PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
-    "limit": _whole(0, MAX_LIMIT),
-    "page": _whole(1, MAX_PAGE),
-    "search": _short(MAX_SEARCH),
-    "cursor": _cursor,
-    "idAny": _short(MAX_ID),
-    "sortOrder": _one_of(*SORT_ORDERS),
-    "sortBy": _one_of(*SORT_KEYS),
-    **dict.fromkeys(DATE_FILTERS, _date),
+@dataclass(frozen=True, slots=True)
+class QueryParameter:
+    """One parameter of a list. `read` takes its text and raises ValueError, which says what is wrong with it;
+    `schema` is its JSON schema."""
+
+    name: str
+    read: Callable[[str], object]
+    schema: Json
+
+
+def _text_schema(longest: int) -> Json:
+    return TextSchema(max_length=longest).document()
+
+
+def _choice(name: str, choices: Sequence[str], default: str) -> QueryParameter:
+    return QueryParameter(name, _one_of(*choices), {"type": "string", "enum": [*choices], "default": default})
+
+
+def _number(name: str, low: int, high: int, default: int) -> QueryParameter:
+    schema = {"type": "integer", "minimum": low, "maximum": high, "default": default}
+    return QueryParameter(name, _whole(low, high), schema)
+
+
+LIMIT: Final = _number("limit", 0, MAX_LIMIT, DEFAULT_LIMIT)
+PAGE: Final = _number("page", 1, MAX_PAGE, 1)
+SEARCH: Final = QueryParameter("search", _short(MAX_SEARCH), {"type": "string"})
+CURSOR: Final = QueryParameter("cursor", _cursor, _text_schema(MAX_TEXT))
+ID_ANY: Final = QueryParameter("idAny", _short(MAX_ID), _text_schema(MAX_ID))
+SORT_ORDER: Final = _choice("sortOrder", ("ASC", "DESC"), "DESC")
+SORT_BY: Final = _choice("sortBy", ("createdAt", "duration", "cost"), "createdAt")
+
+DATE_FILTERS: Final = tuple(
+    f"{moment}At{test}" for moment in ("created", "updated") for test in ("Gt", "Lt", "Ge", "Le")
+)
+PAGE_PARAMETERS: Final = (
+    LIMIT.name,
+    *DATE_FILTERS,
+    *(one.name for one in (SEARCH, PAGE, CURSOR, SORT_ORDER, SORT_BY)),
+)
+
+_PARAMETERS: Final = {
+    one.name: one
+    for one in (
+        LIMIT,
+        PAGE,
+        SEARCH,
+        CURSOR,
+        ID_ANY,
+        SORT_ORDER,
+        SORT_BY,
+        *(QueryParameter(name, _date, {"type": "string", "format": "date-time"}) for name in DATE_FILTERS),
+    )
 }
 
 
-def described_list(equal: Iterable[str] = (), ids: str | None = None) -> list[dict[str, Any]]:
+def _parameter(name: str) -> QueryParameter:
+    """Any other than those above is a text."""
+    return _PARAMETERS.get(name) or QueryParameter(name, _text, _text_schema(MAX_TEXT))
+
+
+def described_list(equal: Iterable[str] = (), ids: str | None = None) -> list[Json]:
     """OpenAPI parameters of a plain list."""
     several = [] if ids is None else [{**_described(ids), "schema": _IDS_SCHEMA}]
-    return [_described(name) for name in ("limit", *DATE_FILTERS, *equal)] + several
+    return [_described(name) for name in (LIMIT.name, *DATE_FILTERS, *equal)] + several
 
 
-def described_filters(equal: Mapping[str, Iterable[str]]) -> list[dict[str, Any]]:
+def described_filters(equal: Mapping[str, Iterable[str]]) -> list[Json]:
     """OpenAPI parameters of a list without dates: by name, the values that a filter may have, if not any."""
     filters = [
         {**_described(name), **({"schema": {"type": "string", "enum": [*values]}} if values else {})}
         for name, values in equal.items()
     ]
-    return [_described("limit"), *filters]
+    return [_described(LIMIT.name), *filters]
 
 
-def described_page(
-    names: Iterable[str] = ("limit", *DATE_FILTERS, *PAGE_PARAMETERS),
-) -> list[dict[str, Any]]:
+def described_page(names: Iterable[str] = PAGE_PARAMETERS) -> list[Json]:
     """OpenAPI parameters of a paged list."""
     return [_described(name) for name in names]
 
 
-def _described(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": _SCHEMAS.get(name, _TEXT_SCHEMA)}
+def _described(name: str) -> Json:
+    return {"name": name, "in": "query", "required": False, "schema": _parameter(name).schema}
 
 
-_TEXT_SCHEMA: Final = {"type": "string", "maxLength": MAX_TEXT}
-_IDS_SCHEMA: Final = {"type": "array", "items": {"type": "string", "maxLength": MAX_ID}, "maxItems": MAX_IDS}
-_SCHEMAS: Final[Mapping[str, dict[str, Any]]] = {
-    "limit": {"type": "integer", "minimum": 0, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-    "page": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 1},
-    "search": {"type": "string", "maxLength": MAX_SEARCH},
-    "sortOrder": {"type": "string", "enum": list(SORT_ORDERS), "default": "DESC"},
-    "sortBy": {"type": "string", "enum": list(SORT_KEYS), "default": "createdAt"},
-    **{name: {"type": "string", "format": "date-time"} for name in DATE_FILTERS},
-}
+_IDS_SCHEMA: Final = ListSchema(items=ID_ANY.schema, max_items=MAX_IDS).document()

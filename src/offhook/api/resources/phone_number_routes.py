@@ -35,6 +35,9 @@ DEFAULT_PORT: Final = 5060
 _HOST_OF_URI: Final = re.compile(r"sip:[^@]+@(\[[^\]]+\]|[^:]+)", re.IGNORECASE)
 
 
+_Number = CreateVapiPhoneNumberDTO | UpdateVapiPhoneNumberDTO
+
+
 class SipAuthenticationIdentity(Model):
     """The password of a number goes in and never comes out."""
 
@@ -74,17 +77,29 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
         raise BadRequest(refusal)
     number = (_UPDATE if stored else _CREATE).parse(given)
     before = stored.document if stored else {"status": "active"}
+    assert isinstance(number, _Number)
+    number = _at_a_uri(work, number, stored)
     changed = {**before, **normalise_server(document(number), before), "provider": "vapi"}
-    if changed.get("sipUri") is None:
-        if stored:
-            raise BadRequest("sipUri cannot be cleared: without it nobody could call the number")
-        changed["sipUri"] = made_up_uri(work)
-    elif given.get("sipUri") is not None:
-        changed["sipUri"] = _with_port(changed["sipUri"], work.services.settings)
-    _check_host(changed["sipUri"], work.services.settings.domain)
     check_urls(work, number, given)
     await check_references(work, number, given)
     return changed
+
+
+def _at_a_uri(work: Work, number: _Number, stored: Record | None) -> _Number:
+    """The number with a URI that it can be called at, unless the stored one stays. Raises BadRequest."""
+    settings = work.services.settings
+    kept = None
+    if number.sip_uri is not None:
+        uri = _with_port(number.sip_uri, settings)
+    elif stored is None:
+        uri = made_up_uri(work)
+    else:
+        kept = None if "sip_uri" in number.model_fields_set else stored.document.get("sipUri")
+        if kept is None:
+            raise BadRequest("sipUri cannot be cleared: without it nobody could call the number")
+        uri = kept
+    _check_host(uri, settings.domain)
+    return number.model_copy(update={} if kept else {"sip_uri": uri})
 
 
 def made_up_uri(work: Work) -> str:

@@ -25,6 +25,7 @@ from offhook.api.resources.paging import ListQuery, described_list, parse_list
 from offhook.api.wire_type import Wire
 from offhook.json_document import ResourceDocument
 from offhook.schema.base import Resource, format_timestamp
+from offhook.schema.calls.call_document import IdentityDocument
 from offhook.store import Duplicate, Position, Record, Repository, Transaction
 
 Document = dict[str, Any]
@@ -68,13 +69,13 @@ def with_resource(union: Any) -> Any:
 
 def resource(record: Record, properties: ResourceDocument) -> Document:
     """A resource as it goes over the wire."""
-    return {
-        "id": record.id,
-        "orgId": record.org_id,
-        "createdAt": format_timestamp(record.created_at),
-        "updatedAt": format_timestamp(record.updated_at),
-        **properties,
-    }
+    identity = IdentityDocument(
+        id=record.id,
+        org_id=record.org_id,
+        created_at=format_timestamp(record.created_at),
+        updated_at=format_timestamp(record.updated_at),
+    )
+    return {**identity.document(), **properties}
 
 
 async def found(

@@ -17,6 +17,7 @@ from offhook.api.openapi.operation import ApiRoute, Json, Operations, gives, typ
 from offhook.api.resources.paging import PaginationMeta, described_page, page_metadata, parse_page
 from offhook.api.wire_type import Wire
 from offhook.schema.base import Model
+from offhook.schema.openapi import ListSchema
 
 LISTS: Final = {
     "/block": ("Blocks", "BlockController", "findAll"),
@@ -68,7 +69,7 @@ class EmptyPage(Model):
 
 
 _EMPTY_PAGE: Final = Wire(EmptyPage)
-_EMPTY_LIST: Final[Json] = {"type": "array", "items": {}, "maxItems": 0}
+_EMPTY_LIST: Final = ListSchema(items={}, max_items=0).document()
 
 
 def routes() -> list[ApiRoute]:

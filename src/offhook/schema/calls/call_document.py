@@ -58,6 +58,19 @@ class EndedCallDocument(Written):
     analysis: MessageDocument
 
 
+class FailedCallDocument(Written):
+    """Of a call to somebody, which ended before it began."""
+
+    type: str = "outboundPhoneCall"
+    status: str = "ended"
+    ended_at: str
+    ended_reason: str
+    ended_message: str
+    phone_call_provider: str = "vapi"
+    phone_call_transport: str = "sip"
+    cost: float = 0
+
+
 class IdentityDocument(Written):
     id: str
     org_id: str
