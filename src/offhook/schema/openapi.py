@@ -1,4 +1,4 @@
-"""Parts of an OpenAPI document, and of the JSON schemas in it (OpenAPI 3.1 §4.8.10)."""
+"""Parts of an OpenAPI document, and of the JSON schemas in it."""
 
 from __future__ import annotations
 
