@@ -39,6 +39,14 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
+def test_a_certificate_that_cannot_be_used_is_said_at_once(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("no key")
+    files = {"TLS_CERTIFICATE": str(tmp_path / "none.pem"), "TLS_KEY": str(tmp_path / "key.pem")}
+    said = refusal(run("serve", **ANY, SIP_TLS=f"{LOOPBACK}:0", **files))
+
+    assert said == f"offhook: TLS: {tmp_path / 'none.pem'} cannot be read (No such file or directory)\n"
+
+
 def test_a_start_that_is_refused_is_one_line(run: Run) -> None:
     said = refusal(run("serve", **{**ANY, "SIP": "192.0.2.1:15060"}))
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import Final
 
 from offhook.network import Address, bound_datagrams
+from offhook.network.certificates import CertificateProblem, Certificates
 from offhook.network.routes import source_towards
 from offhook.process import StartError
+from offhook.settings import Settings
+from offhook.sip.transports.table import MANDATORY
+from offhook.sip.transports.tls import TLS
+from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.transports import PORT_ATTEMPTS
 
 RECEIVE_BYTES: Final = 65_536
@@ -27,17 +33,19 @@ def listen_http(address: Address) -> socket.socket:
     return bound
 
 
-def listen_sip(address: Address) -> list[socket.socket]:
-    """SIP's sockets, bound: one of UDP and one of TCP for the address, or for those of both families. Port 0
-    takes one that is free for all of them. Raises StartError."""
+def listen_sip(
+    address: Address, over: Sequence[Transport] = MANDATORY, how: str = "--sip or OFFHOOK_SIP"
+) -> list[socket.socket]:
+    """SIP's sockets, bound: one for each transport at the address, or at those of both families. Port 0
+    takes one that is free for all of them. `how` it is set. Raises StartError."""
     hosts = ("::", "0.0.0.0") if address.host == "::" else (address.host,)  # noqa: S104 it was asked for
     for attempt in range(PORT_ATTEMPTS):
         sockets: list[socket.socket] = []
         port = address.port
         try:
             for host in hosts:
-                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                    sockets.append(_sip_socket(Address(host, port), kind))
+                for transport in over:
+                    sockets.append(_sip_socket(Address(host, port), transport, how))
                     port = sockets[0].getsockname()[1]
             return sockets
         except StartError:
@@ -48,15 +56,27 @@ def listen_sip(address: Address) -> list[socket.socket]:
     raise AssertionError
 
 
-def _sip_socket(address: Address, kind: socket.SocketKind) -> socket.socket:
-    """Of one family alone: a caller over IPv4 has an IPv4 address in both transports."""
-    what = "SIP over TCP" if kind is socket.SOCK_STREAM else "SIP over UDP"
+def listen_sip_tls(address: Address) -> list[socket.socket]:
+    """Those of SIP over TLS."""
+    return listen_sip(address, (TLS,), "OFFHOOK_SIP_TLS")
+
+
+def _sip_socket(address: Address, transport: Transport, how: str) -> socket.socket:
+    """Of one family alone: a caller over IPv4 has an IPv4 address over every transport."""
     try:
-        if kind is socket.SOCK_DGRAM:
+        if transport.kind is socket.SOCK_DGRAM:
             return bound_datagrams(_family(address), tuple(address))
         return _bound_stream(address, one_family=True)
     except OSError as error:
-        raise cannot_listen(what, "--sip or OFFHOOK_SIP", address, error) from error
+        raise cannot_listen(f"SIP over {transport.protocol}", how, address, error) from error
+
+
+def certificates_of(settings: Settings) -> Certificates:
+    """What SIP over TLS is secured with. Raises StartError for files that cannot be used."""
+    try:
+        return Certificates(settings.certificate_files)
+    except CertificateProblem as problem:
+        raise StartError(f"TLS: {problem}") from None
 
 
 def check_sip(address: Address) -> None:

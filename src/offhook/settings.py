@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from offhook.engines.vendors import KEYED
 from offhook.network.addresses import Address
+from offhook.network.certificates import CertificateFiles
 from offhook.process import MOST_CALL_PROCESSES, call_processes
 from offhook.sip.errors import SipError
 from offhook.sip.messages.uri import Uri
@@ -125,7 +126,7 @@ def _trunk(value: str) -> str:
         uri = Uri("")
     if not uri.host or uri.password is not None or uri.headers:
         raise ValueError(
-            "write sip:USER@HOST, sip:USER@HOST:PORT or sip:USER@HOST;transport=tcp; the password has a"
+            "write sip:USER@HOST, sip:USER@HOST:PORT or sip:USER@HOST;transport=tls; the password has a"
             " setting of its own"
         )
     return value
@@ -230,6 +231,30 @@ class Settings(VendorSettings):
         Address("0.0.0.0", 5060),  # noqa: S104 - a phone service is there to be called from elsewhere
         description="Where SIP listens, UDP and TCP, `HOST:PORT`.",
     )
+    sip_tls: HostPort | None = Field(
+        None,
+        description="Where SIP over TLS listens, `HOST:PORT`, usually `0.0.0.0:5061`; wants a certificate."
+        " Unset: nowhere.",
+    )
+    tls_certificate: Path | None = Field(
+        None,
+        description="PEM file of the node's certificate, followed by those that lead to its authority; read"
+        " again on SIGHUP.",
+    )
+    tls_key: Path | None = Field(
+        None,
+        description="PEM file of the certificate's key, without a password. Unset: it is in the same file.",
+    )
+    tls_authorities: Path | None = Field(
+        None,
+        description="PEM file of authorities to trust beside those of the system, where Offhook connects"
+        " over TLS to a trunk or a destination.",
+    )
+    tls_client_authorities: Path | None = Field(
+        None,
+        description="PEM file of authorities: who connects over TLS must show a certificate of one of them."
+        " Unset: nobody is asked for one.",
+    )
     rtp_ports: Ports = Field(
         PortRange(40000, 49999),
         description="UDP ports for audio, `LOW-HIGH`; each call takes two, and two more while it is"
@@ -280,7 +305,7 @@ class Settings(VendorSettings):
     trunk: TrunkUri | None = Field(
         None,
         description="SIP trunk that numbers are called through in a transfer, `sip:USER@HOST`, with"
-        " `:PORT` or `;transport=tcp` if need be. Unset: the peer that sent the call.",
+        " `:PORT`, `;transport=tcp` or `;transport=tls` if need be. Unset: the peer that sent the call.",
     )
     trunk_password: SecretStr | None = Field(None, description="Password of the trunk's user.")
     trunk_prefixes: Prefixes | None = Field(
@@ -333,6 +358,13 @@ class Settings(VendorSettings):
     def database(self) -> str:
         """The database's URL with its asynchronous driver."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data.absolute() / 'offhook.db'}"
+
+    @property
+    def certificate_files(self) -> CertificateFiles:
+        """What SIP over TLS is secured with."""
+        return CertificateFiles(
+            self.tls_certificate, self.tls_key, self.tls_authorities, self.tls_client_authorities
+        )
 
     def account(self, provider: str) -> tuple[str, str | None]:
         """The node's own key for a vendor ("" without one) and its address (None: the vendor's own)."""
@@ -390,10 +422,13 @@ def load_settings(
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     try:
-        return Settings(**{**given, **(told or {})})  # type: ignore[arg-type]
+        settings = Settings(**{**given, **(told or {})})  # type: ignore[arg-type]
     except ValidationError as problem:
         lines = (_sentence(error) for error in problem.errors(include_input=False))
         raise SettingsError("\n".join(lines)) from None
+    if settings.sip_tls is not None and settings.tls_certificate is None:
+        raise SettingsError(f"{PREFIX}SIP_TLS: set {PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY too")
+    return settings
 
 
 _WRITE: Final[Mapping[str, str]] = {

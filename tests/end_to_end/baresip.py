@@ -41,10 +41,16 @@ ctrl_tcp_listen 127.0.0.1:{control}
 
 class Baresip:
     """One phone. It is silent until told what to play. `answers`: `manual`, `auto`, or `early`: it describes
-    its audio while it rings (183)."""
+    its audio while it rings (183). `authorities`: whom it trusts over TLS."""
 
     def __init__(
-        self, folder: Path, transport: str = "udp", codec: str = "PCMU", answers: str = "manual"
+        self,
+        folder: Path,
+        transport: str = "udp",
+        codec: str = "PCMU",
+        answers: str = "manual",
+        *,
+        authorities: Path | None = None,
     ) -> None:
         program = installed("baresip", "baresip")
         folder.mkdir(exist_ok=True)
@@ -61,6 +67,8 @@ class Baresip:
             modules=MODULES,
             control=self._control,
         )
+        if authorities is not None:
+            config += f"sip_cafile {authorities}\n"
         (folder / "config").write_text(config)
         (folder / "accounts").write_text(
             f'"Ann Caller" <sip:ann@{LOOPBACK};transport={transport}>'

@@ -37,6 +37,9 @@ while data := link.recv(65536):
     for frame in unpacker.feed(data):
         if frame.head.get("do") == "drain":
             link.sendall(pack({"calls": 2}) + pack({"drained": True}))
+        elif frame.head.get("do") == "read_certificates":
+            with open(sys.argv[3], "a") as told:
+                told.write("x")
         elif frame.head.get("do") == "close":
             sys.exit(0)
 """
@@ -47,7 +50,8 @@ WORDS = {"head": "Ready.\n", "key": "key {key}\n", "reach": "", "dial": "dial\n"
 class Planes:
     """What the next process of each plane says, once it knows what it is to do."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.says: dict[str, list[dict[str, Any]]] = {"call": READY, "api": READY}
         self.started: list[tuple[str, int]] = []
 
@@ -57,6 +61,7 @@ class Planes:
         ours, theirs = socket.socketpair()
         theirs.set_inheritable(True)
         arguments = [sys.executable, "-c", PLANE, str(theirs.fileno()), json.dumps(self.says[plane])]
+        arguments.append(str(self.folder / "told"))
         pid = os.posix_spawn(sys.executable, arguments, os.environ)
         theirs.close()
         self.started.append((plane, pid))
@@ -67,8 +72,8 @@ class Planes:
 
 
 @pytest.fixture
-def planes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Planes]:
-    made = Planes()
+def planes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Planes]:
+    made = Planes(tmp_path)
     monkeypatch.setattr(supervisor, "start", made.start)
     before = signal.getsignal(signal.SIGCHLD)
     yield made
@@ -81,14 +86,16 @@ def planes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Planes]:
             pass
 
 
-def _supervisor(planes: Planes, data: Path, processes: int = 1) -> Supervisor:
+def _supervisor(
+    planes: Planes, data: Path, processes: int = 1, sip_tls: tuple[str, int] | None = None
+) -> Supervisor:
     folder = DataFolder.take(data, lambda: "node-1")
     started = {}
     for name, kind in names(processes).items():
         pid, link = planes.start(kind)
         started[name] = (pid, link.detach())
     web = socket.socket()
-    spec = Spec("", 0, processes, "", folder.node, {}, ("127.0.0.1", 1), ("127.0.0.1", 2), 5)
+    spec = Spec("", 0, processes, "", folder.node, {}, ("127.0.0.1", 1), ("127.0.0.1", 2), 5, sip_tls)
     state = State(spec, folder.lock, web.detach(), [], {}, started, {}, WORDS, "info", "text")
     return Supervisor(state)
 
@@ -120,6 +127,18 @@ async def test_what_the_start_made_is_said_once_and_the_planes_end_in_order(
         "Ready.\nkey the-key\ndial\n\n"
         "Stopping: 2 calls are up and have 30 s to end; Ctrl-C again ends them at once.\n"
     )
+
+
+async def test_certificates_are_read_again_on_sighup_and_nothing_ends(planes: Planes, tmp_path: Path) -> None:
+    """Each call plane is told; one that hears it says so."""
+    supervisor_ = _supervisor(planes, tmp_path, 2, ("127.0.0.1", 3))
+    running = asyncio.create_task(supervisor_.run())
+    await until(lambda: all(_is_up(tmp_path, name, 0) for name in ("call-1", "call-2", "api")))
+    os.kill(os.getpid(), signal.SIGHUP)
+    await until(lambda: (tmp_path / "told").exists() and (tmp_path / "told").read_text() == "xx")
+    assert not running.done()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
 
 
 async def test_a_plane_that_is_killed_is_replaced_and_counted(planes: Planes, tmp_path: Path) -> None:

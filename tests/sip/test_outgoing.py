@@ -210,7 +210,9 @@ async def test_a_challenge_that_cannot_be_answered_is_a_refusal(header: str) -> 
         assert await refusal(call.wait()) == 407
 
 
-@pytest.mark.parametrize(("uri", "status"), [("sip:nobody@10.0.0.99", 408), ("sips:phone@10.0.0.1", 416)])
+@pytest.mark.parametrize(
+    ("uri", "status"), [("sip:nobody@10.0.0.99", 408), ("sip:phone@10.0.0.1;transport=ws", 416)]
+)
 @story
 async def test_a_call_to_where_nobody_is(uri: str, status: int) -> None:
     async with house() as h:

@@ -72,7 +72,7 @@ class Wire:
     def is_open(self, flow: Flow) -> bool:
         return self.open
 
-    async def connect(self, transport: Transport, remote: Address) -> Flow:
+    async def connect(self, transport: Transport, remote: Address, name: str | None = None) -> Flow:
         raise OSError
 
     def reaches(self, flow: Flow) -> bool:

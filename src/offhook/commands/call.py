@@ -49,6 +49,7 @@ class Plan:
     steps: Sequence[CallerAction]
     record: Path | None
     transport: Transport | None
+    authorities: Path | None
     headers: Sequence[tuple[str, str]]
     login: tuple[str, str] | None
     name: str | None
@@ -70,7 +71,12 @@ def call(
         Path | None, typer.Option("--record", metavar="FILE", help="Keep what is heard as a WAV file.")
     ] = None,
     transport: Annotated[
-        str | None, typer.Option(metavar="[udp|tcp]", help="How SIP travels; udp if not given.")
+        str | None,
+        typer.Option(metavar="[udp|tcp|tls]", help="How SIP travels; else as the URI says."),
+    ] = None,
+    authorities: Annotated[
+        Path | None,
+        typer.Option("--authorities", metavar="FILE", help="PEM file of whom to trust over TLS, too."),
     ] = None,
     header: Annotated[
         list[str] | None, typer.Option("--header", metavar="'X-NAME: VALUE'", help="Add a SIP header.")
@@ -102,6 +108,7 @@ def call(
         steps=in_order(sys.argv, {"say": say, "play": play, "dtmf": [_digits(one) for one in dtmf or ()]}),
         record=record,
         transport=None if transport is None else _transport(transport),
+        authorities=authorities,
         headers=[_header(one) for one in header or ()],
         login=_login(auth),
         name=name,
@@ -174,6 +181,7 @@ async def _place(plan: Plan) -> None:
         async with open_line(
             plan.uri,
             transport=plan.transport,
+            authorities=plan.authorities,
             name=plan.name,
         ) as line:
             await _talk(plan, line, workers, audio)

@@ -67,7 +67,7 @@ def serve(
 def _serve(started: dict[str, tuple[int, socket.socket]], flags: Mapping[str, str | None]) -> None:
     """Find out all that the node is to be, then become its supervisor. Returns only by an exception."""
     from offhook.folder import DataFolder
-    from offhook.listening import listen_http, listen_sip
+    from offhook.listening import certificates_of, listen_http, listen_sip, listen_sip_tls
     from offhook.log_lines import configure
     from offhook.network import Address
     from offhook.planes.siblings import KEY_BYTES, Between
@@ -92,13 +92,16 @@ def _serve(started: dict[str, tuple[int, socket.socket]], flags: Mapping[str, st
         folder = DataFolder.take(settings.data, IdMaker(time.time, random.SystemRandom()))
         web = listen_http(settings.http)
         phones = listen_sip(settings.sip)
+        secured = [] if settings.sip_tls is None else listen_sip_tls(settings.sip_tls)
+        certificates_of(settings)
         asyncio.run(upgrade(settings.database))
     except (StartError, StoreError) as problem:
         fail(str(problem))
     between = Between.made(settings.processes, max_calls)
     calls = [name for name, plane in names(settings.processes).items() if plane == CALL]
     http, sip = (Address(*bound.getsockname()[:2]) for bound in (web, phones[0]))
-    settings = settings.model_copy(update={"http": http, "sip": sip})
+    sip_tls = Address(*secured[0].getsockname()[:2]) if secured else None
+    settings = settings.model_copy(update={"http": http, "sip": sip, "sip_tls": sip_tls})
     given = {name: value for name, value in flags.items() if value is not None}
     state = {
         "spec": asdict(
@@ -112,11 +115,13 @@ def _serve(started: dict[str, tuple[int, socket.socket]], flags: Mapping[str, st
                 http,
                 sip,
                 max_calls,
+                sip_tls,
+                len(secured),
             )
         ),
         "lock": folder.lock,
         "http": web.fileno(),
-        "sip": [one.fileno() for one in phones],
+        "sip": [one.fileno() for one in (*phones, *secured)],
         "between": {name: between.of_process(number) for number, name in enumerate(calls, 1)},
         "started": {plane: (pid, link.fileno()) for plane, (pid, link) in started.items()},
         "told": settings.told(),
@@ -157,12 +162,14 @@ def words(settings: Settings) -> dict[str, str]:
     """What the person who started it wants to know: key, URLs, what to dial, at the real ports."""
     from offhook.planes.supervisor import KEY_HERE
 
+    tls = settings.sip_tls
     host = f"http://{_shown(settings.http.host)}:{settings.http.port}"
     return {
         "head": "\n" + typer.style("Offhook is ready.", bold=True) + "\n\n",
         "key": f"  API key   {typer.style(KEY_HERE, bold=True)}\n            (shown this once; keep it)\n",
         "reach": f"  API       {host}   (documentation: {host}/docs)\n"
-        f"  SIP       {_shown(settings.sip.host)}:{settings.sip.port}, UDP and TCP\n",
+        f"  SIP       {_shown(settings.sip.host)}:{settings.sip.port}, UDP and TCP\n"
+        + ("" if tls is None else f"            {_shown(tls.host)}:{tls.port}, TLS\n"),
         "dial": "".join(f"{line}\n" for line in _to_dial(settings)),
         "foot": "\nCtrl-C stops it.\n",
     }

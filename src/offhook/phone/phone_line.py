@@ -8,12 +8,14 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from offhook.calls.leg import Media
 from offhook.media.engine import Engine
 from offhook.media.local_plane import LocalPlane
 from offhook.network import Address, open_datagrams
+from offhook.network.certificates import CertificateFiles, Certificates
 from offhook.network.routes import source_towards
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
@@ -22,9 +24,9 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.uri import Uri
 from offhook.sip.request_sender import resolve_name
+from offhook.sip.transports.table import transport_of
 from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.transports import Transports
-from offhook.sip.transports.udp import UDP
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.activity import VoiceActivity
 
@@ -69,17 +71,27 @@ def destination(target: str) -> Uri:
 
 @asynccontextmanager
 async def open_line(
-    target: str, *, transport: Transport | None = None, user: str = "offhook", name: str | None = None
+    target: str,
+    *,
+    transport: Transport | None = None,
+    user: str = "offhook",
+    name: str | None = None,
+    authorities: Path | None = None,
 ) -> AsyncIterator[PhoneLine]:
-    """A line to `sip:user@host[:port]`, over UDP unless `transport` is given. Raises ValueError for what is
-    no SIP URI, OSError for a host that has no address."""
+    """A line to `sip:user@host[:port]`, over what the URI asks for unless `transport` is given. Who is
+    reached over TLS has a certificate of the system's authorities, or of those in a file. Raises ValueError
+    for what is no SIP URI or has no transport of ours, OSError for a host that has no address."""
     uri = destination(target)
-    transport = transport or UDP
+    certificates = Certificates(CertificateFiles(authorities=authorities))
+    try:
+        transport = transport or transport_of(uri)
+    except SipError as error:
+        raise ValueError("neither UDP, TCP nor TLS") from error
     remote = await resolve_name(uri.host, uri.port or transport.default_port, transport)
     loop, rng = asyncio.get_running_loop(), random.SystemRandom()
     local = source_towards(remote.host)
     async with AsyncExitStack() as stack:
-        transports = Transports()
+        transports = Transports(certificates=certificates)
         agent = UserAgent(_NoIncoming(), transports=transports, rng=rng)
         stack.push_async_callback(agent.close, 1.0)
         await transports.listen(local, 0)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -30,15 +29,17 @@ from offhook.conversation.tools import tool_kinds
 from offhook.engines.registry import EngineRegistry, OrgCredentials
 from offhook.engines.vendors import KEYED
 from offhook.language.template import render
-from offhook.listening import cannot_listen
+from offhook.listening import certificates_of
 from offhook.media.line import MediaFailed, MediaPlane
 from offhook.network import Address, AddressGuard, AddressRefused
+from offhook.network.certificates import Certificates
 from offhook.network.outside import Outside
 from offhook.network.routes import WILDCARDS, source_towards
 from offhook.network.sources import Sources
 from offhook.planes.dispatch import Dispatch
 from offhook.planes.ground import Ground
 from offhook.planes.siblings import ONLY, Siblings
+from offhook.planes.sip_listening import Listening, listen
 from offhook.process import StartError, file_limit, sip_connections_within
 from offhook.schema.assistants.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
@@ -84,6 +85,7 @@ class CallPlane:
     media: MediaPlane
     agent: UserAgent
     sip: Address
+    certificates: Certificates
 
 
 def check_engines() -> None:
@@ -99,7 +101,7 @@ async def call_plane(
     max_calls: int,
     stack: AsyncExitStack,
     engines: EnginesOf | None = None,
-    sockets: Sequence[socket.socket] = (),
+    sockets: Listening | None = None,
     siblings: Siblings = ONLY,
 ) -> CallPlane:
     """Serve calls until `stack` is closed, on SIP's `sockets` if they are bound already, with its `siblings`.
@@ -190,8 +192,12 @@ async def call_plane(
         ground.vital.watch(what, task)
     _build_before_the_first_call()
     connections = sip_connections_within(file_limit(), max_calls)
+    certificates = certificates_of(settings)
     transports = Transports(
-        limits=ConnectionLimits(connections=connections), sources=sources, common=siblings.common
+        limits=ConnectionLimits(connections=connections),
+        sources=sources,
+        common=siblings.common,
+        certificates=certificates,
     )
     dispatch = None if siblings.inbox is None else Dispatch(transports, siblings)
     agent = UserAgent(
@@ -204,11 +210,11 @@ async def call_plane(
         is_ours=siblings.is_ours,
     )
     stack.push_async_callback(agent.close, SIP_GRACE_SECONDS)
-    sip = await _listen(transports, settings.sip, sockets)
+    sip = await listen(transports, settings, sockets)
     if dispatch is not None:
         dispatch.open()
     dialler.agent = agent
-    return CallPlane(calls, outbox, plane, agent, sip)
+    return CallPlane(calls, outbox, plane, agent, sip, certificates)
 
 
 def _build_before_the_first_call() -> None:
@@ -317,14 +323,6 @@ def _resolver(guard: AddressGuard, trunk: Trunk | None) -> Resolve:
             return own
 
     return resolve
-
-
-async def _listen(transports: Transports, sip: Address, sockets: Sequence[socket.socket]) -> Address:
-    """Raises StartError."""
-    try:
-        return await (transports.serve(sockets) if sockets else transports.listen(*sip))
-    except OSError as error:
-        raise cannot_listen("SIP", "--sip or OFFHOOK_SIP", sip, error) from error
 
 
 async def _close_outbox(outbox: Outbox) -> None:

@@ -14,6 +14,7 @@ from offhook.planes.ground import Ground
 from offhook.planes.link import Frame
 from offhook.planes.media_apart import media_apart
 from offhook.planes.siblings import files_between, siblings_of
+from offhook.planes.sip_listening import Listening, read_again
 from offhook.planes.spec import DRAIN_SECONDS
 from offhook.store import Database
 
@@ -31,6 +32,7 @@ class CallProcess(Child):
         _, *numbers = self.descriptors  # the first holds the data folder
         between = len(numbers) - files_between(spec.processes)
         sockets = [socket.socket(fileno=number) for number in numbers[:between]]
+        usual = len(sockets) - spec.secured
         self._siblings = siblings_of(
             spec.number, spec.processes, bytes.fromhex(spec.key), spec.max_calls, numbers[between:]
         )
@@ -38,7 +40,12 @@ class CallProcess(Child):
         ground = await self.ground(stack)
         self.database = ground.database
         self.plane = await call_plane(
-            ground, self._open_media, spec.max_calls, stack, sockets=sockets, siblings=self._siblings
+            ground,
+            self._open_media,
+            spec.max_calls,
+            stack,
+            sockets=Listening(sockets[:usual], sockets[usual:]),
+            siblings=self._siblings,
         )
         self._heard()
         return {}
@@ -57,6 +64,8 @@ class CallProcess(Child):
                 self.later(self._drain())
             case "end_all":
                 self.plane.calls.end_all()
+            case "read_certificates":
+                self.later(read_again(self.plane.certificates))
             case "is_ready":
                 self._answer(frame, self.plane.calls.takes_calls())
             case "has_call":

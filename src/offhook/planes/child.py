@@ -88,7 +88,11 @@ class Child(ABC):
         """What the plane stands on. Raises StoreError."""
         spec, now, rng = self.spec, time.time, random.SystemRandom()
         settings = load_settings(spec.flags).model_copy(
-            update={"http": Address(*spec.http), "sip": Address(*spec.sip)}
+            update={
+                "http": Address(*spec.http),
+                "sip": Address(*spec.sip),
+                "sip_tls": spec.sip_tls and Address(*spec.sip_tls),
+            }
         )
         database = await Database.open(settings.database, now=now, new_id=IdMaker(now, rng))
         stack.push_async_callback(database.close)

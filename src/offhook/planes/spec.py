@@ -38,8 +38,9 @@ _LENGTH: Final = struct.Struct(">I")
 @dataclass(frozen=True, slots=True)
 class Spec:
     """`name` is that of the process; a call plane is `number` of `processes`, which share `key` (hexadecimal)
-    and `max_calls`. `flags` are those of the command line, `http` and `sip` where the sockets listen (host,
-    port). All else each process reads from the environment, as the command does."""
+    and `max_calls`. `flags` are those of the command line, `http`, `sip` and `sip_tls` where the sockets
+    listen (host, port); of those of SIP, the last `secured` are for TLS. All else each process reads from the
+    environment, as the command does."""
 
     name: str
     number: int
@@ -50,6 +51,8 @@ class Spec:
     http: tuple[str, int]
     sip: tuple[str, int]
     max_calls: int
+    sip_tls: tuple[str, int] | None = None
+    secured: int = 0
 
 
 def start(plane: str) -> tuple[int, socket.socket]:
@@ -81,5 +84,6 @@ def taken(link: socket.socket) -> tuple[Spec, list[int]] | None:
         return None
     (length,) = _LENGTH.unpack(head)
     given: dict[str, Any] = json.loads(link.recv(length, socket.MSG_WAITALL))
-    given["http"], given["sip"] = tuple(given["http"]), tuple(given["sip"])
+    for name in ("http", "sip", "sip_tls"):
+        given[name] = given[name] and tuple(given[name])
     return Spec(**given), numbers

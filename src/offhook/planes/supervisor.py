@@ -99,7 +99,7 @@ class Supervisor:
         for number in LEFT_TO_THE_SUPERVISOR:
             # `nohup` has it ignored, and means it.
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, self._signalled)
+                loop.add_signal_handler(number, partial(self._signalled, number))
         loop.add_signal_handler(signal.SIGCHLD, self._bury)
         for name, (pid, link) in self._state.started.items():
             await self._hand(self._planes[name], pid, socket.socket(fileno=link))
@@ -257,7 +257,11 @@ class Supervisor:
             self.reason = reason
             self._stopping.set()
 
-    def _signalled(self) -> None:
+    def _signalled(self, number: signal.Signals) -> None:
+        if number == signal.SIGHUP and self._state.spec.sip_tls is not None:
+            for plane in self._of_calls():
+                plane.tell(do="read_certificates")
+            return
         if self._stopping.is_set():
             for plane in self._of_calls():
                 plane.tell(do="end_all")

@@ -162,6 +162,7 @@ class RequestSender:
             sending.failed(SipError(503, "Shutting Down"))
         elif (
             flow is not None
+            and (flow.local is not None or not flow.transport.secure)
             and self.wires.is_open(flow)
             and transport_for(request, to, flow.transport) is flow.transport
         ):
@@ -183,7 +184,7 @@ class RequestSender:
         else:
             request.headers.prepend("Via", str(via))
         if contact is not None:
-            request.headers.set("Contact", self.contact(contact, flow))
+            request.headers.set("Contact", self.contact_for(request, contact, flow))
 
     def sent_by(self, flow: Flow) -> Address:
         """Our address for the peer at the end of `flow`."""
@@ -192,11 +193,11 @@ class RequestSender:
             return ours if ours.port else Address(ours.host, self.wires.local_for(flow).port)
         return self.wires.local_for(flow)
 
-    def contact(self, user: str | None, flow: Flow) -> str:
-        """Our Contact; an empty or no `user` leaves the user part out."""
+    def contact_for(self, request: Request, user: str | None, flow: Flow) -> str:
+        """Our Contact in `request` or in a response to it; an empty or no `user` leaves the user part out."""
         ours = self.sent_by(flow)
-        params = params_for(flow.transport)
-        uri = Uri("sip", user=user or None, host=ours.host, port=ours.port, params=params)
+        scheme, params = ("sips", ()) if _asks_for_secrecy(request) else ("sip", params_for(flow.transport))
+        uri = Uri(scheme, user=user or None, host=ours.host, port=ours.port, params=params)
         return f"<{uri}>"
 
     async def _find_way(self, sending: Sending, to: Uri, known: Flow | None) -> None:
@@ -217,24 +218,30 @@ class RequestSender:
     async def _way(self, request: Request, to: Uri, known: Flow | None) -> Flow:
         """RFC 3261 §8.1.2, §18.1.1. SipError 416 for what we have no transport for."""
         if known is not None:
-            transport, address = known.transport, known.remote
+            transport, address, name = known.transport, known.remote, known.name
         else:
             transport = transport_of(to)
-            host = to.param("maddr") or to.host
+            # Who is meant has to prove itself, whatever host another party names for it (RFC 5922 §4).
+            host, name = to.param("maddr") or to.host, to.host
             async with asyncio.timeout(RESOLVING):
                 address = await self.resolve(host, to.port or transport.default_port, transport)
         if transport.reliable:
-            return await self.wires.connect(transport, address)
+            return await self.wires.connect(transport, address, name)
         larger = transport_for(request, to, transport)
         if larger is not transport:
             try:
-                return await self.wires.connect(larger, address)
+                return await self.wires.connect(larger, address, name)
             except (OSError, TimeoutError):
                 log.debug("%s does not speak %s; a large request goes over %s", address, larger, transport)
         found = Flow(transport, address)
         if not self.wires.reaches(found):
             raise OSError(errno.EAFNOSUPPORT, "no socket of its address family")
         return found
+
+
+def _asks_for_secrecy(request: Request) -> bool:
+    """Whether our Contact has to be a `sips:` URI (RFC 3261 §8.1.1.8, §12.1.1)."""
+    return "sips" in (request.uri.scheme, *(route.uri.scheme for route in request.record_routes[:1]))
 
 
 def plain(uri: Uri) -> Uri:

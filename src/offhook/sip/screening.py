@@ -27,6 +27,9 @@ ALLOWED: Final = (
 """The methods that we take, the last five within a dialog only."""
 ALLOW: Final = ", ".join(ALLOWED)
 
+SIPS_NOT_ALLOWED: Final = ("Warning", '380 offhook "SIPS Not Allowed"')
+"""Of a `sips:` request that came over a transport on which it was no secret (RFC 5630 §6.1): `sip:` is."""
+
 IsOurs = Callable[[str, int], bool]
 """Whether a host and port are ours."""
 
@@ -36,13 +39,18 @@ def allow_without(method: str) -> tuple[str, str]:
     return "Allow", ", ".join([name for name in ALLOWED if name != method])
 
 
-def screen(request: Request, is_ours: IsOurs, options: Sequence[str] = ()) -> SipError | None:
-    """The refusal of a request (never an ACK or CANCEL), None when it may go on."""
+def screen(
+    request: Request, is_ours: IsOurs, options: Sequence[str] = (), *, secure: bool = False
+) -> SipError | None:
+    """The refusal of a request (never an ACK or CANCEL), None when it may go on. `secure`: it came over a
+    transport that nobody reads along on."""
     try:
         _hops(request, is_ours)
         _method(request)
         if not (request.uri.is_sip or request.uri.scheme == "tel"):
             raise SipError(416)
+        if request.uri.scheme == "sips" and not secure:
+            raise SipError(480, "SIPS Not Allowed", (SIPS_NOT_ALLOWED,))
         _extensions(request, options)
         if request.method in ("INVITE", "UPDATE"):
             session_description(request)

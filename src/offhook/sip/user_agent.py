@@ -137,7 +137,7 @@ class UserAgent:
             uri,
             handler,
             contact=from_.uri.user or "",
-            flow=None if via is None else Flow(transport, via),
+            flow=None if via is None else Flow(transport, via, name=uri.host),
             login=self._login(credentials),
             ring_limit=ring_limit,
         )
@@ -246,7 +246,7 @@ class UserAgent:
         elif request.method == "CANCEL":
             self._cancelled(request, flow)
         else:
-            refusal = screen(request, self._is_ours, self._supported)
+            refusal = screen(request, self._is_ours, self._supported, secure=flow.transport.secure)
             if refusal is not None:
                 self._refuse(request, flow, refusal)
             elif request.to.tag is not None:

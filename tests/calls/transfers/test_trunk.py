@@ -92,12 +92,13 @@ def credential(*gateways: Document, **more: Any) -> Document:
         (
             [
                 {"ip": "198.41.0.4", "outboundEnabled": False},
-                {"ip": "198.41.0.5", "outboundProtocol": "tls"},
+                {"ip": "198.41.0.5", "outboundProtocol": "tls/srtp"},
                 {"ip": "not a host"},
                 {"ip": "198.41.0.7"},
             ],
             "sip:org@198.41.0.7:5060",
         ),
+        ([{"ip": "198.41.0.4", "outboundProtocol": "tls"}], "sip:org@198.41.0.4:5061;transport=tls"),
         ([], None),
     ],
 )

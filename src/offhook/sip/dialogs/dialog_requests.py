@@ -132,9 +132,9 @@ class DialogRequests:
         elif moved:
             self.ways.forget()
 
-    def contact_for(self, flow: Flow) -> tuple[str, str]:
-        """The Contact of a response that goes over `flow`."""
-        return "Contact", self._core.sender.contact(self._contact, flow)
+    def contact_for(self, request: Request, flow: Flow) -> tuple[str, str]:
+        """The Contact of a response to `request` that goes over `flow`."""
+        return "Contact", self._core.sender.contact_for(request, self._contact, flow)
 
     def end(self) -> None:
         """Stop sending and waiting."""

@@ -171,7 +171,7 @@ class Invitation:
 
     def _respond(self, status: int, body: bytes, headers: HeaderItems = ()) -> None:
         self._trying.cancel()
-        contact = self._core.sender.contact(self._contact, self._flow)
+        contact = self._core.sender.contact_for(self.request, self._contact, self._flow)
         items = [("Contact", contact), ("Allow", ALLOW), *headers]
         if body:
             items.append(("Content-Type", SDP))

@@ -149,7 +149,7 @@ class Offers:
         offer = session_description(request)
         if offer is None:
             self._requests.refresh(request, transaction.flow)
-            headers = (self._requests.contact_for(transaction.flow), ("Allow", ALLOW))
+            headers = (self._requests.contact_for(request, transaction.flow), ("Allow", ALLOW))
             self._core.answer(transaction, 200, headers=(*headers, *self._owner.added_headers("UPDATE")))
             return
         # RFC 3311 §5.2: our offer is under way, or theirs waits for our answer.
@@ -161,7 +161,7 @@ class Offers:
         body = self._handler.reoffered(offer)
         self._requests.refresh(request, transaction.flow)
         headers = (
-            self._requests.contact_for(transaction.flow),
+            self._requests.contact_for(request, transaction.flow),
             ("Allow", ALLOW),
             ("Content-Type", SDP),
             *self._owner.added_headers(request.method),

@@ -55,7 +55,7 @@ class EarlyDialog:
             core.answer(transaction, refusal.status, refusal.reason)
             return
         if request.method == "UPDATE" and not request.body:
-            contact = ("Contact", core.sender.contact(self._contact, transaction.flow))
+            contact = ("Contact", core.sender.contact_for(request, self._contact, transaction.flow))
             core.answer(transaction, 200, headers=(contact, ("Allow", ALLOW)))
         elif request.method in ("INVITE", "UPDATE"):
             core.answer(transaction, 491)

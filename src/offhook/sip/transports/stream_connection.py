@@ -38,6 +38,18 @@ class ConnectionOwner(Protocol):
         ...
 
 
+class ByteStream(Protocol):
+    """What a connection needs of what carries it: a socket's transport, or what stands before one."""
+
+    def write(self, data: bytes) -> None: ...
+    def get_write_buffer_size(self) -> int: ...
+    def is_closing(self) -> bool: ...
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
+
+
 class StreamConnection(asyncio.Protocol):
     """`framer` cuts and wraps messages, `patience` is how many seconds the peer has for its first one."""
 
@@ -48,7 +60,7 @@ class StreamConnection(asyncio.Protocol):
 
     flow: Flow
     source: Source
-    _stream: asyncio.Transport
+    _stream: ByteStream
 
     def __init__(self, owner: ConnectionOwner, framer: Framer, patience: float) -> None:
         self._owner = owner
@@ -92,7 +104,7 @@ class StreamConnection(asyncio.Protocol):
         self._stream.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._stream = cast(asyncio.Transport, transport)
+        self._stream = cast(ByteStream, transport)
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         if not peer or not own:  # reset before it was accepted
             self.flow = Flow(self._owner.transport, Address("", 0))

@@ -45,8 +45,13 @@ class StreamEndpoint(ABC):
         """Accept connections at an address, or on a socket that is bound. OSError if that cannot be."""
 
     @abstractmethod
-    async def dial(self, make: Make, remote: Address) -> StreamConnection:
-        """Make a connection; it has called `admit` when it is returned. OSError."""
+    async def dial(self, make: Make, remote: Address, name: str) -> StreamConnection:
+        """Make a connection; it has called `admit` when it is returned. OSError, also for a far end that does
+        not prove to be `name` where the transport asks for that."""
+
+    def may_use(self, connection: StreamConnection, name: str) -> bool:
+        """Whether what is for `name` may go over a connection there is to its address."""
+        return True
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -104,14 +109,19 @@ class StreamEndpoint(ABC):
         if len(waiting) < self.context.places.limits.waiting:
             waiting.append(data)
         if flow.remote not in self._pending:
-            self._begin(flow.remote)
+            self._begin(flow.remote, flow.name or flow.remote.host)
 
-    async def connect(self, remote: Address) -> Flow:
+    async def connect(self, remote: Address, name: str | None = None) -> Flow:
         """The connection to `remote`, a new one if there is none. OSError or TimeoutError."""
+        name = name or remote.host
+        if remote not in self._connections:
+            await asyncio.shield(self._pending.get(remote) or self._begin(remote, name))
         connection = self._connections.get(remote)
-        if connection is not None:
-            return connection.flow
-        return await asyncio.shield(self._pending.get(remote) or self._begin(remote))
+        if connection is None:
+            raise ConnectionError("closed at once")
+        if not self.may_use(connection, name):
+            raise ConnectionError(f"the connection there is to {remote} is not one to {name}")
+        return connection.flow
 
     async def close(self) -> None:
         self.closed = True
@@ -153,22 +163,24 @@ class StreamEndpoint(ABC):
 
     # Those being made
 
-    def _begin(self, remote: Address) -> asyncio.Task[Flow]:
+    def _begin(self, remote: Address, name: str) -> asyncio.Task[Flow]:
         places = self.context.places
         # Not in the context of the call that is the first to need it: many will use the connection.
-        connecting = self._connect(remote, crowded=places.connecting >= places.limits.connecting)
+        connecting = self._connect(remote, name, crowded=places.connecting >= places.limits.connecting)
         places.connecting += 1
         task = self._loop.create_task(connecting, context=self._own_context)
         self._pending[remote] = task
         task.add_done_callback(lambda done: self._connected(remote, done))
         return task
 
-    async def _connect(self, remote: Address, *, crowded: bool) -> Flow:
+    async def _connect(self, remote: Address, name: str, *, crowded: bool) -> Flow:
         if crowded:
             raise ConnectionError("too many connections are being made")
         limits = self.context.places.limits
         async with asyncio.timeout(limits.connect):
-            connection = await self.dial(lambda: StreamConnection(self, self.framer(), limits.answer), remote)
+            connection = await self.dial(
+                lambda: StreamConnection(self, self.framer(), limits.answer), remote, name
+            )
         if self._connections.get(remote) is not connection:
             raise ConnectionError("too many connections")
         return connection.flow

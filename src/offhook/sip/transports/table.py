@@ -9,10 +9,11 @@ from offhook.sip.messages.fields import Via
 from offhook.sip.messages.grammar import Params
 from offhook.sip.messages.uri import Uri
 from offhook.sip.transports.tcp import TCP
+from offhook.sip.transports.tls import TLS
 from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.udp import UDP
 
-TRANSPORTS: Final[dict[str, Transport]] = {one.name: one for one in (UDP, TCP)}
+TRANSPORTS: Final[dict[str, Transport]] = {one.name: one for one in (UDP, TCP, TLS)}
 """By name, in the order in which they are preferred."""
 
 MANDATORY: Final = (UDP, TCP)
@@ -24,10 +25,15 @@ def transport_of(uri: Uri) -> Transport:
     `sip:`, a secure one for `sips:`. SipError 416 for what we have not."""
     asked = (uri.param("transport") or "").lower()
     for transport in TRANSPORTS.values():
-        fits = uri.scheme == "sip" or (transport.secure and uri.scheme == "sips")
-        if fits and asked in ("", transport.name):
+        if asked in ("", transport.name) and (uri.scheme == "sip" or _keeps_secret(uri, transport)):
+            return transport
+        if transport.secures is not None and asked == transport.secures.name and uri.scheme == "sips":
             return transport
     raise SipError(416)
+
+
+def _keeps_secret(uri: Uri, transport: Transport) -> bool:
+    return transport.secure and uri.scheme == "sips"
 
 
 def port_of(uri: Uri) -> int:

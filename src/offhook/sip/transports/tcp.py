@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from offhook.network import Address
@@ -26,6 +26,12 @@ class TcpEndpoint(StreamEndpoint):
         return StreamFramer()
 
     async def accept(self, make: Make, where: Address | socket.socket) -> asyncio.Server:
+        return await self.accept_streams(make, where)
+
+    async def accept_streams(
+        self, make: Callable[[], asyncio.Protocol], where: Address | socket.socket
+    ) -> asyncio.Server:
+        """`make` gives what stands at each socket."""
         loop = asyncio.get_running_loop()
         if isinstance(where, socket.socket):
             _read_ahead([where])
@@ -34,7 +40,7 @@ class TcpEndpoint(StreamEndpoint):
         _read_ahead(server.sockets)
         return server
 
-    async def dial(self, make: Make, remote: Address) -> StreamConnection:
+    async def dial(self, make: Make, remote: Address, name: str) -> StreamConnection:
         _, connection = await asyncio.get_running_loop().create_connection(make, remote.host, remote.port)
         return connection
 

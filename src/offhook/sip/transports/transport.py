@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from offhook.network import Address, DatagramOpener
+from offhook.network.certificates import Certificates
 from offhook.network.sources import Sources
 from offhook.sip.limits import MessageRates
 from offhook.sip.messages.message import MessageError
@@ -19,7 +20,8 @@ class Transport:
     """`name` as in the parameter of a URI, in lower case. Over a `reliable` one nothing is repeated and each
     peer has a connection; over a `secure` one nobody on the way reads along. `kind` of sockets, for whoever
     binds or resolves. `open` makes what a user agent sends and hears by. `for_large`: what a request goes
-    over that is too large for a datagram, None where nothing is too large."""
+    over that is too large for a datagram, None where nothing is too large. `secures`: which other one it is
+    with secrecy, so that a `sips:` URI that asks for that one means this one (RFC 5630 §3.1.4)."""
 
     name: str
     reliable: bool
@@ -28,6 +30,7 @@ class Transport:
     kind: socket.SocketKind
     open: Callable[[Transport, TransportContext], Endpoint]
     for_large: Transport | None = None
+    secures: Transport | None = None
 
     @property
     def protocol(self) -> str:
@@ -43,11 +46,13 @@ FarEnd = tuple[Transport, Address]
 
 
 class Flow(NamedTuple):
-    """`remote` as seen from here; `local` is the socket of ours, None while it is not chosen."""
+    """`remote` as seen from here; `local` is the socket of ours, None while it is not chosen. `name`: what
+    `remote` was found by, which a secure transport has it prove; None for the address itself."""
 
     transport: Transport
     remote: Address
     local: Address | None = None
+    name: str | None = None
 
     @property
     def reliable(self) -> bool:
@@ -77,9 +82,9 @@ class Wires(Protocol):
         """Whether there is a connection to `flow.remote`; always true where no connections are made."""
         ...
 
-    async def connect(self, transport: Transport, remote: Address) -> Flow:
-        """A connection over a reliable transport, the one there is or a new one. OSError or TimeoutError when
-        it fails."""
+    async def connect(self, transport: Transport, remote: Address, name: str | None = None) -> Flow:
+        """A connection over a reliable transport, the one there is or a new one. `name` as in `Flow`. OSError
+        or TimeoutError when it fails."""
         ...
 
     def reaches(self, flow: Flow) -> bool:
@@ -116,8 +121,8 @@ class Endpoint(Protocol):
     def is_open(self, flow: Flow) -> bool: ...
     def reaches(self, flow: Flow) -> bool: ...
 
-    async def connect(self, remote: Address) -> Flow:
-        """OSError or TimeoutError when no connection can be made."""
+    async def connect(self, remote: Address, name: str | None = None) -> Flow:
+        """OSError or TimeoutError when no connection can be made, or none to who proves to be `name`."""
         ...
 
     def bound_for(self, flow: Flow) -> Address | None:
@@ -141,6 +146,7 @@ class TransportContext:
     sources: Sources
     arrivals: MessageRates
     places: Places
+    certificates: Certificates
     came: Received
     received: Received
     lost: Lost

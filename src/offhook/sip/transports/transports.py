@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence, Set
 from typing import Final
 
 from offhook.network import Address, DatagramOpener, open_datagrams
+from offhook.network.certificates import Certificates
 from offhook.network.routes import WILDCARDS, source_towards
 from offhook.network.sources import ALONE, Common, Sources
 from offhook.sip.limits import MessageRates
@@ -39,14 +40,17 @@ class Transports:
         limits: ConnectionLimits | None = None,
         sources: Sources | None = None,
         common: Common = ALONE,
+        certificates: Certificates | None = None,
     ) -> None:
         sources = sources or Sources()
+        self.certificates = certificates or Certificates()
         self.places = Places(limits or ConnectionLimits(), common)
         self._context = TransportContext(
             opener=opener,
             sources=sources,
             arrivals=MessageRates(sources, asyncio.get_running_loop().time),
             places=self.places,
+            certificates=self.certificates,
             came=self._came,
             received=_unheard,
             lost=_unneeded,
@@ -102,10 +106,12 @@ class Transports:
                     raise
         raise AssertionError
 
-    async def serve(self, sockets: Iterable[socket.socket]) -> Address:
-        """Listen on sockets that are bound already, one for each transport that every SIP element has."""
+    async def serve(
+        self, sockets: Iterable[socket.socket], *, over: Sequence[Transport] = MANDATORY
+    ) -> Address:
+        """Listen on sockets that are bound already, each over the one of `over` that has its kind."""
         for bound in sockets:
-            (transport,) = [one for one in MANDATORY if one.kind is bound.type]
+            (transport,) = [one for one in over if one.kind is bound.type]
             await self.endpoints[transport].serve(bound)
         return self.addresses[0]
 
@@ -119,8 +125,8 @@ class Transports:
     def reaches(self, flow: Flow) -> bool:
         return self.endpoints[flow.transport].reaches(flow)
 
-    async def connect(self, transport: Transport, remote: Address) -> Flow:
-        return await self.endpoints[transport].connect(remote)
+    async def connect(self, transport: Transport, remote: Address, name: str | None = None) -> Flow:
+        return await self.endpoints[transport].connect(remote, name)
 
     def local_for(self, flow: Flow) -> Address:
         """Our address on the way to `flow.remote`."""

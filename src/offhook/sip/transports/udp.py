@@ -60,7 +60,7 @@ class UdpEndpoint:
     def reaches(self, flow: Flow) -> bool:
         return self.bound_for(flow) is not None
 
-    async def connect(self, remote: Address) -> Flow:
+    async def connect(self, remote: Address, name: str | None = None) -> Flow:
         return Flow(self._transport, remote)
 
     def bound_for(self, flow: Flow) -> Address | None:
