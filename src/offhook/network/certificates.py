@@ -16,6 +16,10 @@ from urllib.parse import unquote
 
 DAY: Final = 86400.0
 
+NAMES: Final = "subjectAltName"
+UNTIL: Final = "notAfter"
+"""What `ssl` calls them."""
+
 PeerCertificate = Mapping[str, Any]
 """As `ssl.SSLObject.getpeercert` gives it; empty where the peer has shown none, or none was asked for."""
 
@@ -78,7 +82,7 @@ def proves(certificate: PeerCertificate, name: str) -> bool:
 
     A SIP URI in it says so for a whole domain; where it has none, its DNS names count, as does a `*` for the
     first label of one (RFC 9525 §6.3): RFC 5922 §7.2 forbids it, but carriers have such certificates."""
-    names = certificate.get("subjectAltName", ())
+    names = certificate.get(NAMES, ())
     try:
         address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
@@ -208,7 +212,7 @@ def _checked(files: CertificateFiles) -> float:
             f"the certificate in {files.certificate} cannot be used ({error.reason})"
         ) from None
     found = ours.getpeercert() or {}
-    return float(ssl.cert_time_to_seconds(str(found["notAfter"])))
+    return float(ssl.cert_time_to_seconds(str(found[UNTIL])))
 
 
 def _shake(end: ssl.SSLObject) -> None:
