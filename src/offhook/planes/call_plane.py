@@ -39,7 +39,7 @@ from offhook.network.sources import Sources
 from offhook.planes.dispatch import Dispatch
 from offhook.planes.ground import Ground
 from offhook.planes.siblings import ONLY, Siblings
-from offhook.planes.sip_listening import Listening, listen
+from offhook.planes.sip_listening import BoundSip, listen
 from offhook.process import StartError, file_limit, sip_connections_within
 from offhook.schema.assistants.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
@@ -101,7 +101,7 @@ async def call_plane(
     max_calls: int,
     stack: AsyncExitStack,
     engines: EnginesOf | None = None,
-    sockets: Listening | None = None,
+    sockets: BoundSip | None = None,
     siblings: Siblings = ONLY,
 ) -> CallPlane:
     """Serve calls until `stack` is closed, on SIP's `sockets` if they are bound already, with its `siblings`.

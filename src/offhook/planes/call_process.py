@@ -14,7 +14,7 @@ from offhook.planes.ground import Ground
 from offhook.planes.link import Frame
 from offhook.planes.media_apart import media_apart
 from offhook.planes.siblings import files_between, siblings_of
-from offhook.planes.sip_listening import Listening, read_again
+from offhook.planes.sip_listening import BoundSip, read_again
 from offhook.planes.spec import DRAIN_SECONDS
 from offhook.store import Database
 
@@ -44,7 +44,7 @@ class CallProcess(Child):
             self._open_media,
             spec.max_calls,
             stack,
-            sockets=Listening(sockets[:usual], sockets[usual:]),
+            sockets=BoundSip(sockets[:usual], sockets[usual:]),
             siblings=self._siblings,
         )
         self._heard()

@@ -24,14 +24,14 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class BoundSip:
     """Sockets that are bound already: those of UDP and TCP, and those for TLS."""
 
     usual: Sequence[socket.socket]
     secured: Sequence[socket.socket] = ()
 
 
-async def listen(transports: Transports, settings: Settings, sockets: Listening | None) -> Address:
+async def listen(transports: Transports, settings: Settings, sockets: BoundSip | None) -> Address:
     """Hear SIP where the settings say; returns where UDP and TCP are heard. Raises StartError."""
     sip, tls = settings.sip, settings.sip_tls
     try:
