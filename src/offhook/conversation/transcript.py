@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from offhook.language.language_model import Message, ToolCall
+from offhook.schema.calls.call_document import ToolCallResultDocument, ToolCallsDocument
 from offhook.speech.joined import joined
 
 EntryRole = Literal["system", "user", "bot", "tool_calls", "tool_call_result"]
@@ -132,10 +133,10 @@ def _to_message(entry: Entry, offset: float, started_at: float) -> dict[str, Any
     }
     if entry.role == "tool_calls":
         calls = [call_to_wire(call) for call in entry.calls]
-        return {"role": "tool_calls", "toolCalls": calls, "message": "", **times}
+        return {**ToolCallsDocument(tool_calls=calls).document(), **times}
     if entry.role == "tool_call_result":
-        result = {"toolCallId": entry.call_id, "name": entry.name, "result": entry.text}
-        return {"role": "tool_call_result", **result, **times}
+        result = ToolCallResultDocument(tool_call_id=entry.call_id, name=entry.name, result=entry.text)
+        return {**result.document(), **times}
     message: dict[str, Any] = {"role": entry.role, "message": entry.text, **times}
     if entry.role == "system":
         return message

@@ -18,6 +18,7 @@ from offhook.network import Address
 from offhook.node import running_node
 from offhook.phone import PhoneCall, open_line, read_wav
 from offhook.process import StartError
+from offhook.schema.calls.artifact import PerformanceMetrics
 from offhook.settings import Settings, load_settings
 
 TURN_SECONDS: Final = 20.0
@@ -95,10 +96,11 @@ def _conclude(told: DemoTranscript, say: Say, settings: Settings) -> list[str]:
         return ["no report came"]
     say("\nEnd-of-call report, as the webhook got it:")
     say(f"  ended      {report.get('endedReason')} after {report.get('durationSeconds')} s")
-    for turn in report["artifact"]["performanceMetrics"]["turnLatencies"]:
+    measured = PerformanceMetrics.model_validate(report["artifact"]["performanceMetrics"])
+    for turn in measured.turn_latencies or ():
         stages = ("endpointing", "transcriber", "model", "voice", "platform")
-        parts = ", ".join(f"{stage} {turn[f'{stage}Latency']:.0f}" for stage in stages)
-        say(f"  turn       {turn['turnLatency']:.0f} ms ({parts})")
+        parts = ", ".join(f"{stage} {getattr(turn, f'{stage}_latency'):.0f}" for stage in stages)
+        say(f"  turn       {turn.turn_latency or 0:.0f} ms ({parts})")
     call_id = report["call"]["id"]
     say(f"  recording  {settings.recordings / f'{call_id}-stereo.wav'}")
     say("             (caller left, assistant right)\n")

@@ -5,6 +5,7 @@ API accepts them, and stored. Names of regions are open strings."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -73,6 +74,16 @@ def read_plan(plan: ResourceDocument) -> AnyPlan | None:
     kind = _PLANS.get(str(plan.get("type")))
     read: AnyPlan | None = None if kind is None else unchecked(kind, plan)
     return read
+
+
+def authentication_of(credential: ResourceDocument | None) -> ResourceDocument | None:
+    """The authenticationPlan of a stored credential, as it was given; None if it has none."""
+    plan = (credential or {}).get("authenticationPlan")
+    return plan if isinstance(plan, Mapping) else None
+
+
+def wants_encryption(credential: ResourceDocument | None) -> bool:
+    return bool((credential or {}).get("encryptionPlan"))
 
 
 AuthenticationPlan = Annotated[

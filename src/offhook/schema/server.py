@@ -111,9 +111,14 @@ def _given(server: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in server.items() if value is not None}
 
 
-def is_secret_set(document: Mapping[str, Any]) -> bool:
+def _is_secret_set(document: Mapping[str, Any]) -> bool:
     """`isServerUrlSecretSet`, which older clients need: whether its messages are sent with a secret."""
     return (document.get("server") or {}).get("secret") is not None
+
+
+def show_secret_set(shown: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What is shown of a stored document, with `isServerUrlSecretSet`."""
+    return {**shown, "isServerUrlSecretSet": _is_secret_set(stored)}
 
 
 def show_server(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from offhook.json_document import ResourceDocument
 from offhook.schema import server as schema
+from offhook.schema.credential import authentication_of
 from offhook.schema.server import HasServer, Server, server_of
 from offhook.store import Transaction
 
@@ -191,8 +192,8 @@ def _codes(given: object) -> Iterator[int]:
 def _authentication(named: str | None, credential: ResourceDocument | None) -> dict[str, Any] | None:
     if named is None:
         return None
-    plan = (credential or {}).get("authenticationPlan")
-    if not isinstance(plan, Mapping):
+    plan = authentication_of(credential)
+    if plan is None:
         log.warning("the credential %s of a server is not known: its messages go out without it", named)
         return None
     return dict(plan)

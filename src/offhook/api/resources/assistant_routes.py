@@ -19,7 +19,7 @@ from offhook.json_document import ResourceDocument
 from offhook.schema.assistants.assistant import Assistant, StoredAssistant
 from offhook.schema.assistants.model import with_model_names
 from offhook.schema.base import document
-from offhook.schema.server import is_secret_set, normalise_server, show_server
+from offhook.schema.server import normalise_server, show_secret_set, show_server
 from offhook.store import Record
 
 _WHOLE: Final = Wire(Assistant)
@@ -28,7 +28,7 @@ _WHOLE: Final = Wire(Assistant)
 def show(stored: ResourceDocument) -> Document:
     """The stored assistant with both spellings of its server, without the keys in its credentials."""
     shown = with_model_names(without_keys(show_server(stored)))
-    return {**shown, "isServerUrlSecretSet": is_secret_set(stored)}
+    return show_secret_set(shown, stored)
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:

@@ -23,7 +23,8 @@ from offhook.store import OutboxState
 from offhook.webhooks import shown
 
 STATES: Final[tuple[OutboxState, ...]] = get_args(OutboxState)
-FILTERS: Final[Mapping[str, tuple[str, ...]]] = {"state": STATES, "callId": ()}
+CALL: Final = "callId"
+FILTERS: Final[Mapping[str, tuple[str, ...]]] = {"state": STATES, CALL: ()}
 
 
 class Webhook(Model):
@@ -105,4 +106,4 @@ def _query(given: QueryParams) -> tuple[int, OutboxState | None, str | None]:
     state = next((one for one in STATES if one == wanted), None)
     if wanted is not None and state is None:
         raise BadRequest([f"state must be one of the following values: {', '.join(STATES)}"])
-    return query.limit, state, query.equal.get("callId")
+    return query.limit, state, query.equal.get(CALL)

@@ -25,7 +25,7 @@ from offhook.schema.calls.call_document import (
     TransportDocument,
 )
 from offhook.schema.identity_cache import IdentityCache
-from offhook.schema.server import is_secret_set
+from offhook.schema.server import show_secret_set
 
 CARRIERS: Final = ("twilio", "vonage", "telnyx")
 """Providers of numbers that carry a call themselves; all others' calls come to our own SIP."""
@@ -158,9 +158,7 @@ _shown: Final = IdentityCache(_without_secrets)
 
 def _as_assistant(assistant: ResourceDocument) -> Document:
     shown = {name: one for name, one in _shown(assistant).items() if name != "variableValues"}
-    if "id" in shown:
-        shown["isServerUrlSecretSet"] = is_secret_set(assistant)
-    return shown
+    return show_secret_set(shown, assistant) if "id" in shown else shown
 
 
 _shown_assistant: Final = IdentityCache(_as_assistant)

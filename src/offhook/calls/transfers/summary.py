@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.language.language_model import Finished, LanguageModel, Message, ModelError, Text
 from offhook.schema.assistants.analysis import SummaryPlan
+from offhook.schema.calls.call_document import SummaryVariables
 from offhook.speech.engine_protocols import closing
 
 SUMMARY_SECONDS: Final = 5.0
@@ -67,12 +67,11 @@ def _short(text: str) -> str:
 
 def _prompt(conversation: Conversation, plan: SummaryPlan | None) -> list[Message]:
     transcript = conversation.transcript
-    variables: Mapping[str, Any] = {
-        "transcript": transcript.to_text(),
-        "systemPrompt": "\n".join(str(message["content"]) for message in conversation.context.system),
-        "messages": json.dumps(transcript.to_openai(), ensure_ascii=False),
-        "endedReason": "",
-    }
+    variables = SummaryVariables(
+        transcript=transcript.to_text(),
+        system_prompt="\n".join(str(message["content"]) for message in conversation.context.system),
+        messages=json.dumps(transcript.to_openai(), ensure_ascii=False),
+    ).document()
     messages = (plan and plan.messages) or PROMPT
     return [
         {

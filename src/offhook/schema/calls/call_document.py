@@ -78,6 +78,23 @@ class IdentityDocument(Written):
     updated_at: str
 
 
+class ToolCallsDocument(Written):
+    """One of the messages of a conversation, without its times."""
+
+    role: str = "tool_calls"
+    tool_calls: Messages
+    message: str = ""
+
+
+class ToolCallResultDocument(Written):
+    """The same, of what a tool gave back."""
+
+    role: str = "tool_call_result"
+    tool_call_id: str
+    name: str
+    result: str
+
+
 class MonoDocument(Written):
     combined_url: str
     assistant_url: str | None
@@ -266,6 +283,15 @@ class CallVariables(Written):
     call: CallVariable
     assistant: Mapping[str, str | None]
     transport: TransportVariable
+
+
+class SummaryVariables(Written):
+    """What the templates of a `summaryPlan` may use, while the call goes on."""
+
+    transcript: str
+    system_prompt: str
+    messages: str
+    ended_reason: str = ""
 
 
 class CustomerDocument(Written):

@@ -21,6 +21,7 @@ from offhook.json_document import ParametersSchema, ResourceDocument, Variables
 from offhook.language.extraction import parsed
 from offhook.language.language_model import ToolCall
 from offhook.schema.base import document
+from offhook.schema.credential import authentication_of, wants_encryption
 from offhook.schema.tools.tool import ApiRequestTool
 from offhook.webhooks.client import AskFailed, OutsideRequest
 from offhook.webhooks.receiver import backoff_of
@@ -47,11 +48,10 @@ class ApiRequestKind(ToolKind):
             credential = await site.credential(asked.credential_id)
             if credential is None:
                 return ToolOutcome(error="the tool's credential does not exist")
-        if asked.encrypted_paths and (credential or {}).get("encryptionPlan"):
+        if asked.encrypted_paths and wants_encryption(credential):
             # What its owner wants encrypted does not go out in plain text instead.
             return ToolOutcome(error="encryption of a tool's arguments is not served here")
-        plan = None if credential is None else credential.get("authenticationPlan")
-        request = ApiRequest(asked, site.record.variables, site.fill, plan)
+        request = ApiRequest(asked, site.record.variables, site.fill, authentication_of(credential))
         result = await request.run(call, send, site.record.id)
         site.learn(asked.variable_extraction_plan, result)
         return result.outcome
