@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 
 from offhook.engines.registry import EngineRegistry
+from offhook.engines.vendors import VENDORS
 from offhook.language.language_model import LanguageModel
 from offhook.network.outside import Outside
 from offhook.schema.assistants.assistant import AssistantOverrides
-from offhook.speech.engine_request import Account, EngineNode
+from offhook.speech.engine_protocols import Voice
+from offhook.speech.engine_request import Account, EngineNode, EngineRequest
 from offhook.speech.remote import CallContext, no_context
 from offhook.speech.workers import Workers
 
@@ -29,3 +32,13 @@ async def model_of(
     **accounts: Account,
 ) -> LanguageModel:
     return await registry_of(reach, **accounts).model(assistant_with(model=settings), context=context)
+
+
+async def vendors_voice(reach: Outside, settings: Mapping[str, object], account: Account) -> Voice:
+    """As the vendor's file makes it, with nothing around it."""
+    chosen = assistant_with(voice=settings).voice
+    assert chosen is not None
+    node = EngineNode(Workers(1), reach, {chosen.provider: account})
+    request = EngineRequest("voice", chosen.provider, chosen, node)
+    made: Voice = await importlib.import_module(VENDORS[chosen.provider].voice).voice(request)
+    return made

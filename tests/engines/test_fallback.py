@@ -70,15 +70,6 @@ async def test_the_next_voice_says_the_sentence_and_all_that_follow() -> None:
     assert (first.closed, second.closed) == (1, 1)
 
 
-async def test_half_a_sentence_is_not_said_twice() -> None:
-    voice = FallbackVoice([ScriptedVoice("a", b"1", None), ScriptedVoice("b", b"3")])
-    await voice.start()
-    pieces = sound_of(voice, "Hello.")
-    assert await anext(pieces) == b"1"
-    with pytest.raises(EngineError, match="a voice"):
-        await anext(pieces)
-
-
 async def three() -> AsyncIterator[str]:
     for text in ("One.", "Two.", "Three."):
         yield text

@@ -14,7 +14,7 @@ from elevenlabs.types import CloseContext, FlushContext, InitializeConnectionMul
 from offhook.schema.calls.ended_reason import pipeline_error
 from offhook.speech.engine_protocols import EngineError, SpokenSound, TimedWord, Voice
 from offhook.speech.engine_request import Account
-from tests.engines.making import assistant_with, registry_of
+from tests.engines.making import vendors_voice
 from tests.fakes.elevenlabs import CHARACTER_MS, KEY, VOICE, Fake, Refused, served, sound
 from tests.fakes.test_elevenlabs import judged
 from tests.machine import PATIENCE
@@ -30,8 +30,7 @@ async def speaking(
     fake: Fake, settings: Mapping[str, Any] = SETTINGS, key: str = KEY
 ) -> AsyncIterator[Voice]:
     async with served(fake), outside(allow_private=False) as reach, asyncio.timeout(PATIENCE):
-        registry = registry_of(reach, **{"11labs": Account(key, fake.url)})
-        voice = await registry.voice(assistant_with(voice=settings))
+        voice = await vendors_voice(reach, settings, Account(key, fake.url))
         await voice.start()
         try:
             yield voice

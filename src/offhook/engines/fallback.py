@@ -6,11 +6,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from enum import Enum, auto
+from typing import NamedTuple
 
 from offhook.engines.preference import Preference, fall_back
+from offhook.engines.unspoken import UnspokenTexts
 from offhook.frames import FRAME_SECONDS
 from offhook.language.language_model import LanguageModel, Message, Reply, ToolDefinition
 from offhook.speech.engine_protocols import (
@@ -26,13 +29,28 @@ from offhook.speech.engine_protocols import (
 
 log = logging.getLogger(__name__)
 
+
+class _Hint(Enum):
+    STARTED = auto()
+    STOPPED = auto()
+
+
+class _Sound(NamedTuple):
+    heard: bytes
+    said: bytes
+
+
+_Given = _Hint | _Sound
+
+_MOST_UNANSWERED = 500
+"""Frames: ten seconds, for it takes a while to find out that nobody answers."""
 _MOST_KEPT = 260
 """Frames: five seconds and a little. The hints among them are all kept, so that what began ends."""
 
 
 class FallbackVoice:
-    """A sentence goes to the next voice as long as nothing of it has been given, and so do those that follow;
-    the call then stays with that voice."""
+    """A text goes to the next voice when one fails, from the word on that has not been given, and so do those
+    that follow; the call then stays with that voice."""
 
     def __init__(self, voices: Sequence[Voice]) -> None:
         self._voices = Preference(voices, lambda at: voices[at].start())
@@ -45,34 +63,15 @@ class FallbackVoice:
         await self._voices.take(0)
 
     async def speak(self, texts: AsyncIterator[str]) -> AsyncIterator[SpokenSound]:
-        kept = _Unspoken(texts)
-        spoken = self._voices.first_that_gives(lambda voice: voice.speak(kept.again()), lambda one: one.last)
-        async with aclosing(spoken) as sounds:
+        unspoken = UnspokenTexts(texts)
+        # Whatever has been given, the next one goes on behind it.
+        given = self._voices.first_that_gives(unspoken.spoken_by, ends=lambda _: True)
+        async with aclosing(given) as sounds:
             async for sound in sounds:
-                if sound.last:
-                    kept.forget_first()
                 yield sound
 
     async def close(self) -> None:
         await self._voices.close()
-
-
-class _Unspoken:
-    """The texts of which the sound is not whole, so that another voice can begin with the first of them."""
-
-    def __init__(self, texts: AsyncIterator[str]) -> None:
-        self._texts = texts
-        self._kept: deque[str] = deque()
-
-    def forget_first(self) -> None:
-        self._kept.popleft()
-
-    async def again(self) -> AsyncIterator[str]:
-        for text in list(self._kept):
-            yield text
-        async for text in self._texts:
-            self._kept.append(text)
-            yield text
 
 
 class FallbackModel:
@@ -114,17 +113,20 @@ class FallbackTranscriber:
     middle of a call. `segmented` says what holds for the speech that ends next.
 
     While the next one connects, what is heard is kept for it, five seconds at most; nobody is in charge then,
-    and nothing is promised. Phrases that the failed one owed an answer for end empty, so that nobody waits
-    for them."""
+    and nothing is promised. So is what one that hears as it goes on has not answered for. Phrases that the
+    failed one owed an answer for end empty, so that nobody waits for them."""
 
     def __init__(self, transcribers: Sequence[Transcriber]) -> None:
         self._transcribers = Preference(transcribers, self._start_one)
-        self._kept: list[Callable[[], None]] = []
+        self._kept: list[_Given] = []
+        self._unanswered: deque[_Given] = deque(
+            maxlen=_MOST_UNANSWERED
+        )  # to the one in charge, by words for good
+        self._most_kept = _MOST_KEPT
         self._switching: asyncio.Task[None] | None = None
         self._speaking = False
         self._owed = 0
         self._pushed = 0  # frames, kept ones too
-        self._kept_frames = 0
         self._missed = 0  # of those, what the one in charge was not given
         self._on_transcript: TranscriptSink | None = None
         self._on_failure: FailureSink | None = None
@@ -146,25 +148,27 @@ class FallbackTranscriber:
     def push(self, heard: bytes, said: bytes) -> None:
         self._pushed += 1
         if self._switching is None:
+            self._unanswered.append(_Sound(heard, said))
             self._transcribers.current.push(heard, said)
-        elif len(self._kept) < _MOST_KEPT:
-            self._kept.append(lambda: self._transcribers.current.push(heard, said))
-            self._kept_frames += 1
+        elif len(self._kept) < self._most_kept:
+            self._kept.append(_Sound(heard, said))
 
     def speech_started(self) -> None:
-        if self._switching is None:
-            self._speaking = True
-            self._transcribers.current.speech_started()
-        else:
-            self._kept.append(self.speech_started)
+        if self._switching is not None:
+            self._kept.append(_Hint.STARTED)
+            return
+        self._speaking = True
+        self._unanswered.append(_Hint.STARTED)
+        self._transcribers.current.speech_started()
 
     def speech_stopped(self) -> None:
-        if self._switching is None:
-            self._speaking = False
-            self._owed += self.segmented
-            self._transcribers.current.speech_stopped()
-        else:
-            self._kept.append(self.speech_stopped)
+        if self._switching is not None:
+            self._kept.append(_Hint.STOPPED)
+            return
+        self._speaking = False
+        self._owed += self.segmented
+        self._unanswered.append(_Hint.STOPPED)
+        self._transcribers.current.speech_stopped()
 
     async def close(self) -> None:
         switching, self._switching = self._switching, None
@@ -187,6 +191,8 @@ class FallbackTranscriber:
         if at == self._transcribers.at:
             if transcript.final and self._owed:
                 self._owed -= 1
+            if transcript.final:
+                self._unanswered.clear()
             self._tell(self._timed(transcript))
 
     def _timed(self, transcript: Transcript) -> Transcript:
@@ -206,12 +212,22 @@ class FallbackTranscriber:
         fall_back(error)
         self._switching = asyncio.create_task(self._switch(at))
         self._switching.add_done_callback(self._switched)
-        if self._speaking:
-            self._kept.append(self.speech_started)
+        self._kept = self._to_be_answered()
+        self._most_kept = len(self._kept) + _MOST_KEPT
         owed, self._owed = self._owed, 0
         for _ in range(owed):
             self._tell(Transcript("", final=True))
         self.segmented = False
+
+    def _to_be_answered(self) -> list[_Given]:
+        """What the next one is given again: sound that the failed one has heard and not answered for,
+        beginning with the hint that it is speech. One of whole phrases has taken its phrases with it."""
+        unanswered, self._unanswered = list(self._unanswered), deque(maxlen=_MOST_UNANSWERED)
+        if self.segmented:
+            return [_Hint.STARTED] if self._speaking else []
+        hints = [one for one in unanswered if isinstance(one, _Hint)]
+        began_before = self._speaking if not hints else hints[0] is _Hint.STOPPED
+        return [*([_Hint.STARTED] if began_before else []), *unanswered]
 
     async def _switch(self, failed: int) -> None:
         await self._transcribers.close_one(failed)
@@ -221,10 +237,17 @@ class FallbackTranscriber:
             self._give_up(error)
             return
         self._switching = None
-        self._missed, self._kept_frames = self._pushed - self._kept_frames, 0
         kept, self._kept = self._kept, []
-        for again in kept:
-            again()
+        frames = sum(isinstance(one, _Sound) for one in kept)
+        self._missed = self._pushed - frames
+        self._pushed -= frames  # each is counted as it is given
+        for one in kept:
+            if isinstance(one, _Sound):
+                self.push(one.heard, one.said)
+            elif one is _Hint.STARTED:
+                self.speech_started()
+            else:
+                self.speech_stopped()
 
     def _switched(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

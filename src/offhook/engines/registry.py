@@ -105,7 +105,11 @@ class EngineRegistry:
     ) -> Voice:
         settings = assistant.voice or self._defaults["voice"]
         plan = getattr(settings, "fallback_plan", None)
-        choices = [settings, *((plan and plan.voices) or ())]
+        others = (plan and plan.voices) or ()
+        vendor = self._vendors.get(getattr(settings, "provider", ""))
+        if not others and vendor is not None and vendor.keyed:
+            others = [settings]  # by another connection, from the word on at which this one broke off
+        choices = [settings, *others]
         made: list[Voice] = await self._made("voice", choices, assistant, credentials, context)
         return made[0] if len(made) == 1 else FallbackVoice(made)
 

@@ -37,6 +37,7 @@ VENDORS: Final[dict[str, Vendor]] = {
     "custom-voice": Vendor(voice=_SPEECH + "custom_voice", keyed=False),
     "deepgram": Vendor(transcriber=_SPEECH + "deepgram"),
     "11labs": Vendor(voice=_SPEECH + "elevenlabs"),
+    "cartesia": Vendor(voice=_SPEECH + "cartesia"),
     "openai": Vendor(model=_LANGUAGE + "openai"),
     "anthropic": Vendor(model=_LANGUAGE + "anthropic"),
     "google": Vendor(model=_LANGUAGE + "google"),

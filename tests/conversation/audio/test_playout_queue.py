@@ -4,11 +4,11 @@ import pytest
 
 from offhook.conversation.audio.playout_queue import PlayoutQueue, UtteranceListener
 from offhook.conversation.audio.spoken_utterance import (
-    CHARACTERS_PER_SECOND,
     Delivery,
     SpokenPiece,
     SpokenUtterance,
 )
+from offhook.engines.unspoken import CHARACTERS_PER_SECOND
 from offhook.frames import FRAME_BYTES
 from offhook.media.playout import PREBUFFER_BYTES
 from offhook.speech.engine_protocols import SpokenSound, TimedWord

@@ -8,6 +8,7 @@ from enum import Enum, auto
 
 from offhook.conversation.context import Said
 from offhook.conversation.transcript import Entry
+from offhook.engines.unspoken import CHARACTERS_PER_SECOND
 from offhook.frames import SAMPLE_RATE
 from offhook.media.channel import Channel
 from offhook.media.protocol import (
@@ -21,9 +22,6 @@ from offhook.media.protocol import (
 )
 from offhook.speech.engine_protocols import SpokenSound, TimedWord
 from offhook.speech.joined import WORD, joined
-
-CHARACTERS_PER_SECOND = 15.0
-"""English speech; where a piece's length is not known yet."""
 
 TOLERANCE = 0.01
 """Seconds: times of words are rounded."""

@@ -4,7 +4,6 @@ spoken (vapi-wire §5.1). What has no WebSocket is asked sentence by sentence ov
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
@@ -20,7 +19,14 @@ from offhook.speech.engine_request import Account, EngineRequest
 from offhook.speech.streaming.aligned_sound import AlignedSound, TimedCharacter, VoicePiece
 from offhook.speech.streaming.context_voice import LARGEST, MESSAGES, ContextVoice, VoiceFailed
 from offhook.speech.streaming.engine_socket import SocketFailed, SocketPlace
-from offhook.speech.streaming.wire_message import NotUnderstood, Text, WireMessage, checked, object_in
+from offhook.speech.streaming.wire_message import (
+    NotUnderstood,
+    Text,
+    WireMessage,
+    base64_sound,
+    checked,
+    object_in,
+)
 
 URL: Final = "https://api.elevenlabs.io"
 PROVIDER: Final = "11labs"
@@ -131,7 +137,7 @@ class ElevenLabsSocketVoice(ContextVoice):
         sound = checked(_Sound, given)
         if sound.context_id is None:
             raise NotUnderstood("a message for no context")
-        audio = _audio_of(sound.audio)
+        audio = base64_sound(sound.audio)
         yield sound.context_id, VoicePiece(audio, _characters_of(sound.alignment), ended=bool(sound.is_final))
 
     def failure(self, failed: SocketFailed) -> EngineFailure | None:
@@ -146,14 +152,6 @@ def named_failure(body: bytes, status: int) -> EngineFailure | None:
         if name.encode() in body:
             return failure
     return _STATUSES.get(status)
-
-
-def _audio_of(text: str | None) -> bytes:
-    """Raises NotUnderstood."""
-    try:
-        return b64decode(text or "", validate=True)
-    except ValueError:
-        raise NotUnderstood("sound that is no base64") from None
 
 
 def _characters_of(alignment: _Alignment | None) -> Sequence[TimedCharacter]:

@@ -17,6 +17,7 @@ _SPACE: Final = re.compile(r"\s+")
 _MOST_EXTRA: Final = 20
 """Characters beyond those of a text, after which they are taken for those of the next one."""
 _TOLERANCE: Final = 0.005
+_EARLY_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +186,17 @@ class AlignedSound:
 
 
 class MarkedSound:
-    """By the vendor's own marks: it says when the sound of each text is whole."""
+    """By the vendor's own marks: it says when the sound of each text is whole. Some begin to count the times
+    of words anew with each text: the first word of a text tells."""
 
-    __slots__ = ("_begin", "_given", "_held", "_owed")
+    __slots__ = ("_before", "_begin", "_given", "_held", "_owed")
 
     def __init__(self) -> None:
         self._owed = 0
         self._given = 0
         self._begin = 0
         self._held = b""  # half a sample
+        self._before: float | None = None  # what the times of this text's words count from
 
     @property
     def owed(self) -> int:
@@ -202,6 +205,12 @@ class MarkedSound:
     @property
     def settled(self) -> bool:
         return False
+
+    def _counted_from(self, first: TimedWord) -> float:
+        if self._before is None:
+            begin = self._begin / (2 * SAMPLE_RATE)
+            self._before = begin if first.start >= begin - _EARLY_SECONDS else 0.0
+        return self._before
 
     def add(self, text: str) -> None:
         self._owed += 1
@@ -212,7 +221,7 @@ class MarkedSound:
         audio = self._held + piece.audio
         whole = len(audio) & ~1
         self._held = audio[whole:]
-        before = self._begin / (2 * SAMPLE_RATE)
+        before = self._counted_from(piece.words[0]) if piece.words else 0.0
         words = tuple(
             TimedWord(one.text, max(one.start - before, 0.0), max(one.end - before, 0.0))
             for one in piece.words
@@ -228,5 +237,5 @@ class MarkedSound:
 
     def finish_text(self) -> Iterator[SpokenSound]:
         self._owed -= 1
-        self._begin = self._given
+        self._begin, self._before = self._given, None
         yield SpokenSound(b"", last=True)

@@ -237,8 +237,7 @@ class ContextVoice(ABC):
 
     def line_ended(self, error: Exception, idle: bool) -> None:
         if idle and not self._closed and isinstance(error, SocketFailed) and not error.lasting:
-            self._opening = asyncio.create_task(self._open())
-            self._opening.add_done_callback(_looked_at)
+            self._open_soon()
 
     def note_odd(self, problem: NotUnderstood) -> None:
         if not self._odd_logged:
@@ -249,24 +248,25 @@ class ContextVoice(ABC):
         """Raises EngineError."""
         if self._line is not None and self._line.is_up:
             return self._line
-        opening = self._opening
-        if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
-            opening = self._opening = asyncio.create_task(self._open())
-            opening.add_done_callback(_looked_at)
+        if self._opening is None or self._opening.done():
+            self._open_soon()
+        assert self._opening is not None
         try:
-            self._line = await asyncio.shield(opening)
+            line = await asyncio.shield(self._opening)
         except SocketFailed as failed:
             raise self._error(failed) from None
-        finally:
-            if self._opening is opening and opening.done():
-                self._opening = None
-        if not self._line.is_up:
-            raise self._error(self._line.error)
-        return self._line
+        if not line.is_up:
+            raise self._error(line.error)
+        return line
+
+    def _open_soon(self) -> None:
+        self._opening = asyncio.create_task(self._open())
+        self._opening.add_done_callback(_looked_at)
 
     async def _open(self) -> _Line:
         """Raises SocketFailed."""
-        return _Line(self, await EngineSocket.open(self.place))
+        self._line = _Line(self, await EngineSocket.open(self.place))
+        return self._line
 
     # one utterance
 

@@ -26,9 +26,9 @@ STEADY_SECONDS: Final = 10.0
 """A connection that lasted this long gets all its reconnects again."""
 CHARACTERS: Final = (20_000, 100)
 """Of final words at once, and a second: several times of what anybody can say."""
-SPEECH_SECONDS: Final = 1.0
+SPEECH_SECONDS: Final = 0.25
 """The caller's voice behind which a transcriber has something to say."""
-SILENT_SECONDS: Final = 2.5
+SILENT_SECONDS: Final = 2.0
 """After such a voice, without a message: the transcriber hangs."""
 _MOST_AT_ONCE: Final = 25
 _LEAD_FRAMES: Final = 50

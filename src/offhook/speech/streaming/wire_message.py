@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Annotated, Any, Final, TypeVar, get_args
 
@@ -72,3 +73,11 @@ def checked(kind: type[M], given: object) -> M:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise NotUnderstood(f"{where}: {first['msg']}"[:200]) from None
+
+
+def base64_sound(text: str | None) -> bytes:
+    """Raises NotUnderstood."""
+    try:
+        return b64decode(text or "", validate=True)
+    except ValueError:
+        raise NotUnderstood("sound that is no base64") from None
