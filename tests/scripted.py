@@ -26,6 +26,8 @@ from tests.line import TestLine
 
 LOUD = b"\x10\x20" * (FRAME_BYTES // 2)
 SILENCE = bytes(FRAME_BYTES)
+FADED = bytes(FRAME_BYTES // 3)
+"""How a frame ends in which sound dies away."""
 
 
 class ScriptedTranscriber:
@@ -256,12 +258,13 @@ class ScriptedWorld:
 
 class SimulatedCaller:
     """The far end of the line: 20 ms ticks with perfect voice activity. `played`: the times at which the
-    assistant was heard."""
+    assistant was heard; `faded`: those of frames in which it dies away."""
 
     def __init__(self, line: TestLine, transcriber: ScriptedTranscriber) -> None:
         self._line = line
         self.transcriber = transcriber
         self.played: list[float] = []
+        self.faded: list[float] = []
         self.after_tick: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
         self._speaks_until = -1.0
@@ -318,7 +321,8 @@ class SimulatedCaller:
         frame = self._line.tick(LOUD if self.speaking else SILENCE)
         if frame is not None:
             assert len(frame) == FRAME_BYTES
-            self.played.append(self._loop.time())
+            dies_away = frame.endswith(FADED)
+            (self.faded if dies_away else self.played).append(self._loop.time())
         self._samples += FRAME_BYTES // 2
         while self._samples >= 256:
             self._samples -= 256

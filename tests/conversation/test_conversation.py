@@ -266,6 +266,8 @@ async def test_from_the_decision_on_there_is_silence() -> None:
         (cut,) = stage.told(AssistantInterrupted)
         assert 0.2 <= cut.at - began <= 0.26
         assert max(stage.caller.played) <= cut.at
+        # What was cut dies away, and does not click.
+        assert [at - cut.at for at in stage.caller.faded] == [pytest.approx(FRAME_SECONDS)]
         assert stage.voice.speaking == 0
 
 

@@ -444,3 +444,24 @@ def test_no_order_of_commands_breaks_it(tmp_path: Path) -> None:
         bench.do(Interruptible(2, 1, True))
 
     on_a_bench(tmp_path, story)
+
+
+def test_what_is_cut_dies_away_without_a_step(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        peer = await bench.leg(1, talk=2)
+        bench.say(1, 1.0)
+        bench.say(2, 0.2)
+        await asyncio.sleep(0.3)
+        bench.do(Remove(2, 1))
+        await asyncio.sleep(0.1)
+        heard = np.frombuffer(b"".join(peer.frames), "<i2").astype(int)
+        loud = int(np.abs(heard).max())
+        (ends,) = [at for at in range(len(heard) - 160) if abs(heard[at]) > 0.9 * loud >= abs(heard[at + 1])]
+        dying = heard[ends : ends + 120]
+        assert np.abs(np.diff(dying)).max() < loud / 16
+        assert not dying[90:].any()
+        # The next utterance begins with the tick after.
+        assert loud in heard[ends + 120 : ends + 160]
+
+    run_virtual(story())

@@ -6,11 +6,21 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from offhook.frames import FRAME_BYTES
+import numpy as np
+
+from offhook.frames import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE
 from offhook.media.protocol import Began, Event, Played, PlayedOut
 
 PREBUFFER_BYTES: Final = 3 * FRAME_BYTES
 """A piece whose sound still streams begins with this much, so that a late packet of it is not a gap."""
+
+FADE_SECONDS: Final = 0.012
+"""What is cut dies away for so long: sound that ends in the middle of a wave is heard as a click."""
+
+_FADE: Final = np.zeros(FRAME_SAMPLES, np.float32)
+_FADE[: round(FADE_SECONDS * SAMPLE_RATE)] = 0.5 + 0.5 * np.cos(
+    np.linspace(0, np.pi, round(FADE_SECONDS * SAMPLE_RATE), dtype=np.float32)
+)
 
 
 class Piece:
@@ -44,6 +54,16 @@ class Piece:
         self.played = len(sound)
         return bytes(sound[position:]).ljust(FRAME_BYTES, b"\0")
 
+    def fading(self) -> bytes | None:
+        """The frame after what was played, dying away; None where nothing was played, or nothing follows."""
+        rest = self.sound[self.played : self.played + FRAME_BYTES]
+        if not self.played or len(rest) < 2:
+            return None
+        frame = np.zeros(FRAME_SAMPLES, np.float32)
+        samples = np.frombuffer(rest, "<i2")
+        frame[: len(samples)] = samples
+        return (frame * _FADE).astype("<i2").tobytes()
+
 
 class Utterance:
     __slots__ = ("closed", "interruptible", "number", "pieces", "playing", "released")
@@ -60,7 +80,7 @@ class Utterance:
 class Playout:
     """One utterance at a time. `held`: the caller speaks, so only what cannot be interrupted begins."""
 
-    __slots__ = ("_emit", "_known", "_queue", "_talk", "_voice", "current", "held")
+    __slots__ = ("_emit", "_fading", "_known", "_queue", "_talk", "_voice", "current", "held")
 
     def __init__(
         self, talk: int, emit: Callable[[Event], None], voice: Callable[[], tuple[bool, bool]]
@@ -71,6 +91,8 @@ class Playout:
         self._voice = voice
         self._queue: deque[Utterance] = deque()
         self._known: dict[int, Utterance] = {}
+        self._fading: bytes | None = None
+        """What is heard of an utterance that was cut, in the tick after it."""
         self.current: Utterance | None = None
         self.held = False
 
@@ -90,6 +112,9 @@ class Playout:
         while True:
             utterance = self.current
             if utterance is None:
+                if self._fading is not None:
+                    fading, self._fading = self._fading, None
+                    return fading
                 if not self._queue:
                     return None
                 utterance = self._begin()
@@ -112,6 +137,7 @@ class Playout:
         """Let it not be heard, or no more."""
         del self._known[utterance.number]
         if utterance is self.current:
+            self._let_fade(utterance)
             self.current = None
         else:
             self._queue.remove(utterance)
@@ -136,9 +162,15 @@ class Playout:
                 piece.complete = True
 
     def clear(self) -> None:
+        if self.current is not None:
+            self._let_fade(self.current)
         self._queue.clear()
         self._known.clear()
         self.current = None
+
+    def _let_fade(self, utterance: Utterance) -> None:
+        if utterance.playing < len(utterance.pieces):
+            self._fading = utterance.pieces[utterance.playing].fading()
 
     def _begin(self) -> Utterance | None:
         """Start the first utterance that may be heard; None if there is none, or it has no sound yet."""
