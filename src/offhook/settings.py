@@ -302,6 +302,11 @@ class Settings(VendorSettings):
         description="`1` lets webhooks, tools, engines and SIP destinations be on private and loopback"
         " addresses, and audio go to those that a caller from outside names.",
     )
+    substitute: Literal["local"] | None = Field(
+        None,
+        description="`local`: the engines of this machine stand in for those of an assistant that are not"
+        " served or have no key. Unset: its calls end with an apology.",
+    )
     trunk: TrunkUri | None = Field(
         None,
         description="SIP trunk that numbers are called through in a transfer, `sip:USER@HOST`, with"

@@ -266,3 +266,22 @@ async def test_a_missing_model_is_one_line_that_says_what_to_do(monkeypatch: pyt
 
 async def test_check_starts_the_engines() -> None:
     assert await installation.check() == []
+
+
+@pytest.mark.parametrize("stage", ["transcriber", "model", "voice"])
+async def test_the_engines_of_this_machine_stand_in_if_the_operator_says_so(
+    stage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = {
+        "transcriber": {"provider": "talkscriber"},
+        "model": {"provider": "openai", "model": "gpt-4o"},
+        "voice": {"provider": "playht", "voiceId": "v"},
+    }[stage]
+    async with outside() as reach:
+        node = EngineNode(Workers(1), reach)
+        assistant = assistant_with(**{stage: given})
+        with pytest.raises(EngineError):
+            await getattr(EngineRegistry(node), stage)(assistant)
+        made = await getattr(EngineRegistry(node, substitute=True), stage)(assistant)
+        assert made.provider == "vapi"
+    assert "an engine is passed over" in caplog.text

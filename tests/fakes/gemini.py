@@ -154,7 +154,9 @@ def _problems(model: str, body: Mapping[str, Any]) -> Iterator[str]:
             yield "Unable to submit request because Thinking is not supported by this model."
         if "thinkingLevel" in thinking and not re.match(r"gemini-[3-9]", model):
             yield "Thinking level is not supported for this model."
-        if thinking.get("thinkingBudget") == 0 and re.match(r"gemini-(2\.5-pro|[3-9])", model):
+        if thinking.get("thinkingBudget", thinking.get("thinking_budget")) == 0 and re.match(
+            r"gemini-(2\.5-pro|[3-9])", model
+        ):
             yield "Budget 0 is invalid. This model only works in thinking mode."
     for tool in body.get("tools") or ():
         for function in tool["functionDeclarations"]:

@@ -14,6 +14,7 @@ from typing import Any
 from tests.speech.servers import HttpServer, Request, http_server
 
 KEY = "sk-fake-1234"
+AZURE = re.compile(r"/openai/deployments/[\w.-]+/chat/completions\?api-version=[\w-]+")
 REASONING = re.compile(r"o\d|gpt-[5-9](?!.*chat)")
 EFFORT_WITHOUT_TOOLS = re.compile(r"gpt-5\.[246]")
 KNOWN = {
@@ -67,9 +68,11 @@ class Fake:
         writer.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
 
     def _checked(self, request: Request) -> Mapping[str, Any]:
-        if request.path != "/v1/chat/completions":
+        at_azure = AZURE.fullmatch(request.path) is not None
+        if request.path != "/v1/chat/completions" and not at_azure:
             raise Refused("404 Not Found", "invalid_request_error", None, f"Invalid URL ({request.path})")
-        if request.headers.get("authorization") != f"Bearer {KEY}":
+        given = request.headers.get("api-key" if at_azure else "authorization", "")
+        if given.removeprefix("Bearer ") != KEY:
             raise Refused(
                 "401 Unauthorized", "invalid_request_error", "invalid_api_key", "Incorrect API key provided."
             )

@@ -58,3 +58,15 @@ async def test_it_reads_several_tool_calls() -> None:
 async def test_it_knows_its_refusals(fake: Fake, given: Mapping[str, Any], raised: type[Exception]) -> None:
     with pytest.raises(raised):
         await ask(fake, **given)
+
+
+async def test_it_is_azure_too() -> None:
+    async with served(Fake()) as server:
+        client = openai.AsyncAzureOpenAI(
+            api_key=KEY, azure_endpoint=server.url, api_version="2024-10-21", max_retries=0
+        )
+        request: dict[str, Any] = {"model": "gpt-4o", "messages": HELLO, "stream": True}
+        stream: Any = await client.chat.completions.create(**request)
+        async with client:
+            chunks = [chunk async for chunk in stream]
+    assert "".join(one.choices[0].delta.content or "" for one in chunks) == "We are open until five."

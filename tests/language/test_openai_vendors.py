@@ -20,8 +20,9 @@ from offhook.language.language_model import (
 )
 from offhook.language.providers.openai import SHAPES
 from offhook.schema.calls.ended_reason import pipeline_error
+from offhook.speech.engine_protocols import EngineError
 from offhook.speech.engine_request import Account
-from tests.engines.making import model_of
+from tests.engines.making import assistant_with, model_of, registry_of
 from tests.fakes.openai_chat import KEY, Fake, broken, served, spent, too_many
 from tests.language.test_openai import event, stream
 from tests.speech.servers import http_server, outside
@@ -211,3 +212,74 @@ async def test_minimax_says_no_with_status_200() -> None:
         made = await model_of(reach, {"provider": "minimax", "model": "MiniMax-M2"}, minimax=node)
         with pytest.raises(ModelError, match="insufficient balance"):
             await anext(made.respond(MESSAGES, ()))
+
+
+@pytest.mark.parametrize(("name", "limit"), [("gpt-4o", 250), ("gpt-5-mini", None), ("o3", None)])
+async def test_what_is_thought_does_not_count_where_the_owner_sets_no_limit(
+    name: str, limit: int | None
+) -> None:
+    fake = Fake()
+    await ask(fake, openai(name))
+    await ask(fake, openai(name, maxTokens=300))
+    assert [body.get("max_completion_tokens") for body in fake.asked] == [limit, 300]
+
+
+async def test_one_that_wants_turns_is_given_them() -> None:
+    fake = Fake()
+    messages: list[Message] = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "assistant", "content": "Hello, this is Ada."},
+        *MESSAGES,
+        *MESSAGES,
+        {"role": "assistant", "content": "Yes?"},
+    ]
+    settings = {"provider": "perplexity-ai", "model": "sonar"}
+    async with served(fake) as server, outside() as reach:
+        here = replace(SHAPES["perplexity-ai"], url=server.url + "/v1")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("offhook.language.providers.openai.SHAPES", {**SHAPES, "perplexity-ai": here})
+            accounts: dict[str, Any] = {"perplexity-ai": Account(KEY)}
+            made = await model_of(reach, settings, **accounts)
+            assert text_of([reply async for reply in made.respond(messages, ())]) == SAID
+    roles = [one["role"] for one in fake.asked[0]["messages"]]
+    assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert all(one["content"] for one in fake.asked[0]["messages"])
+
+
+async def azure(
+    fake: Fake, model: str, models: Sequence[str], credentials: Sequence[str] = ("azure-openai",)
+) -> list[Reply]:
+    async with served(fake) as server, outside() as reach:
+        kept: dict[str, dict[str, Any]] = {
+            "openai": {"provider": "openai", "apiKey": "sk-org-12345"},
+            "azure-openai": {
+                "provider": "azure-openai",
+                "region": "eastus",
+                "models": list(models),
+                "openAIKey": KEY,
+                "openAIEndpoint": server.url,
+            },
+        }
+
+        async def stored(provider: str) -> dict[str, dict[str, Any]]:
+            return {"c1": kept[provider]} if provider in credentials else {}
+
+        made = await registry_of(reach).model(assistant_with(model=openai(model)), stored)
+        return [reply async for reply in made.respond(MESSAGES, ())]
+
+
+@pytest.mark.parametrize("written", ["gpt-4o-2024-08-06", "gpt-4o-2024-08-06:eastus"])
+async def test_a_credential_of_azure_is_used_for_the_models_that_it_names(written: str) -> None:
+    fake = Fake()
+    for credentials in (("azure-openai",), ("azure-openai", "openai")):
+        assert text_of(await azure(fake, written, ["gpt-4o-2024-08-06"], credentials)) == SAID
+    assert "max_tokens" in fake.asked[0]
+    with pytest.raises(EngineError, match="OFFHOOK_OPENAI_API_KEY"):
+        await azure(fake, "gpt-4.1", ["gpt-4o-2024-08-06"])
+
+
+async def test_azures_refusals_have_azures_name() -> None:
+    with pytest.raises(ModelError) as caught:
+        await azure(Fake(refusals=[too_many()]), "gpt-5-mini", ["gpt-5-mini"])
+    reason = pipeline_error(caught.value.provider, caught.value.suffix)
+    assert reason == "pipeline-error-azure-openai-429-exceeded-quota"

@@ -57,17 +57,20 @@ class EngineRegistry:
     """The engines of a node, each for one call and not started. `defaults` is for assistants that name none.
 
     An engine that is not served, or that lacks what it needs, is passed over if another of the plan can take
-    its place; else EngineError is raised, the first one's."""
+    its place; with `substitute` the platform's own stands in where none can. Else EngineError is raised, the
+    first one's."""
 
     def __init__(
         self,
         node: EngineNode,
         vendors: Mapping[str, Vendor] = VENDORS,
         defaults: Mapping[Stage, BaseModel] = PLATFORM,
+        substitute: bool = False,
     ) -> None:
         self._node = node
         self._vendors = vendors
         self._defaults = defaults
+        self._substitute = substitute
 
     def load(self) -> None:
         """Load the files of vendors that any assistant may want, before the first call comes."""
@@ -79,9 +82,7 @@ class EngineRegistry:
     async def transcriber(
         self, assistant: Assistant, credentials: OrgCredentials = no_credentials
     ) -> Transcriber:
-        settings = assistant.transcriber or self._defaults["transcriber"]
-        plan = getattr(settings, "fallback_plan", None)
-        choices = [settings, *((plan and plan.transcribers) or ())]
+        choices = choices_of(assistant, "transcriber", self._defaults)
         made: list[Transcriber] = await self._made("transcriber", choices, assistant, credentials, no_context)
         return made[0] if len(made) == 1 else FallbackTranscriber(made)
 
@@ -91,9 +92,7 @@ class EngineRegistry:
         credentials: OrgCredentials = no_credentials,
         context: CallContext = no_context,
     ) -> LanguageModel:
-        settings = assistant.model or self._defaults["model"]
-        others = getattr(settings, "fallback_models", None) or ()
-        choices = [settings, *(settings.model_copy(update={"model": name}) for name in others)]
+        choices = choices_of(assistant, "model", self._defaults)
         made: list[LanguageModel] = await self._made("model", choices, assistant, credentials, context)
         return made[0] if len(made) == 1 else FallbackModel(made)
 
@@ -103,13 +102,10 @@ class EngineRegistry:
         credentials: OrgCredentials = no_credentials,
         context: CallContext = no_context,
     ) -> Voice:
-        settings = assistant.voice or self._defaults["voice"]
-        plan = getattr(settings, "fallback_plan", None)
-        others = (plan and plan.voices) or ()
-        vendor = self._vendors.get(getattr(settings, "provider", ""))
-        if not others and vendor is not None and vendor.keyed:
-            others = [settings]  # by another connection, from the word on at which this one broke off
-        choices = [settings, *others]
+        choices = choices_of(assistant, "voice", self._defaults)
+        vendor = self._vendors.get(choices[0].provider)
+        if len(choices) == 1 and vendor is not None and vendor.keyed:
+            choices *= 2  # by another connection, from the word on at which this one broke off
         made: list[Voice] = await self._made("voice", choices, assistant, credentials, context)
         return made[0] if len(made) == 1 else FallbackVoice(made)
 
@@ -126,13 +122,17 @@ class EngineRegistry:
             provider: str = settings.provider
 
             async def credential(provider: str = provider) -> BaseModel | None:
-                return await _credential(assistant, provider, credentials)
+                return await credential_of(assistant, provider, credentials)
 
-            request = EngineRequest(stage, provider, settings, self._node, credential, context)
+            request = EngineRequest(stage, provider, settings, self._node, credential, context, credential)
             try:
                 made.append(await self._factory(stage, provider)(request))
             except EngineError as error:
                 failed.append(error)
+        if not made and self._substitute:
+            platform = PLATFORM[stage]
+            request = EngineRequest(stage, "vapi", platform, self._node, context=context)
+            made.append(await self._factory(stage, "vapi")(request))
         if not made:
             raise failed[0]
         for passed_over in failed:
@@ -144,7 +144,7 @@ class EngineRegistry:
         vendor = self._vendors.get(provider)
         module = getattr(vendor, stage, "")
         if not module:
-            raise ProviderNotServed(stage, provider, self.served(stage))
+            raise ProviderNotServed(stage, provider, served(stage, self._vendors))
         factory: Callable[[EngineRequest[Any]], Awaitable[Any]] = getattr(
             importlib.import_module(module), stage
         )
@@ -152,10 +152,28 @@ class EngineRegistry:
 
     def served(self, stage: Stage) -> list[str]:
         """The providers that have an engine of this kind."""
-        return [provider for provider, vendor in self._vendors.items() if getattr(vendor, stage)]
+        return served(stage, self._vendors)
 
 
-async def _credential(assistant: Assistant, provider: str, credentials: OrgCredentials) -> BaseModel | None:
+def served(stage: Stage, vendors: Mapping[str, Vendor] = VENDORS) -> list[str]:
+    """The providers that have an engine of this kind."""
+    return [provider for provider, vendor in vendors.items() if getattr(vendor, stage)]
+
+
+def choices_of(
+    assistant: Assistant, stage: Stage, defaults: Mapping[Stage, BaseModel] = PLATFORM
+) -> list[Any]:
+    """The settings of the engine that the assistant wants, and of those that take over, in this order."""
+    settings = getattr(assistant, stage) or defaults[stage]
+    if stage == "model":
+        others = getattr(settings, "fallback_models", None) or ()
+        return [settings, *(settings.model_copy(update={"model": name}) for name in others)]
+    plan = getattr(settings, "fallback_plan", None)
+    others = plan.transcribers if stage == "transcriber" and plan else plan.voices if plan else ()
+    return [settings, *(others or ())]
+
+
+async def credential_of(assistant: Assistant, provider: str, credentials: OrgCredentials) -> BaseModel | None:
     """The assistant's own of that provider, else the org's newest; `credentialIds` says which of the org's
     an assistant may use."""
     for own in assistant.credentials or ():

@@ -47,6 +47,7 @@ VENDORS: Final[dict[str, Vendor]] = {
     "deep-seek": Vendor(model=_LANGUAGE + "openai"),
     "together-ai": Vendor(model=_LANGUAGE + "openai"),
     "openrouter": Vendor(model=_LANGUAGE + "openai"),
+    "perplexity-ai": Vendor(model=_LANGUAGE + "openai"),
     "xai": Vendor(model=_LANGUAGE + "openai"),
     "minimax": Vendor(model=_LANGUAGE + "openai"),
 }

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from offhook.json_document import VendorMessage
 from offhook.language.answer import ModelAnswer
+from offhook.language.dialogue import alternating
 from offhook.language.habits import Habit, Habits
 from offhook.language.http_model import ModelServer, http_model
 from offhook.language.language_model import LanguageModel, Message, ToolDefinition
@@ -20,9 +21,10 @@ from offhook.speech.engine_request import EngineNode
 @dataclass(frozen=True, slots=True)
 class ChatServer:
     """Where a model is and how it is asked. `timeout`: seconds until the first piece of a reply.
-    `temperature` None: the model's own. `limit`: what the server calls the most tokens of a reply. `extra`
-    goes with each request, `with_tools` with those that have tools. `tries`: how often it is asked if it
-    refuses for a moment. `rate_limited`: what the API calls it that too much was asked of it."""
+    `temperature` and `max_tokens` None: the model's own. `limit`: what the server calls the most tokens of a
+    reply. `extra` goes with each request, `with_tools` with those that have tools. `tries`: how often it is
+    asked if it refuses for a moment. `alternates`: it wants caller and assistant by turns. `path` and
+    `query`: what follows the address. `rate_limited`: what the API calls it that too much was asked of it."""
 
     provider: str
     model: str
@@ -31,11 +33,14 @@ class ChatServer:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float = 20.0
     temperature: float | None = 0.5
-    max_tokens: int = 250
+    max_tokens: int | None = 250
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     extra: VendorMessage = field(default_factory=dict)
     with_tools: VendorMessage = field(default_factory=dict)
     tries: int = 1
+    alternates: bool = False
+    path: str = "/chat/completions"
+    query: str = ""
     rate_limited: PipelineFailure = "429-exceeded-quota"
 
 
@@ -51,11 +56,12 @@ class ChatCompletions:
     def request(self, messages: Sequence[Message], tools: Sequence[ToolDefinition]) -> dict[str, Any]:
         request: dict[str, Any] = {
             "model": self._server.model,
-            "messages": list(messages),
+            "messages": alternating(messages) if self._server.alternates else list(messages),
             "stream": True,
             "stream_options": {"include_usage": True},
-            self._server.limit: self._server.max_tokens,
         }
+        if self._server.max_tokens is not None:
+            request[self._server.limit] = self._server.max_tokens
         if self._server.temperature is not None:
             request["temperature"] = self._server.temperature
         if tools:
@@ -80,8 +86,9 @@ def chat_model(
         provider=server.provider,
         model=server.model,
         base_url=server.base_url,
-        path="/chat/completions",
-        written=("/chat/completions",),
+        path=server.path,
+        query=server.query,
+        written=(server.path,),
         headers={"Authorization": f"Bearer {server.api_key or 'none'}", **server.headers},
         secrets=(server.api_key, *server.headers.values()),
         timeout=server.timeout,

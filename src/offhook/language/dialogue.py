@@ -91,6 +91,17 @@ def dialogue_of(messages: Sequence[Message]) -> Dialogue:
     return Dialogue(system, turns)
 
 
+def alternating(messages: Sequence[Message]) -> list[Message]:
+    """The same for servers that know no tools: what they have brought is told by the caller's side."""
+    dialogue = dialogue_of(messages)
+    made: list[Message] = [{"role": "system", "content": text} for text in dialogue.system]
+    for turn in dialogue.turns:
+        told = [f"({call.name}: {call.result})" for call in turn.results]
+        said = " ".join([*told, *turn.texts]) or " ".join(f"({call.name})" for call in turn.calls)
+        made.append({"role": turn.role, "content": said})
+    return made
+
+
 def _calls(written: Any) -> list[Call]:
     calls = []
     for call in written or ():

@@ -245,7 +245,8 @@ async def _engines(
             f"the local speech engines do not start ({error}): `offhook doctor` says what is missing"
         ) from error
     accounts = {provider: Account(*settings.account(provider)) for provider in KEYED}
-    registry = EngineRegistry(EngineNode(workers, outside, accounts, now))
+    node = EngineNode(workers, outside, accounts, now)
+    registry = EngineRegistry(node, substitute=settings.substitute == "local")
     registry.load()
     return engines_of(registry), emergency
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from offhook.json_document import ResourceDocument
 from offhook.schema.base import Model, Number, unchecked
@@ -22,6 +22,16 @@ from offhook.schema.bucket import (
 )
 
 Secret = Annotated[str, Field(max_length=10000)]
+
+
+def _sendable(key: str) -> str:
+    if not key or not all("!" <= c <= "~" for c in key):
+        raise ValueError("must be a key as its vendor gave it: not empty, without spaces or line ends")
+    return key
+
+
+VendorKey = Annotated[Secret, AfterValidator(_sendable)]
+"""What goes into a header."""
 
 
 class BearerAuthenticationPlan(Model):
@@ -158,7 +168,7 @@ class ApiKeyCredential(_Credential):
         "wellsaid",
         "xai",
     ]
-    api_key: Secret
+    api_key: VendorKey
 
 
 class MistralCredential(_Credential):
@@ -168,13 +178,13 @@ class MistralCredential(_Credential):
 
 class ElevenLabsCredential(_Credential):
     provider: Literal["11labs"]
-    api_key: Secret
+    api_key: VendorKey
     api_url: Literal["https://api.elevenlabs.io", "https://api.eu.residency.elevenlabs.io"] | None = None
 
 
 class ApiUrlCredential(_Credential):
     provider: Literal["cartesia", "deepgram", "soniox"]
-    api_key: Secret
+    api_key: VendorKey
     api_url: str | None = None
 
 
@@ -194,13 +204,13 @@ class MakeCredential(_Credential):
 
 class MicrosoftCredential(_Credential):
     provider: Literal["microsoft"]
-    api_key: Secret
+    api_key: VendorKey
     region: str | None = Field(default=None, max_length=64)
 
 
 class MinimaxCredential(_Credential):
     provider: Literal["minimax"]
-    api_key: str
+    api_key: Annotated[str, AfterValidator(_sendable)]
     group_id: str
 
 
@@ -248,7 +258,7 @@ class AzureOpenAICredential(_Credential):
     provider: Literal["azure-openai"]
     region: str
     models: list[str]
-    open_ai_key: Secret = Field(alias="openAIKey")
+    open_ai_key: VendorKey = Field(alias="openAIKey")
     open_ai_endpoint: Secret = Field(alias="openAIEndpoint")
     ocp_apim_subscription_key: str | None = None
 

@@ -59,11 +59,33 @@ async def no_credential() -> BaseModel | None:
     return None
 
 
+async def no_other_credential(provider: str) -> BaseModel | None:
+    return None
+
+
+def account_of(stage: Stage, provider: str, own: Account, credential: BaseModel | None) -> Account:
+    """The key of the org's `credential`, else the node's `own`. An address of the credential's counts before
+    the node's, and a node's key goes to no address but the node's. Raises EngineError if there is neither key
+    nor address."""
+    key = getattr(credential, "api_key", None)
+    if isinstance(key, str) and key:
+        url = getattr(credential, "api_url", None)
+        return Account(key, url) if url else Account(key, own.url, by_operator=own.url is not None)
+    if not own.key and own.url is None:
+        raise EngineError(
+            stage,
+            provider,
+            f"there is no key for it: store a credential of the provider {provider}, "
+            f"or set OFFHOOK_{variable(provider, 'api_key').upper()}",
+        )
+    return Account(own.key, own.url, by_operator=own.url is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class EngineRequest(Generic[S_co]):
     """`settings`: the assistant's, by the schema's model for the provider. `credential` gives the org's own
-    for that provider, None if it has none; most engines ask for `account` instead. `context`: what is known
-    of the call, at the time of asking."""
+    for that provider, None if it has none; most engines ask for `account` instead. `other_credential` gives
+    that of another provider. `context`: what is known of the call, at the time of asking."""
 
     stage: Stage
     provider: str
@@ -71,25 +93,12 @@ class EngineRequest(Generic[S_co]):
     node: EngineNode
     credential: Callable[[], Awaitable[BaseModel | None]] = no_credential
     context: CallContext = no_context
+    other_credential: Callable[[str], Awaitable[BaseModel | None]] = no_other_credential
 
     async def account(self) -> Account:
-        """The org's own key, else the node's. An address of the credential's counts before the node's, and a
-        node's key goes to no address but the node's. Raises EngineError if there is neither key nor
-        address."""
+        """As `account_of`. Raises EngineError."""
         own = self.node.accounts.get(self.provider, Account())
-        credential = await self.credential()
-        key = getattr(credential, "api_key", None)
-        if isinstance(key, str) and key:
-            url = getattr(credential, "api_url", None)
-            return Account(key, url) if url else Account(key, own.url, by_operator=own.url is not None)
-        if not own.key and own.url is None:
-            raise EngineError(
-                self.stage,
-                self.provider,
-                f"there is no key for it: store a credential of the provider {self.provider}, "
-                f"or set OFFHOOK_{variable(self.provider, 'api_key').upper()}",
-            )
-        return Account(own.key, own.url, by_operator=own.url is not None)
+        return account_of(self.stage, self.provider, own, await self.credential())
 
     def way_to(self, account: Account) -> Outside:
         """How the account's address is reached: an operator's may be private."""

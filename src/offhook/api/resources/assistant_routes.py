@@ -10,6 +10,7 @@ from typing import Final
 
 from offhook.api.http.work import Work
 from offhook.api.openapi.operation import ApiRoute
+from offhook.api.resources.engine_warnings import engine_warnings
 from offhook.api.resources.references import check_references
 from offhook.api.resources.resource import Document, Kind, crud
 from offhook.api.resources.secrets import without_keys
@@ -51,5 +52,6 @@ def routes() -> list[ApiRoute]:
             repository=lambda tx: tx.assistants,
             compose=compose,
             show=show,
+            warn=lambda work, stored: engine_warnings(work, [stored]),
         )
     ).routes

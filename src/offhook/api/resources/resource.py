@@ -7,7 +7,8 @@ and how a stored one is shown.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -28,6 +29,8 @@ from offhook.schema.base import Resource, format_timestamp
 from offhook.schema.calls.call_document import IdentityDocument
 from offhook.store import Duplicate, Position, Record, Repository, Transaction
 
+log = logging.getLogger(__name__)
+
 Document = dict[str, Any]
 
 FIRST_SLICE: Final = 5
@@ -45,6 +48,7 @@ class Kind:
     or raises an ApiError. `show` gives the properties to show, without the four that every resource has.
     `changed` is the type of a PATCH where it takes something else than a POST.
     `ids` is the name of the filter by which several can be asked for by their ids, if there is one.
+    `warn` says what of a document that is stored will not work here; the answer says it too.
     """
 
     path: str
@@ -58,6 +62,7 @@ class Kind:
     show: Callable[[ResourceDocument], Document] = dict
     changed: Wire | None = None
     ids: str | None = None
+    warn: Callable[[Work, ResourceDocument], Awaitable[Sequence[str]]] | None = None
 
 
 def with_resource(union: Any) -> Any:
@@ -112,6 +117,12 @@ async def listed(
     return b"[" + b",".join(shown) + b"]"
 
 
+def _warning(text: str) -> str:
+    """As a value of the header (RFC 7234 §5.5): miscellaneous, for whoever reads the answer."""
+    quoted = "".join(c if " " <= c <= "~" else "?" for c in text)
+    return '199 offhook "' + quoted.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def encode(value: Document) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
@@ -136,8 +147,14 @@ def crud(kind: Kind) -> Operations:
     changes = type_of(kind.changed) if kind.changed else changes_of(kind.created)
     at_id = f"{kind.path}/{{id}}"
 
-    def answer(record: Record, status: int = 200) -> Response:
-        return JSONResponse(resource(record, kind.show(record.document)), status)
+    def answer(record: Record, status: int = 200, warnings: Sequence[str] = ()) -> Response:
+        for warning in warnings:
+            log.warning("%s %s: %s", kind.noun, record.id, warning)
+        headers = {"Warning": ", ".join(map(_warning, warnings))} if warnings else None
+        return JSONResponse(resource(record, kind.show(record.document)), status, headers)
+
+    async def warnings_of(work: Work, record: Record) -> Sequence[str]:
+        return await kind.warn(work, record.document) if kind.warn is not None else ()
 
     @operations.serve(
         "POST", kind.path, "create", f"Create {kind.title}", gives(one, 201), takes=type_of(kind.created)
@@ -150,7 +167,8 @@ def crud(kind: Kind) -> Operations:
             document = await composed(work)
             async with unique():
                 record = await kind.repository(work.tx).create(work.org_id, document)
-        return answer(record, 201)
+            warnings = await warnings_of(work, record)
+        return answer(record, 201, warnings)
 
     @operations.serve(
         "GET",
@@ -187,7 +205,8 @@ def crud(kind: Kind) -> Operations:
                 record = await kind.repository(work.tx).replace(work.org_id, identity, document)
             if record is None:
                 raise missing(kind.noun, identity)
-        return answer(record)
+            warnings = await warnings_of(work, record)
+        return answer(record, 200, warnings)
 
     @operations.serve("DELETE", at_id, "remove", f"Delete {kind.title}", gives(one))
     async def remove(request: Request) -> Response:

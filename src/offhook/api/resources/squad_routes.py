@@ -6,6 +6,7 @@ from typing import Final
 
 from offhook.api.http.work import Work
 from offhook.api.openapi.operation import ApiRoute
+from offhook.api.resources.engine_warnings import engine_warnings
 from offhook.api.resources.references import check_references
 from offhook.api.resources.resource import Document, Kind, crud
 from offhook.api.resources.secrets import without_keys
@@ -39,5 +40,9 @@ def routes() -> list[ApiRoute]:
             compose=compose,
             show=lambda stored: with_model_names(without_keys(stored)),
             ids="idAny",
+            # Those that are named by id were looked at when they were stored.
+            warn=lambda work, stored: engine_warnings(
+                work, [one["assistant"] for one in stored["members"] if one.get("assistant")]
+            ),
         )
     ).routes

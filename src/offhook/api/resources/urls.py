@@ -13,7 +13,9 @@ from offhook.api.http.work import Work
 from offhook.network import AddressRefused
 from offhook.network.guard import check_url
 
-_URLS: Final = frozenset({"url", "server_url", "hold_audio_url", "transfer_complete_audio_url"})
+_URLS: Final = frozenset(
+    {"url", "server_url", "hold_audio_url", "transfer_complete_audio_url", "api_url", "open_ai_endpoint"}
+)
 _WEB: Final = ("http", "https")
 _SOCKETS: Final = ("ws", "wss", *_WEB)
 """What a transcriber of the owner's is reached by."""

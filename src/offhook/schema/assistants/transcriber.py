@@ -14,8 +14,7 @@ from offhook.schema.server import Server
 
 
 class FallbackTranscriberPlan(Model):
-    """Who takes over when the transcriber fails, in this order. The API has no vapi here, and its SDK
-    would read nothing."""
+    """Who takes over when the transcriber fails, in this order. The API has no vapi here."""
 
     transcribers: list[AnyTranscriber] | None = None
 
@@ -24,8 +23,6 @@ class FallbackTranscriberPlan(Model):
     def _one_level(cls, value: list[AnyTranscriber] | None) -> list[AnyTranscriber] | None:
         if any("fallback_plan" in transcriber.model_fields_set for transcriber in value or ()):
             raise ValueError("must not have a fallbackPlan of their own")
-        if any(transcriber.provider == "vapi" for transcriber in value or ()):
-            raise ValueError("must not be of provider vapi")
         return value
 
 

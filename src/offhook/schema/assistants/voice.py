@@ -5,7 +5,7 @@ them weekly, and whether one exists is for the vendor to say. Ranges are those o
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, field_validator
 
@@ -13,12 +13,28 @@ from offhook.schema.assistants.chunk import ChunkPlan
 from offhook.schema.base import JsonObject, Model, Number
 from offhook.schema.server import Server
 
+PLATFORM_VOICE: Final = "Elliot"
+"""Of the API's names for its own voices; the local one speaks for all of them."""
+
 
 class FallbackPlan(Model):
     """Who takes over when the voice fails, in this order. The API has no minimax here, and its SDK
     would read nothing."""
 
     voices: list[AnyVoice]
+
+    @field_validator("voices", mode="before")
+    @classmethod
+    def _platform(cls, value: Any) -> Any:
+        """The platform's own needs no name here: `{"provider": "vapi"}` is enough to be spoken by."""
+        if not isinstance(value, list):
+            return value
+        return [
+            {"voiceId": PLATFORM_VOICE, **one}
+            if isinstance(one, dict) and one.get("provider") == "vapi"
+            else one
+            for one in value
+        ]
 
     @field_validator("voices")
     @classmethod
