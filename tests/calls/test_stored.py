@@ -270,7 +270,7 @@ async def test_one_step_that_cannot_be_written_takes_no_other_with_it(
     assert {statuses[record.id] for record in records} == {"ended"}
     assert statuses["later-9"] == "ringing"
     assert not {"poison", "stranger"} & statuses.keys()
-    blamed = [one.message for one in caplog.records if "could not be written down" in one.message]
+    blamed = [one.message for one in caplog.records if "could not be stored" in one.message]
     assert [line.split()[0] for line in blamed] == ["call=poison", "call=stranger"]
 
 

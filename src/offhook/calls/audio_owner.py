@@ -1,4 +1,4 @@
-"""Whose the caller's ear and mouth are: the conversation's, or a transfer's that goes before it."""
+"""Who has the caller's audio: the conversation, or a transfer, which takes precedence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from offhook.media.line import Line
 
 
 class AudioOwner:
-    """The caller's keys go to whom the sound goes to."""
+    """The caller's keys go to whoever has the audio."""
 
     __slots__ = ("conversation", "recorded", "transfer")
 
@@ -19,8 +19,8 @@ class AudioOwner:
         """The line, once it is recorded."""
 
     def converse(self, conversation: Conversation, line: Line, keeps: bool) -> None:
-        """From now on the caller speaks with this one, and the call is recorded; `keeps`: what is said may be
-        kept."""
+        """The caller speaks with this conversation from now on, and the call is recorded. `keeps`: whether
+        what is said may be stored."""
         self.conversation = conversation
         line.converse(conversation.channel)
         if self.recorded is None:
@@ -34,7 +34,7 @@ class AudioOwner:
             self.recorded.keep(keeps)
 
     def close(self) -> None:
-        """Nobody is heard any more."""
+        """Ends whatever has the audio."""
         if self.conversation is not None:
             self.conversation.channel.close()
 

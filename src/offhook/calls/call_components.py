@@ -15,7 +15,7 @@ from offhook.sip.dialogs.invitation import Invitation
 
 @dataclass(frozen=True, slots=True)
 class CallComponents:
-    """Its set-up, its life and its tear-down share them."""
+    """Set-up, call and tear-down share these parts."""
 
     services: CallServices
     invitation: Invitation

@@ -27,11 +27,11 @@ from offhook.speech.remote import CallContext
 from offhook.webhooks.receiver import Receiver
 
 Ask = Callable[[Receiver, MessageDocument, float], Awaitable[Answer]]
-"""Send a message that wants an answer, with all of its time in seconds. Raises webhooks.client.AskFailed."""
+"""Sends a message that wants an answer, within the seconds given. Raises webhooks.client.AskFailed."""
 
 
 class NumberDirectory(AssistantDirectory, Protocol):
-    """What is stored: numbers by the user part that was dialled, and the rest by org."""
+    """What is stored: numbers by the user part that was dialled, everything else by org."""
 
     async def number(self, user: str) -> Documented[StoredPhoneNumber] | None:
         """The number whose sipUri has this user part, in any case; None if there is none."""
@@ -42,7 +42,7 @@ class NumberDirectory(AssistantDirectory, Protocol):
     async def credential(self, org_id: str, credential_id: str) -> ResourceDocument | None: ...
 
     async def credentials_for(self, org_id: str, provider: str) -> Mapping[str, ResourceDocument]:
-        """The org's credentials of one provider by their ids, the newest first."""
+        """The org's credentials for one provider, by their ids, the newest first."""
         ...
 
 
@@ -53,9 +53,9 @@ class CallServices:
     media: Media
     engines: Callable[[CallContext, OrgCredentials], EngineFactory]
     emergency: Voice | None
-    """Apologises when the assistant's own voice has failed; started and closed by its owner."""
+    """Speaks the apology when the assistant's own voice has failed. Its owner starts and closes it."""
     render: Callable[[str, Variables], str]
-    """A template with these variables filled in, and those of the clock."""
+    """Fills a template with these variables and with those of the clock."""
     ask: Ask
     guard: AddressGuard
     recordings: Path
@@ -65,11 +65,11 @@ class CallServices:
     new_id: Callable[[], str]
     rng: random.Random
     dialler: Dialler = field(default_factory=Dialler)
-    """Calls other parties; the composition root gives it the user agent."""
+    """Calls other parties. The composition root gives it the user agent."""
     trunk: Trunk | None = None
-    """What numbers of orgs without a trunk of their own are called through; None: the peer that sent the
-    call."""
+    """The trunk for numbers of orgs that have none of their own. None: numbers are called through the peer
+    that sent the call."""
     sounds: Sounds | None = None
-    """Gets an owner's audio file; None: none is played."""
+    """Fetches an owner's audio file. None: no audio files are played."""
     send: Send | None = None
-    """Makes an owner's API request; None: nothing is reached."""
+    """Makes an owner's API request. None: no request leaves the node."""

@@ -1,4 +1,4 @@
-"""All calls of this node: who is let in, who is told to come again, and how the node drains."""
+"""All calls of this node: which are admitted, which are refused, and how the node drains."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from offhook.sip.messages.uri import Uri
 from offhook.sip.quiet import QuietLog
 
 LOOKUP_SECONDS: Final = 5.0
-"""For finding the number in the database; beyond it the caller hears 503 instead of nothing."""
+"""Seconds for finding the number in the database. After that the caller gets 503 rather than no answer."""
 
 OVER_THE_LIMIT: Final = "call.start.error-subscription-concurrency-limit-reached"
 
 REPORTED: Final = (1.0, 20)
 REPORTED_OF_ORG: Final = (10.0, 100)
-"""A second, and at once: calls beyond an org's limit that are written down and reported, of one source, and
-in all of that org. Others are refused all the same."""
+"""Rate, per second and in a burst, of calls above an org's limit that are stored and reported: for one
+source, and for the whole org. Calls above this rate are refused without a record."""
 
 LONGEST_LOGGED: Final = 128
-"""Characters of what a caller wrote in one log line."""
+"""Characters of the caller's own text in one log line."""
 
 BEGIN_COST: Final = 700
-"""Of a call that begins, in microseconds, about."""
+"""Cost of the beginning of a call on the loop, in microseconds, roughly."""
 
 NO_ROOM: Final = Refusal(
     503,
@@ -64,7 +64,7 @@ Found = tuple[Documented[StoredPhoneNumber], UpdateOrgDTO]
 
 
 class Calls:
-    """The user agent's handler."""
+    """Handles what the user agent receives."""
 
     def __init__(self, services: CallServices, limits: EntranceLimits, admission: Admission) -> None:
         self._services = services
@@ -87,9 +87,9 @@ class Calls:
         self._tasks: set[asyncio.Task[None]] = set()
         self.draining = False
         self.ready: Callable[[], bool] = lambda: True
-        """Whether the node can write calls down."""
+        """Whether the node can store calls."""
         self.doubt: Callable[[], None] = lambda: None
-        """Something could not be read: see whether it still can."""
+        """Called when a read has failed, so that the database is checked."""
         self.accepted = 0
         self.refused = 0
 
@@ -107,7 +107,8 @@ class Calls:
         task.add_done_callback(self._attended)
 
     async def _attend(self, invitation: Invitation, source: Source, user: str) -> None:
-        """One INVITE, until its call is over or refused; whatever goes wrong, the caller hears it."""
+        """Handles one INVITE until its call is over or refused. Whatever fails, the caller gets a final
+        response."""
         await self._lane.turn(BEGIN_COST)
         try:
             found = await self._look_up(invitation, source, user)
@@ -126,10 +127,10 @@ class Calls:
     def _attended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            _log.error("an INVITE could not be attended to", exc_info=task.exception())
+            _log.error("an INVITE could not be handled", exc_info=task.exception())
 
     async def _look_up(self, invitation: Invitation, source: Source, user: str) -> Found | Turned:
-        """The number and its org, or why the call is refused for want of them."""
+        """The number and its org, or the refusal if there is none."""
         self._entrance.look_up(source)
         exists = None
         try:
@@ -154,7 +155,7 @@ class Calls:
         number: Documented[StoredPhoneNumber],
         org: UpdateOrgDTO,
     ) -> InboundCall | Turned | None:
-        """The call that begins, why there is none, or None when nobody waits for it any more."""
+        """The call that begins, the refusal, or None if the caller has given up meanwhile."""
         if invitation.finished:
             return None
         challenge = self._admission.challenge(invitation.request, invitation.source, number.settings)
@@ -186,7 +187,7 @@ class Calls:
         return None if elsewhere or not user else await self._services.directory.number(user)
 
     def _reports(self, source: Source, org_id: str) -> bool:
-        """Whether one more call beyond the org's limit is written down."""
+        """Whether one more call above the org's limit is stored and reported."""
         now = asyncio.get_running_loop().time()
         own = None if source is None else f"{org_id} {source}"
         return self._reported.admits(own, now) and self._reported_of_org.admits(org_id, now)
@@ -231,8 +232,8 @@ class Calls:
         return call
 
     def _over_the_limit(self, org_id: str, org: UpdateOrgDTO) -> Refusal | None:
-        """What an org's call beyond its `concurrencyLimit` gets. 486 and not 503: a proxy would take 503 for
-        the whole node's and keep the calls of all others away too (RFC 3261 §21.5.4)."""
+        """The refusal of a call above the org's `concurrencyLimit`. It is 486 and not 503: a proxy would
+        apply 503 to the whole node and keep the calls of all other orgs away too (RFC 3261 §21.5.4)."""
         limit = org.concurrency_limit
         if limit is None or self._of_org[org_id] + self._of_org_elsewhere.held(org_id) < limit:
             return None
@@ -286,7 +287,7 @@ class Calls:
         return list(self._active)
 
     def taken(self, call_id: str) -> None:
-        """Another node has ended and reported it: nothing is left but to hang up."""
+        """Another node has ended this call and reported it. This node only hangs up."""
         call = self._active.get(call_id)
         if call is not None:
             _log.error("call=%s was ended by another node, which took this one for dead", call_id)
@@ -296,7 +297,7 @@ class Calls:
         return not self.draining and self.ready()
 
     def options(self, request: Request) -> Answer:
-        """What an INVITE would be told now (RFC 3261 §11.2)."""
+        """The response that an INVITE would get now (RFC 3261 §11.2)."""
         return 200 if self.takes_calls() else (503, RETRY_AFTER, b"")
 
     async def end_call(self, call_id: str) -> bool:
@@ -309,16 +310,16 @@ class Calls:
         return True
 
     def end_all(self) -> None:
-        """Hang up on everybody, because the node stops."""
+        """Hangs up all calls, because the node stops."""
         for call in self._active.values():
             call.end("worker-shutdown")
 
     async def drain(self, grace: float) -> None:
-        """Take no more calls, let those that are up end within `grace` seconds, then end the rest."""
+        """Accepts no more calls, lets those that are up end within `grace` seconds, then ends the rest."""
         self.draining = True
         calls = list(self._active.values())
         if calls:
-            _log.info("draining: calls that are up have %g s: %d", grace, len(calls))
+            _log.info("draining: %d calls have %g s to end", len(calls), grace)
         waiting = [asyncio.create_task(call.finished.wait()) for call in calls]
         if waiting:
             await asyncio.wait(waiting, timeout=grace)

@@ -1,4 +1,4 @@
-"""How a call may end before its time: the reasons, as the API has them, and words for its owner."""
+"""How a call may end early: the API's reasons, and an explanation for the owner."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ LEG_FAILURES: Final[Mapping[LegEnd, str]] = {
     "gone": "the caller was lost",
     "no-audio": "nothing was heard from the caller",
 }
-"""What the call's `endedMessage` says of them; the caller who hangs up is no failure."""
+"""The explanations, which become the call's `endedMessage`. A caller who hangs up is no failure and has
+none."""
 
 
 class Refusal(Exception):
-    """The call is not answered: the SIP status for the caller, and why, for the report. `unquoted`: the
-    detail without words of others, where there are any."""
+    """The call is not answered: the SIP status for the caller, and the reason for the report. `unquoted`: the
+    detail without other people's words, where it has any."""
 
     def __init__(
         self,

@@ -1,5 +1,5 @@
-"""The tools that an assistant has without being written in it: the org's stored ones that it names by id, and
-those that hand the caller to other members of its squad (vapi-wire §6, §7)."""
+"""Tools that an assistant has although they are not written in it: the org's stored ones that it names by id,
+and those that hand the caller to other members of its squad (vapi-wire §6, §7)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from offhook.schema.tools.json_schema import OpenAIFunction
 from offhook.schema.tools.tool import TOOL, HandoffTool, Tool, TransferCallTool
 
 TO_MEMBER: Final = "transferToAssistant"
-"""What the model calls the squad's own transfer tool when the assistant has another named transferCall."""
+"""The name of the squad's own transfer tool if the assistant has another tool named transferCall."""
 
 MemberDestination = TransferDestinationAssistant | HandoffDestinationAssistant
 
@@ -35,8 +35,8 @@ class ToolDirectory(Protocol):
 async def equipped(
     settings: AssistantOverrides, org_id: str, directory: ToolDirectory, call_id: str
 ) -> AssistantOverrides:
-    """The assistant with the tools of its `toolIds` and `toolRefs` behind its own, and with those that its
-    hooks name. There are no versions of tools, so that a reference means the tool as it is. What does not
+    """The assistant with the tools of its `toolIds` and `toolRefs` added to its own, and with the tools that
+    its hooks name. Tools have no versions, so a reference means the tool as it is now. A tool that does not
     exist is left out, with a log line."""
 
     async def stored(tool_id: str) -> BaseModel | None:

@@ -43,13 +43,13 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request
 
 END_COST: Final = 500
-"""Of a call that ends, in microseconds, about."""
+"""Cost of the end of a call on the loop, in microseconds, roughly."""
 
 _log = logging.getLogger(__name__)
 
 
 class InboundCall:
-    """One inbound call. `start` begins it; `finished` is set when nothing of it is left."""
+    """One inbound call. `start` begins it. `finished` is set when all of it has ended."""
 
     def __init__(
         self,
@@ -87,17 +87,18 @@ class InboundCall:
 
     @property
     def conversation(self) -> Conversation | None:
-        """None until somebody is there to speak."""
+        """None until somebody speaks."""
         return self._sound.conversation
 
     # -- the way up -----------------------------------------------------------------------------
 
     def start(self, refusal: Refusal | None = None) -> None:
-        """Answer the call, or only write down and report that it is refused."""
+        """Answers the call; or only stores and reports it, if it is refused."""
         self._work(self._serve(refusal), "call")
 
     def _work(self, work: Coroutine[Any, Any, None], what: str) -> None:
-        """The task that brings the call on; if it breaks, the call ends instead of staying as it is."""
+        """Runs the task that advances the call. If the task fails, the call ends rather than staying as it
+        is."""
         with working_for(self.record.id):
             self._working = asyncio.create_task(work, name=f"{what} {self.record.id}")
         self._working.add_done_callback(self._worked)
@@ -107,7 +108,7 @@ class InboundCall:
             # Its own end cancels it too, and is under way then.
             self.end(BROKEN)
         elif task.exception() is not None:
-            _log.error("call=%s broke", self.record.id, exc_info=task.exception())
+            _log.error("call=%s failed unexpectedly and is ended", self.record.id, exc_info=task.exception())
             self.record.explain(BROKEN, INTERNAL)
             self.end(BROKEN)
 
@@ -176,7 +177,7 @@ class InboundCall:
         self.reporter.told(event)
 
     def _handed_over(self, event: HandedOver) -> None:
-        """Another assistant speaks: messages are about it, and go where it says."""
+        """Another assistant speaks now: messages are about it, and go to its server."""
         record = self.record
         found, receiver = self._owner.taken_over(event.assistant)
         left = record.assistant_resource()
@@ -192,7 +193,7 @@ class InboundCall:
     # -- transfers ------------------------------------------------------------------------------
 
     def transfer(self, destination: ResourceDocument) -> None:
-        """Hand the caller on, unless that is being done, or the call ends."""
+        """Hands the caller on, unless a transfer is under way already or the call ends."""
         if self._sound.transfer is not None or self._ending is not None:
             return
         self.record.destination = shown = self.record.shown(destination)
@@ -218,7 +219,7 @@ class InboundCall:
             self._sound.transfer, self._returned = None, transfer
             self._after_failed_transfer(transfer, failed.ended_reason, str(failed))
         except Exception:
-            _log.exception("call=%s transfer broke", self.record.id)
+            _log.exception("call=%s transfer failed unexpectedly", self.record.id)
             self._sound.transfer, self._returned = None, transfer
             self._after_failed_transfer(transfer, FAILED, INTERNAL)
         else:
@@ -291,7 +292,8 @@ class InboundCall:
             self.finished.set()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A task that is cancelled before its first step never comes to its `finally`."""
+        """Called when the task has ended: a task that is cancelled before its first step never reaches its
+        `finally`."""
         if task.cancelled():
-            _log.error("call=%s its end was cut off", self.record.id)
+            _log.error("call=%s was cancelled before its end was complete", self.record.id)
         self.finished.set()

@@ -1,4 +1,5 @@
-"""A leg: one SIP dialog with its RTP session. It negotiates, carries audio, notices when the peer is gone."""
+"""A leg: one SIP dialog with its RTP session. It negotiates, carries audio, and detects that the peer is
+gone."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ from offhook.sip.messages.sdp import (
 )
 
 LegEnd = Literal["hung-up", "unacknowledged", "gone", "no-audio"]
-"""Why a leg ended of itself: the peer's BYE; no ACK; the dialog lost; no packet for too long."""
+"""Why a leg ended by itself: the peer's BYE, no ACK, a lost dialog, or no packet for too long."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def served(first: str | None = None) -> tuple[RtpMap, ...]:
 
 
 class LegOwner(Protocol):
-    """What a leg tells whoever owns it."""
+    """What a leg reports to its owner."""
 
     def leg_connected(self) -> None:
         """The answer was acknowledged: audio flows both ways."""
@@ -52,16 +53,17 @@ class LegOwner(Protocol):
         ...
 
     def leg_requested(self, request: Request) -> Answer | None:
-        """A request inside the dialog (INFO, NOTIFY, REFER, MESSAGE): the answer, None for the usual one."""
+        """A request inside the dialog (INFO, NOTIFY, REFER, MESSAGE). Returns the response; None for the
+        usual one."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What legs of this node share. `plane` is the media plane. `address_for` gives our address for the SDP,
-    by the peer's host; it raises OSError where there is none that the host can reach. `may_send` says whether
-    audio may go to what an SDP names before any came from there, given the host that the SIP messages come
-    from."""
+    """What the legs of this node share. `plane` is the media plane. `address_for` gives our address for the
+    SDP, by the peer's host, and raises OSError if no address of ours reaches that host. `may_send` says
+    whether audio may go to the address in an SDP before any audio came from there, given the host that the
+    SIP messages come from."""
 
     plane: MediaPlane
     address_for: Callable[[str], str]
@@ -84,8 +86,8 @@ class Leg:
         call_id: str,
         prefers: str | None = None,
     ) -> None:
-        """`keys` hears what the peer presses. `peer`: the host that signalling comes from or goes to.
-        `prefers`: the codec that an offer of ours names first."""
+        """`keys` gets the keys that the peer presses. `peer`: the host that signalling comes from or goes to.
+        `prefers`: the codec that our own offer names first."""
         self._media = media
         self._owner = owner
         self._keys = PressedKeys(keys, asyncio.get_running_loop().time)
@@ -101,7 +103,7 @@ class Leg:
         self._over = False
         self._closed = False
         self.on_line: Callable[[Line], None] = lambda line: None
-        """Told of the line as soon as there is one."""
+        """Gets the line as soon as there is one."""
         self.session: Session | None = None
         self.line: Line | None = None
         self.agreement: MediaAgreement | None = None
@@ -129,7 +131,7 @@ class Leg:
 
     @property
     def stream(self) -> Line | None:
-        """None as long as no audio is agreed on."""
+        """None until the audio is negotiated."""
         return None if self.agreement is None else self.line
 
     async def close(self) -> None:
@@ -186,8 +188,9 @@ class Leg:
     # -- inside ---------------------------------------------------------------------------------
 
     def _towards(self, host: str) -> str:
-        """By whose route our address is found for audio with `host`: the peer's, whose SDP may name what is
-        only known behind its NAT, unless it is of the other family."""
+        """The host by whose route our address is found for audio with `host`. It is the peer's, since an SDP
+        may name an address that is known only behind the peer's NAT; unless the two are of different
+        families."""
         return self._peer if meets(self._peer, host) else host
 
     def _reaches(self, host: str) -> bool:
@@ -290,14 +293,15 @@ class Leg:
         return True
 
     def answered(self, body: bytes) -> bool:
-        """Our own INVITE was answered with this SDP; False if it cannot be met (the call is hung up then)."""
+        """Our own INVITE was answered with this SDP. False if it cannot be met, and then the call is hung
+        up."""
         if not self._take_answer(body):
             return False
         self.connect()
         return True
 
     def connect(self) -> None:
-        """Audio flows from now on; without effect the second time."""
+        """Audio flows from now on. A second call has no effect."""
         if self._connected or self._over or self.stream is None:
             return
         self._connected = True

@@ -25,8 +25,8 @@ _OURS: Final = frozenset(
 
 
 def owners_headers(given: Mapping[str, object], also: frozenset[str] = frozenset()) -> Headers:
-    """Those that may go out, each on one line, at most MOST; `also` names some of ours that may (in lower
-    case)."""
+    """The headers that may go out, each on one line, at most MOST. `also` names (in lower case) some of ours
+    that an owner may set as well."""
     found: Headers = []
     for name, value in list(given.items())[:MOST]:
         known = canonical_name(name) if len(name) <= MOST_NAME else None
@@ -36,6 +36,6 @@ def owners_headers(given: Mapping[str, object], also: frozenset[str] = frozenset
 
 
 def one_line(value: str) -> str:
-    """Fit for a header."""
+    """Text in a form that fits on one header line."""
     text = "".join(character if character.isprintable() else " " for character in value)
     return " ".join(text.split())[:MOST_CHARACTERS]

@@ -20,8 +20,8 @@ MOST_KEYS: Final = 32
 USUAL: Final = 100
 """Milliseconds of a key that does not say how long it is."""
 TWICE: Final = 1.0
-"""Seconds within which the same key by the other way is the same press: a phone that sends both ways tells of
-it when it is pressed, or when it is let go."""
+"""Seconds. The same key by the other way within this time is the same press: a phone that uses both ways
+reports it when the key is pressed, or when it is released."""
 
 _SIGNAL = re.compile(r"(?:^|[\r\n])[ \t]*+Signal[ \t]*+[=:][ \t]*+\"?([^\s\";]*+)", re.IGNORECASE)
 _ENDS = re.compile(r"[\r\n;]")
@@ -34,12 +34,12 @@ _NAMES: Final = {
     "HASH": "#",
     **dict.fromkeys(("16", "FLASH", "HOOKFLASH", "HOOK-FLASH", "HF", "!"), ""),
 }
-"""What is not spelled as the keys themselves, in upper case; the hook is no key."""
+"""Names of keys that differ from the keys themselves, in upper case. The hook flash is no key."""
 _LONGEST_BODY: Final = 1024
 
 
 def keys_of(request: Request) -> list[Press] | None:
-    """What an INFO presses, which may be nothing; None for a request that is not about keys."""
+    """The keys that an INFO presses, possibly none. None for a request that is not about keys."""
     kind = request.content_type
     if request.method != "INFO" or kind is None or kind.kind not in TYPES:
         return None
@@ -65,7 +65,7 @@ class KeySink(Protocol):
 
 
 class PressedKeys:
-    """Hears each key of a leg once, though some phones send it in the audio and by INFO."""
+    """Reports each key of a leg once, although some phones send it both in the audio and by INFO."""
 
     __slots__ = ("_recent", "_sink", "_time")
 
@@ -75,7 +75,7 @@ class PressedKeys:
         self._recent: deque[tuple[str, bool, float]] = deque(maxlen=MOST_KEYS)
 
     def digit(self, digit: str, milliseconds: int) -> None:
-        """A key of the audio, when it was let go."""
+        """A key in the audio, reported when it is released."""
         self._press(digit, milliseconds, informed=False)
 
     def informed(self, press: Press) -> None:

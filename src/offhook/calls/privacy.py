@@ -1,8 +1,10 @@
-"""What may be kept of a call: one decision, which the row, the artifact, the outbox and the recording ask.
+"""What may be stored of a call: one decision, which the row, the artifact, the outbox and the recording
+follow.
 
-`artifactPlan` and `compliancePlan` of whoever speaks decide, and the org's compliance over them
-(vapi-wire §5). Sound is kept while the one who speaks allows it. Words are kept as one conversation, so that
-all who took part must allow it. What is not kept still goes to the owner in messages."""
+`artifactPlan` and `compliancePlan` of the assistant that speaks decide, and the org's compliance overrides
+them (vapi-wire §5). Audio is recorded while the assistant that speaks allows it. Words are stored as one
+conversation, so all assistants that took part must allow it. What is not stored still goes to the owner in
+messages."""
 
 from __future__ import annotations
 
@@ -19,8 +21,9 @@ from offhook.schema.org import UpdateOrgDTO
 
 @dataclass(frozen=True, slots=True)
 class PrivacyDecision:
-    """`audio`: a recording. `words`: what was said stays in the call's row, and in messages that have been
-    delivered. `transcript`: the artifact has one at all; the two names begin its lines."""
+    """`audio`: whether there is a recording. `words`: whether what was said stays in the call's row, and in
+    messages that have been delivered. `transcript`: whether the artifact has one; the two names begin its
+    lines."""
 
     audio: bool = True
     words: bool = True
@@ -29,7 +32,8 @@ class PrivacyDecision:
     user_name: str = "User"
 
     def taken_over(self, following: PrivacyDecision) -> PrivacyDecision:
-        """What holds from now on, when whoever `following` is about goes on with the call."""
+        """The decision that holds when the conversation goes on with the assistant that `following` is
+        about."""
         return replace(
             self,
             audio=following.audio,
@@ -39,7 +43,7 @@ class PrivacyDecision:
 
 
 def kept_by(settings: AssistantOverrides, org: UpdateOrgDTO) -> PrivacyDecision:
-    """While this assistant speaks."""
+    """The decision while this assistant speaks."""
     hipaa, pci = _compliance(org)
     plan = effective.artifact_plan(settings, hipaa=hipaa)
     pci = pci or effective.pci_enabled(settings)
@@ -53,8 +57,8 @@ def kept_by(settings: AssistantOverrides, org: UpdateOrgDTO) -> PrivacyDecision:
 
 
 def kept_without_assistant(meant: object, org: UpdateOrgDTO) -> PrivacyDecision:
-    """Of a call that no assistant answers. `meant` is what its owner has given of those who should have
-    answered, be it valid or not: whatever they do not let be kept is not."""
+    """The decision for a call that no assistant answers. `meant` holds the documents of those who should have
+    answered, valid or not. What any of them forbids to store is not stored."""
     wishes = [privacy_wishes(one) for one in _mappings(meant)]
     hipaa, pci = _compliance(org)
     hipaa = hipaa or any(one.hipaa for one in wishes)
@@ -67,21 +71,21 @@ def kept_without_assistant(meant: object, org: UpdateOrgDTO) -> PrivacyDecision:
 
 
 def without_learned(variables: Variables, learned: Variables) -> dict[str, Any]:
-    """The variables of a call as they are kept where words are not: `learned` are those that the conversation
-    has brought."""
+    """The variables of a call as they are stored where words are not: without those in `learned`, which the
+    conversation has brought."""
     hidden = {*learned, *(name.replace("-", "_") for name in learned)}
     return {name: value for name, value in variables.items() if name not in hidden}
 
 
 def _compliance(org: UpdateOrgDTO) -> tuple[bool, bool]:
-    """Whether the org is under HIPAA, and under PCI."""
+    """Whether the org is under HIPAA, and whether it is under PCI."""
     plan = org.compliance_plan
     hipaa = org.hipaa_enabled is True or (plan is not None and plan.hipaa_enabled is True)
     return hipaa, plan is not None and plan.pci_enabled is True
 
 
 def _mappings(value: object) -> Iterator[Mapping[str, Any]]:
-    """All JSON objects in it, however deep."""
+    """All JSON objects in a document, at any depth."""
     waiting = [value]
     while waiting:
         one = waiting.pop()

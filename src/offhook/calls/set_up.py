@@ -38,19 +38,19 @@ from offhook.speech.engine_protocols import EngineError
 from offhook.speech.remote import CallContext
 
 ROW_WITHIN_SECONDS: Final = 2.0
-"""For the row of a call to be written before it is answered."""
+"""Seconds for the call's row to be written before the call is answered."""
 
 PREPARE_COST: Final = 1000
-"""Of getting ready to answer, in microseconds, about."""
+"""Cost of preparing an answer on the loop, in microseconds, roughly."""
 
 _log = logging.getLogger(__name__)
 
 Connected = Callable[[], None]
-"""To be called once the call is connected: somebody begins to speak."""
+"""Is called once the call is connected: it lets somebody speak."""
 
 
 class SetUp:
-    """`context` is what engines are told about the call, `tell` gets the conversation's events."""
+    """`context` is what engines are told about the call. `tell` gets the conversation's events."""
 
     def __init__(
         self, parts: CallComponents, world: World, tell: Callable[[Event], None], context: CallContext
@@ -62,7 +62,8 @@ class SetUp:
         self._lane = turns.lane("calls")
 
     async def listen(self, assistant: AssistantOverrides) -> None:
-        """From now on the server messages go where this assistant, else the number, else the org says."""
+        """Sets the server for messages from now on: that of this assistant, else the number's, else the
+        org's."""
         receiver = await self._parts.owner.receiver()
         self._parts.reporter.listen(receiver, effective.server_messages(assistant))
 
@@ -93,7 +94,7 @@ class SetUp:
         )
 
     async def _note(self, outcome: RoutingOutcome) -> None:
-        """Keep with the call why no assistant answers it, if none does."""
+        """Records why no assistant answers the call, if none does."""
         record, failure = self._parts.record, outcome.failure
         if not isinstance(outcome.action, AnsweringAssistant):
             given = await meant(record.number.settings, failure, self._parts.services.directory)
@@ -106,7 +107,7 @@ class SetUp:
         _log.warning("call=%s %s: %s", record.id, failure.ended_reason, failure)
 
     async def _prepare(self, action: RoutingAction) -> Connected:
-        """Get ready for what was decided."""
+        """Prepares what was decided."""
         match action:
             case AnsweringAssistant():
                 return await self._prepare_assistant(action)
@@ -125,7 +126,7 @@ class SetUp:
         try:
             conversation = await self._converse(AssistantOverrides())
         except EngineError as error:
-            _log.error("call=%s the transfer goes unannounced: %s", record.id, error.unquoted)
+            _log.error("call=%s the transfer is not announced: %s", record.id, error.unquoted)
             return lambda: self._world.transfer(destination)
         return _in_order(conversation.begin, lambda: conversation.send_on(destination))
 
@@ -149,7 +150,8 @@ class SetUp:
             return await self._prepare_last_words(SORRY, ended_reason(error), hooks)
 
     async def _prepare_last_words(self, text: str, reason: str, settings: AssistantOverrides) -> Connected:
-        """Say `text` and end the call for `reason`, unless a hook of the assistant's has it otherwise."""
+        """Says `text` and ends the call for `reason`, unless one of the assistant's hooks decides
+        otherwise."""
         try:
             conversation = await self._converse(settings)
         except EngineError as error:

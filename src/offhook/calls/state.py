@@ -20,7 +20,7 @@ TRANSITIONS: Final[dict[tuple[CallStatus, CallEvent], CallStatus]] = {
 
 
 class WrongTransition(RuntimeError):
-    """An event that the call's status does not allow; a defect of ours, never of the peer's."""
+    """The call's status does not allow this event. That is a defect of ours, never of the peer's."""
 
     def __init__(self, status: CallStatus, event: CallEvent) -> None:
         super().__init__(f"a call that is {status} cannot be {event}")
@@ -38,7 +38,7 @@ class CallState:
         return (self.status, event) in TRANSITIONS
 
     def on(self, event: CallEvent) -> CallStatus:
-        """Move by `event` and return the new status. Raises WrongTransition."""
+        """Changes the status by `event` and returns the new one. Raises WrongTransition."""
         try:
             self.status = TRANSITIONS[self.status, event]
         except KeyError:

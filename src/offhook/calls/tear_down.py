@@ -12,20 +12,20 @@ from offhook.media.line import Line
 from offhook.media.recorded import stereo_path
 
 PART_SECONDS: Final = 10.0
-"""For each part of a call to end. What hangs is left behind with a log line."""
+"""Seconds for each part of a call to end. A part that hangs is left, with a log line."""
 
 _log = logging.getLogger(__name__)
 
 
 class TearDown:
-    """Ends the parts of one call. Whatever fails or hangs keeps no other from ending."""
+    """Ends the parts of one call. A part that fails or hangs keeps no other from ending."""
 
     def __init__(self, parts: CallComponents) -> None:
         self._parts = parts
 
     async def run(self, working: asyncio.Task[None] | None) -> None:
-        """The BYE and the port come first: the caller and the next call wait for them. `working` is what
-        still brings the call on."""
+        """The BYE and the port come first: the caller waits for the one, the next call for the other.
+        `working` is the task that still advances the call."""
         record, sound = self._parts.record, self._parts.sound
         if working is not None:
             working.cancel()

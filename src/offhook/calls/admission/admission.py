@@ -18,16 +18,18 @@ from offhook.sip.messages.uri import Uri
 
 WRONG: Final = (1.0, 10)
 WRONG_OF_SOURCE: Final = (5.0, 50)
-"""A second, and at once: wrong credentials of one address and port, and of all of its source. Beyond it none
-are looked at, right or wrong, but those of callers who have been let in before."""
+"""Rate of wrong credentials, per second and in a burst, for one address and port, and for one source. Above
+it the node checks no more credentials from there, except those of callers whose credentials were right
+before."""
 
 MOST_LET_IN: Final = 4096
-"""Callers remembered because their credentials were right."""
+"""How many callers are remembered because their credentials were right."""
 
 RETRY_AFTER: Final = (("Retry-After", "10"),)
 
 MOST_CREDENTIALS: Final = 8
-"""Authorization lines that are looked at: one for each realm on the way, as a rule one."""
+"""How many Authorization lines of one request are read. There is one for each realm on the way, usually a
+single one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,8 @@ class Demand:
 
 
 class Admission:
-    """Checks INVITEs against a number's `authentication`; a number without one takes every caller,
-    whatever credentials come along. `realm` is the one of numbers that name none. `time` is the loop's
-    clock."""
+    """Checks INVITEs against a number's `authentication`. A number without one accepts every caller, whatever
+    credentials the INVITE carries. `realm` is used for numbers that name none. `time` is the loop's clock."""
 
     def __init__(
         self, nonces: Nonces, realm: Callable[[], str], sources: Sources, time: Callable[[], float]
@@ -53,7 +54,7 @@ class Admission:
         self._let_in: dict[tuple[Address, str, str], None] = {}
 
     def challenge(self, request: Request, peer: Address, number: StoredPhoneNumber) -> Demand | None:
-        """None to let the call in, else how to refuse it."""
+        """Returns None if the call may come in, else the refusal to send."""
         authentication = number.authentication
         if authentication is None:
             return None
@@ -85,8 +86,9 @@ class Admission:
         self._let_in[caller] = None
 
     def _challenges(self, realm: str, stale: bool) -> tuple[tuple[str, str], ...]:
-        """MD5 first, though RFC 8760 §2.4 wants the stronger one there: phones in the field (SIPp among them)
-        look at the first challenge only, and know no SHA-256. Those that choose for themselves can."""
+        """MD5 comes first, although RFC 8760 §2.4 wants the stronger algorithm first: some phones (SIPp among
+        them) read only the first challenge and do not know SHA-256. Phones that choose for themselves take
+        SHA-256."""
         nonce = self._nonces.issue()
         return tuple(
             ("WWW-Authenticate", str(Challenge(realm, nonce, algorithm=algorithm, stale=stale)))
@@ -95,15 +97,15 @@ class Admission:
 
 
 def _credentials(request: Request, realm: str) -> list[Credentials]:
-    """Those for `realm`."""
+    """The credentials for `realm`."""
     lines = request.headers.lines("Authorization")[:MOST_CREDENTIALS]
     return [one for one in map(_parse, lines) if one is not None and one.realm == realm]
 
 
 def _is_for(credentials: Credentials, request: Request) -> bool:
-    """Whether they were made for this number. Only whom it names is compared: on the way to us a proxy may
-    have put another host into the request (RFC 7616 §3.4.6 leaves room for that). SIPp, and phones that sign
-    for the server as a whole, name no user."""
+    """Whether the credentials were made for this number. Only the user part is compared: a proxy may have put
+    another host into the request (RFC 7616 §3.4.6 allows that). SIPp, and phones that sign for the server as
+    a whole, name no user."""
     try:
         user = subscriber_of(Uri.parse(credentials.uri))
     except SipError:
@@ -112,7 +114,8 @@ def _is_for(credentials: Credentials, request: Request) -> bool:
 
 
 def _compared(user: str) -> str:
-    """As numbers are looked up: a proxy may have added a plus, or taken it away."""
+    """The user part in the form in which numbers are looked up: a proxy may have added a plus or removed
+    it."""
     return user.lower().removeprefix("+")
 
 

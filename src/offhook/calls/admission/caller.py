@@ -13,10 +13,10 @@ MAX_VARIABLES: Final = 64
 MAX_VALUE_CHARACTERS: Final = 2000
 MAX_NAME: Final = 40
 MAX_KEPT_CHARACTERS: Final = 8000
-"""Of all variables together, with their names: whoever calls decides how much there is, and all of it is kept
-with the call."""
+"""Characters of all variables together, with their names. The caller decides how many headers there are, and
+all variables are stored with the call."""
 MAX_URI: Final = 300
-"""Characters of a SIP URI, or of a Call-ID, that are kept with the call."""
+"""Characters of a SIP URI, or of a Call-ID, that are stored with the call."""
 
 
 def customer(request: Request) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def header_variables(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def kept(variables: Mapping[str, str]) -> dict[str, str]:
-    """As many of the variables as are kept with a call, in their order; the last one may be cut."""
+    """Those variables that are stored with a call, in their order. The last one may be cut."""
     cut: dict[str, str] = {}
     left = MAX_KEPT_CHARACTERS
     for name, value in variables.items():

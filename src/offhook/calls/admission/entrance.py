@@ -1,4 +1,5 @@
-"""Who gets in: the node's places for calls, and what strangers may ask for before they have one."""
+"""Admits calls: the node's capacity for calls, and how many numbers strangers may look up before they have a
+call."""
 
 from __future__ import annotations
 
@@ -11,22 +12,22 @@ from offhook.network import Address
 from offhook.network.sources import ALONE, Common, PeerRate, Rate, Shares, Source, Sources
 
 LOOK_UPS: Final = 128
-"""Numbers looked up at once that were not called before: as many as the database finds well within the time
-that a look-up has, also on a machine that is busy."""
+"""How many look-ups of numbers that were not called before may run at once: as many as the database answers
+well within a look-up's time limit, even on a busy machine."""
 
 MISSES: Final = (20.0, 100)
 MISSES_OF_SOURCE: Final = (100.0, 500)
-"""A second, and at once: unknown numbers that one address and port may ask for, and all of its source. Beyond
-it only numbers that were called before are looked up for it."""
+"""Rate of unknown numbers, per second and in a burst, for one address and port, and for one source. Above it
+only numbers that were called before are looked up for that source."""
 
 MISSES_IN_ALL: Final = (200.0, 400)
-"""The same of all sources together, forged ones among them."""
+"""The same rate for all sources together, forged ones included."""
 
 MOST_CALLED: Final = 10_000
-"""Numbers remembered because they were called before."""
+"""How many numbers are remembered because they were called before."""
 
 LONGEST_USER: Final = 64
-"""Characters of a user part that is remembered."""
+"""Length of a user part that is remembered, in characters."""
 
 _ALL: Final = "all"
 
@@ -35,8 +36,8 @@ RETRY_AFTER: Final = (("Retry-After", "10"),)
 
 @dataclass(frozen=True, slots=True)
 class EntranceLimits:
-    """`calls`: at most so many at once on this node. `domain`: the only host part that is ours, if set.
-    `common`: what the call processes of the node count together."""
+    """`calls`: how many calls this node carries at once. `domain`: the only host part that is ours, if it is
+    set. `common`: what the call processes of the node count together."""
 
     calls: int
     domain: str | None = None
@@ -45,7 +46,7 @@ class EntranceLimits:
 
 
 class Turned(NamedTuple):
-    """Why somebody does not get in, and the status that says so."""
+    """Why a caller is turned away, and the status that says so."""
 
     status: int
     why: str
@@ -53,7 +54,7 @@ class Turned(NamedTuple):
 
 
 class Entrance:
-    """`time` is the loop's clock; `give_way` is told the id of a call that loses its place while it rings."""
+    """`time` is the loop's clock. `give_way` gets the id of a call that loses its place while it rings."""
 
     def __init__(
         self, limits: EntranceLimits, time: Callable[[], float], give_way: Callable[[str], None]
@@ -69,7 +70,7 @@ class Entrance:
         self._called: dict[str, None] = {}
 
     def turns_away(self, source: Source, peer: Address, user: str) -> Turned | None:
-        """Why nobody looks for the number `user` now; None to go on."""
+        """Why the number `user` is not looked up now. None: it may be looked up."""
         if not self._places.admits(source) and self._room(source) is None:
             return self._full(source)
         if user in self._called:
@@ -89,7 +90,7 @@ class Entrance:
         self._look_ups.take(source)
 
     def looked_up(self, source: Source, peer: Address, user: str, found: bool | None) -> None:
-        """The look-up has ended; `found` is None when it failed."""
+        """Tells that the look-up has ended. `found` is None if it failed."""
         self._look_ups.give_back(source)
         if found is None:
             return
@@ -103,7 +104,7 @@ class Entrance:
             self._misses_in_all.admits(_ALL, self._time())
 
     def enter(self, source: Source) -> Turned | None:
-        """A place for a call, to be left again; or why there is none."""
+        """Takes a place for a call, which the call leaves at its end; or says why there is none."""
         if not self._places.admits(source):
             room = self._room(source)
             if room is None:
@@ -124,12 +125,12 @@ class Entrance:
             self._places.give_back(source)
 
     def _room(self, source: Source) -> tuple[str, Source] | None:
-        """The call that gives its place to `source`, and whose it is."""
+        """The call that gives its place to `source`, and the source of that call."""
         return self.ringing.makes_room_for(source) if self._places.may_take_over(source) else None
 
     @property
     def taken(self) -> float:
-        """How large a part of the places is taken."""
+        """The share of the places that are taken, from 0 to 1."""
         return self._places.held / self._places.total
 
     def _full(self, source: Source) -> Turned:

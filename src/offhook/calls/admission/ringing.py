@@ -1,7 +1,8 @@
-"""Callers who wait for their answer, where places run out: their sender may be forged.
+"""Calls that ring, for when places run out: the sender of an INVITE may be forged.
 
-A number whose owner thinks for long holds a place for each INVITE meanwhile. Sources that have acknowledged a
-call before have shown that they are there: they go first, and those who have not make room."""
+While an owner's server takes long to answer, each INVITE holds a place. A source that has acknowledged a call
+before has proved that it exists. Such sources take precedence, and calls from other sources give up their
+places to them."""
 
 from __future__ import annotations
 
@@ -12,11 +13,13 @@ from typing import Final
 from offhook.network.sources import REMEMBERED, Source
 
 PATIENCE: Final = 4.0
-"""Seconds that a caller who is not known may ring where others who are not known want its place."""
+"""How long a call from an unknown source may ring, in seconds, when another unknown source wants its
+place."""
 
 
 class Ringing:
-    """`time` is the loop's clock. Each call that has a place: `begin`, `answered`, `acknowledged`, `end`."""
+    """`time` is the loop's clock. For each call that has a place its owner calls `begin`, `answered`,
+    `acknowledged` and `end`."""
 
     def __init__(self, time: Callable[[], float]) -> None:
         self._time = time
@@ -45,9 +48,9 @@ class Ringing:
         self._answered.pop(call_id, None)
 
     def makes_room_for(self, source: Source) -> tuple[str, Source] | None:
-        """The call that `source` gets its place from, and whose it is: of those whose source is not known the
-        one that rings for longest. None if all are known, or, where `source` is not known itself, if none has
-        rung for long."""
+        """The call whose place `source` gets, and the source of that call. It is the one from an unknown
+        source that has rung longest. None if all sources are known; or if `source` itself is unknown and no
+        call has rung for long enough."""
         for call_id, (other, since) in self._since.items():
             if not self._knows(other):
                 gives_way = self._knows(source) or self._time() - since > PATIENCE

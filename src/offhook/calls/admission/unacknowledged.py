@@ -1,7 +1,7 @@
-"""Callers over UDP who were answered and have not acknowledged it: their sender may be forged.
+"""Calls over UDP that were answered and are not acknowledged yet: the sender of an INVITE may be forged.
 
-SIP waits 32 seconds for an ACK (RFC 3261 §13.3.1.4). Where places run short that is too long: forged INVITEs,
-a few a second and each with a source of its own, would hold them all."""
+SIP waits 32 seconds for an ACK (RFC 3261 §13.3.1.4). When places run out, that is too long: a few forged
+INVITEs a second, each from a source of its own, would hold all places."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Final
 CHECK_SECONDS: Final = 0.5
 
 PATIENCE: Final = ((3 / 4, 2.0), (1 / 2, 4.0))
-"""From so large a part of the places taken, the seconds that an ACK may take: three or four transmissions of
-the 200."""
+"""The share of taken places from which the wait for an ACK is shortened, and the shortened wait in seconds:
+long enough for three or four transmissions of the 200."""
 
 
 FEW: Final = 1 / 8
-"""Of the places: while they hold no more, it is not they who make places run short, and a phone that loses
-packets is waited for as long as anywhere."""
+"""A share of the places. While unacknowledged calls hold no more than this, they are not the reason why
+places run out, and a phone that loses packets gets the full wait."""
 
 
 class Unacknowledged:
-    """`places`: how many calls there may be; `taken` says how large a part of them there is; `give_up` is
-    told the id of a call whose caller was waited for long enough."""
+    """`places`: how many calls there may be. `taken` gives the share of places that are taken. `give_up` gets
+    the id of a call whose ACK is overdue."""
 
     def __init__(self, places: float, taken: Callable[[], float], give_up: Callable[[str], None]) -> None:
         self._few = places * FEW
@@ -37,13 +37,13 @@ class Unacknowledged:
         return len(self._since)
 
     def add(self, call_id: str) -> None:
-        """Its 200 was sent."""
+        """The call's 200 was sent."""
         self._since[call_id] = self._loop.time()
         if self._checking is None:
             self._checking = self._loop.call_later(CHECK_SECONDS, self._check)
 
     def remove(self, call_id: str) -> None:
-        """Its ACK came, or it has ended."""
+        """The call's ACK came, or the call has ended."""
         self._since.pop(call_id, None)
         if not self._since and self._checking is not None:
             self._checking.cancel()

@@ -1,5 +1,5 @@
-"""What routing has read before, kept until it changes: most calls go to few numbers, and reading the database
-costs more than all else that an INVITE asks for."""
+"""What routing has read is kept until it changes. Most calls go to few numbers, and reading the database
+costs more than everything else that an INVITE needs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from offhook.store import Database
 T = TypeVar("T")
 
 MOST_KNOWN: Final = 10_000
-"""Resources; beyond it all are forgotten and read anew."""
+"""Number of resources. Above it the cache is emptied."""
 
 
 class DirectoryCache:
     """A directory that reads each resource once after every change of numbers, assistants, squads, tools,
-    orgs and credentials, whichever process of the node makes it. Where other nodes write too it reads
-    always. What does not exist is not remembered."""
+    orgs and credentials, whichever process of the node makes the change. If other nodes write to the same
+    database it always reads. It does not remember that a resource does not exist."""
 
     def __init__(self, stored: StoredDirectory, database: Database) -> None:
         self._stored = stored
@@ -57,7 +57,7 @@ class DirectoryCache:
         return await self._find(key, lambda: self._stored.credential(org_id, credential_id))
 
     async def credentials_for(self, org_id: str, provider: str) -> Mapping[str, ResourceDocument]:
-        """That there are none is remembered, too."""
+        """It does remember that there are none."""
 
         async def read() -> Mapping[str, ResourceDocument] | None:
             return await self._stored.credentials_for(org_id, provider)

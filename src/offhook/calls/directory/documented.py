@@ -1,4 +1,4 @@
-"""A resource as calls know it: the document, as its owner is shown it, and the type that it was read as."""
+"""A resource as calls use it: the document that its owner sees, and the type that it was read as."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class StoredNotValid(NotValid):
-    """What is stored may be older than what is understood today."""
+    """A stored resource is not valid by today's types: it may be older than they are."""
 
     def __init__(self, problem: str, document: ResourceDocument) -> None:
         super().__init__(problem)
@@ -34,8 +34,8 @@ class StoredNotValid(NotValid):
 
 
 class Documented(Generic[M]):
-    """`document` stays the same object, by which what is worked out from it is known again. It is read when
-    it is first asked for its `settings`, and once."""
+    """`document` stays the same object, so that results worked out from it are found again. `settings` is
+    read once, at its first use."""
 
     __slots__ = ("_read", "_settings", "document")
 
@@ -60,7 +60,7 @@ _RESOURCE: Final = frozenset({"id", "orgId", "createdAt", "updatedAt"})
 
 
 def resource(record: Record) -> ResourceDocument:
-    """A row as its owner knows it."""
+    """A row as the document that its owner sees."""
     identity = IdentityDocument(
         id=record.id,
         org_id=record.org_id,
@@ -77,14 +77,15 @@ _ADAPTERS: Final[dict[Any, TypeAdapter[Any]]] = {
 
 
 def assistant_of(document: ResourceDocument) -> AssistantOverrides:
-    """What an assistant says, a stored one with what every resource has. Raises NotValid."""
+    """An assistant's type; of a stored one the type with id and dates. Raises NotValid."""
     settings = _own(AssistantOverrides, document, "an assistant")
     assert isinstance(settings, AssistantOverrides)
     return settings
 
 
 def squad_of(document: ResourceDocument) -> Squad:
-    """A member that is not valid leaves its place empty, and the others theirs. Raises NotValid."""
+    """A squad's type. A member that is not valid is left out, and the others keep their positions. Raises
+    NotValid."""
     try:
         squad = _own(Squad, document, "a squad")
     except NotValid:
@@ -102,8 +103,8 @@ def _is_member(document: object) -> bool:
 
 
 def org_of(document: ResourceDocument) -> UpdateOrgDTO:
-    """What is not valid is left out, but for the compliance: without it too much would be kept. Raises
-    NotValid."""
+    """An org's type. Properties that are not valid are left out, except for compliance: without it too much
+    would be stored. Raises NotValid."""
     own = _without_resource(document)
     org = _as_far_as_valid(UpdateOrgDTO, own, ("hipaaEnabled", "compliancePlan"), "an org")
     assert isinstance(org, UpdateOrgDTO)
@@ -111,15 +112,17 @@ def org_of(document: ResourceDocument) -> UpdateOrgDTO:
 
 
 def number_of(document: ResourceDocument) -> StoredPhoneNumber:
-    """What is not valid is left out, but for what keeps strangers away. Raises NotValid."""
+    """A number's type. Properties that are not valid are left out, except for those that keep strangers out.
+    Raises NotValid."""
     number = _as_far_as_valid(StoredPhoneNumber, document, ("orgId", "authentication"), "a phone number")
     assert isinstance(number, StoredPhoneNumber)
     return number
 
 
 def _as_far_as_valid(kind: Any, given: ResourceDocument, needed: Sequence[str], what: str) -> BaseModel:
-    """Calls must not be turned away for one property that came to be refused after it was stored. Of a server
-    whoever sends there leaves out what cannot be sent. Raises NotValid for what is `needed`."""
+    """Reads what is valid: a call must not be refused for a property that became invalid after it was stored.
+    The sender of a message checks the server's properties itself. Raises NotValid if `needed` properties are
+    not valid."""
     adapter = _ADAPTERS[kind]
     with suppress(NotValid):
         return read(kind, given, adapter, what)
@@ -133,7 +136,7 @@ def _as_far_as_valid(kind: Any, given: ResourceDocument, needed: Sequence[str], 
             read(kind, {**certain, name: value}, adapter, what)
             kept[name] = value
         except NotValid as problem:
-            _log.warning("%s is taken without what is not valid in it: %s", what, problem)
+            _log.warning("%s is used without its invalid properties: %s", what, problem)
     found = read(kind, kept, adapter, what)
     if "server" in kept:
         return found

@@ -21,7 +21,7 @@ from offhook.schema.org import UpdateOrgDTO
 from offhook.store import Database
 
 MOST_CREDENTIALS: Final = 1000
-"""Of an org that are looked through for those of one provider."""
+"""How many credentials of an org are searched for those of one provider."""
 
 
 class StoredDirectory:
@@ -61,7 +61,7 @@ class StoredDirectory:
         return None if record is None else record.document
 
     async def credentials_for(self, org_id: str, provider: str) -> Mapping[str, ResourceDocument]:
-        """By their ids, the newest first."""
+        """Credentials by their ids, the newest first."""
         async with self._database.reading() as tx:
             records = await tx.credentials.list(org_id, limit=MOST_CREDENTIALS)
         return {one.id: one.document for one in records if one.document.get("provider") == provider}

@@ -1,1 +1,1 @@
-"""Calls written down, and those ended that a process has left."""
+"""Calls as they are stored, and the end of calls that a dead process has left."""

@@ -1,5 +1,5 @@
-"""What becomes of a call's steps on their way into the store: those that wait together are one change, and
-what has been written before is not written again."""
+"""How the steps of a call become one change: steps that wait together are merged, and what the store has
+already is not written again."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Document = dict[str, Any]
 
 @dataclass(slots=True)
 class Step:
-    """A call as it was handed in: its row, what was `said` so far if the row does not hold that itself, and
-    the messages that tell of it. Who hands in a later step of the call takes `said` away from this one.
-    Without `words` nothing of what was said outlasts its sending."""
+    """A step of a call: its row, what was `said` so far if the row does not hold that itself, and the
+    messages that report it. A later step of the same call takes over `said`. `words` False: nothing of what
+    was said is stored after it was sent."""
 
     org_id: str
     call_id: str
@@ -35,7 +35,8 @@ Message = Callable[[Outgoing, Step, WrittenParts | None], NewMessage]
 
 @dataclass(slots=True)
 class StoredCallState:
-    """What the store has of a call that is up. `document` is JSON, `said` the part with its `messages`."""
+    """What the store has of a running call. `document` is JSON, `said` the number of the part with its
+    `messages`."""
 
     told: WrittenParts = field(default_factory=WrittenParts)
     document: str = ""
@@ -46,8 +47,8 @@ class StoredCallState:
 
 
 def change_of(steps: Sequence[Step], kept: StoredCallState, message: Message) -> CallChange:
-    """The steps of one call as one change; `kept` is what the store has once it is written. Raises ValueError
-    for what is no JSON."""
+    """Merges the steps of one call into one change. `kept` becomes what the store has once the change is
+    written. Raises ValueError if something is not JSON."""
     last = steps[-1]
     # Parts outlast the messages that they are for.
     told = kept.told if last.words else None

@@ -1,10 +1,11 @@
-"""This node among the others: that it is there, that its database can be written, and who is gone.
+"""Presence of this node among the others: it shows that it lives, checks that the database can be written,
+and detects dead nodes.
 
-Each node counts on in the database. Who sees another's count stand still over several looks of its own takes
-it for dead, ends what it held and reports it: looks and not clocks are compared, so that neither a clock that
-is wrong nor a database that was away makes anybody seem dead. A node that was only paused finds its row gone
-when it comes back, and hangs up the calls that others have ended; nothing of these is written twice, since a
-call that has ended is written no more."""
+Each node increments a counter in the database. A node that sees another's counter unchanged over several of
+its own looks takes that node for dead, ends the calls that it held and reports them. Looks are counted and
+not clocks, so that neither a wrong clock nor a database outage makes a node seem dead. A node that was only
+paused finds its row gone when it resumes, and hangs up the calls that others have ended. Nothing is written
+twice: a call that has ended is not written again."""
 
 from __future__ import annotations
 
@@ -20,20 +21,21 @@ from offhook.store import Database
 BEAT_SECONDS: Final = 5.0
 
 AGAIN_SECONDS: Final = 1.0
-"""After a beat that could not be written."""
+"""Seconds until the next beat after one that could not be written."""
 
 BEAT_WITHIN_SECONDS: Final = 3.0
-"""For a beat to be written; beyond that the database is away."""
+"""Seconds for a beat to be written. After that the database counts as unavailable."""
 
 LOOKS: Final = 6
-"""Looks at which another node's count has stood still: with the beats above half a minute."""
+"""How many looks in a row find the counter of a dead node unchanged: with the interval above, half a
+minute."""
 
 _log = logging.getLogger(__name__)
 
 
 class Presence:
-    """`end_calls_of` ends and reports what a node held. `held` gives the calls that are up here, `hang_up`
-    one of them that another node has ended."""
+    """`end_calls_of` ends and reports the calls of another node. `held` gives the calls that are up here,
+    `hang_up` ends one of them that another node has ended already."""
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class Presence:
         self._ready = False
 
     def is_ready(self) -> bool:
-        """Whether the database took the last beat."""
+        """Whether the last beat was written."""
         return self._ready
 
     async def start(self) -> None:
@@ -67,11 +69,11 @@ class Presence:
         self.task = asyncio.create_task(self._run(), name="presence")
 
     def doubt(self) -> None:
-        """Somebody could not reach the database: beat at once."""
+        """The database could not be reached: beat at once."""
         self._doubted.set()
 
     async def close(self) -> None:
-        """The node goes; to be called when it holds nothing any more."""
+        """Removes this node from the list. Called when it holds no calls any more."""
         if self.task is not None:
             self.task.cancel()
             await asyncio.wait([self.task])
@@ -79,7 +81,7 @@ class Presence:
             async with asyncio.timeout(BEAT_WITHIN_SECONDS), self._database.transaction() as tx:
                 await tx.nodes.leave(self._node, self._beat)
         except Exception as error:  # who looks finds no calls of it
-            _log.warning("the node could not be taken off the list: %s", words_of(error))
+            _log.warning("the node could not be removed from the list: %s", words_of(error))
 
     async def _run(self) -> None:
         while True:
@@ -90,11 +92,11 @@ class Presence:
                     await self._go_on()
             except Exception as error:
                 if self._ready:
-                    _log.error("not ready, the database is away: %s", words_of(error))
+                    _log.error("not ready: the database is unavailable: %s", words_of(error))
                 self._ready = False
                 continue
             if not self._ready:
-                _log.warning("ready again: the database is back")
+                _log.warning("ready again: the database is available")
             self._ready = True
             await self._look()
 
@@ -117,15 +119,15 @@ class Presence:
             await self._let_go()
 
     async def _let_go(self) -> None:
-        """Others took this node for dead."""
+        """Other nodes took this node for dead: drop the calls that they have ended."""
         async with self._database.reading() as tx:
             taken = await tx.nodes.taken(self._held())
-        _log.error("this node was away for so long that others ended its calls: %d", len(taken))
+        _log.error("other nodes took this node for dead and ended its calls: %d", len(taken))
         for call_id in taken:
             self._hang_up(call_id)
 
     async def _look(self) -> None:
-        """Whatever fails here is tried again at the next look."""
+        """Looks at the other nodes. What fails is tried again at the next look."""
         try:
             async with self._database.reading() as tx:
                 holders = await tx.nodes.holders()
@@ -135,7 +137,7 @@ class Presence:
                 if looks >= LOOKS:
                     await self._take(name, beat)
         except Exception:
-            _log.exception("the other nodes' calls could not be looked at")
+            _log.exception("the other nodes could not be checked")
 
     def _looked_at(self, name: str, beat: int | None) -> tuple[int | None, int]:
         before, looks = self._seen.get(name, (beat, 0))
@@ -146,5 +148,5 @@ class Presence:
             gone = await tx.nodes.leave(name, beat)
         self._seen[name] = (None, 0)
         if gone:
-            _log.warning("the node %s has gone: its calls are ended and reported from here", name)
+            _log.warning("node %s is dead: this node ends and reports its calls", name)
             await self._end_calls_of(name)

@@ -1,4 +1,4 @@
-"""What a crash left behind: calls that no process holds any more. Each is ended and reported once."""
+"""What a crash has left: calls that no process holds any more. Each is ended and reported once."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KeptMessages:
-    """The conversation as it was last written down, in the API's form."""
+    """The conversation as it was last stored, in the API's form."""
 
     kept: Sequence[Document]
 
@@ -81,8 +81,8 @@ async def end_orphans(
     recordings: Path,
     recording_urls: Callable[[str], Mapping[str, str]],
 ) -> int:
-    """End every call of `node` that is not ended; returns how many. To be run before that node takes calls.
-    A call that cannot be ended is left as it is, with a line. Raises StoreError."""
+    """Ends every call of `node` that has not ended and returns how many there were. Runs before that node
+    accepts calls. A call that cannot be ended stays as it is, with a log line. Raises StoreError."""
     async with database.reading() as tx:
         orphans = await tx.calls.unfinished(node)
     directory = StoredDirectory(database)
@@ -100,11 +100,11 @@ async def end_orphans(
         except StoreError:
             raise
         except Exception:
-            _log.exception("call=%s was cut off, and could not be ended", row.id)
+            _log.exception("call=%s lost its process and could not be ended", row.id)
             continue
         if moved:
             ended += 1
-            _log.warning("call=%s had been cut off by the end of its process: ended and reported", row.id)
+            _log.warning("call=%s ended and reported: its process had died", row.id)
     return ended
 
 
@@ -144,7 +144,7 @@ async def _restore(tx: Transaction, row: Record) -> CallRecord:
 
 
 async def _number(tx: Transaction, org_id: str, identity: str | None) -> Documented[StoredPhoneNumber]:
-    """Of one that is gone, or cannot be read any more, what the row says of it."""
+    """The number; or what the row says of it, if the number is gone or cannot be read."""
     row = await tx.phone_numbers.get(org_id, identity) if identity else None
     if row is not None:
         number = Documented(resource(row), number_of)
@@ -155,8 +155,8 @@ async def _number(tx: Transaction, org_id: str, identity: str | None) -> Documen
 
 
 def _answered_by(record: CallRecord, document: ResourceDocument) -> None:
-    """One that cannot be read any more must not keep the node from starting: then the usual holds, and its
-    server is told all the same."""
+    """The assistant that answered. One that cannot be read must not keep the node from starting: then the
+    defaults hold, and its server still gets the report."""
     try:
         settings = assistant_of(document)
         record.kept = kept_by(settings, record.org)
@@ -174,8 +174,8 @@ def _overrides(document: ResourceDocument) -> AssistantOverrides:
 
 
 async def _find_who_would_have_answered(record: CallRecord, directory: AssistantDirectory) -> None:
-    """For a call that was cut off while it rang. Its row names no assistant yet, but its number may: that
-    one's server is owed the report."""
+    """Finds the assistant for a call that was cut off while it rang. The row names none yet, but the number
+    may, and its server is owed the report."""
     variables = record.overrides.variable_values or {}
     caller = record.customer.get("number")
     outcome = await who_answers(record.number.settings, caller, variables, directory, None)
@@ -189,7 +189,7 @@ async def _find_who_would_have_answered(record: CallRecord, directory: Assistant
 
 
 async def _end(tx: Transaction, outbox: Outbox, record: CallRecord, now: float) -> bool:
-    """False if somebody else has ended it."""
+    """False if another node has ended it."""
     moved = await tx.calls.save(
         record.org_id, record.id, record.document(), status="ended", ended_reason=record.ended_reason
     )

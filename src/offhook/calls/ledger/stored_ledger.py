@@ -1,8 +1,8 @@
-"""Calls written down in the database, many at a time.
+"""Stores calls in the database, many at a time.
 
-Each write of a call is one small step (a row and its messages). Steps that wait are committed together: one
-fsync serves all calls of the node that had something to say in the meantime, and each call's order stays.
-What a full disk or a lost server refuses is tried again until it is written."""
+Each write of a call is one small step (a row and its messages). Steps that wait are committed together, so
+that one fsync serves all calls of the node, and each call's steps keep their order. A step that a full disk
+or an unreachable server refuses is retried until it is written."""
 
 from __future__ import annotations
 
@@ -19,34 +19,36 @@ from offhook.store import CallChange, Database, NewCall, NewMessage, StoreError,
 from offhook.webhooks.outbox import Outbox
 
 MOST_AT_ONCE: Final = 200
-"""Steps in one transaction: enough for 200 busy calls, few enough that none waits long."""
+"""Steps in one transaction: enough for 200 busy calls, few enough that no step waits long."""
 
 GATHER_SECONDS: Final = 0.02
-"""Only the beginning of a call is waited for, by its caller. All else may lie so long for others to be
-committed with: one call's answer, the next one's end."""
+"""Seconds that a step may wait to be committed together with others. Only the beginning of a call is not
+delayed: its caller waits for it."""
 
 LAZY_SECONDS: Final = 1.0
-"""What was said, and no message tells of, may lie so long: a crash loses no more of a recording either."""
+"""Seconds that what was said may wait when no message reports it. A crash loses no more of a recording
+either."""
 
 MOST_WAITING: Final = 5000
-"""Steps that wait for a store that refuses. Beyond it only beginnings and ends of calls are taken in."""
+"""Steps that may wait while the store refuses them. Above it only beginnings and ends of calls are
+accepted."""
 
 AGAIN_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Pauses while nothing can be written; the last one is repeated."""
+"""Pauses in seconds while nothing can be written. The last one repeats."""
 
 OWN_FAULT: Final = 5
-"""Failures after which a step that fails while others succeed counts as impossible."""
+"""After so many failures a step that fails while others succeed is given up."""
 
 LAST_TRIES: Final = 3
-"""Rounds in which nothing could be written, after which a node that stops gives up."""
+"""After so many rounds without success a node that stops gives up."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class _Write:
-    """`done` is set at the first attempt. `written_before`: how many steps had been written when it failed
-    first."""
+    """`done` is set at the first attempt. `written_before`: how many steps had been written when this one
+    first failed."""
 
     call_id: str
     what: NewCall | Step
@@ -60,8 +62,8 @@ class _Write:
 
 
 class StoredLedger:
-    """The ledger of a node: one task commits what calls hand in, in order. `taken` is told of each call that
-    goes on here though it has ended in the store: another node took this one for dead."""
+    """The ledger of a node: one task commits the calls' steps in order. `taken` gets each call that goes on
+    here although it has ended in the store: another node took this one for dead."""
 
     def __init__(
         self,
@@ -91,8 +93,8 @@ class StoredLedger:
         self.task = asyncio.create_task(self._work(), name="call ledger")
 
     async def close(self) -> None:
-        """Commit what waits, then end. What cannot be committed now is left to the next start, which ends
-        and reports every call that has not ended."""
+        """Commits what waits, then ends. What cannot be committed is left to the next start, which ends and
+        reports every call that has not ended."""
         self._closing = True
         self._wake.set()
         if self.task is not None:
@@ -139,7 +141,7 @@ class StoredLedger:
             self._waiting.append(write)
 
     async def _work(self) -> None:
-        """However it ends, nobody waits for it any more."""
+        """Runs until the ledger closes. However it ends, no step is left waiting."""
         batch: list[_Write] = []
         try:
             await self._run(batch)
@@ -149,7 +151,7 @@ class StoredLedger:
                 write.settle()
 
     def _gather(self, seconds: float) -> None:
-        """Commit what waits, with all that comes in the meantime."""
+        """Commits what waits, and what comes in meanwhile."""
         long = seconds > GATHER_SECONDS
         if self._gathering is not None:
             if long or not self._gathering_long:
@@ -159,7 +161,7 @@ class StoredLedger:
         self._gathering_long = long
 
     async def _run(self, batch: list[_Write]) -> None:
-        """`batch` holds what is being written."""
+        """Runs until there is nothing to write. `batch` holds what is being written."""
         fruitless = 0
         while self._waiting or not self._closing:
             if not self._closing:
@@ -189,7 +191,8 @@ class StoredLedger:
                 self._wake.set()
 
     async def _write(self, batch: Sequence[_Write]) -> tuple[list[_Write], list[_Write]]:
-        """Write the batch; returns what was refused and is to be tried again, and what was not even tried."""
+        """Writes the batch. Returns the steps that were refused and are retried, and those that were not
+        tried."""
         try:
             await self._commit(batch)
         except Exception:
@@ -197,8 +200,8 @@ class StoredLedger:
         return [], []
 
     async def _one_by_one(self, batch: Sequence[_Write]) -> tuple[list[_Write], list[_Write]]:
-        """Something of the batch cannot be written: it must not take the rest with it. When two calls in a
-        row are refused, the store seems to be at fault and the rest is not tried now."""
+        """Writes the steps one by one, because one of them cannot be written and must not block the others.
+        If two calls in a row are refused, the store is taken to be at fault and the rest is not tried now."""
         refused: list[_Write] = []
         untried: list[_Write] = []
         suspects: set[str] = set()
@@ -216,13 +219,13 @@ class StoredLedger:
             except StoreError as error:
                 in_a_row += 1
                 if self._hopeless(write):
-                    _log.error("call=%s could not be written down: %s", write.call_id, error)
+                    _log.error("call=%s could not be stored: %s", write.call_id, error)
                 else:
                     self._complain(error)
                     suspects.add(write.call_id)
                     refused.append(write)
             except Exception:
-                _log.exception("call=%s could not be written down", write.call_id)
+                _log.exception("call=%s could not be stored", write.call_id)
             write.settle()
         return refused, untried
 
@@ -264,7 +267,7 @@ class StoredLedger:
         )
 
     def _forget(self, call_id: str) -> None:
-        """Nothing follows that the store would take."""
+        """Drops the state of a call for which the store accepts no more steps."""
         self._kept.pop(call_id, None)
         self._latest.pop(call_id, None)
 
@@ -290,12 +293,12 @@ class StoredLedger:
 
     def _complain(self, error: StoreError) -> None:
         if self._refusals == 0:
-            _log.error("calls cannot be written down, which is tried again: %s", error)
+            _log.error("calls cannot be stored, retrying: %s", error)
         self._refusals += 1
 
     def _recovered(self) -> None:
         if self._refusals:
-            _log.warning("calls are written down again; %d steps in between were left out", self._dropped)
+            _log.warning("calls can be stored again; %d steps were left out in between", self._dropped)
         self._refusals = self._dropped = 0
 
 
@@ -307,7 +310,7 @@ def _by_call(batch: Sequence[_Write]) -> dict[str, list[_Write]]:
 
 
 def _behind(waiting: Sequence[_Write], refused: Sequence[_Write]) -> list[_Write]:
-    """Other calls go first now; each call's own order stays."""
+    """Puts the step behind those of other calls. Each call's own steps keep their order."""
     calls = {write.call_id for write in refused}
     others = [write for write in waiting if write.call_id not in calls]
     return [*others, *refused, *(write for write in waiting if write.call_id in calls)]

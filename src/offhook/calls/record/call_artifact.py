@@ -23,8 +23,8 @@ from offhook.schema.calls.call_document import (
 
 
 def artifact_of(facts: CallFacts, *, words: bool = True) -> Document:
-    """All that is known of the call, as its owner is told; without `words` as it is kept where words are
-    not."""
+    """Everything that is known of the call, as its owner gets it. `words` False: as it is stored where words
+    are not."""
     # What a caller's headers brought is in the overrides, and nobody has used it.
     variables = facts.variables if facts.answered else {}
     if not words:
@@ -87,7 +87,7 @@ def _average(values: Sequence[float]) -> float | None:
 
 
 def costs_of(facts: CallFacts) -> CostsDocument:
-    """Zero, item by item: nothing is billed here, but consumers read the keys and the quantities."""
+    """Costs of zero, item by item. Nothing is billed here, but consumers read the keys and the quantities."""
     minutes = round(facts.duration / 60, 4)
     speaking, prompt, completion = facts.speaking, facts.prompt_tokens, facts.completion_tokens
     items = (

@@ -1,4 +1,4 @@
-"""What is known about one call. Nothing here waits or sends."""
+"""The facts of one call. Nothing here waits or sends."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class CallFacts:
     status: CallStatus = "ringing"
     assistant_id: str | None = None
     assistant: FoundAssistant | None = None
-    """The one that speaks, or did last; `assistant_id` is the one that answered."""
+    """The assistant that speaks, or spoke last. `assistant_id` is the one that answered."""
     transient_assistant: ResourceDocument | None = None
     overrides: AssistantOverrides = field(default_factory=AssistantOverrides)
     squad_id: str | None = None
@@ -70,12 +70,13 @@ class CallFacts:
     ended_reason: str | None = None
     ended_message: str | None = None
     ended_message_unquoted: str | None = None
-    """Without words of others, which may repeat what was said."""
+    """The explanation without other people's words, which may repeat what was said."""
     why: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """What has failed by the endedReason, and the same without words of others."""
+    """What has failed, by the endedReason; and the same without other people's words."""
     destination: ResourceDocument | None = None
     summary: str | None = None
-    """What whoever the call is forwarded to is told of it, where the transfer's mode asks for that."""
+    """The summary that the party gets to whom the call is forwarded, where the transfer's mode asks for
+    one."""
     debugging: MessageDocument | None = None
     transcript: Messages | None = None
     turns: list[TurnMeasured] = field(default_factory=list)
@@ -92,8 +93,8 @@ class CallFacts:
     kept: PrivacyDecision = field(default_factory=PrivacyDecision)
 
     def answered_by(self, action: AnsweringAssistant) -> None:
-        """This assistant answers. One that is not stored is kept with the call, as it was given: what belongs
-        to the call alone stands in its overrides."""
+        """This assistant answers. One that is not stored is kept with the call as it was given. What belongs
+        to this call alone stands in its overrides."""
         found = action.found
         self.assistant, self.assistant_id = found, found.assistant_id
         self.kept = kept_by(found.settings, self.org)
@@ -105,13 +106,13 @@ class CallFacts:
             }
 
     def taken_over_by(self, found: FoundAssistant) -> None:
-        """Another assistant goes on. The call still is the one that `assistant_id` or `squad_id` answered."""
+        """Another assistant goes on. `assistant_id` or `squad_id` still names the one that answered."""
         self.assistant = found
         self.kept = self.kept.taken_over(kept_by(found.settings, self.org))
 
     @property
     def speaking(self) -> AssistantOverrides:
-        """What the assistant says that speaks; nothing while there is none."""
+        """Settings of the assistant that speaks; empty ones while there is none."""
         return _NOBODY if self.assistant is None else self.assistant.settings
 
     @property
@@ -119,7 +120,7 @@ class CallFacts:
         return None if self.assistant is None else self.assistant.assistant_id
 
     def note(self, event: Event) -> None:
-        """Keep what an event of the conversation adds up to."""
+        """Adds up what the conversation's events report."""
         match event:
             case TurnMeasured():
                 self.turns.append(event)
@@ -138,13 +139,13 @@ class CallFacts:
                 pass
 
     def explain(self, ended_reason: str, detail: str, unquoted: str | None = None) -> None:
-        """What has failed: told as `endedMessage` if it is for that reason that the call ends. `unquoted`:
-        without words of others, where there are any."""
+        """Records what has failed. It becomes the `endedMessage` if the call ends for this reason.
+        `unquoted`: without other people's words, where there are any."""
         unquoted = detail if unquoted is None else unquoted
         self.why[ended_reason] = (detail[:MOST_EXPLAINED], unquoted[:MOST_EXPLAINED])
 
     def explain_further(self, ended_reason: str, detail: str, unquoted: str | None = None) -> None:
-        """What has failed after what the call was to end for already."""
+        """Adds what has failed after the reason for which the call ends."""
         before = self.why.get(ended_reason)
         if before is not None:
             unquoted = f"{before[1]}; then {detail if unquoted is None else unquoted}"
@@ -168,12 +169,12 @@ class CallFacts:
 
     @property
     def decided(self) -> bool:
-        """Whether it is known who answers, or that nobody does: before that there is nothing to tell."""
+        """Whether it is decided who answers, or that nobody does. Before that there is nothing to report."""
         return self.assistant is not None or self.transcript is not None or self.status == "ended"
 
     @property
     def began(self) -> float:
-        """When `secondsFromStart` is 0: at the answer, or before that at the first ring."""
+        """The moment when `secondsFromStart` is 0: the answer, or before that the first ringing."""
         return self.created_at if self.started_at is None else self.started_at
 
     # -- what was said --------------------------------------------------------------------------
@@ -184,14 +185,14 @@ class CallFacts:
         return self.messages_of(self.transcript)
 
     def messages_of(self, transcript: Messages) -> list[Document]:
-        """What was said in another conversation of this call, in the call's time."""
+        """The messages of another conversation of this call, with times of this call."""
         return transcript.to_messages(self.offset, self.began - self.offset)
 
     def messages_openai(self) -> list[Document]:
         return [] if self.transcript is None else self.transcript.to_openai()
 
     def messages_to_keep(self) -> list[Document]:
-        """What the row of a call that goes on has of them."""
+        """The messages that the row of a running call holds."""
         return self.messages() if self.kept.words else []
 
     def spoken(self) -> str:
@@ -201,7 +202,7 @@ class CallFacts:
         return self.transcript.to_text(self.kept.user_name, self.kept.assistant_name)
 
     def text(self) -> str:
-        """The same, where the transcript plan lets the artifact have it."""
+        """The transcript, if the transcript plan lets the artifact have one."""
         return self.spoken() if self.kept.transcript else ""
 
 

@@ -28,12 +28,13 @@ from offhook.schema.identity_cache import IdentityCache
 from offhook.schema.server import show_secret_set
 
 CARRIERS: Final = ("twilio", "vonage", "telnyx")
-"""Providers of numbers that carry a call themselves; all others' calls come to our own SIP."""
+"""Providers of numbers that carry a call themselves. Calls of all others come to our own SIP."""
 
 
 @dataclass(slots=True)
 class CallRecord(CallFacts):
-    """What is worked out of a document, or of a type, is worked out once: every message carries it."""
+    """A call's facts and documents. What is worked out of a document, or of a type, is worked out once: every
+    message carries it."""
 
     _shown: dict[int, tuple[object, Document]] = field(default_factory=dict, repr=False)
     _dumped: dict[int, tuple[object, Document]] = field(default_factory=dict, repr=False)
@@ -103,8 +104,8 @@ class CallRecord(CallFacts):
         return self.shown(self.number.document)
 
     def assistant_resource(self) -> Document | None:
-        """The assistant as it goes out in server messages, without secrets; None until there is one. Values
-        of variables are those of the call, and stand in its overrides."""
+        """The assistant as it goes out in server messages, without secrets; None until there is one. Its
+        variable values are those of the call and stand in the call's overrides."""
         if self.assistant is None:
             return None
         return _known(self._assistants, self.assistant.document, _shown_assistant)
@@ -128,8 +129,8 @@ class CallRecord(CallFacts):
         return _known(self._dumped, model, document)
 
     def artifact(self) -> Document:
-        """All that is known of the call, as its owner is told; of an ended one made once, since nothing is
-        added any more."""
+        """Everything that is known of the call, as its owner gets it. Of an ended call it is made once, since
+        nothing is added any more."""
         if self.status != "ended":
             return artifact_of(self)
         if self._artifact is None:
@@ -141,7 +142,7 @@ class CallRecord(CallFacts):
 
 
 def _known(made: dict[int, tuple[object, Document]], of: Any, make: Callable[[Any], Document]) -> Document:
-    """What `make` gives of this very object, once in a call."""
+    """What `make` gives for this very object, made once in a call."""
     found = made.get(id(of))
     if found is None:
         found = made[id(of)] = (of, make(of))
@@ -153,7 +154,7 @@ def _without_secrets(document: ResourceDocument) -> Document:
 
 
 _shown: Final = IdentityCache(_without_secrets)
-"""Numbers and most assistants are the same document in every call, as they are stored."""
+"""Numbers and most assistants are the same document in every call."""
 
 
 def _as_assistant(assistant: ResourceDocument) -> Document:

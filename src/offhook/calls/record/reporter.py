@@ -1,5 +1,5 @@
-"""One call's voice to its owner's server: which messages go out, and that they are written down together with
-the state they report (docs/architecture.md, Decisions)."""
+"""What one call reports to its owner's server: which messages go out. Each is written in one transaction with
+the state that it reports (docs/architecture.md, Decisions)."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Outgoing:
 
 
 class Ledger(Protocol):
-    """Where calls are written down. Writes of one call keep their order, and so do their futures, which are
-    done at the first attempt: a store that refuses must not hold up a call."""
+    """Where calls are stored. Writes of one call keep their order, and so do their futures. A future is done
+    at the first attempt: a store that refuses must not hold up a call."""
 
     def begin(self, record: CallRecord) -> asyncio.Future[None]:
         """Insert the call's row."""
@@ -57,8 +57,8 @@ class Ledger(Protocol):
 class Reporter:
     """Turns what happens in a call into server messages.
 
-    `receiver` is the one server that gets them (None: nobody listens, only the record is kept); `chosen` are
-    the types that the assistant's `serverMessages` asks for. After the report nothing more goes out."""
+    `receiver` is the one server that gets them; None: only the record is written. `chosen` are the types in
+    the assistant's `serverMessages`. After the report nothing more goes out."""
 
     def __init__(self, record: CallRecord, ledger: Ledger, now: Callable[[], float]) -> None:
         self._record = record
@@ -74,12 +74,12 @@ class Reporter:
         self.chosen = frozenset(chosen)
 
     def begin(self) -> asyncio.Future[None]:
-        """The call is there: give it its row."""
+        """Stores the call's row."""
         self._last = self._ledger.begin(self._record)
         return self._last
 
     def status(self) -> None:
-        """The status changed: keep it, and tell it; the last one together with the report."""
+        """Stores and reports a new status; the last one together with the report."""
         record, bodies = self._record, list[Body]()
         ended = record.status == "ended"
         if self.receiver is not None:
@@ -100,8 +100,8 @@ class Reporter:
             self._tell(ServerMessageAssistantStarted(assistant))
 
     def handed_over(self, destination: Successors, left: ResourceDocument | None) -> None:
-        """The record's assistant has taken over from `left`. The API has one kind of destination for that,
-        an assistant with its name, whatever named it."""
+        """The record's assistant has taken over from `left`. The API has one kind of destination for that, an
+        assistant with its name, however the assistant was named."""
         record = self._record
         coming = record.assistant_resource() or {}
         named = None if isinstance(destination, HandoffDestinationSquad) else destination.assistant_name
@@ -114,7 +114,7 @@ class Reporter:
             self._save([body])
 
     def told(self, event: Event) -> None:
-        """Something happened in the conversation."""
+        """An event of the conversation."""
         if self._over:
             return
         body = None if self.receiver is None else self._body(event)
@@ -123,7 +123,7 @@ class Reporter:
             self._save(going)
 
     async def settled(self) -> None:
-        """All writes so far are done, or have failed once and are the ledger's to repeat."""
+        """Waits until all writes so far are done, or have failed once and are retried by the ledger."""
         if self._last is not None:
             await asyncio.wait([self._last])
 
@@ -156,7 +156,7 @@ class Reporter:
     def _transcript(
         self, role: Literal["assistant", "user"], kind: Literal["partial", "final"], text: str
     ) -> ServerMessageTranscript:
-        """With who said it, if that was the assistant."""
+        """A transcript message, with the assistant's name if it is the assistant who spoke."""
         if role == "user":
             return ServerMessageTranscript(role, kind, text)
         record = self._record

@@ -1,5 +1,5 @@
-"""What never leaves in a server message nor on the way to a custom engine (the original
-leaks it, vapi-wire §1.3): the secrets of servers, and logins."""
+"""What leaves the node neither in a server message nor on the way to a custom engine: the secrets of servers,
+and logins. (The original leaks them, vapi-wire §1.3.)"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HIDDEN: Final = frozenset(
 
 
 def without_secrets(document: ResourceDocument) -> dict[str, Any]:
-    """A number, assistant, squad or tool as others may see it, however deep a `server` lies in it."""
+    """A number, assistant, squad or tool without secrets, however deep a `server` lies in it."""
     return {
         name: value if name in OWN_NAMES else _shown(value)
         for name, value in document.items()

@@ -30,10 +30,10 @@ from offhook.schema.webhooks.server_message import DebuggingArtifacts
 ANSWER: Final = "the answer to the assistant-request"
 
 MAX_SPOKEN_ERROR: Final = 1000
-"""Characters of a webhook's `error` that are spoken; more is not a sentence."""
+"""Characters of a server's `error` that are spoken. More is not a sentence."""
 
 MAX_SHOWN: Final = 16_000
-"""Characters of an answer that cannot be used, as its owner is shown it."""
+"""Characters of an unusable answer that its owner gets to see."""
 
 _ADAPTERS: Final[dict[Any, TypeAdapter[Any]]] = {
     kind: TypeAdapter(kind) for kind in (schema.Assistant, AssistantOverrides, Squad, CallDestination)
@@ -57,8 +57,8 @@ def request_failure(failed: RequestFailed) -> RoutingFailure:
 async def read_answer(
     answer: Answer, org_id: str, from_headers: AssistantOverrides, directory: AssistantDirectory
 ) -> AnsweringAssistant | ForwardedCaller | RoutingFailure:
-    """`error` beats all, then `destination`, then assistant or squad. What is empty is as if it were not
-    there, but for an assistant that nothing else stands beside."""
+    """`error` comes before `destination`, and that before assistant or squad. An empty property counts as
+    missing; except an assistant, if nothing else is there."""
     says = AssistantRequestAnswer.of(answer)
     if says.error is not None:
         return _spoken_error(answer, says.error)
@@ -116,7 +116,7 @@ def _spoken_error(answer: Answer, error: object) -> RoutingFailure:
 
 
 def _read(kind: Any, answered: object) -> Any:
-    """`kind`: a schema type. Raises NotValid."""
+    """Reads the answer as `kind`, a schema type. Raises NotValid."""
     return read_answered(kind, answered, _ADAPTERS[kind], "the answer to assistant-request")
 
 
@@ -131,7 +131,7 @@ def _invalid(answer: Answer, problem: str) -> RoutingFailure:
 
 
 def _shown(answer: Answer) -> object:
-    """It is kept with the call and sent with its messages: of a long one the beginning."""
+    """The answer as it is stored with the call and sent with its messages: of a long one the beginning."""
     text = json.dumps(answer, ensure_ascii=False)
     return dict(answer) if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} ..."
 

@@ -19,7 +19,7 @@ NOT_FOUND = "assistant-not-found"
 
 
 class AssistantDirectory(ToolDirectory, Protocol):
-    """What is stored, by org. Each is None if there is none."""
+    """What is stored, by org. Each method returns None if there is nothing."""
 
     async def assistant(self, org_id: str, assistant_id: str) -> Documented[AssistantOverrides] | None: ...
 

@@ -47,7 +47,7 @@ async def who_answers(
 
 
 def from_headers(variables: Mapping[str, JsonValue]) -> AssistantOverrides:
-    """What the X- headers of a call change of whoever answers it."""
+    """The overrides that the X- headers of a call set for whichever assistant answers."""
     return AssistantOverrides(variable_values=dict(variables)) if variables else AssistantOverrides()
 
 
@@ -75,7 +75,8 @@ async def _find(
 
 
 def after_failure(number: StoredPhoneNumber, failure: RoutingFailure) -> RoutingOutcome:
-    """Nobody was found: the call.ending hook, else the fallback destination, else the sentence."""
+    """No assistant was found: the call.ending hook decides, else the fallback destination, else the spoken
+    sentence."""
     action = ending_action(number.hooks, failure.ended_reason)
     if action is not None and (ending := done(action, "call.ending")) is not None:
         return RoutingOutcome(ending, failure)
@@ -88,7 +89,7 @@ def after_failure(number: StoredPhoneNumber, failure: RoutingFailure) -> Routing
 async def meant(
     number: StoredPhoneNumber, failure: RoutingFailure | None, directory: AssistantDirectory
 ) -> object:
-    """What the owner has given of whoever should answer a call that no assistant answers."""
+    """The documents of those who should answer a call that no assistant answers."""
     if failure is not None and failure.meant is not None:
         return failure.meant
     if number.assistant_id:

@@ -26,7 +26,7 @@ def ringing_action(hooks: Sequence[PhoneNumberHook] | None, caller: str) -> Phon
 
 
 def ending_action(hooks: Sequence[PhoneNumberHook] | None, ended_reason: str) -> PhoneNumberHookAction | None:
-    """The action of the first call.ending hook that is meant for this reason; `do` is one object here."""
+    """The action of the first call.ending hook for this reason. `do` is a single object here."""
     if not ended_reason.startswith("assistant-request-"):
         return None
     for hook in hooks or ():
@@ -42,7 +42,7 @@ def _meant(hook: PhoneNumberHookCallEnding, ended_reason: str) -> bool:
 def done(
     action: PhoneNumberHookAction, event: Literal["call.ringing", "call.ending"]
 ) -> ForwardedCaller | LastWords | None:
-    """What a hook has done; None for a transfer that names no destination."""
+    """The outcome of a hook. None for a transfer that names no destination."""
     if isinstance(action, SayPhoneNumberHookAction):
         return LastWords(action.exact, f"{event}.hook-executed-say", ours=True)
     if action.destination is None:

@@ -15,15 +15,15 @@ from offhook.schema.base import document
 from offhook.schema.tools.destination import TransferDestinationNumber, TransferDestinationSip
 
 SORRY: Final = "Sorry, this number cannot take your call right now. Please try again later. Goodbye."
-"""What a caller hears when nobody can answer and nothing else was arranged."""
+"""What a caller hears when no assistant can answer and nothing else is configured."""
 
 _RESOURCE: Final = ("id", "orgId", "createdAt", "updatedAt")
 
 
 @dataclass(frozen=True)
 class FoundAssistant:
-    """`settings` with all overrides applied; `stored`: the assistant that they were applied to, if it is
-    one that is stored."""
+    """`settings` with all overrides applied. `stored`: the assistant that the overrides were applied to, if
+    it is a stored one."""
 
     settings: AssistantOverrides
     assistant_id: str | None = None
@@ -32,8 +32,8 @@ class FoundAssistant:
 
     @cached_property
     def document(self) -> ResourceDocument:
-        """As its owner knows it. Of a stored one that nothing was applied to the stored document itself, from
-        which much is worked out only once."""
+        """The document as its owner knows it. If nothing was applied to a stored assistant, it is the stored
+        document itself, so that what was worked out from it is found again."""
         if self.stored is None:
             return document(self.settings)
         if self.unchanged:
@@ -55,8 +55,8 @@ class AnsweringAssistant:
 
 @dataclass(frozen=True, slots=True)
 class ForwardedCaller:
-    """The caller goes to a destination at once, without an assistant. `ours`: its words are the number's
-    own, and may be templates."""
+    """The caller goes to a destination at once, without an assistant. `ours`: the words are the number's own
+    and may be templates."""
 
     destination: TransferDestinationNumber | TransferDestinationSip
     ended_reason: str
@@ -65,8 +65,8 @@ class ForwardedCaller:
 
 @dataclass(frozen=True, slots=True)
 class LastWords:
-    """The caller hears one sentence and is hung up on. `ours`: it is the number's own, and may be a
-    template."""
+    """The caller hears one sentence, then the call ends. `ours`: the sentence is the number's own and may be
+    a template."""
 
     text: str
     ended_reason: str
@@ -85,11 +85,11 @@ class RoutingFailure:
     spoken: str = SORRY
     artifacts: MessageDocument = field(default_factory=dict)
     meant: object = None
-    """The assistant, or the answer, that could not be taken."""
+    """The assistant, or the answer, that could not be used."""
     step: str = ""
 
     def __str__(self) -> str:
-        """With the step that failed, where the error does not name it: the call's `endedMessage`."""
+        """Names the step that failed, if the error does not: this is the call's `endedMessage`."""
         return f"{self.step}: {self.error}" if self.step else self.error
 
 

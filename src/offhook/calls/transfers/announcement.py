@@ -17,11 +17,11 @@ from offhook.speech.engine_protocols import EngineError, Voice, closing
 from offhook.speech.sentence_voice import sound_of
 
 LONGEST: Final = 2000
-"""Characters that are spoken; nobody listens longer than that before a call."""
+"""Characters that are spoken before a transfer. Nobody listens longer."""
 SPEAKING_SECONDS: Final = 180.0
 
 ENOUGH_SECONDS: Final = 0.12
-"""Of speech, for somebody to have spoken: a "yes" is longer, a click shorter."""
+"""Seconds of speech that count as an answer: a "yes" is longer, a click shorter."""
 PAUSE_SECONDS: Final = 0.6
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Announcement:
         self._played = asyncio.Event()
 
     async def say(self, text: str) -> None:
-        """Returns when it was played. What the voice does not manage to say is left out."""
+        """Returns when the text was played. Pieces that the voice cannot make are left out."""
         utterance = SpokenUtterance(said=None, interruptible=False)
         self._playout.put(utterance)
         try:
@@ -73,7 +73,7 @@ class Announcement:
         """What the party says meanwhile changes nothing."""
 
     def piece_played(self, utterance: SpokenUtterance, piece: SpokenPiece) -> None:
-        """The end is what counts."""
+        """Only the end of the last piece matters."""
 
     def utterance_finished(self, utterance: SpokenUtterance) -> None:
         self._played.set()
@@ -89,7 +89,7 @@ class FirstWords:
         channel.listener = self
 
     async def heard(self, seconds: float) -> bool:
-        """False when nothing was said for so long."""
+        """False if nothing was said within the time given."""
         try:
             async with asyncio.timeout(seconds):
                 await self._done.wait()
@@ -100,7 +100,7 @@ class FirstWords:
         return True
 
     def hear(self, heard: bytes, said: bytes) -> None:
-        """It is the voice that tells."""
+        """Only the voice activity counts here."""
 
     def voice_began(self, at: float) -> None:
         self._go_on()

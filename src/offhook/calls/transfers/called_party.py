@@ -37,10 +37,11 @@ from offhook.sip.transports.udp import UDP
 T = TypeVar("T")
 
 Follow = Callable[[Uri], Awaitable[Target]]
-"""Where a Contact of a redirection leads, by the same rules as a destination. Raises TransferFailed."""
+"""Looks up where a Contact of a redirection leads, by the same rules as for a destination. Raises
+TransferFailed."""
 
 OUR_CANCEL: Final = 487
-"""What the destination answers when we give up (RFC 3261 §9.2), and others when they do."""
+"""The statuses that a destination answers when we cancel (RFC 3261 §9.2), and others when they cancel."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,17 +66,19 @@ class Inviter(Protocol):
 
 
 class Dialler:
-    """Places the node's calls. `agent` is set once there is one: it is made after what it serves."""
+    """Places the node's calls. `agent` is set as soon as there is one, since it is made later than the rooms
+    that it serves."""
 
     def __init__(self) -> None:
         self.agent: Inviter | None = None
 
 
 class Party:
-    """One called party. `keys` gets what it presses, `ended` is set when it is gone, and `statistics` are
-    there once it is closed. What it sends before it answers is heard where it rings.
+    """One called party. `keys` gets the keys that it presses, `ended` is set when it is gone, and
+    `statistics` are available once it is closed. Audio that it sends before it answers is heard on the line
+    that rings.
 
-    Whoever makes one closes it; that ends it whatever state it is in."""
+    Whoever makes a Party closes it, in whatever state it is."""
 
     def __init__(
         self,
@@ -88,8 +91,9 @@ class Party:
         codec: str | None = None,
         rings: Line | None = None,
     ) -> None:
-        """`rings`: the caller's line, where it rings. `follow` None: redirections are refusals. `codec` is
-        offered first: with that of the caller's leg nothing is lost between the two."""
+        """`rings`: the caller's line, on which it rings. `follow` None: redirections count as refusals.
+        `codec` is offered first: with that of the caller's leg nothing needs to be transcoded between the
+        two."""
         self._dialler = dialler
         self._media = media
         self._target = target
@@ -105,8 +109,8 @@ class Party:
         self.statistics: Document | None = None
 
     async def call(self, name: str | None, user: str, headers: Headers, seconds: float) -> None:
-        """INVITE from `user` and wait up to so many seconds for the answer, wherever the destination sends
-        us. Raises TransferFailed."""
+        """Sends INVITE from `user` and waits up to the seconds given for the answer, following redirections.
+        Raises TransferFailed."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         target, tried, waiting = self._target, {str(self._target.uri)}, list[Uri]()
@@ -130,7 +134,7 @@ class Party:
             self._leg, self._early_answer = self._new_leg(target), (None, b"")
 
     async def _next(self, waiting: list[Uri], tried: set[str], failed: TransferFailed) -> Target:
-        """The next destination to try. Raises what has failed last when there is none."""
+        """The next destination to try. Without one it raises the last failure."""
         follow = self._follow
         while follow is not None and waiting and len(tried) < MOST_TARGETS:
             uri = waiting.pop(0)
@@ -150,7 +154,7 @@ class Party:
     async def _invite(
         self, target: Target, name: str | None, user: str, headers: Headers, seconds: float
     ) -> None:
-        """Raises SipError for what is not an answer, PortsExhausted, TransferFailed."""
+        """Raises SipError for a final response other than 2xx, PortsExhausted, TransferFailed."""
         agent = self._dialler.agent
         if agent is None:
             raise TransferFailed("this node places no calls")
@@ -197,11 +201,11 @@ class Party:
 
     @property
     def line(self) -> Line | None:
-        """None before it is called."""
+        """None before the party is called."""
         return self._leg.line
 
     def _provisional(self, response: Response) -> None:
-        """Audio before the answer. Of several branches (forks) the last is heard."""
+        """Audio before the answer. If the INVITE was forked, the last branch is heard."""
         try:
             body = session_description(response)
         except SipError:
@@ -210,7 +214,7 @@ class Party:
             self._early_answer = (response.to.tag, body)
 
     def _sdp_of(self, answer: Response) -> bytes:
-        """The SDP of a 2xx. Who has given it in a provisional response already may leave it out, as
+        """The SDP of a 2xx. A party that has sent it in a provisional response may leave it out there, as
         some do."""
         try:
             body = session_description(answer)
@@ -220,7 +224,8 @@ class Party:
         return body or (early if tag == answer.to.tag else b"")
 
     async def dial_extension(self, digits: str) -> None:
-        """Press keys once answered, and wait until they are out. What cannot be sent is left out."""
+        """Presses the extension's keys after the answer and waits until they are sent. Keys that cannot be
+        sent are left out."""
         stream = self._leg.stream
         if stream is None:
             return
@@ -232,11 +237,11 @@ class Party:
         await asyncio.sleep(seconds_for(digits))
 
     def press(self, digit: str, milliseconds: int) -> None:
-        """A key, passed on; nothing happens when the party takes none."""
+        """Passes on a key. Nothing happens if the party accepts none."""
         press_on(self._leg, digit, milliseconds)
 
     async def while_up(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`; it is given up, with TransferFailed, when the party goes first."""
+        """The result of `work`. If the party leaves first, `work` is cancelled and TransferFailed raised."""
         working = asyncio.create_task(work)
         going = asyncio.create_task(self.ended.wait())
         try:
@@ -250,7 +255,7 @@ class Party:
             await asyncio.gather(working, going, return_exceptions=True)
 
     async def close(self) -> None:
-        """CANCEL or BYE, and the port back."""
+        """Sends CANCEL or BYE and returns the port."""
         outgoing = self._outgoing
         if outgoing is not None:
             outgoing.cancel()
@@ -269,7 +274,7 @@ class Party:
     # -- the leg --------------------------------------------------------------------------------
 
     def leg_connected(self) -> None:
-        """The caller of a call knows: `call` returns."""
+        """Nothing to do: `call` returns at this moment."""
 
     def leg_ended(self, end: LegEnd, detail: str) -> None:
         _log.info("call=%s the other party's leg ended: %s (%s)", self._call_id, end, detail)
@@ -282,7 +287,7 @@ class Party:
 
 
 def _shown(codec: str, counted: StreamStatistics) -> Document:
-    """For the record; times in milliseconds."""
+    """Statistics for the record. Times in milliseconds."""
     trip = counted.round_trip
     return LegStatistics(
         codec=codec,
@@ -298,14 +303,14 @@ def _shown(codec: str, counted: StreamStatistics) -> Document:
 
 
 def _elsewhere(target: Target, error: SipError) -> Target | None:
-    """The same destination at its next address, if that is what failed."""
+    """The same destination at its next address, if it was the address that failed."""
     if not target.others or not nobody_there(error):
         return None
     return replace(target, address=target.others[0], others=target.others[1:])
 
 
 def press_on(leg: Leg, digit: str, milliseconds: int) -> None:
-    """Send a key on a leg, if it takes any."""
+    """Sends a key on a leg, if the leg accepts keys."""
     stream = leg.stream
     if stream is None:
         return

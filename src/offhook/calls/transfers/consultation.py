@@ -73,7 +73,7 @@ class ToolRunner(Protocol):
 
 
 class Consultation:
-    """One such conversation and its world, on a channel that the party's leg is given."""
+    """One such conversation and its world, on the channel of the party's leg."""
 
     def __init__(
         self, services: CallServices, record: CallRecord, context: CallContext, tools: ToolRunner
@@ -90,7 +90,7 @@ class Consultation:
         return ConversationTranscript() if self._conversation is None else self._conversation.transcript
 
     async def prepare(self, plan: TransferPlan) -> None:
-        """Have the engines ready before anybody is called. Raises TransferFailed."""
+        """Starts the engines before anybody is called. Raises TransferFailed."""
         document = assistant_document(plan, self._record)
         try:
             settings = assistant_of(document)
@@ -116,7 +116,8 @@ class Consultation:
         return None if self._conversation is None else self._conversation.channel
 
     async def run(self) -> None:
-        """Speak until it is decided. Raises TransferFailed when the caller is not to be connected."""
+        """Runs the conversation until it is decided. Raises TransferFailed if the caller is not to be
+        connected."""
         if self._conversation is None:
             raise TransferFailed("the transferAssistant is not ready")
         self._conversation.begin()
@@ -129,7 +130,7 @@ class Consultation:
             await self._conversation.close()
 
     def _told(self, event: Event) -> None:
-        """Only what it costs: server messages are about the conversation with the caller."""
+        """Only the costs count: server messages are about the conversation with the caller."""
         match event:
             case ModelUsed(prompt, completion):
                 self._record.prompt_tokens += prompt
@@ -167,7 +168,7 @@ class Consultation:
         return Named(error=_NO_OTHERS)
 
     async def endpointing(self, server: ResourceDocument | None) -> float | None:
-        """Nobody is asked about the other party's words: the platform judges for itself."""
+        """The owner's server is not asked about the other party's words: the platform decides by itself."""
         return None
 
     def transfer(self, destination: ResourceDocument) -> None:
@@ -178,7 +179,7 @@ class Consultation:
         return None
 
     def end(self, ended_reason: str) -> None:
-        """It ended without a decision, so nobody takes the caller."""
+        """The conversation ended without a decision, so the caller is not connected."""
         ending = _ENDINGS.get(ended_reason)
         if ending is not None:
             self._decide(TransferFailed(*ending))
@@ -189,8 +190,8 @@ class Consultation:
 
 
 def assistant_document(plan: TransferPlan, record: CallRecord) -> Document:
-    """The transferAssistant as an assistant: with what it needs to know, the two tools it decides with, and
-    the voice and ears of the caller's assistant where it names none."""
+    """The transferAssistant as an assistant: with what it needs to know, the two tools by which it decides,
+    and the caller's voice and transcriber where it names none."""
     given: Document = dict(plan.transfer_assistant or {})
     asked = given.get("model")
     model: Document = dict(asked) if isinstance(asked, Mapping) else {}
@@ -211,7 +212,7 @@ def assistant_document(plan: TransferPlan, record: CallRecord) -> Document:
 
 
 def history(plan: TransferPlan, record: CallRecord) -> str:
-    """What the caller and their assistant have said, as much of it as the contextEngineeringPlan lets on."""
+    """What the caller and their assistant have said, as far as the contextEngineeringPlan lets it through."""
     context = plan.context_engineering_plan
     if isinstance(context, ContextEngineeringPlanNone):
         return ""

@@ -1,8 +1,8 @@
 """The child process that decodes one sound file: stdin is the file, stdout gets s16le mono at 8 kHz.
 
-Started by `hold_audio.py` as `python -P -m offhook.calls.transfers.decoder`. What a stranger may have written
-is parsed by C code here: so it is away from the calls, with little time and memory, and without the node's
-settings. Exit status 1: not playable, with the reason on stderr."""
+`hold_audio.py` starts it as `python -P -m offhook.calls.transfers.decoder`. C code parses here what a
+stranger may have written. So it runs outside the call plane, with little time and memory, and without the
+node's settings. Exit status 1: not playable, with the reason on stderr."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from numpy.typing import NDArray
 from offhook.frames import SAMPLE_RATE
 
 MOST_SECONDS: Final = 300
-"""Of one file; what is longer is cut, and starts again from its beginning."""
+"""Seconds of one file. A longer file is cut, and starts again from its beginning."""
 RATES: Final = range(4000, 96_001)
 MOST_CHANNELS: Final = 8
 MOST_BYTES: Final = 2 * SAMPLE_RATE * MOST_SECONDS
 
 CPU_SECONDS: Final = 10
 MEMORY: Final = 2 << 30
-"""Of address space, much of which the libraries only reserve."""
+"""Bytes of address space. The libraries reserve much that they do not use."""
 
 _GRID: Final = 25
-"""Hertz. Rates are rounded to it: the filter has a phase for each step of the ratio, and 0.3 % of pitch are
-not heard."""
+"""Hertz. Rates are rounded to it: the filter has a phase for each step of the ratio, and an error of 0.3 % in
+pitch is not audible."""
 _HALF_WIDTH: Final = 16
-"""Of the filter, in samples at the lower of the two rates."""
+"""Length of the filter, in samples at the lower of the two rates."""
 _ROWS: Final = 2000
 
 Samples = NDArray[np.float32]
 
 
 def read(source: soundfile.SoundFile) -> Samples:
-    """Mono samples between -1 and 1. Raises ValueError for what a telephone call is not made of."""
+    """Mono samples between -1 and 1. Raises ValueError for a file that a telephone call cannot play."""
     if source.samplerate not in RATES or source.channels > MOST_CHANNELS:
         raise ValueError(f"{source.samplerate} Hz with {source.channels} channels is not played")
     left = MOST_SECONDS * source.samplerate
@@ -77,7 +77,8 @@ def resampled(samples: Samples, rate: int) -> Samples:
 
 
 def _filters(up: int, down: int) -> tuple[Samples, int]:
-    """One column an output of a row, and how many samples before the row's first they reach."""
+    """One column for each output of a row, and how many samples before the row's first one the filters
+    reach."""
     lower = min(1.0, up / down)
     half = int(np.ceil(_HALF_WIDTH / lower))
     places = np.arange(down + 2 * half)[:, None] - half - np.arange(up)[None, :] * (down / up)
@@ -92,7 +93,7 @@ def pcm(samples: Samples) -> bytes:
 
 
 def confine() -> None:
-    """From now on little can be had, and calls come first."""
+    """Limits what the process may use, and gives calls priority over it."""
     os.nice(5)
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

@@ -1,6 +1,6 @@
-"""Sounds of the owner's: what a caller on hold listens to (`holdAudioUrl`; else a quiet tone), and what both
-hear when they are connected (`transferCompleteAudioUrl`). MP3, WAV, FLAC, Ogg: whatever libsndfile reads, in
-a process of its own (`decoder.py`)."""
+"""Audio files of the owner's: what a caller on hold listens to (`holdAudioUrl`; else a quiet tone), and what
+both parties hear when they are connected (`transferCompleteAudioUrl`). libsndfile reads MP3, WAV, FLAC and
+Ogg, in a process of its own (`decoder.py`)."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from offhook.media.sound_frames import Frames, frames_of
 from offhook.network.guard import AddressRefused
 
 Fetch = Callable[[str, int], Awaitable[bytes]]
-"""The body at a URL, of so many bytes at most. Raises AddressRefused, OSError."""
+"""Fetches the body at a URL, of at most so many bytes. Raises AddressRefused, OSError."""
 
 Sounds = Callable[[str], Awaitable[bytes]]
-"""The audio at a URL, mono at 8 kHz. Raises AddressRefused, OSError, NotPlayable."""
+"""Fetches the audio at a URL, mono at 8 kHz. Raises AddressRefused, OSError, NotPlayable."""
 
 MOST_BYTES: Final = 10_000_000
 FETCH_SECONDS: Final = 15.0
-"""For fetching and decoding together."""
+"""Seconds for fetching and decoding together."""
 DECODE_SECONDS: Final = 10.0
 MOST_DECODERS: Final = 2
-"""Processes at once; further files wait."""
+"""Decoder processes at once. Further files wait."""
 MOST_PCM: Final = 4_800_000
 """Five minutes; the decoder cuts there."""
 
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class NotPlayable(ValueError):
-    """Not a sound file, or not one for a telephone call."""
+    """Not a sound file, or one that a telephone call cannot play."""
 
 
 def sounds_by(fetch: Fetch) -> Sounds:
@@ -53,7 +53,7 @@ def sounds_by(fetch: Fetch) -> Sounds:
 
 
 async def load(url: str, sounds: Sounds, call_id: str) -> list[bytes | None]:
-    """The sound's frames; none of one that cannot be had or played."""
+    """The frames of the audio file. No frames if it cannot be fetched or played."""
     try:
         async with asyncio.timeout(FETCH_SECONDS):
             return frames_of(await sounds(url))
@@ -67,19 +67,19 @@ async def load(url: str, sounds: Sounds, call_id: str) -> list[bytes | None]:
 
 class Changeable(Protocol):
     def change(self, frames: Frames) -> None:
-        """Let these be heard from now on."""
+        """Plays these frames from now on."""
         ...
 
 
 async def play_instead(waiting: Changeable, url: str, sounds: Sounds, call_id: str) -> None:
-    """Let a caller who waits hear the file as soon as it is here; without one the tone stays."""
+    """Plays the file to a waiting caller as soon as it is available. Without one the tone goes on."""
     frames = await load(url, sounds, call_id)
     if frames:
         waiting.change(frames)
 
 
 def pcm_of(body: bytes) -> bytes:
-    """A sound file as mono at 8 kHz, at most MOST_PCM bytes. Blocks for the time of a child process. Raises
+    """A sound file as mono at 8 kHz, at most MOST_PCM bytes. Blocks until the child process ends. Raises
     NotPlayable."""
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as made:
         given.write(body)
@@ -109,6 +109,6 @@ def _reason(child: subprocess.Popen[bytes], status: int) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Without our settings and anybody's keys; and one thread is enough for the arithmetic."""
+    """Without our settings and without anybody's keys. One thread is enough for the arithmetic."""
     kept = ("PATH", "PYTHONPATH", "HOME", "LANG", "LD_LIBRARY_PATH")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"OPENBLAS_NUM_THREADS": "1"}

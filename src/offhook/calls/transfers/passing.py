@@ -1,4 +1,4 @@
-"""Who gets the keys of a leg that is being handed on."""
+"""Where the keys of a leg go that is being transferred."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHORTEST: Final = 40
 
 
 class Ignored:
-    """Nobody is there who could mean something by a key."""
+    """Drops keys: nobody is there who could use them."""
 
     def digit(self, digit: str, milliseconds: int) -> None: ...
 
@@ -21,10 +21,10 @@ IGNORED: Final[KeySink] = Ignored()
 
 
 class Passed:
-    """Keys are passed on as keys: G.711 of the other codec would smear their tones."""
+    """Passes keys on as keys: G.711 on the other leg would distort their tones."""
 
     def __init__(self, press: Callable[[str, int], None]) -> None:
-        """`press` sends a key (with its milliseconds) on the other leg."""
+        """`press` sends a key, with its length in milliseconds, on the other leg."""
         self._press = press
 
     def digit(self, digit: str, milliseconds: int) -> None:

@@ -14,12 +14,12 @@ FOLLOWED: Final = frozenset({300, 301, 302})
 """305 names a proxy and 380 another service (RFC 3261 §21.3.4, §21.3.5): neither is another address of the
 called."""
 MOST_TARGETS: Final = 5
-"""Addresses tried for one transfer, the first among them."""
+"""Addresses that are tried for one transfer, including the first."""
 
 
 def contacts_of(error: SipError) -> list[Uri]:
-    """The SIP URIs in the Contacts of a redirection, the likeliest (`q`) first, at most MOST_TARGETS; none of
-    any other answer. Contacts that cannot be read, and other schemes, are left out."""
+    """The SIP URIs in the Contacts of a redirection, those with the highest `q` first, at most MOST_TARGETS.
+    Empty for any other response. Contacts that cannot be read, and other schemes, are left out."""
     if error.status not in FOLLOWED:
         return []
     found: list[tuple[float, Uri]] = []
@@ -35,13 +35,13 @@ def contacts_of(error: SipError) -> list[Uri]:
 
 
 def nobody_there(error: SipError) -> bool:
-    """Whether it is the address that failed, and not the called: 503, or no answer at all, which unlike a 408
-    of the called brings no headers."""
+    """Whether the address failed and not the called party: 503, or no response at all (which, unlike a 408
+    from the party, has no headers)."""
     return error.status == 503 or (error.status == 408 and not error.headers)
 
 
 def _likelihood(q: str | None) -> float:
-    """0 to 1; without a `q`, or with one that is no such number, 1."""
+    """The `q` of a Contact, 0 to 1. It is 1 if there is none, or if it is no such number."""
     try:
         value = float(q or 1)
     except ValueError:

@@ -15,9 +15,10 @@ from offhook.sip.errors import SipError
 from offhook.sip.messages.message import Request
 
 NOTIFY_SECONDS: Final = 60.0
-"""How long a phone may take to say how its REFER went; one that never does is taken at its 202."""
+"""Seconds that a phone may take to report how its REFER went. A phone that never reports counts as gone at
+its 202."""
 MOST_REASON: Final = 40
-"""Characters of its reason that are told."""
+"""Characters of the reason that are reported."""
 
 MOST_PARAMS: Final = 16
 
@@ -27,16 +28,17 @@ _SEQUENCE = re.compile(r"[0-9]{1,10}")
 # with the phones and with what lies between (a multipart among them).
 _STATUS_LINE = re.compile(rb"(?:^|[\r\n])[ \t]*+SIP/2\.0[ \t]++([1-6][0-9]{2})(?![0-9])", re.IGNORECASE)
 _DONE: Final = frozenset({"", "noresource", "invariant"})
-"""Reasons to end a subscription whose REFER has been carried out (RFC 3515 §2.4.7, RFC 6665 §4.1.3), whatever
-came of it. All others say that it was not: `rejected`, `giveup`, `timeout`, `deactivated`, `probation`."""
+"""Reasons that end a subscription after the REFER was carried out (RFC 3515 §2.4.7, RFC 6665 §4.1.3), with
+whatever result. All others mean that it was not: `rejected`, `giveup`, `timeout`, `deactivated`,
+`probation`."""
 
 
 class ReferRefused(TransferFailed):
-    """The phone did not take the REFER: the dialog is as it was."""
+    """The phone did not accept the REFER. The dialog is unchanged."""
 
 
 class Refer:
-    """One REFER. `accepted` once the phone has taken it."""
+    """One REFER. `accepted` is set once the phone has accepted it."""
 
     def __init__(self) -> None:
         self.accepted = False
@@ -46,8 +48,8 @@ class Refer:
     async def run(
         self, session: Session, target: Target, headers: Sequence[tuple[str, str]], in_uri: bool
     ) -> None:
-        """Send it and wait for its end; `in_uri` puts the headers into the Refer-To for the INVITE that the
-        phone will send. Raises ReferRefused, TransferFailed."""
+        """Sends the REFER and waits for its end. `in_uri` puts the headers into the Refer-To, for the INVITE
+        that the phone will send. Raises ReferRefused, TransferFailed."""
         uri = replace(target.uri, headers=tuple(headers)) if in_uri else target.uri
         items = [("Refer-To", f"<{uri}>"), *([] if in_uri else headers)]
         if not any(name.lower() in ("referred-by", "b") for name, _ in headers):
@@ -71,8 +73,9 @@ class Refer:
             raise failed
 
     def notified(self, request: Request) -> int | None:
-        """A NOTIFY of the REFER's subscription (RFC 3515 §2.4.4): the status to answer it with, None if it is
-        of another. What is provisional, or tells nothing, only shows progress, unless no more is to come."""
+        """A NOTIFY of the REFER's subscription (RFC 3515 §2.4.4). Returns the status to answer with, None if
+        it belongs to another subscription. A provisional status, or none at all, only shows progress, unless
+        the subscription ends with it."""
         event, about = _read(request.headers.get("Event") or "refer")
         if event != "refer":
             return None
@@ -103,7 +106,7 @@ def _status_of(body: bytes) -> int | None:
 
 
 def _read(text: str) -> tuple[str, dict[str, str]]:
-    """`value;name=value` as its sender may have meant it: empty parameters and blanks are of no account."""
+    """Reads `value;name=value` leniently: empty parameters and blanks are ignored."""
     value, *params = text.split(";", MOST_PARAMS)
     pairs = (param.partition("=") for param in params)
     return value.strip().lower(), {name.strip().lower(): given.strip(' \t"') for name, _, given in pairs}

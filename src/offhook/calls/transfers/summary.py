@@ -1,7 +1,7 @@
 """What the called party is told about the call so far (`summaryPlan`, vapi-wire §2.4).
 
-An assistant with a language model has it written by that model. The platform's own model writes nothing, so
-there the summary is a digest of the caller's own words; so it is when the model fails or is too slow."""
+The assistant's language model writes the summary. The platform's own model cannot write, so with it the
+summary is a digest of the caller's own words; likewise when the model fails or is too slow."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ _log = logging.getLogger(__name__)
 
 
 async def summary_of(conversation: Conversation | None, plan: SummaryPlan | None, call_id: str) -> str:
-    """At most LONGEST characters; never empty, never an error. `plan.enabled` is the caller's to heed."""
+    """At most LONGEST characters; never empty, never an error. The caller of this function checks
+    `plan.enabled`."""
     if conversation is None:
         return digest(ConversationTranscript())
     model = conversation.assistant.engines.model
@@ -48,12 +49,12 @@ async def summary_of(conversation: Conversation | None, plan: SummaryPlan | None
             if written:
                 return written
         except (ModelError, TimeoutError) as error:
-            _log.warning("call=%s no summary by the model: %r", call_id, error)
+            _log.warning("call=%s the model made no summary: %r", call_id, error)
     return digest(conversation.transcript)
 
 
 def digest(transcript: ConversationTranscript) -> str:
-    """The caller's last words, as they were understood."""
+    """The caller's last words, as the transcriber understood them."""
     quotes = [entry.text for entry in transcript.entries if entry.role == "user" and entry.text]
     if not quotes:
         return "The caller has not said anything yet."

@@ -50,7 +50,7 @@ from offhook.speech.remote import CallContext
 __all__ = ["APOLOGY", "Transfer", "TransferFailed"]
 
 APOLOGY: Final = "Sorry, I could not transfer your call. Goodbye."
-"""When the destination's fallbackPlan says nothing else."""
+"""What the caller hears after a failed transfer, unless the destination's fallbackPlan says otherwise."""
 
 FORWARDED: Final = "assistant-forwarded-call"
 ANONYMOUS: Final = "anonymous"
@@ -59,8 +59,8 @@ ANONYMOUS: Final = "anonymous"
 class Transfer:
     """One transfer of the caller to a number or SIP destination.
 
-    `keys` gets what the caller presses while the transfer has their ear; None while that is the
-    conversation's."""
+    `keys` gets what the caller presses while the transfer has the caller's audio; None while the conversation
+    has it."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Transfer:
         context: CallContext,
         tools: ToolRunner,
     ) -> None:
-        """`leg` is the caller's, `context` what engines are told about the call."""
+        """`leg` is the caller's. `context` is what engines are told about the call."""
         self.keys: KeySink | None = None
         self._services = services
         self._leg = leg
@@ -95,9 +95,9 @@ class Transfer:
         self.apology = APOLOGY if message is None else message
 
     async def run(self, began: Callable[[], None]) -> str:
-        """Transfer; returns the call's endedReason once the caller is in other hands, or was. `began` is told
-        when it is known what is to be reported of it (`CallRecord.summary`). Raises TransferFailed when the
-        caller is still here."""
+        """Transfers the caller. Returns the call's endedReason once the caller is in other hands. `began` is
+        called when it is known what will be reported of the transfer (`CallRecord.summary`). Raises
+        TransferFailed if the caller is still here."""
         try:
             reason = await self._run(await self._begin(began))
         except TransferFailed as failed:
@@ -115,22 +115,22 @@ class Transfer:
 
     @property
     def _went(self) -> bool:
-        """Whether the caller is with the destination, or on the way there."""
+        """Whether the caller is connected to the destination, or on the way there."""
         return self._joined or (self._refer is not None and self._refer.accepted)
 
     @property
     def _forwarded(self) -> str:
-        """What led to the transfer, if that was decided before anybody answered."""
+        """The failure that led to the transfer, if it was decided before anybody answered."""
         return self._record.ended_reason or FORWARDED
 
     def _tell_assistant(self, failed: TransferFailed) -> None:
-        """An assistant that goes on has to know that it still has the caller."""
+        """Tells the assistant, which goes on, that it still has the caller."""
         if self._conversation is not None and not self.ends_call_on_failure:
             content = f"The transfer failed ({failed.status}): the caller is back with you."
             self._conversation.add_message({"role": "system", "content": content}, respond=False)
 
     async def _begin(self, began: Callable[[], None]) -> Destination:
-        """The destination; with its summary made, if somebody is to get one."""
+        """The destination, with its summary made if the party is to get one."""
         try:
             destination = Destination(self._document)
             if destination.summarised:
@@ -149,7 +149,7 @@ class Transfer:
         return self._leg.line
 
     def _give_back(self) -> None:
-        """The caller's ear and mouth are the conversation's again."""
+        """Gives the caller's audio back to the conversation."""
         if self.keys is not None:
             self.keys = None
             if self._conversation is None:
@@ -199,7 +199,8 @@ class Transfer:
         await self._refer.run(session, target, headers, in_uri)
 
     def notified(self, request: Request) -> int | None:
-        """A NOTIFY in the caller's dialog: the status to answer it with, None if it is not about a REFER."""
+        """A NOTIFY in the caller's dialog. Returns the status to answer with, None if it belongs to no
+        REFER."""
         return None if self._refer is None else self._refer.notified(request)
 
     # -- a second leg ---------------------------------------------------------------------------
@@ -240,7 +241,8 @@ class Transfer:
                 await warm.close()
 
     def _caller(self, destination: Destination) -> tuple[str | None, str]:
-        """Display name and user part that the party sees: the destination's callerId, else the caller's."""
+        """Display name and user part that the party sees: those of the destination's callerId, else the
+        caller's."""
         if destination.caller_id:
             return None, one_line(destination.caller_id) or ANONYMOUS
         customer = self._record.customer
@@ -266,8 +268,8 @@ class Transfer:
             self._line.overhear(None)
 
     async def _join(self, party: Party) -> str:
-        """Both hear each other, until the party hangs up or the call has lasted long enough; returns its
-        endedReason. The caller's BYE ends the call, and so this."""
+        """Joins the two legs until the party hangs up or the call has reached its maximum length; returns the
+        endedReason. The caller's BYE ends the call, and this with it."""
         self._joined = True
         self._entry["status"] = "connected"
         self.keys = Passed(party.press)
@@ -297,7 +299,8 @@ class Transfer:
     # -- the caller leaves ----------------------------------------------------------------------
 
     def reason_when_caller_leaves(self) -> str:
-        """A caller who says BYE after taking the REFER went where it was sent."""
+        """The endedReason if the caller hangs up now. A BYE after an accepted REFER means that the caller
+        went to the destination."""
         if self._went:
             return self._forwarded
         if self._is_warm:
@@ -306,5 +309,5 @@ class Transfer:
 
     @property
     def reason_when_caller_leaves_later(self) -> str | None:
-        """Of a caller who came back from a failed transfer and hangs up; None for the usual one."""
+        """The endedReason for a caller who hangs up after a failed transfer. None for the usual one."""
         return "customer-ended-call-after-warm-transfer-attempt" if self._is_warm else None

@@ -39,8 +39,8 @@ DIAL_SECONDS: Final = 60.0
 
 MOST_HOPS: Final = 70
 HOPS_A_TRANSFER: Final = 10
-"""What a call from here takes off the caller's Max-Forwards. Numbers whose callers are sent on to each other
-would otherwise call for ever (RFC 7332); so it ends at the sixth leg."""
+"""What a call from here takes off the caller's Max-Forwards. Without this, numbers whose callers are
+transferred to each other would call for ever (RFC 7332); with it the chain ends at the sixth leg."""
 
 ADD_SUMMARY: Final = "blind-transfer-add-summary-to-sip-header"
 BLIND: Final = ("blind-transfer", ADD_SUMMARY)
@@ -53,8 +53,8 @@ _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
 
 class TransferFailed(Exception):
-    """The caller is still here. `status` is the one of `artifact.transfers[]`, `ended_reason` the call's if
-    it ends for it."""
+    """The transfer failed and the caller is still here. `status` goes into `artifact.transfers[]`;
+    `ended_reason` is the call's, if the call ends for it."""
 
     def __init__(self, detail: str, status: str = "failed", ended_reason: str = FAILED) -> None:
         super().__init__(detail)
@@ -73,8 +73,8 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`uri` is what a request or a Refer-To names, `address` where it is sent, `others` where to try if
-    nobody is there: all checked. `trunk` if it is there that it leads."""
+    """`uri` is what a request or a Refer-To names, `address` where it is sent, `others` the addresses to try
+    next. All are checked. `trunk`: the trunk that the URI leads to, if it leads to one."""
 
     uri: Uri
     address: Address
@@ -104,7 +104,7 @@ class Destination:
         return self.plan.sip_verb == "bye"
 
     def refers(self, target: Target, peer: Peer) -> bool:
-        """Whether the phone is asked to go there itself."""
+        """Whether the phone itself is asked to call the destination, by REFER."""
         verb = self.plan.sip_verb
         if self.warm or verb == "dial":
             return False
@@ -113,12 +113,13 @@ class Destination:
 
     @property
     def dialled_when_refused(self) -> bool:
-        """Whether to call the destination from here if the phone does not take the REFER."""
+        """Whether the node calls the destination if the phone refuses the REFER."""
         return self.plan.sip_verb is None and self.plan.fallback_plan is None
 
     @staticmethod
     def hops_left(peer: Peer) -> int:
-        """Max-Forwards of a call to the destination. Raises TransferFailed when there have been too many."""
+        """Max-Forwards for a call to the destination. Raises TransferFailed if the call has been transferred
+        too often."""
         given = MOST_HOPS if peer.hops is None else min(peer.hops, MOST_HOPS)
         if given <= HOPS_A_TRANSFER:
             raise TransferFailed("the call has been transferred too often")
@@ -138,7 +139,7 @@ class Destination:
 
     @property
     def summarised(self) -> bool:
-        """Whether whoever answers gets a summary of the call."""
+        """Whether the party that answers gets a summary of the call."""
         mode, plan = self.plan.mode, self.plan
         if plan.summary_plan is not None and plan.summary_plan.enabled is False:
             return False
@@ -148,12 +149,12 @@ class Destination:
 
     @property
     def headers(self) -> Headers:
-        """`sipHeaders`, each on one line, without those that are ours to set."""
+        """`sipHeaders`, each on one line, without the headers that only we may set."""
         return owners_headers(getattr(self._settings, "sip_headers", None) or {})
 
     async def target(self, peer: Peer, guard: AddressGuard, trunks: Trunks) -> Target:
-        """The SIP URI at an address that may be reached; or the number, at a trunk if there is one, else at
-        `peer`, who sent us the call. Raises TransferFailed."""
+        """A SIP URI with its address looked up and checked; a number at a trunk if there is one, else at
+        `peer`, which sent us the call. Raises TransferFailed."""
         settings = self._settings
         if not isinstance(settings, TransferDestinationNumber):
             return await target_of(_parsed(settings.sip_uri), guard, trunks)
@@ -170,7 +171,7 @@ class Destination:
 
 
 async def target_of(uri: Uri, guard: AddressGuard, trunks: Trunks) -> Target:
-    """Where a SIP URI leads, its address looked up and checked. Raises TransferFailed."""
+    """Looks up where a SIP URI leads, and checks the address. Raises TransferFailed."""
     try:
         transport = transport_of(uri)
     except SipError as error:
@@ -204,7 +205,7 @@ def not_answered(seconds: float) -> TransferFailed:
 
 
 def failure_of(status: int) -> TransferFailed:
-    """What a final SIP status of the destination means."""
+    """The failure that a final SIP status of the destination means."""
     detail = f"the destination answered {status}"
     if status in (486, 600, 603):
         return TransferFailed(detail, "busy", "call.forwarding.operator-busy")

@@ -1,8 +1,9 @@
-"""The trunk that numbers are called through: a provider's or PBX's SIP address with our login there.
+"""The trunk that numbers are called through: a provider's or PBX's SIP address, with our login there.
 
-That of the settings serves all orgs. Whoever runs the node has named it, so it may be at a private address;
-numbers it may not call are kept out by prefix, since calls through it cost money. An org's own, a credential
-of provider `byo-sip-trunk` (vapi-wire §2.3), has to be where any destination of the org may be."""
+The trunk of the settings serves all orgs. The operator has named it, so it may have a private address. Calls
+through it cost money, so a list of prefixes limits the numbers that it may call. An org's own trunk is a
+credential of the provider `byo-sip-trunk` (vapi-wire §2.3), and must have an address that any destination of
+the org may have."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ _WITHHELD: Final = NameAddr("Anonymous", Uri("sip", user="anonymous", host="anon
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """`uri`: sip:USER@HOST[:PORT][;transport=tcp]; `prefixes`: one of them begins each number that may be
-    called. `plus`: numbers keep theirs; `tech_prefix`: stands before them."""
+    """`uri`: sip:USER@HOST[:PORT][;transport=tcp]. `prefixes`: numbers that may be called begin with one of
+    them. `plus`: numbers keep their plus. `tech_prefix` is put before the number."""
 
     uri: Uri
     password: str | None = field(default=None, repr=False)
@@ -43,16 +44,17 @@ class Trunk:
 
     @property
     def credentials(self) -> tuple[str, str] | None:
-        """User name and password for its challenges."""
+        """User name and password for the trunk's challenges."""
         return (self.uri.user, self.password) if self.uri.user and self.password else None
 
     def uri_of(self, number: str) -> Uri:
-        """Where a number is called."""
+        """The URI at which a number is called."""
         dialled = number if self.plus else number.removeprefix("+")
         return replace(self.uri, user=self.tech_prefix + dialled, password=None)
 
     def allows(self, user: str | None) -> bool:
-        """By its prefix. Parameters (`rn`, `phone-context`) could lead a number past any rule."""
+        """Whether a prefix allows this user part. Parameters (`rn`, `phone-context`) are refused: they could
+        lead a number past any rule."""
         if user is None or (";" in user and "" not in self.prefixes):
             return False
         return user.startswith(self.prefixes)
@@ -61,12 +63,13 @@ class Trunk:
         return _place(uri) == _place(self.uri)
 
     async def is_among(self, addresses: Collection[Address]) -> bool:
-        """Whether it is there: a URI may name it otherwise than `uri` does, and it takes calls from us."""
+        """Whether the trunk is at one of these addresses: a URI may name it in another way than `uri` does,
+        and it accepts calls from us."""
         return any(address in addresses for address in await self._addresses())
 
     async def own(self, host: str, port: int) -> Address | None:
-        """The address of a host of its own, None of any other: a Contact or Record-Route may lead there,
-        private or not."""
+        """The address of a host of the trunk's own, None for any other host: its Contact or Record-Route may
+        lead there, even to a private address."""
         hosts = [address.host for address in await self._addresses()]
         if host == self.uri.host and hosts:
             return Address(hosts[0], port)
@@ -79,9 +82,9 @@ class Trunk:
             return []
 
     def caller(self, name: str | None, user: str) -> tuple[NameAddr, list[tuple[str, str]]]:
-        """From, and the headers beside it, of a call for `user`: the number to show. A provider believes
-        P-Asserted-Identity (RFC 3325 §9.1). One who withheld his number stays unknown (RFC 3323), and one
-        who has none calls under the trunk's own name."""
+        """From, and the headers beside it, of a call for `user`: the number to show. Providers trust
+        P-Asserted-Identity (RFC 3325 §9.1). A caller who withheld the number stays anonymous (RFC 3323); a
+        caller without a number appears under the trunk's own name."""
         number = subscriber(user)
         identity = Uri("sip", user=number if _NUMBER.fullmatch(number) else self.uri.user, host=self.uri.host)
         asserted = ("P-Asserted-Identity", f"<{identity}>")
@@ -91,7 +94,7 @@ class Trunk:
 
 
 class Trunks(NamedTuple):
-    """What a call may go through: the node's trunk, and the org's own, which its numbers prefer."""
+    """The trunks that a call may use: the node's, and the org's own, which the org's numbers prefer."""
 
     node: Trunk | None = None
     own: Trunk | None = None
@@ -101,8 +104,8 @@ class Trunks(NamedTuple):
         return self.own or self.node
 
     async def at(self, uri: Uri, addresses: Collection[Address]) -> Trunk | None:
-        """The one that `uri`, which led to `addresses`, leads to. The node's first: its rules hold whatever
-        name an org has for it."""
+        """The trunk that `uri` leads to, given its `addresses`. The node's is tried first: its rules hold
+        whatever name an org has for it."""
         for trunk in self:
             if trunk is not None and (trunk.is_named_by(uri) or await trunk.is_among(addresses)):
                 return trunk
@@ -110,7 +113,8 @@ class Trunks(NamedTuple):
 
 
 def trunk_of(credentials: Iterable[ResourceDocument], guard: AddressGuard) -> Trunk | None:
-    """The first of an org's `byo-sip-trunk` credentials with a gateway for calls out that we can speak to."""
+    """The first of an org's `byo-sip-trunk` credentials that has a gateway for outgoing calls which we can
+    reach."""
     for credential in credentials:
         try:
             settings = ByoSipTrunkCredential.model_validate(credential)

@@ -31,11 +31,11 @@ from offhook.speech.engine_protocols import Voice
 from offhook.speech.remote import CallContext
 
 MOST_FRAMES: Final = 250
-"""Of a transferCompleteAudioUrl: five seconds, since both wait for its end."""
+"""Seconds of a transferCompleteAudioUrl. Both parties wait for its end, so it is short."""
 
 
 class OnHold:
-    """What a caller who waits listens to: a quiet tone, or frames that took its place."""
+    """What a waiting caller hears: a quiet tone, or the frames that replace it."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -63,8 +63,8 @@ def joined(frames: Frames) -> bytes:
 
 
 class Warm:
-    """What happens between the party's answer and its joining the caller. `waiting` is what the caller hears
-    meanwhile. Whoever makes one closes it."""
+    """Everything between the party's answer and the joining of the two legs. `waiting` is what the caller
+    hears meanwhile. Whoever makes a Warm closes it."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Warm:
         self._complete: asyncio.Task[list[bytes | None]] | None = None
 
     async def prepare(self) -> None:
-        """What takes time or can fail before the party is called. Raises TransferFailed."""
+        """Does what takes time or can fail, before the party is called. Raises TransferFailed."""
         plan = self._destination.plan
         if plan.mode != EXPERIMENTAL:
             return
@@ -114,8 +114,8 @@ class Warm:
             await self._consultation.close()
 
     async def run(self, entry: Document) -> None:
-        """Speak with the party; `entry` (of `artifact.transfers`) gets what was said. Raises TransferFailed
-        when the caller is not to be joined."""
+        """Speaks with the party; `entry` (of `artifact.transfers`) gets what was said. Raises TransferFailed
+        if the caller is not to be connected."""
         mode, plan = self._destination.plan.mode, self._destination.plan
         if self._consultation is not None:
             await self._consult(self._consultation, entry)
@@ -126,7 +126,7 @@ class Warm:
         await self._sound_complete()
 
     def _fetch(self, on_hold: str | None, complete: str | None) -> None:
-        """The owner's sounds, while the party is called: nobody should wait for them later."""
+        """Fetches the owner's audio files while the party is called, so that nobody waits for them later."""
         sounds, call_id = self._services.sounds, self._record.id
         if sounds is None:
             return
@@ -136,7 +136,7 @@ class Warm:
             self._complete = asyncio.create_task(load(complete, sounds, call_id))
 
     async def _sound_complete(self) -> None:
-        """Both hear the owner's sound before they hear each other, if it has come by now."""
+        """Plays the owner's sound to both parties before they are joined, if it has arrived by now."""
         if self._complete is None or not self._complete.done():
             return
         frames = self._complete.result()[:MOST_FRAMES]
@@ -150,8 +150,8 @@ class Warm:
             await asyncio.sleep(len(frames) * FRAME_SECONDS)
 
     def _with_party(self) -> Line | None:
-        """The party's line; what it hears and says is recorded from now on, instead of what the caller hears
-        meanwhile."""
+        """Runs on the party's line. From now on the recording has what the party hears and says, instead of
+        what the caller hears meanwhile."""
         party = self._party.line
         if party is not None:
             self._line.overhear(party)
@@ -190,7 +190,7 @@ class Warm:
             )
 
     def _text(self) -> str:
-        """The summary where the mode wants one, else the plan's message."""
+        """The summary if the mode wants one, else the plan's message."""
         destination = self._destination
         if destination.summarised:
             return self._record.summary or ""

@@ -13,14 +13,14 @@ from offhook.webhooks.retry import planned_delay
 T = TypeVar("T")
 
 MOST_SECONDS: Final = 300.0
-"""For all attempts together; the caller waits."""
+"""Seconds for all attempts together: the caller waits."""
 WORTH_ANOTHER: Final = ("dns", "protocol", "refused", "status", "timeout", "tls")
-"""Kinds of failure that a plan is about; the others would be the same the next time."""
+"""The failures that a plan retries. Others would fail again in the same way."""
 
 
 async def attempted(attempt: Callable[[float], Awaitable[T]], seconds: float, plan: RetryPlan | None) -> T:
-    """What `attempt` gives, which is told how many seconds it has; the first time `seconds`. Raises its
-    AskFailed when there is no plan, or no more of it."""
+    """Calls `attempt` with the seconds that it has, `seconds` the first time, and returns its result. Raises
+    its AskFailed if there is no plan, or when the plan's attempts are used up."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + max(MOST_SECONDS, seconds)
     made = 0

@@ -20,7 +20,7 @@ from offhook.schema.tools.handoff import HandoffDestination
 
 
 class CallWorld:
-    """`conversation.events.World`: answered by the owner's servers, the caller's dialog and, for `transfer`
+    """Implements `conversation.events.World`: by the owner's servers, the caller's dialog and, for `transfer`
     and `end`, the call."""
 
     def __init__(
@@ -60,6 +60,6 @@ _DESTINATION: Final[TypeAdapter[Any]] = TypeAdapter(
 
 
 def destination_of(destination: ResourceDocument) -> Any:
-    """The type of a destination. Raises pydantic's ValidationError, which quotes nothing of it: it is logged,
-    and an assistant's credentials may stand in it."""
+    """A destination as its type. Raises pydantic's ValidationError, which quotes none of the values: it is
+    logged, and an assistant's credentials may be among them."""
     return _DESTINATION.validate_python(destination)

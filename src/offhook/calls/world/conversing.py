@@ -1,4 +1,4 @@
-"""A conversation that is ready to be held, with whoever it is held."""
+"""Starts a conversation: with the caller, or with a called party."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ async def converse(
     world: World,
     tell: Callable[[Event], None],
 ) -> Conversation:
-    """With its engines started and its first message made. Raises EngineError, and then has
-    left nothing open."""
+    """The conversation with its engines started and its first message made. Raises EngineError, and leaves
+    nothing open then."""
     if record.assistant is not None:
         await parse_ahead(record.assistant.document)
     return await Conversation.start(

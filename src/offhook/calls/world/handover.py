@@ -1,5 +1,5 @@
-"""Who takes a conversation over: what a destination means, and what an owner's server says when it is asked
-for one (vapi-wire §4.5, §7)."""
+"""The assistant that takes a conversation over: what a destination means, and what an owner's server answers
+when it is asked for one (vapi-wire §4.5, §7)."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _ADAPTERS: Final[dict[Any, TypeAdapter[Any]]] = {
     kind: TypeAdapter(kind, config=ConfigDict(defer_build=True))
     for kind in (TransferDestination, HandoffDestination)
 }
-"""Built at their first use, as models are: 6 MB."""
+"""Built at their first use, as models are: they take 6 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """`squad` is the one that it belongs to."""
+    """`squad` is the squad that the assistant belongs to."""
 
     found: FoundAssistant
     squad: Squad | None
@@ -84,7 +84,7 @@ async def _squad(
 
 
 def _overridden(squad: Squad | None, overrides: AssistantOverrides | None) -> Squad | None:
-    """With `squadOverrides` over its `membersOverrides`, for as long as the call is with it."""
+    """The squad with `squadOverrides` over its `membersOverrides`, while the call is with it."""
     if squad is None or overrides is None or not overrides.model_fields_set:
         return squad
     own = squad.members_overrides
@@ -94,7 +94,7 @@ def _overridden(squad: Squad | None, overrides: AssistantOverrides | None) -> Sq
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A member by its id or its name; without either, the first."""
+    """A member by its id or its name; the first member if neither is given."""
 
     id: str | None = None
     name: str | None = None
@@ -145,7 +145,7 @@ async def _assistant(
 
 
 def variables_of(destination: Successors) -> Variables | None:
-    """The values that a destination's own overrides bring along."""
+    """The variable values that a destination's own overrides bring."""
     if isinstance(destination, HandoffDestinationSquad):
         overrides = destination.squad_overrides
     elif isinstance(destination, HandoffDestinationAssistant):
@@ -156,7 +156,7 @@ def variables_of(destination: Successors) -> Variables | None:
 
 
 def transfer_answer(answer: Answer) -> Named:
-    """An answer to transfer-destination-request: where to, and what to say before."""
+    """Reads an answer to transfer-destination-request: the destination, and what to say before."""
     says = DestinationAnswer.of(answer)
     named = _named(says, TransferDestination)
     message = content_of(says.message)
@@ -164,7 +164,7 @@ def transfer_answer(answer: Answer) -> Named:
 
 
 def handoff_answer(answer: Answer) -> Named:
-    """An answer to handoff-destination-request: to whom, and what the model is told."""
+    """Reads an answer to handoff-destination-request: the destination, and what the model is told."""
     says = DestinationAnswer.of(answer)
     named = _named(says, HandoffDestination)
     return named if says.result is None else replace(named, result=says.result[:MAX_WORDS])

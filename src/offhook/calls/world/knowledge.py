@@ -1,5 +1,5 @@
-"""`model.knowledgeBase`: before the model answers the caller, a server of the owner's is asked for what it
-should know, or for the answer itself (knowledge-base-request; vapi-wire §4.4, §4.5)."""
+"""`model.knowledgeBase`: before the model answers the caller, a server of the owner's is asked for documents,
+or for the answer itself (knowledge-base-request; vapi-wire §4.4, §4.5)."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from offhook.schema.webhooks.server_message import MessageTimes, ServerMessageKn
 from offhook.speech.engine_protocols import closing
 
 MOST_SECONDS: Final = 8.0
-"""For the server to answer, whatever its timeoutSeconds says: the caller waits, and the model is still to be
-asked."""
+"""Seconds for the server to answer, whatever its timeoutSeconds says: the caller waits, and the model has to
+answer afterwards."""
 MOST_DOCUMENTS: Final = 20
 MOST_CHARACTERS: Final = 16_000
-"""Of all documents together; of a message a quarter."""
+"""Characters of all documents together. A message may have a quarter of that."""
 
 Ask = Callable[[Server, ServerMessageKnowledgeBaseRequest], Awaitable[Answer | None]]
-"""Ask a server; None, with a line in the log, when it does not answer."""
+"""Asks a server. None, with a log line, if it does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`words`: to be said as they are; else `documents` for the model, the most fitting first."""
+    """`words` are spoken as they are. Without them `documents` are for the model, the most relevant first."""
 
     words: str = ""
     documents: tuple[str, ...] = ()
 
 
 def with_knowledge(engines: EngineFactory, ask: Ask) -> EngineFactory:
-    """The factory, with models that ask the server of their assistant's `knowledgeBase` first."""
+    """An engine factory whose models first ask the server of their assistant's `knowledgeBase`."""
 
     async def build(assistant: Assistant) -> Engines:
         built = await engines(assistant)
@@ -51,7 +51,7 @@ def with_knowledge(engines: EngineFactory, ask: Ask) -> EngineFactory:
 
 
 class Informed:
-    """A model and the server that is asked before it, each time that the caller has said something."""
+    """A model, and the server that is asked each time before the model answers the caller."""
 
     def __init__(self, model: LanguageModel, server: Server, ask: Ask) -> None:
         self._model = model
@@ -93,8 +93,8 @@ class Informed:
 
 
 def question(messages: Sequence[Message]) -> ServerMessageKnowledgeBaseRequest:
-    """The messages that the model is going to be sent. Servers read their text as `content` or as `message`,
-    as messages have it elsewhere."""
+    """The question, with the messages that the model is about to get. Their text is both `content` and
+    `message`: servers read the one or the other."""
     shown = [dict(message) for message in messages]
     return ServerMessageKnowledgeBaseRequest(
         shown, messages=[{**message, "message": message.get("content") or ""} for message in shown]
@@ -107,9 +107,9 @@ _ROLES: Final = {"assistant": "bot", "tool": "tool_call_result"}
 def timed(
     asked: ServerMessageKnowledgeBaseRequest, said: Sequence[MessageDocument], began: float
 ) -> ServerMessageKnowledgeBaseRequest:
-    """With the messages as the API has them elsewhere. `said`: those of the call so far, whose times they
-    take, the last one of a role that of the last one; what was never said is from when the call `began`, in
-    milliseconds since the epoch."""
+    """The question with messages as the API has them elsewhere. `said` are the call's messages so far: the
+    last of each role gives the time of the last question message of that role. Messages that were never
+    spoken have the time at which the call `began`, in milliseconds since the epoch."""
     left: dict[str, list[MessageDocument]] = {}
     for one in said:
         left.setdefault(str(one["role"]), []).append(one)
@@ -132,7 +132,7 @@ def _timed(message: MessageDocument, role: str, known: MessageDocument | None, b
 
 
 def read_answer(answer: Answer) -> Found:
-    """`message` beats `documents`; what is of another form is as if it were not there."""
+    """`message` comes before `documents`. An answer of another shape counts as empty."""
     says = KnowledgeBaseAnswer.of(answer)
     words = content_of(says.message)
     if words and words.strip():
@@ -148,7 +148,7 @@ def read_answer(answer: Answer) -> Found:
 
 
 def with_documents(messages: Sequence[Message], documents: Sequence[str]) -> Sequence[Message]:
-    """With the documents before what the caller has said last."""
+    """The messages with the documents before the caller's last words."""
     if not documents:
         return messages
     known = "\n\n".join(("What is known about this:", *documents))

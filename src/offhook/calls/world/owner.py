@@ -1,4 +1,4 @@
-"""What a call asks of its owner: of the servers that they run, and of what they have stored."""
+"""What a call asks of its owner: the owner's servers, and the owner's stored resources."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ from offhook.webhooks.client import AskFailed
 from offhook.webhooks.receiver import Receiver, choose_server, credential_id, receiver_of
 
 ASSISTANT_REQUEST_SECONDS: Final = 7.5
-"""For all of an assistant-request, whatever the server's timeoutSeconds says (vapi-wire §3)."""
+"""Seconds for the whole assistant-request, whatever the server's timeoutSeconds says (vapi-wire §3)."""
 
 _log = logging.getLogger(__name__)
 
 
 class _Asked(NamedTuple):
-    """What has a server, and nothing else."""
+    """An object with a server and nothing else."""
 
     server: Server | None
 
 
 class Owner:
-    """One call's view of them."""
+    """The owner, as one call sees them."""
 
     def __init__(self, services: CallServices, record: CallRecord) -> None:
         self._services = services
@@ -74,8 +74,8 @@ class Owner:
         self._coming: list[tuple[AssistantOverrides, Successor, Receiver | None]] = []
 
     async def receiver(self, tool: HasServer | None = None) -> Receiver | None:
-        """The one server for a message, with the credential it names: the tool's, else the assistant's once
-        there is one, else the number's, else the org's (vapi-wire §4.1)."""
+        """The one server for a message, with the credential that it names: the tool's, else that of the
+        assistant that speaks, else the number's, else the org's (vapi-wire §4.1)."""
         return await self._receiver(tool, self._record.speaking)
 
     async def _receiver(self, tool: HasServer | None, assistant: HasServer) -> Receiver | None:
@@ -90,14 +90,14 @@ class Owner:
         return receiver_of(server, await self._services.directory.credential(record.org_id, named))
 
     async def assistant_request(self, receiver: Receiver) -> Answer:
-        """Who shall answer? Raises RequestFailed."""
+        """Asks which assistant answers. Raises RequestFailed."""
         try:
             return await self._ask(receiver, ServerMessageAssistantRequest(), ASSISTANT_REQUEST_SECONDS)
         except AskFailed as failed:
             raise RequestFailed(failed.kind, failed.detail, failed.status, failed.response) from failed
 
     async def run_tool(self, tool: ToolDocument, call: ToolCall, leg: Leg | None = None) -> ToolOutcome:
-        """Run a tool, on the caller's `leg` if it is one that acts on it. Never raises."""
+        """Runs a tool; on the caller's `leg` if the tool acts on the leg. Never raises."""
         try:
             return await kind_of(tool).run(replace(self._site, leg=leg), tool, call)
         except AskFailed as failed:
@@ -108,13 +108,13 @@ class Owner:
             return ToolOutcome(error="the tool could not be run")
 
     async def transfer_destination(self, tool: AnyTool) -> Named:
-        """Where shall the caller go?"""
+        """Asks where the caller is to go."""
         return await self._destination(tool, ServerMessageTransferDestinationRequest(), transfer_answer)
 
     async def handoff_destination(
         self, tool: AnyTool, destination: HandoffDestinationDynamic, call: ToolCall
     ) -> Named:
-        """Who shall take over? The `dynamic` destination's own server is asked, if it has one."""
+        """Asks who takes over. If the `dynamic` destination has a server of its own, that one is asked."""
         asked: HasServer = destination if destination.server is not None else tool
         return await self._destination(
             asked, ServerMessageHandoffDestinationRequest(dict(call.arguments)), handoff_answer
@@ -144,7 +144,8 @@ class Owner:
             return None
 
     async def endpointing(self, server: Server | None) -> float | None:
-        """How long to wait after what the caller said last, in seconds, 0 to 15; None if nobody says."""
+        """Asks how many seconds to wait after the caller's last words, 0 to 15. None if there is no
+        answer."""
         receiver = await self.receiver(_Asked(server))
         if receiver is None:
             return None
@@ -160,14 +161,14 @@ class Owner:
         return seconds
 
     async def assistant_for(self, destination: Successors) -> AssistantOverrides | None:
-        """The squad's member, or the assistant, that may take over."""
+        """The squad's member, or the assistant, that a destination names."""
         record = self._record
         squad = self._squad or (None if record.squad is None else record.squad.settings)
         directory = self._services.directory
         coming = await successor(record.org_id, squad, destination, record.overrides, directory)
         if coming is None:
             name = destination_name(document(destination))
-            _log.warning("call=%s nobody is there for %s", record.id, name)
+            _log.warning("call=%s no assistant was found for %s", record.id, name)
             return None
         settings = await self.equipped(coming.found.settings)
         receiver = await self._receiver(None, coming.found.settings)
@@ -175,7 +176,7 @@ class Owner:
         return settings
 
     def taken_over(self, settings: Assistant) -> tuple[FoundAssistant, Receiver | None]:
-        """Who it is that `assistant_for` gave as `settings`, and the server that its messages go to."""
+        """The assistant that `assistant_for` gave as `settings`, and the server for its messages."""
         for index, (known, coming, receiver) in enumerate(self._coming):
             if known is settings:
                 del self._coming[: index + 1]
@@ -184,13 +185,13 @@ class Owner:
         raise LookupError("nobody has asked for this assistant")
 
     async def equipped(self, settings: AssistantOverrides) -> AssistantOverrides:
-        """With the stored tools that it names."""
+        """The assistant with the stored tools that it names."""
         record = self._record
         return await equipped(settings, record.org_id, self._services.directory, record.id)
 
     async def _ask(self, receiver: Receiver, body: Body, seconds: float | None = None) -> Answer:
-        """The answer within so many seconds; without them as the server's timeoutSeconds and backoffPlan
-        say."""
+        """Asks a server within the seconds given; without them, as the server's timeoutSeconds and
+        backoffPlan say."""
         services = self._services
         question = messages.message(body, self._record, services.now())
         if seconds is not None:

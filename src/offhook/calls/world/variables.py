@@ -12,9 +12,9 @@ from offhook.schema.calls.call_document import CallVariable, CallVariables, Numb
 
 def built_in_variables(record: CallRecord) -> Document:
     """`customer`, `phoneNumber`, `call`, `transport`, `assistant` (the one that speaks); the `variableValues`
-    of the assistant and the call, and what tools and hand-overs have brought since. Each hyphenated name is
-    there also with underscores (vapi-wire §2.2). What is known of the call is nobody's to change: neither
-    a caller's X- header nor a tool's answer."""
+    of the assistant and the call; and what tools and hand-overs have added. A hyphenated name also exists
+    with underscores (vapi-wire §2.2). What is known of the call cannot be overwritten, neither by a caller's
+    X- header nor by a tool's answer."""
     given: Document = {
         **(record.overrides.variable_values or {}),
         # After a hand-over with what its destination has added.
@@ -50,15 +50,15 @@ def _known(record: CallRecord) -> Document:
 
 
 def refresh(record: CallRecord) -> None:
-    """Bring the variables up to date, in place: conversations look at them while they go on."""
+    """Updates the variables in place, since conversations read them while they go on."""
     fresh = built_in_variables(record)
     record.variables.clear()
     record.variables.update(fresh)
 
 
 def learn(record: CallRecord, learned: Variables, instead_of: Variables | None = None) -> None:
-    """Add what a tool or a hand-over has brought; what was known under the names of `instead_of`, which the
-    assistant that takes over brings along, is forgotten. An ended call learns nothing more."""
+    """Adds what a tool or a hand-over has brought. Names in `instead_of`, which the next assistant brings
+    itself, are forgotten first. An ended call adds nothing more."""
     if record.status == "ended":
         return
     kept = {name: value for name, value in record.learned.items() if name not in (instead_of or {})}
@@ -67,8 +67,8 @@ def learn(record: CallRecord, learned: Variables, instead_of: Variables | None =
 
 
 def knowing_what_was_said(record: CallRecord, render: Render) -> Render:
-    """`render` with the conversation so far as `transcript` and `messages`, made only for templates that name
-    them."""
+    """`render` with the conversation so far as `transcript` and `messages`. These are made only for templates
+    that name them."""
 
     def fill(text: str, variables: Variables) -> str:
         said: Document = {}
@@ -82,8 +82,8 @@ def knowing_what_was_said(record: CallRecord, render: Render) -> Render:
 
 
 def filling(offered: ParametersSchema, arguments: Arguments, variables: Variables) -> Document:
-    """What the templates of a tool see: the call's variables and the model's arguments. An argument that the
-    tool has offered comes before a variable; one that the model made up does not, and none before what is
-    known of the call: a caller can talk a model into anything."""
+    """The variables for a tool's templates: the call's, and the model's arguments. An argument that the tool
+    declares takes precedence over a variable; one that the model made up does not, and none does over what is
+    known of the call, since a caller can talk a model into anything."""
     chosen = {name: value for name, value in arguments.items() if name in offered and name not in RESERVED}
     return {**arguments, **variables, **chosen}

@@ -28,7 +28,7 @@ from offhook.webhooks.receiver import backoff_of
 
 DEFAULT_SECONDS: Final = 20.0
 SHOWN_CHARACTERS: Final = 500
-"""Of a refusal's body, for the model."""
+"""Characters of a refusal's body that the model gets."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class ApiRequestKind(ToolKind):
 
 
 def _open_parameters(schema: ParametersSchema) -> ParametersSchema:
-    """What is left for the model to choose: a property with a `value` has been chosen by the owner."""
+    """The properties that the model may choose: the owner has chosen those that have a `value`."""
     properties = schema.get("properties") or {}
     fixed = {name for name, one in properties.items() if isinstance(one, Mapping) and "value" in one}
     if not fixed:
@@ -73,7 +73,7 @@ def _open_parameters(schema: ParametersSchema) -> ParametersSchema:
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
     """`authentication`: the authenticationPlan of the credential that the tool names. `variables` are the
-    call's, `render` fills a template with those that it is given."""
+    call's. `render` fills a template with the variables that it is given."""
 
     tool: ApiRequestTool
     variables: Variables
@@ -81,7 +81,7 @@ class ApiRequest:
     authentication: ResourceDocument | None = None
 
     async def run(self, call: ToolCall, send: Send, call_id: str) -> Result:
-        """Send it, filled with what the model gave, and again as its `backoffPlan` says while it fails. The
+        """Sends the request, filled with the model's arguments, and retries as its `backoffPlan` says. The
         answer's text is the result, whatever it is."""
         request = self.outgoing(call)
         seconds = float(self.tool.timeout_seconds or DEFAULT_SECONDS)
@@ -96,8 +96,8 @@ class ApiRequest:
         return Result(ToolOutcome(result=text[:MAX_RESULT_CHARACTERS]), parsed(text), headers)
 
     def outgoing(self, call: ToolCall) -> OutsideRequest:
-        """URL, headers and body with their templates filled from the arguments and the call's variables. Only
-        a tool with a `body`, `parameters` or arguments sends a body, as JSON; GET never does."""
+        """URL, headers and body with their templates filled from the arguments and the call's variables. The
+        body is JSON. Only a tool with a `body`, `parameters` or arguments sends one, and never by GET."""
         tool, arguments = self.tool, call.arguments
         definition = definition_of(document(tool))
         seen = filling(definition.parameters.get("properties") or {}, arguments, self.variables)

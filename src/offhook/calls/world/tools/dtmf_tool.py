@@ -19,7 +19,7 @@ from offhook.sip.errors import SipError
 
 MOST_DIGITS: Final = 64
 PRESS_SECONDS: Final = 0.18
-"""100 ms for a key and 80 ms after it."""
+"""A key takes 100 ms, and 80 ms pass after it."""
 
 
 class DtmfKind(ToolKind):
@@ -43,7 +43,7 @@ class DtmfKind(ToolKind):
 
 
 def seconds_for(keys: str) -> float:
-    """How long it takes to press them, as the stream sends them."""
+    """Seconds that the stream takes to send these keys."""
     return sum(PAUSES.get(key, PRESS_SECONDS) for key in keys)
 
 
@@ -66,7 +66,7 @@ async def _press(leg: Leg, tool: DtmfTool, digits: str) -> ToolOutcome:
 
 
 async def _press_by_info(leg: Leg, keys: str) -> ToolOutcome:
-    """One INFO a key, in the form that phones and gateways have agreed on without any RFC."""
+    """Sends one INFO for each key, in the form that phones and gateways agree on without any RFC."""
     if leg.session is None:
         return ToolOutcome(error="the call is not connected")
     for key in keys:

@@ -1,4 +1,4 @@
-"""What a tool's owner has written into it, with the templates filled."""
+"""The parameters that an owner has written into a tool, with their templates filled."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Render = Callable[[str, Variables], str]
 def static_parameters(
     tool: FunctionTool | ApiRequestTool, variables: Variables, render: Render
 ) -> dict[str, Any]:
-    """A tool's `parameters`: what the owner has fixed, filled from the call's variables and never from what
-    the model says."""
+    """A tool's `parameters`: values that the owner has fixed. Their templates see the call's variables, and
+    nothing that the model says."""
     return {each.key: deeply(each.value, variables, render) for each in tool.parameters or ()}
 
 
@@ -40,7 +40,7 @@ def filled(
 
 
 def deeply(value: Any, arguments: Variables, render: Render) -> Any:
-    """The value with the templates in all its strings filled."""
+    """The value with the templates in all its strings filled, at any depth."""
     if isinstance(value, str):
         return render(value, arguments)
     if isinstance(value, Mapping):

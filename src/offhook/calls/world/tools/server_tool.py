@@ -25,9 +25,9 @@ from offhook.schema.webhooks.answers import ToolCallsAnswer, ToolResultAnswer
 from offhook.schema.webhooks.server_message import ServerMessageToolCalls, tool_with_call
 
 MAX_RESULT_CHARACTERS: Final = 16_000
-"""Of one tool's result that reach the model; a page of text, not a database."""
+"""Characters of one tool's result that reach the model: a page of text, not a database."""
 MAX_SPOKEN_CHARACTERS: Final = 1000
-"""Of a message that a server wants to be said."""
+"""Characters of a message that a server wants spoken."""
 NO_RESULT: Final = "No result returned."
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class ServerToolKind(ToolKind):
 
 
 def _unheard(site: ToolSite, call: ToolCall) -> ToolOutcome:
-    """With no server at any level a call is only noted in the conversation (vapi-wire §6)."""
+    """If no server is set at any level, a call is only noted in the conversation (vapi-wire §6)."""
     if call.name not in site.noted:
         site.noted.add(call.name)
         _log.warning("call=%s no server is set for the tool %s", site.record.id, call.name)
@@ -77,7 +77,8 @@ def tool_calls(tool: BaseModel, call: ToolCall) -> ServerMessageToolCalls:
 
 
 def read_results(answer: Answer, call: ToolCall) -> Result:
-    """What an answer to tool-calls says about `call`; another shape is an error for the model."""
+    """Reads what an answer to tool-calls says about `call`. Another shape is an error, which the model is
+    told."""
     says = ToolCallsAnswer.of(answer)
     if says.results is None:
         error = says.error
@@ -93,7 +94,7 @@ def read_results(answer: Answer, call: ToolCall) -> Result:
 
 
 def text_of(value: object) -> str:
-    """A value as the model is told it: text as it is, all else as JSON, to the length that is allowed."""
+    """A value as the model gets it: text as it is, everything else as JSON, cut to the allowed length."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     # Half of a surrogate pair is valid in JSON, but in no request to a model.
     return text[:MAX_RESULT_CHARACTERS].encode("utf-8", "replace").decode()
@@ -104,7 +105,7 @@ def _failed(error: str) -> Result:
 
 
 def _result_for(results: Sequence[ToolResultAnswer], call: ToolCall) -> ToolResultAnswer | None:
-    """The result with the call's id, wherever it stands; else the first that names no call."""
+    """The result with the call's id, wherever it stands; else the first result that names no call."""
     for wanted in (call.id, None):
         for result in results:
             if result.tool_call_id == wanted:
@@ -113,8 +114,8 @@ def _result_for(results: Sequence[ToolResultAnswer], call: ToolCall) -> ToolResu
 
 
 def _with_message(outcome: ToolOutcome, kind: str, result: ToolResultAnswer, call: ToolCall) -> ToolOutcome:
-    """With the result's own message, if that is one for this kind of outcome: words for the caller, or with
-    the role `system` for the model."""
+    """The outcome with the result's own message, if that fits the outcome's kind: words for the caller, or,
+    with the role `system`, for the model."""
     message = result.message
     if message is None or (message.type or kind) != kind:
         return outcome

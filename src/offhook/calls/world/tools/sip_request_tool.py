@@ -20,10 +20,10 @@ from offhook.schema.tools.tool import SipRequestTool
 from offhook.sip.errors import SipError
 
 _ITS_OWN: Final = frozenset({"accept", "event"})
-"""Headers that belong to one request and not to the dialog: a NOTIFY has an Event."""
+"""Headers that belong to a single request and not to the dialog: a NOTIFY has an Event."""
 
 MOST_BODY: Final = 8000
-"""Bytes; a datagram has room for little more."""
+"""Bytes. A datagram has room for little more."""
 
 
 class SipRequestKind(ToolKind):
@@ -58,7 +58,7 @@ async def _request(leg: Leg, tool: SipRequestTool, call: ToolCall, render: Rende
 
 
 def _body(given: str | JsonSchema | None, arguments: Arguments, render: Render) -> tuple[bytes, str]:
-    """Body and content type: text with templates, or the object that a schema describes."""
+    """Body and content type: a text with templates, or the object that a schema describes."""
     if isinstance(given, str):
         return render(given, arguments).encode(), "text/plain"
     if given is not None:

@@ -1,4 +1,4 @@
-"""What of a call its tools may use, and what they give back."""
+"""What tools may use of a call, and what they return."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from offhook.webhooks.client import Answer, OutsideRequest
 from offhook.webhooks.receiver import Receiver
 
 Send = Callable[[OutsideRequest, float], Awaitable[Answer]]
-"""Send a request, with all of its time in seconds. Raises AskFailed for all but a 2xx."""
+"""Sends a request, within the seconds given. Raises AskFailed for every status but 2xx."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a tool gave back, and what variables can be taken from it: its JSON, None if it is none, and the
+    """A tool's outcome, and what variables can be extracted from: its JSON (None if it has none) and the
     answer's headers, with names in lower case."""
 
     outcome: ToolOutcome
@@ -36,10 +36,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class ToolSite:
-    """`receiver` finds the server that a tool's messages go to, `ask` asks it; `credential` is the org's, by
-    its id; `send` makes an owner's request, None: nothing is reached. `fill` fills a template with just the
-    variables that it is given. `leg` is the caller's, None where tools do not act on it. `noted`: tools
-    without a server, each complained of once."""
+    """`receiver` finds the server for a tool's messages and `ask` asks it. `credential` finds the org's by
+    its id. `send` makes an owner's request; None: no request leaves the node. `fill` fills a template with
+    only the variables that it is given. `leg` is the caller's; None where tools do not act on it. `noted`:
+    tools without a server, each of which is logged once."""
 
     record: CallRecord
     receiver: Callable[[HasServer], Awaitable[Receiver | None]]
@@ -51,16 +51,16 @@ class ToolSite:
     noted: set[str] = field(default_factory=set)
 
     def render(self, text: str, more: Variables) -> str:
-        """A template with the call's variables, and with `more`, which comes before all of them but what is
-        known of the call."""
+        """Fills a template with the call's variables and with `more`. `more` takes precedence, except over
+        what is known of the call."""
         own = {name: value for name, value in more.items() if name not in RESERVED}
         return self._render_over(text, own)
 
     def learn(self, plan: VariableExtractionPlan | None, result: Result) -> None:
-        """Keep the variables that a tool's plan takes from a result."""
+        """Stores the variables that a tool's plan extracts from a result."""
         if plan is not None and result.body is not None and result.outcome.error is None:
             learn(self.record, extracted(document(plan), result.body, result.headers, self._render_over))
 
     def _render_over(self, text: str, more: Variables) -> str:
-        """A template with the call's variables, and `more` before them."""
+        """Fills a template with the call's variables and with `more`, which takes precedence."""
         return self.fill(text, {**self.record.variables, **more})

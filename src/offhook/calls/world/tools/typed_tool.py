@@ -1,4 +1,4 @@
-"""The type of a tool that a conversation hands back as the document that it has of it."""
+"""A tool's type, of the document by which a conversation has the tool."""
 
 from __future__ import annotations
 
@@ -9,4 +9,5 @@ from offhook.schema.identity_cache import IdentityCache
 from offhook.schema.tools.tool import TOOL, AnyTool
 
 tool_of: Final[IdentityCache[ToolDocument, AnyTool]] = IdentityCache(lambda tool: TOOL.validate_python(tool))
-"""It stays the same object, so that it is read once. Raises pydantic's ValidationError."""
+"""A document is read once, since the conversation keeps the same object. Raises pydantic's
+ValidationError."""
