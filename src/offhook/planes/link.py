@@ -42,16 +42,12 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for frame in self._unpacker.feed(data):
-                self._hand_in(frame.head)
+                try:
+                    self._received(frame.head)
+                except Exception:  # the next one is heard all the same: without the socket this process ends
+                    _log.exception("what another process of the node says could not be heeded")
         except FramingError:
             self._transport.abort()
-
-    def _hand_in(self, frame: Frame) -> None:
-        """Whatever one frame breaks, the next one is heard: without the socket the process would end."""
-        try:
-            self._received(frame)
-        except Exception:
-            _log.exception("what another process of the node says could not be heeded")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost()
