@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from offhook.process import (
     FILES_PER_CALL,
     LEAST_SIP_CONNECTIONS,
     TURN_SECONDS,
+    Lowered,
     StartError,
     call_processes,
     calls_within,
@@ -23,6 +25,7 @@ from offhook.process import (
     share_python,
     sip_connections_within,
 )
+from tests.machine import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -129,3 +132,31 @@ def test_so_many_call_planes_as_are_asked_for(text: str, processes: int) -> None
 def test_what_is_no_number_of_call_planes_says_what_to_write(text: str) -> None:
     with pytest.raises(ValueError, match="write a number from 1 to 64, or auto"):
         call_processes(text)
+
+
+NICENESS = "import os; print(os.getpriority(os.PRIO_PROCESS, 0))"
+LOWERED = f"""
+import subprocess, sys
+from offhook.process import Lowered
+{NICENESS}
+lowered = Lowered(2)
+{NICENESS}
+started = [sys.executable, "-c", {NICENESS!r}]
+sys.stdout.flush()
+lowered.start(lambda: subprocess.run(started, check=True))
+subprocess.run(started, check=True)
+"""
+
+
+def test_who_takes_its_turns_after_others_starts_what_is_to_have_its_own_before() -> None:
+    done = subprocess.run([sys.executable, "-c", LOWERED], check=True, capture_output=True, timeout=PATIENCE)
+    before, *then = map(int, done.stdout.split())
+    assert then == [before + 2, before, before + 2]
+
+
+def test_who_may_not_take_a_step_back_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(steps: int) -> int:
+        raise PermissionError("a container without it")
+
+    monkeypatch.setattr(os, "nice", refuse)
+    assert Lowered(2).start(lambda: 3) == 3

@@ -12,8 +12,10 @@ import re
 import resource
 import sys
 from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 THRESHOLDS: Final = (20_000, 20, 50)
 """Python's own (700, 10, 10) look through everything alive about once a second under load, and hold the audio
@@ -39,6 +41,8 @@ RAISE_FILES: Final = "raise the limit (`ulimit -n`, LimitNOFILE= of systemd, --u
 RESTARTS: Final = 5
 WITHIN_SECONDS: Final = 60.0
 """A process of the node that ends more often than that within so long ends the node."""
+
+Started = TypeVar("Started")
 
 _log = logging.getLogger(__name__)
 
@@ -141,6 +145,21 @@ def sip_connections_within(files: int, calls: int) -> int:
 def share_python() -> None:
     """Let threads take turns as often as a node needs."""
     sys.setswitchinterval(TURN_SECONDS)
+
+
+class Lowered:
+    """This process, which takes its turns at the processor after others from now on, by so many steps of
+    nice(2). What it starts by `start` has the turns that it had itself before: a thread is kept for that,
+    since on Linux each has its own, and nobody may take back a step without a privilege."""
+
+    def __init__(self, steps: int) -> None:
+        self._as_before = ThreadPoolExecutor(1, "starter")
+        self._as_before.submit(int).result()  # it is there now, and stays as it is
+        with contextlib.suppress(OSError):
+            os.nice(steps)
+
+    def start(self, make: Callable[[], Started]) -> Started:
+        return self._as_before.submit(make).result()
 
 
 def settle_memory() -> None:

@@ -59,6 +59,21 @@ def test_a_plane_may_have_as_many_files_as_the_system_allows(node: Node, name: s
     assert files[0] == files[1]
 
 
+def test_sound_comes_first_and_then_calls_where_the_cores_are_busy(node: Node) -> None:
+    """A media process that is started anew too, by a call plane that has taken its step back."""
+
+    def niceness() -> list[int]:
+        planes = [plane(node, name)["process"] for name in ("media", "call", "api")]
+        return [os.getpriority(os.PRIO_PROCESS, one) - own for one in planes]
+
+    own = os.getpriority(os.PRIO_PROCESS, node.peer.process.pid)
+    assert niceness() == [0, 2, 4]
+    before = plane(node, "media")
+    os.kill(before["process"], signal.SIGKILL)
+    back(node, "media", before["restarts"] + 1)
+    assert niceness() == [0, 2, 4]
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=lambda one: one.name)
 async def test_the_api_takes_no_sound_with_it(node: Node, number: signal.Signals) -> None:
     """A caller hears every packet while the API is killed, or stands still; and it is back by itself."""

@@ -12,7 +12,7 @@ import pytest
 
 from offhook.planes.child import REFUSED, Child
 from offhook.planes.spec import Spec
-from offhook.process import StartError
+from offhook.process import Lowered, StartError
 from tests.machine import PATIENCE
 
 SPEC = Spec("call", 1, 1, "", "node-1", {}, ("127.0.0.1", 1), ("127.0.0.1", 2), 5)
@@ -51,7 +51,7 @@ async def test_what_ends_with_the_start_is_not_mourned(
     children: list[Starting] = []
 
     async def serve() -> int:
-        child = Starting(SPEC, [])
+        child = Starting(SPEC, [], Lowered(0))
         child.refused = refused
         children.append(child)
         return await child.run(ours)

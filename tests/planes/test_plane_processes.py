@@ -11,6 +11,7 @@ from offhook.planes.call_process import CallProcess
 from offhook.planes.child import Child
 from offhook.planes.link import Frame
 from offhook.planes.spec import Spec
+from offhook.process import Lowered
 
 SPEC = Spec("", 1, 2, "", "node", {}, ("127.0.0.1", 1), ("127.0.0.1", 2), 5)
 
@@ -40,7 +41,7 @@ class Calls:
 async def test_who_asks_for_the_end_of_a_call_has_an_answer_whatever_happens(
     call: str, has_it: bool, ended: bool | None
 ) -> None:
-    process = CallProcess(SPEC, [])
+    process = CallProcess(SPEC, [], Lowered(0))
     process.serving = True
     process.plane = type("Plane", (), {"calls": Calls()})()
     said = saying(process)
@@ -66,7 +67,7 @@ async def test_the_api_waits_for_call_planes_until_the_node_has_served_once(
     told: dict[str, Any], starts: bool
 ) -> None:
     """One that is started anew while a call plane stands still answers all the same."""
-    process = ApiProcess(SPEC, [])
+    process = ApiProcess(SPEC, [], Lowered(0))
     saying(process)
     process.received(told)
     assert process._may_start.is_set() is starts

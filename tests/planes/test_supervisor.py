@@ -27,14 +27,14 @@ from tests.machine import PATIENCE
 PLANE = """
 import json, os, socket, sys, time
 from offhook.planes.spec import taken
-from offhook.speech.framing import Unpacker, pack
+from offhook.speech.framing import FrameReader, pack
 link = socket.socket(fileno=int(sys.argv[1]))
 taken(link)
 for frame in json.loads(sys.argv[2]):
     link.sendall(pack(frame))
-unpacker = Unpacker()
+reader = FrameReader()
 while data := link.recv(65536):
-    for frame in unpacker.feed(data):
+    for frame in reader.feed(data):
         if frame.head.get("do") == "drain":
             link.sendall(pack({"calls": 2}) + pack({"drained": True}))
         elif frame.head.get("do") == "read_certificates":

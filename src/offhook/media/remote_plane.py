@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 from offhook.log_context import working_for
@@ -44,14 +45,23 @@ BEFORE_TICK: Final = 0.004
 BUFFER: Final = 4 * 1024 * 1024
 """Bytes asked of the kernel for each direction, so that a tick's message goes in one piece."""
 
+Starter = Callable[[Callable[[], subprocess.Popen[bytes]]], subprocess.Popen[bytes]]
+"""Has the process started by the thread that is to be its parent."""
+
 log = logging.getLogger(__name__)
+
+
+def here(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """The `Starter` by the thread that runs."""
+    return start()
 
 
 class RemotePlane(MediaPlane):
     """Legs and talks in another process, which loads from now on. In any case `close` it."""
 
-    def __init__(self, settle: Settle) -> None:
+    def __init__(self, settle: Settle, starter: Starter = here) -> None:
         super().__init__()
+        self._starter = starter
         self._pacing = Pacing()
         self._settle = settle
         self._name = "media" if settle.of == 1 else f"media-{settle.number}"
@@ -132,13 +142,7 @@ class RemotePlane(MediaPlane):
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         try:
-            self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own command; vfork and exec: a millisecond or two
-                [*COMMAND, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=_without_secrets(os.environ),
-            )
+            self._process = self._starter(partial(_started_with, theirs))
         except OSError as error:
             ours.close()
             raise MediaFailed(error.strerror or str(error)) from error
@@ -300,6 +304,17 @@ class _Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self.gone.set()
+
+
+def _started_with(link: socket.socket) -> subprocess.Popen[bytes]:
+    """By vfork and exec: a millisecond or two."""
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [*COMMAND, str(link.fileno())],
+        pass_fds=[link.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env=_without_secrets(os.environ),
+    )
 
 
 def _nobody() -> None:

@@ -51,7 +51,7 @@ class CallProcess(Child):
         return {}
 
     def _open_media(self, ground: Ground, stack: AsyncExitStack) -> MediaPlane:
-        media = media_apart(ground, stack, self._siblings.number, self._siblings.count)
+        media = media_apart(ground, stack, self._siblings.number, self._siblings.count, self.lowered.start)
         media.changed = lambda: self.tell(media=media.process)
         return media
 

@@ -21,8 +21,8 @@ from typing import Any, Final
 from offhook.network import Address
 from offhook.planes.ground import Ground
 from offhook.planes.link import Frame, Link
-from offhook.planes.spec import API, LEFT_TO_THE_SUPERVISOR, Spec, taken
-from offhook.process import StartError, raise_file_limit, settle_memory, share_python
+from offhook.planes.spec import API, LEFT_TO_THE_SUPERVISOR, STEPS_BACK, Spec, taken
+from offhook.process import Lowered, StartError, raise_file_limit, settle_memory, share_python
 from offhook.settings import load_settings
 from offhook.store import Database, IdMaker, StoreError
 from offhook.vital import Vital
@@ -39,9 +39,10 @@ REFUSED: Final = 3
 class Child(ABC):
     """One plane in this process. What it is told arrives at `received`."""
 
-    def __init__(self, spec: Spec, descriptors: list[int]) -> None:
+    def __init__(self, spec: Spec, descriptors: list[int], lowered: Lowered) -> None:
         self.spec = spec
         self.descriptors = descriptors
+        self.lowered = lowered
         self.link = Link(self.received, self._orphaned)
         self.vital = Vital()
         self.closing = asyncio.Event()
@@ -141,6 +142,7 @@ def main() -> None:
     _end_with(parent)
     for signal_number in LEFT_TO_THE_SUPERVISOR:
         signal.signal(signal_number, signal.SIG_IGN)
+    lowered = Lowered(STEPS_BACK[plane])
     raise_file_limit()
     share_python()
     os.umask(0o077)
@@ -159,7 +161,7 @@ def main() -> None:
     configure(settings.log_level, settings.log_format, spec.name)
 
     async def serve() -> int:
-        return await process(spec, descriptors).run(link)
+        return await process(spec, descriptors, lowered).run(link)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:

@@ -6,11 +6,13 @@ import logging
 from contextlib import AsyncExitStack
 
 from offhook.media.protocol import Settle
-from offhook.media.remote_plane import RemotePlane
+from offhook.media.remote_plane import RemotePlane, Starter, here
 from offhook.planes.ground import Ground
 
 
-def media_apart(ground: Ground, stack: AsyncExitStack, number: int = 1, of: int = 1) -> RemotePlane:
+def media_apart(
+    ground: Ground, stack: AsyncExitStack, number: int = 1, of: int = 1, starter: Starter = here
+) -> RemotePlane:
     """It loads while the call plane does; see `MediaPlane.start`. It is `number` of so many, which share the
     ports."""
     settings = ground.settings
@@ -23,7 +25,8 @@ def media_apart(ground: Ground, stack: AsyncExitStack, number: int = 1, of: int 
             logging.getLogger().getEffectiveLevel(),
             number,
             of,
-        )
+        ),
+        starter,
     )
     stack.push_async_callback(plane.close)
     return plane

@@ -28,6 +28,10 @@ def names(processes: int) -> dict[str, str]:
 LEFT_TO_THE_SUPERVISOR: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """They reach a whole process group (Ctrl-C) or unit (systemd); the supervisor alone heeds them."""
 
+STEPS_BACK: Final = {CALL: 2, API: 4}
+"""Of nice(2), from where the node was started: sound has its time, so the media plane takes no step back; the
+speech workers take more of them. Where all cores are busy a step is a fifth less of one."""
+
 DRAIN_SECONDS: Final = 30.0
 """For calls to end by themselves after Ctrl-C or SIGTERM; then they are hung up on."""
 
