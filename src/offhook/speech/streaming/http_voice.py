@@ -1,0 +1,172 @@
+"""What voices have in common that are asked over HTTP for each text, and stream its sound in the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import httpx2
+
+from offhook.network import turns, without, words_of
+from offhook.network.outside import Outside
+from offhook.network.pool import REPEATABLE
+from offhook.network.refusal import explained
+from offhook.schema.calls.ended_reason import EngineFailure
+from offhook.speech.engine_protocols import EngineError
+from offhook.speech.remote import REFUSED
+from offhook.speech.sentence_voice import SentenceVoice
+from offhook.speech.streaming.context_voice import SOUND_SECONDS
+from offhook.speech.streaming.engine_socket import LONGEST_WAIT, PASSING, RETRY_SECONDS
+from offhook.speech.streaming.voice_limits import most_audio
+
+_MOST_CHUNKS: Final = 20_000
+_CHUNK_COST: Final = 40
+_LONGEST_REFUSAL: Final = 4096
+
+
+class SoundReader(Protocol):
+    def feed(self, data: bytes) -> bytes:
+        """Pieces of an answer -> whole samples, s16le at 8 kHz."""
+        ...
+
+
+class PlainSound:
+    """What is in the answer is what is asked for."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        data = self._held + data
+        whole = len(data) & ~1
+        self._held = data[whole:]
+        return data[:whole]
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceRequest:
+    url: str
+    body: str = field(repr=False)
+
+
+class _NotSpoken(Exception):
+    def __init__(self, detail: str, unquoted: str, status: int, wait: float | None) -> None:
+        super().__init__(detail)
+        self.unquoted, self.status, self.wait = unquoted, status, wait
+
+
+class HttpVoice(SentenceVoice):
+    """One call's voice. `headers` are told nobody else."""
+
+    provider: str
+    rate = 1
+    """Bytes of an answer for each of sound at 8 kHz."""
+
+    def __init__(self, outside: Outside, headers: dict[str, str]) -> None:
+        self._outside = outside
+        self._headers = {**headers, "Content-Type": "application/json", "Accept-Encoding": "identity"}
+        self._secrets = tuple(headers.values())
+
+    @abstractmethod
+    def asked(self, text: str) -> VoiceRequest: ...
+
+    @abstractmethod
+    def failure(self, status: int) -> EngineFailure | None:
+        """What the API calls it, None if it has no name of its own."""
+
+    def reader(self) -> SoundReader:
+        return PlainSound()
+
+    async def start(self) -> None:
+        """Nothing to do: each text is a request of its own, over connections that are kept."""
+
+    async def close(self) -> None:
+        """Nothing to give back: a `speak` under way ends with its iterator."""
+
+    async def say(self, text: str) -> AsyncIterator[bytes]:
+        given = False
+        for last in (False, True):
+            try:
+                async with aclosing(self._pieces(text)) as pieces:
+                    async for piece in pieces:
+                        given = True
+                        yield piece
+                return
+            except _NotSpoken as refused:
+                if given or last or refused.wait is None:
+                    detail = without(self._secrets, str(refused))
+                    failure = self.failure(refused.status)
+                    raise EngineError("voice", self.provider, detail, refused.unquoted, failure) from None
+                await asyncio.sleep(refused.wait)
+            except TimeoutError:
+                raise EngineError("voice", self.provider, f"no sound for {SOUND_SECONDS:g} s") from None
+            except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, *REFUSED) as error:
+                detail = without(self._secrets, words_of(error))
+                raise EngineError("voice", self.provider, detail) from None
+
+    async def _pieces(self, text: str) -> AsyncGenerator[bytes, None]:
+        response = await self._answer(text)
+        try:
+            if not response.is_success:
+                raise await _refusal(response)
+            reader, lane = self.reader(), turns.lane("engines")
+            left, count = most_audio(text) * self.rate, 0
+            chunks = response.aiter_raw()
+            while True:
+                async with asyncio.timeout(SOUND_SECONDS):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    return
+                left, count = left - len(chunk), count + 1
+                if left < 0 or count > _MOST_CHUNKS:
+                    raise _no_speech("it sends more sound than anybody takes to say it")
+                if piece := reader.feed(chunk):
+                    yield piece
+                await lane.turn(_CHUNK_COST)
+        finally:
+            await response.aclose()
+
+    async def _answer(self, text: str) -> httpx2.Response:
+        asked, http = self.asked(text), self._outside.http
+        extensions: dict[str, Any] = {REPEATABLE: True}
+        request = http.build_request(
+            "POST", asked.url, content=asked.body.encode(), headers=self._headers, extensions=extensions
+        )
+        async with asyncio.timeout(SOUND_SECONDS):
+            return await http.send(request, stream=True)
+
+
+def json_body(**given: object) -> str:
+    """With what is not None."""
+    return json.dumps({name: value for name, value in given.items() if value is not None})
+
+
+def _no_speech(words: str) -> _NotSpoken:
+    return _NotSpoken(words, words, 0, None)
+
+
+async def _refusal(response: httpx2.Response) -> _NotSpoken:
+    body = b""
+    async with asyncio.timeout(SOUND_SECONDS):
+        async for chunk in response.aiter_raw(512):
+            body += chunk
+            if len(body) > _LONGEST_REFUSAL:
+                break
+    status = response.status_code
+    unquoted = f"HTTP {status}"
+    words = "".join(char if char.isprintable() else " " for char in explained(body[:_LONGEST_REFUSAL])[:300])
+    wait: float | None = None
+    if status in PASSING:
+        try:
+            asked = float(response.headers.get("retry-after", ""))
+            wait = asked if 0 <= asked <= LONGEST_WAIT else None
+        except ValueError:
+            wait = RETRY_SECONDS if status >= 500 else None
+    return _NotSpoken(f"{unquoted}: {words}" if words else unquoted, unquoted, status, wait)
