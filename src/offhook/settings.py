@@ -255,6 +255,16 @@ class Settings(VendorSettings):
         description="PEM file of authorities: who connects over TLS must show a certificate of one of them."
         " Unset: nobody is asked for one.",
     )
+    srtp: Literal["off", "optional", "required"] = Field(
+        "optional",
+        description="Audio that nobody on the way hears (SRTP, keys by SDES): `optional` where the other side"
+        " has keys for it, `required` always, or `off`. Keys are only told over TLS.",
+    )
+    srtp_keys_in_clear: bool = Field(
+        False,
+        description="`1` tells keys of SRTP over UDP and TCP too, where whoever reads along has them: for"
+        " networks that are safe by other means.",
+    )
     rtp_ports: Ports = Field(
         PortRange(40000, 49999),
         description="UDP ports for audio, `LOW-HIGH`; each call takes two, and two more while it is"

@@ -29,6 +29,7 @@ rtp_ports {rtp}-{rtp_end}
 snd_path {folder}
 module_path {modules}
 module g711.so
+module srtp.so
 module aufile.so
 module aubridge.so
 module sndfile.so
@@ -41,7 +42,8 @@ ctrl_tcp_listen 127.0.0.1:{control}
 
 class Baresip:
     """One phone. It is silent until told what to play. `answers`: `manual`, `auto`, or `early`: it describes
-    its audio while it rings (183). `authorities`: whom it trusts over TLS."""
+    its audio while it rings (183). `authorities`: whom it trusts over TLS.
+    `mediaenc`: how its audio is protected (`srtp`, `srtp-mand`)."""
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class Baresip:
         answers: str = "manual",
         *,
         authorities: Path | None = None,
+        mediaenc: str | None = None,
     ) -> None:
         program = installed("baresip", "baresip")
         folder.mkdir(exist_ok=True)
@@ -72,7 +75,8 @@ class Baresip:
         (folder / "config").write_text(config)
         (folder / "accounts").write_text(
             f'"Ann Caller" <sip:ann@{LOOPBACK};transport={transport}>'
-            f";regint=0;audio_codecs={codec};answermode={answers}\n"
+            f";regint=0;audio_codecs={codec};answermode={answers}"
+            + (f";mediaenc={mediaenc}\n" if mediaenc else "\n")
         )
         (folder / "contacts").write_text("")
         self.events: list[dict[str, Any]] = []

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,42 @@ def test_a_foreign_phone_talks_and_a_new_certificate_disturbs_nobody(
     assert told["endedReason"] == "assistant-ended-call"
     assert "monday to friday" in heard
     assert node.log.count("the certificate was read again") == 2  # by each call plane
+
+
+@pytest.mark.parametrize(("mediaenc", "protected"), [("srtp-mand", True), ("srtp", True), (None, False)])
+def test_a_foreign_phone_with_protected_audio(
+    node: TlsNode, sink: WebhookSink, tmp_path: Path, mediaenc: str | None, protected: bool
+) -> None:
+    """Held and resumed with keys again; its words arrive, and it hears ours."""
+    answered_by = assistant(
+        server={"url": sink.url},
+        serverMessages=["speech-update", "conversation-update", "end-of-call-report"],
+    )
+    desk = new_number(node, answered_by=answered_by)
+    trusted = node.authority.file
+    with Baresip(tmp_path / "phone", "tls", authorities=trusted, mediaenc=mediaenc) as phone:
+
+        def is_described(times: int) -> bool:
+            return len([1 for one in phone.events if one["type"] == "CALL_REMOTE_SDP"]) == times
+
+        phone.dial(f"sip:{desk.user}@{LOOPBACK}:{node.tls_port};transport=tls")
+        sink.wait_for("speech-update", status="stopped", role="assistant")
+        phone.play(says("hours", tmp_path))
+        sink.wait_for("speech-update", status="stopped", role="assistant", turn=1)
+        for number, command in enumerate(("hold", "resume"), 2):
+            phone.do(command)
+            soon(partial(is_described, number))
+        phone.play(says("price", tmp_path))
+        sink.wait_for("speech-update", status="stopped", role="assistant", turn=2)
+        phone.do("hangup")
+        phone.wait_for("CALL_CLOSED")
+    report = sink.wait_for("end-of-call-report")
+    heard = words(read(phone.heard()).track(0))  # until it was held
+
+    assert "monday to friday" in heard
+    assert "opening hours" in report["artifact"]["transcript"].lower()
+    assert "ninety dollars" in report["artifact"]["transcript"].lower()
+    assert ("SRTP is Enabled" in phone.peer.text) is protected, phone.peer.text[-3000:]
 
 
 def test_a_certificate_that_cannot_be_used_is_not_taken(node: TlsNode) -> None:

@@ -20,7 +20,7 @@ from tests.machine import PATIENCE
         ("offhook.planes.api_process", {"alembic", "numpy", "onnxruntime", "openai"}),
         (
             "offhook.planes.call_process",
-            {"alembic", "fastapi", "numpy", "onnxruntime", "starlette", "uvicorn"},
+            {"alembic", "fastapi", "numpy", "onnxruntime", "pylibsrtp", "starlette", "uvicorn"},
         ),
         (
             "offhook.media.media_process",

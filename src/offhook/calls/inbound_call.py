@@ -74,7 +74,14 @@ class InboundCall:
         self.record = record
         self.reporter = Reporter(record, services.ledger, services.now)
         source = invitation.source.host
-        self.leg = Leg(services.media, self, self._sound, peer=source, call_id=record.id)
+        self.leg = Leg(
+            services.media,
+            self,
+            self._sound,
+            peer=source,
+            call_id=record.id,
+            secure=invitation.transport.secure,
+        )
         parts = CallComponents(
             services, invitation, record, self.reporter, self._owner, self._sound, self.leg
         )

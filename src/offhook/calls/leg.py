@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from offhook.calls.pressed_keys import KeySink, PressedKeys, keys_of
+from offhook.calls.srtp_policy import USUAL, SrtpPolicy
 from offhook.media.line import Line, MediaPlane
 from offhook.network import INTERNAL, Address
 from offhook.rtp.codecs import CODECS
+from offhook.rtp.srtp_keys import SrtpKeys
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.dialogs.session import Session
 from offhook.sip.errors import SipError
@@ -69,6 +71,7 @@ class Media:
     address_for: Callable[[str], str]
     may_send: Callable[[Address, str], bool]
     rng: random.Random
+    srtp: SrtpPolicy = USUAL
 
 
 class Leg:
@@ -85,15 +88,19 @@ class Leg:
         peer: str,
         call_id: str,
         prefers: str | None = None,
+        secure: bool = False,
+        must_encrypt: bool = False,
     ) -> None:
         """`keys` gets the keys that the peer presses. `peer`: the host that signalling comes from or goes to.
-        `prefers`: the codec that our own offer names first."""
+        `prefers`: the codec that our own offer names first. `secure`: nobody else can read the signalling;
+        `must_encrypt`: without SRTP there is no audio."""
         self._media = media
         self._owner = owner
         self._keys = PressedKeys(keys, asyncio.get_running_loop().time)
         self._call_id = call_id
         self._peer = peer
         self._prefers = prefers
+        self._srtp = media.srtp.keys(media.rng, secure=secure, must=must_encrypt)
         self._address = ""
         self._session_id = media.rng.getrandbits(62)
         self._version = 1
@@ -120,7 +127,7 @@ class Leg:
             return self._local.to_bytes()
         theirs = SessionDescription.parse(offered)
         # Before a port is taken: an offer that cannot be met must cost nothing.
-        host = self._towards(media_host(theirs, self._reaches, served()))
+        host = self._towards(media_host(theirs, self._reaches, served(), self._srtp))
         self._address = self._media.address_for(host)
         await self._take_line(host)
         return self._accept(theirs)
@@ -208,6 +215,7 @@ class Leg:
             session_id=self._session_id,
             version=self._version,
             codecs=served(),
+            keys=self._srtp,
         )
         self._agree(agreement)
         return self._local.to_bytes()
@@ -225,6 +233,7 @@ class Leg:
             session_id=self._session_id,
             version=self._version,
             codecs=served(self._prefers),
+            keys=self._srtp,
             **going_on,
         )
 
@@ -234,7 +243,7 @@ class Leg:
         try:
             if self._local is None or not body:
                 raise SipError(488, "No answer to the offer")
-            self._agree(accept_answer(self._local, SessionDescription.parse(body)))
+            self._agree(accept_answer(self._local, SessionDescription.parse(body), self._srtp))
         except SipError as error:
             _log.warning("call=%s the answer to the offer cannot be met: %s", self._call_id, error)
             self.hang_up()
@@ -248,6 +257,7 @@ class Leg:
         events = [one.payload_type for one in agreement.receives if one.encoding not in CODECS]
         codecs = {one.payload_type: one.encoding for one in agreement.receives if one.encoding in CODECS}
         first, self.agreement = self.agreement is None, agreement
+        srtp = agreement.srtp
         if self.line is None or self._closed:
             return
         self.line.agree(
@@ -261,6 +271,7 @@ class Leg:
             rtcp=agreement.rtcp,
             signalling_host=self._peer if first else signalling_host,
             may_begin=self._media.may_send(agreement.remote, self._peer),
+            srtp=None if srtp is None else SrtpKeys(srtp[0].suite, srtp[0].key, srtp[1].key, srtp[1].mki),
         )
 
     # -- what the media plane tells -------------------------------------------------------------
@@ -284,7 +295,7 @@ class Leg:
         if self._local is None or self._over:
             return False
         try:
-            self._agree(accept_answer(self._local, SessionDescription.parse(body)))
+            self._agree(accept_answer(self._local, SessionDescription.parse(body), self._srtp))
         except SipError as error:
             _log.info("call=%s early media cannot be met: %s", self._call_id, error)
             return False

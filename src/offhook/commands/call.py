@@ -220,7 +220,7 @@ async def _speak(workers: Workers, text: str) -> bytes:
 async def _talk(plan: Plan, line: PhoneLine, workers: Workers, audio: dict[str, bytes]) -> None:
     from offhook.phone import CallTranscriber, PhoneCall, write_wav
 
-    phone = PhoneCall(line.media, line.remote.host, line.activity)
+    phone = PhoneCall(line.media, line.remote.host, line.activity, secure=line.transport.secure)
     phone.on_progress = lambda status, reason: typer.echo(f"{status} {reason}", err=True)
     transcriber = CallTranscriber(phone, workers, lambda words: typer.echo(f"Heard: {words}"))
     await transcriber.start()

@@ -45,6 +45,7 @@ from offhook.media.protocol import (
 )
 from offhook.network import Address
 from offhook.rtp.ports import PortsExhausted
+from offhook.rtp.srtp_keys import SrtpKeys
 from offhook.rtp.statistics import StreamStatistics
 from offhook.rtp.telephone_events import check_digits
 
@@ -117,13 +118,14 @@ class Line:
         rtcp: Address,
         signalling_host: str,
         may_begin: bool,
+        srtp: SrtpKeys | None = None,
     ) -> None:
-        """As for RtpStream."""
+        """As for RtpStream. `srtp`: what audio is protected with, None for nothing."""
         self._telephone_event = telephone_event
         self._plane.send(
             Agree(
                 self.number, *remote, payload_type, codec, telephone_event, tuple(codecs.items()),
-                tuple(events), direction, *rtcp, signalling_host, may_begin,
+                tuple(events), direction, *rtcp, signalling_host, may_begin, srtp,
             )
         )  # fmt: skip
 

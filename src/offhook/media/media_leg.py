@@ -14,6 +14,7 @@ from offhook.network import Address
 from offhook.rtp.consent import Unasked
 from offhook.rtp.interceptors import Exchanged
 from offhook.rtp.ports import MediaPort
+from offhook.rtp.srtp_keys import SrtpKeys
 from offhook.rtp.statistics import StreamStatistics
 from offhook.rtp.stream import RtpStream
 
@@ -112,6 +113,7 @@ class MediaLeg:
             "signalling_host": agreed.signalling_host,
             "may_begin": agreed.may_begin,
         }
+        srtp = None if agreed.srtp is None else SrtpKeys(*agreed.srtp)
         if self.stream is None:
             self.stream = make(
                 self.port,
@@ -119,10 +121,11 @@ class MediaLeg:
                 source=self,
                 failed=self._failed,
                 unasked=unasked,
+                srtp=srtp,
                 **given,
             )
         else:
-            self.stream.update(**given)  # type: ignore[arg-type]
+            self.stream.update(srtp=srtp, **given)  # type: ignore[arg-type]
 
     def connect(self, now: float) -> None:
         self._connected, self._held_at = True, now

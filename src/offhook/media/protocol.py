@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
+from offhook.rtp.srtp_keys import SrtpKeys
+
 # -- commands: a leg ----------------------------------------------------------------------------
 
 
@@ -39,6 +41,7 @@ class Agree(NamedTuple):
     rtcp_port: int
     signalling_host: str
     may_begin: bool
+    srtp: SrtpKeys | None = None
 
 
 class Begin(NamedTuple):

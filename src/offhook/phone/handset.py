@@ -41,15 +41,17 @@ class PhoneCall:
 
     `answered`, `ended`: events. `end_reason`: why the call is over, in words."""
 
-    def __init__(self, media: Media, peer: str, activity: VoiceActivity | None = None) -> None:
-        """`peer`: the host that is called, as an address."""
+    def __init__(
+        self, media: Media, peer: str, activity: VoiceActivity | None = None, *, secure: bool = False
+    ) -> None:
+        """`peer`: the host that is called, as an address; `secure`: over a transport that keeps secrets."""
         self._loop = asyncio.get_running_loop()
         self._to_play: deque[bytes] = deque()
         self._played: list[asyncio.Future[float]] = []
         self._changed = asyncio.Event()
         self._channel = None if activity is None else activity.open(self._on_probability)
         self._media = media
-        self._leg = Leg(media, self, self, peer=peer, call_id="phone")
+        self._leg = Leg(media, self, self, peer=peer, call_id="phone", secure=secure)
         self._leg.on_line = self._take
         self._outgoing: OutgoingCall | None = None
         self._last_loud: float | None = None

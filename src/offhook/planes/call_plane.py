@@ -19,6 +19,7 @@ from offhook.calls.ledger.presence import Presence
 from offhook.calls.ledger.recovery import end_orphans
 from offhook.calls.ledger.stored_ledger import StoredLedger
 from offhook.calls.leg import Media
+from offhook.calls.srtp_policy import SrtpPolicy
 from offhook.calls.transfers.called_party import Dialler
 from offhook.calls.transfers.hold_audio import sounds_by
 from offhook.calls.transfers.trunk import Trunk
@@ -152,7 +153,8 @@ async def call_plane(
         ground.vital.watch("the task that keeps the media process running", plane.keeper)
     if emergency is not None:
         plane.keep_sentence(await _last_words(emergency))
-    media = Media(plane, _address_for(settings), outside.guard.lets_media, rng)
+    srtp = SrtpPolicy(settings.srtp, settings.srtp_keys_in_clear)
+    media = Media(plane, _address_for(settings), outside.guard.lets_media, rng, srtp)
     dialler, trunk = Dialler(), _trunk(settings)
     services = CallServices(
         ledger=ledger,

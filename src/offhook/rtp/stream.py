@@ -11,13 +11,15 @@ from offhook.frames import SILENCE
 from offhook.network import Address, Receive
 from offhook.rtp.codecs import CODECS, Codec
 from offhook.rtp.consent import Consent, Unasked
-from offhook.rtp.interceptors import Exchanged, Interceptor, Send
+from offhook.rtp.interceptors import Exchanged, Interceptor, Protected, Send
 from offhook.rtp.packet import looks_like_rtcp, parse
 from offhook.rtp.ports import MediaPort
 from offhook.rtp.rtcp import Goodbye, Report, RtcpSession, parse_compound
 from offhook.rtp.rtp_receiver import PayloadKind, RtpReceiver
 from offhook.rtp.rtp_sender import RtpSender
 from offhook.rtp.source_lock import UNSPECIFIED, SourceLock
+from offhook.rtp.srtp import Srtp
+from offhook.rtp.srtp_keys import SrtpKeys
 from offhook.rtp.statistics import StreamStatistics
 
 log = logging.getLogger(__name__)
@@ -60,10 +62,10 @@ class RtpStream:
     start."""
 
     __slots__ = (
-        "_closed", "_consent", "_control_in", "_exchanged", "_failed", "_invalid", "_lock", "_loop_time",
-        "_port", "_receiver", "_receives", "_rtcp", "_rtcp_learned", "_rtcp_mux", "_rtcp_remote", "_rtp_in",
-        "_send", "_send_control", "_sender", "_sends", "_sink", "_source", "_withheld", "call",
-        "last_packet_at",
+        "_closed", "_consent", "_control_in", "_exchanged", "_failed", "_interceptors", "_invalid", "_lock",
+        "_loop_time", "_port", "_receiver", "_receives", "_rtcp", "_rtcp_learned", "_rtcp_mux",
+        "_rtcp_remote", "_rtp_in", "_send", "_send_control", "_sender", "_sends", "_sink", "_source", "_srtp",
+        "_withheld", "call", "last_packet_at",
     )  # fmt: skip
 
     def __init__(
@@ -90,6 +92,7 @@ class RtpStream:
         call: str = "",
         failed: Callable[[Exception], None] = _nobody,
         interceptors: Sequence[Interceptor] = (),
+        srtp: SrtpKeys | None = None,
     ) -> None:
         """`payload_type`, `codec` (one of CODECS) and `telephone_event` are those to send with; `codecs` and
         `events` what may come, by payload type (None: the same). `remote` is where the peer's SDP wants
@@ -98,8 +101,8 @@ class RtpStream:
         before it has sent anything, and `unasked` counts over all legs (see Consent). `loop_time` is the
         loop's `time`, `now` gives seconds since 1970, `call` is the id for the log.
         `failed` hears of an error that source or sink raised in a tick, after which the clock has let go
-        of the leg. `interceptors` stand between the stream and the wire in that order. Raises KeyError for a
-        codec that is not in CODECS."""
+        of the leg. `interceptors` stand between the stream and the wire in that order; what `srtp` protects
+        with stands nearest to the wire. Raises KeyError for a codec that is not in CODECS."""
         self._port = port
         self._sink = sink
         self._source = source
@@ -118,9 +121,24 @@ class RtpStream:
         self.last_packet_at = loop_time()
         self._rtcp = RtcpSession(self._sender.ssrc, cname, rng, self.last_packet_at, now())
         self._direct(remote, direction, rtcp_remote, rtcp_mux, may_begin)
-        self._set_up_doors(interceptors)
+        self._interceptors = tuple(interceptors)
+        self._srtp: Srtp | None = None
+        self._protect(srtp)
+        self._set_up_doors()
 
-    def _set_up_doors(self, interceptors: Sequence[Interceptor]) -> None:
+    def _protect(self, keys: SrtpKeys | None) -> bool:
+        """Whether the doors have to be set up anew for it."""
+        before = self._srtp
+        if before is not None and keys is not None:
+            before.take(keys)
+            return False
+        self._srtp = None if keys is None else Srtp(keys)
+        return before is not self._srtp
+
+    def _set_up_doors(self) -> None:
+        interceptors = self._interceptors
+        if self._srtp is not None:
+            interceptors = (Protected(self._srtp), *interceptors)
         send: Send = self._port.rtp.send
         send_control: Send = self._control_out
         for one in reversed(interceptors):
@@ -160,6 +178,7 @@ class RtpStream:
         rtcp_mux: bool = False,
         signalling_host: str | None = None,
         may_begin: bool = True,
+        srtp: SrtpKeys | None = None,
     ) -> None:
         """Everything that a re-INVITE negotiated, as in the constructor, and where it came from. Another
         `remote` is learned anew; the same one leaves the leg locked to the source it has. Raises KeyError for
@@ -168,6 +187,8 @@ class RtpStream:
         self._sender.negotiate(CODECS[codec], payload_type, telephone_event)
         self._lock.clock_rate = CODECS[codec].clock_rate
         self._lock.expect(remote, self._loop_time(), signalling_host)
+        if self._protect(srtp):
+            self._set_up_doors()
         self._direct(remote, direction, rtcp_remote, rtcp_mux, may_begin)
 
     def _direct(

@@ -92,13 +92,13 @@ def credential(*gateways: Document, **more: Any) -> Document:
         (
             [
                 {"ip": "198.41.0.4", "outboundEnabled": False},
-                {"ip": "198.41.0.5", "outboundProtocol": "tls/srtp"},
                 {"ip": "not a host"},
                 {"ip": "198.41.0.7"},
             ],
             "sip:org@198.41.0.7:5060",
         ),
         ([{"ip": "198.41.0.4", "outboundProtocol": "tls"}], "sip:org@198.41.0.4:5061;transport=tls"),
+        ([{"ip": "198.41.0.4", "outboundProtocol": "tls/srtp"}], "sip:org@198.41.0.4:5061;transport=tls"),
         ([], None),
     ],
 )
@@ -109,6 +109,14 @@ def test_an_orgs_trunk_is_its_first_gateway_for_calls_out(gateways: list[Documen
     assert (None if found is None else str(found.uri)) == uri
     assert found is None or found.credentials == ("org", "hush-hush")
     assert found is None or found.guard is GUARD
+
+
+@pytest.mark.parametrize(("protocol", "srtp"), [("tls/srtp", True), ("tls", False), (None, False)])
+def test_a_gateway_with_srtp_has_no_audio_without(protocol: str | None, srtp: bool) -> None:
+    found = trunk_of([credential({"ip": "198.41.0.4", "outboundProtocol": protocol})], GUARD)
+
+    assert found is not None
+    assert found.srtp is srtp
 
 
 def test_how_an_org_writes_its_numbers() -> None:

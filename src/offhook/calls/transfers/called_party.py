@@ -192,6 +192,8 @@ class Party:
             peer=target.address.host,
             call_id=self._call_id,
             prefers=self._codec,
+            secure=target.transport.secure,
+            must_encrypt=target.trunk is not None and target.trunk.srtp,
         )
         leg.on_line = self._on_line
         return leg

@@ -26,6 +26,7 @@ from offhook.sip.transports.table import TRANSPORTS, params_for, port_of
 from offhook.sip.transports.udp import UDP
 
 _NUMBER: Final = re.compile(r"\+?[0-9]{2,20}")
+SRTP: Final = "srtp"
 _WITHHELD: Final = NameAddr("Anonymous", Uri("sip", user="anonymous", host="anonymous.invalid"))
 """RFC 3323 §4.1.1.3."""
 
@@ -33,7 +34,8 @@ _WITHHELD: Final = NameAddr("Anonymous", Uri("sip", user="anonymous", host="anon
 @dataclass(frozen=True, slots=True)
 class Trunk:
     """`uri`: sip:USER@HOST[:PORT][;transport=tcp]. `prefixes`: numbers that may be called begin with one of
-    them. `plus`: numbers keep their plus. `tech_prefix` is put before the number."""
+    them. `plus`: numbers keep their plus. `tech_prefix` is put before the number. `srtp`: calls are made with
+    SRTP only."""
 
     uri: Uri
     password: str | None = field(default=None, repr=False)
@@ -41,6 +43,7 @@ class Trunk:
     guard: AddressGuard = field(default_factory=lambda: AddressGuard(allow_private=True), repr=False)
     plus: bool = True
     tech_prefix: str = ""
+    srtp: bool = False
 
     @property
     def credentials(self) -> tuple[str, str] | None:
@@ -130,12 +133,13 @@ def trunk_of(credentials: Iterable[ResourceDocument], guard: AddressGuard) -> Tr
                     guard=guard,
                     plus=settings.outbound_leading_plus_enabled is True,
                     tech_prefix=settings.tech_prefix or "",
+                    srtp=_protocol(gateway)[1] == SRTP,
                 )
     return None
 
 
 def _uri_of(gateway: SipTrunkGateway, user: str | None) -> Uri | None:
-    transport = TRANSPORTS.get(gateway.outbound_protocol or UDP.name)
+    transport = TRANSPORTS.get(_protocol(gateway)[0])
     if gateway.outbound_enabled is False or transport is None:
         return None
     try:
@@ -143,6 +147,12 @@ def _uri_of(gateway: SipTrunkGateway, user: str | None) -> Uri | None:
     except SipError:
         return None
     return Uri("sip", user=user, host=uri.host, port=uri.port, params=params_for(transport))
+
+
+def _protocol(gateway: SipTrunkGateway) -> tuple[str, str]:
+    """`tls/srtp` as `tls` and `srtp`."""
+    name, _, audio = (gateway.outbound_protocol or UDP.name).partition("/")
+    return name, audio
 
 
 def _place(uri: Uri) -> Address:

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from offhook.network.addresses import Address, plain_host
+from offhook.sip.messages.crypto import Crypto, MediaKeys, usable
 from offhook.sip.messages.description import (
     Direction,
     MediaDescription,
@@ -47,7 +48,9 @@ _EVENTS: Final = "TELEPHONE-EVENT"
 EVENTS: Final = "0-15"
 """The sixteen keys (RFC 4733 §3.2)."""
 PROFILES: Final = ("RTP/AVP", "RTP/AVPF")
-"""What we speak; the feedback of the second (RFC 4585) is neither asked for nor given."""
+SECURE_PROFILES: Final = ("RTP/SAVP", "RTP/SAVPF")
+"""What we speak; the feedback of the second (RFC 4585) is neither asked for nor given. Under the first ones
+audio may be protected too, where both sides have keys for it (RFC 8643)."""
 PTIME: Final = 20
 """Milliseconds of audio in a packet that we send and ask for."""
 
@@ -72,7 +75,8 @@ class MediaAgreement:
     `payload_type` and `telephone_event_payload_type` are those to send with (None: no telephone events);
     `direction` is ours: sendrecv, sendonly, recvonly, inactive;
     `profile` is that of the m= lines. `receives` is all that may come, one for each payload type, telephone
-    events among them: what either side offered or answered, under its own numbers (RFC 3264 §5.1, §6.1)."""
+    events among them: what either side offered or answered, under its own numbers (RFC 3264 §5.1, §6.1).
+    `srtp`: our line of a=crypto and the peer's, None where audio is not protected."""
 
     codec: str
     payload_type: int
@@ -82,6 +86,7 @@ class MediaAgreement:
     direction: Direction
     profile: str = PROFILES[0]
     receives: tuple[RtpMap, ...] = ()
+    srtp: tuple[Crypto, Crypto] | None = None
 
 
 def reverse(direction: Direction) -> Direction:
@@ -107,12 +112,16 @@ def offer(
     codecs: Sequence[RtpMap] = G711,
     telephone_event: int | None = TELEPHONE_EVENT,
     direction: Direction = "sendrecv",
-    profile: str = PROFILES[0],
+    profile: str | None = None,
+    keys: MediaKeys | None = None,
 ) -> SessionDescription:
     """An offer of one audio stream that is received at `address`:`port`. In a session that goes on,
     `telephone_event` and `profile` are the ones it has (RFC 3264 §8.3). `codecs`: what we take, the one that
     we like best first; telephone events go by the clock of that one."""
-    media = _audio(port, profile, codecs, telephone_event, direction, False)
+    if profile is None:
+        profile = SECURE_PROFILES[0] if keys is not None and keys.must else PROFILES[0]
+    cryptos = () if keys is None else keys.offering()
+    media = _audio(port, profile, codecs, telephone_event, direction, False, cryptos)
     return SessionDescription(Origin(session_id, version, address), (media,), address)
 
 
@@ -124,17 +133,21 @@ def answer(
     session_id: int,
     version: int,
     codecs: Sequence[RtpMap] = G711,
+    keys: MediaKeys | None = None,
 ) -> tuple[SessionDescription, MediaAgreement]:
     """The answer to an offer and what it comes to.
 
-    Takes the first audio line that can be served from `address`, with the offer's first codec among
-    ours, and refuses every other line (port 0). SdpError (488) when there is none."""
-    place, media, codec = _first_served(offered, codecs, lambda host: meets(address, host))
+    Takes the first audio line that can be served from `address`, one with keys before others, with the
+    offer's first codec among ours, and refuses every other line (port 0). SdpError (488) when there is
+    none."""
+    place, media, codec = _first_served(offered, codecs, lambda host: meets(address, host), keys)
     events = _telephone_event(media, codec)
     ours = reverse(_effective_direction(offered, media))
-    agreement = _agreement(offered, media, codec, events, ours, _common(media, codec, codecs))
+    theirs = _offered_keys(media, keys)
+    srtp = None if theirs is None or keys is None else (keys.answering(theirs), theirs)
+    agreement = _agreement(offered, media, codec, events, ours, _common(media, codec, codecs), srtp)
     mux = media.attribute("rtcp-mux") is not None
-    accepted = _audio(port, media.protocol, [codec], events, ours, mux)
+    accepted = _audio(port, media.protocol, [codec], events, ours, mux, () if srtp is None else srtp[:1])
     lines = tuple(
         accepted if other == place else MediaDescription(line.kind, 0, line.protocol, line.formats)
         for other, line in enumerate(offered.media)
@@ -142,10 +155,15 @@ def answer(
     return SessionDescription(Origin(session_id, version, address), lines, address), agreement
 
 
-def media_host(offered: SessionDescription, reaches: Reaches, codecs: Sequence[RtpMap] = G711) -> str:
+def media_host(
+    offered: SessionDescription,
+    reaches: Reaches,
+    codecs: Sequence[RtpMap] = G711,
+    keys: MediaKeys | None = None,
+) -> str:
     """The host of the line that `answer` will take. Raises SdpError as it would, for an offer that cannot be
     met."""
-    _, media, _ = _first_served(offered, codecs, reaches)
+    _, media, _ = _first_served(offered, codecs, reaches, keys)
     return _host(offered, media) or ""
 
 
@@ -163,7 +181,9 @@ def meets(ours: str, theirs: str) -> bool:
     return (":" in ours) == (":" in theirs) and not address.is_multicast and theirs != _BROADCAST
 
 
-def accept_answer(offered: SessionDescription, answered: SessionDescription) -> MediaAgreement:
+def accept_answer(
+    offered: SessionDescription, answered: SessionDescription, keys: MediaKeys | None = None
+) -> MediaAgreement:
     """What the answer to our offer comes to. SdpError (488) when it leaves no audio or breaks RFC 3264 §6."""
     if len(answered.media) != len(offered.media):
         raise SdpError(488, "Answer Does Not Match Offer")
@@ -173,6 +193,11 @@ def accept_answer(offered: SessionDescription, answered: SessionDescription) -> 
         codec = _choose(theirs, offered_codecs)
         if codec is None or ours.kind != theirs.kind:
             continue
+        srtp = _answered_keys(ours, theirs)
+        if srtp is None and (ours.protocol in SECURE_PROFILES or (keys is not None and keys.must)):
+            raise SdpError(488, "Answer Without Keys")
+        if srtp is not None and keys is not None:
+            keys.agreed(*srtp)
         host = _host(answered, theirs)
         if host is not None and not meets(own, host):
             raise SdpError(488, "Media Address Cannot Be Reached")
@@ -181,7 +206,7 @@ def accept_answer(offered: SessionDescription, answered: SessionDescription) -> 
         direction = intersect(offered.direction_of(ours), reverse(_effective_direction(answered, theirs)))
         # What we offered is what we said we take; the peer's own numbers are what some send all the same.
         receives = (*_common(ours, None, offered_codecs), *_common(theirs, codec, offered_codecs))
-        return _agreement(answered, theirs, codec, events, direction, receives)
+        return _agreement(answered, theirs, codec, events, direction, receives, srtp)
     raise SdpError(488)
 
 
@@ -192,6 +217,7 @@ def _audio(
     events: int | None,
     direction: Direction,
     rtcp_mux: bool,
+    cryptos: Iterable[Crypto],
 ) -> MediaDescription:
     attributes: list[tuple[str, str | None]] = [
         ("rtpmap", f"{codec.payload_type} {_named(codec)}") for codec in codecs
@@ -206,6 +232,7 @@ def _audio(
     attributes += [("ptime", str(PTIME)), (direction, None)]
     if rtcp_mux:
         attributes.append(("rtcp-mux", None))
+    attributes += [("crypto", str(one)) for one in cryptos]
     return MediaDescription("audio", port, profile, tuple(formats), tuple(attributes))
 
 
@@ -232,14 +259,15 @@ def _named(codec: RtpMap) -> str:
 
 
 def _first_served(
-    offered: SessionDescription, codecs: Sequence[RtpMap], reaches: Reaches
+    offered: SessionDescription, codecs: Sequence[RtpMap], reaches: Reaches, keys: MediaKeys | None
 ) -> tuple[int, MediaDescription, RtpMap]:
-    """The first line that we can serve: its place, itself and the codec for it. SdpError when there is
-    none."""
+    """The first line that we can serve, of those with keys before others: its place, itself and the codec for
+    it. SdpError when there is none."""
     problem = SdpError(488)
-    for place, media in enumerate(offered.media):
+    lines = sorted(enumerate(offered.media), key=lambda line: _offered_keys(line[1], keys) is None)
+    for place, media in lines:
         codec = _choose(media, codecs)
-        if codec is None:
+        if codec is None or not _may_be(media, keys):
             continue
         host = _host(offered, media)
         if host is None:
@@ -253,9 +281,39 @@ def _first_served(
 
 def _choose(media: MediaDescription, codecs: Sequence[RtpMap]) -> RtpMap | None:
     """The first encoding that is among `codecs`, None for a line that we cannot serve."""
-    if media.kind != "audio" or media.port == 0 or media.protocol.upper() not in PROFILES:
+    profile = media.protocol.upper()
+    if media.kind != "audio" or media.port == 0 or profile not in (*PROFILES, *SECURE_PROFILES):
         return None
     return next((encoding for encoding in _encodings(media) if _is_one_of(encoding, codecs)), None)
+
+
+def _offered_keys(media: MediaDescription, keys: MediaKeys | None) -> Crypto | None:
+    """The first line of keys that we can speak, where keys may be told."""
+    if keys is None or not keys.may:
+        return None
+    return next(iter(_cryptos(media)), None)
+
+
+def _cryptos(media: MediaDescription) -> Sequence[Crypto]:
+    return usable(value for name, value in media.attributes if name == "crypto")
+
+
+def _may_be(media: MediaDescription, keys: MediaKeys | None) -> bool:
+    """Whether an offered line may be taken, protected or not."""
+    if _offered_keys(media, keys) is not None:
+        return True
+    return media.protocol.upper() in PROFILES and (keys is None or not keys.must)
+
+
+def _answered_keys(ours: MediaDescription, theirs: MediaDescription) -> tuple[Crypto, Crypto] | None:
+    """Our line that the answer took, and its own (RFC 4568 §5.1.3). SdpError (488) for any other one."""
+    answered = _cryptos(theirs)
+    if not answered:
+        return None
+    for own in _cryptos(ours):
+        if (own.tag, own.suite) == (answered[0].tag, answered[0].suite):
+            return own, answered[0]
+    raise SdpError(488, "Answer With Other Keys")
 
 
 def _is_one_of(encoding: RtpMap, codecs: Sequence[RtpMap]) -> bool:
@@ -307,6 +365,7 @@ def _agreement(
     events: int | None,
     direction: Direction,
     receives: Iterable[RtpMap],
+    srtp: tuple[Crypto, Crypto] | None,
 ) -> MediaAgreement:
     host = _host(theirs, media)
     rtcp = theirs.rtcp_of(media)
@@ -324,4 +383,5 @@ def _agreement(
         direction,
         media.protocol,
         tuple(by_number.values()),
+        srtp,
     )

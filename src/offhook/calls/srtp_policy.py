@@ -1,0 +1,26 @@
+"""Whether a leg's audio is protected (SRTP by keys in the SDP, RFC 4568)."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from offhook.sip.messages.crypto import MediaKeys
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpPolicy:
+    """`optional`: where the peer has keys for it. Whoever reads the signalling reads the keys too, so they
+    are only told where that is secure, or `in_clear`."""
+
+    mode: Literal["off", "optional", "required"] = "optional"
+    in_clear: bool = False
+
+    def keys(self, rng: random.Random, *, secure: bool, must: bool = False) -> MediaKeys:
+        """Of one leg, by whether its signalling is secure; `must`: whatever the mode."""
+        may = (secure or self.in_clear) and (must or self.mode != "off")
+        return MediaKeys(rng, may=may, must=must or self.mode == "required")
+
+
+USUAL: Final = SrtpPolicy()
