@@ -221,7 +221,7 @@ def test_doctor_shows_the_planes(
     host, port = answering(200)
     folder = DataFolder.take(tmp_path / "data", lambda: "node")
     planes = [
-        {"plane": "call", "process": 7, "since": 1_790_000_000, "restarts": 0, "up": True},
+        {"plane": "call", "process": 7, "since": 1_790_000_000, "restarts": 0, "up": True, "calls": 3},
         {"plane": "api", "process": 8, "since": 1_790_000_000, "restarts": 2, "up": up},
     ]
     settings = load_settings({"sip": "127.0.0.1:5060", "http": f"{host}:{port}"})
@@ -230,7 +230,7 @@ def test_doctor_shows_the_planes(
     folder.close()
 
     assert done.returncode == (0 if up else 1), done.stdout
-    assert "ok    call plane, process 7 since 2026-09-21T14:13:20Z\n" in done.stdout
+    assert "ok    call plane, process 7 since 2026-09-21T14:13:20Z, calls: 3\n" in done.stdout
     mark = "ok   " if up else "WRONG"
     assert f"{mark} api plane, process 8 since 2026-09-21T14:13:20Z, restarts: 2\n" in done.stdout
 

@@ -19,7 +19,8 @@ from offhook.process import StartError
 LEAST_FREE: Final = 16 * 1024 * 1024
 """Bytes. Less is a quarter of an hour of recordings: not worth starting with."""
 
-_LONGEST: Final = 16_384
+_LONGEST: Final = 65_536
+"""Bytes of what a node tells of itself and of its processes, more than a hundred of them."""
 
 LET_GO_SECONDS: Final = 3.0
 """For the processes of a node that was killed to let go of its folder."""

@@ -155,6 +155,20 @@ async def test_a_plane_that_is_killed_is_replaced_and_counted(planes: Planes, tm
     assert node.reason == ""
 
 
+async def test_how_many_calls_a_plane_has_is_told_as_it_says(planes: Planes, tmp_path: Path) -> None:
+    """Until another one takes its place."""
+    planes.says["call"] = [*READY, {"alive": True, "holds": 7}]
+    running = asyncio.create_task(_supervisor(planes, tmp_path).run())
+    await until(lambda: _is_up(tmp_path, "api", 0) and _planes(tmp_path)["call"].get("calls") == 7)
+    planes.says["call"] = READY
+    os.kill(planes.last("call"), signal.SIGKILL)
+    await until(lambda: _is_up(tmp_path, "call", 1))
+    assert "calls" not in _planes(tmp_path)["call"]
+    assert "calls" not in _planes(tmp_path)["api"]
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+
+
 async def test_several_call_planes_drain_together_and_are_replaced_one_by_one(
     planes: Planes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

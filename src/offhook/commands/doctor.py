@@ -130,7 +130,8 @@ def _service(settings: Settings, running: Holder) -> list[str]:
 def _plane(plane: PlaneMessage) -> str:
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(plane["since"]))
     restarts = f", restarts: {plane['restarts']}" if plane["restarts"] else ""
-    return f"{plane['plane']} plane, process {plane['process']} since {since}{restarts}"
+    calls = f", calls: {plane['calls']}" if "calls" in plane else ""
+    return f"{plane['plane']} plane, process {plane['process']} since {since}{restarts}{calls}"
 
 
 def _up(plane: PlaneMessage) -> list[str]:

@@ -55,6 +55,9 @@ class CallProcess(Child):
         media.changed = lambda: self.tell(media=media.process)
         return media
 
+    def holds(self) -> int | None:
+        return len(self.plane.calls)
+
     def received(self, frame: Frame) -> None:
         super().received(frame)
         if not self.serving:

@@ -105,10 +105,14 @@ class Child(ABC):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def holds(self) -> int | None:
+        """How many calls are up here; None for a plane that has none."""
+        return None
+
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
-            self.tell(alive=True)
+            self.tell(alive=True, holds=self.holds())
 
     async def _mourn(self) -> None:
         await self.vital.lost.wait()

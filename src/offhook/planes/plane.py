@@ -22,8 +22,9 @@ supervisor may have been stopped itself."""
 @dataclass(slots=True)
 class Plane:
     """`number` among those of its `kind`. `calls` that were up when it was told to drain; `drained`, once
-    there are none. `media`: the process at its side that carries sound, by its own words. `looks` since it
-    was started, or said something; `unserved`: how many in a row have ended before they served."""
+    there are none; `holds`: how many are up, as it told last. `media`: the process at its side that carries
+    sound, by its own words. `looks` since it was started, or said something; `unserved`: how many in a row
+    have ended before they served."""
 
     name: str
     kind: str
@@ -31,6 +32,7 @@ class Plane:
     pid: int = 0
     calls: int | None = None
     drained: bool = False
+    holds: int | None = None
     link: Link | None = None
     since: float = 0.0
     ready: bool = False
@@ -46,6 +48,18 @@ class Plane:
 
     def began(self, pid: int, now: float) -> None:
         self.pid, self.since, self.ready, self.looks, self.ended = pid, now, False, 0, ""
+        self.holds = None
+
+    def shown(self) -> PlaneMessage:
+        """What others on this machine can know of it."""
+        shown: PlaneMessage = {
+            "plane": self.name,
+            "process": self.pid,
+            "since": round(self.since),
+            "restarts": self.restarts,
+            "up": self.ready,
+        }
+        return shown if self.holds is None else {**shown, "calls": self.holds}
 
     def hangs(self) -> str:
         """One look more at it: why its process has to be ended, if it has to."""

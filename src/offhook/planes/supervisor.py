@@ -138,6 +138,10 @@ class Supervisor:
             self._is_ready(plane, frame)
         elif "refused" in frame or "lost" in frame:
             self._end(frame.get("refused") or frame["lost"])
+        elif "alive" in frame:
+            if plane.holds != frame["holds"]:
+                plane.holds = frame["holds"]
+                self._tell_the_folder()
         elif "media" in frame:
             plane.media = frame["media"]
             self._tell_the_folder()
@@ -173,16 +177,7 @@ class Supervisor:
     def _tell_the_folder(self) -> None:
         """What others on this machine can know."""
         if self._serving:
-            planes: list[PlaneMessage] = [
-                {
-                    "plane": one.name,
-                    "process": one.pid,
-                    "since": round(one.since),
-                    "restarts": one.restarts,
-                    "up": one.ready,
-                }
-                for one in self._planes.values()
-            ]
+            planes = [one.shown() for one in self._planes.values()]
             planes += [one.media for one in self._planes.values() if one.media is not None]
             self._folder.tell({**self._state.told, PLANES_TOLD: planes})
 
