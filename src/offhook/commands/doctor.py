@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -26,7 +26,13 @@ ASK_SECONDS: Final = 5.0
 Check = Callable[[], list[str]]
 
 
-def doctor(as_json: Json = False) -> None:
+Engines = Annotated[
+    bool,
+    typer.Option("--engines", help="Try each vendor's key, the node's and the orgs', and nothing else."),
+]
+
+
+def doctor(as_json: Json = False, engines: Engines = False) -> None:
     """Say what would keep the service from working here.
 
     Settings, data folder, database, ports, open files and speech models are checked, and for each problem it
@@ -37,6 +43,7 @@ def doctor(as_json: Json = False) -> None:
     Examples:
       offhook doctor
       OFFHOOK_DATA=/var/lib/offhook offhook doctor --json
+      offhook doctor --engines
     """
     from offhook.folder import holder
     from offhook.process import raise_file_limit
@@ -49,6 +56,11 @@ def doctor(as_json: Json = False) -> None:
             settings = load_settings(told=running.told)
     except SettingsError as problem:
         fail(str(problem))
+    if engines:
+        from offhook.commands.engine_keys import try_engines
+
+        try_engines(settings, as_json)
+        return
     raise_file_limit()
     found: dict[str, list[str]] = {}
     for what, check in _checks(settings, running):

@@ -22,9 +22,9 @@ from offhook.speech.engine_request import EngineNode
 class ChatServer:
     """Where a model is and how it is asked. `timeout`: seconds until the first piece of a reply.
     `temperature` and `max_tokens` None: the model's own. `limit`: what the server calls the most tokens of a
-    reply. `extra` goes with each request, `with_tools` with those that have tools. `tries`: how often it is
-    asked if it refuses for a moment. `alternates`: it wants caller and assistant by turns. `path` and
-    `query`: what follows the address. `rate_limited`: what the API calls it that too much was asked of it."""
+    reply. `extra` goes with each request. `tries`: how often it is asked if it refuses for a moment.
+    `alternates`: it wants caller and assistant by turns. `path` and `query`: what follows the address.
+    `rate_limited`: what the API calls it that too much was asked of it."""
 
     provider: str
     model: str
@@ -36,7 +36,6 @@ class ChatServer:
     max_tokens: int | None = 250
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     extra: VendorMessage = field(default_factory=dict)
-    with_tools: VendorMessage = field(default_factory=dict)
     tries: int = 1
     alternates: bool = False
     path: str = "/chat/completions"
@@ -66,8 +65,7 @@ class ChatCompletions:
             request["temperature"] = self._server.temperature
         if tools:
             request["tools"] = [_tool(tool) for tool in tools]
-        more = self._server.with_tools if tools else {}
-        return {**request, **self._server.extra, **more, **self._body()}
+        return {**request, **self._server.extra, **self._body()}
 
     def reader(self) -> ModelAnswer:
         return ModelAnswer(self._habit)

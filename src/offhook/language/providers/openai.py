@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,14 +10,13 @@ from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from offhook.language.chat_completions import ChatServer, chat_model
-from offhook.language.http_model import most_tokens_of, temperature_of
+from offhook.language.http_model import ModelServer, http_model, most_tokens_of, temperature_of
 from offhook.language.language_model import LanguageModel
+from offhook.language.providers.openai_responses import ResponsesSettings, ResponsesWire
 from offhook.schema.assistants.model import OpenAIModel, VendorModel
 from offhook.schema.calls.ended_reason import PipelineFailure
 from offhook.schema.credential import AzureOpenAICredential
-from offhook.speech.engine_request import EngineRequest
-
-log = logging.getLogger(__name__)
+from offhook.speech.engine_request import Account, EngineRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ AZURE_VERSION: Final = "2024-10-21"
 _REASONING = re.compile(r"o\d|gpt-(?:[5-9]|\d\d)(?!.*chat)")
 """OpenAI's models that refuse max_tokens, and any temperature but their own unless they do not reason."""
 _NO_EFFORT_WITH_TOOLS = re.compile(r"gpt-5\.[246](?!\d)(?!.*chat)")
-"""Those that refuse tools together with an effort in this API."""
+"""Those that refuse tools together with an effort in chat completions: they are asked by responses."""
 _REGION = re.compile(r"(?!ft:)([^:]+):[a-z0-9-]+")
 """The original has regions behind the names of models, for deployments of its own."""
 
@@ -64,19 +62,21 @@ async def model(request: EngineRequest[OpenAIModel | VendorModel]) -> LanguageMo
     account = await request.account()
     shape, own = SHAPES[request.provider], account.url is None
     name = settings.model
-    extra: dict[str, Any] = dict(shape.extra) if own else {}
+    extra: dict[str, Any] = dict(shape.extra)
     temperature: float | None = temperature_of(settings)
     most: int | None = most_tokens_of(settings)
-    with_tools: dict[str, Any] = {}
+    # Other servers behind the name of this provider often know only max_tokens.
+    limit = shape.limit if own or request.provider != "openai" else "max_tokens"
     if isinstance(settings, OpenAIModel):
         extra |= _options(settings)
-        if own:
-            name = _without_region(name)
-            if _reasons(name, settings):
-                temperature, most = None, _most_with_thoughts(settings)
-            if _NO_EFFORT_WITH_TOOLS.match(name) and settings.reasoning_effort not in (None, "none"):
-                log.warning("%s takes no tools beside reasoningEffort: with tools it does not reason", name)
-                with_tools = {"reasoning_effort": "none"}
+        # Ollama has colons in the names of its own models.
+        name = _without_region(name) if own else name
+        if _REASONING.match(name):  # wherever it stands
+            limit = shape.limit
+        if _reasons(name, settings):
+            temperature, most = None, _most_with_thoughts(settings)
+        if _NO_EFFORT_WITH_TOOLS.match(name) and settings.reasoning_effort not in (None, "none"):
+            return _responses_model(request, account, name, settings)
     server = ChatServer(
         provider=request.provider,
         model=name,
@@ -84,15 +84,33 @@ async def model(request: EngineRequest[OpenAIModel | VendorModel]) -> LanguageMo
         api_key=account.key,
         temperature=temperature,
         max_tokens=most,
-        # Other servers of this API often know only max_tokens.
-        limit=shape.limit if own else "max_tokens",
+        limit=limit,
         extra=extra,
-        with_tools=with_tools,
         tries=TRIES,
         alternates=shape.alternates,
         rate_limited=shape.rate_limited,
     )
     return chat_model(server, request.node, outside=request.way_to(account))
+
+
+def _responses_model(
+    request: EngineRequest[Any], account: Account, name: str, settings: OpenAIModel
+) -> LanguageModel:
+    shape, extra = SHAPES[request.provider], _options(settings)
+    effort = extra.pop("reasoning_effort")
+    server = ModelServer(
+        provider=request.provider,
+        model=name,
+        base_url=account.url or shape.url,
+        path="/responses",
+        written=("/chat/completions", "/responses"),
+        headers={"Authorization": f"Bearer {account.key or 'none'}"},
+        secrets=(account.key,),
+        tries=TRIES,
+        rate_limited=shape.rate_limited,
+    )
+    wire = ResponsesWire(ResponsesSettings(name, effort, _most_with_thoughts(settings), extra))
+    return http_model(server, wire, request.way_to(account))
 
 
 async def _azure(request: EngineRequest[Any], model: str) -> AzureOpenAICredential | None:
@@ -119,7 +137,7 @@ def _azure_model(
         headers=headers,
         temperature=None if reasons else temperature_of(settings),
         max_tokens=_most_with_thoughts(settings) if reasons else most_tokens_of(settings),
-        limit="max_completion_tokens" if reasons else "max_tokens",
+        limit="max_completion_tokens" if _REASONING.match(name) else "max_tokens",
         extra=_options(settings),
         tries=TRIES,
     )
