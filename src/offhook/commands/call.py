@@ -30,7 +30,7 @@ _ADVICE: Final = {
     408: "nothing answers at this address",
     503: "nothing listens there, or it takes no more calls",
 }
-"""What a caller can do about a status, beside knowing it."""
+"""What a caller can do about a status."""
 
 Kind = Literal["say", "play", "dtmf"]
 
@@ -258,7 +258,7 @@ async def _do(phone: PhoneCall, step: CallerAction, audio: dict[str, bytes]) -> 
 
 
 async def _wait_for_the_end(phone: PhoneCall, spoke: bool) -> None:
-    """After the last words: until the other side has answered and is silent, or hangs up."""
+    """Waits, after the last words, until the other side has answered and is silent, or hangs up."""
     if spoke:
         await phone.quiet(timeout=60.0, seconds=2.0)
     else:

@@ -1,4 +1,4 @@
-"""Running one piece of work against the configured database, for one of its orgs."""
+"""Runs one piece of work against the configured database, for one of its orgs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Org = Annotated[
 
 
 def settings() -> Settings:
-    """From the environment; a wrong one ends the command."""
+    """The settings of the environment. Wrong ones end the command."""
     from offhook.settings import SettingsError, load_settings
 
     try:
@@ -34,12 +34,12 @@ def settings() -> Settings:
 
 
 def in_transaction(work: Callable[[Transaction], Awaitable[T]]) -> T:
-    """What `work` returns, once it is stored. The database must be there and up to date."""
+    """The result of `work`, once it is stored. The database must exist and be up to date."""
     return _run(work, writes=True)
 
 
 def reading(work: Callable[[Transaction], Awaitable[T]]) -> T:
-    """What `work` returns, which only reads. It waits for nobody who writes."""
+    """The result of `work`, which only reads. It does not wait for writers."""
     return _run(work, writes=False)
 
 
@@ -71,7 +71,7 @@ async def _with_database(url: str, work: Callable[[Transaction], Awaitable[T]], 
 
 
 async def org_meant(tx: Transaction, given: str | None) -> str:
-    """The org that is meant: the one named, or the only one."""
+    """The org that was named, or the only one."""
     ids = [record.id for record in await tx.orgs.list()]
     if given is None and len(ids) == 1:
         return ids[0]

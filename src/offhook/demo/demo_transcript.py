@@ -1,4 +1,4 @@
-"""The demo's conversation as server messages tell it: who said what, and whether that was right."""
+"""The demo's conversation as server messages report it: who said what, and whether it was right."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Final
 from offhook.json_document import MessageDocument
 
 UNDERSTOOD: Final = 0.5
-"""Share of a phrase's words that must have been heard; the local transcriber mishears some."""
+"""The share of a phrase's words that must have been understood; the local transcriber mishears some."""
 
 _SPEAKERS: Final = {"user": "Caller", "bot": "Assistant"}
 
 
 @dataclass(slots=True)
 class DemoTranscript:
-    """Follows the messages of one call; `say` gets each finished line, `latency` the seconds that the
+    """Follows the messages of one call. `say` gets each finished line; `latency` gives the seconds that the
     phone measured for the caller's turn so far."""
 
     say: Callable[[str], None]
@@ -38,7 +38,7 @@ class DemoTranscript:
             self.reported.set()
 
     def _print(self, messages: Sequence[MessageDocument], finished: bool) -> None:
-        """Print what is complete: the assistant's last line may still grow."""
+        """Prints what is complete: the assistant's last line may still grow."""
         spoken = [one for one in messages if one.get("role") in _SPEAKERS]
         complete = spoken if finished else spoken[:-1]
         if spoken and spoken[-1]["role"] == "user":
@@ -57,7 +57,8 @@ class DemoTranscript:
 
 
 def problems(report: MessageDocument, phrases: Sequence[str]) -> list[str]:
-    """What went wrong, by the report: a phrase that was not understood, or not answered. Empty if nothing."""
+    """What went wrong, by the report: a phrase that was not understood, or not answered. Empty if nothing
+    did."""
     spoken = [one for one in report.get("messages") or () if one.get("role") in _SPEAKERS]
     found = []
     place = 0

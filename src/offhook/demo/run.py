@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 
 async def hold(say: Say) -> list[str]:
-    """Hold the conversation and print it with `say`; returns what went wrong, nothing if all went well.
+    """Holds the conversation and prints it with `say`. Returns what went wrong, nothing if all went well.
 
     Raises StartError if the service cannot start, SipError if it does not answer."""
     folder = Path(tempfile.mkdtemp(prefix="offhook-demo-"))
@@ -53,7 +53,7 @@ async def hold(say: Say) -> list[str]:
 
 
 async def _converse(phone: PhoneCall, replies: dict[int, float | None]) -> None:
-    """Say each phrase when the assistant has finished, and note how long its answer took."""
+    """Says each phrase when the assistant has finished, and notes how long its answer took."""
     await phone.quiet(timeout=TURN_SECONDS)
     for turn, (name, _) in enumerate(demo.PHRASES, start=1):
         if phone.ended.is_set():
@@ -67,8 +67,8 @@ async def _converse(phone: PhoneCall, replies: dict[int, float | None]) -> None:
 
 
 def _settings(folder: Path, url: str) -> Settings:
-    """The usual ports if they are free, else any; always a data folder and a database of the demo's own, and
-    its own idea of where it is: what is set for the service must not be touched, nor lead the caller away."""
+    """The usual ports if they are free, else any; always a data folder, a database and a public address of
+    the demo's own. The settings of the service must neither be touched nor lead the caller elsewhere."""
     chosen = load_settings(
         {
             "http": _free(Address("127.0.0.1", 8080), lambda address: listen_http(address).close()),

@@ -18,7 +18,7 @@ Message = MessageDocument
 
 @asynccontextmanager
 async def receiving(on_message: Callable[[Message], None]) -> AsyncIterator[str]:
-    """Serve until the block ends; yields the URL. Each message is answered with 200 and handed on."""
+    """Serves until the block ends; yields the URL. Each message is answered with 200 and handed on."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -1,6 +1,6 @@
-"""The node's own certificate and whom it trusts, as TLS takes them (RFC 8446, RFC 5922).
+"""The node's own certificate and the authorities that it trusts, as TLS uses them (RFC 8446, RFC 5922).
 
-OpenSSL reads files only; what it says about them is turned into what to do."""
+OpenSSL reads only files. Its errors are turned into what to do about them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ RECEIVE_BUFFER = 4 * 1024 * 1024
 set-ups while the loop is busy must not be lost."""
 
 MAX_UNSENT = 256 * 1024
-"""Bytes that may wait in the process for a full socket; what comes on top is dropped and counted."""
+"""Bytes that may wait in the process while the socket is full. What exceeds them is dropped and counted."""
 
 
 class Datagrams(Protocol):
@@ -30,7 +30,7 @@ class Datagrams(Protocol):
 
     @property
     def local(self) -> Address:
-        """Where it is bound, with the real port."""
+        """The address that the socket is bound to, with the real port."""
         ...
 
     def send(self, data: bytes, to: Address) -> None:
@@ -53,7 +53,7 @@ MAX_PAYLOAD = 65507
 
 @lru_cache(maxsize=8192)
 def ip_version(host: str) -> int:
-    """4 or 6, or 0 for what is no IP literal."""
+    """4 or 6. 0 for what is no IP literal."""
     try:
         return ipaddress.ip_address(host).version
     except ValueError:
@@ -146,7 +146,7 @@ class UdpDatagrams(asyncio.DatagramProtocol):
 
 
 def bound_datagrams(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket:
-    """A UDP socket that is bound and served by nobody yet. Raises OSError."""
+    """A bound UDP socket that nobody reads yet. Raises OSError."""
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         if family == socket.AF_INET6:
@@ -162,7 +162,7 @@ def bound_datagrams(family: socket.AddressFamily, address: tuple[object, ...]) -
 
 
 async def socket_address(host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:
-    """What to bind a UDP socket to; only a name takes time. Raises OSError for one that is not known."""
+    """The address to bind a UDP socket to. Only a name takes time. Raises OSError for an unknown name."""
     kind, flags = socket.SOCK_DGRAM, socket.AI_PASSIVE
     if ip_version(host):
         found = socket.getaddrinfo(host, port, type=kind, flags=flags)  # nobody is asked for a literal
@@ -179,7 +179,7 @@ async def open_datagrams(host: str, port: int, receive: Receive) -> UdpDatagrams
 
 
 async def datagrams_on(sock: socket.socket, receive: Receive) -> UdpDatagrams:
-    """Serve a socket of `bound_datagrams`, which is closed with what is returned."""
+    """Reads from a socket of `bound_datagrams`. Closing the result closes the socket."""
     loop = asyncio.get_running_loop()
     try:
         _, protocol = await loop.create_datagram_endpoint(lambda: UdpDatagrams(receive), sock=sock)

@@ -1,4 +1,4 @@
-"""What went wrong, for the owner of whatever failed."""
+"""Error messages for the owner of what has failed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Final
 
 LONGEST: Final = 300
 SHORTEST_SECRET: Final = 8
-"""Characters. What is shorter stands in other words too."""
+"""Characters. A shorter secret would also be part of other words."""
 
 INTERNAL: Final = "an internal error, of which the log tells"
-"""Of a mistake of ours: its own words would tell nobody but us anything."""
+"""For a defect of ours: its own text would help nobody but us."""
 
 _WORDS = re.compile(r"[\x21-\x7e]+")
 
@@ -30,8 +30,8 @@ def words_of(error: BaseException) -> str:
 
 
 def without(secrets: Iterable[str], text: str) -> str:
-    """The text without the words of these: whoever was sent a key may quote it. To be asked before the text
-    is cut."""
+    """The text without these secrets: a server may quote the key that it was sent. To be called before the
+    text is cut."""
     words = {word for secret in secrets for word in _WORDS.findall(secret) if len(word) >= SHORTEST_SECRET}
     for word in sorted(words, key=len, reverse=True):
         text = text.replace(word, "***")

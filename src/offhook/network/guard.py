@@ -1,8 +1,8 @@
 """Which outside addresses may be reached.
 
-Webhooks, tools, engines and SIP destinations name addresses that a stranger may have typed. A name is
-resolved here, every answer is checked, and what is connected to is the address that was checked: a name
-that answers differently the second time (DNS rebinding) gains nothing."""
+Webhooks, tools, engines and SIP destinations name addresses that a stranger may have typed. The guard
+resolves a name, checks every address that it gets, and connects to the address that it has checked: a name
+that resolves differently the second time (DNS rebinding) gains nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ NEVER = tuple(
         "fd20:ce::254/128",  # metadata at Google
     )
 )
-"""Refused whatever the settings say: nobody's webhook is there, and some of it hands out secrets."""
+"""Always refused, whatever the settings say: no webhook is there, and some of these addresses give out
+secrets."""
 
 PRIVATE = tuple(
     ip_network(text)
@@ -65,10 +66,10 @@ PRIVATE = tuple(
 """Refused unless private addresses are allowed (IANA special-purpose registries, RFC 6890)."""
 
 GLOBAL_UNICAST = IPv6Network("2000::/3")
-"""The only IPv6 space that is given out for the public (RFC 4291 §2.4)."""
+"""The only IPv6 space that is assigned for public use (RFC 4291 §2.4)."""
 
 TRANSLATED = tuple(ip_network(text) for text in ("::/96", "::ffff:0:0/96", "64:ff9b::/96"))
-"""IPv6 prefixes outside of that space which stand for the IPv4 address inside, and for nothing else."""
+"""IPv6 prefixes outside of that space. They stand for the IPv4 address inside, and for nothing else."""
 
 LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 
@@ -89,14 +90,14 @@ ONLY_WEB: Final = f"only http and https URLs with a host are reached, private on
 
 
 class AddressRefused(Exception):
-    """The guard does not let this host be reached. `reason` is one line to show to its owner."""
+    """The guard refuses this host. `reason` is one line for its owner."""
 
     def __init__(self, host: str, reason: str) -> None:
         super().__init__(f"{host}: {reason}")
 
 
 class ConnectFailed(OSError):
-    """No address of the host took the connection."""
+    """No address of the host accepted the connection."""
 
 
 def embedded_ipv4(address: IPv6Address) -> list[IPv4Address]:
@@ -123,7 +124,7 @@ def _within(address: IpAddress, networks: Iterable[IPv4Network | IPv6Network]) -
 
 
 def why_refused(address: IpAddress, allow_private: bool) -> str | None:
-    """Why nothing at this address may be reached, or None if it may."""
+    """Why this address may not be reached. None if it may."""
     if _within(address, NEVER):
         return f"{address} is not an address of a host on the internet"
     if isinstance(address, IPv6Address):
@@ -139,8 +140,8 @@ def why_refused(address: IpAddress, allow_private: bool) -> str | None:
 
 def parse_host(host: str) -> IpAddress | str:
     """An IP literal (IPv6 with or without brackets) as an address, anything else as a lower-case host name
-    without its last dot. Raises AddressRefused for spellings that resolvers read differently from what
-    they look like: `0x7f.1`, `2130706433`, `0177.0.0.1`, `fe80::1%eth0`."""
+    without its last dot. Raises AddressRefused for spellings that resolvers read differently than they look:
+    `0x7f.1`, `2130706433`, `0177.0.0.1`, `fe80::1%eth0`."""
     text = host.lower()
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
@@ -160,7 +161,7 @@ def parse_host(host: str) -> IpAddress | str:
 
 
 def check_url(url: str, allow_private: bool, schemes: Collection[str]) -> None:
-    """What can be told of a URL before its name is looked up. Raises AddressRefused."""
+    """Checks what a URL shows before its name is looked up. Raises AddressRefused."""
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
@@ -184,7 +185,7 @@ def check_name(name: str, allow_private: bool) -> None:
 
 
 def check_address(host: str, address: IpAddress, allow_private: bool) -> None:
-    """Raises AddressRefused for one that may not be reached."""
+    """Raises AddressRefused for an address that may not be reached."""
     if isinstance(address, IPv6Address) and address.scope_id is not None:
         raise AddressRefused(host, "the address is valid on one link only")
     reason = why_refused(address, allow_private)

@@ -42,11 +42,11 @@ USUAL_HEADERS = {
 
 
 class BodyRefused(Exception):
-    """The body of an answer is not taken. The message says why."""
+    """The body of an answer is refused. The text says why."""
 
 
 class BodyTooLarge(BodyRefused):
-    """It is longer than the limit."""
+    """The body is longer than the limit."""
 
 
 class GuardedTransport(httpx2.AsyncHTTPTransport):
@@ -81,7 +81,8 @@ def guarded_client(
 
 
 class Reply:
-    """What a server answers to a `post`, read as far as it is wanted. Its owner closes it."""
+    """A server's answer to a `post`. The body is read as far as the owner wants; the owner closes the
+    answer."""
 
     __slots__ = ("_response", "status")
 
@@ -94,7 +95,7 @@ class Reply:
         return httpx2.Headers(self._response.headers)
 
     async def read(self, limit: int) -> bytes:
-        """The body, at most `limit` bytes of it. Raises BodyRefused, BodyTooLarge and httpcore's errors."""
+        """The body, at most `limit` bytes. Raises BodyRefused, BodyTooLarge and httpcore's errors."""
         encoding = self._header(b"content-encoding")
         length = self._header(b"content-length")
         assert isinstance(self._response.stream, PooledBody)
@@ -106,14 +107,14 @@ class Reply:
         return b", ".join(values).decode("latin-1")
 
     async def aclose(self) -> None:
-        """Where the body has been read the connection is kept, else it is closed."""
+        """Keeps the connection if the body was read, else closes it."""
         await self._response.aclose()
 
 
 async def post(pool: GuardedPool, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
-    """POST `body` as it is; the answer's status and headers have come when this returns. Where a connection
-    that was kept turns out closed before a byte of the answer, the request goes out once more on a new one:
-    it must be one that may arrive twice. It takes as long as it takes.
+    """Sends `body` by POST as it is. When this returns, the answer's status and headers have arrived. If a
+    kept connection turns out to be closed before any byte of the answer, the request is sent once more on a
+    new one: so it must be one that may arrive twice. There is no time limit.
 
     Raises AddressRefused, httpx2.InvalidURL and httpcore's errors."""
     target = _target(url)
@@ -129,7 +130,7 @@ async def post(pool: GuardedPool, url: str, headers: Mapping[str, str], body: by
 
 
 class _Target(NamedTuple):
-    """Where a URL leads; `host` and, for a URL with a user, `authorization` are header values."""
+    """Where a URL leads. `host` and, for a URL with a user, `authorization` are header values."""
 
     url: httpcore2.URL
     host: bytes
@@ -155,13 +156,13 @@ def _pair(name: str, value: str) -> tuple[bytes, bytes]:
 
 
 def at_most(limit: int) -> dict[str, Any]:
-    """The extensions of a request whose answer's body is read as a whole, with so many bytes at most."""
+    """The extensions of a request whose answer's body is read as a whole, with at most so many bytes."""
     return {MOST_BYTES: limit + MAX_FRAMING}
 
 
 async def read_bounded(response: httpx2.Response, limit: int) -> bytes:
-    """The body of a streamed answer, at most `limit` bytes of it. Raises BodyTooLarge, or BodyRefused for
-    a compressed one, which was not asked for."""
+    """The body of a streamed answer, at most `limit` bytes. Raises BodyTooLarge; BodyRefused for a compressed
+    one, which was not asked for."""
     encoding, length = (response.headers.get(name, "") for name in ("content-encoding", "content-length"))
     return await _bounded(encoding, length, response.aiter_raw(), limit)
 
@@ -185,8 +186,8 @@ async def _bounded(encoding: str, length: str, parts: AsyncIterable[bytes], limi
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """`error`, what it came from, what that came from, and so on: a failed request's NameNotFound or
-    ssl.SSLError is in here, below httpx's own error."""
+    """`error`, its cause, the cause of that, and so on. A failed request's NameNotFound or ssl.SSLError is
+    among them, below httpx's own error."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:

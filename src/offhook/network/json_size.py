@@ -1,5 +1,5 @@
-"""How much is in a JSON text, before an object is made of each value: a megabyte of `1,` takes 40 ms to be
-read, in one go, and nothing else runs meanwhile."""
+"""How many values a JSON text has, before an object is made of each. A megabyte of `1,` takes 40 ms to read,
+in one go, and nothing else runs meanwhile."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 LONGEST_NUMBER: Final = 400
-"""Digits. Python takes the longer the longer each of them is."""
+"""Digits of a whole number. Python takes longer for each digit, the more digits there are."""
 
 # Each stands before a name or a value. What is deep and not wide the parser itself gives up at once.
 _MARKS: Final = b",:"
@@ -16,8 +16,8 @@ _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 
 def holds_more(text: bytes, most: int) -> bool:
-    """Whether there are more than `most` names and values in a JSON text, the first ones of lists and objects
-    left aside; it is not looked at further."""
+    """Whether a JSON text has more than `most` names and values. The first ones of lists and objects are not
+    counted. It stops counting at `most`."""
     if _marks(text) <= most:
         return False
     # Some of the marks may be in strings.

@@ -15,8 +15,8 @@ from offhook.network.pool import GuardedPool
 
 
 class Outside:
-    """`http` is a client, `post` a shorter way for what is sent all the time, `connect` opens a TCP
-    connection; all reach only what the guard allows. Its owner closes it."""
+    """`http` is a client, `post` a faster way for requests that are made all the time, `connect` opens a TCP
+    connection. All reach only what the guard allows. Its owner closes it."""
 
     __slots__ = ("_operators", "_pool", "guard", "http", "tls")
 
@@ -29,7 +29,8 @@ class Outside:
 
     @property
     def for_operator(self) -> Outside:
-        """The way to addresses that the operator has written, private ones too. Closed with this one."""
+        """The way to addresses that the operator has configured, including private ones. It closes with this
+        one."""
         if self._operators is None:
             self._operators = Outside(self.guard.for_operator(), tls=self.tls)
         return self._operators
@@ -45,8 +46,8 @@ class Outside:
         return await self.guard.connect(host, port)
 
     async def fetch(self, url: str, limit: int) -> bytes:
-        """What is at `url`, at most `limit` bytes. Raises AddressRefused, and OSError for everything else
-        that goes wrong."""
+        """The body at `url`, at most `limit` bytes. Raises AddressRefused, and OSError for every other
+        failure."""
         try:
             async with self.http.stream("GET", url, extensions=at_most(limit)) as response:
                 if response.status_code != 200:

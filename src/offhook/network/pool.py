@@ -1,4 +1,4 @@
-"""Connections to checked addresses, kept for the next request to the same place."""
+"""Connections to checked addresses, kept for later requests to the same place."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from offhook.network.streams import TcpStream
 MAX_CONNECTIONS = 1024
 MAX_IDLE_CONNECTIONS = 128
 IDLE_SECONDS = 4.0
-"""Shorter than what common servers keep an idle connection for (uvicorn and Node.js: 5 seconds), so that a
-request does not meet one that is just being closed."""
+"""Seconds. Common servers keep an idle connection longer (uvicorn and Node.js: 5 seconds), so that a request
+does not meet a connection that is just being closed."""
 
 MAX_HEAD = 64 * 1024
 MAX_LINES = 2000
@@ -35,8 +35,8 @@ _BROKEN = (httpcore2.RemoteProtocolError, httpcore2.ReadError, httpcore2.WriteEr
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
-    """Opens one connection, to a checked address. TLS still asks for the host by name, and verifies that
-    name, since httpcore takes it from the URL."""
+    """Opens one connection to a checked address. TLS still names the host and verifies that name, since
+    httpcore takes it from the URL."""
 
     def __init__(self, guard: AddressGuard) -> None:
         self._guard = guard
@@ -52,7 +52,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 
     @property
     def received(self) -> int:
-        """Bytes that ever came."""
+        """Bytes received in all."""
         return 0 if self._stream is None else self._stream.received
 
     async def connect_tcp(
@@ -77,7 +77,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 
 
 class _Kept:
-    """A connection, and how many bytes have come over it."""
+    """A connection, and how many bytes have arrived on it."""
 
     __slots__ = ("backend", "line", "origin")
 
@@ -90,8 +90,8 @@ class _Kept:
 
 
 class GuardedPool(httpcore2.AsyncConnectionPool):
-    """httpcore's connections by origin, found without a look at any other one: a node has hundreds of them,
-    and a request for each few milliseconds. Redirects, proxies and HTTP/2 are not here."""
+    """httpcore's connections by origin. One is found without looking at the others: a node has hundreds of
+    them, and a request every few milliseconds. There are no redirects, proxies or HTTP/2."""
 
     def __init__(self, guard: AddressGuard, tls: ssl.SSLContext) -> None:
         super().__init__(ssl_context=tls)
@@ -121,12 +121,12 @@ class GuardedPool(httpcore2.AsyncConnectionPool):
         )
 
     async def aclose(self) -> None:
-        """Close what is idle; who reads an answer closes its own connection."""
+        """Closes idle connections. Whoever reads an answer closes its connection."""
         while self._oldest:
             await self._drop_oldest()
 
     async def give_back(self, kept: _Kept) -> None:
-        """Its answer has been read, or left."""
+        """The connection's answer was read, or abandoned."""
         self._room.release()
         if not kept.line.is_idle():
             return
@@ -162,7 +162,7 @@ class GuardedPool(httpcore2.AsyncConnectionPool):
         return kept, await _ask(kept, request)
 
     async def _take(self, origin: httpcore2.Origin) -> _Kept | None:
-        """The connection that was used last, if it still stands."""
+        """The connection that was used last, if it is still open."""
         key = _key(origin)
         while waiting := self._idle.get(key):
             kept = waiting.pop()
@@ -192,7 +192,7 @@ async def _ask(kept: _Kept, request: httpcore2.Request) -> httpcore2.Response:
 
 
 class PooledBody:
-    """The body of an answer, whose connection goes back when it is closed."""
+    """The body of an answer. Closing it gives the connection back."""
 
     __slots__ = ("_body", "_kept", "_pool")
 

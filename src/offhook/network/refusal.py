@@ -1,5 +1,5 @@
-"""What a server says about its refusal: its own words, and nothing of the request. Frameworks that check
-requests send them back with what is wrong, and with them what callers have said."""
+"""What a server says about its refusal: its own words, and nothing of the request. Frameworks that validate
+requests quote them in their errors, and with them what callers have said."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import json
 from typing import Any, Final
 
 _NAMES: Final = ("error", "message", "msg", "err_msg", "detail", "status")
-"""What servers call their words, whatever is around them."""
+"""The properties in which servers give their words, whatever is around them."""
 _DEEPEST: Final = 4
 
 
 def explained(body: bytes) -> str:
-    """The words in a JSON text, or a text that is none. Nothing of JSON without these names, or of which this
-    is only the beginning."""
+    """The words in a JSON text, or a text that is not JSON. Empty for JSON without these properties, or for
+    the beginning of a JSON text."""
     text = body.decode("utf-8", "replace")
     try:
         value = json.loads(text)

@@ -1,7 +1,7 @@
-"""Who something comes from, and how much of what there is one source may have.
+"""Sources: where something comes from, and the share of a resource that one source may have.
 
-Pure: the time is given. Bounded also when senders are forged: what is counted is what is held, and rates are
-remembered of so many sources only."""
+Pure: the caller gives the time. Bounded even if senders are forged: places are counted while they are held,
+and rates are remembered for a limited number of sources."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from offhook.network.addresses import Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 Source = str | None
-"""Whose share something is: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer gets.
-None is one that its operator trusts, and that no limit per source holds for."""
+"""What has a share of its own: an IPv4 address, or an IPv6 network of 64 bits, which is what one customer
+gets. None is a source that its operator trusts, without a limit."""
 
 REMEMBERED: Final = 4096
-"""Sources whose rates are remembered; the one that was quiet for longest is forgotten first."""
+"""Sources whose rates are remembered. The one that was idle longest is forgotten first."""
 
 RESERVE: Final = 8
-"""One part in so many is kept for sources that hold little."""
+"""One part in so many is reserved for sources that hold little."""
 
 
 @lru_cache(maxsize=8192)
 def source_of(host: str) -> str:
-    """The source that an IP literal belongs to; what is no literal stands for itself."""
+    """The source that an IP literal belongs to. What is no literal is a source by itself."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -42,8 +42,8 @@ def source_of(host: str) -> str:
 
 
 class Sources:
-    """Tells sources apart. `trusted` are the networks that limits per source do not hold for. `parts`: so
-    many processes have the same sources, each with its part of what these may do in a second."""
+    """Tells sources apart. Limits per source do not apply to the networks in `trusted`. `parts`: so many
+    processes share the sources, and each allows its part of the rates."""
 
     def __init__(self, trusted: Iterable[Network] = (), parts: int = 1) -> None:
         self.parts = parts
@@ -70,9 +70,9 @@ class Sources:
 
 
 class PeerRate:
-    """Rates for each address and port by itself, and for all of one source together: neighbours behind one
-    address do not pay for each other, and new ports bring nobody more than `of_source`. Both are (a second,
-    at once), of which there is this process's part."""
+    """Rates for each address and port, and for each source as a whole: neighbours behind one address do not
+    pay for each other, and new ports bring nobody more than `of_source`. Both are (per second, burst); this
+    process allows its part of them."""
 
     def __init__(self, sources: Sources, of_peer: tuple[float, int], of_source: tuple[float, int]) -> None:
         self._sources = sources
@@ -80,14 +80,14 @@ class PeerRate:
         self._of_source = Rate.part(of_source, sources.parts)
 
     def admits(self, peer: Address, now: float) -> bool:
-        """As `Rate.admits`."""
+        """Like `Rate.admits`."""
         source = self._sources.of(peer.host)
         if source is None:
             return True
         return self._of_peer.admits(peer, now) and self._of_source.admits(source, now)
 
     def exhausted(self, peer: Address, now: float) -> bool:
-        """As `Rate.exhausted`."""
+        """Like `Rate.exhausted`."""
         source = self._sources.of(peer.host)
         if source is None:
             return False
@@ -95,31 +95,31 @@ class PeerRate:
 
 
 class Others(Protocol):
-    """What other processes hold of the same places; `who` is a source, IN_ALL for all of them together."""
+    """What other processes hold of the same places. `who` is a source; IN_ALL for all of them together."""
 
     def held(self, who: str) -> int:
         """How many places the others hold."""
         ...
 
     def hold(self, who: str, places: int) -> None:
-        """This process holds so many now."""
+        """Tells the others that this process holds so many now."""
         ...
 
 
 class Common(Protocol):
-    """What several processes give out together."""
+    """What several processes share out among themselves."""
 
     def places(self, kind: str) -> Others:
-        """Who else holds places of that kind."""
+        """The others that hold places of that kind."""
         ...
 
     def turn(self) -> AbstractContextManager[object]:
-        """Within it nobody else takes a place."""
+        """Within it no other process takes a place."""
         ...
 
 
 class Alone:
-    """`Common`, and `Others`, of a process that shares with nobody."""
+    """`Common` and `Others` for a process that shares with nobody."""
 
     def places(self, kind: str) -> Others:
         return self
@@ -131,7 +131,7 @@ class Alone:
         return 0
 
     def hold(self, who: str, places: int) -> None:
-        """Nobody asks."""
+        """Nothing to do: nobody asks."""
 
 
 ALONE: Final = Alone()
@@ -140,8 +140,8 @@ IN_ALL: Final = ""
 
 
 class Shares:
-    """Places, `total` of them. One source may hold all but the last eighth, or `most` if that is given: what
-    is left is for sources that hold few, so that whoever brings everything still leaves others a way in.
+    """A number of places, `total`. One source may hold all but the last eighth, or `most` if it is given. The
+    rest is for sources that hold few, so that a source which brings everything still leaves others a way in.
     `others` may hold some of the same places."""
 
     def __init__(self, total: int, most: int | None = None, others: Others = ALONE) -> None:
@@ -155,7 +155,7 @@ class Shares:
 
     @property
     def held(self) -> int:
-        """How many places are taken, by whomever."""
+        """How many places are taken, by whatever process."""
         return self._mine + self._others.held(IN_ALL)
 
     def admits(self, source: Source) -> bool:
@@ -185,7 +185,7 @@ class Shares:
         self._tell(source)
 
     def may_take_over(self, source: Source) -> bool:
-        """Whether `source` may have a place that another one gives up, when there is none."""
+        """Whether `source` may have the place that another gives up, when none is free."""
         return source is None or self.of(source) < self.total - self._reserve
 
     def of(self, source: Source) -> int:
@@ -199,11 +199,11 @@ class Shares:
 
 
 class Rate:
-    """At most `burst` at once and `per_second` on the long run, for each source by itself (a `Source`, or
-    whatever else it is that has a rate; None has no limit).
+    """At most `burst` at once and `per_second` in the long run, for each source by itself (a `Source`, or
+    whatever else has a rate; None has no limit).
 
-    Of a source only the moment is kept at which it has its whole burst again (the generic cell rate
-    algorithm of ITU-T I.371): one that is quiet costs nothing."""
+    For a source only the moment is stored at which its whole burst is available again (the generic cell rate
+    algorithm of ITU-T I.371): an idle source costs nothing."""
 
     def __init__(self, per_second: float, burst: int, remembered: int = REMEMBERED) -> None:
         self._interval = 1.0 / per_second
@@ -213,7 +213,7 @@ class Rate:
 
     @classmethod
     def part(cls, whole: tuple[float, int], parts: int) -> Rate:
-        """One of so many equal parts of a rate (a second, at once)."""
+        """One of so many equal parts of a rate (per second, burst)."""
         per_second, burst = whole
         return cls(per_second / parts, max(1, burst // parts))
 
@@ -221,7 +221,7 @@ class Rate:
         return len(self._whole_at)
 
     def admits(self, source: Hashable | None, now: float) -> bool:
-        """Whether one more is within the limit; it is counted if so. `now` in seconds, never going back."""
+        """Whether one more is within the limit; if so, it is counted. `now` in seconds, never going back."""
         if source is None:
             return True
         # Taken out and put in again: the order is that of the last use, refused or not.

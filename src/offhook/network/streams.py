@@ -12,21 +12,21 @@ import httpcore2
 from offhook.network import turns
 
 READ_AHEAD = 256 * 1024
-"""Bytes that wait to be read before the peer is told to pause."""
+"""Bytes that may wait to be read before the peer is told to pause."""
 
 READ_AT_ONCE = 1024
 READ_COST = 250
-"""Bytes that are looked at in one go where only so many may come, for thousands of tiny pieces fit in more;
-and what that costs in microseconds, about."""
+"""Bytes that are checked in one go while the amount is limited, since thousands of tiny pieces fit into more;
+and what that costs in microseconds, roughly."""
 
 HOLD = 64 * 1024
-"""Bytes of a request that are held back, so that head and body leave in one piece."""
+"""Bytes of a request that are held back, so that head and body are sent in one piece."""
 
 
 class TcpStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
-    """A connected TCP connection. What is written leaves when it is long enough, or when something is read.
+    """A connected TCP connection. What is written is sent when it is long enough, or when something is read.
 
-    `received` counts the bytes that ever came, `most` is how many may still be read, `most_lines` how many
+    `received` counts all bytes that have arrived. `most` is how many may still be read, `most_lines` how many
     line ends may be among them: more is an error."""
 
     _transport: asyncio.Transport
@@ -46,15 +46,15 @@ class TcpStream(asyncio.Protocol, httpcore2.AsyncNetworkStream):
 
     @classmethod
     async def over(cls, sock: socket.socket) -> TcpStream:
-        """On a connected non-blocking socket, which is its own from now on."""
+        """The stream over a connected non-blocking socket, which it owns from now on."""
         _, stream = await asyncio.get_running_loop().create_connection(cls, sock=sock)
         return stream
 
     # -- httpcore's side ------------------------------------------------------------------------
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """What came, at least one byte of it; nothing at the end. Raises ReadError, ReadTimeout, or
-        RemoteProtocolError for more than is taken."""
+        """At least one byte of what has arrived; empty at the end. Raises ReadError, ReadTimeout, or
+        RemoteProtocolError for more than is allowed."""
         await self._flush(timeout)
         if self.most is not None:
             max_bytes = min(max_bytes, READ_AT_ONCE)

@@ -1,8 +1,9 @@
-"""Turns at what strangers send: so much in each round of the loop, and then everything else first.
+"""Shares the loop between what strangers send and everything else: so much in each round of the loop, then
+everything else.
 
-A single message is bounded where it is read. But hundreds may come at once, on hundreds of connections, and
-between two of them a loop runs no timer: 20 ms of sound would wait for all. So whoever has such work asks
-for a turn, says what it costs, and gets it at once while there is room in the round."""
+A single message is bounded where it is read. But hundreds may arrive at once, on hundreds of connections, and
+between two of them the loop runs no timer: 20 ms of audio would wait for all of them. So whoever has such
+work asks for a turn with its cost, and gets it at once while there is room in the round."""
 
 from __future__ import annotations
 
@@ -14,14 +15,14 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 ROUND: Final = 2000
-"""What may be done in one round of the loop. A cost of one is a microsecond, about."""
+"""What may be done in one round of the loop. A cost of one is about a microsecond."""
 
 Work = Callable[[], None]
 
 
 class Lane:
-    """Work of one kind, done in the order in which it came. Lanes with work take turns: none waits for all
-    that another one has. `len()` of it is what waits."""
+    """Work of one kind, done in the order in which it came. Lanes with work take turns, so that none waits
+    for everything in another. `len()` is the work that waits."""
 
     __slots__ = ("_turns", "_waiting")
 
@@ -33,7 +34,7 @@ class Lane:
         return len(self._waiting)
 
     def put(self, cost: int, work: Work) -> None:
-        """Do `work` at once, or in a later round. It must not raise."""
+        """Does `work` at once, or in a later round. It must not raise."""
         if not self._waiting and self._turns.has_room():
             self._turns.spend(cost)
             work()
@@ -43,7 +44,7 @@ class Lane:
         self._waiting.append((cost, work))
 
     async def turn(self, cost: int) -> None:
-        """Wait until it is the caller's turn to do something of that cost."""
+        """Waits until it is the caller's turn to do something of that cost."""
         if not self._waiting and self._turns.has_room():
             self._turns.spend(cost)
             return
@@ -52,7 +53,7 @@ class Lane:
         await turn
 
     def spend(self, cost: int) -> None:
-        """What was done has turned out to cost so much more."""
+        """What was done has cost so much more than was said."""
         self._turns.spend(cost)
 
     def next(self) -> tuple[int, Work]:
@@ -60,7 +61,7 @@ class Lane:
 
 
 class Turns:
-    """Those of one loop. See `turns`."""
+    """The turns of one loop, see `turns`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -69,7 +70,7 @@ class Turns:
         self._named: dict[str, Lane] = {}
 
     def lane(self, name: str) -> Lane:
-        """The lane of that name."""
+        """The lane with that name."""
         return self._named.setdefault(name, Lane(self))
 
     def has_room(self) -> bool:
@@ -82,7 +83,7 @@ class Turns:
         self._spent += max(cost, 1)
 
     def queue(self, lane: Lane) -> None:
-        """There is something in a lane that was empty. A round is under way, or it would have been done."""
+        """A lane that was empty has work now. A round is under way, or the work would have been done."""
         self._lanes.append(lane)
 
     def _next_round(self) -> None:

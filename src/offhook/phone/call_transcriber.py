@@ -1,4 +1,4 @@
-"""What the other side of a call says, as words."""
+"""What the other side of a call says, as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from offhook.speech.workers import Workers
 _log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 3.0
-"""For the words of the last phrase."""
+"""Seconds for the words of the last phrase."""
 
 
 class CallTranscriber:
@@ -38,7 +38,7 @@ class CallTranscriber:
         await self._transcriber.start(self._heard, self._failed)
 
     async def caught_up(self) -> None:
-        """Wait, GRACE_SECONDS at most, until `on_words` has got all that was said so far."""
+        """Waits, at most GRACE_SECONDS, until `on_words` has got everything that was said so far."""
         try:
             async with asyncio.timeout(GRACE_SECONDS):
                 await self._settled.wait()
@@ -46,7 +46,7 @@ class CallTranscriber:
             pass
 
     async def close(self) -> None:
-        """Wait a little for what is being transcribed, then end."""
+        """Waits a little for what is being transcribed, then ends."""
         if self._speaking:
             self._stopped()
         await self.caught_up()
@@ -76,6 +76,6 @@ class CallTranscriber:
             self._on_words(transcript.text.strip())
 
     def _failed(self, error: EngineError) -> None:
-        _log.warning("what was heard is not written down any more: %s", error)
+        _log.warning("the transcriber failed, and nothing more is transcribed: %s", error)
         self._owed = 0
         self._settled.set()

@@ -37,7 +37,7 @@ def loudness(frame: bytes) -> float:
 
 
 class PhoneCall:
-    """One outgoing call. Frames flow on the 20 ms clock; everything else waits for what they show.
+    """One outgoing call. Frames are exchanged on the 20 ms clock; everything else waits for what they show.
 
     `answered`, `ended`: events. `end_reason`: why the call is over, in words."""
 
@@ -74,7 +74,7 @@ class PhoneCall:
         headers: Sequence[tuple[str, str]] = (),
         login: tuple[str, str] | None = None,
     ) -> None:
-        """Call and wait for the answer; `login` (user, password) answers a challenge. Raises SipError with
+        """Calls and waits for the answer; `login` (user, password) answers a challenge. Raises SipError with
         the status of a refusal."""
         offered = await self._leg.open(None)
         outgoing = line.agent.invite(
@@ -96,7 +96,7 @@ class PhoneCall:
         self.answered.set()
 
     async def hang_up(self) -> None:
-        """BYE (or CANCEL before an answer) and release everything."""
+        """Sends BYE (or CANCEL before an answer) and releases everything."""
         if not self.ended.is_set():
             self.end_reason = self.end_reason or "hung up"
             if self._leg.session is not None:
@@ -109,7 +109,7 @@ class PhoneCall:
         await self._leg.close()
 
     def _take(self, line: Line) -> None:
-        """The phone itself speaks and hears, frame by frame."""
+        """The phone itself speaks and hears on this line, frame by frame."""
         assert isinstance(self._media.plane, LocalPlane)
         self._media.plane.lend(line, self)
 
@@ -120,7 +120,7 @@ class PhoneCall:
     # -- what a person does ---------------------------------------------------------------------
 
     async def play(self, pcm: bytes) -> float:
-        """Speak; returns the loop time at which the last loud frame was sent. Ends early with the call."""
+        """Speaks; returns the loop time at which the last loud frame was sent. Ends early with the call."""
         pieces = list(frames(pcm))
         done: asyncio.Future[float] = self._loop.create_future()
         if not pieces or self.ended.is_set():
@@ -132,7 +132,7 @@ class PhoneCall:
         return await done - quiet_at_the_end * FRAME_SECONDS
 
     async def press(self, digits: str) -> None:
-        """Send digits as telephone events (RFC 4733) and wait until they are out."""
+        """Sends digits as telephone events (RFC 4733) and waits until they are sent."""
         if self._leg.stream is not None:
             self._leg.stream.send_digits(digits)
             await asyncio.sleep(0.25 * len(digits))
@@ -148,7 +148,7 @@ class PhoneCall:
         return self._first_loud_after
 
     async def quiet(self, timeout: float, seconds: float = QUIET_SECONDS) -> bool:
-        """Wait until the other side has been silent for so long; False when it did not within `timeout`."""
+        """Waits until the other side has been silent for so long. False if it was not within `timeout`."""
         try:
             async with asyncio.timeout(timeout):
                 while not self.ended.is_set() and not self._is_quiet(seconds):

@@ -1,4 +1,4 @@
-"""What must not be forgotten: resources, calls, keys, and messages on their way."""
+"""What is stored: resources, calls, keys, and messages that are still to be sent."""
 
 from offhook.store.api_keys import key_hash
 from offhook.store.call_rows import CallChange, CallRows, NewCall

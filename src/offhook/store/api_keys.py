@@ -16,7 +16,7 @@ from offhook.store.tables import keys
 
 
 def key_hash(value: str) -> str:
-    """SHA-256 in hex. Keys are long and random, so there is nothing that a slow hash would protect."""
+    """SHA-256 in hex. Keys are long and random, so a slow hash would protect nothing."""
     return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -25,7 +25,7 @@ class ApiKeys:
         self._tx = tx
 
     async def create(self, org_id: str, value: str, *, tag: KeyTag, name: str) -> Key:
-        """Let `value` be a key of the org. Raises Duplicate("key") if it is one already, of whichever org."""
+        """Makes `value` a key of the org. Raises Duplicate("key") if it is a key already, of whatever org."""
         now = self._tx.now_ms()
         id = self._tx.new_id.random()
         values = {
@@ -41,22 +41,22 @@ class ApiKeys:
         return Key(id, org_id, tag, name, value[-4:], moment(now), None)
 
     async def find_by_hash(self, digest: str) -> Key | None:
-        """The key with this `key_hash`, unless it was revoked."""
+        """The key with this `key_hash`, unless it is revoked."""
         wanted = select(keys).where(keys.c.hash == digest, keys.c.revoked_at.is_(None))
         return _first(await self._tx.execute(wanted))
 
     async def org_of(self, value: str) -> str | None:
-        """The id of the org that the key opens, if it was not revoked."""
+        """The id of the org that the key opens, unless the key is revoked."""
         key = await self.find_by_hash(key_hash(value))
         return None if key is None else key.org_id
 
     async def list(self, org_id: str) -> list[Key]:
-        """All of the org's keys, the oldest first, with those that were revoked."""
+        """All of the org's keys, the oldest first, including revoked ones."""
         wanted = select(keys).where(keys.c.org_id == org_id).order_by(keys.c.created_at, keys.c.id)
         return [_key(row) for row in await self._tx.execute(wanted)]
 
     async def revoke(self, org_id: str, id: str) -> Key | None:
-        """From now on the key opens nothing. None if the org has no such key in use."""
+        """Revokes the key, which opens nothing from now on. None if the org has no such key in use."""
         changed = (
             update(keys)
             .where(keys.c.org_id == org_id, keys.c.id == id, keys.c.revoked_at.is_(None))

@@ -1,4 +1,4 @@
-"""The parts that the messages of a call, and its row, are put together from, in their table."""
+"""The table of parts, which the messages of a call and its row are put together from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PUT: Final = insert(call_parts)
 
 
 def put_parts(connection: Connection, call_id: str, parts: Iterable[Part]) -> None:
-    """Blocks."""
+    """Inserts parts. Blocks."""
     rows: list[dict[str, Any]] = [
         {"call_id": call_id, "number": one.number, "base": one.base, "keep": one.keep, "value": one.value}
         for one in parts
@@ -25,7 +25,7 @@ def put_parts(connection: Connection, call_id: str, parts: Iterable[Part]) -> No
 
 
 async def parts_of(tx: Statements, call_id: str, numbers: Collection[int]) -> list[Part]:
-    """These parts of a call, and all that they build upon."""
+    """These parts of a call, and all parts that they build on."""
     of_call = call_parts.c.call_id == call_id
     chain = (
         select(call_parts.c.number, call_parts.c.base)
@@ -49,9 +49,11 @@ FORGET_PASSED: Final = delete(call_parts).where(
     ),
     ~_NEEDED,
 )
-"""Of the calls of these messages, if nothing of them is to be kept but what has still to be sent."""
+"""Deletes the parts of these messages' calls, if nothing of the calls is kept but what still has to be
+sent."""
 
 
 FORGET: Final = delete(call_parts).where(call_parts.c.call_id == bindparam("of_call"), ~_NEEDED)
-"""What the call `of_call` has left that has ended, or whose words are not kept, unless a message still needs
-it. Made once: every call needs it at its end, and to make it costs more than to run it."""
+"""Deletes the parts of the call `of_call`, which has ended or whose words are not stored, unless a message
+still needs them. The statement is made once: every call runs it at its end, and making it costs more than
+running it."""

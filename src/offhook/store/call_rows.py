@@ -1,4 +1,4 @@
-"""Calls. Their status only moves forward, whoever writes and in whatever order the writes arrive."""
+"""Calls. A call's status only moves forward, whoever writes and in whatever order the writes arrive."""
 
 # ruff: noqa: A002 - an id is an id
 
@@ -46,7 +46,7 @@ _MOVED: Final = update(calls).where(
 
 @dataclass(frozen=True, slots=True)
 class NewCall:
-    """A call that begins, held by `node`."""
+    """A call that begins; `node` holds it."""
 
     org_id: str
     id: str
@@ -58,11 +58,11 @@ class NewCall:
 
 @dataclass(frozen=True, slots=True)
 class CallChange:
-    """A call as it is now, and the messages that tell of it. Nothing of this is written, no message either,
-    when the call has ended or is further on than `status`: so a call is ended, and reported, only once.
-    Without `words` all of the call's messages are `passing` from now on, those of before too.
-    Without a `document` it stays as it was. `said` is the part that holds the document's `messages`, `parts`
-    are those that this adds."""
+    """A call as it is now, and the messages that report it. If the call has ended or is further on than
+    `status`, nothing of this is written, not even a message: so a call is ended, and reported, only once.
+    `words` False: from now on all of the call's messages are `passing`, earlier ones too. Without a
+    `document` the stored one stays. `said` is the part that holds the document's `messages`; `parts` are
+    those that this change adds."""
 
     org_id: str
     id: str
@@ -76,7 +76,8 @@ class CallChange:
 
 
 def write_calls(connection: Connection, writes: Sequence[NewCall | CallChange], now: int) -> Sequence[bool]:
-    """Write them in this order; which of them were written. `now`: milliseconds since the epoch. Blocks."""
+    """Writes the changes in this order and returns which of them were written. `now`: milliseconds since the
+    epoch. Blocks."""
     return [_write(connection, write, now) for write in writes]
 
 
@@ -136,7 +137,7 @@ def _moved(call: CallChange, now: int) -> Values:
 
 
 def _found_by(document: ResourceDocument) -> Values:
-    """What is kept in columns besides the document."""
+    """The columns that repeat what the document says."""
     return {
         "assistant_id": _id_or_none(document.get("assistantId")),
         "phone_number_id": _id_or_none(document.get("phoneNumberId")),
@@ -144,8 +145,8 @@ def _found_by(document: ResourceDocument) -> Values:
 
 
 def _id_or_none(value: object) -> str | None:
-    """What may be an id of ours. An assistantId can come out of a webhook's answer and be any text, also one
-    that PostgreSQL takes in no column."""
+    """The value if it can be an id of ours. A webhook's answer may name any text as assistantId, even one
+    that no column of PostgreSQL accepts."""
     return (
         value
         if isinstance(value, str) and len(value) <= 64 and value.isascii() and value.isprintable()
@@ -166,7 +167,7 @@ class CallRows(Repository):
         return _found_by(document)
 
     async def create(self, org_id: str, document: ResourceDocument, *, id: str | None = None) -> Record:
-        """A call that no node holds, for example a queued one; its status is the document's."""
+        """Stores a call that no node holds, for example a queued one. Its status is the document's."""
         return await self.begin(org_id, document, id=id, status=document.get("status", "queued"))
 
     async def begin(
@@ -179,7 +180,7 @@ class CallRows(Repository):
         node: str | None = None,
         phone_number_id: str | None = None,
     ) -> Record:
-        """Write down a new call, held by `node`. Raises Duplicate("id")."""
+        """Stores a new call, which `node` holds. Raises Duplicate("id")."""
         now = self._tx.now_ms()
         call = NewCall(org_id, id or self._tx.new_id(), document, status, node, phone_number_id)
         await self._tx.execute(insert(calls).values(_begun(call, now)), unique=self.UNIQUE)
@@ -194,8 +195,8 @@ class CallRows(Repository):
         status: str,
         ended_reason: str | None = None,
     ) -> bool:
-        """Write the call as it is now. False, and nothing is written, if it has ended or is further on than
-        `status`: so a call can be ended, and reported, only once."""
+        """Stores the call as it is now. Returns False, and writes nothing, if the call has ended or is
+        further on than `status`: so a call is ended, and reported, only once."""
         change = CallChange(org_id, id, document, status, ended_reason)
         moved = bool(await self._tx.changed(_MOVED, _moved(change, self._tx.now_ms())))
         if moved and status == "ended":
@@ -203,18 +204,18 @@ class CallRows(Repository):
         return moved
 
     async def node_of(self, id: str) -> str | None:
-        """The node that holds the call, or held it, and has its recording."""
+        """The node that holds the call, or held it; it has the call's recording."""
         rows = await self._tx.execute(select(calls.c.node).where(calls.c.id == id))
         return node_of(rows[0].node) if rows and rows[0].node else None
 
     async def unfinished(self, node: str) -> list[Record]:
-        """Calls of the node that have not ended, the oldest first: after a crash, those it left behind."""
+        """The node's calls that have not ended, the oldest first: after a crash, those that it has left."""
         wanted = select(calls).where(calls.c.node == node, calls.c.ended_at.is_(None))
         rows = await self._tx.execute(wanted.order_by(calls.c.created_at, calls.c.id))
         return await self._records(rows)
 
     async def _records(self, rows: Sequence[Row[Any]]) -> list[Record]:
-        """Of a call that goes on, with what was said so far."""
+        """The rows' records; those of running calls with what was said so far."""
         records = await super()._records(rows)
         for row, record in zip(rows, records, strict=True):
             if row.messages_part is not None:
@@ -223,7 +224,7 @@ class CallRows(Repository):
                 try:
                     record.document["messages"] = put_together(row.messages_part, known)
                 except (ValueError, LookupError, TypeError):
-                    log.error("call=%s what was said in it so far cannot be read", row.id)
+                    log.error("call=%s what was said so far cannot be read", row.id)
         return records
 
     def _sort_key(self, sort_by: str) -> ColumnElement[Any]:

@@ -1,4 +1,4 @@
-"""From a database's URL to engines, and from a driver's complaint to one line that says what to do."""
+"""Makes engines of a database's URL, and of a driver's error one line that says what to do."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ DRIVERS = {
 """The schemes that a database URL may have, and what SQLAlchemy calls each."""
 
 LOCKED_SECONDS = 10
-"""How long a write waits for another process, such as `offhook keys`, that holds the file."""
+"""Seconds that a write waits for another process, such as `offhook keys`, that holds the file."""
 
 _BUSY_TIMEOUT = f"PRAGMA busy_timeout={LOCKED_SECONDS * 1000}"
 
 TURN_SECONDS = 0.001
-"""Between two tries of a thread to be the one that writes. SQLite's own waits grow to a tenth of a second,
-and who waits for long loses its turn to who comes just then: too long where several processes write what
-callers wait for."""
+"""Seconds between two attempts of a thread to become the writer. SQLite's own pauses grow to a tenth of a
+second, and a thread that pauses loses its turn to one that comes just then. That takes too long where several
+processes write what callers wait for."""
 
 WAL_RETRY_SECONDS = 0.05
 
@@ -75,7 +75,7 @@ def is_sqlite(url: URL) -> bool:
 
 
 def writing_engine(url: URL) -> AsyncEngine:
-    """For SQLite one connection, since there can be one writer; for PostgreSQL a pool."""
+    """For SQLite a single connection, since SQLite has one writer; for PostgreSQL a pool."""
     if not is_sqlite(url):
         return create_async_engine(
             url,
@@ -103,8 +103,8 @@ def reading_engine(url: URL) -> AsyncEngine:
 
 
 class SqliteThread:
-    """A writing connection on a thread of its own. An asynchronous driver goes there and back for every step
-    of every statement; here a whole transaction goes once."""
+    """A writing connection on a thread of its own. An asynchronous driver changes threads for every step of
+    every statement; this changes once for a whole transaction."""
 
     def __init__(self, url: URL) -> None:
         # Transactions are begun and ended below: through the engine that costs more than the statements.
@@ -121,17 +121,17 @@ class SqliteThread:
         self._connection: Connection | None = None
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        """`work` in a transaction, committed when this returns. Raises sqlite3.Error, besides what the work
-        raises."""
+        """Runs `work` in a transaction, which is committed when this returns. Raises sqlite3.Error, and what
+        the work raises."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, work)
 
     async def write_over(self) -> bool:
-        """Bring all that was written into the file itself, and empty the write-ahead log. False if somebody
-        reads just now. Raises sqlite3.Error."""
+        """Moves all that was written into the file itself and empties the write-ahead log. False if somebody
+        is reading. Raises sqlite3.Error."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._write_over)
 
     def close(self) -> None:
-        """When nothing runs any more."""
+        """To be called when nothing runs any more."""
         self._executor.shutdown()
         if self._connection is not None:
             self._connection.close()
@@ -164,7 +164,7 @@ class SqliteThread:
 
 
 def _begin(driver: sqlite3.Connection) -> None:
-    """Begin to write, when nobody else does. Raises sqlite3.OperationalError after LOCKED_SECONDS."""
+    """Begins to write as soon as nobody else does. Raises sqlite3.OperationalError after LOCKED_SECONDS."""
     until = time.monotonic() + LOCKED_SECONDS
     while True:
         try:
@@ -203,8 +203,9 @@ def _set_up_sqlite(engine: Engine, begin: str | None = None, *pragmas: str) -> N
 
 
 def make_private(url: URL) -> None:
-    """Make the SQLite file if there is none, and let only its owner read it, whoever made the folder. What
-    root makes is the folder's owner's: a command should not lock out the service. Raises OSError."""
+    """Creates the SQLite file if there is none, and lets only its owner read it, whoever made the folder. A
+    file that root creates gets the folder's owner, so that a command does not lock the service out. Raises
+    OSError."""
     if not is_sqlite(url):
         return
     file = Path(str(url.database))
@@ -222,9 +223,9 @@ def make_private(url: URL) -> None:
 
 
 async def probe(url: URL, *, writes: bool = True) -> None:
-    """Raises StoreError for a SQLite file that is not there, or cannot be opened or, if something `writes`,
-    written; none is made. A file that fails only when the asynchronous driver opens it leaves a thread of
-    that driver behind, which then prints a traceback."""
+    """Raises StoreError for a SQLite file that is missing, or cannot be opened, or (if something `writes`)
+    cannot be written. Creates none. A file that fails only in the asynchronous driver leaves a thread of that
+    driver behind, which then prints a traceback."""
     if not is_sqlite(url):
         return
     try:
@@ -246,8 +247,8 @@ def _probe_sqlite(file: str, writes: bool) -> None:
 
 
 def write_ahead(connection: sqlite3.Connection) -> None:
-    """Give the file its write-ahead log, once. SQLite itself does not wait for another process that writes to
-    the new file, or does the same to it at this moment. Raises sqlite3.OperationalError."""
+    """Switches the file to a write-ahead log, once. SQLite itself does not wait for another process that
+    writes to the new file, or switches it at this moment. Raises sqlite3.OperationalError."""
     tries = round(LOCKED_SECONDS / WAL_RETRY_SECONDS)
     for left in reversed(range(tries)):
         try:
@@ -261,7 +262,7 @@ def write_ahead(connection: sqlite3.Connection) -> None:
 
 
 def explain(error: Exception, url: URL) -> StoreError:
-    """What to do about a driver's error, in one line and without the password."""
+    """One line that says what to do about a driver's error, without the password."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     detail = " ".join(str(cause).split()) or type(cause).__name__
     if is_sqlite(url):
@@ -280,7 +281,7 @@ def cannot_make(url: URL, error: OSError) -> StoreError:
 
 
 def _what_to_do(file: Path) -> str:
-    """About a file that cannot be opened."""
+    """What to do about a file that cannot be opened."""
     try:
         file.stat()
     except PermissionError:

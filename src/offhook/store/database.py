@@ -1,4 +1,4 @@
-"""The database, and what can be done in one transaction of it."""
+"""The database, and what one transaction can do in it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ T = TypeVar("T")
 
 
 class Transaction(Statements):
-    """All resources, within one transaction. Await nothing but the transaction itself inside of it: with
-    SQLite every other writer waits meanwhile."""
+    """All resources, within one transaction. Inside of it await only the transaction itself: with SQLite
+    every other writer waits meanwhile."""
 
     __slots__ = ()
 
@@ -86,7 +86,7 @@ class Transaction(Statements):
 
 
 class _Turn:
-    """One after the other; nobody waits for ever."""
+    """A lock that is taken in turn, with a limit to the wait."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
@@ -121,13 +121,13 @@ class Database:
         self.generation = 0
         """Grows with every write that decides how calls are answered (numbers, assistants, orgs ...)."""
         self.news = News(url) if is_sqlite(url) else None
-        """Of other processes of the node that write the same file; not used where there are none."""
+        """Knows of writes to the same file by other processes of the node. Unused where there are none."""
         self.announce: Callable[[], Awaitable[None]] | None = None
         """Tells other processes of the node that `generation` has grown."""
         self._erased = False
-        """Whether words that were erased may still be found in the files."""
+        """Whether erased words may still be in the files."""
         self.shared = not is_sqlite(url)
-        """Whether other nodes may write too."""
+        """Whether other nodes may write to the database as well."""
         self._thread = SqliteThread(url) if is_sqlite(url) else None
         # SQLite has one writer. Who waits, waits here in turn, instead of failing on a locked file.
         self._turn = _Turn() if is_sqlite(url) else contextlib.nullcontext()
@@ -136,9 +136,9 @@ class Database:
     async def open(
         cls, url: str, *, now: Callable[[], float], new_id: IdMaker, writes: bool = True
     ) -> Database:
-        """Connect, and see that the tables are there. Raises StoreError with one line that says what to do:
-        no such folder, not writable, disk full, nothing answers, not upgraded, newer than this code. If
-        nothing `writes`, it need not be writable, and who writes to it meanwhile is not waited for."""
+        """Connects, and checks that the tables exist. Raises StoreError with one line that says what to do:
+        no such folder, not writable, disk full, no answer, not upgraded, newer than this code. Without
+        `writes` the database need not be writable, and the connection does not wait for those that write."""
         parsed = parse_url(url)
         await probe(parsed, writes=writes)
         database = cls(parsed, now, new_id)
@@ -155,8 +155,9 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Read and write. Committed and durable when the block has ended, rolled back if it raised. Raises
-        StoreError when the database fails, Duplicate when a value is taken."""
+        """Reads and writes. The transaction is committed and durable when the block has ended, and rolled
+        back if the block raised. Raises StoreError when the database fails, Duplicate when a value is
+        taken."""
         tx: Transaction | None = None
         try:
             async with self._turn, self._writing.begin() as connection:
@@ -174,10 +175,10 @@ class Database:
             await self.announce()
 
     async def at_once(self, work: Callable[[Connection], T]) -> T:
-        """Do `work` in a transaction of its own, and commit it, in one go: many statements that follow from
+        """Runs `work` in a transaction of its own and commits it in one go: many statements that depend on
         each other then cost little more than one of `transaction`. With SQLite it runs on a thread, so it
         must touch nothing that the loop may change. Raises StoreError, and ValueError for a document that is
-        no JSON; then nothing was written."""
+        not JSON; then nothing is written."""
         try:
             async with self._turn:
                 if self._thread is not None:
@@ -192,8 +193,9 @@ class Database:
             raise
 
     async def write_calls(self, writes: Sequence[NewCall | CallChange]) -> Sequence[bool]:
-        """Write calls down, and their messages, in this order: all of it or, if it raises, nothing. As
-        `at_once`. False for each change that came too late, with its messages."""
+        """Writes calls and their messages in this order: all of them or, if it raises, none. Runs like
+        `at_once`. Gives False for each change that came too late; then its messages are not written
+        either."""
         now = round(self._now() * 1000)
         written = await self.at_once(lambda connection: write_calls(connection, writes, now))
         wordless = (one for one in writes if isinstance(one, CallChange) and not one.words)
@@ -202,13 +204,13 @@ class Database:
         return written
 
     async def note_delivered(self, answered: Mapping[int, Sequence[str]]) -> None:
-        """Write down the ids of messages that were answered with an HTTP status. As `at_once`."""
+        """Stores that the messages with these ids were answered with an HTTP status. Runs like `at_once`."""
         now = round(self._now() * 1000)
         if await self.at_once(lambda connection: note_delivered(connection, answered, now)):
             self._erased = True
 
     def changed_elsewhere(self) -> None:
-        """Another process of the node has written what decides how calls are answered."""
+        """Another process of the node has written something that decides how calls are answered."""
         self.generation += 1
 
     def erased_elsewhere(self) -> None:
@@ -216,15 +218,15 @@ class Database:
         self._erased = True
 
     async def catch_up(self) -> None:
-        """Before something is taken from memory: see whether another process of the node has written, if it
-        has told nothing for a while."""
+        """To be called before something is taken from memory. If no process has reported for a while, it
+        checks whether one has written."""
         if self.news is not None and await self.news.are_there():
             self.generation += 1
 
     async def write_over(self) -> None:
-        """Let nothing of what was erased be found in the files any more. SQLite writes over it in its log
-        first, and in its file when that is full. Where somebody reads just now it has to be asked again; what
-        PostgreSQL leaves is the business of its VACUUM. Raises StoreError."""
+        """Removes from the files what was erased. SQLite overwrites it first in its log, and in its file once
+        the log is full. If somebody is reading, this has to be called again. What PostgreSQL leaves is for
+        its VACUUM. Raises StoreError."""
         if not self._erased or self._thread is None:
             return
         try:
@@ -237,7 +239,7 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Transaction]:
-        """Only read: with SQLite it does not wait for writers. It sees what was committed before."""
+        """Only reads. With SQLite it does not wait for writers. It sees what was committed before."""
         tx: Transaction | None = None
         try:
             async with self._reading.connect() as connection:

@@ -1,5 +1,5 @@
-"""Identifiers: UUIDs. Those of calls are of version 7 (RFC 9562 §5.7), so that newer rows are stored after
-older ones; all others of version 4, since tools tell resources apart by their first digits, which those of
+"""Identifiers are UUIDs. Those of calls have version 7 (RFC 9562 §5.7), so that newer rows are stored after
+older ones. All others have version 4: tools tell resources apart by their first digits, which UUIDs of
 version 7 share for a minute."""
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from uuid import UUID
 
 
 class IdMaker:
-    """Call it for a call's id, `random` for any other. `now` gives seconds since the epoch. Calls' ids of one
-    maker always grow: within a millisecond, and when the clock is set back, the 12 bits after the time count
-    (RFC 9562 §6.2)."""
+    """Call it for a call's id, and `random` for any other id. `now` gives seconds since the epoch. The ids of
+    calls always grow: within a millisecond, and when the clock is set back, the 12 bits after the time are
+    counted up (RFC 9562 §6.2)."""
 
     __slots__ = ("_counter", "_last", "_now", "_rng")
 

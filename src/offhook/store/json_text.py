@@ -1,4 +1,4 @@
-"""How documents are written into the database, and read."""
+"""How documents are written to the database and read from it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 class SerializedDocument(dict[str, Any]):
-    """A document whose JSON is known, so that it is not made again when it is stored."""
+    """A document whose JSON is made already, so that storing it does not make it again."""
 
     __slots__ = ("text",)
 
     text: str
 
     def __init__(self, document: ResourceDocument) -> None:
-        """Raises ValueError for what is no JSON."""
+        """Raises ValueError for what is not JSON."""
         super().__init__(document)
         self.text = dump_json(document)
 
 
 def dump_json(value: object) -> str:
-    """Compact JSON. U+0000 and halves of surrogate pairs, which can come out of a webhook's answer, are
-    replaced: PostgreSQL stores them, but then cannot search any document of the table. Raises ValueError for
-    what is no JSON, as NaN."""
+    """Compact JSON. It replaces U+0000 and halves of surrogate pairs, which a webhook's answer may contain:
+    PostgreSQL stores them, but then cannot search any document of the table. Raises ValueError for what is
+    not JSON, such as NaN."""
     if isinstance(value, SerializedDocument):
         return value.text
     text = _encoder.encode(value)
@@ -43,13 +43,14 @@ def dump_json(value: object) -> str:
 
 
 def ascii_json(value: object) -> str:
-    """The JSON that is signed and sent: ASCII, so that no database and no receiver can trip over its
-    characters. Raises ValueError for what is no JSON, as NaN."""
+    """JSON that is signed and sent. It is ASCII, so that no database and no receiver has trouble with its
+    characters. Raises ValueError for what is not JSON, such as NaN."""
     return _ascii.encode(value)
 
 
 class Unreadable:
-    """What a column gives that should hold JSON and does not: a damaged row must not fail those beside it."""
+    """The value of a column that should hold JSON and does not: a damaged row must not make the rows beside
+    it fail."""
 
 
 UNREADABLE: Final = Unreadable()

@@ -1,6 +1,6 @@
-"""The schema of the database: which revision it has, and how it gets the newest one.
+"""The schema of the database: which revision it has, and how it is upgraded to the newest.
 
-Alembic is loaded for the latter alone: a process that only works with the database does without it."""
+Only the upgrade loads Alembic. A process that merely uses the database works without it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ _VERSION = text("SELECT version_num FROM alembic_version")
 
 @lru_cache(maxsize=1)
 def revisions() -> tuple[str, ...]:
-    """Those that this code knows, the newest last. Each has the number that its file is named by."""
+    """The revisions that this code knows, the newest last. A revision's number is the one in its file's
+    name."""
     return tuple(sorted(file.name[1:5] for file in (_MIGRATIONS / "versions").glob("r[0-9]*.py")))
 
 
@@ -46,7 +47,7 @@ def check_revision(connection: Connection) -> None:
 
 
 def _check_tables(connection: Connection) -> None:
-    """Raises StoreError unless all of them are there, with all their columns."""
+    """Raises StoreError unless all tables exist with all their columns."""
     found = inspect(connection)
     there = set(found.get_table_names())
     for table in metadata.sorted_tables:
@@ -59,7 +60,7 @@ def _check_tables(connection: Connection) -> None:
 
 
 def _known_revision(connection: Connection) -> str | None:
-    """None for an empty database. Raises StoreError for a revision that is not ours."""
+    """None for an empty database. Raises StoreError for an unknown revision."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found: str | None = connection.execute(_VERSION).scalar()
@@ -69,8 +70,8 @@ def _known_revision(connection: Connection) -> str | None:
 
 
 async def upgrade(url: str) -> None:
-    """Bring the database to the newest revision, from whichever it has; a SQLite file is created. Several
-    processes may do so at once. Raises StoreError, of one that is damaged too."""
+    """Upgrades the database from whatever revision it has to the newest; creates a SQLite file. Several
+    processes may call this at once. Raises StoreError, also for a damaged database."""
     parsed = parse_url(url)
     try:
         make_private(parsed)

@@ -11,11 +11,11 @@ from typing import Final
 from sqlalchemy import URL
 
 QUIET_SECONDS: Final = 1.0
-"""Without a sign from the process that writes, its file is looked at."""
+"""Seconds without a report from the other process, after which its file is checked."""
 
 
 class News:
-    """Nothing is looked at before the first `heard`: a process that is alone has nobody to hear."""
+    """Nothing is checked before the first `heard`: a process that is alone hears from nobody."""
 
     def __init__(self, url: URL) -> None:
         self._file = Path(str(url.database)).absolute()
@@ -26,15 +26,15 @@ class News:
         self._looking = asyncio.Lock()
 
     def heard(self) -> None:
-        """The other process has just told all that it has written so far. After a silence, in which this one
-        may have stood still and been told more than it can be kept for it, that is not believed."""
+        """The other process has just reported all of its writes so far. After a silence this is not believed:
+        this process may have stood still, and may have missed reports that did not fit into the socket."""
         now = asyncio.get_running_loop().time()
         self._missed = self._missed or (self._until is not None and now > self._until)
         self._until = now + QUIET_SECONDS
 
     async def are_there(self) -> bool:
-        """Whether there may be news that nobody told. A file that cannot be read just now has none: calls go
-        on from memory."""
+        """Whether there may be writes that were not reported. A file that cannot be read at the moment has
+        none: calls continue from memory."""
         if self._until is None or self._is_fresh():
             return False
         async with self._looking:
@@ -57,7 +57,7 @@ class News:
         return asyncio.get_running_loop().time() < self._until
 
     def _look(self) -> int:
-        """A number that is another after each commit of somebody else (SQLite, PRAGMA data_version)."""
+        """A number that changes with each commit of another connection (SQLite, PRAGMA data_version)."""
         if self._connection is None:
             self._connection = sqlite3.connect(
                 f"{self._file.as_uri()}?mode=ro", timeout=0, uri=True, check_same_thread=False

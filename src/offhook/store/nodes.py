@@ -1,6 +1,7 @@
-"""Nodes, and who of them still holds calls. Each counts on; one whose count stands still is gone.
+"""Nodes, and which of them still hold calls. Each node counts up; a node whose count stands still is dead.
 
-A node of several call processes has a name for each: its own for the first, `NAME/2` and so on for others."""
+A node of several call processes has a name for each: its own for the first, `NAME/2` and so on for the
+others."""
 
 from __future__ import annotations
 
@@ -13,21 +14,21 @@ from offhook.store.statements import Statements
 from offhook.store.tables import calls, nodes
 
 FORGOTTEN_SECONDS: Final = 30 * 86400
-"""After so long a node that is gone and holds nothing needs no row any more."""
+"""Seconds after which the row of a dead node that holds nothing is deleted."""
 
 
 def name_of_process(node: str, number: int) -> str:
-    """What call process `number` (from 1) of a node goes by."""
+    """The name of call process `number` (from 1) of a node."""
     return node if number == 1 else f"{node}/{number}"
 
 
 def node_of(name: str) -> str:
-    """The node whose process goes by that name."""
+    """The node whose process has that name."""
     return name.partition("/")[0]
 
 
 def is_beyond(name: str, node: str, processes: int) -> bool:
-    """Whether it is that of a process of the node which has no more than so many now."""
+    """Whether the name is that of a further process of a node that has only so many now."""
     of, _, number = name.partition("/")
     return of == node and number.isdecimal() and int(number) > processes
 
@@ -37,7 +38,7 @@ class Nodes:
         self._tx = tx
 
     async def enter(self, name: str) -> int:
-        """The node is there; its first beat. Whoever went by its name before is not any more."""
+        """Registers the node with its first beat. It replaces whichever node had its name before."""
         now = self._tx.now_ms()
         old = nodes.c.beaten_at < now - FORGOTTEN_SECONDS * 1000
         await self._tx.execute(delete(nodes).where((nodes.c.name == name) | old))
@@ -45,24 +46,24 @@ class Nodes:
         return now
 
     async def beat(self, name: str, last: int) -> int | None:
-        """The node is still there; its next beat. None if others have taken it for dead since the last. One
-        more may have been written than the node knows of, whose answer was lost."""
+        """Writes the node's next beat. None if others have taken the node for dead since the last one. The
+        database may hold one beat more than the node knows of, whose answer was lost."""
         values = {"beat": nodes.c.beat + 1, "beaten_at": self._tx.now_ms()}
         mine = update(nodes).where(nodes.c.name == name, nodes.c.beat >= last).values(values)
         rows = await self._tx.execute(mine.returning(nodes.c.beat))
         return int(rows[0].beat) if rows else None
 
     async def leave(self, name: str, last: int | None) -> bool:
-        """Take the node off, if this still is its last beat: it has gone, or is taken for dead. None: it has
-        no row. False if it has beaten since."""
+        """Removes the node, because it stops or is taken for dead, if this is still its last beat. None: it
+        has no row. False: it has beaten since."""
         if last is None:
             return not await self._tx.execute(select(nodes.c.beat).where(nodes.c.name == name))
         gone = delete(nodes).where(nodes.c.name == name, nodes.c.beat == last)
         return bool(await self._tx.execute(gone.returning(nodes.c.beat)))
 
     async def holders(self) -> dict[str, int | None]:
-        """The nodes that hold calls which have not ended, and the last beat of each; None for one that
-        nobody knows."""
+        """The nodes that hold calls which have not ended, and the last beat of each; None for a node without
+        a row."""
         wanted = (
             select(calls.c.node, nodes.c.beat)
             .select_from(calls.outerjoin(nodes, nodes.c.name == calls.c.node))
@@ -72,11 +73,11 @@ class Nodes:
         return {row.node: row.beat for row in await self._tx.execute(wanted)}
 
     async def is_there(self, name: str) -> bool:
-        """Whether a node has not left, and nobody has taken all of its processes for dead."""
+        """Whether the node has not left, and not all of its processes were taken for dead."""
         its = (nodes.c.name == name) | nodes.c.name.startswith(f"{name}/", autoescape=True)
         return bool(await self._tx.execute(select(nodes.c.beat).where(its).limit(1)))
 
     async def taken(self, ids: Collection[str]) -> list[str]:
-        """Those of these calls that somebody has ended."""
+        """Which of these calls somebody has ended."""
         wanted = select(calls.c.id).where(calls.c.id.in_(sorted(ids)), calls.c.ended_at.is_not(None))
         return [row.id for row in await self._tx.execute(wanted)]

@@ -1,4 +1,4 @@
-"""Messages on their way, in the same database and the same transactions as what they report."""
+"""Messages to be sent, in the same database and the same transactions as what they report."""
 
 # ruff: noqa: A002 - an id is an id
 
@@ -39,7 +39,7 @@ PUT: Final = insert(outbox)
 """Takes `message_values`."""
 
 _LEFT: Final = case((outbox.c.passing, ""), else_=outbox.c.body)
-"""What is kept of the body of a message that is sent no more."""
+"""What is stored of the body of a message that is not sent any more."""
 
 _PARTS_LEFT: Final = case((outbox.c.passing, null()), else_=outbox.c.parts)
 
@@ -73,7 +73,7 @@ _COLUMNS = tuple(outbox.c[field.name] for field in fields(OutboxRow) if field.na
 
 
 def message_values(message: NewMessage, org_id: str, call_id: str, now: int) -> dict[str, Any]:
-    """The columns of a message of a call that is due at once."""
+    """The columns of a call's message that is due at once."""
     owner, until = message.lease or (None, None)
     shared = message.shared
     return {
@@ -96,12 +96,13 @@ def message_values(message: NewMessage, org_id: str, call_id: str, now: int) -> 
 
 
 def forget_words(connection: Connection, call_id: str) -> None:
-    """From now on no body of the call's messages outlasts its sending. Blocks."""
+    """From now on the bodies of the call's messages are deleted as soon as they are sent. Blocks."""
     connection.execute(_FORGOTTEN, {"of_call": call_id})
 
 
 def note_delivered(connection: Connection, answered: Mapping[int, Sequence[str]], now: int) -> bool:
-    """One more attempt each, answered with this HTTP status. Whether words were erased with that. Blocks."""
+    """Counts one more attempt for each message, answered with this HTTP status. Returns whether words were
+    erased by it. Blocks."""
     erased = False
     for status, ids in answered.items():
         rows = connection.execute(_DELIVERED, {"ids": ids, "answered": status, "now": now}).all()
@@ -120,14 +121,14 @@ class OutboxRows:
     async def put(
         self, *, org_id: str, call_id: str, type: str, host: str, receiver: Document, body: str
     ) -> str:
-        """Add a message behind all others of its call; returns its id. Transactions that put messages of
-        the same call must follow one another, or their order is anyone's guess."""
+        """Adds a message behind all others of its call and returns its id. Transactions that put messages of
+        the same call must follow one another, or the order of these messages is undefined."""
         message = NewMessage(self._tx.new_id.random(), type, host, receiver, body)
         await self.add(message, org_id, call_id)
         return message.id
 
     async def add(self, message: NewMessage, org_id: str, call_id: str) -> None:
-        """As `put`, for one whose body shares nothing."""
+        """Like `put`, for a message whose body shares no parts."""
         await self._tx.changed(PUT, message_values(message, org_id, call_id, self._tx.now_ms()))
 
     async def due(
@@ -139,9 +140,10 @@ class OutboxRows:
         busy_orgs: Collection[str],
         full: Collection[tuple[str, str]] = (),
     ) -> list[OutboxRow]:
-        """Messages to send now, those that waited longest first: only the first one of each call, none that
-        a node has leased, none to busy hosts or of busy orgs, nor of a host and org in `full`. PostgreSQL
-        locks the rows until the end of the transaction, and leaves out those that another node has locked."""
+        """Messages to send now, those that have waited longest first. It gives only the first message of each
+        call, none that a node has leased, none to busy hosts or of busy orgs, and none of a host and org in
+        `full`. PostgreSQL locks the rows until the end of the transaction, and leaves out those that another
+        node has locked."""
         earlier = outbox.alias("earlier")
         earlier_pending = and_(earlier.c.delivered_at.is_(None), earlier.c.abandoned_at.is_(None))
         wanted = select(*_COLUMNS).where(
@@ -165,21 +167,21 @@ class OutboxRows:
         return [_row(row) for row in rows]
 
     async def lease(self, ids: Sequence[str], owner: str, until: int) -> None:
-        """Only `owner` sends these, until then."""
+        """Only `owner` may send these messages until then."""
         await self._change(outbox.c.id.in_(ids), leased_until=until, lease_owner=owner)
 
     async def release(self, owner: str) -> None:
-        """Free what the owner has leased: it sends nothing any more."""
+        """Ends all leases of the owner, which sends nothing any more."""
         mine = and_(pending, outbox.c.lease_owner == owner)
         await self._change(mine, leased_until=None, lease_owner=None)
 
     async def free(self, ids: Sequence[str], owner: str) -> None:
-        """Give leases of the owner back, as if there had been no attempt."""
+        """Ends these leases of the owner, as if there had been no attempt."""
         mine = and_(outbox.c.id.in_(ids), outbox.c.lease_owner == owner)
         await self._change(mine, leased_until=None, lease_owner=None)
 
     async def delivered(self, ids: Sequence[str], *, status: int) -> None:
-        """One more attempt each, and all were answered with this HTTP status."""
+        """Counts one more attempt for each message; all were answered with this HTTP status."""
         now = self._tx.now_ms()
         values = {"ids": ids, "answered": status, "now": now}
         await self._forget_passed(await self._tx.execute(_DELIVERED, values), ids)
@@ -206,7 +208,7 @@ class OutboxRows:
     async def failed(
         self, id: str, *, call_id: str, attempts: int, status: int | None, error: str, again_at: int
     ) -> None:
-        """Try again at that time, and those that wait behind it not before."""
+        """Tries again at that time, and the messages behind it not before."""
         await self._change(
             outbox.c.id == id,
             attempts=attempts,
@@ -228,7 +230,7 @@ class OutboxRows:
         return None if due is None else int(due)
 
     async def find(self, org_id: str, id: str) -> OutboxRow | None:
-        """With its body."""
+        """A message with its body."""
         wanted = select(*_COLUMNS).where(outbox.c.org_id == org_id, outbox.c.id == id)
         rows = await self._tx.execute(wanted)
         return replace(_row(rows[0]), body=await self._body_if_whole(id)) if rows else None
@@ -241,8 +243,8 @@ class OutboxRows:
             return None
 
     async def body(self, id: str) -> str | None:
-        """The text of a message; None if it is not there any more. Raises ValueError, LookupError or
-        TypeError for one that cannot be put together."""
+        """The text of a message. None if it is not stored any more. Raises ValueError, LookupError or
+        TypeError for a text that cannot be put together."""
         wanted = select(outbox.c.call_id, outbox.c.body, outbox.c.parts).where(outbox.c.id == id)
         rows = await self._tx.execute(wanted)
         if not rows:
@@ -258,7 +260,7 @@ class OutboxRows:
     async def list(
         self, org_id: str, *, state: OutboxState | None = None, call_id: str | None = None, limit: int = 100
     ) -> list[OutboxRow]:
-        """Newest first."""
+        """The newest first."""
         wanted = select(*_COLUMNS).where(outbox.c.org_id == org_id)
         if state is not None:
             wanted = wanted.where(_STATES[state])
@@ -268,8 +270,8 @@ class OutboxRows:
         return [_row(row) for row in rows]
 
     async def replay(self, org_id: str, id: str) -> OutboxRow | None:
-        """Send it again from now on, as if it were new but with its id. None if there is no such message, it
-        is still on its way, or its body is kept no more."""
+        """Sends the message again from now on, as if it were new, but with its id. None if there is no such
+        message, if it is still being sent, or if its body is not stored any more."""
         now = self._tx.now_ms()
         changed = (
             update(outbox)
@@ -281,14 +283,14 @@ class OutboxRows:
         return replace(_row(rows[0]), body=await self._body_if_whole(id)) if rows else None
 
     async def erase(self, org_id: str, call_id: str) -> None:
-        """Forget all messages of a call: those that wait are not sent any more."""
+        """Deletes all messages of a call; those that wait are not sent any more."""
         await self._tx.execute(delete(outbox).where(outbox.c.org_id == org_id, outbox.c.call_id == call_id))
         await self._tx.execute(FORGET, {"of_call": call_id})
         self._tx.erased = True
 
     async def purge(self, delivered_before: int, abandoned_before: int) -> int:
-        """Forget what was delivered or given up before these times, once its call has ended: what follows
-        may build upon it. Returns how many there were."""
+        """Deletes messages that were delivered or given up before these times, once their call has ended:
+        later messages of the call may build on them. Returns how many there were."""
         old = or_(outbox.c.delivered_at < delivered_before, outbox.c.abandoned_at < abandoned_before)
         live = exists().where(calls.c.id == outbox.c.call_id, calls.c.ended_at.is_(None))
         gone = await self._tx.execute(delete(outbox).where(old, ~live).returning(outbox.c.call_id))
@@ -298,7 +300,7 @@ class OutboxRows:
         return len(gone)
 
     async def _forget_passed(self, ended: Sequence[Row[Any]], ids: Sequence[str]) -> None:
-        """The parts that nothing needs any more, now that these messages have ended."""
+        """Deletes the parts that nothing needs now that these messages have ended."""
         if any(row.passing for row in ended):
             await self._tx.changed(FORGET_PASSED, {"ids": ids})
             self._tx.erased = True

@@ -1,8 +1,9 @@
-"""What the messages of a call, and its row, repeat: written once, as parts that they name.
+"""What the messages of a call and its row repeat is written once, as parts, which they refer to.
 
-Each message carries the whole conversation so far, three times and more, and the assistant besides. Kept
-whole they would grow with the square of the call. So a value that comes again is named by its number, and a
-list or a text that goes on is written as what was added. A message still says, exactly what it said."""
+Each message carries the whole conversation so far, three times and more, and the assistant as well. Stored
+whole, the messages would grow with the square of the call. So a repeated value is replaced by the number of
+its part, and of a list or text that has grown only the addition is written. The message itself is unchanged:
+it is put together again exactly as it was."""
 
 from __future__ import annotations
 
@@ -16,14 +17,14 @@ from offhook.json_document import ResourceDocument
 from offhook.store.json_text import ascii_json
 
 LEAST_SHARED: Final = 64
-"""Characters of JSON below which a value stands where it is used."""
+"""Characters of JSON. A shorter value stays where it is used."""
 
 DEPTH: Final = 4
-"""Levels of a message down to which values are looked at: `message`, `artifact`, `messages` are three."""
+"""Levels of a message at which values are shared: `message`, `artifact`, `messages` are three."""
 
 Path = tuple[str, ...]
 Named = list[tuple[Sequence[str], int]]
-"""Where in a document which part belongs; null stands there meanwhile."""
+"""The places in a document, and the part that belongs there. Null stands there meanwhile."""
 
 _MISSING: Final = "null"
 _ALWAYS_VARYING: Final = frozenset({("message",)})
@@ -31,8 +32,8 @@ _ALWAYS_VARYING: Final = frozenset({("message",)})
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`value` is JSON. With a `base` it is what follows the first `keep` elements, or characters, of that
-    part's list, or text."""
+    """`value` is JSON. With a `base` it follows the first `keep` elements, or characters, of that part's
+    list, or text."""
 
     number: int
     base: int | None
@@ -42,7 +43,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """`text` is a whole document; `bare` the same without what `named` says of it. `parts` are new ones."""
+    """`text` is a whole document, `bare` the same without the values of the parts in `named`. `parts` are new
+    ones."""
 
     text: str
     bare: str
@@ -52,15 +54,15 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A part as it is put together: the JSON of an object or text, or of each element of a list."""
+    """A part in comparable form: the JSON of an object or text, or of each element of a list."""
 
     number: int
     value: str | list[str]
 
 
 class WrittenParts:
-    """What has been written of one call so far. Who writes works on a `copy`, and keeps that once it is
-    committed: numbers are never used twice, whatever becomes of a commit."""
+    """The parts of one call that are written already. A writer works on a `copy`, and keeps the copy once it
+    is committed: so numbers are never used twice, whatever becomes of a commit."""
 
     def __init__(self) -> None:
         self._numbers: Iterator[int] = itertools.count(1)
@@ -73,11 +75,11 @@ class WrittenParts:
         return told
 
     def forget(self) -> None:
-        """Begin anew: the parts so far may be gone."""
+        """Starts again without any parts: those so far may be deleted."""
         self._known.clear()
 
     def share(self, document: ResourceDocument) -> Shared:
-        """Raises ValueError for what is no JSON."""
+        """Splits a document into parts. Raises ValueError for what is not JSON."""
         sharing = _Sharing(self._numbers, self._known, self._varying)
         text, bare = sharing.value(document, ())
         self._varying = frozenset(sharing.varying)
@@ -85,7 +87,7 @@ class WrittenParts:
 
 
 class _Sharing:
-    """One document on its way into the store."""
+    """Splits one document."""
 
     def __init__(self, numbers: Iterator[int], known: dict[Path, _Known], varying: Iterable[Path]) -> None:
         self._numbers = numbers
@@ -96,7 +98,7 @@ class _Sharing:
         self.parts: list[Part] = []
 
     def value(self, value: Any, path: Path) -> tuple[str, str]:
-        """Its JSON, whole and bare."""
+        """The value's JSON, whole and bare."""
         if isinstance(value, Mapping):
             return self._object(value, path)
         if isinstance(value, list | tuple):
@@ -107,7 +109,8 @@ class _Sharing:
         return text, text
 
     def _object(self, value: ResourceDocument, path: Path) -> tuple[str, str]:
-        """One that differs from the last at its place does so again: its properties are looked at instead."""
+        """An object. If it differs from the last one at its place, it will do so again: then its properties
+        are shared instead."""
         if path and path not in self.varying:
             text = ascii_json(value)
             if len(text) < LEAST_SHARED:
@@ -143,7 +146,7 @@ class _Sharing:
         return text, _MISSING
 
     def _text(self, value: str, text: str, path: Path) -> str:
-        """Texts are known by their JSON too, so that none is taken for an object."""
+        """A text. It is compared as JSON, so that no text is taken for an object."""
         if not self._named(path, text):
             last = self._known.get(path)
             before = json.loads(last.value) if last and isinstance(last.value, str) else None
@@ -155,8 +158,8 @@ class _Sharing:
         return _MISSING
 
     def _named(self, path: Path, value: str | list[str]) -> bool:
-        """Name the part that is just this, if there is one: most often the last at this place, else one at
-        another, where the same stands."""
+        """Refers to the part that equals this value, if there is one: usually the last at this place, else
+        one at another place with the same value."""
         last = self._known.get(path)
         found = last if last is not None and last.value == value else None
         if found is None:
@@ -182,7 +185,7 @@ class _Sharing:
 
 
 def _in_common(before: Sequence[str], after: Sequence[str]) -> int:
-    """How many elements, or characters, both begin with."""
+    """The number of elements, or characters, with which both begin."""
     low, high = 0, min(len(before), len(after))
     while low < high:
         middle = (low + high + 1) // 2
@@ -194,7 +197,7 @@ def _in_common(before: Sequence[str], after: Sequence[str]) -> int:
 
 
 def whole(bare: str, named: Iterable[tuple[Sequence[str], int]], parts: Iterable[Part]) -> str:
-    """A document as it was shared. Raises ValueError, LookupError or TypeError for what is not whole."""
+    """Puts a document together again. Raises ValueError, LookupError or TypeError if something is missing."""
     document = json.loads(bare)
     known = {part.number: part for part in parts}
     for path, number in named:
@@ -206,7 +209,7 @@ def whole(bare: str, named: Iterable[tuple[Sequence[str], int]], parts: Iterable
 
 
 def put_together(number: int, parts: Mapping[int, Part]) -> Any:
-    """The value of a part, made of those that it builds upon."""
+    """The value of a part, put together from the parts that it builds on."""
     chain: list[Part] = []
     following: int | None = number
     while following is not None:

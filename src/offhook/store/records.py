@@ -1,4 +1,4 @@
-"""What the store gives and takes, and how it fails."""
+"""The records of the store, and its errors."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class StoreError(Exception):
-    """The database cannot be used. One line that says what to do about it."""
+    """The database cannot be used. The text says in one line what to do about it."""
 
 
 class Duplicate(Exception):
-    """Another row has this value already. `field` is the API's name of the property."""
+    """Another row has this value. `field` is the API's name of the property."""
 
     def __init__(self, field: str) -> None:
         super().__init__(f"{field} is already taken")
@@ -36,7 +36,7 @@ def moment(milliseconds: int) -> datetime:
 
 
 def milliseconds_of(time: datetime, *, up: bool) -> int:
-    """A time with a zone as milliseconds since the epoch, rounded up or down."""
+    """A time with a zone as milliseconds since the epoch, rounded."""
     microseconds = (time - EPOCH) // timedelta(microseconds=1)
     return -(-microseconds // 1000) if up else microseconds // 1000
 
@@ -54,7 +54,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key, without the key: `last` are its last four characters, to tell it from others."""
+    """An API key, without the key itself. `last` are its last four characters, by which its owner recognises
+    it."""
 
     id: str
     org_id: str
@@ -67,9 +68,9 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to be sent: `receiver` as webhooks/ wants to read it again, `body` the text of it, which is
-    kept as `shared` says if that is given, and only as long as it has to be sent if the message is `passing`.
-    With a `lease` (owner, until) it is that owner who sends it, until then (milliseconds since the epoch)."""
+    """A message to be sent. `receiver` is in a form that webhooks/ can read again. `body` is the text; it is
+    stored as `shared` says, if that is given, and only until it is sent if the message is `passing`. With a
+    `lease` (owner, until) only that owner sends it until then (milliseconds since the epoch)."""
 
     id: str
     type: str
@@ -83,8 +84,8 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A message on its way. Times are milliseconds since the epoch; `receiver` is as webhooks/ wrote it.
-    `body` is there where one message was asked for; it is empty once it is not kept any more."""
+    """A message of the outbox. Times are milliseconds since the epoch. `receiver` is as webhooks/ wrote it.
+    `body` is there if a single message was asked for, and is empty once it is not stored any more."""
 
     position: int
     id: str

@@ -1,4 +1,4 @@
-"""One repository per resource. All of them work within the transaction that they come from."""
+"""One repository for each resource. They work within the transaction that gives them."""
 
 # ruff: noqa: A002 - an id is an id
 
@@ -40,7 +40,7 @@ Values = dict[str, Any]
 Records = list[Record]
 Page = tuple[Records, int]
 Position = tuple[datetime, str]
-"""Where in a list a row is: its `created_at` and its id."""
+"""The position of a row in a list: its `created_at` and its id."""
 Conditions = list[ColumnElement[bool]]
 
 # Rows have whole milliseconds: what a filter has beyond that is rounded to the side that changes nothing.
@@ -53,20 +53,20 @@ _COMPARISONS: Mapping[str, tuple[Callable[[Any, int], Any], bool]] = {
 
 
 def split_sip_uri(uri: str) -> tuple[str, str]:
-    """`sip:USER@HOST:PORT` as (user, host with port): the user as it is compared, since it is unique whatever
-    the case (vapi-wire §1.3). The URI has been checked when it came in."""
+    """`sip:USER@HOST:PORT` as (user, host with port). The user is in the form that is compared, since it is
+    unique regardless of case (vapi-wire §1.3). The URI was checked when it came in."""
     user, _, host = uri.partition(":")[2].rpartition("@")
     return fold_user(user.partition(":")[0]), host.partition(";")[0].lower()
 
 
 def fold_user(user: str) -> str:
-    """The form in which user parts are compared: unescaped, a telephone number without what it is written
-    with, anything else in lower case."""
+    """The form in which user parts are compared: unescaped; a telephone number without separators; anything
+    else in lower case."""
     return subscriber(unquote(user)).casefold()
 
 
 def as_record(row: Row[Any], kind: str) -> Record:
-    """A row whose document is damaged has an empty one: nothing else suffers from it."""
+    """A row whose document is damaged gets an empty one, so that nothing else fails because of it."""
     document = readable(row.document, kind, row.id)
     return Record(row.id, row.org_id, moment(row.created_at), moment(row.updated_at), document)
 
@@ -74,7 +74,7 @@ def as_record(row: Row[Any], kind: str) -> Record:
 def readable(document: object, kind: str, id: str) -> Document:
     if isinstance(document, dict):
         return document
-    log.error("%s %s: its document in the database cannot be read, it is taken for an empty one", kind, id)
+    log.error("%s %s: its document in the database cannot be read and counts as empty", kind, id)
     return {}
 
 

@@ -1,4 +1,5 @@
-"""Messages to the owners' servers: who gets them, how they are signed, sent, and never lost."""
+"""Messages to the owners' servers: which server gets them, how they are signed and sent, and why none is
+lost."""
 
 from offhook.webhooks.client import AskFailed, Client
 from offhook.webhooks.lanes import LaneLimits

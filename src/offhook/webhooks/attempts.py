@@ -1,4 +1,4 @@
-"""How attempts to deliver ended, and writing that down."""
+"""How attempts to deliver ended, and how that is stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """How an attempt ended: the `status` of a delivery, a `failure`, or neither if it was called off."""
+    """How an attempt ended: the `status` of a delivery, a `failure`, or neither if it was cancelled."""
 
     message: QueuedMessage
     status: int | None = None
@@ -28,7 +28,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class Counters:
-    """Since the start of the process."""
+    """Counted since the start of the process."""
 
     attempts: int = 0
     delivered: int = 0
@@ -37,7 +37,7 @@ class Counters:
 
 
 def answered(ended: Iterable[Attempt]) -> dict[int, list[str]]:
-    """The ids of what was delivered, by HTTP status."""
+    """The ids of delivered messages, by HTTP status."""
     found: dict[int, list[str]] = {}
     for attempt in ended:
         if attempt.status is not None:
@@ -46,7 +46,7 @@ def answered(ended: Iterable[Attempt]) -> dict[int, list[str]]:
 
 
 class Records:
-    """Writes attempts of the `node` down. `now` gives seconds since the epoch."""
+    """Stores the attempts of `node`. `now` gives seconds since the epoch."""
 
     def __init__(self, node: str, now: Callable[[], float], rng: random.Random, counters: Counters) -> None:
         self._node = node

@@ -32,19 +32,19 @@ from offhook.webhooks.tokens import TokenCache
 __all__ = ["Answer", "AskFailed", "Client", "FailureKind", "OutsideRequest", "message_body"]
 
 MAX_UNUSED = 64 * 1024
-"""Bytes that nobody looks at which are read, so that their connection can be used again."""
+"""Bytes of an unused answer that are read all the same, so that the connection can be used again."""
 
 UNTOUCHABLE = OWN_HEADERS - {"content-type"}
-"""Headers that an owner's request cannot have."""
+"""Headers that an owner's request must not set."""
 
 MOST_VALUES = 50_000
-"""Names and values of an answer."""
+"""Names and values in an answer's JSON."""
 
 SHOWN_CHARACTERS = 2000
-"""Of an answer that is no JSON, kept to show to the receiver's owner."""
+"""Characters of an answer that is not JSON, which its owner gets to see."""
 
 UNUSED_SECONDS = 2.0
-"""How long they are waited for."""
+"""Seconds that the client waits for the bytes of an unused answer."""
 
 _UNREADABLE = (BodyRefused, httpcore2.NetworkError, httpcore2.ProtocolError)
 
@@ -75,7 +75,7 @@ def message_body(message: MessageDocument) -> str:
 
 
 class Client:
-    """`outside` reaches only what its guard allows. `now` gives seconds since the epoch; `signing_secret` is
+    """`outside` reaches only what its guard allows. `now` gives seconds since the epoch. `signing_secret` is
     the node's own and adds `webhook-signature`."""
 
     def __init__(
@@ -99,8 +99,8 @@ class Client:
         timeout: float,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Send `{"message": ...}` and return the JSON object that comes back. `timeout` seconds hold for all
-        of it: names, connection, TLS, token, the whole answer. Raises AskFailed."""
+        """Sends `{"message": ...}` and returns the JSON object of the answer. `timeout` seconds cover
+        everything: names, connection, TLS, token, the whole answer. Raises AskFailed."""
         body = message_body(message).encode()
         async with _judging(timeout):
             reply = await self._attempt(receiver, body, self._new_id(), headers or {})
@@ -115,9 +115,9 @@ class Client:
         timeout: float,
         taken: Callable[[int], None],
     ) -> None:
-        """POST `body` once, and call `taken` with the 2xx that comes within `timeout` seconds: what the
-        server has to say besides interests nobody, and if it breaks off then the message has been taken all
-        the same. Raises AskFailed if it was not taken."""
+        """Sends `body` once by POST, and calls `taken` with the 2xx that arrives within `timeout` seconds.
+        The answer's body does not matter: if it breaks off, the message is delivered all the same. Raises
+        AskFailed if the message was not delivered."""
         async with _judging(timeout):
             reply = await self._attempt(receiver, body, webhook_id, {})
             if not 200 <= reply.status < 300:
@@ -132,8 +132,8 @@ class Client:
             await reply.aclose()
 
     async def fetch(self, request: OutsideRequest, timeout: float) -> Answer:
-        """Send a request once, as it is, within `timeout` seconds, all in all. Returns what came with a 2xx;
-        raises AskFailed for everything else."""
+        """Sends a request once, as it is, within `timeout` seconds in all. Returns the answer if it is 2xx,
+        else raises AskFailed."""
         async with _judging(timeout):
             return _accepted(await self._fetch(request))
 
@@ -221,7 +221,7 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def _judging(timeout: float) -> AsyncIterator[None]:
-    """Whatever goes wrong inside, or takes longer than `timeout` seconds, is AskFailed."""
+    """Turns whatever fails inside, or takes longer than `timeout` seconds, into AskFailed."""
     try:
         async with asyncio.timeout(timeout):
             yield
@@ -236,7 +236,7 @@ async def _judging(timeout: float) -> AsyncIterator[None]:
 
 
 async def _read(reply: Reply) -> Answer:
-    """The whole answer. Of a refusal only the status matters: its body is left out if it cannot be read."""
+    """The whole answer. Of a refusal only the status matters: if its body cannot be read, it is left out."""
     try:
         body = await reply.read(MAX_ANSWER)
     except _UNREADABLE:
@@ -249,7 +249,7 @@ async def _read(reply: Reply) -> Answer:
 
 
 def _accepted(answer: Answer) -> Answer:
-    """Raises AskFailed for all but a 2xx."""
+    """Raises AskFailed for every status but 2xx."""
     if not 200 <= answer.status < 300:
         _raise_status(answer)
     return answer
@@ -296,7 +296,7 @@ def _raise_status(answer: Answer) -> NoReturn:
 
 
 def _shown(body: bytes) -> object:
-    """What a body says, small enough to be kept with a call."""
+    """What a body says, short enough to be stored with a call."""
     try:
         if len(body) <= SHOWN_CHARACTERS:
             return json.loads(body, parse_constant=_refuse_constant)

@@ -1,4 +1,4 @@
-"""How a message can fail to be delivered or answered."""
+"""How the delivery of a message can fail, or the answer to it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ FailureKind = Literal[
     "refused-by-policy",
     "credential",
 ]
-"""No address; no connection, or it broke; certificate or handshake; deadline; not HTTP, or compressed; not
-2xx; 3xx; no body; not JSON; JSON but no object; longer than the limit; not allowed by the guard; cannot be
-signed."""
+"""In this order: no address; no connection, or it broke; certificate or handshake; deadline; not HTTP, or
+compressed; not 2xx; 3xx; no body; not JSON; JSON but no object; longer than the limit; not allowed by the
+guard; cannot be signed."""
 
 
 _NO_URL = (httpx2.UnsupportedProtocol, httpcore2.UnsupportedProtocol, httpx2.InvalidURL, UnicodeError)
@@ -38,9 +38,9 @@ _NOT_HTTP = (httpx2.ProtocolError, httpcore2.ProtocolError, httpx2.StreamError, 
 
 
 class AskFailed(Exception):
-    """`detail` is one line for the receiver's owner, without secrets. `status` is the HTTP status if there
-    was one; `response` what the body said, as far as it was read: its JSON object or the head of its text;
-    `retry_after` seconds."""
+    """`detail` is one line for the receiver's owner, without secrets. `status` is the HTTP status, if there
+    was one. `response` is the part of the body that was read: its JSON object, or the beginning of its text.
+    `retry_after` is in seconds."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class AskFailed(Exception):
 
 
 def failure_of(error: Exception) -> AskFailed:
-    """An error of the client, the guard or the network as an AskFailed."""
+    """The AskFailed for an error of the client, the guard or the network."""
     chain = list(causes(error))
     for cause in chain:
         if isinstance(cause, AddressRefused):

@@ -1,4 +1,4 @@
-"""How many deliveries run at the same time, so that a slow receiver keeps nobody else waiting."""
+"""How many deliveries run at the same time, so that a slow receiver delays no other."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 MAX_REMEMBERED = 4096
-"""Hosts of which is remembered whether they took the last message, or failed."""
+"""Hosts for which it is remembered whether the last message was delivered or failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneLimits:
-    """No host and no org gets beyond its own limit, nor beyond half of what is free at the time: where orgs
-    with slow receivers have taken what they could get, there is still room for the next one. A host that has
-    not taken a message yet, or failed at the last, gets `per_unproven_host` until it takes one.
+    """A host and an org have a limit each, and get at most half of what is free at the time: even when orgs
+    with slow receivers have taken all that they may, the next org finds room. A host that has not accepted a
+    message yet, or failed at the last one, gets `per_unproven_host` until it accepts one.
 
-    Within an org no host gets beyond half of what the others leave, and those that are unproven leave a
-    quarter to those that are not: so one that does take messages has a lane, however many others hang."""
+    Within an org a host gets at most half of what the others leave, and unproven hosts leave a quarter to
+    proven ones: so a host that accepts messages has a lane, however many others hang."""
 
     total: int = 256
     per_host: int = 32
@@ -31,11 +31,11 @@ class LaneLimits:
 
 
 Pair = tuple[str, str]
-"""A host and an org that has messages for it."""
+"""A host, and an org with messages for it."""
 
 
 class Lanes:
-    """Counts what is under way. An attempt enters before it begins, and leaves when it has ended."""
+    """Counts the attempts under way. An attempt enters before it begins, and leaves when it has ended."""
 
     def __init__(self, limits: LaneLimits) -> None:
         self._limits = limits
@@ -47,7 +47,7 @@ class Lanes:
         self.free = limits.total
 
     def enter(self, host: str, org_id: str) -> bool:
-        """False if there is no free lane for it."""
+        """False if there is no free lane."""
         if not self.admits(host, org_id):
             return False
         self._hosts[host] += 1
@@ -66,7 +66,7 @@ class Lanes:
         )
 
     def leave(self, host: str, org_id: str, failed: bool | None = None) -> None:
-        """`failed` says how the attempt ended; None if it was not made."""
+        """`failed` says how the attempt ended; None if no attempt was made."""
         self.free += 1
         if not self._took.get(host):
             _less(self._unproven, org_id)

@@ -1,4 +1,5 @@
-"""Messages that the node which wrote them delivers without asking the database for them again."""
+"""Messages that the node itself has written. It delivers them from memory, without reading them from the
+database."""
 
 from __future__ import annotations
 
@@ -9,23 +10,24 @@ from offhook.store import Document, OutboxRow
 from offhook.webhooks.receiver import DEFAULT_TIMEOUT_SECONDS, Receiver
 
 MAX_KEPT = 1000
-"""Messages in memory. Those beyond wait in the database alone, where all of them are."""
+"""Messages in memory. Further ones wait in the database only, which holds all of them."""
 
 MAX_KEPT_BYTES = 32 * 1024 * 1024
-"""Of their bodies. Those of further messages are read from the database when it is their turn."""
+"""Bytes of their bodies. Bodies of further messages are read from the database when it is their turn."""
 
 MAX_BEHIND = 16
 """Messages of one call in memory."""
 
 MAX_CLEAR = 20_000
-"""Calls that began here and whose messages have all come by here; the oldest are forgotten first."""
+"""Calls that began on this node and whose messages were all kept here. The oldest are forgotten first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueuedMessage:
-    """A message on its way. `attempts` were made so far; `receiver` is as it was stored, or ready for use in
-    the node that wrote the message, to which it is leased until `kept_until` (milliseconds since the epoch;
-    0 for one that the database gave). Without a `body` that is to be read from the database."""
+    """A message to be delivered. `attempts` were made so far. `receiver` is as it was stored, or ready for
+    use on the node that wrote the message; the message is leased to that node until `kept_until`
+    (milliseconds since the epoch; 0 for a message from the database). Without a `body`, the body is read from
+    the database."""
 
     id: str
     org_id: str
@@ -46,15 +48,16 @@ class QueuedMessage:
 
     @classmethod
     def found(cls, row: OutboxRow) -> QueuedMessage:
-        """One that the database gave."""
+        """A message as the database gave it."""
         return cls(row.id, row.org_id, row.call_id, row.type, row.host, None, row.attempts, row.receiver)
 
 
 class Lines:
-    """For each call the messages in memory, in the order in which they go out; the first is under way.
+    """Holds the messages of each call in memory, in the order in which they are sent. The first of each line
+    is being delivered.
 
-    A message can be kept here if the call is clear: all that comes before it is here too, or done with. That
-    is so from its beginning until one fails or is kept in the database alone."""
+    A message can be kept in memory if its call is clear: all earlier messages are here too, or finished. That
+    holds from the call's beginning until a message fails or is left to the database."""
 
     def __init__(self) -> None:
         self._clear: OrderedDict[str, None] = OrderedDict()
@@ -69,7 +72,7 @@ class Lines:
         return len(self._ids)
 
     def waiting(self, call_id: str) -> int:
-        """How many messages of the call are here."""
+        """How many messages of the call are in memory."""
         line = self._lines.get(call_id)
         return 0 if line is None else len(line)
 
@@ -77,17 +80,17 @@ class Lines:
         return call_id in self._clear
 
     def clear(self, call_id: str) -> None:
-        """The call begins: nothing of it waits in the database."""
+        """The call begins: none of its messages waits in the database."""
         self._clear[call_id] = None
         if len(self._clear) > MAX_CLEAR:
             self._clear.popitem(last=False)
 
     def forget(self, call_id: str) -> None:
-        """Something of the call may wait in the database alone."""
+        """Messages of the call may wait in the database only."""
         self._clear.pop(call_id, None)
 
     def keep(self, message: QueuedMessage) -> bool:
-        """Put it at the end of its call's line. False if its call is not clear any more."""
+        """Puts the message at the end of its call's line. False if the call is not clear any more."""
         call_id = message.call_id
         if call_id not in self._clear:
             return False
@@ -100,7 +103,7 @@ class Lines:
         return True
 
     def done(self, call_id: str) -> QueuedMessage | None:
-        """The first of the line is delivered and written down; which is the next."""
+        """The first message of the line is delivered and stored as such. Returns the next one."""
         line = self._lines[call_id]
         first = line.popleft()
         self._ids.discard(first.id)
@@ -111,7 +114,7 @@ class Lines:
         return None
 
     def give_up(self, call_id: str) -> list[QueuedMessage]:
-        """The whole line, which goes on by the database alone."""
+        """Drops the whole line, which is delivered from the database from now on."""
         self.forget(call_id)
         line = self._lines.pop(call_id, deque())
         self._ids.difference_update(message.id for message in line)
@@ -120,5 +123,5 @@ class Lines:
 
 
 def _size(message: QueuedMessage) -> int:
-    """Bytes: a body is ASCII."""
+    """In bytes: a body is ASCII."""
     return 0 if message.body is None else len(message.body)

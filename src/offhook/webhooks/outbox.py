@@ -1,4 +1,4 @@
-"""Messages that need no answer: written down with what they report, then delivered, in order per call."""
+"""Messages that need no answer. They are stored with what they report, then delivered, in order per call."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ from offhook.webhooks.receiver import Receiver
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 5.0
-"""How often to look for messages that nobody nudged for: those of other nodes."""
+"""Seconds between looks for messages of other nodes, which wake nobody here."""
 
 LEASE_MARGIN = 30.0
-"""Seconds that a lease outlasts the longest attempt it covers."""
+"""Seconds that a lease outlasts the longest attempt that it covers."""
 
 KEEP_SECONDS = 3 * 86400.0
-"""Delivered messages can be looked at and replayed for so long, unless a setting says otherwise."""
+"""How long delivered messages can be read and replayed, unless a setting says otherwise."""
 
 KEEP_ABANDONED_SECONDS = 30 * 86400.0
-"""And those that were given up for so long."""
+"""How long messages that were given up can."""
 
 WRITE_OVER_SECONDS = 5.0
-"""Between two rounds in which what was erased is written over."""
+"""Seconds between two rounds that overwrite what was erased."""
 
 PURGE_SECONDS = (60.0, 3600.0)
-"""Between two looks for what has been kept long enough, at least and at most."""
+"""Seconds between two looks for messages that were kept long enough, at least and at most."""
 
 CLAIM_AT_ONCE = 64
 
 KEPT_SECONDS = 30.0
-"""Seconds that a message can wait in memory behind others of its call, besides its own attempt."""
+"""Seconds that a message may wait in memory behind others of its call, besides its own attempt."""
 
 GATHER_SECONDS = 0.004
-"""While messages are under way, the end of one waits so long for the end of others: what ends together is
-written down by one commit."""
+"""Seconds that the end of one attempt waits for others to end, while attempts are under way: attempts that
+end together are stored by one commit."""
 
 Messages = list[QueuedMessage]
 
 
 class Outbox:
-    """The node's share of the deliveries. `node` is the same after a restart: leases of the process before
-    are taken back. `now` gives seconds since the epoch."""
+    """The node's share of the deliveries. `node` is the same after a restart, so that the leases of the
+    process before are taken back. `now` gives seconds since the epoch."""
 
     def __init__(
         self,
@@ -98,16 +98,16 @@ class Outbox:
         *,
         passing: bool = False,
     ) -> str:
-        """Write a message into the caller's transaction; it goes out once that is committed, after all
-        earlier messages of the call. `body` is the whole `{"message": ...}`, or its text, of which nothing
-        is kept after that if it is `passing`. Returns the message's `webhook-id`."""
+        """Writes a message into the caller's transaction. It is sent once that is committed, after all
+        earlier messages of the call. `body` is the whole `{"message": ...}`, or its text; if it is `passing`,
+        it is deleted once it is sent. Returns the message's `webhook-id`."""
         message = self.message(receiver, call_id, org_id, type, body, passing=passing)
         await tx.outbox.add(message, org_id, call_id)
         tx.after_commit(partial(self.written, message, receiver, call_id, org_id))
         return message.id
 
     def begun(self, call_id: str) -> None:
-        """A call begins: all of its messages will come by here."""
+        """A call begins: all of its messages will pass through here."""
         self._lines.clear(call_id)
 
     def message(
@@ -121,8 +121,8 @@ class Outbox:
         passing: bool = False,
         told: WrittenParts | None = None,
     ) -> NewMessage:
-        """What `put` writes, for those who write it themselves: in the order of its call, and `written` after
-        that. What `told` knows to be written down is not written again. Raises ValueError for NaN."""
+        """What `put` writes, for callers that write it themselves: in the order of its call, followed by
+        `written`. Parts that `told` has written already are not written again. Raises ValueError for NaN."""
         host = receiver.host
         lease: tuple[str, int] | None = None
         if self._can_keep(call_id, org_id, host):
@@ -140,7 +140,7 @@ class Outbox:
         )
 
     def written(self, message: NewMessage, receiver: Receiver, call_id: str, org_id: str) -> None:
-        """It is committed: it goes out at once, or behind those of its call."""
+        """The message is committed. It is sent at once, or behind earlier ones of its call."""
         self._idle.clear()
         if message.lease is None:
             self.nudge()
@@ -155,20 +155,20 @@ class Outbox:
             self._try(kept)
 
     def forget(self, call_id: str) -> None:
-        """The call's messages are erased: none goes out any more, and what is under way is called off."""
+        """The call's messages are erased: none is sent any more, and attempts under way are cancelled."""
         self._lines.give_up(call_id)
         for task, of_call in self._attempts.items():
             if of_call == call_id:
                 task.cancel()
 
     def nudge(self) -> None:
-        """There is something to deliver in the database."""
+        """There is something in the database to deliver."""
         self._look_at = 0.0
         self._idle.clear()
         self._wake.set()
 
     def _can_keep(self, call_id: str, org_id: str, host: str) -> bool:
-        """Whether the message that comes next can go out without another look into the database."""
+        """Whether the next message can be sent without reading the database."""
         lines = self._lines
         if self.task is None or self._closing or len(lines) >= MAX_KEPT:
             return False
@@ -178,7 +178,8 @@ class Outbox:
         return waiting > 0 or self._lanes.admits(host, org_id)
 
     def _try(self, message: QueuedMessage) -> None:
-        """Begin the first of a line, unless its lease is too short by now or its host or org too busy."""
+        """Starts the first attempt of a line, unless its lease is too short by now or its host or org is
+        busy."""
         needed = (message.timeout_seconds + LEASE_MARGIN) * 1000
         if (
             self._closing
@@ -190,21 +191,21 @@ class Outbox:
             self._begin(message)
 
     def _hand_back(self, messages: Iterable[QueuedMessage]) -> None:
-        """These go on by the database alone."""
+        """Leaves these messages to the database."""
         self._ended += [Attempt(message) for message in messages]
         self._wake.set()
 
     # -- delivering -----------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin to deliver. Raises StoreError."""
+        """Starts to deliver. Raises StoreError."""
         async with self._database.transaction() as tx:
             await tx.outbox.release(self._node)
         self.task = asyncio.create_task(self._run(), name="outbox")
 
     async def drain(self, timeout: float) -> bool:
-        """Wait until all that can go out now has been tried once. False if `timeout` seconds were not
-        enough; what is left stays in the database for the next start."""
+        """Waits until everything that can be sent now has been tried once. False if `timeout` seconds were
+        not enough; the rest stays in the database for the next start."""
         self.nudge()
         try:
             async with asyncio.timeout(timeout):
@@ -214,7 +215,7 @@ class Outbox:
         return True
 
     async def close(self) -> None:
-        """Stop delivering. Attempts that are under way are called off and made again after the next start."""
+        """Stops delivering. Attempts under way are cancelled, and made again after the next start."""
         self._closing = True
         self._wake.set()
         if self.task is not None:
@@ -229,7 +230,7 @@ class Outbox:
                     await self._records.write(tx, self._ended)
                     await tx.outbox.release(self._node)
             except StoreError as error:
-                log.error("the last deliveries could not be written down and are made again: %s", error)
+                log.error("the last deliveries could not be stored and will be repeated: %s", error)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -239,10 +240,10 @@ class Outbox:
                 await self._turn(loop.time())
                 await self._write_over(loop.time())
             except StoreError as error:
-                log.error("deliveries wait for the database: %s", error)
+                log.error("deliveries are waiting for the database: %s", error)
                 await self._sleep(POLL_SECONDS)
             except Exception:
-                log.exception("the outbox stumbled")
+                log.exception("delivering failed unexpectedly and goes on")
                 await self._sleep(POLL_SECONDS)
             await self._sleep(self._look_at - loop.time())
             if self._attempts and not self._closing:
@@ -263,8 +264,8 @@ class Outbox:
             pass
 
     async def _turn(self, now: float) -> None:
-        """Write down how attempts ended, and begin new ones: the next of their lines, and where these may
-        have made way for others what is found in the database."""
+        """Stores how attempts ended and begins new ones: the next of their lines, and, where ended attempts
+        may have freed a lane, messages from the database."""
         ended, self._ended = self._ended, []
         look = now >= self._look_at or any(map(self._makes_way, ended))
         claimed: Messages = []
@@ -291,14 +292,14 @@ class Outbox:
             self._idle.set()
 
     def _makes_way(self, attempt: Attempt) -> bool:
-        """Whether something in the database may go out because this has ended."""
+        """Whether a message in the database may be sent because this attempt has ended."""
         message = attempt.message
         stays_here = message.kept_until > 0 and self._lines.is_clear(message.call_id)
         return self._crowded or attempt.status is None or not stays_here
 
     def _follow(self, attempt: Attempt) -> None:
-        """The next of the call goes out only now that the one before is written down: whatever a crash makes
-        come again is the last that was sent."""
+        """The next message of the call is sent only now that the one before is stored as delivered: so a
+        crash can repeat only the last one that was sent."""
         message = attempt.message
         if message.id in self._lines:
             following = self._lines.done(message.call_id)
@@ -306,8 +307,8 @@ class Outbox:
                 self._try(following)
 
     async def _claim(self, tx: Transaction, claimed: Messages) -> float:
-        """Lease what may go out now; returns the seconds until there may be more. A query that gives only
-        messages for which there is no lane makes them known to the next one, so the loop ends."""
+        """Leases the messages that may be sent now; returns the seconds until there may be more. If a query
+        gives only messages without a free lane, the next query leaves them out, so the loop ends."""
         now = self._milliseconds()
         full: set[Pair] = set()
         while (limit := min(self._lanes.free, CLAIM_AT_ONCE)) > 0:
@@ -386,7 +387,9 @@ class Outbox:
         except AskFailed as failure:
             attempt.failure = failure
         except StoreError as error:
-            log.error("call=%s webhook=%s waits for the database: %s", message.call_id, message.id, error)
+            log.error(
+                "call=%s webhook=%s is waiting for the database: %s", message.call_id, message.id, error
+            )
         except Exception:
             log.exception("call=%s webhook=%s could not be sent", message.call_id, message.id)
             if attempt.status is None:
@@ -400,14 +403,15 @@ class Outbox:
             self._lanes.leave(message.host, message.org_id, None if called_off else failed)
 
     async def _body(self, message: QueuedMessage) -> str | None:
-        """None for a message that has been erased."""
+        """None for a message that was erased."""
         if message.body is not None:
             return message.body
         async with self._database.reading() as tx:
             return await tx.outbox.body(message.id)
 
     def _note(self, attempt: Attempt) -> None:
-        """It has ended: to be written down with whatever else ends now. A line stops with what fails."""
+        """The attempt has ended and is stored together with others that end now. A line stops if its message
+        failed."""
         self._ended.append(attempt)
         self._wake.set()
         if attempt.status is None and attempt.message.id in self._lines:

@@ -1,4 +1,4 @@
-"""Which server gets a message, and all that is needed to send it there."""
+"""Which server gets a message, and what is needed to send it there."""
 
 from __future__ import annotations
 
@@ -43,12 +43,13 @@ OWN_HEADERS = frozenset(
         "webhook-timestamp",
     }
 )
-"""Headers of the request itself (RFC 9110 §7.6.1) and of Standard Webhooks, which are nobody's to set."""
+"""Headers of the request itself (RFC 9110 §7.6.1) and of Standard Webhooks, which an owner must not set."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPlan:
-    """`server.backoffPlan` (vapi-wire §1.5). Seconds; `max_retries` besides the first attempt."""
+    """`server.backoffPlan` (vapi-wire §1.5). Times in seconds. `max_retries` does not count the first
+    attempt."""
 
     type: Literal["fixed", "exponential"] = "fixed"
     max_retries: int = 0
@@ -70,7 +71,7 @@ class Receiver:
 
     @property
     def host(self) -> str:
-        """Host and port, by which attempts are counted, in printable ASCII; empty if the URL has none."""
+        """Host and port, by which attempts are counted, in printable ASCII. Empty if the URL has none."""
         try:
             parts = urlsplit(self.url)
             host = f"{parts.hostname or ''}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
@@ -79,7 +80,7 @@ class Receiver:
         return _UNPRINTABLE.sub("?", host[:300])
 
     def to_json(self) -> dict[str, Any]:
-        """For the outbox. It holds secrets."""
+        """For the outbox. It contains secrets."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
@@ -102,7 +103,7 @@ def choose_server(
     org: HasServer | None = None,
 ) -> Server | None:
     """The one server that gets a message: the tool's, else the assistant's, else the number's, else the org's
-    (vapi-wire §4.1). None if none of them has one."""
+    (vapi-wire §4.1). None if none of them has a server."""
     for holder in (tool, assistant, number, org):
         server = server_of(holder)
         if server is not None:
@@ -111,7 +112,7 @@ def choose_server(
 
 
 def credential_id(server: Server | None) -> str | None:
-    """Which credential the server needs."""
+    """The id of the credential that the server needs."""
     named = None if server is None else server.credential_id
     return named if isinstance(named, str) and named else None
 
@@ -124,8 +125,8 @@ async def find_credential(tx: Transaction, org_id: str, server: Server | None) -
 
 
 def receiver_of(server: Server, credential: ResourceDocument | None = None) -> Receiver:
-    """The Receiver for a server that has a URL. What is malformed in it is left out. `credential` is the one
-    that it names (`credential_id`)."""
+    """The Receiver for a server that has a URL. Malformed properties are left out. `credential` is the one
+    that the server names (`credential_id`)."""
     assert server.url is not None
     return Receiver(
         url=server.url,
@@ -138,7 +139,8 @@ def receiver_of(server: Server, credential: ResourceDocument | None = None) -> R
 
 
 def valid_header(name: str, value: str) -> bool:
-    """Whether it may go over the wire: a token, and visible ASCII without line ends (RFC 9110 §5.5)."""
+    """Whether the header may be sent: its name is a token, its value visible ASCII without line ends (RFC
+    9110 §5.5)."""
     return bool(_TOKEN.fullmatch(name) and _VALUE.fullmatch(value))
 
 
@@ -151,7 +153,7 @@ def _headers(given: object) -> dict[str, str]:
         if isinstance(name, str) and name.lower() not in OWN_HEADERS and valid_header(name, text):
             headers[name] = text
         else:
-            log.warning("a header of a server cannot be sent and is left out: %.80r", name)
+            log.warning("a server's header cannot be sent and is left out: %.80r", name)
     return headers
 
 
@@ -160,7 +162,7 @@ def _secret(given: object) -> str | None:
         return None
     if isinstance(given, str) and _VALUE.fullmatch(given):
         return given
-    log.warning("the secret of a server cannot be sent as a header and is left out")
+    log.warning("a server's secret cannot be sent as a header and is left out")
     return None
 
 
@@ -170,7 +172,7 @@ def _timeout(given: object) -> float:
 
 
 def backoff_of(given: schema.BackoffPlan | None) -> RetryPlan | None:
-    """The plan that a `backoffPlan` of the API describes, within its ranges; None for none."""
+    """The plan that a `backoffPlan` of the API describes, within its ranges. None if there is none."""
     if not isinstance(given, schema.BackoffPlan):
         return None
     return RetryPlan(
@@ -194,7 +196,7 @@ def _authentication(named: str | None, credential: ResourceDocument | None) -> d
         return None
     plan = authentication_of(credential)
     if plan is None:
-        log.warning("the credential %s of a server is not known: its messages go out without it", named)
+        log.warning("a server's credential %s does not exist: its messages are sent without it", named)
         return None
     return dict(plan)
 

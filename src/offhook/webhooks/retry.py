@@ -7,14 +7,14 @@ import random
 from offhook.webhooks.receiver import RetryPlan
 
 DEFAULT_DELAYS = (3.0, 10.0, 30.0, 120.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 28800.0)
-"""Without a plan of the receiver: the first retry within 5 seconds, the last after about a day."""
+"""Without a plan: the first retry comes within 5 seconds, the last after about a day."""
 
 JITTER = 0.2
-"""Each delay is up to this part longer or shorter, so that a receiver which comes back is not met by all at
-once."""
+"""The share by which each delay is longer or shorter at random, so that a receiver which comes back does not
+get everything at once."""
 
 MAX_RETRY_AFTER = 3600.0
-"""Seconds that a receiver can ask to be left alone (`Retry-After`)."""
+"""The most seconds for which a receiver can ask not to be called (`Retry-After`)."""
 
 
 def next_delay(
@@ -25,12 +25,12 @@ def next_delay(
     retry_after: float | None,
     rng: random.Random,
 ) -> float | None:
-    """Seconds until the next attempt after `attempts` of them have failed, the last one with the HTTP
-    `status` (None: no answer came); None to give up.
+    """Seconds until the next attempt after `attempts` failures, the last one with the HTTP `status` (None: no
+    answer). None: give up.
 
-    A `plan` is obeyed to the letter (vapi-wire §1.5). Without one whatever fails is retried for a day,
-    though never faster than `Retry-After`: also a 404 or 401, since receivers are deployed wrongly and then
-    put right."""
+    A `plan` is followed exactly (vapi-wire §1.5). Without a plan every failure is retried for a day, though
+    never sooner than `Retry-After` says: even a 404 or 401, since a receiver may be deployed wrongly and then
+    fixed."""
     if plan is not None:
         return planned_delay(attempts, plan, status)
     delay = _default(attempts, rng)
@@ -55,6 +55,6 @@ def _default(attempts: int, rng: random.Random) -> float | None:
 
 
 def parse_retry_after(value: str | None) -> float | None:
-    """The seconds of a `Retry-After` header (RFC 9110 §10.2.3); its other form, a date, is not heeded."""
+    """The seconds of a `Retry-After` header (RFC 9110 §10.2.3). Its other form, a date, is ignored."""
     text = (value or "").strip()
     return float(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None

@@ -29,8 +29,8 @@ class StoredMessageDocument(Written):
 
 
 def shown(row: OutboxRow, *, whole: bool = False) -> dict[str, Any]:
-    """A message as its owner sees it, without what it is signed with. `whole`: with its body, if that is
-    still kept."""
+    """A message as its owner sees it, without what it is signed with. `whole`: with its body, if the body is
+    still stored."""
     document = StoredMessageDocument(
         id=row.id,
         org_id=row.org_id,
@@ -52,7 +52,7 @@ def shown(row: OutboxRow, *, whole: bool = False) -> dict[str, Any]:
 
 
 def _without_secrets(url: str) -> str:
-    """Without user, password and query, in which receivers keep their tokens."""
+    """The URL without user, password and query, where receivers keep their tokens."""
     bare = url.partition("#")[0].partition("?")[0]
     scheme, separator, rest = bare.partition("://")
     host, slash, path = rest.partition("/")

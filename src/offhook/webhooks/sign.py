@@ -21,7 +21,7 @@ _DIGESTS = {"sha256": hashlib.sha256, "sha512": hashlib.sha512, "sha1": hashlib.
 
 
 class CannotSign(Exception):
-    """The credential does not say how to sign. The message says what is wrong with it, without its secret."""
+    """The credential does not say how to sign. The text says what is wrong with it, without its secret."""
 
 
 def message_headers(
@@ -34,8 +34,8 @@ def message_headers(
     token: str | None = None,
 ) -> dict[str, str]:
     """All headers of one attempt to send `body`, made at `now` (seconds since the epoch). `signing_secret`
-    adds `webhook-signature`; `token` is the access token for an `oauth2` credential. The server's own
-    headers win over the credential's. Raises CannotSign."""
+    adds `webhook-signature`. `token` is the access token of an `oauth2` credential. The server's own headers
+    take precedence over the credential's. Raises CannotSign."""
     headers = {"Content-Type": "application/json"}
     if receiver.secret is not None:
         headers["X-Vapi-Secret"] = receiver.secret
@@ -53,7 +53,7 @@ def message_headers(
 
 def standard_headers(body: bytes, webhook_id: str, now: float, secret: str | None) -> dict[str, str]:
     """The headers of Standard Webhooks: id, time in seconds and, with a secret, the signature over them and
-    the body. A secret that starts with `whsec_` is Base64 after that; any other is taken as it is."""
+    the body. If a secret starts with `whsec_`, the rest is Base64; any other secret is used as it is."""
     timestamp = str(int(now))
     headers = {"webhook-id": webhook_id, "webhook-timestamp": timestamp}
     if secret is not None:
@@ -126,7 +126,7 @@ def hmac_headers(
 
 
 def _fill(template: bytes, values: Mapping[bytes, bytes]) -> bytes:
-    """Each `{name}` of the template once, left to right: what a value holds is not filled again."""
+    """Fills each `{name}` of the template once, from left to right. Values are not filled again."""
     filled = bytearray()
     rest = template
     while rest:

@@ -17,13 +17,13 @@ from offhook.webhooks.failures import AskFailed
 MAX_TOKENS = 1024
 MAX_ANSWER = 64 * 1024
 EARLY_SECONDS = 30.0
-"""A token is renewed this much before it runs out, so that it is still good when it arrives."""
+"""Seconds that a token is renewed before it expires, so that it is still valid when it arrives."""
 
 DEFAULT_LIFE = 300.0
-"""Seconds that a token without `expires_in` is used for."""
+"""Seconds that a token without `expires_in` is used."""
 
 MAX_LIFE = 86400.0
-"""Seconds that a token is used for at most, whatever its server says."""
+"""The most seconds that a token is used, whatever its server says."""
 
 TokenKey = tuple[str, str, str, str]
 
@@ -36,15 +36,15 @@ class _Token:
 
 
 class TokenCache:
-    """Tokens by authentication plan, each fetched by one request however many wait for it."""
+    """Tokens by authentication plan. Each is fetched by one request, however many wait for it."""
 
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http
         self._tokens: OrderedDict[TokenKey, _Token] = OrderedDict()
 
     async def get(self, plan: OAuth2AuthenticationPlan) -> str:
-        """A token that is good for some time. Raises AskFailed("credential") and httpx's and the guard's
-        errors; its time is limited by whoever asks."""
+        """A token that is valid for some time. Raises AskFailed("credential") and the errors of httpx and of
+        the guard. The caller limits its time."""
         token = self._entry(plan)
         async with token.lock:
             now = asyncio.get_running_loop().time()
@@ -54,7 +54,7 @@ class TokenCache:
             return token.value
 
     def forget(self, plan: OAuth2AuthenticationPlan, value: str) -> None:
-        """The receiver did not take this token: the next one is fetched anew."""
+        """The receiver refused this token, so the next one is fetched."""
         token = self._tokens.get(_key(plan))
         if token is not None and token.value == value:
             token.good_until = 0.0
@@ -96,7 +96,7 @@ def _key(plan: OAuth2AuthenticationPlan) -> TokenKey:
 
 
 def _read_token(body: bytes) -> tuple[str, float]:
-    """The token and its life in seconds (RFC 6749 §5.1)."""
+    """The token and its lifetime in seconds (RFC 6749 §5.1)."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):

@@ -31,7 +31,7 @@ from offhook.speech.engine_protocols import Voice
 from offhook.speech.remote import CallContext
 
 MOST_FRAMES: Final = 250
-"""Seconds of a transferCompleteAudioUrl. Both parties wait for its end, so it is short."""
+"""Frames of a transferCompleteAudioUrl: five seconds, since both parties wait for its end."""
 
 
 class OnHold:
