@@ -32,7 +32,8 @@ Generated from `src/offhook/conversation/turns/turn_table.py` by `make docs`.
 The turn machine is told what happens, with its time, and answers with what is to be done. In each state \
 the first row whose condition holds counts; its steps change what the machine knows, and those in bold ask \
 for an action. A diamond is a decision that follows at once. What an input says, and what an action asks \
-for, stands in `conversation/turns/signals.py`, steps and conditions in `conversation/turns/turn_memory.py`.
+for, stands in `conversation/turns/signals.py`, steps and conditions in
+`conversation/turns/turn_memory.py` and `conversation/turns/over_assistant.py`.
 """
 
 

@@ -105,6 +105,10 @@ class EarCall:
             while len(self.played) == known or self._loop.time() - self.played[-1] < pause:
                 await asyncio.sleep(FRAME_SECONDS)
 
+    @property
+    def now(self) -> float:
+        return self._loop.time()
+
     def heard_between(self, start: float, end: float) -> bool:
         return any(start <= at < end for at in self.played)
 

@@ -93,6 +93,12 @@ def seconds(pcm: bytes) -> float:
     return len(pcm) / (2 * SAMPLE_RATE)
 
 
+def voice_begins(pcm: bytes) -> float:
+    """Seconds to the first sound above a twentieth of the loudest."""
+    levels = np.abs(np.frombuffer(pcm, "<i2").astype(np.int32)).reshape(-1, 80).max(axis=1)
+    return float(np.flatnonzero(levels > levels.max() / 20)[0]) * 80 / SAMPLE_RATE
+
+
 def voice_ends(pcm: bytes) -> float:
     """Seconds from the beginning to the last sound above a twentieth of the loudest."""
     levels = np.abs(np.frombuffer(pcm, "<i2").astype(np.int32)).reshape(-1, 80).max(axis=1)

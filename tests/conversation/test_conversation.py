@@ -264,10 +264,9 @@ async def test_from_the_decision_on_there_is_silence() -> None:
         began = now()
         await stage.caller.says("And on Mondays?", 2.0)
         (cut,) = stage.told(AssistantInterrupted)
-        assert 0.2 <= cut.at - began <= 0.26
-        assert max(stage.caller.played) <= cut.at
-        # What was cut dies away, and does not click.
-        assert [at - cut.at for at in stage.caller.faded] == [pytest.approx(FRAME_SECONDS)]
+        assert 0.9 <= cut.at - began <= 1.0  # that it is one; it was quiet before
+        assert 0.3 <= max(stage.caller.played) - began <= 0.38
+        assert len(stage.caller.faded) == 1  # what falls quiet dies away, and does not click
         assert stage.voice.speaking == 0
 
 
@@ -280,7 +279,7 @@ async def test_after_an_interruption_the_assistant_backs_off() -> None:
         await stage.caller.hears()
         await asyncio.sleep(1)
         await stage.caller.says("On Mondays?", 0.6)
-        await stage.caller.hears_the_end()
+        await stage.caller.hears_the_end(pause=6)
         (cut,) = stage.told(AssistantInterrupted)
         assert stage.told(SpeechStarted)[-1].at - cut.at == pytest.approx(5, abs=0.03)
 
@@ -296,8 +295,7 @@ def test_after_a_nod_or_a_cough_the_assistant_says_the_rest(words: str) -> None:
             await stage.caller.says(words, 0.5)
             await stage.caller.hears_the_end(pause=2)
             said = [line.removeprefix("AI: ") for line in stage.lines[2:] if line.startswith("AI: ")]
-            assert len(said) == 2
-            assert " ".join(said) == LONG
+            assert said == [LONG]
             assert len(stage.model.requests) == 1
 
     run_virtual(story())

@@ -100,3 +100,13 @@ async def test_whoever_pauses_behind_whole_sentences_is_let_finish_the_third_tim
         await stage.caller.says("Please come.")
         await stage.caller.hears_the_end()
         assert stage.lines[-2] == "User: I am still cold. Please come."
+
+
+@story
+async def test_yes_over_the_end_of_a_first_message_is_answered() -> None:
+    question = "Thank you for calling back. Am I speaking with Daniel Carter from Springfield?"
+    async with on_stage(["Hello Daniel."], assistant={"firstMessage": question}) as stage:
+        await asyncio.sleep(len(question) * 0.06 - 1.0)
+        await stage.caller.says("Yes.", 0.4)
+        await stage.caller.hears_the_end(pause=2)
+        assert stage.lines == [f"AI: {question}", "User: Yes.", "AI: Hello Daniel."]

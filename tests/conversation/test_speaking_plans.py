@@ -31,9 +31,20 @@ class Case:
 
 CASES = {
     "a question": Case("And on Sunday?", cut=True, answered=True),
-    "a nod": Case("Okay, I see.", cut=True, answered=False),
-    "a hum": Case("Mehamu.", cut=True, answered=False),
-    "a cough": Case("", cut=True, answered=False, seconds=0.4),
+    "a nod": Case("Okay, I see.", cut=False, answered=False),
+    "a nod of two words": Case("All right.", cut=False, answered=False),
+    "a hum": Case("Mehamu.", cut=False, answered=False),
+    "a hum that is heard as a word": Case("Fort.", cut=False, answered=False),
+    "a word alone": Case("Sorry?", cut=True, answered=True),
+    "a long sound without words": Case("", cut=True, answered=False, seconds=1.2),
+    "a cough": Case("", cut=False, answered=False, seconds=0.4),
+    "a nod, where the voice decides": Case(
+        "Okay, I see.", cut=True, answered=False, plan={"voiceSeconds": 0.2}
+    ),
+    "a hum, where no words are wanted": Case("Fort.", cut=True, answered=True, plan={"numWords": 0}),
+    "a cough, where the voice decides": Case(
+        "", cut=True, answered=False, seconds=0.4, plan={"voiceSeconds": 0.2}
+    ),
     "a click": Case("", cut=False, answered=False, seconds=0.15),
     "a cough, with patience": Case("", cut=False, answered=False, seconds=0.3, plan={"voiceSeconds": 0.5}),
     "a question, with patience": Case("And on Sunday?", cut=True, answered=True, plan={"voiceSeconds": 0.5}),
@@ -94,7 +105,7 @@ def test_after_an_interruption_it_backs_off(backoff: float, least: float) -> Non
             await asyncio.sleep(2)
             await stage.caller.says("And on Sunday?", 0.6)
             silent_since = now()
-            await stage.caller.hears_the_end()
+            await stage.caller.hears_the_end(pause=4)
             (cut,) = stage.told(AssistantInterrupted)
             begun = stage.told(SpeechStarted)[-1].at
             assert begun - cut.at == pytest.approx(max(backoff, silent_since + 0.4 - cut.at), abs=0.08)

@@ -36,6 +36,7 @@ from offhook.media.protocol import (
     OpenTalk,
     Played,
     PlayedOut,
+    Quieten,
     Recorded,
     Refused,
     Release,
@@ -273,6 +274,38 @@ def test_after_something_that_was_spoken_over_the_next_waits_for_a_word(tmp_path
         bench.do(HoldBack(2, False))
         await asyncio.sleep(0.1)
         assert bench.told(Began) == [Began(2, 1), Began(2, 2)]
+
+    on_a_bench(tmp_path, story)
+
+
+def test_what_falls_quiet_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        peer = await bench.leg(1, 2)
+        bench.say(1, 2.0)
+        await asyncio.sleep(1.005)
+        bench.do(Quieten(2, 1, True))
+        before = peer.loud
+        await asyncio.sleep(1)
+        assert peer.loud <= before + 1
+        bench.do(Quieten(2, 1, False))
+        await asyncio.sleep(1.2)
+        assert peer.loud == pytest.approx(2.0 / 0.02, abs=1)
+        assert bench.told(PlayedOut) == [PlayedOut(2, 1)]
+
+    on_a_bench(tmp_path, story)
+
+
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_what_is_quiet_is_heard_in_the_end(tmp_path: Path, forgotten: bool) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.leg(1, 2)
+        bench.say(1, 1.0)
+        await asyncio.sleep(0.5)
+        bench.do(Quieten(2, 1, True))
+        if not forgotten:
+            bench.do(Interruptible(2, 1, False))
+        await asyncio.sleep(6 if forgotten else 1)
+        assert bench.told(PlayedOut) == [PlayedOut(2, 1)]
 
     on_a_bench(tmp_path, story)
 

@@ -154,13 +154,17 @@ def _rule(given: CustomEndpointingRule, patterns: Sequence[Pattern | None]) -> E
 
 
 def _stop_plan(assistant: Assistant) -> InterruptionPlan:
-    plan = effective.stop_speaking(assistant)
+    plan, given = effective.stop_speaking(assistant), assistant.stop_speaking_plan
+    words = given.num_words if given is not None else None
+    words = assistant.num_words_to_interrupt_assistant if words is None else words
+    by_voice = words == 0 or (given is not None and given.voice_seconds is not None)
     return InterruptionPlan(
         num_words=plan.num_words,
         voice_seconds=plan.voice_seconds,
         backoff_seconds=plan.backoff_seconds,
         acknowledgements=_phrases(plan.acknowledgement_phrases),
         interruptions=_phrases(plan.interruption_phrases),
+        by_voice=by_voice,
     )
 
 

@@ -25,6 +25,7 @@ from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.conversation.turns import signals as turn
 from offhook.conversation.turns.patience import Patience
+from offhook.conversation.turns.questions import asks_whether
 from offhook.conversation.turns.turn_machine import TurnMachine
 from offhook.conversation.turns.turn_memory import TurnState
 from offhook.language.language_model import Message
@@ -239,6 +240,8 @@ class TurnTaking:
                 self.reply.hold()
         elif isinstance(action, turn.Interrupt):
             self._interrupt(action.cut)
+        elif isinstance(action, turn.FallQuiet | turn.GoOn):
+            self.synthesis.playout.quieten(isinstance(action, turn.FallQuiet))
         elif isinstance(action, turn.Resume):
             self._say_the_rest()
         else:
@@ -324,8 +327,9 @@ class TurnTaking:
         unheard = utterance.answers and (self._came_too_soon(utterance) or not utterance.heard())
         complete = reply is None or reply.done
         resumable = complete and utterance.closed and bool(utterance.rest()) and not unheard
-        seconds = utterance.rest_seconds() if resumable else None
-        return turn.CutShort(seconds, more=acting, heard=not unheard)
+        left = utterance.rest_seconds()
+        asks = left if utterance.closed and asks_whether(utterance.text) else None
+        return turn.CutShort(left if resumable else None, more=acting, heard=not unheard, asks=asks)
 
     def _came_too_soon(self, utterance: SpokenUtterance) -> bool:
         """Had the caller only paused?"""

@@ -11,6 +11,8 @@ import numpy as np
 from offhook.frames import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE
 from offhook.media.protocol import Began, Event, Played, PlayedOut
 
+QUIET_FRAMES: Final = 250
+"""For so long an utterance stays quiet at most: whoever has it so may have forgotten it."""
 PREBUFFER_BYTES: Final = 3 * FRAME_BYTES
 """A piece whose sound still streams begins with this much, so that a late packet of it is not a gap."""
 
@@ -65,8 +67,13 @@ class Piece:
         return (frame * _FADE).astype("<i2").tobytes()
 
 
+def _rising(frame: bytes) -> bytes:
+    """What goes on in the middle of a wave, without a click."""
+    return ((1 - _FADE) * np.frombuffer(frame, "<i2")).astype("<i2").tobytes()
+
+
 class Utterance:
-    __slots__ = ("closed", "interruptible", "number", "pieces", "playing", "released")
+    __slots__ = ("closed", "interruptible", "number", "pieces", "playing", "quiet", "released", "rises")
 
     def __init__(self, number: int, interruptible: bool, released: bool) -> None:
         self.number = number
@@ -75,6 +82,8 @@ class Utterance:
         self.pieces: list[Piece] = []
         self.playing = 0  # index of the piece that plays
         self.closed = False
+        self.quiet = 0  # frames for which nothing of it is said
+        self.rises = False  # it was quiet
 
 
 class Playout:
@@ -120,9 +129,16 @@ class Playout:
                 utterance = self._begin()
                 if utterance is None:
                     return None
+            if utterance.quiet:
+                utterance.quiet -= 1
+                fading, self._fading = self._fading, None
+                return fading
             if utterance.playing < len(utterance.pieces):
                 piece = utterance.pieces[utterance.playing]
                 frame = piece.next_frame()
+                if frame is not None and utterance.rises:
+                    utterance.rises = False
+                    return _rising(frame)
                 if frame is not None or not piece.complete:
                     return frame
                 piece.sound = bytearray()
@@ -168,8 +184,17 @@ class Playout:
         self._known.clear()
         self.current = None
 
+    def quieten(self, utterance: Utterance, on: bool) -> None:
+        """Pause it, or go on with it where it paused."""
+        if not on:
+            utterance.quiet = 0
+        elif utterance.interruptible and utterance is self.current:
+            if not utterance.quiet:
+                self._let_fade(utterance)
+            utterance.quiet, utterance.rises = QUIET_FRAMES, True
+
     def _let_fade(self, utterance: Utterance) -> None:
-        if utterance.playing < len(utterance.pieces):
+        if not utterance.quiet and utterance.playing < len(utterance.pieces):
             self._fading = utterance.pieces[utterance.playing].fading()
 
     def _begin(self) -> Utterance | None:

@@ -210,6 +210,14 @@ class Cut(NamedTuple):
     utterance: int
 
 
+class Quieten(NamedTuple):
+    """Say nothing of it for now, or go on where it stopped: the caller may be interrupting, or may not."""
+
+    talk: int
+    utterance: int
+    on: bool
+
+
 class Clear(NamedTuple):
     talk: int
 
@@ -308,6 +316,7 @@ Command = (
     | CloseUtterance
     | Remove
     | Cut
+    | Quieten
     | Clear
     | HoldBack
 )

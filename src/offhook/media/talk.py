@@ -16,6 +16,7 @@ from offhook.media.protocol import (
     Heard,
     HoldBack,
     Interruptible,
+    Quieten,
     Release,
     Remove,
     Sound,
@@ -134,6 +135,10 @@ class Talk:
                 utterance.released = released
             case Interruptible(_, _, interruptible):
                 utterance.interruptible = interruptible
+                if not interruptible:
+                    utterance.quiet = 0
+            case Quieten(_, _, on):
+                self.playout.quieten(utterance, on)
             case CloseUtterance():
                 utterance.closed = True
             case Remove():

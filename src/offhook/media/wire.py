@@ -30,7 +30,7 @@ _TYPES: Final[tuple[type, ...]] = (
     protocol.StartRecording, protocol.Keep, protocol.Overhear, protocol.StopRecording, protocol.OpenTalk,
     protocol.CloseTalk, protocol.Utter, protocol.Release, protocol.Interruptible, protocol.AddPiece,
     protocol.Sound, protocol.CloseUtterance, protocol.Remove, protocol.Cut, protocol.Clear,
-    protocol.HoldBack, protocol.Opened, protocol.Refused, protocol.Counted, protocol.Closed,
+    protocol.HoldBack, protocol.Quieten, protocol.Opened, protocol.Refused, protocol.Counted, protocol.Closed,
     protocol.Pressed, protocol.NoMedia, protocol.Failed, protocol.Recorded, protocol.Began, protocol.Played,
     protocol.PlayedOut, protocol.VoiceBegan, protocol.VoiceWentOn, protocol.VoiceEnded, protocol.Settle,
     protocol.Ready, protocol.Paced, protocol.Logged, protocol.KeepSentence, protocol.Happened,

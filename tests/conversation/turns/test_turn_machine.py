@@ -16,8 +16,10 @@ from offhook.conversation.turns.signals import (
     CutShort,
     Deadline,
     DropReply,
+    FallQuiet,
     FinalWords,
     Forced,
+    GoOn,
     HoldReply,
     Input,
     Interrupt,
@@ -45,8 +47,10 @@ NOTHING_LEFT = CutShort(None)
 
 
 def machine(wait: float = 0.4, cut: CutShort = NOTHING_LEFT, **stop: object) -> TurnMachine:
-    """`cut`: what is left of what the assistant says when it is cut short."""
-    return TurnMachine(lambda words: wait, lambda: cut, plan(**stop))
+    """`cut`: what is left of what the assistant says when it is cut short. The plan is an owner's, by which
+    voice alone interrupts; unless `voiceSeconds` is None."""
+    given = {name: value for name, value in {"voiceSeconds": 0.2, **stop}.items() if value is not None}
+    return TurnMachine(lambda words: wait, lambda: cut, plan(**given))
 
 
 def plan(**stop: object) -> InterruptionPlan:
@@ -288,9 +292,91 @@ def test_a_nod_or_a_cough_lets_the_assistant_go_on(text: str) -> None:
     turns = machine(cut=CutShort(4.0), backoffSeconds=1)
     question(turns, 0.0)
     feed(turns, (REPLY, 1.5), (CallerStarted(), 3.0), (CallerWentOn(0.224), 3.2))
-    assert feed(turns, (stopped(3.5), 3.7), (heard(text), 3.8), (Deadline(), 4.1)) == []
-    assert turns.feed(Deadline(), 4.2) == [Resume()]
+    assert feed(turns, (stopped(3.5), 3.7), (heard(text), 3.8)) == []
+    assert turns.feed(Deadline(), 3.8) == [Resume()]
     assert turns.state is TurnState.LISTENING
+
+
+def overlapped(**stop: object) -> TurnMachine:
+    """Without a plan of the owner's for the voice; the caller speaks over an answer since 3.0."""
+    turns = machine(cut=CutShort(4.0), voiceSeconds=None, **stop)
+    question(turns, 0.0)
+    feed(turns, (REPLY, 1.5), (CallerStarted(), 3.1), (CallerWentOn(0.1), 3.1), (CallerWentOn(0.2), 3.2))
+    return turns
+
+
+def test_a_voice_quietens_the_assistant_until_words_are_known() -> None:
+    turns = overlapped()
+    assert turns.feed(CallerWentOn(0.31), 3.31) == [FallQuiet()]
+    assert feed(turns, (CallerWentOn(0.5), 3.5), (stopped(3.5), 3.7)) == []
+    assert turns.feed(heard("Okay."), 3.8) == [GoOn()]
+    assert turns.state is TurnState.SPEAKING
+
+
+@pytest.mark.parametrize("text", ["", "Mm.", "Fort.", "Yeah, right."])
+def test_what_is_no_interruption_lets_it_go_on(text: str) -> None:
+    turns = overlapped()
+    feed(turns, (CallerWentOn(0.31), 3.31), (CallerWentOn(0.5), 3.5), (stopped(3.5), 3.7))
+    assert turns.feed(heard(text), 3.8) == [GoOn()]
+
+
+@pytest.mark.parametrize("text", ["Stop.", "And on Sunday?", "Sorry?", "Okay, but when?", "No."])
+def test_what_interrupts_ends_it(text: str) -> None:
+    turns = overlapped()
+    feed(turns, (CallerWentOn(0.31), 3.31), (CallerWentOn(0.5), 3.5), (stopped(3.5), 3.7))
+    assert turns.feed(heard(text), 3.8) == [Interrupt(CutShort(4.0)), PrepareReply(text)]
+
+
+@pytest.mark.parametrize("text", ["Okay", "Mm", "Okay, yeah"])
+def test_a_nod_that_is_known_early_is_talked_over(text: str) -> None:
+    turns = overlapped()
+    assert feed(turns, (PartialWords(text), 3.25), (CallerWentOn(0.5), 3.5), (CallerWentOn(1.0), 4.0)) == []
+
+
+def test_a_sound_that_is_over_soon_lets_it_go_on_before_words_are_known() -> None:
+    turns = overlapped()
+    assert turns.feed(CallerWentOn(0.4), 3.4) == [FallQuiet()]
+    assert feed(turns, (CallerWentOn(0.4), 3.43), (CallerWentOn(0.4), 3.46)) == [GoOn()]
+    assert feed(turns, (CallerWentOn(0.4), 3.5), (stopped(3.4), 3.6), (heard("Stop!"), 3.7))[:1] == [
+        Interrupt(CutShort(4.0))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("partial", "interrupts"),
+    [("Stop", True), ("What about", True), ("Help", False), ("No", False), ("Right, I said", False)],
+)
+def test_words_known_early_interrupt_where_they_cannot_be_half_a_nod(partial: str, interrupts: bool) -> None:
+    turns = overlapped()
+    assert turns.feed(PartialWords(partial), 3.25) == ([Interrupt(CutShort(4.0))] if interrupts else [])
+
+
+def test_a_long_voice_interrupts_without_words() -> None:
+    turns = overlapped()
+    assert feed(turns, (CallerWentOn(0.6), 3.6), (CallerWentOn(0.88), 3.9)) == [FallQuiet()]
+    assert turns.feed(CallerWentOn(0.95), 4.0) == [Interrupt(CutShort(4.0))]
+
+
+def test_who_falls_quiet_and_hears_no_words_goes_on() -> None:
+    turns = overlapped()
+    feed(turns, (CallerWentOn(0.8), 3.8), (paused(3.8), 4.0))
+    assert turns.deadline() == pytest.approx(4.8)
+    assert turns.feed(Deadline(), 4.8) == [GoOn()]
+    assert turns.deadline() is None
+
+
+def test_yes_said_before_a_question_is_over_is_kept_for_its_end() -> None:
+    turns = machine(cut=CutShort(None, asks=0.6))
+    feed(turns, (FIRST, 0.0), (CallerStarted(), 3.0), (stopped(3.3), 3.5))
+    assert turns.feed(heard("Yes."), 3.6) == []
+    assert turns.feed(PlayoutFinished(False), 4.2) == [PrepareReply("Yes.")]
+
+
+@pytest.mark.parametrize(("asks", "text"), [(None, "Yes."), (4.0, "Yes."), (0.6, "Mm hmm.")])
+def test_a_nod_that_answers_no_question_is_not_kept(asks: float | None, text: str) -> None:
+    turns = machine(cut=CutShort(None, asks=asks))
+    feed(turns, (FIRST, 0.0), (CallerStarted(), 3.0), (stopped(3.3), 3.5))
+    assert feed(turns, (heard(text), 3.6), (PlayoutFinished(False), 4.2)) == []
 
 
 def test_a_nod_that_goes_on_as_a_question_is_answered() -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtterance
 from offhook.media.channel import Channel
-from offhook.media.protocol import Clear, Cut, HoldBack, Remove
+from offhook.media.protocol import Clear, Cut, HoldBack, Quieten, Remove
 
 
 class UtteranceListener(Protocol):
@@ -79,6 +79,11 @@ class PlayoutQueue:
         for each in [*dropped, *([utterance] if utterance else [])]:
             self._forget(each)
         return utterance
+
+    def quieten(self, on: bool) -> None:
+        """Let what plays pause, or go on where it paused."""
+        if self.current is not None:
+            self._channel.send(Quieten(self._channel.number, self.current.number, on))
 
     def remove(self, utterance: SpokenUtterance) -> None:
         """Drop an utterance that has not begun."""

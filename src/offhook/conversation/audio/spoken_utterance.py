@@ -282,6 +282,10 @@ class SpokenUtterance:
         rests = (piece.text[len(piece.heard()) :].strip() for piece in self.pieces)
         return [rest for rest in rests if rest]
 
+    @property
+    def text(self) -> str:
+        return joined(*(piece.text for piece in self.pieces))
+
     def rest_seconds(self) -> float:
         return sum(piece.seconds() for piece in self.pieces)
 

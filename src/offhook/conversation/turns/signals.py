@@ -137,11 +137,13 @@ class HoldReply:
 class CutShort:
     """What cutting the assistant short now would leave. `rest`: seconds of a complete reply that would remain
     unplayed, None if the reply could not be resumed. `more`: the reply goes on (its tools run) and waits to
-    be released. `heard` false: not a word of the reply was heard, so what it answers is still unanswered."""
+    be released. `heard` false: not a word of the reply was heard, so what it answers is still unanswered.
+    `asks`: what is being said ends with a question that a nod answers, in so many seconds."""
 
     rest: float | None
     more: bool = False
     heard: bool = True
+    asks: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,16 @@ class Interrupt:
     """Be silent at once. `cut`: what that leaves, as the machine was told when it decided."""
 
     cut: CutShort
+
+
+@dataclass(frozen=True, slots=True)
+class FallQuiet:
+    """Be silent for the moment: the caller may be interrupting."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """They were not: go on where it fell quiet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,4 +173,14 @@ class TranscriberOverdue:
     """The transcriber owes an answer for too long."""
 
 
-Action = PrepareReply | DropReply | ReleaseReply | HoldReply | Interrupt | Resume | TranscriberOverdue
+Action = (
+    PrepareReply
+    | DropReply
+    | ReleaseReply
+    | HoldReply
+    | Interrupt
+    | FallQuiet
+    | GoOn
+    | Resume
+    | TranscriberOverdue
+)

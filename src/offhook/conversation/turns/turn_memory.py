@@ -12,7 +12,6 @@ from offhook.conversation.turns.caller_words import CallerWords
 from offhook.conversation.turns.interruption import InterruptionPlan
 from offhook.conversation.turns.signals import (
     CallerStopped,
-    CallerWentOn,
     CutShort,
     DropReply,
     FinalWords,
@@ -34,10 +33,11 @@ STREAM_PATIENCE = 1.2
 """Seconds after the end of speech in which a streaming transcriber's final may still replace its partial."""
 ANSWERABLE_REST = 1.5
 """Seconds. An acknowledgement that cuts off no more than this is an answer ("Shall I book it?" - "Yes")."""
+WORDLESS_PATIENCE = 1.0
+"""Seconds after the caller's voice for which the assistant stays quiet without having words."""
 TOLERANCE = 1e-6
 STALE = 3.0
 """Seconds. Words that come longer than this after any voice were said just now, too softly for it."""
-_GREETINGS = frozenset({"hello", "hi", "hey", "hello hello", "hi there", "hello there", "good morning"})
 
 
 class TurnState(Enum):
@@ -60,11 +60,15 @@ class TurnMemory:
         "ended",
         "held",
         "interruptible",
+        "over",
         "prepared",
+        "quiet",
         "rest",
         "resuming",
         "state",
+        "still",
         "stop",
+        "voiced",
         "wait",
         "whole",
         "words",
@@ -90,8 +94,21 @@ class TurnMemory:
         self.prepared = False
         self.held = False  # a reply under way that is not to be dropped was told to wait
         self.resuming = False
+        self.quiet = False  # the assistant pauses until it is known whether it is interrupted
+        self.forget_the_overlap()
+
+    def forget_the_overlap(self) -> None:
+        self.over = ""  # what the caller is heard to say over the assistant
+        self.voiced = 0.0  # seconds of voice in it
+        self.still = 0  # windows since without voice
+
+    @property
+    def nods(self) -> bool:
+        return self.stop.only_acknowledges(self.over)
 
     def deadline(self) -> float | None:
+        if self.quiet and self.state is TurnState.SPEAKING:
+            return self.ended + WORDLESS_PATIENCE
         if self.words.owed:
             return None if self.state is TurnState.HEARING else self.ended + FINAL_PATIENCE
         if self.state is not TurnState.DECIDING:
@@ -102,16 +119,6 @@ class TurnMemory:
 
 
 # conditions: the caller
-
-
-def voice_long_enough(memory: TurnMemory, given: CallerWentOn, at: float) -> bool:
-    stop = memory.stop
-    return memory.interruptible and stop.num_words == 0 and given.seconds >= stop.voice_seconds
-
-
-def words_that_interrupt(memory: TurnMemory, given: PartialWords | FinalWords, at: float) -> bool:
-    steady = given.steady if isinstance(given, PartialWords) else True
-    return memory.interruptible and steady and memory.stop.interrupts(given.text)
 
 
 def words_known_already(memory: TurnMemory, given: FinalWords, at: float) -> bool:
@@ -125,15 +132,6 @@ def partial_behind_its_final(memory: TurnMemory, given: PartialWords, at: float)
 
 def turn_may_end(memory: TurnMemory, given: PartialWords, at: float) -> bool:
     return given.may_end
-
-
-def words_that_need_no_answer(memory: TurnMemory, given: FinalWords, at: float) -> bool:
-    """Acknowledgements; and greetings over a message that runs on regardless, which people say as they pick
-    up and which that message answers."""
-    if memory.stop.only_acknowledges(given.text):
-        return True
-    greeting = given.text.lower().strip(" .!?,") in _GREETINGS
-    return greeting and not memory.interruptible
 
 
 def words_still_to_come(memory: TurnMemory, given: Input, at: float) -> bool:
@@ -283,7 +281,7 @@ def interrupt(memory: TurnMemory, given: Input, at: float) -> Interrupt:
     """What was prepared meanwhile goes with it."""
     memory.backoff_until = at + memory.stop.backoff_seconds
     memory.words.drop_deferred()
-    memory.prepared = False
+    memory.prepared = memory.quiet = False
     cut = memory.cut()
     memory.rest, memory.held = cut.rest, cut.more
     if not cut.heard:
@@ -343,7 +341,8 @@ def set_the_moment(memory: TurnMemory, given: Input, at: float) -> None:
 
 
 def set_the_moment_to_resume(memory: TurnMemory, given: Input, at: float) -> None:
-    memory.resuming, memory.due = True, max(memory.backoff_until, at)
+    """At once: backing off is for true interruptions."""
+    memory.resuming, memory.due = True, at
 
 
 def forget_the_moment(memory: TurnMemory, given: Input, at: float) -> None:

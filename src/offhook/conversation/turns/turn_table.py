@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
+from offhook.conversation.turns import over_assistant as over
 from offhook.conversation.turns import turn_memory as m
 from offhook.conversation.turns.signals import (
     Action,
@@ -98,10 +99,11 @@ def _playout(then: TurnState | None) -> TurnRows:
 
 def _final_over_assistant(interrupts: TurnRow) -> TurnRows:
     return (
-        TurnRow((m.note_the_answer, m.confirm_the_partial), when=m.words_known_already),
+        TurnRow((m.note_the_answer, m.confirm_the_partial, over.go_on), when=m.words_known_already),
         interrupts,
-        TurnRow((m.note_the_answer,), when=m.words_that_need_no_answer),
-        TurnRow((m.note_the_answer, m.defer_the_words)),
+        TurnRow((m.note_the_answer, m.defer_the_words, over.go_on), when=over.answer_to_the_question),
+        TurnRow((m.note_the_answer, over.go_on), when=over.words_that_need_no_answer),
+        TurnRow((m.note_the_answer, m.defer_the_words, over.go_on)),
     )
 
 
@@ -179,18 +181,18 @@ TABLE: Mapping[tuple[TurnState, type], TurnRows] = {
     (THINKING, WaitKnown): IGNORED,
     (THINKING, Deadline): _DEADLINE,
     # the assistant is heard
-    (SPEAKING, CallerStarted): (TurnRow((), OVERLAPPED),),
+    (SPEAKING, CallerStarted): (TurnRow((over.note_the_overlap,), OVERLAPPED),),
     (SPEAKING, CallerWentOn): IGNORED,
     (SPEAKING, CallerStopped): IGNORED,
     (SPEAKING, PartialWords): (
-        TurnRow((m.interrupt, m.note_the_partial, m.note_unheard_voice), SETTLE, m.words_that_interrupt),
-        TurnRow(),
+        TurnRow((m.interrupt, m.note_the_partial, m.note_unheard_voice), SETTLE, over.words_that_interrupt),
+        TurnRow((over.heed_the_partial,)),
     ),
     (SPEAKING, FinalWords): _final_over_assistant(
         TurnRow(
             (m.note_the_answer, m.interrupt, m.take_the_words, m.note_unheard_voice),
             SETTLE,
-            m.words_that_interrupt,
+            over.words_that_interrupt,
         )
     ),
     (SPEAKING, PlayoutStarted): _playout(None),
@@ -204,17 +206,26 @@ TABLE: Mapping[tuple[TurnState, type], TurnRows] = {
     (SPEAKING, ReplyEnded): IGNORED,
     (SPEAKING, Silenced): (TurnRow((m.drop_deferred_words, m.forget_the_rest), LISTENING),),
     (SPEAKING, WaitKnown): IGNORED,
-    (SPEAKING, Deadline): _DEADLINE,
+    (SPEAKING, Deadline): (
+        *_DEADLINE[:1],
+        TurnRow((over.go_on,), when=over.quiet),
+        *_DEADLINE[1:],
+    ),
     # the assistant is heard and the caller makes sound
     (OVERLAPPED, CallerStarted): IGNORED,
-    (OVERLAPPED, CallerWentOn): (TurnRow((m.interrupt,), HEARING, m.voice_long_enough), TurnRow()),
+    (OVERLAPPED, CallerWentOn): (
+        TurnRow((m.interrupt,), HEARING, over.voice_long_enough),
+        TurnRow((over.note_the_voice, over.fall_quiet), when=over.voice_that_may_interrupt),
+        TurnRow((over.note_the_voice, over.go_on), when=over.short_sound_is_over),
+        TurnRow((over.note_the_voice,)),
+    ),
     (OVERLAPPED, CallerStopped): (TurnRow((m.note_the_end,), SPEAKING),),
     (OVERLAPPED, PartialWords): (
-        TurnRow((m.interrupt, m.note_the_partial), HEARING, m.words_that_interrupt),
-        TurnRow(),
+        TurnRow((m.interrupt, m.note_the_partial), HEARING, over.words_that_interrupt),
+        TurnRow((over.heed_the_partial,)),
     ),
     (OVERLAPPED, FinalWords): _final_over_assistant(
-        TurnRow((m.note_the_answer, m.interrupt, m.take_the_words), HEARING, m.words_that_interrupt)
+        TurnRow((m.note_the_answer, m.interrupt, m.take_the_words), HEARING, over.words_that_interrupt)
     ),
     (OVERLAPPED, PlayoutStarted): _playout(None),
     (OVERLAPPED, PlayoutFinished): (

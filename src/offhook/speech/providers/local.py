@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from offhook.frames import SILENCE
 from offhook.schema.assistants.transcriber import VapiTranscriber
 from offhook.schema.assistants.voice import VapiVoice
 from offhook.speech.engine_protocols import (
@@ -37,6 +38,8 @@ LONGEST_TEXT = 5000
 
 _LEAD_FRAMES = 15  # 300 ms: what was said before the voice activity decision
 _MOST_WAITING = 64
+_LOOK_FRAMES = (5, 13, 22, 32, 45, 60, 80, 110)
+"""So long after `speech_started` a phrase that is said over the assistant is looked at."""
 
 _SPELL = re.compile(r"<spell>([^<>]{0,200})</spell>")
 _BREAK = re.compile(r"\s*<break\b[^<>]{0,100}>\s*")
@@ -60,6 +63,9 @@ class LocalTranscriber:
     workers in pieces while it is still being said, so that the answer to `speech_stopped` waits only for the
     last; what the pieces said so far is told as partials. Phrases keep their order, whichever worker is
     quicker.
+
+    What is said over the assistant is looked at from its first 0.2 s on, now and again, and told as partials:
+    it is to be known at once whether that interrupts.
     """
 
     provider = PROVIDER
@@ -70,6 +76,9 @@ class LocalTranscriber:
         self._workers = workers
         self._lead: deque[bytes] = deque(maxlen=_LEAD_FRAMES)
         self._phrase: Phrase | None = None
+        self._frames = 0  # of this phrase since `speech_started`
+        self._over = False  # the assistant was heard in it
+        self._look: asyncio.Task[None] | None = None
         self._asked: asyncio.Queue[_Asked] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._on_transcript: TranscriptSink | None = None
@@ -88,26 +97,48 @@ class LocalTranscriber:
         piece = self._phrase.add(heard)
         if piece is not None:
             self._ask(piece, last=False)
+        self._frames += 1
+        self._over = self._over or said != SILENCE
+        if self._over and self._frames in _LOOK_FRAMES and self._look is None:
+            self._look = asyncio.get_running_loop().create_task(self._look_at(self._phrase))
 
     def speech_started(self) -> None:
         if self._phrase is None:
-            self._phrase = Phrase()
+            self._phrase, self._frames, self._over = Phrase(), 0, False
             for frame in self._lead:
                 self._phrase.add(frame)
             self._lead.clear()
 
     def speech_stopped(self) -> None:
         phrase, self._phrase = self._phrase, None
+        self._look_no_more()
         self._ask(phrase.end() if phrase is not None else b"", last=True)
 
     async def close(self) -> None:
         self._phrase = None
+        self._look_no_more()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         while not self._asked.empty():
             self._asked.get_nowait().job.cancel()
+
+    def _look_no_more(self) -> None:
+        look, self._look = self._look, None
+        if look is not None:
+            look.cancel()
+
+    async def _look_at(self, phrase: Phrase) -> None:
+        """What is not known in time is of no use, and no failure of the transcriber's."""
+        try:
+            text = await self._words(self._workers.submit("transcribe", {}, phrase.end(), owner=self))
+        except WorkerFailed:
+            text = ""
+        if self._phrase is phrase:
+            self._look = None
+            if text and self._on_transcript is not None:
+                self._on_transcript(Transcript(text, final=False))
 
     def _ask(self, piece: Piece, *, last: bool) -> None:
         if self._task is None or self._task.done():
