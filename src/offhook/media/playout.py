@@ -69,7 +69,7 @@ class Piece:
 
 def _rising(frame: bytes) -> bytes:
     """What goes on in the middle of a wave, without a click."""
-    return ((1 - _FADE) * np.frombuffer(frame, "<i2")).astype("<i2").tobytes()
+    return bytes(((1 - _FADE) * np.frombuffer(frame, "<i2")).astype("<i2").data)
 
 
 class Utterance:
@@ -131,8 +131,8 @@ class Playout:
                     return None
             if utterance.quiet:
                 utterance.quiet -= 1
-                fading, self._fading = self._fading, None
-                return fading
+                dying, self._fading = self._fading, None
+                return dying
             if utterance.playing < len(utterance.pieces):
                 piece = utterance.pieces[utterance.playing]
                 frame = piece.next_frame()

@@ -297,9 +297,9 @@ def test_a_nod_or_a_cough_lets_the_assistant_go_on(text: str) -> None:
     assert turns.state is TurnState.LISTENING
 
 
-def overlapped(**stop: object) -> TurnMachine:
+def overlapped() -> TurnMachine:
     """Without a plan of the owner's for the voice; the caller speaks over an answer since 3.0."""
-    turns = machine(cut=CutShort(4.0), voiceSeconds=None, **stop)
+    turns = machine(cut=CutShort(4.0), voiceSeconds=None)
     question(turns, 0.0)
     feed(turns, (REPLY, 1.5), (CallerStarted(), 3.1), (CallerWentOn(0.1), 3.1), (CallerWentOn(0.2), 3.2))
     return turns
