@@ -29,7 +29,7 @@ class Timer(DialogExtension):
     def invites(cls) -> HeaderItems:
         return [("Session-Expires", f"{INTERVAL:.0f};refresher=uas")]
 
-    def headers(self, method: str) -> HeaderItems:
+    def headers(self, method: str, *, answering: bool) -> HeaderItems:
         if method not in ("INVITE", "UPDATE"):
             return ()
         return [("Require", "timer"), ("Session-Expires", f"{INTERVAL:.0f};refresher=uac")]

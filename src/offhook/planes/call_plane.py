@@ -44,6 +44,7 @@ from offhook.planes.sip_listening import BoundSip, listen
 from offhook.process import StartError, file_limit, sip_connections_within
 from offhook.schema.assistants.assistant import Assistant, AssistantOverrides
 from offhook.settings import Settings
+from offhook.sip.dialogs.session_timer import SessionTimer
 from offhook.sip.digest import Nonces
 from offhook.sip.messages.uri import Uri
 from offhook.sip.request_sender import Resolve
@@ -210,6 +211,7 @@ async def call_plane(
         resolve=_resolver(outside.guard, trunk),
         sources=sources,
         is_ours=siblings.is_ours,
+        extensions=(SessionTimer,),
     )
     stack.push_async_callback(agent.close, SIP_GRACE_SECONDS)
     sip = await listen(transports, settings, sockets)

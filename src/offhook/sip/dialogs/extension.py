@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import ClassVar, Protocol
 
 from offhook.sip.dialogs.dialog import Dialog
@@ -21,6 +21,7 @@ class ExtendedSession(Protocol):
     async def reinvite(self, body: bytes) -> Response: ...
     def bye(self) -> None: ...
     def lost(self, reason: str) -> None: ...
+    def spawn(self, work: Coroutine[None, None, None]) -> object: ...
 
 
 class DialogExtension:
@@ -37,8 +38,9 @@ class DialogExtension:
         """To be added to an INVITE of ours that asks for a new session."""
         return ()
 
-    def headers(self, method: str) -> HeaderItems:
-        """To be added to a request of ours in the session, and to a 2xx of ours to INVITE or UPDATE."""
+    def headers(self, method: str, *, answering: bool) -> HeaderItems:
+        """To be added to a request of ours in the session or, `answering`, to a 2xx of ours to INVITE or
+        UPDATE."""
         return ()
 
     def heard(self, message: Request | Response) -> None:

@@ -41,7 +41,7 @@ class OffersOwner(Protocol):
     async def invite_response(self, exchange: InviteExchange) -> Response:
         """The final response; what it says of the dialog is taken account of."""
 
-    def added_headers(self, method: str) -> HeaderItems:
+    def added_headers(self, method: str, *, answering: bool) -> HeaderItems:
         """What the extensions add to a 2xx."""
 
 
@@ -150,7 +150,8 @@ class Offers:
         if offer is None:
             self._requests.refresh(request, transaction.flow)
             headers = (self._requests.contact_for(request, transaction.flow), ("Allow", ALLOW))
-            self._core.answer(transaction, 200, headers=(*headers, *self._owner.added_headers("UPDATE")))
+            added = self._owner.added_headers("UPDATE", answering=True)
+            self._core.answer(transaction, 200, headers=(*headers, *added))
             return
         # RFC 3311 §5.2: our offer is under way, or theirs waits for our answer.
         if self._ours is not OurOffer.NONE or self._awaited.late:
@@ -164,7 +165,7 @@ class Offers:
             self._requests.contact_for(request, transaction.flow),
             ("Allow", ALLOW),
             ("Content-Type", SDP),
-            *self._owner.added_headers(request.method),
+            *self._owner.added_headers(request.method, answering=True),
         )
         self._core.answer(transaction, 200, headers=headers, body=body)
 

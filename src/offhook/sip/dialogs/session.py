@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from typing import Final
 
 from offhook.log_context import CALL, working_for
@@ -54,7 +55,7 @@ class Session:
         self.state = SessionState.CONFIRMED if dialog.caller else SessionState.ACCEPTED
         self._core = core
         self._handler = handler
-        self._requests = DialogRequests(core, dialog, ways, contact, login, self.added_headers)
+        self._requests = DialogRequests(core, dialog, ways, contact, login, self._added_to_request)
         self._awaited = AwaitedAcks(core, handler.octets_heard, self._unacknowledged)
         self._offers = Offers(core, self._requests, handler, self._awaited, self, caller=dialog.caller)
         self._extensions = [extension(self) for extension in core.extensions]
@@ -107,6 +108,10 @@ class Session:
     def lost(self, reason: str) -> None:
         """The peer does not answer any more: hang up on it, and tell the handler."""
         self._happened(SessionSignal.NO_ANSWER, reason=reason)
+
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Do it beside all else, until the user agent closes."""
+        return self._core.spawn(work)
 
     async def exchange(self, method: str, headers: HeaderItems, body: bytes) -> Response:
         """`request`, without a look at offers that are under way."""
@@ -268,11 +273,16 @@ class Session:
 
     # Extensions
 
-    def added_headers(self, method: str) -> HeaderItems:
-        """What the extensions add to a request, and to a 2xx, of `method`."""
+    def _added_to_request(self, method: str) -> HeaderItems:
+        return self.added_headers(method, answering=False)
+
+    def added_headers(self, method: str, *, answering: bool) -> HeaderItems:
+        """What the extensions add to a request of `method` or, `answering`, to a 2xx to one."""
         if not self._extensions:
             return ()
-        added = [item for extension in self._extensions for item in extension.headers(method)]
+        added = [
+            item for extension in self._extensions for item in extension.headers(method, answering=answering)
+        ]
         return [*supported(self._core.extensions), *added] if method in _REFRESHING else added
 
     def heard(self, message: Request | Response) -> None:
