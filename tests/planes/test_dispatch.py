@@ -169,6 +169,9 @@ async def test_a_connection_waits_for_no_process_that_stands_still(monkeypatch: 
 async def test_what_cannot_be_handed_back_for_a_connection_tells_that_it_is_lost() -> None:
     async with node() as on:
         second = on.processes[1]
+        line = await Line.to(on.address)
+        line.send(line.request("OPTIONS", 1, call=on.call_id(2)))
+        await line.status(200)  # what the first said when it began has been heard
         there = Flow(TCP, Address("127.0.0.1", 9), on.address)
         second.dispatch._handed(Handed(HandedKind.ARRIVED, 1, there, b"\r\n"))
         lost: list[Flow] = []
@@ -176,6 +179,7 @@ async def test_what_cannot_be_handed_back_for_a_connection_tells_that_it_is_lost
         second.dispatch.send(b"x" * 10_000_000, there)
         await until(lambda: lost)
         assert not second.dispatch.is_open(there)
+        line.close()
 
 
 async def test_a_connection_that_a_call_of_another_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:

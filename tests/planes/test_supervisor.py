@@ -32,6 +32,8 @@ link = socket.socket(fileno=int(sys.argv[1]))
 taken(link)
 for frame in json.loads(sys.argv[2]):
     link.sendall(pack(frame))
+    if "refused" in frame:
+        sys.exit(3)
 reader = FrameReader()
 while data := link.recv(65536):
     for frame in reader.feed(data):
@@ -236,6 +238,26 @@ async def test_what_a_plane_cannot_go_on_for_ends_the_node(
     assert node.reason == "the disk is full: make room"
 
 
+async def test_a_plane_that_cannot_serve_again_at_once_takes_no_other_with_it(
+    planes: Planes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database may be away for a moment, and others have calls."""
+    monkeypatch.setattr(supervisor, "AGAIN_SECONDS", (0.0,))
+    node = _supervisor(planes, tmp_path, 2)
+    running = asyncio.create_task(node.run())
+    await until(lambda: all(_is_up(tmp_path, name, 0) for name in ("call-1", "call-2", "api")))
+    before = _planes(tmp_path)
+    planes.says["call"] = [{"refused": "the database is away"}]
+    os.kill(int(str(before["call-2"]["process"])), signal.SIGKILL)
+    await until(lambda: _planes(tmp_path)["call-2"]["restarts"] == 2)
+    planes.says["call"] = READY
+    await until(lambda: _planes(tmp_path)["call-2"]["up"])
+    assert _planes(tmp_path)["call-1"] == before["call-1"]
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    assert node.reason == ""
+
+
 async def test_a_plane_that_dies_before_it_serves_ends_the_node(planes: Planes, tmp_path: Path) -> None:
     planes.says["api"] = []
     node = _supervisor(planes, tmp_path)
@@ -280,6 +302,7 @@ async def test_planes_that_end_before_they_serve_again_end_the_node_however_slow
 ) -> None:
     """More than so many in a minute would not come about: each takes its time."""
     monkeypatch.setattr(process, "WITHIN_SECONDS", 0.0)
+    monkeypatch.setattr(supervisor, "AGAIN_SECONDS", (0.0,))
     node = _supervisor(planes, tmp_path)
     running = asyncio.create_task(node.run())
     await until(lambda: _is_up(tmp_path, "call", 0) and _is_up(tmp_path, "api", 0))

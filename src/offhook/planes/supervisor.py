@@ -47,6 +47,9 @@ SAY_SECONDS: Final = 2.0
 KEY_HERE: Final = "{key}"
 """Where the key of a first start stands in what is printed."""
 
+AGAIN_SECONDS: Final = (0.0, 1.0, 4.0, 10.0, 20.0, 30.0)
+"""Before a plane is started anew: after it has served, and after it has not, once and more often in a row."""
+
 CLOSE_SECONDS: Final = {API: 10.0, CALL: 30.0}
 """For a plane to close what it holds; then it is ended."""
 
@@ -136,6 +139,8 @@ class Supervisor:
             self._hand_on(plane, self._planes.get(to), frame)
         elif "ready" in frame:
             self._is_ready(plane, frame)
+        elif "refused" in frame and self._serving:
+            plane.ended = f"cannot serve ({frame['refused']})"  # it may the next time, and others have calls
         elif "refused" in frame or "lost" in frame:
             self._end(frame.get("refused") or frame["lost"])
         elif "alive" in frame:
@@ -190,8 +195,8 @@ class Supervisor:
             calls = self._of_calls()
             waits = not self._serving and not all(plane.ready for plane in calls)
             for plane in calls if waits else self._planes.values():  # the API waits for the others at first
-                if plane.pid and not plane.ended and (why := plane.hangs()):
-                    plane.ended = f"{why} and was ended"
+                if plane.pid and (why := plane.hangs()):
+                    plane.ended = plane.ended or f"{why} and was ended"
                     os.kill(plane.pid, signal.SIGKILL)
 
     def _bury(self) -> None:
@@ -238,6 +243,12 @@ class Supervisor:
             return
         _log.error("the %s plane %s: it is started anew", plane.name, plane.ended)
         plane.restarts += 1
+        pause = AGAIN_SECONDS[min(plane.unserved, len(AGAIN_SECONDS) - 1)]
+        asyncio.get_running_loop().call_later(pause, self._start_anew, plane)
+
+    def _start_anew(self, plane: Plane) -> None:
+        if self._stopping.is_set():
+            return
         try:
             plane.pid, link = start(plane.kind)
         except OSError as error:  # no process or file is to be had
