@@ -14,6 +14,7 @@ from offhook.engines.registry import EngineRegistry
 from offhook.schema.calls.ended_reason import pipeline_error
 from offhook.speech.engine_protocols import EngineError, Transcriber, Transcript
 from offhook.speech.engine_request import Account
+from offhook.speech.streaming.streaming_transcriber import StreamingTranscriber
 from tests.engines.making import assistant_with, registry_of
 from tests.fakes.deepgram import KEY, Fake, Refusal, served, silence, speech
 from tests.machine import PATIENCE
@@ -234,7 +235,7 @@ async def test_one_that_is_lost_again_and_again_fails() -> None:
 
 
 async def test_one_that_says_nothing_gets_another_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("offhook.speech.streaming.streaming_transcriber.SPEECH_SECONDS", 0.0)
+    monkeypatch.setattr(StreamingTranscriber, "answers_after", 0.0)
     monkeypatch.setattr("offhook.speech.streaming.streaming_transcriber.SILENT_SECONDS", 0.1)
     fake = Fake(["Lost.", ASKED], mute=1)
     async with hearing(fake) as (transcriber, ears):

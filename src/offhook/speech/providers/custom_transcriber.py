@@ -63,7 +63,7 @@ class RemoteTranscriber(StreamingTranscriber):
     provider = "custom-transcriber"
     named = CUSTOM
     most_odd = None
-    must_answer = False
+    answers_after = None
 
     def __init__(self, remote: Remote, outside: Outside) -> None:
         super().__init__(

@@ -57,8 +57,8 @@ class StreamingTranscriber(ABC):
     segmented = False
     turn_patience: float | None = None
     gather = 1
-    must_answer = True
-    """Does it always say something of speech?"""
+    answers_after: float | None = SPEECH_SECONDS
+    """Seconds of voice behind which it always says something, None if it may be silent."""
     most_odd: int | None = 5
     """Messages in a row that are not understood: what sends so many is not the vendor."""
 
@@ -78,7 +78,7 @@ class StreamingTranscriber(ABC):
         self._at_once = False
         self.pending = False
         """Are there words of which the final is to come?"""
-        self._asked: deque[str] = deque()  # what is sent before more sound
+        self._asked: deque[tuple[int, str]] = deque()  # what is sent before the frame of that number
         self._odd = 0
         self._speech_began = 0.0
         self._messages = 0  # that came since the caller began to speak
@@ -115,9 +115,9 @@ class StreamingTranscriber(ABC):
         return None
 
     def ask(self, message: str) -> None:
-        """Send this before more sound."""
+        """Send this behind the sound that waits now."""
         if len(self._asked) < _MOST_ASKED:
-            self._asked.append(message)
+            self._asked.append((self._backlog.next + len(self._backlog), message))
             self._more.set()
 
     def heard_until(self, seconds: float) -> None:
@@ -152,11 +152,8 @@ class StreamingTranscriber(ABC):
 
     def speech_stopped(self) -> None:
         self._at_once = True
-        if (
-            self.must_answer
-            and not self._messages
-            and self._loop.time() - self._speech_began >= SPEECH_SECONDS
-        ):
+        spoke = self._loop.time() - self._speech_began
+        if self.answers_after is not None and not self._messages and spoke >= self.answers_after:
             self._mind_silence(SILENT_SECONDS)
 
     async def close(self) -> None:
@@ -208,7 +205,6 @@ class StreamingTranscriber(ABC):
         """Send and receive until the connection ends: why it did, and whether it would again."""
         self._began, self._dropped = self._backlog.next, self._backlog.dropped
         self.pending = False
-        self._asked.clear()
         self._odd = 0
         sender = asyncio.create_task(self._send(socket))
         self._socket, self._untouched = socket, None
@@ -232,6 +228,7 @@ class StreamingTranscriber(ABC):
             raise
         finally:
             self._socket = None
+            self._asked.clear()
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
             await socket.close(goodbye)
@@ -240,13 +237,12 @@ class StreamingTranscriber(ABC):
         try:
             while True:
                 await self._more.wait()
-                while self._asked:
-                    await socket.send(self._asked.popleft())
-                frames = self._backlog.take(_MOST_AT_ONCE)
-                if len(self._backlog) < self.gather:
-                    self._more.clear()
-                if frames:
+                if frames := self._backlog.take(_MOST_AT_ONCE):
                     await socket.send(self.sound(frames))
+                while self._asked and self._asked[0][0] <= self._backlog.next:
+                    await socket.send(self._asked.popleft()[1])
+                if len(self._backlog) < self.gather and not self._asked:
+                    self._more.clear()
         except SocketFailed:
             return  # the receiving side says why
 
