@@ -11,16 +11,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from offhook.network.addresses import Address
-from offhook.settings import (
-    PREFIX,
-    PortRange,
-    Settings,
-    SettingsError,
-    load_settings,
-    parse_host_port,
-    parse_port_range,
-    unknown_variables,
-)
+from offhook.setting_types import PortRange, parse_host_port, parse_port_range
+from offhook.settings import PREFIX, Settings, SettingsError, load_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)

@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 
 def create_app(services: Services) -> Starlette:
-    """The ASGI application. Opens and closes nothing of `services`: whoever built them does."""
+    """The ASGI application. It neither opens nor closes anything of `services`; whoever built them does."""
     app = Starlette(
         routes=[route for room in ROOMS for route in room.routes()],
         middleware=[Middleware(Boundary, new_request_id=lambda: f"{services.rng.getrandbits(64):016x}")],
@@ -68,7 +68,7 @@ def create_app(services: Services) -> Starlette:
 
 
 def _without_slash(router: Router) -> ASGIApp:
-    """What is asked when no route fits: the same path without slashes at its end, as in the original."""
+    """Runs if no route fits: tries the same path without slashes at its end, as the original does."""
 
     async def again(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"].rstrip("/")
@@ -91,7 +91,7 @@ async def _store_error(request: Request, problem: Exception) -> Response:
 
 
 async def _http_error(request: Request, problem: Exception) -> Response:
-    """A path or method that is not served, in the words of the original's framework."""
+    """The answer for a path or method that is not served, in the words of the original's framework."""
     assert isinstance(problem, HTTPException)
     if problem.status_code not in (404, 405):
         return envelope(problem.status_code, str(problem.detail), problem.headers)
@@ -100,7 +100,7 @@ async def _http_error(request: Request, problem: Exception) -> Response:
 
 
 def _allowed(request: Request) -> dict[str, str]:
-    """All that is served at a path, not only by the first of its routes (RFC 9110 §10.2.1)."""
+    """All methods that are served at a path, not only those of its first route (RFC 9110 §10.2.1)."""
     path = {**request.scope, "path": request.url.path.rstrip("/")}
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     fitting = [route for route in routes if route.matches(path)[0] is not Match.NONE]

@@ -139,8 +139,8 @@ def receiver_of(server: Server, credential: ResourceDocument | None = None) -> R
 
 
 def valid_header(name: str, value: str) -> bool:
-    """Whether the header may be sent: its name is a token, its value visible ASCII without line ends (RFC
-    9110 §5.5)."""
+    """Whether the header may be sent: its name is a token, its value visible ASCII without line ends
+    (RFC 9110 §5.5)."""
     return bool(_TOKEN.fullmatch(name) and _VALUE.fullmatch(value))
 
 

@@ -1,8 +1,7 @@
-"""Errors that carry their answer, and the one envelope every answer to a mistake comes in.
+"""Errors that carry their answer, and the one envelope for every error.
 
 `{"message": ..., "error": "Bad Request", "statusCode": 400}`, where `message` is a list of sentences for a
-body or query that does not fit, and one sentence otherwise (vapi-wire §1.6).
-"""
+body or query that is not valid, and one sentence otherwise (vapi-wire §1.6)."""
 
 from __future__ import annotations
 
@@ -59,7 +58,7 @@ class Unavailable(ApiError):
 
 
 def envelope(status: int, message: str | list[str], headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The answer to a mistake. A 413 says "Payload Too Large", as the original's framework does."""
+    """The envelope of an error. A 413 says "Payload Too Large", as the original's framework does."""
     phrase = "Payload Too Large" if status == 413 else HTTPStatus(status).phrase
     return JSONResponse(
         {"message": message, "error": phrase, "statusCode": int(status)}, status, headers=headers

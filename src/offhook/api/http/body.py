@@ -1,4 +1,4 @@
-"""Reading a request's body: bounded in size and time, and strictly JSON."""
+"""Reads a request's body: bounded in size and time, and strictly JSON."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from offhook.network.json_size import holds_more, whole_number
 MAX_BYTES: Final = 1_048_576
 MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 20_000
-"""Names and values in all. Far beyond any assistant; what has more takes so long to be checked that those who
-are talking meanwhile would hear it."""
+"""Names and values in all, far more than any assistant has. Checking more would take so long that callers
+would hear it."""
 READ_SECONDS: Final = 30.0
 
 
@@ -76,8 +76,8 @@ def _finite(text: str) -> float:
 
 
 def _flaw(value: object, *, escaped: bool) -> str | None:
-    """What keeps a JSON value from being stored and shown again, or None. Only in one that has an `escaped`
-    character somewhere the text is looked at: nothing else could make one that is not UTF-8."""
+    """Why a JSON value cannot be stored and shown again, or None. Its text is checked only if it has an
+    `escaped` character: nothing else can make text that is not UTF-8."""
     level: list[object] = [value]
     seen = 0
     for _ in range(MAX_DEPTH):

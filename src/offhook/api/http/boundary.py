@@ -1,5 +1,5 @@
-"""The outermost layer: every request gets an id, every failure an envelope and one line in the log.
-Answers go out in pieces, and end the connection when they do not wait for the request's body."""
+"""The outermost layer: every request gets an id, every failure an envelope and one line in the log. Answers
+are sent in pieces. An answer that does not wait for the request's body ends the connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from offhook.api.http.api_errors import envelope
 
 PIECE: Final = 65_536
-"""Bytes given to the server at a time; it waits for a client to read before it takes the next."""
+"""Bytes given to the server at a time. It waits until the client has read them before it takes more."""
 
 _log = logging.getLogger(__name__)
 

@@ -1,9 +1,9 @@
-"""One client's connection to the API: what uvicorn's protocol leaves open is bounded here, before a key is
-known and after.
+"""One client's connection to the API: bounds what uvicorn's protocol leaves open, before a key is known and
+after.
 
-The parser is given a little at a time, and nothing of a request while one before it is being answered. What
-it takes that is no body is counted; heads and silences have their time; a source has so many connections.
-"""
+The parser gets a little at a time, and nothing of a request while the one before is being answered.
+Everything that it reads besides bodies is counted, heads and pauses have a time limit, and a source has a
+limited number of connections."""
 
 from __future__ import annotations
 
@@ -22,47 +22,49 @@ from offhook.network import turns
 from offhook.network.sources import Rate, Source, Sources
 
 PARSED_BYTES: Final = 2048
-"""At a time: no more can be taken beyond a limit, or stand in line to be answered, but what one read gave."""
+"""Bytes read at a time: no more than one read gives can exceed a limit, or wait to be answered."""
 
 PARSE_COST: Final = 150
 REQUEST_COST: Final = 800
-"""Of parsing so much, and of answering the simplest request, in microseconds, about."""
+"""Cost of parsing so much, and of answering the simplest request, in microseconds, roughly."""
 
 BODY_PAYS: Final = 8
-"""Bytes of framing that each byte of a body is good for: a chunk of a single byte takes five."""
+"""Bytes of framing allowed for each byte of a body: a chunk of a single byte takes five."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one connection may take, and how many there may be. Times are in seconds."""
+    """What one connection may use, and how many connections there may be. Times are in seconds."""
 
     head_bytes: int = 65_536
     """Request line and fields. The longest list of ids in a query takes half of it."""
     fields: int = 100
-    """In a head and its trailers."""
+    """Fields in a head and its trailers."""
     framing_bytes: int = 16_384
-    """Sizes and extensions of chunks, and trailers, beyond what the body is good for."""
+    """Bytes of sizes and extensions of chunks, and of trailers, beyond what the body allows."""
     head_seconds: float = 10.0
-    """From the connection, or a later request's first byte, to the end of the head."""
+    """From the connection, or from a later request's first byte, to the end of the head."""
     idle_seconds: float = 75.0
-    """Longer than clients keep a connection in their pools: one that they just chose must not close."""
+    """Longer than clients keep a connection in their pools, so that a connection which a client has just
+    chosen does not close."""
     stalled_seconds: float = 30.0
-    """For a client to read some 50 kB of what waits for it."""
+    """For a client to read about 50 kB of what waits for it."""
     linger_seconds: float = 5.0
     linger_bytes: int = 1_048_576
-    """For a client to see that it was refused, and how much it may send meanwhile, which is thrown away."""
+    """For a client to notice that it was refused; and how many bytes it may send meanwhile, which are
+    discarded."""
     connections: int = 256
     connections_per_source: int = 128
-    """A source is an IPv4 address or an IPv6 network of 64 bits. All clients of one proxy are one, which its
-    operator may trust."""
+    """A source is an IPv4 address or an IPv6 network of 64 bits. All clients of one proxy are one source,
+    which the operator may trust."""
     new_per_second: float = 100.0
     new_at_once: int = 300
-    """Connections of one source. Each costs as much as its request, whether anybody waits for the answer or
-    not; a proxy may make one for each."""
+    """Connections of one source. Each costs as much as its request, whether or not anybody waits for the
+    answer; a proxy may open one for each request."""
 
 
 class Arrivals:
-    """How often each source makes a connection. `time` is the loop's clock."""
+    """The rate at which each source opens connections. `time` is the loop's clock."""
 
     def __init__(self, bounds: Bounds, time: Callable[[], float], sources: Sources) -> None:
         self._time = time
@@ -78,7 +80,7 @@ class Arrivals:
 
 
 class Connection(HttpToolsProtocol):
-    """Made by uvicorn, which gives all arguments but the first two, for each connection."""
+    """Uvicorn makes one for each connection and gives all arguments but the first two."""
 
     def __init__(self, bounds: Bounds, arrivals: Arrivals, **uvicorn: Any) -> None:
         super().__init__(**uvicorn)
@@ -106,7 +108,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def is_waiting(self) -> bool:
-        """There is nothing to be answered: it is idle, sends a head, or is being closed."""
+        """Nothing is to be answered: the connection is idle, receives a head, or is being closed."""
         return self.is_closing or self.cycle is None or self.cycle.response_complete
 
     # Beginning and end
@@ -139,14 +141,15 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def drop(self) -> None:
-        """End it at once; the client is not told why."""
+        """Ends the connection at once, without telling the client why."""
         self.is_closing = True
         self.connections.discard(self)
         self._transport.abort()
 
     def _has_room(self) -> bool:
-        """Whether it may stay: with too many, the one that waits longest goes, of the same source or, when
-        there are too many in all, of the source that has most who wait."""
+        """Whether the connection may stay. If there are too many, the one that has waited longest is closed:
+        one of the same source, or, if there are too many in all, one of the source with the most waiting
+        ones."""
         everybody = cast("set[Connection]", self.connections)
         own = [one for one in everybody if one.source == self.source]
         if self.source is not None and len(own) > self.bounds.connections_per_source:
@@ -162,8 +165,9 @@ class Connection(HttpToolsProtocol):
         return bool(waiting)
 
     def close(self) -> None:
-        """Close once all that was written is sent. A client that is in the midst of a request is read from
-        a little longer: a close with bytes unread is a reset, and takes the answer along (RFC 9112 §9.6)."""
+        """Closes once everything written is sent. If the client is still sending a request, its bytes are
+        read a little longer: a close with unread bytes is a reset, which also discards the answer
+        (RFC 9112 §9.6)."""
         if self.is_closing:
             return
         is_midway = self._part != "none" or self._unparsed
@@ -191,8 +195,8 @@ class Connection(HttpToolsProtocol):
         self._advance()
 
     def _advance(self) -> None:
-        """Let the parser have what came when it is this connection's turn, or stop reading while there is
-        something to be answered first."""
+        """Gives the parser what has arrived, when it is this connection's turn; or stops reading while a
+        request has to be answered first."""
         if not self._is_in_line and self._unparsed and not self.is_closing and not self._answers_first():
             self._is_in_line = True
             self._lane.put(PARSE_COST, self._parse_some)
@@ -231,8 +235,8 @@ class Connection(HttpToolsProtocol):
             self._within(self.bounds.head_seconds, self._head_is_late)
 
     def _without_upgrade(self) -> bytes:
-        """The head that the parser has just had, for a new one, which then reads the body too. Who asks for
-        another protocol is answered in HTTP/1.1 (RFC 9110 §7.8): nothing else is spoken here."""
+        """Gives the head to a new parser, which then reads the body too. A client that asks for another
+        protocol is answered in HTTP/1.1 (RFC 9110 §7.8): no other is spoken here."""
         fields = [name + b": " + value + b"\r\n" for name, value in self.headers if name != b"upgrade"]
         version = self.parser.get_http_version().encode()
         line = self.parser.get_method() + b" " + self.url + b" HTTP/" + version + b"\r\n"
@@ -241,8 +245,8 @@ class Connection(HttpToolsProtocol):
         return line + b"".join(fields) + b"\r\n"
 
     def _count(self, size: int) -> None:
-        """Bound what the parser takes that is no body. Its parts are counted each by itself, to the size of
-        one reading."""
+        """Counts what the parser reads besides bodies. Each kind is counted separately, to the size of one
+        read."""
         before = 0 if self._turned else self._overhead
         self._overhead = max(0, before + size - self._body_bytes * (1 + BODY_PAYS))
         if self._part == "body":
@@ -310,7 +314,7 @@ class Connection(HttpToolsProtocol):
             self._stalled.cancel()
 
     def _refuse(self, status: int, message: str) -> None:
-        """Answer a mistake of the protocol when its turn has come, and close."""
+        """Answers a protocol error when its turn has come, and closes."""
         if self._part == "body":
             if self.pipeline:
                 self.drop()
@@ -369,8 +373,8 @@ class _Reading(FlowControl):
 
 
 class _Transport:
-    """The transport as uvicorn has it: how it is closed is the connection's to say, and then nothing more is
-    written."""
+    """The transport as uvicorn sees it. The connection decides how it closes, and nothing is written
+    afterwards."""
 
     def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
         self.get_extra_info = transport.get_extra_info

@@ -17,10 +17,10 @@ from offhook.api.http.connection import Arrivals, Bounds, Connection
 from offhook.network.sources import Sources
 
 HTTP_GRACE_SECONDS: Final = 3
-"""For answers that are under way when the node stops."""
+"""Seconds for answers that are under way when the node stops."""
 
 BACKLOG: Final = 256
-"""Connections that the kernel keeps ready: all of them are taken at once, and sound waits meanwhile."""
+"""Connections that the kernel keeps ready. They are all accepted at once, and audio waits meanwhile."""
 
 
 async def serve_http(
@@ -30,7 +30,7 @@ async def serve_http(
     bounds: Bounds | None = None,
     sources: Sources | None = None,
 ) -> asyncio.Task[None]:
-    """Serve `app` on `listening` until `stack` is closed; returns the task once it serves."""
+    """Serves `app` on `listening` until `stack` is closed. Returns the task once it serves."""
     bounds = bounds or Bounds()
     arrivals = Arrivals(bounds, asyncio.get_running_loop().time, sources or Sources())
     config = uvicorn.Config(

@@ -1,10 +1,9 @@
-"""One request's work: its key is known, its body is read, and all it does is one transaction.
+"""The work of one request: the key is known, the body is read, and everything happens in one transaction.
 
-Nothing of a body is taken in for a stranger: the key comes first. The body comes in before the transaction
-opens, so that a slow client never holds the database; the answer goes out after it closed, so that what a
-client is told is stored. What can be refused is refused before the transaction begins: there is one writer,
-and calls wait for it.
-"""
+The key is checked first, so that no stranger's body is read. The body is read before the transaction opens,
+so that a slow client never holds the database. The answer is sent after the transaction has closed, so that
+what a client is told is stored. Whatever can be refused is refused before the transaction begins: there is
+one writer, and calls wait for it."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from offhook.store import Transaction, key_hash
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a route works with. All it reads and writes belongs to `org_id`."""
+    """What a route works with. Everything that it reads and writes belongs to `org_id`."""
 
     services: Services
     tx: Transaction
@@ -37,7 +36,7 @@ class Work:
 
 
 Rehearsal = Callable[[Work], Awaitable[object]]
-"""All that can be refused of what is to be written, without writing it."""
+"""Checks whatever can be refused, without writing anything."""
 
 
 @asynccontextmanager
@@ -53,8 +52,8 @@ async def private(
 async def keyed(
     request: Request, tags: Collection[str], rehearsal: Rehearsal | None = None, *, writes: bool = True
 ) -> AsyncIterator[Work]:
-    """The work of a request that needs an org's key with one of `tags`. Raises Unauthorized for others, and
-    what the `rehearsal` raises, before anything waits for its turn to write."""
+    """The work of a request that needs an org's key with one of `tags`. Raises Unauthorized for other keys.
+    Raises what `rehearsal` raises, before anything waits for its turn to write."""
     services: Services = request.app.state.services
     key = key_hash(bearer(request))
     if "\0" in request.url.path:  # PostgreSQL takes no U+0000, so no id has one

@@ -1,4 +1,4 @@
-"""`/openapi.json`, and `/docs`, where `/` leads to: the same as a page. Neither has a script or needs
+"""`/openapi.json`, and the same as a page at `/docs`, where `/` redirects to. Neither has a script or loads
 anything from elsewhere."""
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def routes() -> list[ApiRoute]:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """Both forms, written once: anybody may ask for them, and they are large."""
+    """Both forms. They are written once, since they are large and anybody may ask for them."""
 
     document: bytes
     page: bytes

@@ -102,7 +102,7 @@ def _generated(wires: list[Wire]) -> tuple[list[Json], dict[str, Json]]:
 
 
 def _filled(part: Any, schemas: Mapping[Wire, Json], types: dict[str, Json]) -> Any:
-    """The part with a schema in the place of each wire type; the types of changes are put to the others."""
+    """The part with a schema in place of each wire type. The types of changes are added to the others."""
     if isinstance(part, Mapping):
         if TYPE in part:
             schema = schemas[part[TYPE]]

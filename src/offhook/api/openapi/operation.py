@@ -1,7 +1,7 @@
 """Starlette's routes, each with what `/openapi.json` says of it (`Operation`).
 
-Schemas here are JSON, in which a wire type stands as it is: `{TYPE: wire}`. `openapi` puts a reference there.
-"""
+Schemas here are JSON in which a wire type stands as `{TYPE: wire}`. `openapi_document.py` replaces it by a
+reference."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNAVAILABLE: Final = 503
 
 
 class ErrorEnvelope(Model):
-    """The answer to every mistake. `message` is a list of sentences where a body or a query is wrong."""
+    """The answer to every error. `message` is a list of sentences if a body or a query is wrong."""
 
     message: str | list[str]
     error: str
@@ -46,7 +46,7 @@ def type_of(wire: Wire) -> Json:
 
 
 def changes_of(wire: Wire) -> Json:
-    """The type of a PATCH that takes what a POST takes, with nothing required."""
+    """The type of a PATCH: that of the POST, with no required property."""
     return {TYPE: wire, CHANGES: True}
 
 
@@ -57,7 +57,7 @@ def list_of(wire: Wire) -> Json:
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`id` and `tag` are the API's own, so that a generated client has its names. `mistakes` are the statuses
-    that come in an ErrorEnvelope."""
+    that come with an ErrorEnvelope."""
 
     id: str
     tag: str
@@ -79,7 +79,7 @@ class ApiRoute(Route):
 
 
 class Operations:
-    """The routes about one resource: `tag` is their heading, their ids begin with `controller`."""
+    """The routes for one resource. `tag` is their heading; their ids begin with `controller`."""
 
     def __init__(self, tag: str, controller: str) -> None:
         self.tag = tag
@@ -99,7 +99,7 @@ class Operations:
         mistakes: Collection[int] = (),
         needs_key: bool = True,
     ) -> Callable[[Endpoint], Endpoint]:
-        """A decorator. `takes` is the JSON schema of the body. What else than `answers` is answered follows
+        """A decorator. `takes` is the JSON schema of the body. Statuses other than those of `answers` follow
         from the route; `mistakes` are those that do not."""
         if takes is not None and TYPE in takes:
             takes[TYPE].build()
@@ -124,7 +124,7 @@ class Operations:
 
 
 def gives(schema: Json, status: int = 200, content_type: str = "application/json") -> Responses:
-    """The one answer that is no mistake."""
+    """The one answer that is no error."""
     content = {content_type: {"schema": schema}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content}}
 
@@ -136,11 +136,11 @@ REDIRECTS: Final[Responses] = {
     }
 }
 REFUSES: Final[Responses] = {}
-"""Every answer is a mistake's."""
+"""Every answer is an error."""
 
 
 def _mistakes(method: str, path: str, takes: Json | None, parameters: Collection[Json]) -> set[int]:
-    """What any operation of this shape may answer."""
+    """The errors that any operation of this shape may answer."""
     found = {401, _UNAVAILABLE}
     if "{" in path:
         found.add(404)

@@ -1,5 +1,5 @@
-"""The JSON schemas of the wire types as they are published: under the API's names (`names`), with words for
-each property (`schema/reference.toml`), and in a form that generators of clients read."""
+"""The JSON schemas of the wire types as they are published: under the API's names (`type_names.py`), with a
+description of each property (`schema/reference.toml`), and in a form that client generators can read."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _WITH_SECRETS: Final = {bucket.__name__, credential.__name__}
 
 
 class PublishedSchemas(GenerateJsonSchema):
-    """Pydantic's, without titles that repeat a name, and without `null` as the default of what may be left
-    out: a client that fills in defaults would clear with every PATCH what it does not name."""
+    """Pydantic's generator, without titles that repeat a name, and without `null` as the default of optional
+    properties: a client that fills in defaults would clear with every PATCH what it does not name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -40,14 +40,14 @@ class PublishedSchemas(GenerateJsonSchema):
         return made
 
     def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
-        """A pattern is for everybody or for nobody: `\\p{L}` is read by some tools and stops others."""
+        """A pattern is published only if every tool can read it: some read `\\p{L}`, others stop at it."""
         made = super().str_schema(schema)
         if "pattern" in made and not _is_read_everywhere(made["pattern"]):
             del made["pattern"]
         return made
 
     def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
-        """Values of several types are a choice between them: generators make a class of each."""
+        """Values of several types become a choice between the types: generators make a class for each."""
         kinds: dict[type, list[Any]] = {}
         for value in schema["expected"]:
             kinds.setdefault(type(value), []).append(value)
@@ -85,15 +85,15 @@ def _is_read_everywhere(pattern: str) -> bool:
 
 
 def _leave_keywords_open(made: Json) -> None:
-    """Of JSON Schema what the API names; whatever else a schema has is taken too."""
+    """Names the JSON Schema keywords that the API names; a schema may have others as well."""
     for info in Keywords.model_fields.values():
         made["properties"].pop(info.alias, None)
     made["additionalProperties"] = True
 
 
 def _keep_secrets(made: Json, *, stored: bool) -> None:
-    """Secrets are given and never shown. What is written of a credential may be shown inside an assistant,
-    without them: so they are not required."""
+    """Secrets are written and never shown. A credential inside an assistant may be shown without them, so
+    they are not required."""
     for name in [name for name in made.get("properties", {}) if is_secret(name)]:
         if stored:
             del made["properties"][name]
@@ -104,7 +104,8 @@ def _keep_secrets(made: Json, *, stored: bool) -> None:
 
 
 def published_types(schemas: list[Json], types: Mapping[str, Json]) -> tuple[list[Json], dict[str, Json]]:
-    """Both under the published names; a class that is several types is as many of them."""
+    """Schemas and types under the published names. A class that stands for several types is published as each
+    of them."""
     named: dict[str, Json] = {}
     for name, schema in types.items():
         if name == _ANYTHING:
@@ -119,7 +120,7 @@ def published_types(schemas: list[Json], types: Mapping[str, Json]) -> tuple[lis
 
 
 def _tags(name: str) -> tuple[str, list[str]]:
-    """The property that tells the types of a class apart, and its values; none where it is one type."""
+    """The property that tells a class's types apart, and its values. None if the class is one type."""
     key, names = BY_TAG.get(name.removeprefix("Stored"), ("", {}))
     return key, list(names)
 
@@ -152,7 +153,7 @@ def _renamed(part: Any) -> Any:
 
 
 def _reference(name: str) -> Json:
-    """To a type, or to each of the types that a class is."""
+    """A reference to a type, or to each of the types that a class stands for."""
     if name == _ANYTHING:
         return {}
     key, tags = _tags(name)
@@ -166,7 +167,7 @@ def _reference(name: str) -> Json:
 
 
 def _members(union: list[Json]) -> list[Json]:
-    """The members, each once, and those of a class that is several types beside the others."""
+    """The members of a union, each once. A class that stands for several types gives each of them."""
     members: list[Json] = []
     for member in union:
         made = _renamed(member)
@@ -181,8 +182,8 @@ def _mapped(value: str, reference: str) -> str:
 
 
 def changes(schema: Any, types: dict[str, Json]) -> Any:
-    """The schema of a PATCH made from a POST's: each type under the name of its changes, which is put to
-    `types`, with nothing required."""
+    """The schema of a PATCH, made from that of the POST. Each type gets the name of its changes, is added to
+    `types`, and requires nothing."""
     if isinstance(schema, list):
         return [changes(value, types) for value in schema]
     if isinstance(schema, Mapping):

@@ -1,10 +1,9 @@
 """The names of the types in `/openapi.json`: the API's own.
 
-A class of ours is called what the API calls it, but for a few. What is written in a request and what is
-stored of it are two types there: `CreateSquadDTO`, and `Squad`. Where the API has a type for each provider,
-one class here stands for all that have the same properties: `VendorModel` is `GroqModel`, `XaiModel` and
-others. And some names are taken here.
-"""
+Most classes have the API's name already. Where the API has two types for what is written in a request and
+what is stored of it (`CreateSquadDTO` and `Squad`), one class has two names. Where the API has a type for
+each provider, one class stands for all that have the same properties: `VendorModel` is `GroqModel`,
+`XaiModel` and others. And some names are used otherwise here."""
 
 from __future__ import annotations
 
@@ -116,7 +115,8 @@ BY_TAG: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         },
     ),
 }
-"""Of a class that is several types: the property that tells them apart, and the name for each value."""
+"""For a class that stands for several types: the property that tells them apart, and the name for each
+value."""
 
 _TAKEN: Final = {
     "OpenAIToolCall": "ToolCall",  # a tool call of the conversation has this name here
@@ -129,11 +129,12 @@ def _members(union: Any) -> set[str]:
 
 
 _WRITTEN: Final = _members(Tool) | _members(AnyCredential) | {Assistant.__name__, Squad.__name__}
-"""The types that are stored with four more properties than they are written with."""
+"""The types whose stored form has four more properties than the written one."""
 
 
 def published(name: str, tag: str | None = None) -> str:
-    """The API's name for a class; `tag` is the value that tells which, where the class is several types."""
+    """The API's name for a class. `tag` is the value that selects the type, if the class stands for
+    several."""
     if name in _TAKEN:
         return _TAKEN[name]
     own = name.removeprefix("Stored").removeprefix("Shown")
@@ -142,5 +143,5 @@ def published(name: str, tag: str | None = None) -> str:
 
 
 def is_stored(model: type[BaseModel]) -> bool:
-    """Whether it is what is shown of a resource that was written in another type."""
+    """Whether the type shows a resource that is written as another type."""
     return model.__name__.startswith("Stored")

@@ -1,8 +1,7 @@
 """`/assistant` (vapi-wire §5). The whole document is stored and shown as it was given.
 
-An assistant may be deleted while numbers name it, as in the original: its 409 is about pinned versions, which
-Offhook has none of. Such a number's calls end with `assistant-not-found`.
-"""
+An assistant may be deleted while numbers name it, as in the original: the original's 409 is about pinned
+versions, and Offhook has no versions. Calls of such a number end with `assistant-not-found`."""
 
 from __future__ import annotations
 

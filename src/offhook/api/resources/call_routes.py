@@ -1,5 +1,5 @@
-"""`/call`: what was said and how it went (vapi-wire §8). Calls begin by dialling a number: `outbound`
-says so to those who ask for one over HTTP."""
+"""`/call`: what was said in a call and how it went (vapi-wire §8). Calls begin when a number is dialled;
+`outbound_calls` answers those who want to start one over HTTP."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _SHOWN: Final = Wire(Call)
 
 
 def show(stored: ResourceDocument) -> dict[str, Any]:
-    """The stored call; the assistants in it that are nowhere else may have brought credentials."""
+    """The stored call, without keys that the assistants in it may have brought along."""
     return {
         name: with_model_names(without_keys(value)) if value and name in WRITTEN_OUT else value
         for name, value in stored.items()
@@ -139,7 +139,8 @@ def _refuse_many(work: Work) -> None:
 
 
 async def _refuse_another_nodes(work: Work, node: str, call: Record) -> None:
-    """What goes on at a node that is there, and what it has recorded, can be erased by that one alone."""
+    """A running call, and the recordings of a call, can be erased only by the node that has them, while that
+    node is up."""
     holder = await work.tx.calls.node_of(call.id)
     touches = call.document.get("status") != "ended" or call.document.get("recordingUrl") is not None
     if holder not in (None, node) and touches and await work.tx.nodes.is_there(str(holder)):
@@ -150,7 +151,7 @@ async def _refuse_another_nodes(work: Work, node: str, call: Record) -> None:
 
 
 async def _end(services: Services, call_id: str) -> None:
-    """A call that is going on is hung up first, so that nothing is written after it is erased."""
+    """Hangs up a running call first, so that nothing is written after it is erased."""
     try:
         async with asyncio.timeout(HANG_UP_SECONDS):
             await services.live.end_call(call_id)
@@ -166,7 +167,7 @@ async def _erase_recordings(services: Services, call_id: str) -> None:
 
 
 def _recordings() -> Operations:
-    """A route for each kind of recording, which leads to the file."""
+    """A route for each kind of recording, which redirects to the file."""
     artifacts = Operations("Calls", "CallArtifactController")
     for kind in KINDS:
         _add_recording(artifacts, kind)

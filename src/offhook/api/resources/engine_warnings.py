@@ -1,4 +1,5 @@
-"""What of an assistant's engines will not work here: it is stored all the same, as in the original."""
+"""Which of an assistant's engines will not work here. The assistant is stored all the same, as in the
+original."""
 
 from __future__ import annotations
 

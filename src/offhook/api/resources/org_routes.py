@@ -1,4 +1,5 @@
-"""`/org`: the key's own org (vapi-wire §10). Its server comes last, after tool, assistant and number."""
+"""`/org`: the key's own org (vapi-wire §10). Its server is the last resort, after tool, assistant and
+number."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _KEPT_OF_CUSTOMER: Final = ("number", "sipUri", "extension", "name", "email", "e
 
 
 def add_to(calls: Operations) -> None:
-    """The three routes that would begin a call."""
+    """Adds the three routes that would start a call."""
 
     async def create(request: Request) -> Response:
         async def asked_for(work: Work) -> Document:
@@ -64,7 +64,7 @@ def add_to(calls: Operations) -> None:
 
 
 def _check(wanted: CreateCallDTO) -> None:
-    """What is not served, besides that nobody can be called. Raises BadRequest."""
+    """Refuses what is not served, besides outbound calls themselves. Raises BadRequest."""
     transport = wanted.transport
     if transport is not None and not isinstance(transport, VapiSipTransport):
         raise BadRequest(f"transport {transport.provider} is not served by Offhook: call a SIP number")
@@ -75,7 +75,8 @@ def _check(wanted: CreateCallDTO) -> None:
 
 
 def _failed(work: Work, given: Document) -> Document:
-    """The call that ended before it began: who was to call whom, without what may hold secrets."""
+    """The document of a call that ended before it began: who was to call whom, without anything that may hold
+    secrets."""
     call = {name: given[name] for name in _KEPT if given.get(name) is not None}
     if given.get("customer"):
         call["customer"] = {

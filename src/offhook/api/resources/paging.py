@@ -1,4 +1,4 @@
-"""What a list may be asked for: how many, which dates, which page (vapi-wire §1.1)."""
+"""The query of a list: how many resources, which dates, which page (vapi-wire §1.1)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MAX_TEXT: Final = 200
 MAX_SEARCH: Final = 100
 MAX_IDS: Final = 500
 MAX_ID: Final = 64
-"""In characters. So many ids of this length are still a URL that the server reads."""
+"""Characters. A URL with MAX_IDS ids of this length is still one that the server reads."""
 
 
 class PaginationMeta(Model):
-    """What stands beside one page of results. `nextCursor` is there where a page follows."""
+    """The metadata beside a page of results. `nextCursor` is there if a page follows."""
 
     items_per_page: int
     total_items: int
@@ -45,8 +45,8 @@ SortOrder = Literal["ASC", "DESC"]
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """`dates` maps names like `createdAtGt` to moments; `equal` maps a property to the value it must have;
-    of `ids` a resource must have one."""
+    """`dates` maps names like `createdAtGt` to moments. `equal` maps a property to the value that it must
+    have. If `ids` is given, a resource must have one of them."""
 
     limit: int = DEFAULT_LIMIT
     dates: Mapping[str, datetime] = field(default_factory=dict)

@@ -26,7 +26,8 @@ from offhook.schema.number import (
     unserved,
 )
 from offhook.schema.server import normalise_server, show_server
-from offhook.settings import Settings, is_ip
+from offhook.setting_types import is_ip
+from offhook.settings import Settings
 from offhook.store import Record
 
 # No vowels, so that a made-up name never reads as a word.
