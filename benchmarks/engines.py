@@ -123,7 +123,7 @@ class ScriptedEngines:
         outside = Outside(AddressGuard(allow_private=True))
         self._registry = EngineRegistry(EngineNode(Workers(1), outside))
 
-    def __call__(self, context: CallContext, credentials: OrgCredentials) -> EngineFactory:
+    def __call__(self, context: CallContext, credentials: OrgCredentials, org: str) -> EngineFactory:
         async def of(assistant: Assistant) -> Engines:
             return Engines(
                 await self._transcriber(assistant),

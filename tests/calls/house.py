@@ -299,7 +299,7 @@ class House:
         return await self.answering(message)
 
     def engines_of(
-        self, context: Callable[[], Mapping[str, Any]], credentials: OrgCredentials
+        self, context: Callable[[], Mapping[str, Any]], credentials: OrgCredentials, org: str
     ) -> EngineFactory:
         call: Any = context()["call"]
         built = self.engines.setdefault(call["transport"]["sbcCallSid"], [])

@@ -76,8 +76,8 @@ async def node_of(folder: Path, world: World) -> AsyncIterator[House]:
         registry: EngineRegistry = registry_of(reach, **accounts)
         vendors = engines_of(registry)
 
-        def engines(context: CallContext, credentials: OrgCredentials) -> EngineFactory:
-            of_vendors = vendors(context, credentials)
+        def engines(context: CallContext, credentials: OrgCredentials, org: str) -> EngineFactory:
+            of_vendors = vendors(context, credentials, org)
 
             async def build(assistant: Assistant) -> Engines:
                 """The platform's own speak last words."""

@@ -323,9 +323,9 @@ async def test_custom_engines_are_told_about_the_call_without_secrets(tmp_path: 
         house.assistant["metadata"] = {"branch": 7}
         seen = house.engines_of
 
-        def noting(context: Any, credentials: Any) -> Any:
+        def noting(context: Any, credentials: Any, org: str) -> Any:
             contexts.append(context)
-            return seen(context, credentials)
+            return seen(context, credentials, org)
 
         object.__setattr__(house.services, "engines", noting)
         phone = await house.phone()

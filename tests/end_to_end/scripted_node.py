@@ -36,7 +36,7 @@ class ScriptedNode(Node):
         return self._peer
 
 
-def engines(context: CallContext, credentials: OrgCredentials) -> EngineFactory:
+def engines(context: CallContext, credentials: OrgCredentials, org: str) -> EngineFactory:
     """A voice whose sound is plain noise, a transcriber that hears nothing, a model with one answer."""
 
     async def of_assistant(assistant: Assistant) -> Engines:

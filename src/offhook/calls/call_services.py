@@ -51,7 +51,8 @@ class CallServices:
     ledger: Ledger
     directory: NumberDirectory
     media: Media
-    engines: Callable[[CallContext, OrgCredentials], EngineFactory]
+    engines: Callable[[CallContext, OrgCredentials, str], EngineFactory]
+    """For a call, with the credentials of its org, and which org that is."""
     emergency: Voice | None
     """Speaks the apology when the assistant's own voice has failed. Its owner starts and closes it."""
     render: Callable[[str, Variables], str]

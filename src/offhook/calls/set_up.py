@@ -166,7 +166,8 @@ class SetUp:
         parts, record = self._parts, self._parts.record
         refresh(record)
         credentials = partial(parts.services.directory.credentials_for, record.org_id)
-        engines = with_knowledge(parts.services.engines(self._context, credentials), parts.owner.knowledge)
+        made = parts.services.engines(self._context, credentials, record.org_id)
+        engines = with_knowledge(made, parts.owner.knowledge)
         conversation = await converse(
             parts.services, record, assistant, engines=engines, world=self._world, tell=self._tell
         )

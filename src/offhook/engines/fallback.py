@@ -12,7 +12,8 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import NamedTuple
 
-from offhook.engines.preference import Preference, fall_back
+from offhook.engines.circuits import Circuit
+from offhook.engines.preference import Preference
 from offhook.engines.unspoken import UnspokenTexts
 from offhook.frames import FRAME_SECONDS
 from offhook.language.language_model import LanguageModel, Message, Reply, ToolDefinition
@@ -52,8 +53,8 @@ class FallbackVoice:
     """A text goes to the next voice when one fails, from the word on that has not been given, and so do those
     that follow; the call then stays with that voice."""
 
-    def __init__(self, voices: Sequence[Voice]) -> None:
-        self._voices = Preference(voices, lambda at: voices[at].start())
+    def __init__(self, voices: Sequence[Voice], circuits: Sequence[Circuit] = ()) -> None:
+        self._voices = Preference(voices, lambda at: voices[at].start(), circuits)
 
     @property
     def provider(self) -> str:
@@ -78,8 +79,8 @@ class FallbackModel:
     """A reply is made by the next model as long as nothing of it has been given; the call then stays with
     that model."""
 
-    def __init__(self, models: Sequence[LanguageModel]) -> None:
-        self._models = Preference(models, lambda at: models[at].start())
+    def __init__(self, models: Sequence[LanguageModel], circuits: Sequence[Circuit] = ()) -> None:
+        self._models = Preference(models, lambda at: models[at].start(), circuits)
 
     @property
     def provider(self) -> str:
@@ -116,8 +117,8 @@ class FallbackTranscriber:
     and nothing is promised. So is what one that hears as it goes on has not answered for. Phrases that the
     failed one owed an answer for end empty, so that nobody waits for them."""
 
-    def __init__(self, transcribers: Sequence[Transcriber]) -> None:
-        self._transcribers = Preference(transcribers, self._start_one)
+    def __init__(self, transcribers: Sequence[Transcriber], circuits: Sequence[Circuit] = ()) -> None:
+        self._transcribers = Preference(transcribers, self._start_one, circuits)
         self._kept: list[_Given] = []
         self._unanswered: deque[_Given] = deque(
             maxlen=_MOST_UNANSWERED
@@ -189,6 +190,8 @@ class FallbackTranscriber:
 
     def _heard(self, at: int, transcript: Transcript) -> None:
         if at == self._transcribers.at:
+            if transcript.final:
+                self._transcribers.worked(at)
             if transcript.final and self._owed:
                 self._owed -= 1
             if transcript.final:
@@ -206,10 +209,10 @@ class FallbackTranscriber:
     def _failed(self, at: int, error: EngineError) -> None:
         if at != self._transcribers.at or self._switching is not None:
             return
+        self._transcribers.failed(at, error)
         if not self._transcribers.has_after(at):
             self._give_up(error)
             return
-        fall_back(error)
         self._switching = asyncio.create_task(self._switch(at))
         self._switching.add_done_callback(self._switched)
         self._kept = self._to_be_answered()

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from offhook.engines.circuits import Circuit
 from offhook.speech.engine_protocols import EngineError, closing
 
 log = logging.getLogger(__name__)
@@ -25,10 +26,16 @@ T = TypeVar("T")
 
 class Preference(Generic[E]):
     """Engines in the order of preference; `start` starts the one at a place. Whoever is in charge stays so
-    until it fails."""
+    until it fails. `circuits`: where it is kept how each has done; () for nowhere."""
 
-    def __init__(self, engines: Sequence[E], start: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        engines: Sequence[E],
+        start: Callable[[int], Awaitable[None]],
+        circuits: Sequence[Circuit] = (),
+    ) -> None:
         self.engines = list(engines)
+        self._circuits = circuits or [Circuit() for _ in engines]
         self.at = 0
         self._start = start
         self._started: set[int] = set()
@@ -53,9 +60,9 @@ class Preference(Generic[E]):
                         self._started.add(at)
                     return
                 except EngineError as error:
+                    self.failed(at, error)
                     if not self.has_after(at):
                         raise
-                    fall_back(error)
                     at += 1
 
     async def first_that_gives(
@@ -71,12 +78,21 @@ class Preference(Generic[E]):
                     async for item in items:
                         given = not ends(item)
                         yield item
+                self.worked(at)
                 return
             except EngineError as error:
+                self.failed(at, error)
                 if given or not self.has_after(at):
                     raise
-                fall_back(error)
             await self.take(at + 1)
+
+    def failed(self, at: int, error: EngineError) -> None:
+        self._circuits[at].failed(error)
+        if self.has_after(at):
+            log.warning("falling back to the next %s: %s", error.stage, error.unquoted)
+
+    def worked(self, at: int) -> None:
+        self._circuits[at].worked()
 
     async def close_one(self, at: int) -> None:
         self._started.discard(at)
@@ -86,7 +102,3 @@ class Preference(Generic[E]):
         """All that are started, and the one that is about to be."""
         for at in sorted({*self._started, self.at}):
             await self.close_one(at)
-
-
-def fall_back(error: EngineError) -> None:
-    log.warning("falling back to the next %s: %s", error.stage, error.unquoted)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 
+from offhook.engines.circuits import Circuit, Circuits
 from offhook.engines.fallback import FallbackModel, FallbackTranscriber, FallbackVoice
 from offhook.engines.vendors import VENDORS, Vendor
 from offhook.json_document import ResourceDocument
@@ -26,6 +28,7 @@ from offhook.speech.remote import CallContext, no_context
 log = logging.getLogger(__name__)
 
 E = TypeVar("E")
+Made = list[tuple[E, Circuit]]
 Documents = Mapping[str, ResourceDocument]
 
 OrgCredentials = Callable[[str], Awaitable[Documents]]
@@ -39,6 +42,17 @@ PLATFORM: Final[Mapping[Stage, BaseModel]] = {
 """What an assistant has that names none. Built without the validators, which take half a second to make."""
 
 _CREDENTIAL: Final[TypeAdapter[Any]] = TypeAdapter(AnyCredential)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """For whom engines are made."""
+
+    stage: Stage
+    assistant: Assistant
+    credentials: OrgCredentials
+    context: CallContext
+    org: str
 
 
 class ProviderNotServed(EngineError):
@@ -80,64 +94,73 @@ class EngineRegistry:
                     importlib.import_module(module)
 
     async def transcriber(
-        self, assistant: Assistant, credentials: OrgCredentials = no_credentials
+        self, assistant: Assistant, credentials: OrgCredentials = no_credentials, org: str = ""
     ) -> Transcriber:
+        asking = _Asking("transcriber", assistant, credentials, no_context, org)
         choices = choices_of(assistant, "transcriber", self._defaults)
-        made: list[Transcriber] = await self._made("transcriber", choices, assistant, credentials, no_context)
-        return made[0] if len(made) == 1 else FallbackTranscriber(made)
+        made: Made[Transcriber] = await self._made(choices, asking)
+        return made[0][0] if len(made) == 1 else FallbackTranscriber(*zip(*made, strict=True))
 
     async def model(
         self,
         assistant: Assistant,
         credentials: OrgCredentials = no_credentials,
         context: CallContext = no_context,
+        org: str = "",
     ) -> LanguageModel:
+        asking = _Asking("model", assistant, credentials, context, org)
         choices = choices_of(assistant, "model", self._defaults)
-        made: list[LanguageModel] = await self._made("model", choices, assistant, credentials, context)
-        return made[0] if len(made) == 1 else FallbackModel(made)
+        made: Made[LanguageModel] = await self._made(choices, asking)
+        return made[0][0] if len(made) == 1 else FallbackModel(*zip(*made, strict=True))
 
     async def voice(
         self,
         assistant: Assistant,
         credentials: OrgCredentials = no_credentials,
         context: CallContext = no_context,
+        org: str = "",
     ) -> Voice:
         choices = choices_of(assistant, "voice", self._defaults)
         vendor = self._vendors.get(choices[0].provider)
         if len(choices) == 1 and vendor is not None and vendor.keyed:
             choices *= 2  # by another connection, from the word on at which this one broke off
-        made: list[Voice] = await self._made("voice", choices, assistant, credentials, context)
-        return made[0] if len(made) == 1 else FallbackVoice(made)
+        asking = _Asking("voice", assistant, credentials, context, org)
+        made: Made[Voice] = await self._made(choices, asking)
+        return made[0][0] if len(made) == 1 else FallbackVoice(*zip(*made, strict=True))
 
-    async def _made(
-        self,
-        stage: Stage,
-        choices: Sequence[Any],
-        assistant: Assistant,
-        credentials: OrgCredentials,
-        context: CallContext,
-    ) -> list[Any]:
-        made, failed = [], []
+    async def _made(self, choices: Sequence[Any], asking: _Asking) -> Made[Any]:
+        """Those that can be, in their order; behind them those that have failed too often of late."""
+        stage, made, failed = asking.stage, [], []
         for settings in choices:
-            provider: str = settings.provider
-
-            async def credential(provider: str = provider) -> BaseModel | None:
-                return await credential_of(assistant, provider, credentials)
-
-            request = EngineRequest(stage, provider, settings, self._node, credential, context, credential)
             try:
-                made.append(await self._factory(stage, provider)(request))
+                made.append((await self._engine(settings, asking), self._circuit(settings, asking)))
             except EngineError as error:
                 failed.append(error)
         if not made and self._substitute:
             platform = PLATFORM[stage]
-            request = EngineRequest(stage, "vapi", platform, self._node, context=context)
-            made.append(await self._factory(stage, "vapi")(request))
+            made.append((await self._engine(platform, asking), self._circuit(platform, asking)))
         if not made:
             raise failed[0]
         for passed_over in failed:
             log.warning("an engine is passed over: %s", passed_over.unquoted)
-        return made
+        return sorted(made, key=lambda one: one[1].open)
+
+    async def _engine(self, settings: Any, asking: _Asking) -> Any:
+        """Raises EngineError."""
+        provider: str = settings.provider
+
+        async def credential(provider: str = provider) -> BaseModel | None:
+            return await credential_of(asking.assistant, provider, asking.credentials)
+
+        request = EngineRequest(
+            asking.stage, provider, settings, self._node, credential, asking.context, credential
+        )
+        return await self._factory(asking.stage, provider)(request)
+
+    def _circuit(self, settings: Any, asking: _Asking) -> Circuit:
+        model = str(settings.model) if asking.stage == "model" else ""
+        key = (asking.org, asking.stage, settings.provider, model)
+        return self._node.shared(Circuits, Circuits).of(key)
 
     def _factory(self, stage: Stage, provider: str) -> Callable[[EngineRequest[Any]], Awaitable[Any]]:
         """Raises ProviderNotServed."""

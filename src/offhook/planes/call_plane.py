@@ -69,7 +69,7 @@ WEBHOOK_GRACE_SECONDS: Final = 5.0
 LOST: Final = "We are sorry, but this call cannot go on. Goodbye."
 """What callers hear from the media plane when the call plane is gone."""
 
-EnginesOf = Callable[[CallContext, OrgCredentials], EngineFactory]
+EnginesOf = Callable[[CallContext, OrgCredentials, str], EngineFactory]
 
 OpenMedia = Callable[[Ground, AsyncExitStack], MediaPlane]
 """The media plane, until the stack is closed; see `MediaPlane.start`."""
@@ -264,12 +264,12 @@ async def _last_words(voice: Voice) -> bytes:
 
 
 def engines_of(registry: EngineRegistry) -> EnginesOf:
-    def of_call(context: CallContext, credentials: OrgCredentials) -> EngineFactory:
+    def of_call(context: CallContext, credentials: OrgCredentials, org: str) -> EngineFactory:
         async def of_assistant(assistant: Assistant) -> Engines:
             return Engines(
-                transcriber=await registry.transcriber(assistant, credentials),
-                model=await registry.model(assistant, credentials, context),
-                voice=await registry.voice(assistant, credentials, context),
+                transcriber=await registry.transcriber(assistant, credentials, org),
+                model=await registry.model(assistant, credentials, context, org),
+                voice=await registry.voice(assistant, credentials, context, org),
             )
 
         return of_assistant

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from offhook.json_document import ResourceDocument
 from offhook.schema.base import Model, Number, unchecked
@@ -22,16 +22,6 @@ from offhook.schema.bucket import (
 )
 
 Secret = Annotated[str, Field(max_length=10000)]
-
-
-def _sendable(key: str) -> str:
-    if not key or not all("!" <= c <= "~" for c in key):
-        raise ValueError("must be a key as its vendor gave it: not empty, without spaces or line ends")
-    return key
-
-
-VendorKey = Annotated[Secret, AfterValidator(_sendable)]
-"""What goes into a header."""
 
 
 class BearerAuthenticationPlan(Model):
@@ -168,7 +158,7 @@ class ApiKeyCredential(_Credential):
         "wellsaid",
         "xai",
     ]
-    api_key: VendorKey
+    api_key: Secret
 
 
 class MistralCredential(_Credential):
@@ -178,13 +168,13 @@ class MistralCredential(_Credential):
 
 class ElevenLabsCredential(_Credential):
     provider: Literal["11labs"]
-    api_key: VendorKey
+    api_key: Secret
     api_url: Literal["https://api.elevenlabs.io", "https://api.eu.residency.elevenlabs.io"] | None = None
 
 
 class ApiUrlCredential(_Credential):
     provider: Literal["cartesia", "deepgram", "soniox"]
-    api_key: VendorKey
+    api_key: Secret
     api_url: str | None = None
 
 
@@ -204,13 +194,13 @@ class MakeCredential(_Credential):
 
 class MicrosoftCredential(_Credential):
     provider: Literal["microsoft"]
-    api_key: VendorKey
+    api_key: Secret
     region: str | None = Field(default=None, max_length=64)
 
 
 class MinimaxCredential(_Credential):
     provider: Literal["minimax"]
-    api_key: Annotated[str, AfterValidator(_sendable)]
+    api_key: str
     group_id: str
 
 
@@ -258,7 +248,7 @@ class AzureOpenAICredential(_Credential):
     provider: Literal["azure-openai"]
     region: str
     models: list[str]
-    open_ai_key: VendorKey = Field(alias="openAIKey")
+    open_ai_key: Secret = Field(alias="openAIKey")
     open_ai_endpoint: Secret = Field(alias="openAIEndpoint")
     ocp_apim_subscription_key: str | None = None
 

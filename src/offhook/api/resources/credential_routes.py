@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from pydantic import BaseModel
+
 from offhook.api.http.api_errors import BadRequest
 from offhook.api.http.work import Work
 from offhook.api.openapi.operation import ApiRoute
@@ -24,7 +26,17 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
         raise BadRequest("the provider of a credential cannot change: create another one")
     credential = _WHOLE.parse({**(stored.document if stored else {}), **given})
     check_urls(work, credential, given)
+    _check_keys(credential)
     return document(credential)
+
+
+def _check_keys(credential: BaseModel) -> None:
+    """What goes into a header. Raises BadRequest."""
+    for name in ("api_key", "open_ai_key"):
+        key = getattr(credential, name, None)
+        if isinstance(key, str) and not (key and all("!" <= c <= "~" for c in key)):
+            wire = type(credential).model_fields[name].alias
+            raise BadRequest([f"{wire} must be a key as its vendor gave it, without spaces or line ends"])
 
 
 def routes() -> list[ApiRoute]:

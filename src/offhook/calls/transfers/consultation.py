@@ -103,7 +103,7 @@ class Consultation:
                 services,
                 self._record,
                 settings,
-                engines=services.engines(self._context, credentials),
+                engines=services.engines(self._context, credentials, self._record.org_id),
                 world=self,
                 tell=self._told,
             )
