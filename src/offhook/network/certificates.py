@@ -8,10 +8,10 @@ import contextlib
 import ipaddress
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, cast
 from urllib.parse import unquote
 
 DAY: Final = 86400.0
@@ -20,7 +20,7 @@ NAMES: Final = "subjectAltName"
 UNTIL: Final = "notAfter"
 """What `ssl` calls them."""
 
-PeerCertificate = Mapping[str, Any]
+PeerCertificate = Mapping[str, object]
 """As `ssl.SSLObject.getpeercert` gives it; empty where the peer has shown none, or none was asked for."""
 
 
@@ -82,7 +82,7 @@ def proves(certificate: PeerCertificate, name: str) -> bool:
 
     A SIP URI in it says so for a whole domain; where it has none, its DNS names count, as does a `*` for the
     first label of one (RFC 9525 §6.3): RFC 5922 §7.2 forbids it, but carriers have such certificates."""
-    names = certificate.get(NAMES, ())
+    names = cast(Iterable[tuple[str, str]], certificate.get(NAMES, ()))
     try:
         address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:

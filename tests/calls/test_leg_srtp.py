@@ -1,0 +1,137 @@
+"""Two legs of ours with each other, one that offers and one that answers: their audio, keys and reports are
+protected on the wire, over new offers too."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from offhook.calls.leg import Leg, LegEnd, Media
+from offhook.calls.srtp_policy import SrtpPolicy
+from offhook.media.engine import Engine
+from offhook.media.local_plane import LocalPlane
+from offhook.rtp.clock import Clock
+from offhook.rtp.ports import PortPool
+from offhook.sip.dialogs.handler import Answer
+from offhook.sip.errors import SipError
+from offhook.sip.messages.message import Request
+from tests.virtual import run_virtual
+from tests.wire import MemoryWire
+
+LOUD = b"\x00\x20\x00\xe0" * 80
+ALL_BUT_HEAD = 12
+
+
+class End:
+    """One side: a leg with an engine of its own. `pressed` is what the other one pressed."""
+
+    def __init__(self, wire: MemoryWire, host: str, seed: int, policy: SrtpPolicy, *, secure: bool) -> None:
+        rng, loop = random.Random(seed), asyncio.get_running_loop()
+        ports = PortPool(host, 30000, 30099, wire.open, rng)
+        self.engine = Engine(Clock(loop), ports, now=lambda: 1e9 + loop.time(), rng=rng, patience=30.0)
+        media = Media(LocalPlane(self.engine), lambda peer: host, lambda to, peer: True, rng, policy)
+        self.pressed = ""
+        self.ended = ""
+        self.leg = Leg(media, self, self, peer="10.0.0.9", call_id=host, secure=secure)
+
+    def leg_connected(self) -> None: ...
+    def leg_ended(self, end: LegEnd, detail: str) -> None:
+        self.ended = detail
+
+    def leg_requested(self, request: Request) -> Answer | None:
+        return None
+
+    def digit(self, digit: str, milliseconds: int) -> None:
+        self.pressed += digit
+
+    @property
+    def received(self) -> tuple[int, int]:
+        """Packets that were heard, and those that could not be."""
+        assert self.leg.stream is not None
+        statistics = self.leg.stream.statistics
+        return statistics.packets_received, statistics.invalid + statistics.rejected
+
+    async def close(self) -> None:
+        await self.leg.close()
+        self.engine.close()
+
+
+async def up(caller: End, called: End) -> None:
+    answer = await called.leg.open(await caller.leg.open(None))
+    assert caller.leg.answered(answer)
+    called.leg.connect()
+    for end in (caller, called):
+        assert end.leg.stream is not None
+        end.leg.stream.play(LOUD)
+
+
+def test_audio_keys_and_reports_are_protected_over_new_offers() -> None:
+    async def tale() -> None:
+        wire = MemoryWire(random.Random(2))
+        caller = End(wire, "10.0.0.1", 1, SrtpPolicy(), secure=True)
+        called = End(wire, "10.0.0.2", 2, SrtpPolicy(), secure=True)
+        await up(caller, called)
+        await asyncio.sleep(8)
+        again = called.leg.reoffered(caller.leg.reoffered(None))
+        assert caller.leg.answered(again)  # the keys are the same: their packets are counted on
+        before = caller.received[0], called.received[0]
+        await asyncio.sleep(4)
+        assert caller.leg.stream is not None
+        caller.leg.stream.send_digits("42")
+        await asyncio.sleep(2)
+
+        assert called.pressed == "42"
+        for end, earlier in ((caller, before[0]), (called, before[1])):
+            assert end.received[0] > earlier + 250
+            assert end.received[1] == 0
+            assert end.leg.agreement is not None
+            assert end.leg.agreement.srtp is not None
+        # A frame of G.711 in clear is the same few octets over and over.
+        loud = [one.data for one in wire.seen if len(one.data) > 160]
+        assert {len(one) for one in loud} == {12 + 160 + 10}
+        assert all(len(set(one[ALL_BUT_HEAD:])) > 40 for one in loud)
+        await caller.close()
+        await called.close()
+        reports = [one.data for one in wire.seen if one.data[1] in (200, 201)]
+        assert len(reports) > 4
+        assert not any(b"\x81\xcb\x00\x01" in one for one in reports)  # no BYE that can be read
+
+    run_virtual(tale())
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "secure", "protected"),
+    [
+        ("optional", "optional", True, True),
+        ("required", "optional", True, True),
+        ("optional", "required", True, True),
+        ("optional", "off", True, False),
+        ("off", "optional", True, False),
+        ("optional", "optional", False, False),
+        ("required", "off", True, None),
+        ("off", "required", True, None),
+        ("required", "required", False, None),
+    ],
+)
+def test_what_two_policies_come_to(ours: str, theirs: str, secure: bool, protected: bool | None) -> None:
+    async def tale() -> None:
+        wire = MemoryWire(random.Random(2))
+        caller = End(wire, "10.0.0.1", 1, SrtpPolicy(ours), secure=secure)  # type: ignore[arg-type]
+        called = End(wire, "10.0.0.2", 2, SrtpPolicy(theirs), secure=secure)  # type: ignore[arg-type]
+        if protected is None:
+            offer = await caller.leg.open(None)
+            with pytest.raises(SipError, match="488"):
+                await called.leg.open(offer)
+        else:
+            await up(caller, called)
+            await asyncio.sleep(2)
+            for end in (caller, called):
+                assert end.received[0] > 90
+                assert end.leg.agreement is not None
+                assert (end.leg.agreement.srtp is not None) is protected
+        await caller.close()
+        await called.close()
+
+    run_virtual(tale())
