@@ -282,3 +282,11 @@ async def test_the_key_is_in_no_error(caplog: pytest.LogCaptureFixture) -> None:
     assert KEY not in raised.value.unquoted
     ours = [record.getMessage() for record in caplog.records if record.name != "websockets.server"]
     assert KEY not in "".join(ours)
+
+
+async def test_that_there_is_no_key_is_told_by_the_apis_name() -> None:
+    async with outside() as reach:
+        with pytest.raises(EngineError, match="OFFHOOK_DEEPGRAM_API_KEY") as raised:
+            await registry_of(reach).transcriber(assistant_with(transcriber=NOVA))
+    reason = pipeline_error("deepgram", raised.value.suffix)
+    assert reason == "pipeline-error-deepgram-transcriber-api-key-missing"

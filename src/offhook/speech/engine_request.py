@@ -6,11 +6,12 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from offhook.network.outside import Outside
+from offhook.schema.calls.ended_reason import EngineFailure
 from offhook.speech.engine_protocols import EngineError, Stage
 from offhook.speech.remote import CallContext, no_context
 from offhook.speech.vendor_variables import variable
@@ -55,6 +56,12 @@ class EngineNode:
         return found
 
 
+_KEYLESS: Final[Mapping[tuple[str, Stage], EngineFailure]] = {
+    ("deepgram", "transcriber"): "transcriber-api-key-missing",
+}
+"""What the API calls it that there is no key, where it has a name for it."""
+
+
 async def no_credential() -> BaseModel | None:
     return None
 
@@ -77,6 +84,7 @@ def account_of(stage: Stage, provider: str, own: Account, credential: BaseModel 
             provider,
             f"there is no key for it: store a credential of the provider {provider}, "
             f"or set OFFHOOK_{variable(provider, 'api_key').upper()}",
+            suffix=_KEYLESS.get((provider, stage)),
         )
     return Account(own.key, own.url, by_operator=own.url is not None)
 
