@@ -54,6 +54,11 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All of the tree, from its root on: each count looks at them."""
+        return tuple(ast.walk(self.tree))
+
 
 def modules(source: Path) -> list[Module]:
     """All of the package below `source`."""
@@ -83,7 +88,7 @@ def class_names(house: Iterable[Module]) -> dict[str, list[str]]:
     return in_several_rooms(
         (node.name, one.name)
         for one in house
-        for node in ast.walk(one.tree)
+        for node in one.nodes
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
 
@@ -98,12 +103,12 @@ def open_signatures(house: Iterable[Module], kind: re.Pattern[str]) -> Counter[s
         if one.room == TYPED:
             continue
         names = set(aliases.get(one.name, ()))
-        for node in ast.walk(one.tree):
+        for node in one.nodes:
             if isinstance(node, ast.ImportFrom):
                 known = aliases.get(node.module or "", set())
                 names |= {each.asname or each.name for each in node.names if each.name in known}
         alias = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(names)))})\b") if names else kind
-        for node in ast.walk(one.tree):
+        for node in one.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 taken = [ast.unparse(each) for each in _annotations(node)]
                 counted[one.name] += any(kind.search(text) or alias.search(text) for text in taken)
@@ -142,7 +147,7 @@ def wire_keys(house: Iterable[Module]) -> Counter[str]:
     counted: Counter[str] = Counter()
     for one in house:
         if one.room != TYPED:
-            for node in ast.walk(one.tree):
+            for node in one.nodes:
                 counted[one.name] += sum(bool(_CAMEL.fullmatch(key)) for key in _keys(node))
     return +counted
 

@@ -20,20 +20,20 @@ from offhook.folder import DataFolder, check
 from offhook.settings import PREFIX, load_settings
 from offhook.store import upgrade
 from tests.machine import PATIENCE, installed
-from tests.test_cli import COMMAND, Run, prepared, run
+from tests.test_cli import COMMAND, Run, prepared, prepared_here, run, run_here
 
-__all__ = ["prepared", "run"]
+__all__ = ["prepared", "prepared_here", "run", "run_here"]
 
 READING = [["keys", "list"], ["webhooks", "show", "one"], ["db", "check"]]
 NOBODY = 65_534
 
 
 @pytest.mark.parametrize("command", READING, ids=" ".join)
-def test_a_command_that_reads_makes_nothing(run: Run, tmp_path: Path, command: list[str]) -> None:
+def test_a_command_that_reads_makes_nothing(run_here: Run, tmp_path: Path, command: list[str]) -> None:
     folder = tmp_path / "data"
-    missing = run(*command)
+    missing = run_here(*command)
     folder.mkdir()
-    empty = run(*command)
+    empty = run_here(*command)
 
     assert (missing.returncode, empty.returncode) == (1, 1)
     assert missing.stderr == f"offhook: cannot open {folder}/offhook.db: create the folder {folder}\n"
@@ -41,6 +41,7 @@ def test_a_command_that_reads_makes_nothing(run: Run, tmp_path: Path, command: l
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_doctor_makes_nothing(run: Run, tmp_path: Path) -> None:
     done = run("doctor", "--json", HTTP="127.0.0.1:0", SIP="127.0.0.1:0")
 
@@ -48,11 +49,11 @@ def test_doctor_makes_nothing(run: Run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_command_that_reads_does_not_wait_for_who_writes(prepared: Run, tmp_path: Path) -> None:
-    assert prepared("orgs", "create", "One").returncode == 0
+def test_a_command_that_reads_does_not_wait_for_who_writes(prepared_here: Run, tmp_path: Path) -> None:
+    assert prepared_here("orgs", "create", "One").returncode == 0
     with closing(sqlite3.connect(tmp_path / "data" / "offhook.db", isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
-        done = prepared("keys", "list")
+        done = prepared_here("keys", "list")
 
     assert (done.returncode, done.stdout) == (0, "none\n"), done.stderr
 
@@ -60,6 +61,7 @@ def test_a_command_that_reads_does_not_wait_for_who_writes(prepared: Run, tmp_pa
 @pytest.mark.parametrize(
     "command", [["orgs", "list"], ["doctor"], ["db", "upgrade"], ["keys", "create"], ["serve"]], ids=" ".join
 )
+@pytest.mark.slow
 @pytest.mark.parametrize("below", ["", "inner"], ids=["the folder", "a folder in it"])
 def test_another_user_s_folder_is_said_to_be(tmp_path: Path, command: list[str], below: str) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
@@ -174,6 +176,7 @@ def _running(data: Path, **settings: Any) -> DataFolder:
     return folder
 
 
+@pytest.mark.slow
 def test_doctor_judges_the_service_by_its_own_settings(
     prepared: Run, tmp_path: Path, answering: Callable[[int], tuple[str, int]]
 ) -> None:
@@ -196,6 +199,7 @@ def test_doctor_judges_the_service_by_its_own_settings(
     assert [note for note in found["notes"] if "loopback" not in note] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "says"), [(503, "takes no new calls"), (None, "does not answer")])
 def test_doctor_asks_the_service(
     prepared: Run,
@@ -214,6 +218,7 @@ def test_doctor_asks_the_service(
     assert says in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("up", [True, False])
 def test_doctor_shows_the_planes(
     prepared: Run, tmp_path: Path, answering: Callable[[int], tuple[str, int]], up: bool

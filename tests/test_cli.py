@@ -28,16 +28,26 @@ COMMANDS = ("serve", "call", "demo", "doctor", "orgs", "keys", "webhooks", "db")
 COMMAND = [sys.executable, "-c", "from offhook.cli import main; main()"]
 
 
+def variables(folder: Path, **given: str) -> dict[str, str]:
+    """What a command finds in its environment, with a data folder below `folder`."""
+    named = {PREFIX + name: value for name, value in {"DATA": str(folder / "data"), **given}.items()}
+    return {**named, "COLUMNS": "100"}
+
+
+def settings_here() -> list[str]:
+    """What this process was itself started with, and hands on to no command."""
+    return [name for name in os.environ if name.startswith(PREFIX)]
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """`run("orgs", "list", DATA=...)`: one command with its own data folder."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    inherited = {name: value for name, value in os.environ.items() if name not in settings_here()}
 
-    def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        own = {PREFIX + name: value for name, value in {"DATA": str(tmp_path / "data"), **variables}.items()}
+    def command(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COMMAND, *arguments],
-            env={**inherited, **own, "COLUMNS": "100"},
+            env={**inherited, **variables(tmp_path, **given)},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -51,6 +61,30 @@ def run(tmp_path: Path) -> Run:
 def prepared(run: Run) -> Run:
     assert run("db", "upgrade").returncode == 0
     return run
+
+
+@pytest.fixture
+def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """As `run`, in this process: for what is about a command and not about how a process ends."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
+        done = CliRunner().invoke(
+            app,
+            arguments,
+            prog_name="offhook",
+            env={**dict.fromkeys(settings_here()), **variables(tmp_path, **given)},
+            catch_exceptions=False,
+        )
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+    return command
+
+
+@pytest.fixture
+def prepared_here(run_here: Run) -> Run:
+    assert run_here("db", "upgrade").returncode == 0
+    return run_here
 
 
 def _json(done: subprocess.CompletedProcess[str]) -> Any:
@@ -121,12 +155,12 @@ def test_orgs_and_keys(prepared: Run) -> None:
     ]
 
 
-def test_a_key_is_printed_once_and_stored_nowhere(prepared: Run, tmp_path: Path) -> None:
-    org = _json(prepared("orgs", "create", "Acme", "--json"))
-    made = prepared("keys", "create", "--org", org["id"])
+def test_a_key_is_printed_once_and_stored_nowhere(prepared_here: Run, tmp_path: Path) -> None:
+    org = _json(prepared_here("orgs", "create", "Acme", "--json"))
+    made = prepared_here("keys", "create", "--org", org["id"])
     key = next(line for line in made.stdout.splitlines() if line.startswith("key: ")).removeprefix("key: ")
 
-    listed = prepared("keys", "list", "--org", org["id"])
+    listed = prepared_here("keys", "list", "--org", org["id"])
 
     assert key not in listed.stdout
     files = [file for file in (tmp_path / "data").rglob("*") if file.is_file()]
@@ -134,52 +168,54 @@ def test_a_key_is_printed_once_and_stored_nowhere(prepared: Run, tmp_path: Path)
     assert [file for file in files if key.encode() in file.read_bytes()] == []
 
 
-def test_a_revoked_key_is_said_to_be(prepared: Run) -> None:
-    org = _json(prepared("orgs", "create", "Acme", "--json"))
-    key = _json(prepared("keys", "create", "--org", org["id"], "--json"))
+def test_a_revoked_key_is_said_to_be(prepared_here: Run) -> None:
+    org = _json(prepared_here("orgs", "create", "Acme", "--json"))
+    key = _json(prepared_here("keys", "create", "--org", org["id"], "--json"))
 
-    revoked = prepared("keys", "revoke", key["id"], "--org", org["id"])
-    again = prepared("keys", "revoke", key["id"], "--org", org["id"])
+    revoked = prepared_here("keys", "revoke", key["id"], "--org", org["id"])
+    again = prepared_here("keys", "revoke", key["id"], "--org", org["id"])
 
     assert (revoked.returncode, revoked.stdout) == (0, f"revoked {key['id']}\n")
-    assert _json(prepared("keys", "list", "--org", org["id"], "--json"))[0]["revokedAt"]
+    assert _json(prepared_here("keys", "list", "--org", org["id"], "--json"))[0]["revokedAt"]
     _assert_one_line(again, key["id"], "keys list")
 
 
-def test_a_table_for_people(prepared: Run) -> None:
-    nothing = prepared("orgs", "list")
-    prepared("orgs", "create", "Acme")
-    table = prepared("orgs", "list").stdout.splitlines()
+def test_a_table_for_people(prepared_here: Run) -> None:
+    nothing = prepared_here("orgs", "list")
+    prepared_here("orgs", "create", "Acme")
+    table = prepared_here("orgs", "list").stdout.splitlines()
 
     assert nothing.stdout == "none\n"
     assert table[0].split() == ["id", "name", "createdAt"]
     assert table[1].split()[1] == "Acme"
 
 
-def test_the_only_org_need_not_be_named(prepared: Run) -> None:
-    _assert_one_line(prepared("keys", "create"), "there is no org yet", "orgs create")
-    org = _json(prepared("orgs", "create", "Acme", "--json"))
-    key = _json(prepared("keys", "create", "--json"))
+def test_the_only_org_need_not_be_named(prepared_here: Run) -> None:
+    _assert_one_line(prepared_here("keys", "create"), "there is no org yet", "orgs create")
+    org = _json(prepared_here("orgs", "create", "Acme", "--json"))
+    key = _json(prepared_here("keys", "create", "--json"))
 
     assert key["orgId"] == org["id"]
-    assert [one["id"] for one in _json(prepared("keys", "list", "--json"))] == [key["id"]]
-    assert prepared("keys", "revoke", key["id"]).returncode == 0
+    assert [one["id"] for one in _json(prepared_here("keys", "list", "--json"))] == [key["id"]]
+    assert prepared_here("keys", "revoke", key["id"]).returncode == 0
 
-    prepared("orgs", "create", "Other")
-    _assert_one_line(prepared("keys", "create"), "several orgs", "--org ID")
+    prepared_here("orgs", "create", "Other")
+    _assert_one_line(prepared_here("keys", "create"), "several orgs", "--org ID")
 
 
-def test_mistakes_get_one_line_and_exit_1(prepared: Run) -> None:
-    prepared("orgs", "create", "Acme")
-    _assert_one_line(prepared("keys", "create", "--org", "nobody"), "there is no org nobody", "orgs list")
-    _assert_one_line(prepared("keys", "list", "--org", "nobody"), "there is no org nobody")
-    _assert_one_line(prepared("orgs", "create", "n" * 41), "1 to 40 characters")
-    _assert_one_line(prepared("orgs", "list", WORKERS="many"), "OFFHOOK_WORKERS", "whole number")
+def test_mistakes_get_one_line_and_exit_1(prepared_here: Run) -> None:
+    prepared_here("orgs", "create", "Acme")
+    _assert_one_line(
+        prepared_here("keys", "create", "--org", "nobody"), "there is no org nobody", "orgs list"
+    )
+    _assert_one_line(prepared_here("keys", "list", "--org", "nobody"), "there is no org nobody")
+    _assert_one_line(prepared_here("orgs", "create", "n" * 41), "1 to 40 characters")
+    _assert_one_line(prepared_here("orgs", "list", WORKERS="many"), "OFFHOOK_WORKERS", "whole number")
 
 
 @pytest.mark.parametrize("whom", ["reception", "tel:+15550100", "sip:a b@127.0.0.1"])
-def test_whom_nobody_can_call_is_said_before_anything_slow(run: Run, whom: str) -> None:
-    _assert_one_line(run("call", whom), whom, "not a SIP URI such as sip:")
+def test_whom_nobody_can_call_is_said_before_anything_slow(run_here: Run, whom: str) -> None:
+    _assert_one_line(run_here("call", whom), whom, "not a SIP URI such as sip:")
 
 
 @pytest.mark.parametrize(
@@ -205,16 +241,16 @@ def test_what_a_call_cannot_be_made_with_is_said_before_anything_slow(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_an_example_that_is_one(command: str) -> None:
     """Its words are a command, and its options are that command's."""
-    examples = re.findall(r"^ {4}(?:OFFHOOK_\S+ )*offhook (.+)$", _help(command), re.MULTILINE)
+    examples = re.findall(r"^ {4}(?:OFFHOOK_\S+ )*offhook (.+)$", help_of(command), re.MULTILINE)
     assert examples or command in ("demo", "db")
 
     for example in examples:
         words = [word for word in example.split() if re.fullmatch(r"[a-z]+|--[a-z]+", word)]
-        told = _help(*(words[:2] if words[0] in ("orgs", "keys", "webhooks", "db") else words[:1]))
+        told = help_of(*(words[:2] if words[0] in ("orgs", "keys", "webhooks", "db") else words[:1]))
         assert [word for word in words if word.startswith("--") and word not in told] == []
 
 
-def _help(*command: str) -> str:
+def help_of(*command: str) -> str:
     done = CliRunner().invoke(app, [*command, "--help"], prog_name="offhook")
     assert done.exit_code == 0, done.output
     return done.stdout

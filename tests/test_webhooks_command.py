@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from offhook.store import Database, IdMaker
-from tests.test_cli import Run, prepared, run
+from tests.test_cli import Run, prepared_here, run_here
 
-__all__ = ["prepared", "run"]
+__all__ = ["prepared_here", "run_here"]
 
 
 class Messages:
@@ -52,8 +52,8 @@ class Messages:
 
 
 @pytest.fixture
-def messages(prepared: Run, tmp_path: Path) -> Messages:
-    org = _json(prepared("orgs", "create", "First", "--json"))["id"]
+def messages(prepared_here: Run, tmp_path: Path) -> Messages:
+    org = _json(prepared_here("orgs", "create", "First", "--json"))["id"]
     return Messages(tmp_path / "data" / "offhook.db", [org])
 
 
@@ -62,49 +62,49 @@ def _json(done: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(done.stdout)
 
 
-def test_the_only_org_need_not_be_named(prepared: Run, messages: Messages) -> None:
+def test_the_only_org_need_not_be_named(prepared_here: Run, messages: Messages) -> None:
     waiting = messages.put(messages.orgs[0], "call-1", given_up=False)
     given_up = messages.put(messages.orgs[0], "call-2", given_up=True)
 
-    table = prepared("webhooks", "list").stdout
+    table = prepared_here("webhooks", "list").stdout
     assert "connection refused" in table
     assert "https://hooks.example.org/in\n" in table.replace("  connection refused", "\n")
     assert "hush" not in table
-    assert [one["id"] for one in _json(prepared("webhooks", "list", "--json"))] == [given_up, waiting]
-    assert [one["id"] for one in _json(prepared("webhooks", "list", "--state", "abandoned", "--json"))] == [
-        given_up
-    ]
-    assert [one["id"] for one in _json(prepared("webhooks", "list", "--call", "call-1", "--json"))] == [
+    assert [one["id"] for one in _json(prepared_here("webhooks", "list", "--json"))] == [given_up, waiting]
+    assert [
+        one["id"] for one in _json(prepared_here("webhooks", "list", "--state", "abandoned", "--json"))
+    ] == [given_up]
+    assert [one["id"] for one in _json(prepared_here("webhooks", "list", "--call", "call-1", "--json"))] == [
         waiting
     ]
 
 
-def test_one_is_shown_and_sent_again(prepared: Run, messages: Messages) -> None:
+def test_one_is_shown_and_sent_again(prepared_here: Run, messages: Messages) -> None:
     identity = messages.put(messages.orgs[0], "call-1", given_up=True)
 
-    shown = prepared("webhooks", "show", identity)
+    shown = prepared_here("webhooks", "show", identity)
     assert "state: abandoned" in shown.stdout
     assert '"endedReason": "customer-ended-call"' in shown.stdout
     assert "hush" not in shown.stdout
 
-    again = _json(prepared("webhooks", "replay", identity, "--json"))
+    again = _json(prepared_here("webhooks", "replay", identity, "--json"))
     assert (again["id"], again["state"], again["attempts"]) == (identity, "pending", 0)
     assert again["message"]["endedReason"] == "customer-ended-call"
 
-    twice = prepared("webhooks", "replay", identity)
+    twice = prepared_here("webhooks", "replay", identity)
     assert twice.returncode == 1
     assert twice.stderr == f"offhook: the message {identity} is still on its way\n"
 
 
-def test_of_several_orgs_one_is_named_and_sees_its_own(prepared: Run, messages: Messages) -> None:
-    other = _json(prepared("orgs", "create", "Second", "--json"))["id"]
+def test_of_several_orgs_one_is_named_and_sees_its_own(prepared_here: Run, messages: Messages) -> None:
+    other = _json(prepared_here("orgs", "create", "Second", "--json"))["id"]
     identity = messages.put(other, "call-1", given_up=True)
 
-    unnamed = prepared("webhooks", "list")
-    foreign = prepared("webhooks", "show", identity, "--org", messages.orgs[0])
-    unknown = prepared("webhooks", "list", "--org", "nobody")
+    unnamed = prepared_here("webhooks", "list")
+    foreign = prepared_here("webhooks", "show", identity, "--org", messages.orgs[0])
+    unknown = prepared_here("webhooks", "list", "--org", "nobody")
 
-    assert _json(prepared("webhooks", "list", "--org", other, "--json"))[0]["id"] == identity
+    assert _json(prepared_here("webhooks", "list", "--org", other, "--json"))[0]["id"] == identity
     assert unnamed.stderr.startswith("offhook: there are several orgs: say which with --org ID")
     assert foreign.stderr.startswith(f"offhook: there is no message {identity}")
     assert unknown.stderr.startswith("offhook: there is no org nobody")

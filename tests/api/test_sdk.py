@@ -392,15 +392,9 @@ def test_a_number_does_not_call_out(sdk: Vapi) -> None:
 
 
 def test_lists_of_what_is_not_served_are_read(sdk: Vapi) -> None:
-    assert sdk.files.list() == []
-    assert sdk.knowledge_bases_v_2.knowledge_base_v_2_controller_find_all() == []
-    assert sdk.structured_outputs.structured_output_controller_find_all().results == []
-    assert sdk.chats.list().results == []
-    assert sdk.sessions.list().results == []
-    assert sdk.eval.eval_controller_get_paginated().results == []
-    assert (
-        sdk.provider_resources.provider_resource_controller_get_provider_resources_paginated(
-            "11labs", "pronunciation-dictionary"
-        ).results
-        == []
-    )
+    of_provider = sdk.provider_resources.provider_resource_controller_get_provider_resources_paginated
+    pages: list[Any] = [sdk.chats.list(), sdk.sessions.list(), sdk.eval.eval_controller_get_paginated()]
+    pages += [sdk.structured_outputs.structured_output_controller_find_all()]
+    pages += [of_provider("11labs", "pronunciation-dictionary")]
+    assert [page.results for page in pages] == [[]] * 5
+    assert sdk.files.list() == sdk.knowledge_bases_v_2.knowledge_base_v_2_controller_find_all() == []

@@ -182,6 +182,7 @@ async def test_calls_at_the_same_time_each_get_their_own_words(workers: Workers)
         assert KEYWORDS["hours"] <= words((await first.final()).text)
 
 
+@pytest.mark.slow
 async def test_a_phrase_survives_the_death_of_its_worker(workers: Workers) -> None:
     async with calling(workers) as call:
         (pid,) = workers.processes
@@ -290,6 +291,7 @@ async def test_too_long_a_text_is_refused(workers: Workers) -> None:
         await said(LocalVoice(workers), "x" * (LONGEST_TEXT + 1))
 
 
+@pytest.mark.slow
 async def test_a_sentence_survives_the_death_of_the_worker(workers: Workers) -> None:
     (pid,) = workers.processes
     os.kill(pid, signal.SIGKILL)
@@ -335,6 +337,7 @@ async def test_the_cache_is_bounded_and_forgets_what_was_not_used() -> None:
     assert cache.get(("long", "", 1.0)) is None
 
 
+@pytest.mark.slow
 async def test_the_apology_is_heard_when_no_worker_is_left(workers: Workers) -> None:
     emergency = LocalVoice(workers, cache=SpeechCache())
     await prepare_apology(emergency)

@@ -46,6 +46,7 @@ class Kept:
         return whole(bare, named, self.parts)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(documents)
 def test_any_document_comes_back_to_the_letter(given: list[dict[str, Any]]) -> None:
