@@ -28,7 +28,7 @@ _ADVICE: Final = {
     404: "there is no such number there",
     407: "a proxy asks who calls: give --auth USER:PASSWORD",
     408: "nothing answers at this address",
-    503: "nothing listens there, or it takes no more calls",
+    503: "nothing listens there, it takes no more calls, or over TLS its certificate is not trusted",
 }
 """What a caller can do about a status."""
 

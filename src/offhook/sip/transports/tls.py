@@ -190,9 +190,8 @@ class TlsStream(asyncio.Protocol):
             self._socket.write(self._outgoing.read())
 
     def _broke(self, error: Exception) -> None:
-        self._owner.breaks.info(
-            "no TLS with %s: %s", self._socket.get_extra_info("peername"), _in_words(error)
-        )
+        peer = self._socket.get_extra_info("peername") or ("", 0)
+        self._owner.breaks.info("no TLS with %s: %s", Address(*peer[:2]), _in_words(error))
         if not self.connected.done():
             self.connected.set_exception(ConnectionError(_in_words(error)))
             self.connected.exception()
