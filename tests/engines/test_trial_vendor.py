@@ -27,7 +27,7 @@ async def visit(folder: Path) -> House:
     """The greeting, a question, its answer."""
     async with outside() as reach, open_house(folder) as house:
         object.__setattr__(house.services, "engines", engines_of(registry_of(reach)))
-        house.directory.credentials["c"] = {"provider": "xai", "apiKey": "of the org"}
+        house.directory.credentials["c"] = {"provider": "xai", "apiKey": "of-the-org"}
         house.assistant.update(TRIAL)
         phone = await house.phone()
         call = await phone.dial().connect()
@@ -45,7 +45,7 @@ async def test_a_vendor_is_a_file_and_a_line(tmp_path: Path, monkeypatch: pytest
     house = await visit(tmp_path)
     assert house.report["transcript"].splitlines()[1:] == [
         f"User: {HEARD}",
-        "AI: This is trial-1 with the key of the org. We are open until five.",
+        "AI: This is trial-1 with the key of-the-org. We are open until five.",
     ]
     assert house.report["endedReason"] == "customer-ended-call"
 
