@@ -132,12 +132,13 @@ async def test_whatever_is_killed_or_stands_still_each_call_is_accounted_for_onc
 
 
 def _numbers(node: Node, receiver: Receiver) -> list[Number]:
-    """One with an assistant, one whose owner is asked and takes a while."""
+    """One with an assistant, one whose owner is asked and takes a while. Both say themselves who is told: a
+    caller may hang up before anybody knows which assistant would have answered."""
     server = {"url": receiver.url("calls")}
     answering = assistant(server=server)
     receiver.acts["calls"] = late(0.4, says({"assistant": answering}))
     return [
-        new_number(node, answered_by=answering),
+        new_number(node, answered_by=answering, server=server),
         new_number(node, answered_by=None, server=server),
     ]
 
