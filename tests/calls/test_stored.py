@@ -315,8 +315,8 @@ async def test_a_full_disk_delays_what_is_written_and_loses_nothing(
     for record in records:
         assert await house.said(record.id) == ["status-update", "end-of-call-report"]
     told = [one.message for one in caplog.records]
-    assert len([line for line in told if "which is tried again" in line]) == 1
-    assert len([line for line in told if "written down again" in line]) == 1
+    assert len([line for line in told if "retrying" in line]) == 1
+    assert len([line for line in told if "stored again" in line]) == 1
 
 
 async def test_what_waits_for_a_disk_is_bounded_but_ends_are_always_taken(
