@@ -33,7 +33,9 @@ def render(text: str, variables: Mapping[str, Any]) -> str:
 
 
 def assistant_of(document: Mapping[str, Any]) -> Assistant:
-    return Assistant.model_validate({"firstMessage": FIRST, **document})
+    """Silent callers are asked nothing, unless the document has it otherwise."""
+    quiet = {"idleMessages": [], "silenceTimeoutMessage": ""}
+    return Assistant.model_validate({"firstMessage": FIRST, "messagePlan": quiet, **document})
 
 
 class Stage:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from offhook.conversation import Engines
+from offhook.conversation.own_words import NOBODY_THERE
 from offhook.language.language_model import ToolCall
 from offhook.schema.assistants.assistant import Assistant
 from tests.conversation.stage import Stage, on_stage
@@ -118,7 +119,7 @@ async def test_the_next_assistant_may_be_less_patient() -> None:
         await greeted(stage)
         await stage.caller.says("The nurse, please.")
         await asyncio.sleep(30)
-        assert "Nurse here." in stage.lines[-1]
+        assert stage.lines[-2:] == ["AI: Nurse here.", f"AI: {NOBODY_THERE}"]
         assert stage.ended == ["silence-timed-out"]
 
 

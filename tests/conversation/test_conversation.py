@@ -19,6 +19,7 @@ from offhook.conversation.events import (
     TurnMeasured,
     VoiceText,
 )
+from offhook.conversation.own_words import NOBODY_THERE
 from offhook.frames import FRAME_SECONDS
 from offhook.language.language_model import ModelError, Text, ToolCall
 from offhook.speech.engine_protocols import EngineError, Transcript
@@ -377,7 +378,7 @@ async def test_idle_messages_are_said_so_often() -> None:
     idle = {"idleMessages": ["Still there?"], "idleTimeoutSeconds": 5, "idleMessageMaxSpokenCount": 2}
     async with on_stage(assistant={"messagePlan": idle}) as stage:
         await asyncio.sleep(60)
-        assert stage.lines == [f"AI: {FIRST}", "AI: Still there?", "AI: Still there?"]
+        assert stage.lines == [f"AI: {FIRST}", "AI: Still there?", "AI: Still there?", f"AI: {NOBODY_THERE}"]
         assert stage.ended == ["silence-timed-out"]
 
 
@@ -477,7 +478,7 @@ async def test_a_late_assistant_is_told_of() -> None:
     async with on_stage(model=ScriptedModel(["Well, here I am."], latency=7.0)) as stage:
         await greeted(stage)
         await stage.caller.says("Hello?")
-        await stage.caller.hears_the_end()
+        await stage.caller.hears_the_end(pause=5)
         assert len(stage.told(AssistantLate)) == 1
         assert stage.lines[-1] == "AI: Well, here I am."
 

@@ -9,6 +9,7 @@ import pytest
 
 from offhook.conversation import Engines
 from offhook.conversation.events import ToolOutcome
+from offhook.conversation.own_words import STILL_TRYING
 from offhook.language.language_model import ModelError, ToolCall
 from offhook.schema.assistants import effective
 from offhook.schema.assistants.assistant import Assistant
@@ -95,7 +96,7 @@ async def test_a_caller_who_never_speaks_first_is_spoken_to() -> None:
 
 @plays
 async def test_whoever_is_busy_is_not_silent() -> None:
-    model = ScriptedModel(["It is noon."], latency=4.0)
+    model = ScriptedModel(["It is noon."], latency=2.5)
     async with on_stage(model=model, assistant=silence(say("Are you there?"), seconds=2)) as stage:
         await greeted(stage)
         await silent(1)
@@ -347,8 +348,8 @@ async def test_a_caller_whose_assistant_fails_is_handed_on() -> None:
     async with on_stage(FAILS, assistant=hook) as stage:
         await greeted(stage)
         await stage.caller.says("When do you open?")
-        await stage.caller.hears_the_end()
-        assert said(stage) == ["Let me get somebody."]
+        await stage.caller.hears_the_end(pause=3)
+        assert said(stage) == [STILL_TRYING, "Let me get somebody."]
         assert [call.name for call in stage.world.ran] == ["report"]
         assert stage.world.transfers == [DESK]
         assert stage.ended == []

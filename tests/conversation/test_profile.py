@@ -22,7 +22,7 @@ def test_an_empty_assistant_has_the_defaults() -> None:
     assert (empty.name, empty.first_message, empty.end_call_message, empty.tools, empty.system) == (
         None,
         "",
-        "",
+        None,
         (),
         (),
     )

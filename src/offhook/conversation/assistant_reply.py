@@ -15,6 +15,7 @@ from offhook.conversation.audio.synthesis import Synthesis, next_within
 from offhook.conversation.context import Said
 from offhook.conversation.events import Event, ModelUsed, ModelWrote
 from offhook.conversation.metrics import Marks
+from offhook.conversation.own_words import SAY_AGAIN, STILL_TRYING
 from offhook.conversation.text.chunks import Chunker, ChunkingPlan
 from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.tools.tool_run import ToolRun
@@ -32,6 +33,16 @@ HURRY_SECONDS = 0.25
 """A model that has written for so long and not finished a sentence is spoken from the next comma on."""
 SPEECHLESS_SECONDS = 30.0
 """Seconds for which a model may write nothing that can be spoken, only dots or spaces."""
+MOST_TRIES = 3
+"""How often a model that fails, or says nothing, is asked."""
+TRY_SECONDS = 12.0
+"""After so long it is not asked again."""
+RECOVERY_SECONDS = 2.0
+"""Before the last try."""
+_IN_VAIN = (
+    "400-bad-request-validation-failed", "401-unauthorized", "403-model-access-denied",
+)  # fmt: skip
+"""Failures that another try does not mend."""
 MOST_ROUNDS = 8
 """How often the model may call tools before it has to answer."""
 
@@ -124,6 +135,8 @@ class AssistantReply:
         self.previous = previous
         self._parts = parts
         self._writes_since: float | None = None
+        self._asked: SpokenUtterance | None = None  # the words of the model's last answer
+        self._acted = False  # tools have run
         self._may_be_heard = asyncio.Event()
         self._untold: list[ModelWrote] = []
         self._besides = besides
@@ -216,11 +229,11 @@ class AssistantReply:
             if self.previous is not None:
                 await self._wait_for(self.previous)
             for number in range(MOST_ROUNDS + 1):
-                said, calls = await self._ask(tools=number < MOST_ROUNDS)
+                said, calls = await self._answer(tools=number < MOST_ROUNDS)
                 if not calls:
                     break
                 await self._may_be_heard.wait()
-                self.progress = Progress.ACTING
+                self.progress, self._acted = Progress.ACTING, True
                 parts.listener.reply_acts()
                 again = await ToolRun(parts.tools, self, said, calls).run()
                 if not again or self.abandoned:
@@ -241,6 +254,54 @@ class AssistantReply:
     async def _wait_for(previous: AssistantReply) -> None:
         await asyncio.wait([previous.task])
 
+    async def _answer(self, tools: bool) -> tuple[Said, list[ToolCall]]:
+        """What the model says, asked again where it fails or says nothing. Raises ModelError."""
+        loop, parts = asyncio.get_running_loop(), self._parts
+        began = loop.time()
+        for left in range(MOST_TRIES - 1, -1, -1):
+            try:
+                said, calls = await self._ask(tools)
+            except ModelError as error:
+                if self._asked is not None and self._asked.pieces:
+                    return self._break_off(self._asked, error), []
+                if not left or error.suffix in _IN_VAIN or loop.time() - began > TRY_SECONDS:
+                    raise
+                log.warning("the model is asked again: %s", error.unquoted)
+                self._take_back()
+                if left == 1:
+                    self.utter(STILL_TRYING, None)
+                    await asyncio.sleep(RECOVERY_SECONDS)
+                continue
+            if calls or (self._asked is not None and self._asked.pieces) or not self._owes_words():
+                break
+            log.warning("the model of %s answered nothing", parts.tools.assistant.engines.model.provider)
+            self._take_back()
+            if left == MOST_TRIES - 1:
+                continue
+            said = parts.tools.context.say()
+            self.utter(SAY_AGAIN, said)
+            break
+        return said, calls
+
+    def _owes_words(self) -> bool:
+        """Does the caller wait for an answer, and has not got a word of it?"""
+        if self._besides or any(one.pieces for one in self.utterances) or self.abandoned:
+            return False
+        shown = self._parts.tools.context.messages()
+        return not self._acted and bool(shown) and shown[-1].get("role") == "user"
+
+    def _take_back(self) -> None:
+        if self._asked is not None:
+            self.forget(self._asked)
+
+    def _break_off(self, utterance: SpokenUtterance, error: ModelError) -> Said:
+        """The model has failed in the middle of its words."""
+        log.warning("the model broke off: %s", error.unquoted)
+        self._parts.synthesis.close_utterance(utterance)
+        said = self._parts.tools.context.say()
+        self.utter(SAY_AGAIN, said)
+        return said
+
     async def _ask(self, tools: bool) -> tuple[Said, list[ToolCall]]:
         """One request to the model: its words are on their way to the mouth when this returns."""
         parts, assistant = self._parts, self._parts.tools.assistant
@@ -255,6 +316,7 @@ class AssistantReply:
             marks=self.marks if first else None,
         )
         self.utterances.append(utterance)
+        self._asked = utterance
         if first:
             self.marks.asked = asyncio.get_running_loop().time()
         words = _Words(assistant.profile.chunks, lambda piece: self._say(utterance, piece))
@@ -266,8 +328,6 @@ class AssistantReply:
                 words.close()
         words.flush()
         parts.synthesis.close_utterance(utterance)
-        if not utterance.pieces and not calls:
-            log.warning("the model of %s answered nothing", model.provider)
         return said, calls
 
     async def _read(self, stream: AsyncIterator[Output], words: _Words, calls: list[ToolCall]) -> None:

@@ -6,12 +6,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
 
+from offhook.conversation.own_words import NOBODY_THERE, STILL_THERE
 from offhook.conversation.text.chunks import SENTENCE_BOUNDARIES, ChunkingPlan
 from offhook.conversation.text.formatters import Format
 from offhook.conversation.text.patterns import Pattern, compile_patterns
@@ -22,7 +23,7 @@ from offhook.conversation.turns.wait_function import compile_wait, default_wait
 from offhook.language.language_model import Message
 from offhook.schema.assistants import chunk, effective
 from offhook.schema.assistants.assistant import Assistant, AssistantOverrides, FirstMessageMode
-from offhook.schema.assistants.hook import Hook
+from offhook.schema.assistants.hook import CallHookCustomerSpeechTimeout, CallHookModelResponseTimeout, Hook
 from offhook.schema.assistants.speaking import (
     AssistantCustomEndpointingRule,
     BothCustomEndpointingRule,
@@ -37,6 +38,7 @@ Document = Mapping[str, Any]
 log = logging.getLogger(__name__)
 
 _AUDIO_ADDRESS = re.compile(r"https?://\S+")
+STILL_THERE_SECONDS = 8.0
 _PROMPT_ROLES = ("system", "user", "assistant")
 
 
@@ -52,7 +54,7 @@ class Profile:
     first_message_interruptible: bool
     system: tuple[Message, ...]
     tools: tuple[Document, ...]
-    end_call_message: str
+    end_call_message: str | None
     end_call_phrases: tuple[str, ...]
     silence_seconds: float
     silence_message: str
@@ -65,12 +67,18 @@ class Profile:
     idle: effective.IdleMessages
     hooks: tuple[Hook, ...]
 
+    @property
+    def handles_late_models(self) -> bool:
+        """Does a hook of the owner's say what is done while the model takes long?"""
+        return any(isinstance(hook, CallHookModelResponseTimeout) for hook in self.hooks)
+
 
 def profile_of(assistant: Assistant) -> Profile:
     model, legacy = assistant.model, assistant.message_plan
     prompt = (model.messages if model else None) or ()
     chunks = assistant.voice.chunk_plan if assistant.voice else None
     first_message, mode = _first_message(assistant)
+    silence_message = legacy.silence_timeout_message if legacy is not None else None
     return Profile(
         name=assistant.name,
         language=getattr(assistant.transcriber, "language", None) or "en",
@@ -79,19 +87,32 @@ def profile_of(assistant: Assistant) -> Profile:
         first_message_interruptible=effective.first_message_interruptions_enabled(assistant),
         system=tuple({"role": m.role, "content": m.content} for m in prompt if m.role in _PROMPT_ROLES),
         tools=tuple(document(tool) for tool in _tools(assistant)),
-        end_call_message=assistant.end_call_message or "",
+        end_call_message=assistant.end_call_message,
         end_call_phrases=tuple(phrase.lower() for phrase in effective.end_call_phrases(assistant)),
         silence_seconds=effective.silence_timeout_seconds(assistant),
-        silence_message=(legacy and legacy.silence_timeout_message) or "",
+        silence_message=NOBODY_THERE if silence_message is None else silence_message,
         most_seconds=effective.max_duration_seconds(assistant),
         start=_start_plan(assistant),
         stop=_stop_plan(assistant),
         chunks=_chunk_plan(chunks),
         form=_format_plan(chunks, _speaks_english(assistant)),
         keypad=effective.keypad_input(assistant),
-        idle=effective.idle_messages(assistant),
+        idle=_idle_messages(assistant),
         hooks=tuple(assistant.hooks or ()),
     )
+
+
+def _idle_messages(assistant: Assistant) -> effective.IdleMessages:
+    """Unless the owner has said what to do about a silent caller."""
+    idle, plan = effective.idle_messages(assistant), assistant.message_plan
+    asked = plan is not None and plan.idle_messages is not None
+    hooks = any(isinstance(hook, CallHookCustomerSpeechTimeout) for hook in assistant.hooks or ())
+    seconds = (
+        STILL_THERE_SECONDS if plan is None or plan.idle_timeout_seconds is None else idle.timeout_seconds
+    )
+    if asked or hooks or effective.silence_timeout_seconds(assistant) < 2 * seconds:
+        return idle
+    return replace(idle, messages=(STILL_THERE,), timeout_seconds=seconds, max_spoken_count=1, counts=False)
 
 
 def _tools(assistant: Assistant) -> Sequence[BaseModel]:

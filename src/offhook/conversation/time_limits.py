@@ -36,6 +36,7 @@ class TimeLimits:
         self._loop = asyncio.get_running_loop()
         self._quiet_since = self._loop.time()
         self._idle_messages_said = 0
+        self._spent = 0.0  # of the silence, when an idle message that does not count was said
         self._running = False
         self._end: asyncio.Handle | None = None
         self._next: asyncio.Handle | None = None
@@ -53,7 +54,9 @@ class TimeLimits:
         match event:
             case SpeechStarted("user") | SpeechStopped("user") | TranscriptHeard("user"):
                 self.touch()
-                if self._idle_messages_said and self._profile.idle.reset_on_user_speech:
+                self._spent = 0.0
+                idle = self._profile.idle
+                if self._idle_messages_said and (idle.reset_on_user_speech or not idle.counts):
                     self._idle_messages_said = 0
                     self._wait()  # there are idle messages to come again
             case SpeechStopped("assistant") | TranscriptHeard("assistant"):
@@ -78,6 +81,10 @@ class TimeLimits:
             if timer is not None:
                 timer.cancel()
 
+    @property
+    def _silence_seconds(self) -> float:
+        return self._profile.silence_seconds - self._spent
+
     def _idle_due(self) -> float | None:
         idle = self._profile.idle
         if not idle.messages or self._idle_messages_said >= idle.max_spoken_count:
@@ -88,7 +95,7 @@ class TimeLimits:
         """Set the timer to when something may be due; one that is set for earlier stays."""
         if not self._running:
             return
-        due = self._quiet_since + self._profile.silence_seconds
+        due = self._quiet_since + self._silence_seconds
         idle = self._idle_due()
         due = due if idle is None else min(due, idle)
         if self._next is not None:
@@ -103,12 +110,14 @@ class TimeLimits:
         if self._busy():
             self._quiet_since = now
         idle = self._idle_due()
-        if now + 1e-6 >= self._quiet_since + self._profile.silence_seconds:
+        if now + 1e-6 >= self._quiet_since + self._silence_seconds:
             # That need not be the end of the call: a hook may hand the caller on, and that may fail.
             self._quiet_since = now
             self._silent()
         elif idle is not None and now + 1e-6 >= idle:
             self._idle_messages_said += 1
             self._quiet_since = now
+            if not self._profile.idle.counts:
+                self._spent = self._profile.idle.timeout_seconds
             self._say_idle_message(self._rng.choice(self._profile.idle.messages))
         self._wait()

@@ -21,6 +21,7 @@ from offhook.conversation.events import (
 )
 from offhook.conversation.lateness import Lateness
 from offhook.conversation.metrics import measured
+from offhook.conversation.own_words import ONE_MOMENT
 from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.conversation.turns import signals as turn
@@ -75,7 +76,7 @@ class TurnTaking:
         self._speech = AssistantSpeech(transcript, tools.context, channel, tell)
         self._turn_timer: asyncio.Handle | None = None
         self._turn_due_at: float | None = None
-        self._lateness = Lateness(tell)
+        self._lateness = Lateness(tell, self._ask_to_wait)
         self._abandoned: set[asyncio.Task[None]] = set()  # replies given up whose tools still run
 
     def prepare_first_reply(self) -> None:
@@ -158,7 +159,8 @@ class TurnTaking:
     def utterance_began(self, utterance: SpokenUtterance) -> None:
         self._speech.began(utterance)
         self._cut = None
-        self._lateness.stop()
+        if utterance.said is not None:  # else it was a word to wait
+            self._lateness.stop()
         if utterance.answers:
             self._context.answered()
         if utterance.answers or self._course.over:  # the last words are an answer, too
@@ -332,9 +334,8 @@ class TurnTaking:
         return turn.CutShort(left if resumable else None, more=acting, heard=not unheard, asks=asks)
 
     def _came_too_soon(self, utterance: SpokenUtterance) -> bool:
-        """Had the caller only paused?"""
-        entry, began = utterance.entry, self._voice[0]
-        return entry is not None and entry.start <= began <= entry.start + WITHDRAWN_SECONDS
+        entry = utterance.entry
+        return entry is not None and 0 <= self._voice[0] - entry.start <= WITHDRAWN_SECONDS
 
     def _interrupt(self, cut: turn.CutShort) -> None:
         utterance = self._cut_playout(withdrawn=not cut.heard)
@@ -382,12 +383,18 @@ class TurnTaking:
         elif utterance.said is not None:
             self._context.forget(utterance.said)
 
+    def _ask_to_wait(self) -> None:
+        """Not while a tool runs: what is said of that is the owner's."""
+        acting = self.reply is None or self.reply.acting or self._course.over
+        waits = self._machine.state is TurnState.THINKING and self.synthesis.playout.current is None
+        if waits and not acting and not self._assistants.current.profile.handles_late_models:
+            self.synthesis.say(ONE_MOMENT, said=None)
+
     def _say_the_rest(self) -> None:
         cut, self._cut = self._cut, None
-        if cut is None or self._course.over:
-            return
-        utterance, rest = cut
-        again = self.synthesis.utter(said=self._context.say(), interruptible=utterance.interruptible)
-        for text in rest:
-            self.synthesis.add(again, text)
-        self.synthesis.close_utterance(again)
+        if cut is not None and not self._course.over:
+            utterance, rest = cut
+            again = self.synthesis.utter(said=self._context.say(), interruptible=utterance.interruptible)
+            for text in rest:
+                self.synthesis.add(again, text)
+            self.synthesis.close_utterance(again)

@@ -144,7 +144,7 @@ async def test_a_model_that_writes_without_a_word_is_given_up(token: str) -> Non
         await stage.caller.hears_the_end()
         await stage.caller.says("Are you open?")
         said = asyncio.get_running_loop().time()
-        await stage.caller.hears_the_end(2 * SPEECHLESS_SECONDS)
+        await stage.caller.hears_the_end(5 * SPEECHLESS_SECONDS, pause=2 * SPEECHLESS_SECONDS)
         assert stage.ended == ["pipeline-error-scripted-llm-failed"]
         (at, _), *_ = stage.world.ends
         assert at < said + SPEECHLESS_SECONDS + 15

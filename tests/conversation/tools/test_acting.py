@@ -20,6 +20,7 @@ from offhook.conversation.events import (
     ToolOutcome,
     TurnMeasured,
 )
+from offhook.conversation.own_words import ONE_MOMENT, SAY_AGAIN, STILL_TRYING
 from offhook.conversation.tools.tool_kind import FILLERS
 from offhook.language.language_model import ModelError, Text, ToolCall
 from offhook.speech.engine_protocols import EngineError
@@ -533,7 +534,8 @@ async def test_a_failing_model_is_apologised_for() -> None:
     async with on_stage([ModelError("openai", "boom", "500-server-error")]) as stage:
         await asks(stage)
         await settles(stage)
-        assert said(stage) == [APOLOGY]
+        assert said(stage) == [STILL_TRYING, APOLOGY]
+        assert len(stage.model.requests) == 3
         assert stage.ended == ["pipeline-error-openai-500-server-error"]
         (failed,) = stage.told(EngineFailed)
         assert failed == EngineFailed(
@@ -546,20 +548,23 @@ async def test_a_model_that_falls_silent_is_given_up() -> None:
     async with on_stage([[60.0, Text("Too late.")]]) as stage:
         await asks(stage)
         asked = now()
-        await settles(stage)
+        await stage.caller.hears_the_end(pause=20)
         assert stage.ended == ["pipeline-error-scripted-llm-failed"]
         assert stage.told(SpeechStarted)[-1].at - asked < 21
-        assert said(stage) == [APOLOGY]
+        assert said(stage) == [ONE_MOMENT, APOLOGY]
 
 
 @plays
-async def test_a_model_that_fails_in_the_middle_is_apologised_for() -> None:
+async def test_a_model_that_fails_in_the_middle_asks_the_caller_again() -> None:
     broken: list[Any] = [Text("The answer to your question is. "), 1.0, ModelError("scripted", "cut")]
-    async with on_stage([broken]) as stage:
+    async with on_stage([broken, "Nine to five."]) as stage:
         await asks(stage)
         await settles(stage)
-        assert said(stage)[-1] == APOLOGY
-        assert stage.ended == ["pipeline-error-scripted-llm-failed"]
+        assert said(stage) == ["The answer to your question is.", SAY_AGAIN]
+        await stage.caller.says("When are you open?")
+        await settles(stage)
+        assert said(stage)[-1] == "Nine to five."
+        assert stage.ended == []
 
 
 @plays
@@ -589,7 +594,7 @@ def test_a_failing_voice_is_stood_in_for(emergency: bool) -> None:
 
 @plays
 async def test_a_voice_that_fails_at_the_apology_ends_the_call_all_the_same() -> None:
-    voice = ScriptedVoice(fails_at="sorry")
+    voice = ScriptedVoice(fails_at="our side")
     async with on_stage([ModelError("scripted", "boom")], voice=voice) as stage:
         await asks(stage)
         await asyncio.sleep(5)

@@ -268,7 +268,7 @@ def test_an_async_tool_outlives_the_call_a_little(seconds: float, done: bool) ->
 
     async def story() -> None:
         world = Slow()
-        document = with_tools(tool("hours", **{"async": True}), {"type": "endCall"})
+        document = with_tools(tool("hours", **{"async": True}), {"type": "endCall"}) | {"endCallMessage": ""}
         answers: list[Script] = [[HOURS, ToolCall("c2", "endCall", {})]]
         async with on_stage(answers, assistant=document, world=world) as stage:
             await asks(stage, "Bye.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from offhook.conversation.own_words import GOODBYE
 from offhook.conversation.tools.tool_kind import Tool
 from offhook.conversation.tools.tool_run import ActingTool, ToolRun
 from offhook.language.language_model import ToolCall
@@ -16,5 +17,7 @@ class EndCallKind(ActingTool):
         message = run.pick(tool, "request-start", call)
         run.result(call, "The call is being ended.")
         goodbye = run.assistant.profile.end_call_message
+        if goodbye is None:
+            goodbye = "" if run.said_something else GOODBYE
         text = message.text if message else run.context.render(goodbye, {})
         run.context.finish("assistant-ended-call", text)

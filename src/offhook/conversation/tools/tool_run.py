@@ -77,6 +77,16 @@ class ToolRun:
         self._leaves = False
         self._announced = {said.text.strip()} - {""}  # words before the tools run; each is said once
 
+    @property
+    def said_something(self) -> bool:
+        """Has the assistant spoken since the caller did?"""
+        for message in reversed(self.context.context.messages()):
+            if message["role"] == "user":
+                return False
+            if message["role"] == "assistant" and message.get("content"):
+                return True
+        return False
+
     async def run(self) -> bool:
         """Run all calls, those that can at the same time; True if the model is to be asked again."""
         self.history = self.context.context.history()

@@ -112,12 +112,14 @@ class KeypadInput:
 
 @dataclass(frozen=True, slots=True)
 class IdleMessages:
-    """What to say to a silent caller (`messagePlan`, vapi-wire §0)."""
+    """What to say to a silent caller (`messagePlan`, vapi-wire §0). `counts`: the caller's silence counts
+    anew from it."""
 
     messages: tuple[str, ...]
     timeout_seconds: float
     max_spoken_count: int
     reset_on_user_speech: bool
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
