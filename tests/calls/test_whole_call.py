@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from offhook.conversation.active_assistant import Engines
+from offhook.conversation.own_words import NOBODY_THERE
 from offhook.language.language_model import ToolCall
 from offhook.schema.calls.call import Call
 from offhook.sip.messages.message import Response
@@ -281,7 +282,10 @@ async def test_a_caller_who_says_nothing(tmp_path: Path) -> None:
         assert await call.ended() == "BYE from the node"
         await ended(house)
 
-    assert call.ended_at == pytest.approx(spoken + 12, abs=1)
+    goodbye = next(at for at in call.heard_at if at > spoken)
+    assert goodbye == pytest.approx(spoken + 12, abs=1)
+    assert call.ended_at > goodbye + 1
+    assert house.report["transcript"].splitlines()[-1] == f"AI: {NOBODY_THERE}"
     assert house.report["endedReason"] == "silence-timed-out"
 
 
