@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -101,7 +102,7 @@ def _document(row: OutboxRow, *, whole: bool = False) -> dict[str, Any]:
     return shown(row, whole=whole)
 
 
-def _line(document: dict[str, Any]) -> dict[str, str]:
+def _line(document: Mapping[str, Any]) -> dict[str, str]:
     columns = ("id", "createdAt", "type", "state", "attempts", "lastStatus", "callId", "url", "lastError")
     return {name: "" if document[name] is None else str(document[name]) for name in columns}
 
