@@ -19,12 +19,12 @@ from offhook.conversation.events import (
     Event,
     TranscriptHeard,
 )
-from offhook.conversation.lateness import Lateness
 from offhook.conversation.metrics import measured
 from offhook.conversation.own_words import ONE_MOMENT
 from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.conversation.turns import signals as turn
+from offhook.conversation.turns.lateness import Lateness
 from offhook.conversation.turns.patience import Patience
 from offhook.conversation.turns.questions import asks_whether
 from offhook.conversation.turns.turn_machine import TurnMachine
