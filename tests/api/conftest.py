@@ -15,9 +15,12 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
+from pydantic import BaseModel
 from starlette.applications import Starlette
 
 from offhook.api import RecordingLinks, Services, create_app
+from offhook.schema.base import document
+from offhook.schema.calls.monitored_call import MonitoredCall
 from offhook.settings import load_settings
 from offhook.store import Database, IdMaker
 from tests.machine import PATIENCE
@@ -49,12 +52,24 @@ class LiveCalls:
     ended: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     delivering: list[bool] = field(default_factory=list)
+    up: dict[str, MonitoredCall] = field(default_factory=dict)
+    controlled: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    refusal: str = ""
 
     async def is_ready(self) -> bool:
         return self.ready
 
     async def end_call(self, call_id: str) -> None:
         self.ended.append(call_id)
+
+    async def monitored(self, call_id: str) -> MonitoredCall | None:
+        return self.up.get(call_id)
+
+    async def control(self, call_id: str, message: BaseModel) -> str | None:
+        if call_id not in self.up:
+            return None
+        self.controlled.append((call_id, document(message)))
+        return self.refusal
 
     async def forget(self, call_id: str) -> None:
         self.forgotten.append(call_id)

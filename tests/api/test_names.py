@@ -83,6 +83,8 @@ def test_nearly_all_names_are_the_apis(types: dict[str, Any]) -> None:
         "CallHookCallTimeElapsed",
         "CallTimeElapsedOptions",
         "Caller",
+        "ClientInboundMessageHandoff",
+        "ControlTaken",
         "EmptyPage",
         "ErrorEnvelope",
         "MessagePlan",

@@ -313,9 +313,7 @@ class House:
 
     def check_nothing_is_left(self) -> None:
         """After `settle`: no call, no port, no dialog, no timer of a leg, no engine at work."""
-        assert len(self.calls) == 0
-        assert self.ports.in_use == 0
-        assert len(self.clock) == 0
+        assert (len(self.calls), self.ports.in_use, len(self.clock)) == (0, 0, 0)
         assert self.activity.channels == []
         assert (self.engine.legs, self.engine.talks, self.engine.recorders) == ({}, {}, {})
         plane = self.services.media.plane
@@ -376,6 +374,7 @@ async def open_house(
         now=house.now,
         new_id=lambda: f"call-{next(house._ids)}",
         rng=rng,
+        live_url="http://api.test/call",
     )
     nonces = Nonces(b"n" * 32, house.now, rng.randbytes)
     limits = limits or EntranceLimits(100)

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from offhook.calls.dialog_request import MOST_BODY
 from offhook.calls.leg import Leg
 from offhook.calls.record.call_record import CallRecord
-from offhook.calls.world.tools.sip_request_tool import MOST_BODY
 from offhook.calls.world.tools.tool_site import ToolSite
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kinds import kind_of

@@ -19,6 +19,7 @@ from offhook.api.openapi import documentation
 from offhook.api.resources import (
     assistant_routes,
     call_routes,
+    control_routes,
     credential_routes,
     health_routes,
     org_routes,
@@ -39,6 +40,7 @@ ROOMS: Final = (
     tool_routes,
     credential_routes,
     call_routes,
+    control_routes,
     recording_routes,
     org_routes,
     webhook_routes,

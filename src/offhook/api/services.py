@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import BaseModel
+
 from offhook.links import RecordingLinks
+from offhook.schema.calls.monitored_call import MonitoredCall
 from offhook.settings import Settings
 from offhook.store import Database
 
@@ -23,6 +26,16 @@ class Live(Protocol):
     async def end_call(self, call_id: str) -> None:
         """Hang up and return when the call's last state is stored. Returns at once for any other call.
         Raises ConnectionError while nobody can tell."""
+        ...
+
+    async def monitored(self, call_id: str) -> MonitoredCall | None:
+        """What may be done from outside with a call that goes on; None for any other. Raises ConnectionError
+        while nobody can tell."""
+        ...
+
+    async def control(self, call_id: str, message: BaseModel) -> str | None:
+        """Let the call do what this control message says, which is checked: "" once it has taken it, else why
+        it does not; None for a call that does not go on. Raises ConnectionError while nobody can tell."""
         ...
 
     async def forget(self, call_id: str) -> None:

@@ -72,5 +72,7 @@ class CallServices:
     that sent the call."""
     sounds: Sounds | None = None
     """Fetches an owner's audio file. None: no audio files are played."""
+    live_url: str | None = None
+    """The URL of calls in the API, for those who listen to them and steer them. None: nobody can."""
     send: Send | None = None
     """Makes an owner's API request. None: no request leaves the node."""

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+from pydantic import BaseModel
+
 from offhook.calls.admission.admission import Admission
 from offhook.calls.admission.caller import MAX_URI, customer, header_variables, kept
 from offhook.calls.admission.entrance import RETRY_AFTER, Entrance, EntranceLimits, Turned
@@ -20,9 +22,11 @@ from offhook.calls.ledger.recovery import WORKER_DIED
 from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.routing.decision import from_headers
+from offhook.calls.steering import steer
 from offhook.log_context import working_for
 from offhook.network import turns
 from offhook.network.sources import Rate, Source
+from offhook.schema.calls.monitored_call import MonitoredCall
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 from offhook.sip.dialogs.handler import Answer
@@ -215,6 +219,7 @@ class Calls:
             overrides=from_headers(variables),
             org=org,
             kept=kept_without_assistant(None, org),
+            live_url=services.live_url,
         )
         _log.info(
             "call=%s sip-call=%s from %s to %s", record.id, record.sip_call_id[:LONGEST_LOGGED],
@@ -308,6 +313,19 @@ class Calls:
         call.end("manually-canceled")
         await call.finished.wait()
         return True
+
+    def monitored(self, call_id: str) -> MonitoredCall | None:
+        """What may be done with a call that is up here; None for any other."""
+        call = self._active.get(call_id)
+        return None if call is None or call.is_ending else call.record.monitored
+
+    async def control(self, call_id: str, message: BaseModel) -> str | None:
+        """As for `steering.steer`; None for a call that is not up here."""
+        call = self._active.get(call_id)
+        if call is None or call.is_ending:
+            return None
+        with working_for(call_id):
+            return await steer(call, message)
 
     def end_all(self) -> None:
         """Hangs up all calls, because the node stops."""

@@ -97,6 +97,10 @@ class InboundCall:
         """None until somebody speaks."""
         return self._sound.conversation
 
+    @property
+    def is_ending(self) -> bool:
+        return self._ending is not None
+
     # -- the way up -----------------------------------------------------------------------------
 
     def start(self, refusal: Refusal | None = None) -> None:

@@ -229,6 +229,8 @@ class AssistantReply:
             if self.previous is not None:
                 await self._wait_for(self.previous)
             for number in range(MOST_ROUNDS + 1):
+                if parts.synthesis.muted:
+                    break
                 said, calls = await self._answer(tools=number < MOST_ROUNDS)
                 if not calls:
                     break

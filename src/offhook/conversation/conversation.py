@@ -21,6 +21,7 @@ from offhook.conversation.handover.active_assistants import ActiveAssistants
 from offhook.conversation.handover.context_plan import arrange
 from offhook.conversation.handover.succession import Succession
 from offhook.conversation.hooks import hook_actions, hooks
+from offhook.conversation.hooks.live_control import LiveControl
 from offhook.conversation.interjections import Interjections
 from offhook.conversation.keypad import KeypadEntries
 from offhook.conversation.time_limits import FOLLOWED, TimeLimits
@@ -168,6 +169,17 @@ class Conversation:
             self.finish,
             emergency,
             call_id,
+        )
+        self.live_control = LiveControl(
+            self._course,
+            self._assistants,
+            self._interjections,
+            self._turn_taking,
+            channel,
+            self._tasks,
+            render,
+            self.finish,
+            self._hand_over,
         )
         channel.listener = self
 

@@ -59,7 +59,7 @@ class Interjections:
         self._course.go_away()
         message = content_of(destination.get("message"))
         text = TRANSFER_MESSAGE if message is None else message
-        if not text.strip():
+        if not text.strip() or self._turn_taking.synthesis.muted:
             self.transfer(destination)
             return
         utterance = self._turn_taking.synthesis.say(text, said=self._context.say(), interruptible=False)

@@ -199,7 +199,7 @@ class TurnTaking:
 
     def reply_done(self, reply: AssistantReply) -> None:
         if reply is self.reply and self._reply_is_over():
-            self._lateness.stop()
+            self._end_reply()
             self.feed(turn.ReplyEnded())
 
     # turns
@@ -209,15 +209,19 @@ class TurnTaking:
             return
         self._carry_out(self._machine.feed(given, self._loop.time()))
         if self._machine.state is TurnState.THINKING and self._reply_is_over():
-            self._lateness.stop()
+            self._end_reply()
             self._carry_out(self._machine.feed(turn.ReplyEnded(), self._loop.time()))
         self._hold_back()
         self._set_turn_timer()
 
     def _reply_is_over(self) -> bool:
-        """Is there nothing left of it to be heard?"""
+        """Is there nothing left of it to be heard? One that was given up is over, too."""
         reply = self.reply
-        return reply is not None and reply.released and not reply.live
+        return reply is None or (reply.released and not reply.live)
+
+    def _end_reply(self) -> None:
+        self._lateness.stop()
+        self._context.answered()
 
     def _carry_out(self, actions: Sequence[turn.Action]) -> None:
         """No action feeds the machine in turn."""
@@ -367,8 +371,8 @@ class TurnTaking:
     def cut_off(self) -> None:
         """Be silent at once and give up the reply that is being made, for a reason other than the caller."""
         self.drop_reply()
-        if self._cut_playout() is not None:
-            self.feed(turn.Silenced())
+        self._cut_playout()
+        self.feed(turn.Silenced())
 
     def wind_up(self) -> None:
         """The call is to end: a reply that is not released is dropped."""
@@ -392,7 +396,7 @@ class TurnTaking:
 
     def _say_the_rest(self) -> None:
         cut, self._cut = self._cut, None
-        if cut is not None and not self._course.over:
+        if cut is not None and not (self._course.over or self.synthesis.muted):
             utterance, rest = cut
             again = self.synthesis.utter(said=self._context.say(), interruptible=utterance.interruptible)
             for text in rest:

@@ -230,6 +230,14 @@ class HoldBack(NamedTuple):
     on: bool
 
 
+class MuteCaller(NamedTuple):
+    """What comes from the leg is silence to the talk from now on, until this is taken back; recordings have
+    it all the same."""
+
+    talk: int
+    on: bool
+
+
 # -- of a media plane in a process of its own -----------------------------------------------------
 
 
@@ -319,6 +327,7 @@ Command = (
     | Quieten
     | Clear
     | HoldBack
+    | MuteCaller
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from offhook.frames import SILENCE
 from offhook.media.playout import Piece, Playout, Utterance
 from offhook.media.protocol import (
     AddPiece,
@@ -16,6 +17,7 @@ from offhook.media.protocol import (
     Heard,
     HoldBack,
     Interruptible,
+    MuteCaller,
     Quieten,
     Release,
     Remove,
@@ -60,6 +62,7 @@ class Talk:
         self._note = note
         self._time = time
         self._gate = SpeechGate()
+        self._muted = False
         self._activity = None if activity is None else activity.open(self.judged)
         self.playout = Playout(number, emit, self._voice)
         self.next_frame = self.playout.next_frame
@@ -70,6 +73,8 @@ class Talk:
             self._activity.close()
 
     def exchanged(self, heard: bytes, said: bytes) -> None:
+        if self._muted:
+            heard = SILENCE
         if self._activity is not None:
             self._activity.push(heard)
         playing = self.playout.current
@@ -110,6 +115,8 @@ class Talk:
         match command:
             case HoldBack(_, on):
                 playout.held = on
+            case MuteCaller(_, on):
+                self._muted = on
             case Utter(_, number, interruptible, released):
                 if playout.get(number) is None:
                     playout.put(Utterance(number, interruptible, released))

@@ -34,6 +34,7 @@ _TYPES: Final[tuple[type, ...]] = (
     protocol.Pressed, protocol.NoMedia, protocol.Failed, protocol.Recorded, protocol.Began, protocol.Played,
     protocol.PlayedOut, protocol.VoiceBegan, protocol.VoiceWentOn, protocol.VoiceEnded, protocol.Settle,
     protocol.Ready, protocol.Paced, protocol.Logged, protocol.KeepSentence, protocol.Happened,
+    protocol.MuteCaller,
 )  # fmt: skip
 _KINDS: Final = {of: kind for kind, of in enumerate(_TYPES, 2)}
 _MAKERS: Final = dict(enumerate(_TYPES, 2))

@@ -6,7 +6,11 @@ import asyncio
 import contextlib
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from offhook.planes.link import Asking, Away, Link
+from offhook.schema.base import document
+from offhook.schema.calls.monitored_call import MonitoredCall
 
 READY_SECONDS: Final = 1.0
 """For a call plane to say whether it takes calls."""
@@ -16,6 +20,9 @@ TOLD_SECONDS: Final = 2.0
 
 END_SECONDS: Final = 60.0
 """For a call to end; who asks has less patience."""
+
+CONTROL_SECONDS: Final = 30.0
+"""For a call to take a control message: another assistant may have to be made ready."""
 
 BEAT_SECONDS: Final = 0.4
 """Between two signs that there is nothing to tell: who has none for a second looks by itself."""
@@ -47,19 +54,43 @@ class LiveElsewhere:
         return self.all_up and all(await self._all("is_ready", READY_SECONDS))
 
     async def end_call(self, call_id: str) -> None:
-        """Raises Away where a plane that may hold the call cannot be asked. Whose it is they say at once:
-        one that stands still keeps nobody waiting for the end of another one's call."""
+        """Raises Away where a plane that may hold the call cannot be asked."""
+        plane = await self._holder(call_id)
+        if plane is not None and await self._ask(plane, "end_call", END_SECONDS, call=call_id) is None:
+            raise Away("how the call ended is not known")
+
+    async def monitored(self, call_id: str) -> MonitoredCall | None:
+        """Raises Away as `end_call` does."""
+        plane = await self._holder(call_id)
+        if plane is None:
+            return None
+        found = await self.asking.ask(plane, "monitored", READY_SECONDS, call=call_id)
+        return None if found is None else MonitoredCall(**found)
+
+    async def control(self, call_id: str, message: BaseModel) -> str | None:
+        """Raises Away as `end_call` does."""
+        plane = await self._holder(call_id)
+        if plane is None:
+            return None
+        done = await self.asking.ask(
+            plane, "control", CONTROL_SECONDS, call=call_id, message=document(message)
+        )
+        if done is False:
+            raise Away("what became of the message is not known")
+        return None if done is None else str(done)
+
+    async def _holder(self, call_id: str) -> str | None:
+        """The plane that has the call. Whose it is they say at once: one that stands still keeps nobody
+        waiting for another one's call. Raises Away if one cannot be asked that may have it."""
         planes, away = self._planes, not self.all_up
-        for plane, has_it in zip(
-            planes, await self._all("has_call", READY_SECONDS, call=call_id), strict=True
-        ):
+        answers = await self._all("has_call", READY_SECONDS, call=call_id)
+        for plane, has_it in zip(planes, answers, strict=True):
             if has_it:
-                ended = await self._ask(plane, "end_call", END_SECONDS, call=call_id)
-                if ended is not None:
-                    return
-            away = away or has_it is not False
+                return plane
+            away = away or has_it is None
         if away:
             raise Away("a call plane is away")
+        return None
 
     async def forget(self, call_id: str) -> None:
         await self._all("forget", TOLD_SECONDS, call=call_id)

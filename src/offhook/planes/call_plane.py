@@ -168,6 +168,7 @@ async def call_plane(
         guard=outside.guard,
         recordings=settings.recordings,
         recording_urls=links.lasting,
+        live_url=f"{links.base_url}/call",
         now=now,
         new_id=new_id,
         rng=rng,

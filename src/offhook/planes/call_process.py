@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from typing import Any
 
 from offhook.media.line import MediaPlane
@@ -16,6 +18,7 @@ from offhook.planes.media_apart import media_apart
 from offhook.planes.siblings import files_between, siblings_of
 from offhook.planes.sip_listening import BoundSip, read_again
 from offhook.planes.spec import DRAIN_SECONDS
+from offhook.schema.calls.control import checked
 from offhook.store import Database
 
 _log = logging.getLogger(__name__)
@@ -74,7 +77,13 @@ class CallProcess(Child):
             case "has_call":
                 self._answer(frame, self.plane.calls.get(frame["call"]) is not None)
             case "end_call":
-                self.later(self._end_call(frame))
+                self.later(self._answer_once_done(frame, self.plane.calls.end_call(frame["call"]), None))
+            case "monitored":
+                found = self.plane.calls.monitored(frame["call"])
+                self._answer(frame, None if found is None else asdict(found))
+            case "control":
+                doing = self.plane.calls.control(frame["call"], checked(frame["message"]))
+                self.later(self._answer_once_done(frame, doing, False))
             case "forget":
                 self.plane.outbox.forget(frame["call"])
                 self.database.erased_elsewhere()
@@ -96,14 +105,15 @@ class CallProcess(Child):
     def _answer(self, frame: Frame, value: object) -> None:
         self.tell(to=frame["from"], answer=frame["ask"], value=value)
 
-    async def _end_call(self, frame: Frame) -> None:
-        """An answer in any case: nobody knows what became of the call if there was an error."""
-        ended = None
+    async def _answer_once_done(self, frame: Frame, doing: Coroutine[Any, Any, Any], broken: object) -> None:
+        """An answer in any case: nobody knows what became of the call if there was an error, which `broken`
+        says."""
+        done = broken
         try:
-            ended = await self.plane.calls.end_call(frame["call"])
+            done = await doing
         except Exception:
-            _log.exception("call=%s could not be ended", frame["call"])
-        self._answer(frame, ended)
+            _log.exception("call=%s could not do what was asked: %s", frame["call"], frame["what"])
+        self._answer(frame, done)
 
     async def _drain(self) -> None:
         self.tell(calls=len(self.plane.calls))

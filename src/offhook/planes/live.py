@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel
+
 from offhook.calls.calls import Calls
+from offhook.schema.calls.monitored_call import MonitoredCall
 from offhook.webhooks import Outbox
 
 
@@ -18,6 +21,12 @@ class LiveHere:
 
     async def end_call(self, call_id: str) -> None:
         await self._calls.end_call(call_id)
+
+    async def monitored(self, call_id: str) -> MonitoredCall | None:
+        return self._calls.monitored(call_id)
+
+    async def control(self, call_id: str, message: BaseModel) -> str | None:
+        return await self._calls.control(call_id, message)
 
     async def forget(self, call_id: str) -> None:
         self._outbox.forget(call_id)

@@ -37,6 +37,16 @@ class Unauthorized(ApiError):
         super().__init__(INVALID_KEY, {"WWW-Authenticate": "Bearer"})
 
 
+class Forbidden(ApiError):
+    status = HTTPStatus.FORBIDDEN
+
+
+class Conflict(ApiError):
+    """The SDKs try one again, so that it is for what may be otherwise in a moment."""
+
+    status = HTTPStatus.CONFLICT
+
+
 class NotFound(ApiError):
     status = HTTPStatus.NOT_FOUND
 

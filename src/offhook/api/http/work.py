@@ -55,12 +55,12 @@ async def keyed(
     """The work of a request that needs an org's key with one of `tags`. Raises Unauthorized for other keys.
     Raises what `rehearsal` raises, before anything waits for its turn to write."""
     services: Services = request.app.state.services
-    key = key_hash(bearer(request))
+    key = bearer(request)
     if "\0" in request.url.path:  # PostgreSQL takes no U+0000, so no id has one
         raise NotFound("There is no such resource.")
     database = services.database
     async with database.reading() as tx:
-        org_id = await _org_of(tx, key, tags)
+        org_id = await org_of_key(tx, key, tags)
         if request.method in ("GET", "HEAD"):  # a body would mean nothing (RFC 9110 §9.3.1)
             yield Work(services, tx, org_id, b"", "")
             return
@@ -77,8 +77,9 @@ async def keyed(
         yield Work(services, tx, org_id, raw, content_type)
 
 
-async def _org_of(tx: Transaction, key: str, tags: Collection[str]) -> str:
-    found = await tx.keys.find_by_hash(key)
+async def org_of_key(tx: Transaction, key: str, tags: Collection[str]) -> str:
+    """Raises Unauthorized for a key that nobody has, or that has none of `tags`."""
+    found = await tx.keys.find_by_hash(key_hash(key))
     if found is None or found.tag not in tags:
         raise Unauthorized
     return found.org_id

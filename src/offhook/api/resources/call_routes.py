@@ -22,7 +22,7 @@ from offhook.api.openapi.operation import (
     type_of,
 )
 from offhook.api.resources import outbound_calls
-from offhook.api.resources.paging import described_list, parse_list
+from offhook.api.resources.paging import STATUS, described_list, parse_list
 from offhook.api.resources.recording_routes import elsewhere, is_recorded
 from offhook.api.resources.resource import found, json_response, listed, missing, resource
 from offhook.api.resources.secrets import without_keys
@@ -35,7 +35,7 @@ from offhook.schema.assistants.model import with_model_names
 from offhook.schema.calls.call import Call, DeleteCallDTO, UpdateCallDTO
 from offhook.store import Record, StoreError
 
-FILTERS: Final = ("id", "assistantId", "phoneNumberId")
+FILTERS: Final = ("id", "assistantId", "phoneNumberId", STATUS.name)
 WRITTEN_OUT: Final = frozenset({"assistant", "assistantOverrides", "squad"})
 HANG_UP_SECONDS: Final = 20.0
 
@@ -57,7 +57,7 @@ def answer(record: Record) -> Response:
     return JSONResponse(resource(record, show(record.document)))
 
 
-async def _call(work: Work, identity: str, *, to_change: bool = False) -> Record:
+async def one_call(work: Work, identity: str, *, to_change: bool = False) -> Record:
     return await found(work, work.tx.calls, "call", identity, to_change=to_change)
 
 
@@ -83,7 +83,7 @@ def routes() -> list[ApiRoute]:
     @calls.serve("GET", "/call/{id}", "findOne", "Get Call", shown)
     async def find_one(request: Request) -> Response:
         async with private(request) as work:
-            record = await _call(work, request.path_params["id"])
+            record = await one_call(work, request.path_params["id"])
         return answer(record)
 
     @calls.serve("PATCH", "/call/{id}", "update", "Name a call that has ended", shown, takes=type_of(_UPDATE))
@@ -91,7 +91,7 @@ def routes() -> list[ApiRoute]:
         identity = request.path_params["id"]
 
         async def named(work: Work, to_change: bool = False) -> ResourceDocument:
-            stored = await _call(work, identity, to_change=to_change)
+            stored = await one_call(work, identity, to_change=to_change)
             given = _UPDATE.document(work.object())
             if stored.document.get("status") != "ended":
                 raise BadRequest("a call can be named once it has ended")
@@ -116,8 +116,8 @@ def routes() -> list[ApiRoute]:
         services: Services = request.app.state.services
         async with private(request, writes=False) as work:
             _refuse_many(work)
-            call = await _call(work, identity)
-            await _refuse_another_nodes(work, services.node, call)
+            call = await one_call(work, identity)
+            await refuse_another_nodes(work, services.node, call)
         await _end(services, identity)
         await _erase_recordings(services, identity)
         async with services.database.transaction() as tx:
@@ -138,15 +138,15 @@ def _refuse_many(work: Work) -> None:
         raise BadRequest("erasing many calls at once is not served by Offhook: DELETE each call by its id")
 
 
-async def _refuse_another_nodes(work: Work, node: str, call: Record) -> None:
-    """A running call, and the recordings of a call, can be erased only by the node that has them, while that
-    node is up."""
+async def refuse_another_nodes(work: Work, node: str, call: Record) -> None:
+    """A running call can be ended, and the recordings of a call erased, only by the node that has them, while
+    that node is up."""
     holder = await work.tx.calls.node_of(call.id)
     touches = call.document.get("status") != "ended" or call.document.get("recordingUrl") is not None
     if holder not in (None, node) and touches and await work.tx.nodes.is_there(str(holder)):
         raise Unavailable(
-            f"the call, or its recording, is with the node {holder}, which took it: erase it there (this is"
-            f" {node}; each names itself in the file `node` of its data folder). Nothing was erased"
+            f"the call, or its recording, is with the node {holder}, which took it: ask there (this is"
+            f" {node}; each names itself in the file `node` of its data folder). Nothing was done"
         )
 
 
@@ -185,7 +185,7 @@ def _add_recording(artifacts: Operations, kind: RecordingKind) -> None:
     async def redirect(request: Request) -> Response:
         services: Services = request.app.state.services
         async with private(request) as work:
-            record = await _call(work, request.path_params["id"])
+            record = await one_call(work, request.path_params["id"])
             node = await work.tx.calls.node_of(record.id)
         _require_recording(services, record, kind, node)
         return RedirectResponse(services.links.brief(record.id, kind), 302)

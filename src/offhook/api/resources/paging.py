@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from starlette.datastructures import QueryParams
 
 from offhook.api.http.api_errors import BadRequest
 from offhook.api.openapi.operation import Json
 from offhook.schema.base import Model, document, format_timestamp, parse_timestamp
+from offhook.schema.calls.call import CallStatus
 from offhook.schema.openapi import ListSchema, TextSchema
 from offhook.store import Position, Record
 
@@ -242,6 +243,10 @@ SEARCH: Final = QueryParameter("search", _short(MAX_SEARCH), {"type": "string"})
 CURSOR: Final = QueryParameter("cursor", _cursor, _text_schema(MAX_TEXT))
 ID_ANY: Final = QueryParameter("idAny", _short(MAX_ID), _text_schema(MAX_ID))
 SORT_ORDER: Final = _choice("sortOrder", ("ASC", "DESC"), "DESC")
+STATUS: Final = QueryParameter(
+    "status", _one_of(*get_args(CallStatus)), {"type": "string", "enum": [*get_args(CallStatus)]}
+)
+"""Of a call."""
 SORT_BY: Final = _choice("sortBy", ("createdAt", "duration", "cost"), "createdAt")
 
 DATE_FILTERS: Final = tuple(
@@ -260,6 +265,7 @@ _PARAMETERS: Final = {
         PAGE,
         SEARCH,
         CURSOR,
+        STATUS,
         ID_ANY,
         SORT_ORDER,
         SORT_BY,

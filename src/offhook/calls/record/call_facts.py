@@ -21,7 +21,9 @@ from offhook.conversation.events import (
 )
 from offhook.json_document import MessageDocument, ResourceDocument
 from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.assistants.plan import MonitorPlan
 from offhook.schema.assistants.squad import Squad
+from offhook.schema.calls.monitored_call import MonitoredCall
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 
@@ -89,7 +91,8 @@ class CallFacts:
     recording_urls: Mapping[str, str] | None = None
     variables: Document = field(default_factory=dict)
     learned: Document = field(default_factory=dict)
-    monitor: Document = field(default_factory=dict)
+    live_url: str | None = None
+    """Where the API has calls, for who listens to this one and steers it; None: nobody can."""
     kept: PrivacyDecision = field(default_factory=PrivacyDecision)
 
     def answered_by(self, action: AnsweringAssistant) -> None:
@@ -114,6 +117,12 @@ class CallFacts:
     def speaking(self) -> AssistantOverrides:
         """Settings of the assistant that speaks; empty ones while there is none."""
         return _NOBODY if self.assistant is None else self.assistant.settings
+
+    @property
+    def monitored(self) -> MonitoredCall:
+        """What may be done with it from outside, as the assistant has it that speaks."""
+        plan = None if self.assistant is None else self.speaking.monitor_plan or MonitorPlan()
+        return MonitoredCall.of(self.org_id, plan)
 
     @property
     def speaking_id(self) -> str | None:

@@ -21,6 +21,7 @@ from offhook.schema.calls.call_document import (
     EndedCallDocument,
     EngineContext,
     IdentityDocument,
+    MonitorDocument,
     ProviderDetailsDocument,
     TransportDocument,
 )
@@ -63,11 +64,18 @@ class CallRecord(CallFacts):
             ended_reason=self.ended_reason,
             ended_message=self.ended_message if self.kept.words else self.ended_message_unquoted,
             destination=self.destination,
-            monitor=self.monitor,
+            monitor=self.monitor(),
         ).document()
         if self.status == "ended":
             body |= self._ending()
         return body
+
+    def monitor(self) -> Document:
+        """Where the call can be listened to and steered, as long as it goes on."""
+        if self.live_url is None or self.status == "ended":
+            return {}
+        allowed, url = self.monitored, f"{self.live_url}/{self.id}"
+        return MonitorDocument(control_url=f"{url}/control" if allowed.controls else None).given()
 
     def transport(self) -> TransportDocument:
         return TransportDocument(call_sid=self.id, sbc_call_sid=self.sip_call_id)

@@ -49,6 +49,8 @@ class Synthesis:
         self.chunks = chunks
         self.form = form
         self.playout = PlayoutQueue(listener, channel)
+        self.muted = False
+        """Nothing that is to be said is heard."""
         self._tell = tell
         self._failed = failed
         self._progress = asyncio.Event()  # set when a piece of audio is whole, or the voice failed
@@ -97,7 +99,9 @@ class Synthesis:
         marks: Marks | None = None,
     ) -> SpokenUtterance:
         """A whole text, to be heard after what is queued. `ready`: its first piece, if that was made ahead;
-        one with another text is not used."""
+        one with another text is not used. While it is muted nothing of it is queued: it ends unheard."""
+        if self.muted:
+            return _unheard()
         utterance = self.utter(
             said=said, interruptible=interruptible, purpose=purpose, delivery=delivery, marks=marks
         )
@@ -300,6 +304,15 @@ def ahead(text: str, voice: Voice, chunks: ChunkingPlan, form: FormattingPlan) -
     piece = SpokenPiece(first)
     piece.maker = asyncio.get_running_loop().create_task(_sound(piece, spoken, voice))
     return piece
+
+
+def _unheard() -> SpokenUtterance:
+    """What is not said at all; whoever waits for its end is told at once."""
+    utterance = SpokenUtterance(said=None)
+    utterance.close()
+    utterance.let_go()
+    asyncio.get_running_loop().call_soon(utterance.end, False)
+    return utterance
 
 
 def _seconds_ahead(utterance: SpokenUtterance, until: int) -> float:

@@ -21,6 +21,13 @@ class ProviderDetailsDocument(Written):
     sbc_call_id: str
 
 
+class MonitorDocument(Written):
+    """What nobody may do is left out."""
+
+    listen_url: str | None = None
+    control_url: str | None = None
+
+
 class CallDocument(Written):
     """Without id, orgId, createdAt, updatedAt: what the store keeps."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from offhook.schema.assistants.plain_model import OpenAIMessage
-from offhook.schema.base import Model
+from offhook.schema.base import JsonObject, Model
 from offhook.schema.tools.destination import CallDestination
 from offhook.schema.tools.handoff import HandoffDestinationAssistant
 
 
-class SayControl(Model):
+class ClientInboundMessageSay(Model):
     """Speak this text. `interruptAssistantEnabled`: at once, instead of after what is being said."""
 
     type: Literal["say"]
@@ -22,24 +22,24 @@ class SayControl(Model):
     interrupt_assistant_enabled: bool | None = None
 
 
-class AddMessageControl(Model):
+class ClientInboundMessageAddMessage(Model):
     type: Literal["add-message"]
     message: OpenAIMessage
     trigger_response_enabled: bool | None = None
 
 
-class SwitchControl(Model):
+class ClientInboundMessageControl(Model):
     type: Literal["control"]
     control: Literal[
         "mute-assistant", "unmute-assistant", "mute-customer", "unmute-customer", "say-first-message"
     ]
 
 
-class EndCallControl(Model):
+class ClientInboundMessageEndCall(Model):
     type: Literal["end-call"]
 
 
-class TransferControl(Model):
+class ClientInboundMessageTransfer(Model):
     """`content` is said first."""
 
     type: Literal["transfer"]
@@ -47,13 +47,13 @@ class TransferControl(Model):
     content: str | None = None
 
 
-class HandoffControl(Model):
+class ClientInboundMessageHandoff(Model):
     type: Literal["handoff"]
     destination: HandoffDestinationAssistant
     content: str | None = None
 
 
-class SipMessage(Model):
+class VapiSipTransportMessage(Model):
     """A request inside the call's dialog."""
 
     transport: Literal["vapi.sip"]
@@ -62,23 +62,54 @@ class SipMessage(Model):
     body: str | None = None
 
 
-class TwilioMessage(Model):
+class TwilioTransportMessage(Model):
     transport: Literal["twilio"]
     twiml: str
 
 
-class SendTransportMessageControl(Model):
+class ClientInboundMessageSendTransportMessage(Model):
     type: Literal["send-transport-message"]
-    message: Annotated[SipMessage | TwilioMessage, Field(discriminator="transport")]
+    message: Annotated[VapiSipTransportMessage | TwilioTransportMessage, Field(discriminator="transport")]
 
 
 ControlMessage = Annotated[
-    SayControl
-    | AddMessageControl
-    | SwitchControl
-    | EndCallControl
-    | TransferControl
-    | HandoffControl
-    | SendTransportMessageControl,
+    ClientInboundMessageSay
+    | ClientInboundMessageAddMessage
+    | ClientInboundMessageControl
+    | ClientInboundMessageEndCall
+    | ClientInboundMessageTransfer
+    | ClientInboundMessageHandoff
+    | ClientInboundMessageSendTransportMessage,
     Field(discriminator="type"),
 ]
+
+
+class CheckedHandoff(Model):
+    """A ClientInboundMessageHandoff whose destination has been checked, and is read where it is looked up."""
+
+    type: Literal["handoff"]
+    destination: JsonObject
+    content: str | None = None
+
+
+CheckedControl = Annotated[
+    ClientInboundMessageSay
+    | ClientInboundMessageAddMessage
+    | ClientInboundMessageControl
+    | ClientInboundMessageEndCall
+    | ClientInboundMessageTransfer
+    | CheckedHandoff
+    | ClientInboundMessageSendTransportMessage,
+    Field(discriminator="type"),
+]
+"""A ControlMessage once it has been checked: without all that an assistant may be, whose check takes long to
+make."""
+
+_CHECKED: Final[TypeAdapter[Model]] = TypeAdapter(
+    CheckedControl, config=ConfigDict(defer_build=True, hide_input_in_errors=True)
+)
+
+
+def checked(message: object) -> Model:
+    """A ControlMessage of another process of the node, which has checked it."""
+    return _CHECKED.validate_python(message)
