@@ -199,7 +199,8 @@ class TurnTaking:
 
     def reply_done(self, reply: AssistantReply) -> None:
         if reply is self.reply and self._reply_is_over():
-            self._end_reply()
+            self._lateness.stop()
+            self._context.answered()
             self.feed(turn.ReplyEnded())
 
     # turns
@@ -209,19 +210,15 @@ class TurnTaking:
             return
         self._carry_out(self._machine.feed(given, self._loop.time()))
         if self._machine.state is TurnState.THINKING and self._reply_is_over():
-            self._end_reply()
+            self._lateness.stop()
+            self._context.answered()
             self._carry_out(self._machine.feed(turn.ReplyEnded(), self._loop.time()))
         self._hold_back()
         self._set_turn_timer()
 
     def _reply_is_over(self) -> bool:
         """Is there nothing left of it to be heard? One that was given up is over, too."""
-        reply = self.reply
-        return reply is None or (reply.released and not reply.live)
-
-    def _end_reply(self) -> None:
-        self._lateness.stop()
-        self._context.answered()
+        return self.reply is None or (self.reply.released and not self.reply.live)
 
     def _carry_out(self, actions: Sequence[turn.Action]) -> None:
         """No action feeds the machine in turn."""
@@ -280,11 +277,9 @@ class TurnTaking:
             self.reply.marks.words, self.reply.marks.transcribing = self._words_at
 
     def _release_for_caller(self, ended: float) -> None:
-        reply = self.reply
-        if reply is None:
-            return
-        reply.marks.ended, reply.marks.released = ended, self._loop.time()
-        self._release(reply)
+        if (reply := self.reply) is not None:
+            reply.marks.ended, reply.marks.released = ended, self._loop.time()
+            self._release(reply)
 
     def release(self, reply: AssistantReply) -> None:
         """Let a reply be heard that the caller has not asked for."""
