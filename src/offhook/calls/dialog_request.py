@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from offhook.calls.leg import Leg
@@ -18,7 +18,7 @@ MOST_BODY: Final = 8000
 
 
 async def request_in_dialog(
-    leg: Leg, verb: str, given: Mapping[str, object], body: bytes, kind: str
+    leg: Leg, verb: str, given: Iterable[tuple[str, object]], body: bytes, kind: str
 ) -> ToolOutcome:
     """How the phone answers. `given`: headers, of which those go out that are an owner's to set; `kind`: the
     body's type, if no header says another."""
@@ -26,8 +26,11 @@ async def request_in_dialog(
         return ToolOutcome(error="the call is not connected")
     if len(body) > MOST_BODY:
         return ToolOutcome(error=f"the body has more than {MOST_BODY} bytes")
-    headers = owners_headers(given, _ITS_OWN)
-    named = next((str(value) for name, value in given.items() if name.lower() == "content-type"), kind)
+    named_headers = dict(given)
+    headers = owners_headers(named_headers, _ITS_OWN)
+    named = next(
+        (str(value) for name, value in named_headers.items() if name.lower() == "content-type"), kind
+    )
     content_type = one_line(named) if body else None
     try:
         response = await leg.session.request(verb, headers, body, content_type)

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from offhook.calls.dialog_request import request_in_dialog
 from offhook.calls.inbound_call import InboundCall
 from offhook.conversation.hooks.live_control import LiveControl
-from offhook.schema.base import document
 from offhook.schema.calls.control import (
     CheckedHandoff,
     ClientInboundMessageAddMessage,
@@ -64,7 +63,7 @@ async def _converse(live: LiveControl, wanted: BaseModel) -> str:
                 ends_call=wanted.end_call_after_spoken is True,
             )
         case ClientInboundMessageAddMessage():
-            return live.add_message(document(wanted.message), wanted.trigger_response_enabled is not False)
+            return live.add_message(wanted.message, wanted.trigger_response_enabled is not False)
         case ClientInboundMessageControl():
             return _SWITCHES[wanted.control](live)
         case ClientInboundMessageTransfer():
@@ -81,5 +80,7 @@ async def _send(call: InboundCall, wanted: ClientInboundMessageSendTransportMess
     if not isinstance(message, VapiSipTransportMessage):
         return NOT_TWILIO
     body = (message.body or "").encode()
-    outcome = await request_in_dialog(call.leg, message.sip_verb, message.headers or {}, body, "text/plain")
+    outcome = await request_in_dialog(
+        call.leg, message.sip_verb, (message.headers or {}).items(), body, "text/plain"
+    )
     return "" if outcome.error is None else f"The message was not taken: {outcome.error}."

@@ -17,9 +17,9 @@ from offhook.conversation.interjections import Interjections
 from offhook.conversation.tools.tool_run import heard_out
 from offhook.conversation.turn_taking import TurnTaking
 from offhook.json_document import Variables
-from offhook.language.language_model import Message
 from offhook.media.channel import Channel
 from offhook.media.protocol import MuteCaller
+from offhook.schema.assistants.plain_model import OpenAIMessage
 from offhook.schema.base import document
 from offhook.schema.calls.control import CheckedHandoff, ClientInboundMessageHandoff
 from offhook.schema.tools.destination import CallDestination
@@ -61,10 +61,10 @@ class LiveControl:
             self.interjections.say(text, interruptible)
         return TAKEN
 
-    def add_message(self, message: Message, respond: bool) -> str:
+    def add_message(self, message: OpenAIMessage, respond: bool) -> str:
         if self.course.over:
             return ENDING
-        self.interjections.add(message, respond and self.course.listening)
+        self.interjections.add(document(message), respond and self.course.listening)
         return TAKEN
 
     def say_first_message(self) -> str:

@@ -34,7 +34,7 @@ class SipRequestKind(ToolKind):
 async def _request(leg: Leg, tool: SipRequestTool, call: ToolCall, render: Render) -> ToolOutcome:
     given = filled(tool.headers, call.arguments, render)
     body, kind = _body(tool.body, call.arguments, render)
-    return await request_in_dialog(leg, tool.verb, given, body, kind)
+    return await request_in_dialog(leg, tool.verb, given.items(), body, kind)
 
 
 def _body(given: str | JsonSchema | None, arguments: Arguments, render: Render) -> tuple[bytes, str]:
