@@ -21,7 +21,7 @@ from offhook.webhooks.outbox import Outbox
 MOST_AT_ONCE: Final = 200
 """Steps in one transaction: enough for 200 busy calls, few enough that no step waits long."""
 
-GATHER_SECONDS: Final = 0.02
+GATHER_SECONDS: Final = 0.005
 """Seconds that a step may wait to be committed together with others. Only the beginning of a call is not
 delayed: its caller waits for it."""
 
