@@ -126,6 +126,47 @@ async def test_we_refresh_where_the_peer_has_us_do_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "headers"),
+    [(500, ("Retry-After", "3")), (491, ("x", "y")), (422, ("Min-SE", "100")), (422, ("x", "y"))],
+)
+def test_a_refresh_that_is_refused_is_tried_again_but_not_at_once(
+    status: int, headers: tuple[str, str]
+) -> None:
+    asked = [TIMER, UPDATES, ("Session-Expires", "120;refresher=uas")]
+
+    async def tale() -> None:
+        async with answered(headers=asked, extensions=[SessionTimer]) as (h, call):
+            call.ack()
+            update = await h.phone.request("UPDATE", within=61)
+            for _ in range(2):
+                h.phone.reply(update, status, tag=None, headers=[headers])
+                count = h.phone.count("UPDATE")
+                await asyncio.sleep(10)
+                assert h.phone.count("UPDATE") == count
+                update = await h.phone.request("UPDATE", within=10)
+            h.phone.reply(update, 200, tag=None, headers=[("Session-Expires", "120;refresher=uac")])
+            await asyncio.sleep(50)
+            assert not h.session.closed.is_set()
+            await h.hangs_up()
+
+    run_virtual(tale())
+
+
+@story
+async def test_an_interval_that_is_always_too_short_is_asked_for_now_and_then() -> None:
+    asked = [TIMER, UPDATES, ("Session-Expires", "120;refresher=uas")]
+    async with answered(headers=asked, extensions=[SessionTimer]) as (h, call):
+        call.ack()
+        for seconds in (61, 1):  # the second time with all that we take
+            update = await h.phone.request("UPDATE", within=seconds)
+            h.phone.reply(update, 422, tag=None, headers=[("Min-SE", "999999999")])
+        assert update.headers.get("Session-Expires") == "86400;refresher=uac"
+        await asyncio.sleep(50)
+        assert h.phone.count("UPDATE") == 2
+        await h.hangs_up()
+
+
+@pytest.mark.parametrize(
     ("headers", "ends"),
     [
         ([("Require", "timer"), ("Session-Expires", "600;refresher=uas")], True),

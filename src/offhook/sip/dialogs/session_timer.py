@@ -18,6 +18,9 @@ LEAST: Final = 90
 MOST: Final = 86_400
 """Seconds; a longer interval is as good as none."""
 
+AGAIN: Final = 1 / 8
+"""Of the interval, after which a refresh that was refused is tried again."""
+
 NOT_REFRESHED: Final = "the session was not refreshed"
 
 _EXPIRES = re.compile(r"[ \t]*([0-9]{1,9})[ \t]*(;.*)?")
@@ -64,10 +67,11 @@ class SessionTimer(DialogExtension):
             self._asked(message)
         elif message.status < 300:
             self._answered(message)
-        elif message.status == 422:
-            self._too_short(message)
+        elif message.cseq.method == "UPDATE":
+            self._refused(message)
 
     def ended(self) -> None:
+        self._interval = None
         for timer in (self._refresh, self._end):
             if timer is not None:
                 timer.cancel()
@@ -92,12 +96,18 @@ class SessionTimer(DialogExtension):
         self._we_refresh = refresher == "uac"
         self._begin(interval)
 
-    def _too_short(self, response: Response) -> None:
-        """RFC 4028 §7.4: the next refresh comes with what the peer takes."""
+    def _refused(self, response: Response) -> None:
+        """A refresh was. The next one comes at once if that asks for more than this one did (RFC 4028 §7.4),
+        else after a while: the peer may only have been busy with another request (RFC 3311 §5.2)."""
+        if self._interval is None or not self._we_refresh:
+            return
         match = _EXPIRES.fullmatch(response.headers.get("Min-SE") or "")
-        if match is not None and self._interval is not None:
-            self._interval = min(max(self._interval, int(match[1])), MOST)
+        least = min(int(match[1]), MOST) if match is not None and response.status == 422 else 0
+        if least > self._interval:
+            self._interval = least
             self._refresh_after(0.0)
+        else:
+            self._refresh_after(self._interval * AGAIN)
 
     def _begin(self, interval: int | None) -> None:
         """From now on, until it is refreshed."""
@@ -108,13 +118,13 @@ class SessionTimer(DialogExtension):
         loop = asyncio.get_running_loop()
         # RFC 4028 §10: whoever waits for a refresh hangs up a little before the end.
         early = 0 if self._we_refresh else min(32, self._interval / 3)
-        self._end = loop.call_later(
-            self._interval - early, self.session.lost, "the session was not refreshed"
-        )
+        self._end = loop.call_later(self._interval - early, self.session.lost, NOT_REFRESHED)
         if self._we_refresh:
             self._refresh_after(self._interval / 2)
 
     def _refresh_after(self, seconds: float) -> None:
+        if self._refresh is not None:
+            self._refresh.cancel()
         loop = asyncio.get_running_loop()
         self._refresh = loop.call_later(seconds, lambda: self.session.spawn(self._update()))
 

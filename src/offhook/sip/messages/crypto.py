@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
@@ -53,7 +52,7 @@ class Crypto:
             return None
         try:
             key = b64decode(inline + "=" * (-len(inline) % 4), validate=True)
-        except binascii.Error:
+        except ValueError:  # no Base64, or no ASCII
             return None
         mki = _octets_of_mki(about)
         return None if len(key) != SUITES[suite] or mki is None else cls(int(tag), suite, key, mki)

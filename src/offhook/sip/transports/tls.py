@@ -85,6 +85,8 @@ class TlsStream(asyncio.Protocol):
         elif not self._stepping:
             self._stepping = True
             self._owner.handshakes.put(STEP_COST, self._step)
+            if self._stepping:  # it waits for its turn: no more is taken in meanwhile
+                self.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._told:
@@ -137,9 +139,11 @@ class TlsStream(asyncio.Protocol):
     # The handshake
 
     def _step(self) -> None:
-        self._stepping = False
+        waited, self._stepping = self._stepping, False
         if self._socket.is_closing():
             return
+        if waited:
+            self._socket.resume_reading()
         try:
             self.session.do_handshake()
             self._checked(self.session)
