@@ -71,10 +71,10 @@ def _sip_socket(address: Address, transport: Transport, how: str) -> socket.sock
         raise cannot_listen(f"SIP over {transport.protocol}", how, address, error) from error
 
 
-def certificates_of(settings: Settings) -> Certificates:
+def certificates_of(settings: Settings, *, even_expired: bool = False) -> Certificates:
     """What SIP over TLS is secured with. Raises StartError for files that cannot be used."""
     try:
-        return Certificates(settings.certificate_files)
+        return Certificates(settings.certificate_files, even_expired=even_expired)
     except CertificateProblem as problem:
         raise StartError(f"TLS: {problem}") from None
 

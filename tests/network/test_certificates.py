@@ -50,6 +50,19 @@ def test_an_expired_one(authority: Authority) -> None:
     )
 
 
+def test_an_expired_one_is_shown_where_the_node_serves_already(authority: Authority) -> None:
+    until = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    certificate, key = authority.issue("sip.example.org", expires=until)
+    certificates = Certificates(CertificateFiles(certificate, key), even_expired=True)
+
+    assert certificates.expires == until.timestamp()
+    assert certificates.serving is not None
+    with pytest.raises(CertificateProblem, match="has expired"):
+        certificates.read()
+    with pytest.raises(CertificateProblem):
+        Certificates(CertificateFiles(certificate, authority.issue("sip.example.org")[1]), even_expired=True)
+
+
 def test_the_key_of_another(authority: Authority) -> None:
     certificate, _ = authority.issue("sip.example.org")
     _, other = authority.issue("sip.example.org")

@@ -20,6 +20,9 @@ NAMES: Final = "subjectAltName"
 UNTIL: Final = "notAfter"
 """What `ssl` calls them."""
 
+_NO_CHECK_TIME: Final = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, for which `ssl` has no name."""
+
 PeerCertificate = Mapping[str, object]
 """As `ssl.SSLObject.getpeercert` gives it; empty where the peer has shown none, or none was asked for."""
 
@@ -42,23 +45,24 @@ class CertificateFiles:
 class Certificates:
     """What connections are secured with from now on; those that are up keep what they began with.
 
-    Raises CertificateProblem for files of its own that cannot be used. Without any it serves nobody, and
-    calls whom the system trusts."""
+    Raises CertificateProblem for files of its own that cannot be used. `even_expired`: a certificate whose
+    time is over can be, as by connections that are up. Without any it serves nobody, and calls whom the
+    system trusts."""
 
-    def __init__(self, files: CertificateFiles = CertificateFiles()) -> None:
+    def __init__(self, files: CertificateFiles = CertificateFiles(), *, even_expired: bool = False) -> None:
         self._files = files
         self._calling: ssl.SSLContext | None = None
         self._serving: ssl.SSLContext | None = None
         self.expires: float | None = None
         """When our certificate does, in seconds since 1970."""
         if files.certificate is not None:
-            self.read()
+            self.read(even_expired=even_expired)
 
-    def read(self) -> None:
+    def read(self, *, even_expired: bool = False) -> None:
         """Read the files again. CertificateProblem leaves everything as it was."""
         serving, expires = None, None
         if self._files.certificate is not None:
-            serving, expires = _serving(self._files)
+            serving, expires = _serving(self._files, even_expired)
         self._serving, self._calling, self.expires = serving, _calling(self._files), expires
 
     @property
@@ -116,7 +120,7 @@ def _is_address(text: str, address: ipaddress.IPv4Address | ipaddress.IPv6Addres
         return False
 
 
-def _serving(files: CertificateFiles) -> tuple[ssl.SSLContext, float]:
+def _serving(files: CertificateFiles, even_expired: bool) -> tuple[ssl.SSLContext, float]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     # Else a peer could have us begin a handshake as often as it likes on one connection.
     context.options |= ssl.OP_NO_RENEGOTIATION
@@ -124,7 +128,7 @@ def _serving(files: CertificateFiles) -> tuple[ssl.SSLContext, float]:
     if files.client_authorities is not None:
         _load_authorities(context, files.client_authorities)
         context.verify_mode = ssl.CERT_REQUIRED
-    return context, _checked(files)
+    return context, _checked(files, even_expired)
 
 
 def _calling(files: CertificateFiles) -> ssl.SSLContext:
@@ -187,7 +191,7 @@ def _read(path: Path) -> bytes:
         raise CertificateProblem(f"{path} cannot be read ({error.strerror})") from None
 
 
-def _checked(files: CertificateFiles) -> float:
+def _checked(files: CertificateFiles, even_expired: bool) -> float:
     """Our certificate, by a handshake with ourselves: when it expires. CertificateProblem for one that nobody
     would take today."""
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -196,6 +200,8 @@ def _checked(files: CertificateFiles) -> float:
     calling.check_hostname = False
     # Whoever has signed it: it is asked for what it says of itself.
     calling.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    if even_expired:
+        calling.verify_flags |= _NO_CHECK_TIME
     _load_authorities(calling, files.certificate)  # type: ignore[arg-type]
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
     theirs = serving.wrap_bio(there, back, server_side=True)

@@ -196,7 +196,9 @@ async def call_plane(
         ground.vital.watch(what, task)
     _build_before_the_first_call()
     connections = sip_connections_within(file_limit(), max_calls)
-    certificates = certificates_of(settings)
+    # The node does not start with one that has expired. But who is started anew in a node that serves would
+    # take all calls with it, those over UDP too.
+    certificates = certificates_of(settings, even_expired=True)
     transports = Transports(
         limits=ConnectionLimits(connections=connections),
         sources=sources,

@@ -16,7 +16,7 @@ from offhook.planes.ground import Ground
 from offhook.planes.link import Frame
 from offhook.planes.media_apart import media_apart
 from offhook.planes.siblings import files_between, siblings_of
-from offhook.planes.sip_listening import BoundSip, read_again
+from offhook.planes.sip_listening import BoundSip, read_again, warn_in_time
 from offhook.planes.spec import DRAIN_SECONDS
 from offhook.schema.calls.control import checked
 from offhook.store import Database
@@ -50,6 +50,7 @@ class CallProcess(Child):
             sockets=BoundSip(sockets[:usual], sockets[usual:]),
             siblings=self._siblings,
         )
+        self.later(warn_in_time(self.plane.certificates))
         self._heard()
         return {}
 

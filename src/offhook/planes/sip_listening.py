@@ -12,7 +12,7 @@ from typing import Final
 
 from offhook.listening import cannot_listen
 from offhook.network import Address
-from offhook.network.certificates import CertificateProblem, Certificates, days_left
+from offhook.network.certificates import DAY, CertificateProblem, Certificates, days_left
 from offhook.settings import Settings
 from offhook.sip.transports.tls import TLS
 from offhook.sip.transports.transports import Transports
@@ -60,6 +60,14 @@ async def read_again(certificates: Certificates) -> None:
         return
     _log.info("the certificate was read again")
     _tell_of(certificates)
+
+
+async def warn_in_time(certificates: Certificates) -> None:
+    """Once a day, from when it is to be replaced."""
+    while True:
+        await asyncio.sleep(DAY)
+        if certificates.expires is not None and days_left(certificates.expires) <= SOON:
+            _tell_of(certificates)
 
 
 def _tell_of(certificates: Certificates) -> None:
