@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from offhook.rtp.codecs import PCMU
 from offhook.rtp.interceptors import Protected
+from offhook.rtp.rtp_sender import RtpSender
 from offhook.rtp.srtp import MOST_SOURCES, PROFILES, Srtp
 from offhook.rtp.srtp_keys import SrtpKeys
 from offhook.sip.messages.crypto import SUITES
@@ -156,6 +160,15 @@ def test_new_keys_begin_anew_and_the_old_ones_are_worth_nothing(suite: str) -> N
     assert ours.unprotect(theirs.protect(packet(60_001))) is None
     assert ours.unprotect(fresh.protect(packet(5))) == packet(5)
     assert fresh.unprotect(ours.protect(packet(6))) == packet(6)
+
+
+def test_a_peer_that_misses_our_first_packets_understands_the_others() -> None:
+    suite = "AES_CM_128_HMAC_SHA1_80"
+    for seed in range(64):
+        ours, theirs = pair(suite)
+        sender = RtpSender(PCMU, 0, None, random.Random(seed))
+        sent = [ours.protect(sender.audio(None)) for _ in range(2000)]
+        assert theirs.unprotect(sent[-1]) is not None
 
 
 def test_keys_are_not_shown() -> None:

@@ -25,7 +25,9 @@ class RtpSender:
     ) -> None:
         self.ssrc = rng.getrandbits(32)
         self.timestamp = rng.getrandbits(32)
-        self._sequence = rng.getrandbits(16)
+        # Its upper half is left out: a peer that misses the wrap at the beginning would never find the index
+        # that SRTP goes by (RFC 3711 §3.3.1).
+        self._sequence = rng.getrandbits(15)
         self._contiguous = False
         self.packets = self.octets = 0
         self.dtmf = DtmfSender(codec.ticks)
