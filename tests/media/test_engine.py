@@ -295,6 +295,37 @@ def test_what_falls_quiet_goes_on_where_it_stopped(tmp_path: Path) -> None:
     on_a_bench(tmp_path, story)
 
 
+@pytest.mark.parametrize("goes_on", [Quieten(2, 1, False), Interruptible(2, 1, False)])
+def test_what_goes_on_before_it_was_quiet_is_as_if_nothing_were(tmp_path: Path, goes_on: Command) -> None:
+    async def story(bench: Bench) -> None:
+        peer = await bench.leg(1, 2)
+        bench.say(1, 1.0)
+        await asyncio.sleep(0.5)
+        bench.do(Quieten(2, 1, True), goes_on)
+        await asyncio.sleep(1)
+        assert {frame for frame in peer.frames if np.frombuffer(frame, "<i2").any()} == {
+            PCMU.decode(PCMU.encode(LOUD))
+        }
+        assert peer.loud == 50
+
+    on_a_bench(tmp_path, story)
+
+
+@pytest.mark.parametrize("octets", [1, 2, 3, 161, 319])
+def test_whatever_is_left_of_a_sound_it_can_be_cut(tmp_path: Path, octets: int) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.leg(1, 2)
+        bench.do(Utter(2, 1, True, True), AddPiece(2, 1))
+        bench.do(Sound(2, 1, 0, LOUD * 10 + LOUD[:octets], False))
+        await asyncio.sleep(0.5)
+        bench.do(Cut(2, 1))
+        bench.say(2, 0.1)
+        await asyncio.sleep(0.5)
+        assert bench.told(PlayedOut) == [PlayedOut(2, 2)]
+
+    on_a_bench(tmp_path, story)
+
+
 @pytest.mark.parametrize("forgotten", [True, False])
 def test_what_is_quiet_is_heard_in_the_end(tmp_path: Path, forgotten: bool) -> None:
     async def story(bench: Bench) -> None:

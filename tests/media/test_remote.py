@@ -21,7 +21,8 @@ from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtter
 from offhook.log_context import working_for
 from offhook.media.channel import Channel
 from offhook.media.line import Line, MediaFailed
-from offhook.media.protocol import Settle
+from offhook.media.media_process import CallPlaneSocket
+from offhook.media.protocol import Command, SendDigits, Settle
 from offhook.media.remote_plane import RemotePlane
 from offhook.network import Address, Datagrams, open_datagrams
 from offhook.process import RESTARTS
@@ -166,6 +167,20 @@ async def test_a_leg_and_a_talk_in_another_process(tmp_path: Path) -> None:
         assert await line.stop_recording()
         assert (tmp_path / "call-1-stereo.wav").stat().st_size > 20_000
         assert plane.pacing.pid != os.getpid()
+
+
+def test_what_a_command_holds_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Keys that somebody pressed, or those of SRTP."""
+
+    class Broken:
+        def apply(self, command: Command) -> None:
+            raise RuntimeError("nobody thought of this")
+
+    link = CallPlaneSocket()
+    link._engine = Broken()  # type: ignore[assignment]
+    link._do(SendDigits(1, "4711", 100))
+    assert "SendDigits" in caplog.text
+    assert "4711" not in caplog.text
 
 
 async def test_one_message_for_each_tick_and_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ class Piece:
         if not self.played or len(rest) < 2:
             return None
         frame = np.zeros(FRAME_SAMPLES, np.float32)
-        samples = np.frombuffer(rest, "<i2")
+        samples = np.frombuffer(rest[: len(rest) // 2 * 2], "<i2")
         frame[: len(samples)] = samples
         return (frame * _FADE).astype("<i2").tobytes()
 
@@ -173,7 +173,7 @@ class Playout:
         for waiting in [one for one in self._queue if not one.released]:
             self.remove(waiting)
         for utterance in self._known.values():
-            utterance.closed, utterance.interruptible = True, False
+            utterance.closed, utterance.interruptible, utterance.quiet = True, False, 0
             for piece in utterance.pieces:
                 piece.complete = True
 
@@ -187,6 +187,8 @@ class Playout:
     def quieten(self, utterance: Utterance, on: bool) -> None:
         """Pause it, or go on with it where it paused."""
         if not on:
+            if utterance.quiet and self._fading is not None:  # nothing was quiet yet: no tick was between
+                self._fading, utterance.rises = None, False
             utterance.quiet = 0
         elif utterance.interruptible and utterance is self.current:
             if not utterance.quiet:

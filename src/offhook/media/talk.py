@@ -143,7 +143,7 @@ class Talk:
             case Interruptible(_, _, interruptible):
                 utterance.interruptible = interruptible
                 if not interruptible:
-                    utterance.quiet = 0
+                    self.playout.quieten(utterance, False)
             case Quieten(_, _, on):
                 self.playout.quieten(utterance, on)
             case CloseUtterance():
