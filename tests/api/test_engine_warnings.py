@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from offhook.store import Repository
 from tests.api.conftest import client_of, open_house
 
 CANARY = "sk-canary-5f1e0c77"
@@ -159,3 +160,22 @@ async def test_an_address_that_may_not_be_reached_is_refused(
 )
 async def test_the_platforms_own_may_take_over(client: httpx2.AsyncClient, part: str, plan: Any) -> None:
     assert (await client.post("/assistant", json={part: plan})).status_code == 201
+
+
+async def test_credentials_are_looked_up_once_however_many_engines_there_are(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls wait for the transaction in which that is done."""
+    asked: list[Any] = []
+    whole = Repository.list
+
+    async def counted(self: Repository, *given: Any, **more: Any) -> Any:
+        asked.append(given)
+        return await whole(self, *given, **more)
+
+    monkeypatch.setattr(Repository, "list", counted)
+    voices = [{"provider": "11labs", "voiceId": str(number)} for number in range(200)]
+    voice = {"provider": "11labs", "voiceId": "x", "fallbackPlan": {"voices": voices}}
+    created = await client.post("/assistant", json={"voice": voice})
+    assert engines(created) == ["11labs voice"]
+    assert len(asked) <= 2

@@ -26,9 +26,13 @@ async def lacks_of(
     """One for each engine that is not served or has no key, whether it is the first of its plan or takes
     over. `account`: the node's own for a provider."""
     found: dict[tuple[Stage, str], EngineError] = {}
+    known: set[tuple[Stage, str]] = set()
     for stage in STAGES:
         for settings in choices_of(assistant, stage):
             provider: str = settings.provider
+            if (stage, provider) in known and provider != "openai":  # of which some models may be at Azure
+                continue
+            known.add((stage, provider))
             try:
                 vendor = VENDORS.get(provider)
                 if vendor is None or not getattr(vendor, stage):

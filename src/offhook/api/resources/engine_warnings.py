@@ -25,9 +25,15 @@ async def engine_warnings(work: Work, assistants: Iterable[ResourceDocument]) ->
     """A sentence for each engine that is not served or has no key: which it is, and what to do."""
     settings = work.services.settings
 
+    known: dict[str, Documents] = {}  # of each provider that was asked for: calls wait for this transaction
+
     async def credentials(provider: str) -> Documents:
-        stored = await work.tx.credentials.list(work.org_id, limit=MOST_CREDENTIALS)
-        return {one.id: one.document for one in stored if one.document.get("provider") == provider}
+        if provider not in known:
+            stored = await work.tx.credentials.list(work.org_id, limit=MOST_CREDENTIALS)
+            known[provider] = {
+                one.id: one.document for one in stored if one.document.get("provider") == provider
+            }
+        return known[provider]
 
     def account(provider: str) -> Account:
         return Account(*settings.account(provider))
