@@ -12,6 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from offhook.calls import steering
+from offhook.calls.inbound_call import InboundCall
 from offhook.conversation.hooks import live_control
 from offhook.schema.base import document
 from offhook.schema.calls.control import ControlMessage, checked
@@ -123,6 +124,14 @@ async def test_words_are_no_template(tmp_path: Path) -> None:
     assert "{{" in house.report["transcript"]
 
 
+@virtual
+async def test_only_so_much_waits_to_be_said(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (house, _):
+        answers = [await steer(house, type="say", content=LONG) for _ in range(live_control.MOST_WAITING + 2)]
+        assert answers.count(live_control.FULL) in (1, 2)
+        assert answers[-1] == live_control.FULL
+
+
 # messages
 
 
@@ -214,6 +223,20 @@ async def test_a_muted_assistant_ends_the_call_without_a_word(tmp_path: Path) ->
 
     assert house.report["endedReason"] == "silence-timed-out"
     assert house.report["transcript"] == f"AI: {FIRST}\n"
+
+
+@virtual
+async def test_a_caller_who_is_being_handed_on_goes_there_whoever_mutes(tmp_path: Path) -> None:
+    handed: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(InboundCall, "transfer", lambda _, destination: handed.append(destination))
+        async with talking(tmp_path) as (house, call):
+            destination = {"type": "number", "number": "+15550100"}
+            assert await steer(house, type="transfer", destination=destination, content=LONG) == ""
+            await call.hears()
+            assert await steer(house, type="control", control="mute-assistant") == live_control.AWAY
+            await call.hears_the_end()
+            assert len(handed) == 1
 
 
 @virtual

@@ -28,8 +28,12 @@ TAKEN: Final = ""
 ENDING: Final = "The call is ending."
 AWAY: Final = "The caller is being handed on."
 MUTED: Final = "The assistant is muted."
+FULL: Final = "Too much waits to be said already."
 NO_FIRST_MESSAGE: Final = "The assistant has no firstMessage."
 NOT_REACHED: Final = "The assistant could not be reached."
+
+MOST_WAITING: Final = 20
+"""Of what is to be said; a voice begins with each at once."""
 
 SPOKEN_AND_ENDED: Final = "assistant-ended-call-after-message-spoken"
 
@@ -80,8 +84,9 @@ class LiveControl:
 
     def mute_assistant(self, muted: bool) -> str:
         """Muted it falls silent at once, goes on to hear, and answers nothing of what it hears meanwhile."""
-        if self.course.over:
-            return ENDING
+        refused = self._elsewhere() if muted else ENDING if self.course.over else ""
+        if refused:  # a caller who is being handed on hears that to its end
+            return refused
         synthesis = self.turn_taking.synthesis
         if muted and not synthesis.muted:
             synthesis.muted = True
@@ -144,4 +149,6 @@ class LiveControl:
 
     def _silent(self) -> str:
         """Why nothing can be said."""
-        return self._elsewhere() or (MUTED if self.turn_taking.synthesis.muted else "")
+        synthesis = self.turn_taking.synthesis
+        full = len(synthesis.playout.waiting()) >= MOST_WAITING
+        return self._elsewhere() or (MUTED if synthesis.muted else FULL if full else "")
