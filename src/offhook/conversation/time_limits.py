@@ -68,6 +68,7 @@ class TimeLimits:
         """The silence rules of another assistant; the length of the call stays that of the first."""
         self._profile = profile
         self._idle_messages_said = 0
+        self._spent = 0.0
         self.touch()
         self._wait()  # they may be stricter
 
