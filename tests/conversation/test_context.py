@@ -46,6 +46,16 @@ def test_tools_and_added_messages_do_not_close_it() -> None:
     assert users(context) == ["A table for two"]
 
 
+def test_other_words_do_not_take_its_place() -> None:
+    context = asked("A table")
+    context.answered()
+    context.say().calls = [CALL]
+    context.unanswered()
+    context.hear("For two")
+    context.hear("For two, outside")
+    assert users(context) == ["A table", "For two, outside"]
+
+
 def test_words_that_were_heard_close_it() -> None:
     context = asked("A table")
     context.say().add("For how many?")

@@ -48,16 +48,20 @@ Item = Message | Said
 class Context:
     """`system` are the assistant's own messages, `items` what came after."""
 
-    __slots__ = ("_inherited", "_pending", "items", "system")
+    __slots__ = ("_inherited", "_pending", "_restored", "items", "system")
 
     def __init__(self, system: Sequence[Message]) -> None:
         self.system: list[Message] = [dict(message) for message in system]
         self.items: list[Item] = []
         self._inherited: list[Message] = []
         self._pending: Message | None = None  # the caller's words that no reply has answered yet
+        self._restored = False  # they had an answer, which was not heard
 
     def hear(self, text: str) -> None:
         """The caller's unanswered words are now `text`."""
+        if self._restored and self._pending and not text.startswith(str(self._pending.get("content"))):
+            self._pending = None  # an answer to those has been begun before
+        self._restored = False
         if self._pending is None:
             self._pending = {"role": "user", "content": text}
             self.items.append(self._pending)
@@ -65,17 +69,18 @@ class Context:
 
     def answered(self) -> None:
         """A reply is heard: what the caller says from now on is another message."""
-        self._pending = None
+        self._pending, self._restored = None, False
 
     def unanswered(self) -> None:
-        """Not a word of the reply was heard after all: what the caller says now goes on from before. Tools
-        may have been run since, and messages added."""
+        """Not a word of the reply was heard after all: what the caller says now goes on from before, where
+        it begins with that. Tools may have been run since, and messages added."""
         for item in reversed(self.items):
             if isinstance(item, Said):
                 if item.text:
                     return
             elif item.get("role") in ("user", "assistant"):
                 self._pending = item if item["role"] == "user" else None
+                self._restored = True
                 return
 
     def add(self, message: MessageDocument) -> None:
