@@ -15,11 +15,12 @@ from offhook.conversation.own_words import (
     SAY_AGAIN,
     STILL_THERE,
     STILL_TRYING,
+    in_language,
 )
 from offhook.language.language_model import ModelError, Text, ToolCall
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.conversation.test_conversation import greeted
-from tests.scripted import ScriptedModel
+from tests.scripted import ScriptedModel, ScriptedVoice
 from tests.virtual import run_virtual, story
 
 BUSY = ModelError("openai", "busy", "503-server-overloaded-error")
@@ -76,6 +77,45 @@ async def test_a_slow_model_is_waited_for_with_a_word() -> None:
         await stage.caller.hears_the_end(pause=8)
         assert said(stage) == [ONE_MOMENT, "Nine to five."]
         assert [m["content"] for m in stage.conversation.context.messages()][-1] == "Nine to five."
+
+
+@pytest.mark.parametrize("latency", [2.2, 2.4, 2.6, 2.8, 3.0])
+def test_nobody_is_told_to_wait_behind_the_answer(latency: float) -> None:
+    """While the words to wait are made, the answer comes; the voice takes its time."""
+
+    async def tell() -> None:
+        model, voice = ScriptedModel(["Nine to five."], latency=latency), ScriptedVoice(latency=1.0)
+        async with on_stage(model=model, voice=voice) as stage:
+            await asked(stage)
+            await asyncio.sleep(8)
+            assert said(stage) == ["Nine to five."]
+            assert stage.model.requests[-1][-1]["content"] == "When are you open?"
+
+    run_virtual(tell())
+
+
+@story
+async def test_nobody_is_told_to_wait_who_goes_on_speaking() -> None:
+    model, voice = ScriptedModel(["Nine to five."], latency=3.5), ScriptedVoice(latency=0.5)
+    async with on_stage(model=model, voice=voice) as stage:
+        await greeted(stage)
+        await stage.caller.says("When are you open?")
+        await asyncio.sleep(3.6)
+        await stage.caller.says("On Sunday, I mean.")
+        model.latency = 0.1
+        await stage.caller.hears_the_end(pause=8)
+        assert said(stage) == ["Nine to five."]
+
+
+@story
+async def test_a_caller_who_is_on_the_way_elsewhere_is_not_told_to_wait() -> None:
+    async with on_stage(model=ScriptedModel(["Nine to five."], latency=10.0)) as stage:
+        await greeted(stage)
+        await stage.caller.says("When are you open?")
+        await asyncio.sleep(1)
+        stage.conversation.send_on({"type": "number", "number": "+15550100", "message": ""})
+        await asyncio.sleep(6)
+        assert said(stage) == []
 
 
 @story
@@ -135,5 +175,63 @@ def test_a_call_that_the_model_ends(document: dict[str, Any], answer: list[Any],
             await asyncio.sleep(4)
             assert said(stage) == heard
             assert stage.ended == ["assistant-ended-call"]
+
+    run_virtual(tell())
+
+
+def speaking(language: str) -> dict[str, Any]:
+    return {"transcriber": {"provider": "deepgram", "language": language}}
+
+
+@pytest.mark.parametrize("language", ["de", "es-MX", "fr", "it", "pt-BR"])
+@pytest.mark.parametrize("words", [GOODBYE, NOBODY_THERE, ONE_MOMENT, SAY_AGAIN, STILL_THERE, STILL_TRYING])
+def test_its_own_words_are_known_in_several_languages(language: str, words: str) -> None:
+    assert in_language(words, language) not in ("", words)
+
+
+@pytest.mark.parametrize(
+    ("language", "heard"),
+    [("de", ["Sind Sie noch da?", "Ich höre Sie nicht und lege jetzt auf. Auf Wiederhören."]), ("fi", [])],
+)
+def test_a_silent_caller_is_not_spoken_to_in_another_language(language: str, heard: list[str]) -> None:
+    async def tell() -> None:
+        async with on_stage(assistant=UNWRITTEN | speaking(language)) as stage:
+            await asyncio.sleep(60)
+            assert said(stage) == heard
+            assert stage.ended == ["silence-timed-out"]
+
+    run_virtual(tell())
+
+
+@pytest.mark.parametrize(
+    ("language", "heard"),
+    [("de-AT", ["Einen Moment, bitte.", "Neun bis fünf."]), ("fi", ["Neun bis fünf."])],
+)
+def test_a_caller_is_not_told_to_wait_in_another_language(language: str, heard: list[str]) -> None:
+    async def tell() -> None:
+        model = ScriptedModel(["Neun bis fünf."], latency=6.0)
+        async with on_stage(model=model, assistant=speaking(language)) as stage:
+            await greeted(stage)
+            await stage.caller.says("Wann haben Sie offen?")
+            await stage.caller.hears_the_end(pause=6)
+            assert said(stage) == heard
+
+    run_virtual(tell())
+
+
+@pytest.mark.parametrize(
+    ("answers", "heard"),
+    [([BUSY, BUSY, "Neun."], ["Neun."]), ([[]], []), ([END], [])],
+)
+def test_nothing_is_said_where_there_are_no_words_in_the_language(
+    answers: list[Any], heard: list[str]
+) -> None:
+    async def tell() -> None:
+        tools = {"model": {"provider": "vapi", "tools": [{"type": "endCall"}]}}
+        async with on_stage(answers, assistant=tools | speaking("fi")) as stage:
+            await greeted(stage)
+            await stage.caller.says("Hei.")
+            await asyncio.sleep(8)
+            assert said(stage) == heard
 
     run_virtual(tell())

@@ -118,3 +118,9 @@ def test_silence_and_idle_messages() -> None:
         ("Hello?",),
         4,
     )
+
+
+def test_a_word_alone_may_be_a_misheard_hum_in_english_only() -> None:
+    german = {"transcriber": {"provider": "deepgram", "language": "de"}}
+    assert profile().stop.may_be_misheard("Fort.")
+    assert not profile(**german).stop.may_be_misheard("Stopp!")

@@ -94,6 +94,22 @@ def test_what_stops_the_assistant(name: str) -> None:
     run_virtual(story())
 
 
+@pytest.mark.parametrize(("language", "cuts"), [("en", 0), ("de", 1)])
+def test_a_word_alone_stops_it_where_it_is_not_known_what_hums_are_heard_as(language: str, cuts: int) -> None:
+    async def story() -> None:
+        german = {"transcriber": {"provider": "deepgram", "language": language}}
+        async with on_stage([LONG, AGAIN], assistant=german) as stage:
+            await greeted(stage)
+            await stage.caller.says(QUESTION)
+            await stage.caller.hears()
+            await asyncio.sleep(2)
+            await stage.caller.says("Nein.", 0.4)
+            await stage.caller.hears_the_end(pause=2.5)
+            assert len(stage.told(AssistantInterrupted)) == cuts
+
+    run_virtual(story())
+
+
 @pytest.mark.parametrize(("backoff", "least"), [(0, 0.4), (1, 0.5), (3, 2.5)])
 def test_after_an_interruption_it_backs_off(backoff: float, least: float) -> None:
     async def story() -> None:

@@ -215,6 +215,10 @@ class AssistantReply:
         self.utterances.append(utterance)
         return utterance
 
+    def _utter_own(self, words: str, said: Said | None) -> None:
+        if known := self._parts.tools.assistant.profile.own(words):
+            self.utter(known, said)
+
     @property
     def unvoiced(self) -> Marks | None:
         """Where to note the voice's times, as long as nothing of this reply has been given to it."""
@@ -271,7 +275,7 @@ class AssistantReply:
                 log.warning("the model is asked again: %s", error.unquoted)
                 self._take_back()
                 if left == 1:
-                    self.utter(STILL_TRYING, None)
+                    self._utter_own(STILL_TRYING, None)
                     await asyncio.sleep(RECOVERY_SECONDS)
                 continue
             if calls or (self._asked is not None and self._asked.pieces) or not self._owes_words():
@@ -281,7 +285,7 @@ class AssistantReply:
             if left == MOST_TRIES - 1:
                 continue
             said = parts.tools.context.say()
-            self.utter(SAY_AGAIN, said)
+            self._utter_own(SAY_AGAIN, said)
             break
         return said, calls
 
@@ -301,7 +305,7 @@ class AssistantReply:
         log.warning("the model broke off: %s", error.unquoted)
         self._parts.synthesis.close_utterance(utterance)
         said = self._parts.tools.context.say()
-        self.utter(SAY_AGAIN, said)
+        self._utter_own(SAY_AGAIN, said)
         return said
 
     async def _ask(self, tools: bool) -> tuple[Said, list[ToolCall]]:

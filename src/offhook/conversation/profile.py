@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from offhook.conversation.own_words import NOBODY_THERE, STILL_THERE
+from offhook.conversation.own_words import NOBODY_THERE, ONE_MOMENT, STILL_THERE, in_language
 from offhook.conversation.text.chunks import SENTENCE_BOUNDARIES, ChunkingPlan
 from offhook.conversation.text.formatters import Format
 from offhook.conversation.text.patterns import Pattern, compile_patterns
@@ -44,11 +44,13 @@ _PROMPT_ROLES = ("system", "user", "assistant")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Times in seconds. `language`: the one that is spoken (BCP 47). `silence_message`: said before a silent
-    call is ended."""
+    """Times in seconds. `language`: the one that is spoken (BCP 47). `own_language`: the one of what is said
+    where the owner has written nothing; None: English. `silence_message`: said before a silent call is
+    ended."""
 
     name: str | None
     language: str
+    own_language: str | None
     first_message: str
     first_message_mode: FirstMessageMode
     first_message_interruptible: bool
@@ -68,9 +70,14 @@ class Profile:
     hooks: tuple[Hook, ...]
 
     @property
-    def handles_late_models(self) -> bool:
-        """Does a hook of the owner's say what is done while the model takes long?"""
-        return any(isinstance(hook, CallHookModelResponseTimeout) for hook in self.hooks)
+    def word_to_wait(self) -> str:
+        """While the model takes long; "" where a hook of the owner's says what is done then."""
+        handled = any(isinstance(hook, CallHookModelResponseTimeout) for hook in self.hooks)
+        return "" if handled else self.own(ONE_MOMENT)
+
+    def own(self, words: str) -> str:
+        """Some of `own_words.py` as this assistant says them; "" if it does not."""
+        return words if self.own_language is None else in_language(words, self.own_language)
 
 
 def profile_of(assistant: Assistant) -> Profile:
@@ -79,9 +86,12 @@ def profile_of(assistant: Assistant) -> Profile:
     chunks = assistant.voice.chunk_plan if assistant.voice else None
     first_message, mode = _first_message(assistant)
     silence_message = legacy.silence_timeout_message if legacy is not None else None
+    own_language = _own_language(assistant)
+    nobody_there = NOBODY_THERE if own_language is None else in_language(NOBODY_THERE, own_language)
     return Profile(
         name=assistant.name,
         language=getattr(assistant.transcriber, "language", None) or "en",
+        own_language=own_language,
         first_message=first_message,
         first_message_mode=mode,
         first_message_interruptible=effective.first_message_interruptions_enabled(assistant),
@@ -90,19 +100,19 @@ def profile_of(assistant: Assistant) -> Profile:
         end_call_message=assistant.end_call_message,
         end_call_phrases=tuple(phrase.lower() for phrase in effective.end_call_phrases(assistant)),
         silence_seconds=effective.silence_timeout_seconds(assistant),
-        silence_message=NOBODY_THERE if silence_message is None else silence_message,
+        silence_message=nobody_there if silence_message is None else silence_message,
         most_seconds=effective.max_duration_seconds(assistant),
         start=_start_plan(assistant),
         stop=_stop_plan(assistant),
         chunks=_chunk_plan(chunks),
-        form=_format_plan(chunks, _speaks_english(assistant)),
+        form=_format_plan(chunks, own_language is None),
         keypad=effective.keypad_input(assistant),
-        idle=_idle_messages(assistant),
+        idle=_idle_messages(assistant, own_language),
         hooks=tuple(assistant.hooks or ()),
     )
 
 
-def _idle_messages(assistant: Assistant) -> effective.IdleMessages:
+def _idle_messages(assistant: Assistant, language: str | None) -> effective.IdleMessages:
     """Unless the owner has said what to do about a silent caller."""
     idle, plan = effective.idle_messages(assistant), assistant.message_plan
     asked = plan is not None and plan.idle_messages is not None
@@ -110,9 +120,10 @@ def _idle_messages(assistant: Assistant) -> effective.IdleMessages:
     seconds = (
         STILL_THERE_SECONDS if plan is None or plan.idle_timeout_seconds is None else idle.timeout_seconds
     )
-    if asked or hooks or effective.silence_timeout_seconds(assistant) < 2 * seconds:
+    words = STILL_THERE if language is None else in_language(STILL_THERE, language)
+    if asked or hooks or not words or effective.silence_timeout_seconds(assistant) < 2 * seconds:
         return idle
-    return replace(idle, messages=(STILL_THERE,), timeout_seconds=seconds, max_spoken_count=1, counts=False)
+    return replace(idle, messages=(words,), timeout_seconds=seconds, max_spoken_count=1, counts=False)
 
 
 def _tools(assistant: Assistant) -> Sequence[BaseModel]:
@@ -186,6 +197,7 @@ def _stop_plan(assistant: Assistant) -> InterruptionPlan:
         acknowledgements=_phrases(plan.acknowledgement_phrases),
         interruptions=_phrases(plan.interruption_phrases),
         by_voice=by_voice,
+        english=_is_english(getattr(assistant.transcriber, "language", None)),
     )
 
 
@@ -215,10 +227,11 @@ def _format_plan(chunks: chunk.ChunkPlan | None, english: bool) -> FormattingPla
     return FormattingPlan(steps, _replacements(plan.replacements or ()))
 
 
-def _speaks_english(assistant: Assistant) -> bool:
-    """Unless the voice, or else the transcriber, is set to another language."""
+def _own_language(assistant: Assistant) -> str | None:
+    """What the voice, or else the transcriber, is set to; None: English."""
     given = (getattr(engine, "language", None) for engine in (assistant.voice, assistant.transcriber))
-    return _is_english(next((each for each in given if isinstance(each, str)), None))
+    language = next((each for each in given if isinstance(each, str)), None)
+    return None if _is_english(language) else language
 
 
 def _is_english(language: object) -> bool:

@@ -20,7 +20,6 @@ from offhook.conversation.events import (
     TranscriptHeard,
 )
 from offhook.conversation.metrics import measured
-from offhook.conversation.own_words import ONE_MOMENT
 from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.conversation.turns import signals as turn
@@ -76,7 +75,7 @@ class TurnTaking:
         self._speech = AssistantSpeech(transcript, tools.context, channel, tell)
         self._turn_timer: asyncio.Handle | None = None
         self._turn_due_at: float | None = None
-        self._lateness = Lateness(tell, self._ask_to_wait)
+        self._lateness = Lateness(tell, self._ask_to_wait, self.synthesis.take_back)
         self._abandoned: set[asyncio.Task[None]] = set()  # replies given up whose tools still run
 
     def prepare_first_reply(self) -> None:
@@ -159,7 +158,7 @@ class TurnTaking:
     def utterance_began(self, utterance: SpokenUtterance) -> None:
         self._speech.began(utterance)
         self._cut = None
-        if utterance.said is not None:  # else it was a word to wait
+        if utterance.said is not None or (self.reply and self.reply.acting):  # else it was a word to wait
             self._lateness.stop()
         if utterance.answers:
             self._context.answered()
@@ -382,12 +381,12 @@ class TurnTaking:
         elif utterance.said is not None:
             self._context.forget(utterance.said)
 
-    def _ask_to_wait(self) -> None:
+    def _ask_to_wait(self) -> SpokenUtterance | None:
         """Not while a tool runs: what is said of that is the owner's."""
-        acting = self.reply is None or self.reply.acting or self._course.over
+        acting = self.reply is None or self.reply.acting or not self._course.listening
         waits = self._machine.state is TurnState.THINKING and self.synthesis.playout.current is None
-        if waits and not acting and not self._assistants.current.profile.handles_late_models:
-            self.synthesis.say(ONE_MOMENT, said=None)
+        words = self._assistants.current.profile.word_to_wait
+        return self.synthesis.say(words, said=None) if words and waits and not acting else None
 
     def _say_the_rest(self) -> None:
         cut, self._cut = self._cut, None

@@ -10,6 +10,7 @@ import pytest
 from offhook.conversation import Engines
 from offhook.conversation.engine_failures import APOLOGY
 from offhook.conversation.events import (
+    AssistantLate,
     EngineFailed,
     HandedOver,
     ModelUsed,
@@ -84,6 +85,33 @@ async def test_a_tool_s_result_goes_back_to_the_model() -> None:
         outputs = [event.output for event in stage.told(ModelWrote)]
         assert isinstance(outputs[0], dict)
         assert "".join(str(output) for output in outputs[1:]) == "We open at nine."
+
+
+@plays
+async def test_an_assistant_that_says_it_is_at_it_is_not_late() -> None:
+    async with on_stage(ANSWERS, assistant=lookup(START), world=world(8.0)) as stage:
+        await asks(stage)
+        await stage.caller.hears_the_end(pause=9)
+        assert said(stage) == ["Looking up hours.", "We open at nine."]
+        assert stage.told(AssistantLate) == []
+
+
+@pytest.mark.parametrize(
+    "answers", [ANSWERS, [ModelError("scripted", "busy"), ModelError("scripted", "busy"), "Nine."]]
+)
+def test_what_the_caller_adds_over_the_first_words_does_not_take_the_place_of_the_question(
+    answers: list[Script],
+) -> None:
+    async def story() -> None:
+        async with on_stage(answers, assistant=lookup(), world=world(3.0)) as stage:
+            await asks(stage, "I need a table.")
+            await stage.caller.hears()
+            await stage.caller.says("For two people.", 1.2)
+            await settles(stage)
+            users = [one["content"] for one in stage.model.requests[-1] if one["role"] == "user"]
+            assert " ".join(users) == "I need a table. For two people."
+
+    run_virtual(story())
 
 
 @plays

@@ -119,6 +119,11 @@ class Synthesis:
             task.cancel()
         utterance.end(played=False)
 
+    def take_back(self, utterance: SpokenUtterance) -> None:
+        """Give it up, unless it is heard already, or is over."""
+        if utterance.delivery in (Delivery.HELD, Delivery.RELEASED):
+            self.drop(utterance)
+
     def cut(self) -> tuple[SpokenUtterance | None, list[SpokenUtterance]]:
         """Silence at once: what was being said, if anything, and what was to follow (`PlayoutQueue.cut`)."""
         dropped = [waiting for waiting in self.playout.waiting() if waiting.interruptible]

@@ -18,6 +18,6 @@ class EndCallKind(ActingTool):
         run.result(call, "The call is being ended.")
         goodbye = run.assistant.profile.end_call_message
         if goodbye is None:
-            goodbye = "" if run.said_something else GOODBYE
+            goodbye = "" if run.said_something else run.assistant.profile.own(GOODBYE)
         text = message.text if message else run.context.render(goodbye, {})
         run.context.finish("assistant-ended-call", text)

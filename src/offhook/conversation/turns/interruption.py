@@ -34,7 +34,8 @@ def words_of(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class InterruptionPlan:
-    """Phrases as tuples of words (`words_of`). `by_voice`: the owner wants the voice alone to decide."""
+    """Phrases as tuples of words (`words_of`). `by_voice`: the owner wants the voice alone to decide.
+    `english`: the caller is understood as speaking it."""
 
     num_words: int
     voice_seconds: float
@@ -42,6 +43,7 @@ class InterruptionPlan:
     acknowledgements: frozenset[tuple[str, ...]]
     interruptions: frozenset[tuple[str, ...]]
     by_voice: bool = False
+    english: bool = True
 
     def only_acknowledges(self, text: str) -> bool:
         """Is `text` made of acknowledgement phrases and humming alone ("right, I see", "mm hmm okay")?"""
@@ -67,9 +69,10 @@ class InterruptionPlan:
         return any(self._phrase_at(self.interruptions, words, index) for index in range(len(words)))
 
     def may_be_misheard(self, text: str) -> bool:
-        """A word alone that hardly anybody says alone: what transcribers make of a hum, or of half a word."""
+        """A word alone that hardly anybody says alone: what transcribers make of a hum, or of half a word. Of
+        other languages than English it is not known which those are."""
         words = words_of(text)
-        return len(words) == 1 and words[0] not in _SAID_ALONE and not self.commands(text)
+        return self.english and len(words) == 1 and words[0] not in _SAID_ALONE and not self.commands(text)
 
     def interrupts(self, text: str) -> bool:
         """Do these words, said while the assistant speaks, cut it short?"""
