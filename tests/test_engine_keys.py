@@ -113,8 +113,30 @@ def test_without_keys_it_says_how_to_have_some(tmp_path: Path) -> None:
 
 
 def test_the_keys_of_orgs_are_tried_too(tmp_path: Path, vendor: Vendor) -> None:
+    org = kept(
+        tmp_path, {"provider": "groq", "apiKey": GOOD}, {"provider": "webhook", "authenticationPlan": {}}
+    )
+    code, output = doctor(tmp_path, GROQ_BASE_URL=vendor.url)
+    assert code == 0
+    assert f"of org {org}  accepted" in output
+    assert vendor.paths == ["/models"]
+
+
+def test_one_whose_address_may_not_be_reached_does_not_keep_the_others_from_being_tried(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    kept(tmp_path, {"provider": "deepgram", "apiKey": BAD, "apiUrl": vendor.url})
+    code, output = doctor(tmp_path, **names("openai", GOOD, vendor.url + "/v1"))
+    assert code == 1
+    assert "not reached" in output
+    assert "accepted" in output
+
+
+def kept(folder: Path, *credentials: dict[str, Any]) -> str:
+    """An org with these credentials."""
+
     async def store() -> str:
-        settings = load_settings({"data": tmp_path})
+        settings = load_settings({"data": folder})
         await make_newest(settings.database)
         clock = iter(range(1_790_000_000, 1_790_001_000))
 
@@ -124,13 +146,9 @@ def test_the_keys_of_orgs_are_tried_too(tmp_path: Path, vendor: Vendor) -> None:
         database = await Database.open(settings.database, now=now, new_id=IdMaker(now, random.Random(7)))
         async with database.transaction() as tx:
             org = await tx.orgs.create({"name": "First"})
-            await tx.credentials.create(org.id, {"provider": "groq", "apiKey": GOOD})
-            await tx.credentials.create(org.id, {"provider": "webhook", "authenticationPlan": {}})
+            for credential in credentials:
+                await tx.credentials.create(org.id, credential)
         await database.close()
         return org.id
 
-    org = asyncio.run(store())
-    code, output = doctor(tmp_path, GROQ_BASE_URL=vendor.url)
-    assert code == 0
-    assert f"of org {org}  accepted" in output
-    assert vendor.paths == ["/models"]
+    return asyncio.run(store())

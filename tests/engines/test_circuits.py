@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from offhook.engines.circuits import FAILURES, MOST_CIRCUITS, OPEN_SECONDS, Circuit, Circuits
 from offhook.engines.registry import EngineRegistry
 from offhook.language.language_model import ModelError
+from offhook.speech.engine_protocols import EngineError
 from offhook.speech.engine_request import Account, EngineNode
 from offhook.speech.workers import Workers
-from tests.engines.making import assistant_with
+from tests.engines.making import assistant_with, registry_of
 from tests.fakes.openai_chat import KEY, Fake, broken, served
 from tests.language.vendor_talk import MESSAGES, SAID, text_of
-from tests.speech.servers import outside
+from tests.speech.servers import answer, http_server, outside
 from tests.virtual import run_virtual
 
 MODEL = {"provider": "openai", "model": "gpt-4o", "fallbackModels": ["gpt-4.1"]}
@@ -73,6 +77,22 @@ async def test_what_one_assistant_has_set_wrong_counts_for_nobody() -> None:
     for _ in range(2 * FAILURES):
         circuit.failed(ModelError("openai", "no", "400-bad-request-validation-failed"))
     assert not circuit.open
+
+
+async def test_a_voice_that_there_is_not_counts_for_no_other() -> None:
+    def voice(voice_id: str, other: dict[str, Any]) -> dict[str, Any]:
+        return {"provider": "11labs", "voiceId": voice_id, "fallbackPlan": {"voices": [other]}}
+
+    async with http_server(answer(b"", "404 Not Found")) as server, outside() as reach:
+        registry = registry_of(reach, **{"11labs": Account("k", server.url), "cartesia": Account("k")})
+        gone = assistant_with(voice=voice("gone", {"provider": "11labs", "voiceId": "gone"}))
+        for _ in range(FAILURES):
+            with pytest.raises(EngineError):
+                await (await registry.voice(gone)).start()
+        for voice_id, provider in (("gone", "cartesia"), ("another", "11labs")):
+            spare = {"provider": "cartesia", "voiceId": "c"}
+            made = await registry.voice(assistant_with(voice=voice(voice_id, spare)))
+            assert made.provider == provider
 
 
 async def test_only_so_many_are_remembered() -> None:

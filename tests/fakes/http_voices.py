@@ -31,11 +31,14 @@ class Refusal:
 @dataclass
 class Fake:
     """`refusals` come first, one for each request. `hangs`: how many get no answer; `breaks`: how many end in
-    the middle."""
+    the middle; `instead`: headers and a body that come with status 200; `drips`: seconds between two samples,
+    of which there is no end."""
 
     refusals: list[Refusal] = field(default_factory=list)
     hangs: int = 0
     breaks: int = 0
+    instead: tuple[str, bytes] | None = None
+    drips: float = 0
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     async def reply(self, request: Request, writer: asyncio.StreamWriter) -> None:
@@ -49,12 +52,21 @@ class Fake:
         if refusal is not None:
             _refuse(writer, refusal, deepgram)
             return
+        if self.instead is not None:
+            headers, body = self.instead
+            head = f"HTTP/1.1 200 OK\r\n{headers}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode() + body)
+            return
         rate = 8000 if deepgram else 24000
         audio = sound(SECONDS, rate)
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: audio/pcm\r\nTransfer-Encoding: chunked\r\n"
             b"Connection: close\r\n\r\n"
         )
+        while self.drips:
+            writer.write(b"2\r\n\1\1\r\n")
+            await writer.drain()
+            await asyncio.sleep(self.drips)
         for start in range(0, len(audio), 1001):
             piece = audio[start : start + 1001]
             writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")

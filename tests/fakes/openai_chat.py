@@ -71,6 +71,9 @@ class Fake:
         at_azure = AZURE.fullmatch(request.path) is not None
         if request.path != "/v1/chat/completions" and not at_azure:
             raise Refused("404 Not Found", "invalid_request_error", None, f"Invalid URL ({request.path})")
+        if {"api-key", "authorization"} <= request.headers.keys():
+            words = "Either API-KEY or Authorization header must be provided but not both."
+            raise Refused("400 Bad Request", "invalid_request_error", None, words)
         given = request.headers.get("api-key" if at_azure else "authorization", "")
         if given.removeprefix("Bearer ") != KEY:
             raise Refused(

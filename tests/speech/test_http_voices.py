@@ -114,3 +114,25 @@ async def test_a_failure_is_told_by_the_apis_name(
     assert pipeline_error(settings["provider"], raised.value.suffix) == f"pipeline-error-{reason}"
     assert DEEPGRAM_KEY not in str(raised.value)
     assert "wrong key" not in str(raised.value)
+
+
+@pytest.mark.parametrize("settings", [AURA, SPEECH])
+@pytest.mark.parametrize(
+    "instead",
+    [
+        ("Content-Type: application/json", b'{"error": {"message": "No such voice."}}'),
+        ("Content-Type: text/html; charset=utf-8", b"<html>Sign in first.</html>"),
+        ("Content-Type: application/problem+json", b"{}"),
+        ("Content-Type: audio/pcm\r\nContent-Encoding: gzip", b"\x1f\x8b" * 100),
+        ("Content-Type: audio/pcm", b""),
+    ],
+)
+async def test_what_is_no_sound_is_not_played(settings: dict[str, Any], instead: tuple[str, bytes]) -> None:
+    with pytest.raises(EngineError):
+        await said(Fake(instead=instead), settings)
+
+
+async def test_sound_that_comes_too_slowly_to_be_heard_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offhook.speech.streaming.http_voice.SOUND_SECONDS", 0.5)
+    with pytest.raises(EngineError, match="no sound"):
+        await said(Fake(drips=0.05), AURA)

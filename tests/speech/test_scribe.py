@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection
 
 from offhook.schema.calls.ended_reason import pipeline_error
 from offhook.speech.engine_protocols import Transcriber
 from offhook.speech.engine_request import Account
+from offhook.speech.streaming.streaming_transcriber import RECONNECTS
 from tests.engines.making import assistant_with, registry_of
 from tests.fakes.scribe import KEY, Fake, served
 from tests.machine import PATIENCE
@@ -93,8 +95,33 @@ async def test_a_failure_is_told_by_the_apis_name(fake: Fake, key: str, reason: 
 
 
 async def test_what_was_not_answered_is_said_again_to_another_connection() -> None:
-    for fake in (Fake([ASKED] * 2, closes_after=1), Fake([ASKED], told=[("transcriber_error", "Sorry.")])):
+    for fake in (
+        Fake([ASKED] * 2, closes_after=1),
+        Fake([ASKED], told=[("transcriber_error", "Sorry.")]),
+        Fake([ASKED], told=[("insufficient_audio_activity", "Nobody speaks.")]),
+    ):
         async with hearing(fake) as (transcriber, ears):
             speak(transcriber)
             assert (await final(ears)).text == ASKED
         assert fake.connections == 2
+
+
+async def test_noise_now_and_then_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time it gets another connection, however often that was before."""
+    monkeypatch.setattr("offhook.speech.providers.scribe.ScribeTranscriber.answers_after", 0.0)
+    monkeypatch.setattr("offhook.speech.streaming.streaming_transcriber.SILENT_SECONDS", 0.1)
+    monkeypatch.setattr("offhook.speech.streaming.streaming_transcriber.STEADY_SECONDS", 0.0)
+
+    class NoWordForNoise(Fake):
+        async def _send(self, connection: ServerConnection, message: dict[str, Any]) -> None:
+            if message["text"]:
+                await super()._send(connection, message)
+
+    noises = RECONNECTS + 1
+    fake = NoWordForNoise([ASKED, *["", ASKED] * noises])
+    async with hearing(fake) as (transcriber, ears):
+        for _ in range(1 + noises):
+            speak(transcriber)
+            assert (await final(ears)).text == ASKED
+        assert ears.failed.empty()
+    assert fake.connections == 1 + noises

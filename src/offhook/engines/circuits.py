@@ -1,5 +1,6 @@
 """An engine that fails again and again is left out for a while, so that no caller waits for it to fail once
-more: for each org, kind of engine and vendor (and model) a circuit breaker."""
+more: for each org, kind of engine, vendor, and model and voice of it a circuit breaker. A voice that there is
+not is left out with no other."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ OPEN_SECONDS: Final = 30.0
 MOST_CIRCUITS: Final = 4096
 
 CircuitKey = tuple[str, Stage, str, str]
-"""Org, stage, provider, model ("" for what has none)."""
+"""Org, stage, provider, model and voice ("" for what has none)."""
 
 
 class Circuit:

@@ -16,6 +16,7 @@ from offhook.network.http import BodyRefused, at_most, read_bounded
 from offhook.network.outside import Outside
 from offhook.network.refusal import explained
 from offhook.speech.engine_request import Account
+from offhook.speech.remote import REFUSED
 
 SECONDS: Final = 10.0
 """For one request."""
@@ -100,7 +101,7 @@ async def probed(provider: str, account: Account, outside: Outside) -> Probed:
             return await _asked(provider, probe, account, outside)
     except TimeoutError:
         return Probed(False, "no answer in time")
-    except (httpx2.HTTPError, httpx2.InvalidURL, BodyRefused, OSError, ValueError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, BodyRefused, *REFUSED) as error:
         return Probed(False, f"not reached: {without([account.key], words_of(error))}")
 
 

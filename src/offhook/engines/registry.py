@@ -158,8 +158,8 @@ class EngineRegistry:
         return await self._factory(asking.stage, provider)(request)
 
     def _circuit(self, settings: Any, asking: _Asking) -> Circuit:
-        model = str(settings.model) if asking.stage == "model" else ""
-        key = (asking.org, asking.stage, settings.provider, model)
+        names = (str(getattr(settings, name, None) or "") for name in ("model", "voice_id"))
+        key = (asking.org, asking.stage, settings.provider, "/".join(filter(None, names)))
         return self._node.shared(Circuits, Circuits).of(key)
 
     def _factory(self, stage: Stage, provider: str) -> Callable[[EngineRequest[Any]], Awaitable[Any]]:

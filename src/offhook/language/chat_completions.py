@@ -80,6 +80,9 @@ def chat_model(
     """For one call; `outside` None is the way to an owner's server. Raises ModelError for an address or a
     header that cannot be one."""
     habit = node.shared(Habits, Habits).of(server.base_url, server.model)
+    # Azure takes one of the two, and refuses a request that has both.
+    has_key = any(name.lower() == "api-key" for name in server.headers)
+    bearer = {} if has_key else {"Authorization": f"Bearer {server.api_key or 'none'}"}
     asked = ModelServer(
         provider=server.provider,
         model=server.model,
@@ -87,7 +90,7 @@ def chat_model(
         path=server.path,
         query=server.query,
         written=(server.path,),
-        headers={"Authorization": f"Bearer {server.api_key or 'none'}", **server.headers},
+        headers={**bearer, **server.headers},
         secrets=(server.api_key, *server.headers.values()),
         timeout=server.timeout,
         tries=server.tries,

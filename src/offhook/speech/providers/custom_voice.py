@@ -20,7 +20,7 @@ from offhook.speech.engine_protocols import EngineError, Voice
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.remote import CUSTOM, REFUSED, CallContext, Remote, json_of, no_context
 from offhook.speech.sentence_voice import SentenceVoice
-from offhook.speech.streaming.voice_limits import LONGEST_REPLY, most_audio
+from offhook.speech.streaming.voice_limits import LONGEST_REPLY, SLOWEST, most_audio
 
 MOST_CHUNKS = 20_000
 """Pieces in which the audio of one text may come."""
@@ -29,8 +29,6 @@ _CHUNK_COST = 40
 
 CHUNK_TIMEOUT = 10.0
 """Seconds between two pieces of one reply."""
-SLOWEST = 2.0
-"""Seconds that a second of audio may take to come, beside one CHUNK_TIMEOUT."""
 
 _TOLD = frozenset({"call", "phoneNumber", "customer", "assistant"})
 _LONGEST_MESSAGE = 4096

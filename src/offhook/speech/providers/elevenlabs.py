@@ -1,5 +1,5 @@
 """Provider `11labs`: its voices over one WebSocket for the whole call, which says when each character is
-spoken (vapi-wire §5.1). What has no WebSocket is asked sentence by sentence over HTTP."""
+spoken (vapi-wire §5.1). Models without a WebSocket are refused by the vendor."""
 
 from __future__ import annotations
 
@@ -74,7 +74,6 @@ _STATUSES: Final[Mapping[int, EngineFailure]] = {
     503: "503-server-error",
     504: "503-server-error",
 }
-_KEY_CLOSE: Final = 1008
 
 
 class _Camel(WireMessage):

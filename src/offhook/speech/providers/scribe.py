@@ -33,7 +33,13 @@ _FAILURES: Final[Mapping[str, EngineFailure]] = {
     "unaccepted_terms": "unauthorized-access",
 }
 _PASSING: Final = frozenset(
-    {"queue_overflow", "resource_exhausted", "session_time_limit_exceeded", "transcriber_error"}
+    {
+        "insufficient_audio_activity",  # a caller who is quiet for long
+        "queue_overflow",
+        "resource_exhausted",
+        "session_time_limit_exceeded",
+        "transcriber_error",
+    }
 )
 _STATUSES: Final[Mapping[int, EngineFailure]] = {
     401: "invalid-api-key",

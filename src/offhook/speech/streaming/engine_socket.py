@@ -158,15 +158,17 @@ class EngineSocket:
 
     async def close(self, goodbye: str | bytes | None = None) -> None:
         """Never raises. `goodbye` is sent if that can be done at once."""
-        if self._alive is not None:
-            self._alive.cancel()
-            await asyncio.gather(self._alive, return_exceptions=True)
-        with contextlib.suppress(WebSocketException, OSError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                if goodbye is not None:
-                    await self._connection.send(goodbye)
-                await self._connection.close()
-        self._connection.transport.abort()
+        try:
+            if self._alive is not None:
+                self._alive.cancel()
+                await asyncio.gather(self._alive, return_exceptions=True)
+            with contextlib.suppress(WebSocketException, OSError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    if goodbye is not None:
+                        await self._connection.send(goodbye)
+                    await self._connection.close()
+        finally:
+            self._connection.transport.abort()
 
     def abort(self) -> None:
         """End it at once; who receives is told."""

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import httpx2
 
+from offhook.frames import SAMPLE_RATE
 from offhook.network import turns, without, words_of
 from offhook.network.outside import Outside
 from offhook.network.pool import REPEATABLE
@@ -22,7 +23,7 @@ from offhook.speech.remote import REFUSED
 from offhook.speech.sentence_voice import SentenceVoice
 from offhook.speech.streaming.context_voice import SOUND_SECONDS
 from offhook.speech.streaming.engine_socket import LONGEST_WAIT, PASSING, RETRY_SECONDS
-from offhook.speech.streaming.voice_limits import most_audio
+from offhook.speech.streaming.voice_limits import SLOWEST, most_audio
 
 _MOST_CHUNKS: Final = 20_000
 _CHUNK_COST: Final = 40
@@ -116,16 +117,22 @@ class HttpVoice(SentenceVoice):
         try:
             if not response.is_success:
                 raise await _refusal(response)
-            reader, lane = self.reader(), turns.lane("engines")
-            left, count = most_audio(text) * self.rate, 0
-            chunks = response.aiter_raw()
+            if problem := _not_sound(response):
+                raise _no_speech(problem)
+            reader, lane, loop = self.reader(), turns.lane("engines"), asyncio.get_running_loop()
+            most, taken, count = most_audio(text) * self.rate, 0, 0
+            chunks, begun = response.aiter_raw(), loop.time()
             while True:
-                async with asyncio.timeout(SOUND_SECONDS):
+                seconds = taken / (2 * SAMPLE_RATE * self.rate)
+                latest = begun + 2 * SOUND_SECONDS + SLOWEST * seconds
+                async with asyncio.timeout_at(min(loop.time() + SOUND_SECONDS, latest)):
                     chunk = await anext(chunks, None)
+                if chunk is None and not taken:
+                    raise _no_speech("an empty answer")
                 if chunk is None:
                     return
-                left, count = left - len(chunk), count + 1
-                if left < 0 or count > _MOST_CHUNKS:
+                taken, count = taken + len(chunk), count + 1
+                if taken > most or count > _MOST_CHUNKS:
                     raise _no_speech("it sends more sound than anybody takes to say it")
                 if piece := reader.feed(chunk):
                     yield piece
@@ -146,6 +153,15 @@ class HttpVoice(SentenceVoice):
 def json_body(**given: object) -> str:
     """With what is not None."""
     return json.dumps({name: value for name, value in given.items() if value is not None})
+
+
+def _not_sound(response: httpx2.Response) -> str:
+    """What an answer is that would be heard as noise; "" for sound."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind.startswith("text/") or kind.endswith(("/json", "+json")):
+        return "words instead of sound"
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    return "" if encoding in ("", "identity") else "compressed sound, which was not asked for"
 
 
 def _no_speech(words: str) -> _NotSpoken:

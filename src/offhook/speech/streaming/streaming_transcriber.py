@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 RECONNECTS: Final = 3
 RECONNECT_SECONDS: Final = (0.1, 0.5, 1.5)
 STEADY_SECONDS: Final = 10.0
-"""A connection that lasted this long gets all its reconnects again."""
+"""A connection that lasted this long gets all its reconnects again; if it hangs then, only where it has heard
+words."""
 CHARACTERS: Final = (20_000, 100)
 """Of final words at once, and a second: several times of what anybody can say."""
 SPEECH_SECONDS: Final = 0.25
@@ -83,6 +84,7 @@ class StreamingTranscriber(ABC):
         self._speech_began = 0.0
         self._messages = 0  # that came since the caller began to speak
         self._hung = False
+        self._has_heard = False  # words have come by this connection
         self._patience: asyncio.TimerHandle | None = None
         self._odd_logged = False
         self._late_logged = False
@@ -183,7 +185,8 @@ class StreamingTranscriber(ABC):
             if lasting:
                 self._fail(error)
                 return
-            if self._loop.time() - connected_at > STEADY_SECONDS and not self._hung:
+            steady = self._loop.time() - connected_at > STEADY_SECONDS
+            if steady and (self._has_heard or not self._hung):
                 attempts = 0
             log.warning("%s transcriber: connection lost: %s", self.named, error.unquoted)
             again: EngineSocket | None = None
@@ -204,7 +207,7 @@ class StreamingTranscriber(ABC):
     async def _talk(self, socket: EngineSocket) -> tuple[EngineError, bool]:
         """Send and receive until the connection ends: why it did, and whether it would again."""
         self._began, self._dropped = self._backlog.next, self._backlog.dropped
-        self.pending = False
+        self.pending = self._has_heard = False
         self._odd = 0
         sender = asyncio.create_task(self._send(socket))
         self._socket, self._untouched = socket, None
@@ -273,6 +276,7 @@ class StreamingTranscriber(ABC):
         if transcript.final and not self._characters.take(len(transcript.text), self._loop.time()):
             raise SocketFailed("it hears more words than anybody can say", flooded=True)
         self.pending = not transcript.final and bool(transcript.text)
+        self._has_heard = self._has_heard or bool(transcript.text)
         if transcript.final:
             self._backlog.settle(self._frame_at(transcript.words[-1].end) if transcript.words else None)
         if self._on_transcript is not None:

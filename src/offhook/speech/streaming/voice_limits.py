@@ -13,6 +13,9 @@ SECONDS_PER_TEXT: Final = 20.0
 SECONDS_PER_CHARACTER: Final = 1.0
 """Of audio for one text: far more than anybody takes to say it, pauses and spelling included."""
 
+SLOWEST: Final = 2.0
+"""Seconds that a second of audio may take to come, beside what a server may be silent."""
+
 
 def most_audio(text: str) -> int:
     """Bytes of audio for a text."""
