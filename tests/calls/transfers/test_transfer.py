@@ -375,7 +375,7 @@ async def test_private_addresses_are_not_dialled_unless_allowed(tmp_path: Path) 
     [
         sip({"mode": "warm-transfer-twiml", "twiml": "<Response/>"}),
         sip(sipUri="tel:+14155550123"),
-        sip(sipUri="sips:desk@10.0.0.3"),
+        sip(sipUri="sip:desk@10.0.0.3;transport=sctp"),
         sip(sipUri="not a uri"),
         sip({"mode": "sideways"}),
         {"type": "number", "number": "1234", "message": ""},
