@@ -33,9 +33,14 @@ REASONING = {"model": "gpt-5.2", "reasoningEffort": "low"}
 
 
 async def call(
-    folder: Path, vendor: AbstractAsyncContextManager[HttpServer], key: str, model: dict[str, Any]
+    folder: Path,
+    vendor: AbstractAsyncContextManager[HttpServer],
+    key: str,
+    model: dict[str, Any],
+    *,
+    stays: bool = False,
 ) -> House:
-    """A greeting, a question, its answer; or as far as it gets."""
+    """A greeting, a question, its answer; or as far as it gets. `stays`: the caller does not hang up then."""
     async with (
         asyncio.timeout(PATIENCE),
         open_house(folder, settle=None) as house,
@@ -67,7 +72,7 @@ async def call(
             await caller.hears_the_end(20)
 
         talking = asyncio.create_task(talk())
-        await asyncio.wait({over, talking}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({over} if stays else {over, talking}, return_when=asyncio.FIRST_COMPLETED)
         talking.cancel()
         await asyncio.gather(talking, return_exceptions=True)
         caller.hang_up()
@@ -119,7 +124,7 @@ async def test_a_key_is_in_nothing_that_is_told(
     tmp_path: Path, provider: str, status: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    house = await call(tmp_path, quoting(status), CANARY, {"provider": provider, "model": "any"})
+    house = await call(tmp_path, quoting(status), CANARY, {"provider": provider, "model": "any"}, stays=True)
     told = json.dumps([house.row, *(one.body for one in house.sent)], default=str)
     assert house.report["endedReason"].startswith(f"pipeline-error-{provider}-")
     assert "Incorrect API key provided: ***" in told

@@ -258,7 +258,7 @@ def test_what_a_strangers_message_breaks_fills_no_log(caplog: pytest.LogCaptureF
     async def strangers() -> None:
         async with house() as h:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("offhook.sip.user_agent.screen", lambda *given: 1 / 0)
+                patch.setattr("offhook.sip.user_agent.screen", lambda *given, **named: 1 / 0)
                 for _ in range(500):
                     h.phone.call().request("OPTIONS")
                     await asyncio.sleep(0.01)
