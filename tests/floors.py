@@ -22,23 +22,23 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # (what is measured, the tests that prove it, the least per cent of lines and branches)
 FLOORS = (
-    ("offhook.api", "tests/api/", 0),
-    ("offhook.calls", "tests/calls/", 0),
+    ("offhook.api", "tests/api/", 97),
+    ("offhook.calls", "tests/calls/", 94),
     ("offhook.calls.state", "tests/calls/test_state.py", 100),
-    ("offhook.commands", "tests/test_", 0),
+    ("offhook.commands", "tests/test_", 48),
     ("offhook.conversation", "tests/conversation/", 96),
-    ("offhook.engines", "tests/engines/", 0),
-    ("offhook.language", "tests/language/", 0),
-    ("offhook.media", "tests/media/", 0),
-    ("offhook.network", "tests/network/", 0),
-    ("offhook.phone", "tests/test_", 0),
-    ("offhook.planes", "tests/planes/", 0),
+    ("offhook.engines", "tests/engines/", 95),
+    ("offhook.language", "tests/language/", 97),
+    ("offhook.media", "tests/media/", 90),
+    ("offhook.network", "tests/network/", 95),
+    ("offhook.phone", "tests/test_", 31),
+    ("offhook.planes", "tests/planes/", 79),
     ("offhook.rtp", "tests/rtp/", 98),
-    ("offhook.schema", "tests/schema/", 0),
+    ("offhook.schema", "tests/schema/", 98),
     ("offhook.sip", "tests/sip/", 96),
-    ("offhook.speech", "tests/speech/", 0),
-    ("offhook.store", "tests/store/", 0),
-    ("offhook.webhooks", "tests/webhooks/", 0),
+    ("offhook.speech", "tests/speech/", 90),
+    ("offhook.store", "tests/store/", 91),
+    ("offhook.webhooks", "tests/webhooks/", 83),
 )
 MEASURED = [name for name, _, _ in FLOORS]
 PROVING = tuple(tests for _, tests, _ in FLOORS)

@@ -329,7 +329,7 @@ async def test_what_waits_for_a_disk_is_bounded_but_ends_are_always_taken(
     for number in range(100):
         await asyncio.wait_for(house.say(record, f"message-{number}"), PATIENCE)
     await asyncio.wait_for(house.end(record), PATIENCE)
-    assert len(house.ledger._waiting) <= 7
+    assert len(house.ledger._waiting) <= 11  # as many again are being written, and the end
     house.moody.refuses = False
     await until(lambda: not house.ledger._waiting)
     await house.ledger.begin(house.record("after"))
@@ -337,7 +337,7 @@ async def test_what_waits_for_a_disk_is_bounded_but_ends_are_always_taken(
     said = await house.said("c1")
     assert said[0] == "message-0"
     assert said[-1] == "end-of-call-report"
-    assert len(said) < 10
+    assert len(said) <= 12
 
 
 async def test_a_call_is_ended_and_reported_once(house: Written) -> None:

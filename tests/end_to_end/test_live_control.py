@@ -38,11 +38,17 @@ def is_gone(url: str) -> bool:
     return steer(url, type="end-call") == 404
 
 
+def _is_stored(node: Node, call_id: str) -> None:
+    """What a call is steered by is stored within a second of its beginning."""
+    soon(lambda: node.get(f"/call/{call_id}")["monitor"], why="a call that goes on has no URL")
+
+
 def talk(node: Node, desk: Number) -> None:
     """Say something in each call, then end one half by their URL and the other by the API."""
     soon(lambda: len(going_on(node, desk)) == CALLS, why="not all calls are up")
     up = going_on(node, desk)
     for one in up:
+        _is_stored(node, one["id"])
         monitor = node.api.calls.get(one["id"]).monitor
         assert monitor is not None
         url = str(monitor.control_url)

@@ -21,7 +21,7 @@ from tests.end_to_end.callers import Told, call
 from tests.end_to_end.node import KEY, Node, Number, assistant, new_number
 from tests.end_to_end.peers import LOOPBACK
 from tests.end_to_end.sink import WebhookSink
-from tests.end_to_end.test_planes import STOPPED_SECONDS, WORKER_DIED, back, plane
+from tests.end_to_end.test_planes import STOPPED_SECONDS, WORKER_DIED, back, lives, plane
 from tests.end_to_end.test_sipp import run
 from tests.end_to_end.test_transfer import operator, sent_on
 from tests.machine import PATIENCE
@@ -263,11 +263,6 @@ def _limit(node: Node, org_id: str, limit: int | None) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def _lives(node: Node, name: str) -> dict[str, object]:
-    """Which process it is, since when and after how many others; not how many calls it has just now."""
-    return {what: told for what, told in plane(node, name).items() if what != "calls"}
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=lambda one: one.name)
 async def test_a_plane_that_dies_or_stands_still_takes_no_sound_of_others_calls(
     node: Node, number: signal.Signals
@@ -279,7 +274,7 @@ async def test_a_plane_that_dies_or_stands_still_takes_no_sound_of_others_calls(
         callers = Callers(node, line, desk, 4 * STOPPED_SECONDS)
         await callers.placed()
         victim, *others = planes_of(node)
-        before, bystanders = plane(node, victim), [_lives(node, one) for one in others]
+        before, bystanders = plane(node, victim), [lives(node, one) for one in others]
         os.kill(before["process"], number)
         await asyncio.sleep(STOPPED_SECONDS)
         if number is signal.SIGSTOP:
@@ -300,4 +295,4 @@ async def test_a_plane_that_dies_or_stands_still_takes_no_sound_of_others_calls(
     assert reasons == [WORKER_DIED] * died + ["customer-ended-call"] * (len(callers.told) - died)
     assert sorted(reports) == sorted(one["id"] for one in calls)
     assert [(one.lost, one.end) for one in of_others] == [(0, "hung up")] * len(of_others)
-    assert [_lives(node, one) for one in others] == bystanders
+    assert [lives(node, one) for one in others] == bystanders
