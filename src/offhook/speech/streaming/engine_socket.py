@@ -201,7 +201,8 @@ class EngineSocket:
             return SocketFailed(self._place.told(words_of(error)), wait=RETRY_SECONDS)
         closed = error.rcvd
         if closed is None and error.sent is not None and error.sent.reason:
-            return SocketFailed(f"what it sends is not taken: {error.sent.reason}", flooded=True)
+            # Whether its answer to our close has come is chance, and changes nothing.
+            return SocketFailed(f"what it sends is not taken: {error.sent.reason}", wait=RETRY_SECONDS)
         if closed is None:
             return SocketFailed("the connection broke off", wait=RETRY_SECONDS)
         unquoted = f"closed by the server with {int(closed.code)}"
