@@ -9,7 +9,7 @@ import random
 import pytest
 
 from offhook.calls.leg import Leg, LegEnd, Media
-from offhook.calls.srtp_policy import SrtpPolicy
+from offhook.calls.srtp_policy import SrtpMode, SrtpPolicy
 from offhook.media.engine import Engine
 from offhook.media.local_plane import LocalPlane
 from offhook.rtp.clock import Clock
@@ -115,11 +115,13 @@ def test_audio_keys_and_reports_are_protected_over_new_offers() -> None:
         ("required", "required", False, None),
     ],
 )
-def test_what_two_policies_come_to(ours: str, theirs: str, secure: bool, protected: bool | None) -> None:
+def test_what_two_policies_come_to(
+    ours: SrtpMode, theirs: SrtpMode, secure: bool, protected: bool | None
+) -> None:
     async def tale() -> None:
         wire = MemoryWire(random.Random(2))
-        caller = End(wire, "10.0.0.1", 1, SrtpPolicy(ours), secure=secure)  # type: ignore[arg-type]
-        called = End(wire, "10.0.0.2", 2, SrtpPolicy(theirs), secure=secure)  # type: ignore[arg-type]
+        caller = End(wire, "10.0.0.1", 1, SrtpPolicy(ours), secure=secure)
+        called = End(wire, "10.0.0.2", 2, SrtpPolicy(theirs), secure=secure)
         if protected is None:
             offer = await caller.leg.open(None)
             with pytest.raises(SipError, match="488"):

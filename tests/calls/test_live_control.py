@@ -45,6 +45,14 @@ async def talking(folder: Path, **assistant: Any) -> AsyncIterator[tuple[House, 
         await ended(house)
 
 
+def says(house: House, text: str) -> None:
+    """The assistant of the only call does, of itself."""
+    call = house.calls.get(house.call_id)
+    assert call is not None
+    assert call.conversation is not None
+    call.conversation.say(text)
+
+
 def asked(house: House) -> list[list[Document]]:
     """What the model was shown, each time."""
     (engines,) = next(iter(house.engines.values()))
@@ -67,7 +75,7 @@ async def test_words_are_said_and_stand_in_the_report(tmp_path: Path) -> None:
 @virtual
 async def test_words_wait_for_what_is_being_said(tmp_path: Path) -> None:
     async with talking(tmp_path) as (house, call):
-        house.calls.get(house.call_id).conversation.say(LONG)  # type: ignore[union-attr]
+        says(house, LONG)
         await call.hears()
         assert await steer(house, type="say", content="And one more thing.") == ""
         await call.hears_the_end()
@@ -78,7 +86,7 @@ async def test_words_wait_for_what_is_being_said(tmp_path: Path) -> None:
 @virtual
 async def test_words_may_take_the_place_of_what_is_being_said(tmp_path: Path) -> None:
     async with talking(tmp_path) as (house, call):
-        house.calls.get(house.call_id).conversation.say(LONG)  # type: ignore[union-attr]
+        says(house, LONG)
         await call.until(lambda: len(call.heard_at) > 90, 10)
         said = "Please wait."
         assert await steer(house, type="say", content=said, interruptAssistantEnabled=True) == ""
@@ -169,7 +177,7 @@ async def test_a_message_may_be_for_later(tmp_path: Path) -> None:
 @virtual
 async def test_a_muted_assistant_falls_silent_and_hears(tmp_path: Path) -> None:
     async with talking(tmp_path) as (house, call):
-        house.calls.get(house.call_id).conversation.say(LONG)  # type: ignore[union-attr]
+        says(house, LONG)
         await call.until(lambda: len(call.heard_at) > 90, 10)
         assert await steer(house, type="control", control="mute-assistant") == ""
         await asyncio.sleep(0.2)

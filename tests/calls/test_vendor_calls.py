@@ -33,7 +33,7 @@ FIRST = "Hello."
 ASKED = "How late are you open?"
 ANSWER = "Until five."
 QUICK = {"transcriptionEndpointingPlan": {"onPunctuationSeconds": 0.1}, "waitSeconds": 0.1}
-VENDORS = {
+VENDORS: dict[str, Any] = {
     "firstMessage": FIRST,
     "transcriber": {"provider": "deepgram", "model": "nova-3"},
     "model": {"provider": "openai", "model": "gpt-4o"},
@@ -198,7 +198,7 @@ async def test_the_next_transcriber_takes_over_within_the_turn(tmp_path: Path, f
     plan = {"fallbackPlan": {"transcribers": [OTHERS["transcriber"]]}}
     world = World(
         ears=deepgram.Fake([ASKED] * 9, **copies(EARS[fault][0])),
-        assistant={"transcriber": VENDORS["transcriber"] | plan},  # type: ignore[operator]
+        assistant={"transcriber": VENDORS["transcriber"] | plan},
     )
     house, _ = await visit(tmp_path, world)
     assert lines(house) == WHOLE
@@ -225,7 +225,7 @@ async def test_the_next_voice_takes_over_within_the_sentence(tmp_path: Path, fau
     given |= {"mute": min(given.get("mute", 0), 1), "closings": 1}
     world = World(
         mouth=elevenlabs.Fake(**given),
-        assistant={"voice": VENDORS["voice"] | plan},  # type: ignore[operator]
+        assistant={"voice": VENDORS["voice"] | plan},
     )
     house, _ = await visit(tmp_path, world)
     assert lines(house) == WHOLE

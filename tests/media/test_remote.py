@@ -22,10 +22,11 @@ from offhook.log_context import working_for
 from offhook.media.channel import Channel
 from offhook.media.line import Line, MediaFailed
 from offhook.media.media_process import CallPlaneSocket
-from offhook.media.protocol import Command, SendDigits, Settle
+from offhook.media.protocol import Command, PlayedOut, SendDigits, Settle, VoiceBegan
 from offhook.media.remote_plane import RemotePlane
 from offhook.network import Address, Datagrams, open_datagrams
 from offhook.process import RESTARTS
+from offhook.rtp.clock import Clock
 from offhook.rtp.codecs import PCMU
 from offhook.rtp.packet import build, parse
 
@@ -359,3 +360,28 @@ async def test_when_who_commands_is_killed_the_caller_hears_the_rest_and_a_last_
     talking.cancel()
     phone.socket.close()
     assert phone.loud <= 76
+
+
+async def test_voices_that_are_judged_between_two_ticks_are_told_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of many calls not all are judged in the tick; whoever interrupts does not wait for the next one."""
+    link, clock, sent = CallPlaneSocket(), Clock(asyncio.get_running_loop()), list[list[str]]()
+    link._clock = clock
+    monkeypatch.setattr(link, "send", lambda events: sent.append([type(event).__name__ for event in events]))
+    clock.add(leg := Ticked())
+    try:
+        link._told([PlayedOut(1, 1)], 0.0)
+        assert sent == []
+        link._told([VoiceBegan(1, 0.0)], 0.0)
+        assert sent == [["Happened", "PlayedOut", "VoiceBegan"]]
+    finally:
+        clock.remove(leg)
+
+
+class Ticked:
+    call = ""
+
+    def tick(self) -> None: ...
+
+    def failed(self, error: Exception) -> None: ...

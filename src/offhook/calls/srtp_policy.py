@@ -8,13 +8,15 @@ from typing import Final, Literal
 
 from offhook.sip.messages.crypto import MediaKeys
 
+SrtpMode = Literal["off", "optional", "required"]
+
 
 @dataclass(frozen=True, slots=True)
 class SrtpPolicy:
     """`optional`: where the peer has keys for it. Whoever reads the signalling reads the keys too, so they
     are only told where that is secure, or `in_clear`."""
 
-    mode: Literal["off", "optional", "required"] = "optional"
+    mode: SrtpMode = "optional"
     in_clear: bool = False
 
     def keys(self, rng: random.Random, *, secure: bool, must: bool = False) -> MediaKeys:

@@ -36,6 +36,8 @@ from offhook.media.protocol import (
     Ready,
     Refused,
     Settle,
+    VoiceBegan,
+    VoiceEnded,
     VoiceWentOn,
 )
 from offhook.media.recording import WriterThread
@@ -56,6 +58,9 @@ played is told all the same."""
 MOST_BYTES: Final = 64 * 1024 * 1024
 """Of events that wait; a call plane that has let so many wait is given up."""
 
+AT_ONCE: Final = (Opened, Refused, VoiceBegan, VoiceEnded)
+"""Somebody waits for these. Voices are judged between ticks too, where there are many."""
+
 log = logging.getLogger(__name__)
 
 
@@ -67,6 +72,9 @@ class CallPlaneSocket(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._unpacker = Unpacker()
         self._engine: Engine | None = None
+        self._clock: Clock | None = None
+        self._ticks = 0
+        """At whose end all was told."""
         self._untold: list[Event] = []
         self._writer: WriterThread | None = None
         self._sentence = b""
@@ -105,13 +113,15 @@ class CallPlaneSocket(asyncio.Protocol):
         """At once where somebody waits for it. All else goes with the next tick: each message wakes the call
         plane."""
         self._untold += events
-        if not self._ticks() or any(isinstance(event, (Opened, Refused)) for event in events):
+        clock = self._clock
+        if clock is None or clock.ticks != self._ticks:
+            return  # in a tick, at whose end all is told
+        if not len(clock) or any(isinstance(event, AT_ONCE) for event in events):
             self._tell(at, ticked=False)
 
-    def _ticks(self) -> bool:
-        return self._engine is not None and len(self._engine.clock) > 0
-
     def _after_tick(self) -> None:
+        if self._clock is not None:
+            self._ticks = self._clock.ticks
         if self._untold:
             self._tell(asyncio.get_running_loop().time(), ticked=True)
 
@@ -161,7 +171,7 @@ class CallPlaneSocket(asyncio.Protocol):
             time=sockets.time,
             read=sockets.tick,
         )
-        self._engine.deliver = self._told
+        self._clock, self._engine.deliver = clock, self._told
         clock.after_tick.append(self._after_tick)
         settle_memory()
         self.send([Ready("")])

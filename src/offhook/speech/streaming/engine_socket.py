@@ -43,9 +43,9 @@ _RECEIVED_BYTES: Final = 32 * 1024
 """Of the socket's buffer: so much at most is taken in at one time, however fast it comes."""
 UNSENT_BYTES: Final = 256 * 1024
 """A server that pings and does not read is let go."""
-_LIBRARY: Final = logging.getLogger(f"{__name__}.library")
+_OF_WEBSOCKETS: Final = logging.getLogger(f"{__name__}.websockets")
 # At DEBUG it would write down the headers, and in them the keys.
-_LIBRARY.setLevel(logging.WARNING)
+_OF_WEBSOCKETS.setLevel(logging.WARNING)
 _PORTS: Final = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 _TOO_MANY: Final = 429
 
@@ -246,7 +246,7 @@ async def _opened(place: SocketPlace) -> BoundedConnection:
             close_timeout=CLOSE_SECONDS,
             max_size=place.largest,
             max_queue=32,
-            logger=_LIBRARY,
+            logger=_OF_WEBSOCKETS,
             create_connection=BoundedConnection,
             **named,
         )
