@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,32 @@ def test_every_phrase_of_the_caller_is_speech(activity: VoiceActivity, name: str
     assert len(speech) * 0.032 > 0.25
     assert max(heard[:6]) < 0.5
     assert heard[-1] < 0.3
+
+
+def test_who_says_nothing_costs_no_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    activity = VoiceActivity()
+    model, asked = activity._model, []
+
+    def counted(*given: Any) -> Any:
+        asked.append(len(given[0]))
+        return model(*given)
+
+    monkeypatch.setattr(activity, "_model", counted)
+    assert len(listen(activity, [SILENCE] * 100)) == 100 * 160 // 256
+    assert asked == []
+    listen(activity, [SILENCE] * 40 + frames(clip("hello")) + [SILENCE] * 200)
+    assert sum(asked) <= (len(frames(clip("hello"))) + 52) * 160 // 256 + 1
+
+
+@pytest.mark.parametrize("before", [0, 8, 200])
+def test_a_voice_after_any_silence_is_judged_as_at_first(activity: VoiceActivity, before: int) -> None:
+    """8 frames are 5 windows: what follows is cut into windows as without them."""
+    voice = frames(clip("hours"))
+    alone = listen(activity, voice)
+    later = listen(activity, [SILENCE] * before + voice)
+    assert later[-len(alone) :] == pytest.approx(alone, abs=1e-6)
+    again = listen(activity, voice + [SILENCE] * (200 + (-len(voice)) % 8) + voice)
+    assert again[-len(alone) :] == pytest.approx(alone, abs=1e-6)
 
 
 def test_a_batch_gives_what_each_channel_gives_alone(activity: VoiceActivity) -> None:

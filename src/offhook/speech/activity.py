@@ -2,7 +2,8 @@
 
 Silero VAD at 8 kHz judges 256 samples (32 ms) at a time. One row alone costs about 120 us, a row in a batch
 of 32 or more about 15 us, so the channels only collect audio and `VoiceActivity.run` evaluates all that have
-enough in one call.
+enough in one call. A channel that has heard nothing but silence is not evaluated: what the model says of
+silence from its first state is known.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from offhook.frames import FRAME_BYTES, SAMPLE_RATE
+from offhook.frames import FRAME_BYTES, SAMPLE_RATE, SILENCE
 from offhook.log_context import CALL
 from offhook.speech.models import VOICE_ACTIVITY
 from offhook.speech.silero import CHUNK_SAMPLES, CONTEXT_SAMPLES, STATE, WINDOW_SAMPLES, Silero
@@ -28,6 +29,8 @@ _WINDOW_BYTES = _CONTEXT_BYTES + _CHUNK_BYTES
 _KEPT_FRAMES = 5
 _MOST_BYTES = _WINDOW_BYTES + _KEPT_FRAMES * FRAME_BYTES
 _SCALE = np.float32(1 / 32768)
+_REST_FRAMES = 50
+"""Silent frames in a row, a second, after which the model begins anew."""
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +42,21 @@ class Unloadable(Exception):
 class ActivityChannel:
     """One caller's audio on its way to the model. Made by `VoiceActivity.open`.
 
-    `audio` begins with the last samples that were judged, then come those that were not yet."""
+    `audio` begins with the last samples that were judged, then come those that were not yet. `silent` counts
+    the silent frames since the last one with sound; `rests` says that the model's state is its first one, and
+    that all of `audio` is silence."""
 
-    __slots__ = ("_activity", "audio", "call", "closed", "on_probability", "queued", "row")
+    __slots__ = (
+        "_activity",
+        "audio",
+        "call",
+        "closed",
+        "on_probability",
+        "queued",
+        "rests",
+        "row",
+        "silent",
+    )
 
     def __init__(self, activity: VoiceActivity, row: int, on_probability: Callable[[float], None]) -> None:
         self._activity = activity
@@ -49,6 +64,8 @@ class ActivityChannel:
         self.audio = bytearray(_CONTEXT_BYTES)
         self.queued = False
         self.closed = False
+        self.silent = _REST_FRAMES
+        self.rests = True
         self.on_probability = on_probability
         self.call = CALL.get()
 
@@ -59,6 +76,10 @@ class ActivityChannel:
             raise ValueError(f"a frame has {FRAME_BYTES} bytes, not {len(frame)}")
         if self.closed:
             return
+        if frame is SILENCE or frame == SILENCE:
+            self.silent += 1
+        else:
+            self.silent, self.rests = 0, False
         audio = self.audio
         audio += frame
         if len(audio) > _MOST_BYTES:
@@ -91,7 +112,8 @@ class VoiceActivity:
         self._batch = batch
         self._states = np.zeros((2, batch, STATE), np.float32)
         # What numpy makes at its first multiplications is made now, and not on the first caller's tick.
-        self._model(np.zeros((batch, WINDOW_SAMPLES), np.float32), self._states)
+        of_silence, _ = self._model(np.zeros((batch, WINDOW_SAMPLES), np.float32), self._states)
+        self._of_silence = float(of_silence[0])
         self._free = list(range(batch))
         self._ready: deque[ActivityChannel] = deque()
         self._again = False
@@ -124,10 +146,12 @@ class VoiceActivity:
             if not channel.closed:
                 channels.append(channel)
         if channels:
-            probabilities = self._evaluate(channels)
+            sounding = [channel for channel in channels if not channel.rests]
+            probabilities = iter(self._evaluate(sounding) if sounding else ())
             before = CALL.set(None)
-            for channel, probability in zip(channels, probabilities, strict=True):
-                self._tell(channel, probability)
+            for channel in channels:
+                self._tell(channel, self._of_silence if channel.rests else next(probabilities))
+                self._judged(channel)
             CALL.reset(before)
         if self._ready and not self._again:
             self._again = True
@@ -140,12 +164,16 @@ class VoiceActivity:
         window *= _SCALE
         probabilities, states = self._model(window, self._states[:, rows])
         self._states[:, rows] = states
-        for channel in channels:
-            del channel.audio[:_CHUNK_BYTES]
-            if len(channel.audio) >= _WINDOW_BYTES:
-                self.is_due(channel)
         found: list[float] = probabilities.tolist()
         return found
+
+    def _judged(self, channel: ActivityChannel) -> None:
+        del channel.audio[:_CHUNK_BYTES]
+        if not channel.rests and channel.silent >= _REST_FRAMES:
+            self._states[:, channel.row] = 0
+            channel.rests = True
+        if len(channel.audio) >= _WINDOW_BYTES:
+            self.is_due(channel)
 
     def _tell(self, channel: ActivityChannel, probability: float) -> None:
         if channel.closed:
