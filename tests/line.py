@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from offhook.frames import SILENCE
 from offhook.media.channel import Channel
-from offhook.media.protocol import CloseTalk, Command, Event
+from offhook.media.media_commands import CloseTalk, Command
+from offhook.media.media_events import Event
 from offhook.media.talk import Talk
 
 

@@ -17,8 +17,9 @@ from benchmarks.ear import clips
 from offhook.conversation import Conversation, Engines
 from offhook.conversation.events import Event
 from offhook.frames import FRAME_BYTES, FRAME_SECONDS, SILENCE
-from offhook.media import protocol
+from offhook.media import media_events
 from offhook.media.channel import Channel
+from offhook.media.media_commands import CloseTalk, Command
 from offhook.media.talk import Talk
 from offhook.schema.assistants.assistant import Assistant
 from offhook.speech.activity import VoiceActivity
@@ -76,14 +77,14 @@ class EarCall:
         self.model: ScriptedModel
         self.world = ScriptedWorld()
         self._loop = asyncio.get_running_loop()
-        self._media: list[protocol.Event] = []
+        self._media: list[media_events.Event] = []
         self._talk = Talk(1, self._media.append, self._media.append, activity(), self._loop.time)
         self.channel = Channel(1, "ear", self._do)
         self._sound = bytearray()
         self._ticking: asyncio.Task[None] | None = None
 
-    def _do(self, command: protocol.Command) -> None:
-        if isinstance(command, protocol.CloseTalk):
+    def _do(self, command: Command) -> None:
+        if isinstance(command, CloseTalk):
             self._talk.close()
         else:
             self._talk.apply(command)

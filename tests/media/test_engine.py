@@ -12,39 +12,42 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import numpy as np
 import pytest
 
-from offhook.media import protocol
 from offhook.media.engine import Engine
-from offhook.media.protocol import (
+from offhook.media.media_commands import (
     AddPiece,
     Agree,
-    Began,
     Bridge,
     Close,
-    Closed,
     CloseUtterance,
     Command,
     Connect,
     Converse,
     Cut,
-    Event,
-    Heard,
     HoldBack,
     Interruptible,
-    NoMedia,
+    Loop,
     Open,
-    Opened,
     OpenTalk,
-    Played,
-    PlayedOut,
     Quieten,
-    Recorded,
-    Refused,
     Release,
     Remove,
+    SendDigits,
     Sound,
     StartRecording,
     StopRecording,
     Utter,
+)
+from offhook.media.media_events import (
+    Began,
+    Closed,
+    Event,
+    Heard,
+    NoMedia,
+    Opened,
+    Played,
+    PlayedOut,
+    Recorded,
+    Refused,
     VoiceBegan,
     VoiceEnded,
     VoiceWentOn,
@@ -390,7 +393,7 @@ def test_a_talk_goes_on_where_it_was_when_it_gets_its_leg_back(tmp_path: Path) -
         peer = await bench.leg(1, 2)
         bench.say(1, 1.0)
         await asyncio.sleep(0.5)
-        bench.do(protocol.Loop(1, ""))
+        bench.do(Loop(1, ""))
         await asyncio.sleep(1)
         heard = peer.loud
         bench.do(Converse(1, 2))
@@ -500,7 +503,7 @@ def test_no_order_of_commands_breaks_it(tmp_path: Path) -> None:
         for number in range(6000):
             of = rng.choice(commands)
             fields = get_type_hints(of)
-            digits = of is protocol.SendDigits
+            digits = of is SendDigits
             given = ["12" if digits and name == "digits" else values[kind]() for name, kind in fields.items()]
             bench.do(of(*given))
             if number % 20 == 0:

@@ -21,8 +21,9 @@ from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtter
 from offhook.log_context import working_for
 from offhook.media.channel import Channel
 from offhook.media.line import Line, MediaFailed
+from offhook.media.media_commands import Command, SendDigits, Settle
+from offhook.media.media_events import PlayedOut, VoiceBegan
 from offhook.media.media_process import CallPlaneSocket
-from offhook.media.protocol import Command, PlayedOut, SendDigits, Settle, VoiceBegan
 from offhook.media.remote_plane import RemotePlane
 from offhook.network import Address, Datagrams, open_datagrams
 from offhook.process import RESTARTS
@@ -181,6 +182,18 @@ def test_what_a_command_holds_is_not_logged(caplog: pytest.LogCaptureFixture) ->
     link._engine = Broken()  # type: ignore[assignment]
     link._do(SendDigits(1, "4711", 100))
     assert "SendDigits" in caplog.text
+    assert "4711" not in caplog.text
+
+
+async def test_a_command_that_cannot_be_sent_takes_no_other_with_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All that was commanded since the last tick goes in one message, for all calls."""
+    async with running(tmp_path) as plane, on_a_call(plane) as (line, channel, listener, _phone):
+        plane.send(SendDigits(line.number, "4711", 2**80))
+        said = speak(PlayoutQueue(listener, channel), 0.1)
+        await until(lambda: listener.finished == [said])
+    assert "call=call-1 SendDigits is not done" in caplog.text
     assert "4711" not in caplog.text
 
 

@@ -9,24 +9,29 @@ from typing import Any, get_args
 import pytest
 
 from offhook.frames import SILENCE
-from offhook.media import protocol
-from offhook.media.protocol import (
+from offhook.media.media_commands import (
     Agree,
-    Closed,
     Command,
+    Open,
+    Play,
+    ProcessCommand,
+    SendDigits,
+    Settle,
+    Sound,
+)
+from offhook.media.media_events import (
+    Closed,
+    Counted,
     Event,
     Heard,
     Logged,
-    OfProcess,
     Opened,
     Paced,
-    Play,
-    Settle,
-    Sound,
+    ProcessEvent,
     VoiceBegan,
     VoiceWentOn,
 )
-from offhook.media.wire import MOST_BYTES, Unpacker, WireError, pack, unpack
+from offhook.media.wire import MOST_BYTES, Unpacker, WireError, pack, pack_what_fits, unpack
 
 LOUD = b"\x10\x20" * 160
 SENT: list[Any] = [
@@ -57,7 +62,7 @@ def test_what_is_packed_comes_out_again_in_pieces_of_any_length() -> None:
 
 
 def test_every_type_has_a_number_of_its_own() -> None:
-    for of in (*get_args(Command), *get_args(Event), *get_args(OfProcess)):
+    for of in (*get_args(Command), *get_args(Event), *get_args(ProcessCommand), *get_args(ProcessEvent)):
         record = of(*([0] * len(of._fields)))
         if of is Heard:
             record = Heard(0, SILENCE, SILENCE, 0, 0, 0)
@@ -97,7 +102,30 @@ def test_a_length_that_nobody_sends_is_refused_before_it_is_waited_for() -> None
     with pytest.raises(WireError):
         pack([Play(1, bytes(MOST_BYTES))])
     with pytest.raises(WireError):
-        pack([protocol.Open(1, object(), "")])  # type: ignore[arg-type]
+        pack([Open(1, object(), "")])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Open(1, object(), ""),  # type: ignore[arg-type]
+        SendDigits(1, "1", 2**63),
+        Counted(1, (0, (2**70,))),  # type: ignore[arg-type]
+        Heard(1, bytes(70_000), SILENCE, 0, 0, 0),
+        Heard(-1, SILENCE, SILENCE, 0, 0, 0),
+        Heard(1, None, SILENCE, 0, 0, 0),  # type: ignore[arg-type]
+        Play(1, bytes(MOST_BYTES)),
+        (1, 2),
+    ],
+    ids=lambda bad: type(bad).__name__,
+)
+def test_what_cannot_be_sent_takes_nothing_with_it(bad: Any) -> None:
+    left_out: list[Any] = []
+    sent = pack_what_fits([*SENT[:3], bad, *SENT[3:]], lambda record, error: left_out.append(record))
+    assert list(Unpacker().feed(sent)) == [SENT]
+    assert left_out == [bad]
+    with pytest.raises(WireError):
+        pack([bad])
 
 
 def test_what_is_too_much_for_one_message_goes_in_several() -> None:

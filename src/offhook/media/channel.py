@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from offhook.media.protocol import (
+from offhook.media.media_commands import CloseTalk, Command
+from offhook.media.media_events import (
     Began,
-    CloseTalk,
-    Command,
     Event,
     Heard,
     Played,

@@ -21,34 +21,36 @@ from typing import Any, Final
 
 from offhook.log_context import working_for
 from offhook.media.bridge import EarlyMedia, Ringback, join
-from offhook.media.media_leg import MediaLeg
-from offhook.media.protocol import (
+from offhook.media.media_commands import (
     Agree,
     Begin,
     Bridge,
     Close,
-    Closed,
     CloseTalk,
     Command,
     Connect,
     Converse,
-    Counted,
     Early,
-    Event,
     Keep,
     Loop,
     Open,
-    Opened,
     OpenTalk,
     Overhear,
     Play,
-    Recorded,
-    Refused,
     Ring,
     SendDigits,
     StartRecording,
     StopRecording,
 )
+from offhook.media.media_events import (
+    Closed,
+    Counted,
+    Event,
+    Opened,
+    Recorded,
+    Refused,
+)
+from offhook.media.media_leg import MediaLeg
 from offhook.media.recording import Recorder, Writer
 from offhook.media.sound_frames import Framed
 from offhook.media.talk import Activity, Talk

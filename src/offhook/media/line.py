@@ -12,36 +12,38 @@ from typing import Any, Final, Protocol
 
 from offhook.log_context import CALL, working_for
 from offhook.media.channel import Channel
-from offhook.media.protocol import (
+from offhook.media.media_commands import (
     Agree,
     Begin,
     Bridge,
     Close,
-    Closed,
     CloseTalk,
     Command,
     Connect,
     Converse,
-    Counted,
     Early,
-    Event,
-    Failed,
     Keep,
     Loop,
-    NoMedia,
     Open,
-    Opened,
     OpenTalk,
     Overhear,
     Play,
-    Pressed,
-    Recorded,
-    Refused,
     Ring,
     SendDigits,
     StartRecording,
     StopRecording,
     Tone,
+)
+from offhook.media.media_events import (
+    Closed,
+    Counted,
+    Event,
+    Failed,
+    NoMedia,
+    Opened,
+    Pressed,
+    Recorded,
+    Refused,
 )
 from offhook.network import Address
 from offhook.rtp.ports import PortsExhausted

@@ -6,7 +6,7 @@ import os
 
 from offhook.media.engine import Engine
 from offhook.media.line import Line, MediaPlane, Pacing
-from offhook.media.protocol import Command
+from offhook.media.media_commands import Command
 from offhook.media.tones import Audio
 from offhook.rtp.statistics import StreamStatistics
 

@@ -7,7 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from offhook.media.bridge import EarlyMedia
-from offhook.media.protocol import Agree, Event, Failed, NoMedia, Pressed
+from offhook.media.media_commands import Agree
+from offhook.media.media_events import (
+    Event,
+    Failed,
+    NoMedia,
+    Pressed,
+)
 from offhook.media.recording import Recorder
 from offhook.media.tones import Audio, Waiting, silence
 from offhook.network import Address

@@ -17,32 +17,30 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import uvloop
 
 from offhook.log_context import CALL
 from offhook.media.engine import Engine
-from offhook.media.protocol import (
-    Command,
+from offhook.media.media_commands import Command, KeepSentence, ProcessCommand, Settle
+from offhook.media.media_events import (
     Event,
     Happened,
     Heard,
-    KeepSentence,
     Logged,
-    OfProcess,
     Opened,
     Paced,
+    ProcessEvent,
     Ready,
     Refused,
-    Settle,
     VoiceBegan,
     VoiceEnded,
     VoiceWentOn,
 )
 from offhook.media.recording import WriterThread
 from offhook.media.sockets import Sockets
-from offhook.media.wire import Unpacker, WireError, pack
+from offhook.media.wire import Unpacker, WireError, pack_what_fits
 from offhook.process import raise_file_limit, settle_memory, share_python
 from offhook.rtp.clock import Clock
 from offhook.rtp.ports import PortPool
@@ -97,7 +95,7 @@ class CallPlaneSocket(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.gone.set()
 
-    def send(self, events: Sequence[Event | OfProcess]) -> None:
+    def send(self, events: Sequence[Event | ProcessEvent]) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -107,7 +105,11 @@ class CallPlaneSocket(asyncio.Protocol):
         if waiting > MOST_BYTES:
             self._give_up()
         elif events:
-            transport.write(pack(events))
+            transport.write(pack_what_fits(events, self._left_out))
+
+    def _left_out(self, event: Any, error: WireError) -> None:
+        leg = None if self._engine is None else self._engine.legs.get(event[0])
+        log.error("call=%s %s is not told: %s", leg and leg.call, type(event).__name__, error)
 
     def _told(self, events: list[Event], at: float) -> None:
         """At once where somebody waits for it. All else goes with the next tick: each message wakes the call
@@ -136,14 +138,14 @@ class CallPlaneSocket(asyncio.Protocol):
 
     # -- what the call plane says ---------------------------------------------------------------
 
-    def _do(self, command: Command | OfProcess) -> None:
+    def _do(self, command: Command | ProcessCommand) -> None:
         try:
             if isinstance(command, Settle):
                 self._settle(command)
             elif isinstance(command, KeepSentence):
                 self._sentence = command.pcm
             elif self._engine is not None:
-                self._engine.apply(cast("Command", command))
+                self._engine.apply(command)
         except Exception:
             log.exception("a command broke something: %s", type(command).__name__)  # digits, keys are in it
 

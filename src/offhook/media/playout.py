@@ -9,7 +9,12 @@ from typing import Final
 import numpy as np
 
 from offhook.frames import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE
-from offhook.media.protocol import Began, Event, Played, PlayedOut
+from offhook.media.media_events import (
+    Began,
+    Event,
+    Played,
+    PlayedOut,
+)
 
 QUIET_FRAMES: Final = 250
 """For so long an utterance stays quiet at most: whoever has it so may have forgotten it."""

@@ -15,19 +15,21 @@ from typing import Any, Final, cast
 
 from offhook.log_context import working_for
 from offhook.media.line import MediaFailed, MediaPlane, Pacing
-from offhook.media.protocol import (
+from offhook.media.media_commands import (
     Command,
-    Event,
-    Happened,
     KeepSentence,
-    Logged,
-    OfProcess,
     Open,
-    Paced,
-    Ready,
+    ProcessCommand,
     Settle,
 )
-from offhook.media.wire import Unpacker, WireError, pack
+from offhook.media.media_events import (
+    Event,
+    Happened,
+    Logged,
+    Paced,
+    Ready,
+)
+from offhook.media.wire import Unpacker, WireError, pack_what_fits
 from offhook.process import Ends
 from offhook.rtp.clock import TICK
 
@@ -66,7 +68,7 @@ class RemotePlane(MediaPlane):
         self._settle = settle
         self._name = "media" if settle.of == 1 else f"media-{settle.number}"
         self._sentence = b""
-        self._waiting: list[Command | OfProcess] = []
+        self._waiting: list[Command | ProcessCommand] = []
         self._due: asyncio.TimerHandle | None = None
         self._ticked = 0.0
         """When the engine's last tick was, as far as it was told."""
@@ -218,7 +220,7 @@ class RemotePlane(MediaPlane):
     async def serves(self) -> None:
         await self._serves.wait()
 
-    def send(self, command: Command | OfProcess) -> None:
+    def send(self, command: Command | ProcessCommand) -> None:
         """At once if an answer is waited for. All else takes effect with the engine's next tick, and goes in
         one message before it: each message wakes the other process."""
         if not self._serves.is_set():
@@ -241,6 +243,11 @@ class RemotePlane(MediaPlane):
         commands, self._waiting = self._waiting, []
         if commands and self._link is not None:
             self._link.write(commands)
+
+    def left_out(self, command: Any, error: WireError) -> None:
+        """It is not done; what else was commanded is."""
+        line = self.lines.get(command[0]) or self.channels.get(command[0])
+        log.error("call=%s %s is not done: %s", line and line.call, type(command).__name__, error)
 
     def take(self, link: _Link, events: list[Any]) -> None:
         if link is not self._link:
@@ -296,9 +303,9 @@ class _Link(asyncio.Protocol):
         if not self.ready.done():
             self.ready.set_result(why)
 
-    def write(self, commands: Sequence[Command | OfProcess]) -> None:
+    def write(self, commands: Sequence[Command | ProcessCommand]) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(pack(commands))
+            self._transport.write(pack_what_fits(commands, self._plane.left_out))
 
     def close(self) -> None:
         if self._transport is not None:

@@ -6,15 +6,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from offhook.frames import SILENCE
-from offhook.media.playout import Piece, Playout, Utterance
-from offhook.media.protocol import (
+from offhook.media.media_commands import (
     AddPiece,
     Clear,
     CloseUtterance,
     Command,
     Cut,
-    Event,
-    Heard,
     HoldBack,
     Interruptible,
     MuteCaller,
@@ -23,10 +20,15 @@ from offhook.media.protocol import (
     Remove,
     Sound,
     Utter,
+)
+from offhook.media.media_events import (
+    Event,
+    Heard,
     VoiceBegan,
     VoiceEnded,
     VoiceWentOn,
 )
+from offhook.media.playout import Piece, Playout, Utterance
 from offhook.speech.gate import SpeechBegan, SpeechGate
 
 _tuple = tuple.__new__

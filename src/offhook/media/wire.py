@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from offhook.frames import SILENCE
-from offhook.media import protocol
-from offhook.media.protocol import Command, Event, Heard, OfProcess
+from offhook.media import media_commands as commands
+from offhook.media import media_events as events
+from offhook.media.media_commands import Command, ProcessCommand
+from offhook.media.media_events import Event, Heard, ProcessEvent
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Of one message. The longest sound is five minutes, 4.8 MB."""
@@ -25,31 +27,54 @@ _FLOAT: Final = struct.Struct("<d")
 _HEARD_KIND: Final = 1
 
 _TYPES: Final[tuple[type, ...]] = (
-    protocol.Open, protocol.Agree, protocol.Begin, protocol.Connect, protocol.Close, protocol.SendDigits,
-    protocol.Converse, protocol.Loop, protocol.Play, protocol.Ring, protocol.Early, protocol.Bridge,
-    protocol.StartRecording, protocol.Keep, protocol.Overhear, protocol.StopRecording, protocol.OpenTalk,
-    protocol.CloseTalk, protocol.Utter, protocol.Release, protocol.Interruptible, protocol.AddPiece,
-    protocol.Sound, protocol.CloseUtterance, protocol.Remove, protocol.Cut, protocol.Clear,
-    protocol.HoldBack, protocol.Quieten, protocol.Opened, protocol.Refused, protocol.Counted, protocol.Closed,
-    protocol.Pressed, protocol.NoMedia, protocol.Failed, protocol.Recorded, protocol.Began, protocol.Played,
-    protocol.PlayedOut, protocol.VoiceBegan, protocol.VoiceWentOn, protocol.VoiceEnded, protocol.Settle,
-    protocol.Ready, protocol.Paced, protocol.Logged, protocol.KeepSentence, protocol.Happened,
-    protocol.MuteCaller,
+    commands.Open, commands.Agree, commands.Begin, commands.Connect, commands.Close, commands.SendDigits,
+    commands.Converse, commands.Loop, commands.Play, commands.Ring, commands.Early, commands.Bridge,
+    commands.StartRecording, commands.Keep, commands.Overhear, commands.StopRecording, commands.OpenTalk,
+    commands.CloseTalk, commands.Utter, commands.Release, commands.Interruptible, commands.AddPiece,
+    commands.Sound, commands.CloseUtterance, commands.Remove, commands.Cut, commands.Clear,
+    commands.HoldBack, commands.Quieten, events.Opened, events.Refused, events.Counted, events.Closed,
+    events.Pressed, events.NoMedia, events.Failed, events.Recorded, events.Began, events.Played,
+    events.PlayedOut, events.VoiceBegan, events.VoiceWentOn, events.VoiceEnded, commands.Settle,
+    events.Ready, events.Paced, events.Logged, commands.KeepSentence, events.Happened,
+    commands.MuteCaller,
 )  # fmt: skip
 _KINDS: Final = {of: kind for kind, of in enumerate(_TYPES, 2)}
 _MAKERS: Final = dict(enumerate(_TYPES, 2))
 
 
-Record = Command | Event | OfProcess
+Record = Command | ProcessCommand | Event | ProcessEvent
 
 
 class WireError(Exception):
     """The other side does not speak this protocol."""
 
 
+def pack_what_fits(records: Sequence[Record], left_out: Callable[[Any, WireError], None]) -> bytes:
+    """As `pack`; but a record that cannot be sent is `left_out`, and takes no other with it."""
+    try:
+        return pack(records)
+    except WireError:
+        fitting: list[Record] = []
+        for record in records:
+            try:
+                pack([record])
+            except WireError as error:
+                left_out(record, error)
+            else:
+                fitting.append(record)
+        return pack(fitting)
+
+
 def pack(records: Sequence[Record]) -> bytes:
     """One message, or several where one would be longer than MOST_BYTES. Raises WireError for a record that
     fits into none."""
+    try:
+        return _packed(records)
+    except (struct.error, KeyError, TypeError, RecursionError) as error:
+        raise WireError(f"a record that cannot be sent: {error!r}") from None
+
+
+def _packed(records: Sequence[Record]) -> bytes:
     parts: list[bytes] = [b""]
     put = parts.append
     for record in records:
@@ -70,7 +95,7 @@ def pack(records: Sequence[Record]) -> bytes:
         if len(records) < 2:
             raise WireError(f"a record of {size} bytes")
         half = len(records) // 2
-        return pack(records[:half]) + pack(records[half:])
+        return _packed(records[:half]) + _packed(records[half:])
     parts[0] = _LENGTH.pack(size)
     return b"".join(parts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import AsyncExitStack
 
-from offhook.media.protocol import Settle
+from offhook.media.media_commands import Settle
 from offhook.media.remote_plane import RemotePlane, Starter, here
 from offhook.planes.ground import Ground
 

@@ -10,7 +10,13 @@ from typing import Protocol
 
 from offhook.conversation.audio.spoken_utterance import SpokenPiece, SpokenUtterance
 from offhook.media.channel import Channel
-from offhook.media.protocol import Clear, Cut, HoldBack, Quieten, Remove
+from offhook.media.media_commands import (
+    Clear,
+    Cut,
+    HoldBack,
+    Quieten,
+    Remove,
+)
 
 
 class UtteranceListener(Protocol):

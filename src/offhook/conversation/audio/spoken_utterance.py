@@ -11,7 +11,7 @@ from offhook.conversation.transcript import Entry
 from offhook.engines.unspoken import CHARACTERS_PER_SECOND
 from offhook.frames import SAMPLE_RATE
 from offhook.media.channel import Channel
-from offhook.media.protocol import (
+from offhook.media.media_commands import (
     SOUND_BYTES,
     AddPiece,
     CloseUtterance,

@@ -18,7 +18,7 @@ from offhook.conversation.tools.tool_run import heard_out
 from offhook.conversation.turn_taking import TurnTaking
 from offhook.json_document import Variables
 from offhook.media.channel import Channel
-from offhook.media.protocol import MuteCaller
+from offhook.media.media_commands import MuteCaller
 from offhook.schema.assistants.plain_model import OpenAIMessage
 from offhook.schema.base import document
 from offhook.schema.calls.control import CheckedHandoff, ClientInboundMessageHandoff
