@@ -137,3 +137,83 @@ def test_what_two_policies_come_to(
         await called.close()
 
     run_virtual(tale())
+
+
+def crypto(description: bytes) -> list[bytes]:
+    return [line for line in description.splitlines() if line.startswith(b"a=crypto")]
+
+
+def test_after_a_while_in_clear_audio_is_protected_by_another_key() -> None:
+    """The packets in clear were not counted, so the old one could not go on (RFC 3711 §3.3.1)."""
+
+    async def tale() -> None:
+        wire = MemoryWire(random.Random(2))
+        caller = End(wire, "10.0.0.1", 1, SrtpPolicy(), secure=True)
+        called = End(wire, "10.0.0.2", 2, SrtpPolicy(), secure=True)
+        await up(caller, called)
+        offers = [caller.leg.reoffered(None)]
+        answers = [called.leg.reoffered(offers[0])]
+        assert caller.leg.answered(answers[0])
+        clear = b"\r\n".join(line for line in offers[0].splitlines() if line not in crypto(offers[0]))
+        assert not crypto(called.leg.reoffered(clear + b"\r\n"))
+        answers.append(called.leg.reoffered(offers[0]))
+        assert len({crypto(one)[0] for one in answers}) == 2
+
+        # The same for who offers.
+        caller.leg.reoffered(None)
+        bare = b"\r\n".join(line for line in answers[0].splitlines() if line not in crypto(answers[0]))
+        assert caller.leg.answered(bare + b"\r\n")
+        assert not {*crypto(offers[0])} & {*crypto(caller.leg.reoffered(None))}
+        await caller.close()
+        await called.close()
+
+    run_virtual(tale())
+
+
+class OnTheWay:
+    """As much of a session as a leg asks for."""
+
+    def __init__(self, secure: bool) -> None:
+        self.secure = secure
+        self.peer = None
+
+
+@pytest.mark.parametrize("offers", [False, True])
+@pytest.mark.parametrize("in_clear", [False, True])
+def test_keys_are_told_by_signalling_that_is_secure_now(offers: bool, in_clear: bool) -> None:
+    async def tale() -> None:
+        wire, policy = MemoryWire(random.Random(2)), SrtpPolicy(in_clear=in_clear)
+        caller = End(wire, "10.0.0.1", 1, policy, secure=True)
+        called = End(wire, "10.0.0.2", 2, policy, secure=True)
+        await up(caller, called)
+        called.leg.session = OnTheWay(secure=True)  # type: ignore[assignment]
+        offer = None if offers else caller.leg.reoffered(None)
+        assert crypto(called.leg.reoffered(offer))
+        called.leg.session = OnTheWay(secure=False)  # type: ignore[assignment]
+        if in_clear:
+            assert crypto(called.leg.reoffered(offer))
+        else:
+            before = called.leg.agreement
+            with pytest.raises(SipError, match="488"):
+                called.leg.reoffered(offer)
+            assert called.leg.agreement is before
+        called.leg.session = None
+        await caller.close()
+        await called.close()
+
+    run_virtual(tale())
+
+
+def test_audio_in_clear_goes_on_over_signalling_that_is_not_secure() -> None:
+    async def tale() -> None:
+        wire = MemoryWire(random.Random(2))
+        caller = End(wire, "10.0.0.1", 1, SrtpPolicy("off"), secure=True)
+        called = End(wire, "10.0.0.2", 2, SrtpPolicy(), secure=True)
+        await up(caller, called)
+        called.leg.session = OnTheWay(secure=False)  # type: ignore[assignment]
+        assert not crypto(called.leg.reoffered(None))
+        called.leg.session = None
+        await caller.close()
+        await called.close()
+
+    run_virtual(tale())

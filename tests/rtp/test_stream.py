@@ -24,6 +24,8 @@ from offhook.rtp.consent import BURST, REFILL, START, Unasked
 from offhook.rtp.packet import Packet, build, parse
 from offhook.rtp.ports import MediaPort, PortPool
 from offhook.rtp.rtcp import Goodbye, Report, build_compound, parse_compound
+from offhook.rtp.srtp import Srtp
+from offhook.rtp.srtp_keys import SrtpKeys
 from offhook.rtp.statistics import StreamStatistics
 from offhook.rtp.stream import RtpStream
 from tests.rtp.wire import Wire
@@ -864,3 +866,29 @@ def test_a_leg_that_is_settled_costs_few_calls(signalling: str | None) -> None:
         assert leg.ear.heard[-1] == leg.ear.said[-1] == LOUD
 
     on_a_leg(story, signalling_host=signalling)
+
+
+SUITE = "AES_CM_128_HMAC_SHA1_80"
+
+
+def test_the_same_keys_after_a_while_in_clear_go_on_where_they_were() -> None:
+    ours, theirs = bytes(range(30)), bytes(range(100, 130))
+    keys = SrtpKeys(SUITE, ours, theirs, 0)
+
+    async def story(leg: Leg) -> None:
+        peer = Srtp(SrtpKeys(SUITE, theirs, ours, 0))
+        first = peer.protect(build(0, 1, 160, 7, PCMU.encode(LOUD)))
+        leg.wire.carry(first, PEER, leg.port.local)
+        await ticks(5)
+        assert leg.stream.statistics.packets_received == 1
+
+        leg.negotiated()
+        leg.negotiated(srtp=keys)
+        leg.wire.carry(first, PEER, leg.port.local)
+        await ticks(5)
+        assert leg.stream.statistics.packets_received == 1
+        leg.wire.carry(peer.protect(build(0, 2, 320, 7, PCMU.encode(LOUD))), PEER, leg.port.local)
+        await ticks(5)
+        assert leg.stream.statistics.packets_received == 2
+
+    on_a_leg(story, srtp=keys)

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from offhook.sip import Request, Response
+from offhook.sip import Request, Response, SipError
 from offhook.sip.dialogs.session_timer import INTERVAL, SessionTimer
-from tests.sip.agents import answered, house, inviting
+from tests.sip.agents import ANSWER, answered, house, inviting, refusal
 from tests.virtual import run_virtual, story
+from tests.wire import OFFER
 
 TIMER = ("Supported", "timer")
 UPDATES = ("Allow", "INVITE, ACK, BYE, CANCEL, UPDATE")
@@ -32,9 +33,10 @@ def the_200(phone: object) -> Response:
         ([UPDATES, ("Session-Expires", "120")], "120;refresher=uas", None),
         ([UPDATES, ("Session-Expires", "30")], "90;refresher=uas", None),
         ([TIMER, ("Session-Expires", "999999999")], "86400;refresher=uac", "timer"),
-        # Nobody could refresh, or nobody has asked.
-        ([TIMER, ("Session-Expires", "120;refresher=uas")], None, None),
-        ([("Session-Expires", "120")], None, None),
+        # Who says nothing of UPDATE is refreshed by INVITE.
+        ([TIMER, ("Session-Expires", "120;refresher=uas")], "120;refresher=uas", "timer"),
+        ([("Session-Expires", "120")], "120;refresher=uas", None),
+        # Nobody has asked.
         ([TIMER], None, None),
         ([TIMER, ("Session-Expires", "soon")], None, None),
     ],
@@ -125,6 +127,100 @@ async def test_we_refresh_where_the_peer_has_us_do_it() -> None:
         await h.session.closed.wait()
 
 
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize("asks", [[], [("Session-Expires", "999;refresher=uac"), TIMER]])
+def test_an_offer_that_is_refused_leaves_the_timing_as_it_was(
+    method: str, asks: list[tuple[str, str]]
+) -> None:
+    asked = [TIMER, ("Session-Expires", "120;refresher=uac")]
+
+    async def tale() -> None:
+        async with answered(headers=asked, extensions=[SessionTimer]) as (h, call):
+            call.ack()
+            h.desk.recorder.refusal = SipError(488)
+            if method == "INVITE":
+                call.invite(OFFER, asks)
+            else:
+                call.request("UPDATE", OFFER, [*asks, ("Content-Type", "application/sdp")])
+            await h.phone.response(488)
+            if method == "INVITE":
+                call.ack(branch=call.invite_branch)
+            bye = await h.phone.request("BYE", within=121)
+            h.phone.reply(bye, 200, tag=None)
+            await h.session.closed.wait()
+            assert h.events[-1] == ("gone", "the session was not refreshed")
+
+    run_virtual(tale())
+
+
+@pytest.mark.parametrize("allow", [None, "INVITE, ACK, BYE, CANCEL"])
+def test_who_takes_no_update_is_refreshed_by_an_invite(allow: str | None) -> None:
+    asked = [TIMER, ("Session-Expires", "120;refresher=uas")]
+    asked += [] if allow is None else [("Allow", allow)]
+
+    async def tale() -> None:
+        async with answered(headers=asked, extensions=[SessionTimer]) as (h, call):
+            call.ack()
+            for least in (None, "300"):
+                h.phone.heard.clear()
+                again = await h.phone.request("INVITE", within=61)
+                assert again.body
+                assert again.headers.get("Session-Expires") == "120;refresher=uac"
+                if least is not None:
+                    h.phone.reply(again, 422, tag=None, headers=[("Min-SE", least)])
+                    h.phone.heard.clear()
+                    again = await h.phone.request("INVITE", within=5)
+                    assert again.headers.get("Session-Expires") == "300;refresher=uac"
+                    assert again.headers.get("Min-SE") == "300"
+                timed = [("Session-Expires", f"{least or 120};refresher=uac")]
+                h.phone.reply(again, 200, tag=None, body=ANSWER, headers=timed)
+                await h.phone.request("ACK")
+                await asyncio.sleep(1)
+                assert h.events[-1] == ("acknowledged", ANSWER)
+            h.phone.heard.clear()
+            await asyncio.sleep(140)
+            assert h.phone.count("INVITE") == 0
+            assert h.phone.count("UPDATE") == 0
+            await h.hangs_up()
+
+    run_virtual(tale())
+
+
+@pytest.mark.parametrize(("least", "said"), [("3600", "3600"), ("600", str(INTERVAL))])
+def test_a_call_of_ours_asks_for_as_long_as_it_must(least: str, said: str) -> None:
+    async def tale() -> None:
+        async with house(extensions=[SessionTimer]) as h:
+            call, _ = h.dial()
+            first = await h.phone.request("INVITE")
+            h.phone.reply(first, 422, headers=[("Min-SE", least)])
+            h.phone.heard.clear()
+            again = await h.phone.request("INVITE")
+            assert again.call_id == first.call_id
+            assert again.cseq.number == first.cseq.number + 1
+            assert again.from_ == first.from_
+            assert again.headers.get("Session-Expires") == f"{said};refresher=uas"
+            assert again.headers.get("Min-SE") == least
+            h.phone.reply(again, 200, body=ANSWER)
+            await h.hangs_up(await call.wait())
+
+    run_virtual(tale())
+
+
+@pytest.mark.parametrize("headers", [[("Min-SE", "60")], [("Min-SE", "soon")], []])
+def test_a_refusal_that_asks_for_nothing_stands(headers: list[tuple[str, str]]) -> None:
+    async def tale() -> None:
+        async with house(extensions=[SessionTimer]) as h:
+            call, _ = h.dial()
+            h.phone.reply(await h.phone.request("INVITE"), 422, headers=headers)
+            assert await refusal(call.wait()) == 422
+            again, _ = h.dial()
+            for _ in range(2):  # once more, and no more
+                h.phone.reply(await h.phone.request("INVITE"), 422, headers=[("Min-SE", "3600")])
+            assert await refusal(again.wait()) == 422
+
+    run_virtual(tale())
+
+
 @pytest.mark.parametrize(
     ("status", "headers"),
     [(500, ("Retry-After", "3")), (491, ("x", "y")), (422, ("Min-SE", "100")), (422, ("x", "y"))],
@@ -170,7 +266,7 @@ async def test_an_interval_that_is_always_too_short_is_asked_for_now_and_then() 
     ("headers", "ends"),
     [
         ([("Require", "timer"), ("Session-Expires", "600;refresher=uas")], True),
-        ([("Session-Expires", "600;refresher=uac")], True),
+        ([UPDATES, ("Session-Expires", "600;refresher=uac")], True),
         ([], False),
     ],
 )

@@ -100,6 +100,7 @@ class Leg:
         self._call_id = call_id
         self._peer = peer
         self._prefers = prefers
+        self._must_encrypt = must_encrypt
         self._srtp = media.srtp.keys(media.rng, secure=secure, must=must_encrypt)
         self._address = ""
         self._session_id = media.rng.getrandbits(62)
@@ -186,6 +187,7 @@ class Leg:
 
     def reoffered(self, offered: bytes | None) -> bytes:
         """A re-INVITE or UPDATE: hold, resume, a moved address. SipError leaves the call as it was."""
+        self._look_who_reads()
         self._version += 1
         if offered is None:
             self._local = self._offer()
@@ -193,6 +195,16 @@ class Leg:
         return self._accept(SessionDescription.parse(offered))
 
     # -- inside ---------------------------------------------------------------------------------
+
+    def _look_who_reads(self) -> None:
+        """A dialog may go on over another transport than it began on, where others read its keys. Protected
+        audio goes on as it is then. Raises SipError."""
+        session, agreed = self.session, self.agreement
+        if session is None:
+            return
+        self._srtp.may = self._media.srtp.may(secure=session.secure, must=self._must_encrypt)
+        if not self._srtp.may and agreed is not None and agreed.srtp is not None:
+            raise SipError(488, "Keys Not In Clear")
 
     def _towards(self, host: str) -> str:
         """The host by whose route our address is found for audio with `host`. It is the peer's, since an SDP

@@ -21,8 +21,11 @@ class SrtpPolicy:
 
     def keys(self, rng: random.Random, *, secure: bool, must: bool = False) -> MediaKeys:
         """Of one leg, by whether its signalling is secure; `must`: whatever the mode."""
-        may = (secure or self.in_clear) and (must or self.mode != "off")
-        return MediaKeys(rng, may=may, must=must or self.mode == "required")
+        return MediaKeys(rng, may=self.may(secure=secure, must=must), must=must or self.mode == "required")
+
+    def may(self, *, secure: bool, must: bool) -> bool:
+        """Whether the peer may be told keys by signalling that is `secure` or not."""
+        return (secure or self.in_clear) and (must or self.mode != "off")
 
 
 USUAL: Final = SrtpPolicy()

@@ -62,10 +62,10 @@ class RtpStream:
     start."""
 
     __slots__ = (
-        "_closed", "_consent", "_control_in", "_exchanged", "_failed", "_interceptors", "_invalid", "_lock",
-        "_loop_time", "_port", "_receiver", "_receives", "_rtcp", "_rtcp_learned", "_rtcp_mux",
-        "_rtcp_remote", "_rtp_in", "_send", "_send_control", "_sender", "_sends", "_sink", "_source", "_srtp",
-        "_withheld", "call", "last_packet_at",
+        "_closed", "_consent", "_control_in", "_exchanged", "_failed", "_interceptors", "_invalid",
+        "_is_protected", "_lock", "_loop_time", "_port", "_receiver", "_receives", "_rtcp", "_rtcp_learned",
+        "_rtcp_mux", "_rtcp_remote", "_rtp_in", "_send", "_send_control", "_sender", "_sends", "_sink",
+        "_source", "_srtp", "_withheld", "call", "last_packet_at",
     )  # fmt: skip
 
     def __init__(
@@ -122,22 +122,23 @@ class RtpStream:
         self._rtcp = RtcpSession(self._sender.ssrc, cname, rng, self.last_packet_at, now())
         self._direct(remote, direction, rtcp_remote, rtcp_mux, may_begin)
         self._interceptors = tuple(interceptors)
-        self._srtp: Srtp | None = None
+        self._srtp: Srtp | None = None  # kept while audio is in clear: what came with its keys came once
+        self._is_protected = False
         self._protect(srtp)
         self._set_up_doors()
 
     def _protect(self, keys: SrtpKeys | None) -> bool:
         """Whether the doors have to be set up anew for it."""
-        before = self._srtp
-        if before is not None and keys is not None:
-            before.take(keys)
-            return False
-        self._srtp = None if keys is None else Srtp(keys)
-        return before is not self._srtp
+        before, self._is_protected = self._is_protected, keys is not None
+        if keys is not None and self._srtp is not None:
+            self._srtp.take(keys)
+        elif keys is not None:
+            self._srtp = Srtp(keys)
+        return before is not self._is_protected
 
     def _set_up_doors(self) -> None:
         interceptors = self._interceptors
-        if self._srtp is not None:
+        if self._srtp is not None and self._is_protected:
             interceptors = (Protected(self._srtp), *interceptors)
         send: Send = self._port.rtp.send
         send_control: Send = self._control_out

@@ -16,10 +16,10 @@ from offhook.network.sources import Sources
 from offhook.sip.authentication import Login
 from offhook.sip.core import Core
 from offhook.sip.dialogs.dialog import caller_target, key_of
-from offhook.sip.dialogs.extension import DialogExtension, supported
+from offhook.sip.dialogs.extension import DialogExtension
 from offhook.sip.dialogs.handler import Answer, SessionHandler
 from offhook.sip.dialogs.invitation import Invitation
-from offhook.sip.dialogs.outgoing_call import RING_LIMIT, OutgoingCall, builder
+from offhook.sip.dialogs.outgoing_call import RING_LIMIT, NewInvite, OutgoingCall
 from offhook.sip.dialogs.session import Session
 from offhook.sip.errors import SipError
 from offhook.sip.limits import UserAgentLimits
@@ -128,12 +128,9 @@ class UserAgent:
     ) -> OutgoingCall:
         """Place a call with `body` as SDP offer. It goes to `via` over `transport` if that is given, else
         where `uri` leads. `credentials` (user name, password) answer challenges."""
-        offered = [item for extension in self._core.extensions for item in extension.invites()]
-        able = (("Allow", ALLOW), *supported(self._core.extensions), *offered)
-        items = (("Content-Type", SDP), *able, *headers)
         call = OutgoingCall(
             self._core,
-            builder(self._core, uri, from_, to, items, body),
+            NewInvite(self._core, uri, from_, to, headers, body),
             uri,
             handler,
             contact=from_.uri.user or "",

@@ -12,11 +12,13 @@ from offhook.sip.dialogs.dialog import Dialog
 from offhook.sip.dialogs.exchange import Build, Exchange, InviteExchange
 from offhook.sip.dialogs.handler import HeaderItems
 from offhook.sip.dialogs.ways import Ways
+from offhook.sip.errors import SipError
 from offhook.sip.messages.content import SDP
 from offhook.sip.messages.message import Request, Response
 from offhook.sip.request_sender import Sending
 from offhook.sip.screening import ALLOW
 from offhook.sip.transactions.layer import ServerTransaction
+from offhook.sip.transports.table import transport_of
 from offhook.sip.transports.transport import Flow
 
 REINVITE_LIMIT: Final = 60.0
@@ -96,13 +98,31 @@ class DialogRequests:
             on_provisional=None,
             on_success=succeeded,
             limit=REINVITE_LIMIT,
-            ways=self.ways.in_order(),
+            ways=self._ways_of_offer(),
             allowance=self.ways.allowance,
             contact=self._contact,
             login=self._login,
         )
         self._own(exchange)
         return exchange
+
+    @property
+    def secure(self) -> bool:
+        """Whether nobody on the way could read an offer of ours."""
+        return self._is_secure(self.ways.in_order()[0])
+
+    def _ways_of_offer(self) -> tuple[Flow | None, ...]:
+        """What was written for a secure way may tell keys, and goes over no other one."""
+        ways = self.ways.in_order()
+        return tuple(filter(self._is_secure, ways)) if self._is_secure(ways[0]) else ways
+
+    def _is_secure(self, way: Flow | None) -> bool:
+        if way is not None:
+            return way.transport.secure
+        try:
+            return transport_of(self._dialog.next_hop).secure
+        except SipError:
+            return False
 
     def acknowledge(self, invite: Request) -> Sending:
         """Send the ACK for the 2xx to our `invite` (RFC 3261 §13.2.2.4)."""

@@ -49,6 +49,7 @@ class Exchange:
         self._login = login
         self._allowance = allowance
         self._attempts = 0
+        self._authorization: tuple[tuple[str, str], ...] = ()
         self._send(())
 
     async def response(self) -> Response:
@@ -77,6 +78,7 @@ class Exchange:
 
     def _send(self, authorization: tuple[tuple[str, str], ...]) -> None:
         self._attempts += 1
+        self._authorization = authorization
         request = self._build(authorization)
         self.request = request
         self.sending: Sending = self.core.sender.send(
@@ -114,14 +116,17 @@ class InviteExchange(Exchange):
         on_provisional: Callable[[Response], None] | None,
         on_success: Callable[[InviteExchange, Response], None],
         limit: float,
+        revise: Callable[[Response], bool] | None = None,
         ways: Sequence[Flow | None] = (None,),
         contact: str | None = None,
         login: Login | None = None,
         allowance: AllowanceOf | None = None,
     ) -> None:
+        """`revise`: whether, after this refusal, what is built is to be sent once more."""
         self.cancelled = False
         self._on_provisional = on_provisional
         self._on_success = on_success
+        self._revise = revise
         self._proceeding = False
         self._cancel_sent = False
         self._timer = core.later(limit, self.cancel)
@@ -153,10 +158,18 @@ class InviteExchange(Exchange):
             self._settle(response)
             self._on_success(self, response)
             return
-        if not self.cancelled and self._answered_challenge(response):
+        if not self.cancelled and (self._answered_challenge(response) or self._revised(response)):
             self._proceeding = False
             return
         self._settle(response)
+
+    def _revised(self, response: Response) -> bool:
+        """Whether the INVITE was sent again, as this refusal wants it."""
+        revise, self._revise = self._revise, None
+        if revise is None or not revise(response):
+            return False
+        self._send(self._authorization)
+        return True
 
     def _provisional(self, response: Response) -> None:
         self._proceeding = True

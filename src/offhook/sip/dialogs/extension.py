@@ -18,7 +18,7 @@ class ExtendedSession(Protocol):
     async def request(
         self, method: str, headers: HeaderItems = (), body: bytes = b"", content_type: str | None = None
     ) -> Response: ...
-    async def reinvite(self, body: bytes) -> Response: ...
+    async def reoffer(self) -> Response: ...
     def bye(self) -> None: ...
     def lost(self, reason: str) -> None: ...
     def spawn(self, work: Coroutine[None, None, None]) -> object: ...
@@ -38,6 +38,11 @@ class DialogExtension:
         """To be added to an INVITE of ours that asks for a new session."""
         return ()
 
+    @classmethod
+    def invites_again(cls, refusal: Response) -> HeaderItems | None:
+        """What to add instead to the same INVITE once more, after this refusal; None lets it stand."""
+        return None
+
     def headers(self, method: str, *, answering: bool) -> HeaderItems:
         """To be added to a request of ours in the session or, `answering`, to a 2xx of ours to INVITE or
         UPDATE."""
@@ -46,6 +51,9 @@ class DialogExtension:
     def heard(self, message: Request | Response) -> None:
         """A request of the peer that is about to be answered, or a final response to one of ours. Raises
         SipError to refuse the request."""
+
+    def accepted(self, request: Request) -> None:
+        """An INVITE or UPDATE of the peer gets its 2xx now: nobody refuses it any more."""
 
     def ended(self) -> None:
         """The session is over: let go of timers."""

@@ -113,7 +113,7 @@ class Invitation:
             raise
         self._finish()
         number = self.request.cseq.number
-        self._respond(200, body, session.added_headers("INVITE", answering=True))
+        self._respond(200, body, session.accepting(self.request))
         session.established(self._transaction, number, late=self.offer is None)
         return session
 

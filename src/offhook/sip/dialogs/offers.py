@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -41,8 +42,8 @@ class OffersOwner(Protocol):
     async def invite_response(self, exchange: InviteExchange) -> Response:
         """The final response; what it says of the dialog is taken account of."""
 
-    def added_headers(self, method: str, *, answering: bool) -> HeaderItems:
-        """What the extensions add to a 2xx."""
+    def accepting(self, request: Request) -> HeaderItems:
+        """As `Session.accepting`."""
 
 
 class Offers:
@@ -86,12 +87,17 @@ class Offers:
             self._requests.refresh(response, None)
         return response
 
-    async def reinvite(self, body: bytes) -> Response:
-        """See `Session.reinvite`."""
+    async def reinvite(self, offer: Callable[[], bytes]) -> Response:
+        """See `Session.reinvite`. `offer` gives the body of each attempt. One that is refused for its session
+        interval is repeated with what the refusal asks for (RFC 4028 §7.3)."""
+        longer = False
         for attempt in range(GLARE_ATTEMPTS):
             await self._until_quiet()
             self._owner.must_live()
-            response = await self._invite(body)
+            response = await self._invite(offer())
+            if response.status == 422 and not longer:
+                longer = True
+                continue
             if response.status != 491 or attempt == GLARE_ATTEMPTS - 1:
                 break
             await asyncio.sleep(self._glare_pause())
@@ -150,7 +156,7 @@ class Offers:
         if offer is None:
             self._requests.refresh(request, transaction.flow)
             headers = (self._requests.contact_for(request, transaction.flow), ("Allow", ALLOW))
-            added = self._owner.added_headers("UPDATE", answering=True)
+            added = self._owner.accepting(request)
             self._core.answer(transaction, 200, headers=(*headers, *added))
             return
         # RFC 3311 §5.2: our offer is under way, or theirs waits for our answer.
@@ -165,7 +171,7 @@ class Offers:
             self._requests.contact_for(request, transaction.flow),
             ("Allow", ALLOW),
             ("Content-Type", SDP),
-            *self._owner.added_headers(request.method, answering=True),
+            *self._owner.accepting(request),
         )
         self._core.answer(transaction, 200, headers=headers, body=body)
 

@@ -9,11 +9,13 @@ from typing import Final
 from offhook.sip.authentication import Login
 from offhook.sip.core import Core
 from offhook.sip.dialogs.dialog import Dialog
-from offhook.sip.dialogs.exchange import Build, InviteExchange
-from offhook.sip.dialogs.handler import SessionHandler, usual_answer
+from offhook.sip.dialogs.exchange import InviteExchange
+from offhook.sip.dialogs.extension import supported
+from offhook.sip.dialogs.handler import HeaderItems, SessionHandler, usual_answer
 from offhook.sip.dialogs.session import Session
 from offhook.sip.dialogs.ways import Ways, replace_port
 from offhook.sip.errors import SipError
+from offhook.sip.messages.content import SDP
 from offhook.sip.messages.headers import Headers, NameAddr
 from offhook.sip.messages.message import Request, Response
 from offhook.sip.messages.uri import Uri
@@ -28,6 +30,7 @@ RING_LIMIT: Final = 180.0
 """Seconds that the called side may ring before the call is cancelled."""
 MAX_FORKS: Final = 16
 """Dialogs, early or not, that one INVITE may make; what further branches say is not heard."""
+_HOPS: Final = (("Max-Forwards", "70"),)
 
 
 class EarlyDialog:
@@ -80,7 +83,7 @@ class OutgoingCall:
     def __init__(
         self,
         core: Core,
-        build: Build,
+        invite: NewInvite,
         to: Uri,
         handler: SessionHandler,
         *,
@@ -101,11 +104,12 @@ class OutgoingCall:
         self._early: dict[str, EarlyDialog] = {}
         self._exchange = InviteExchange(
             core,
-            build,
+            invite.build,
             to,
             on_provisional=self._provisional,
             on_success=self._succeeded,
             limit=ring_limit,
+            revise=invite.revise,
             ways=(flow,),
             contact=contact,
             login=login,
@@ -199,36 +203,53 @@ class OutgoingCall:
         self._exchange.outcome.add_done_callback(lambda _: told(self))
 
 
-def builder(
-    core: Core,
-    uri: Uri,
-    from_: NameAddr,
-    to: NameAddr | None,
-    headers: tuple[tuple[str, str], ...],
-    body: bytes,
-) -> Build:
-    """Makes an INVITE outside a dialog (RFC 3261 §8.1.1), each time with the next sequence number. `headers`
+class NewInvite:
+    """An INVITE outside a dialog (RFC 3261 §8.1.1), made with the next sequence number each time. `headers`
     may bring a Max-Forwards of their own."""
-    call_id = core.new_call_id()
-    caller = str(from_.with_tag(core.new_tag()))
-    target = plain(uri)
-    called = str(to or NameAddr(None, target))
-    hops = () if any(name == "Max-Forwards" for name, _ in headers) else (("Max-Forwards", "70"),)
-    sequence = 0
 
-    def build(authorization: tuple[tuple[str, str], ...]) -> Request:
-        nonlocal sequence
-        sequence += 1
+    def __init__(
+        self,
+        core: Core,
+        uri: Uri,
+        from_: NameAddr,
+        to: NameAddr | None,
+        headers: HeaderItems,
+        body: bytes,
+    ) -> None:
+        self._core = core
+        self._target = plain(uri)
+        self._caller = str(from_.with_tag(core.new_tag()))
+        self._called = str(to or NameAddr(None, self._target))
+        self._call_id = core.new_call_id()
+        self._headers = tuple(headers)
+        self._hops = () if any(name == "Max-Forwards" for name, _ in self._headers) else _HOPS
+        self._asked = [extension.invites() for extension in core.extensions]
+        self._body = body
+        self._sequence = 0
+
+    def build(self, authorization: HeaderItems) -> Request:
+        self._sequence += 1
         items = [
-            *hops,
-            ("From", caller),
-            ("To", called),
-            ("Call-ID", call_id),
-            ("CSeq", f"{sequence} INVITE"),
-            *headers,
-            ("User-Agent", core.product),
+            *self._hops,
+            ("From", self._caller),
+            ("To", self._called),
+            ("Call-ID", self._call_id),
+            ("CSeq", f"{self._sequence} INVITE"),
+            ("Content-Type", SDP),
+            ("Allow", ALLOW),
+            *supported(self._core.extensions),
+            *[item for asked in self._asked for item in asked],
+            *self._headers,
+            ("User-Agent", self._core.product),
             *authorization,
         ]
-        return Request("INVITE", target, Headers(items), body)
+        return Request("INVITE", self._target, Headers(items), self._body)
 
-    return build
+    def revise(self, refusal: Response) -> bool:
+        """Whether an extension has something else to ask for after `refusal`."""
+        for place, extension in enumerate(self._core.extensions):
+            instead = extension.invites_again(refusal)
+            if instead is not None:
+                self._asked[place] = instead
+                return True
+        return False

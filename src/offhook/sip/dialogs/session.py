@@ -21,7 +21,7 @@ from offhook.sip.dialogs.offers import Offers
 from offhook.sip.dialogs.session_table import LIVE, TABLE, SessionAct, SessionSignal, SessionState
 from offhook.sip.dialogs.ways import Ways
 from offhook.sip.errors import SipError
-from offhook.sip.messages.content import session_description
+from offhook.sip.messages.content import described
 from offhook.sip.messages.message import Request, Response
 from offhook.sip.request_sender import Sending
 from offhook.sip.transactions.layer import ServerTransaction
@@ -36,8 +36,8 @@ _REFRESHING: Final = ("INVITE", "UPDATE")
 class Session:
     """One established call. `closed` is set when it is over: BYE received, our BYE answered, or lost.
 
-    `peer` is where the last request of the peer came from; None before the first. `state` changes by the
-    table alone."""
+    `peer` is where the last request of the peer came from; None before the first. `secure`, of the offer that
+    the handler is asked for or answers: nobody on the way reads it. `state` changes by the table alone."""
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class Session:
     ) -> None:
         self.dialog = dialog
         self.peer: Address | None = None
+        self.secure = False
         self.closed = asyncio.Event()
         self.state = SessionState.CONFIRMED if dialog.caller else SessionState.ACCEPTED
         self._core = core
@@ -99,7 +100,18 @@ class Session:
         """Offer `body` anew and wait for the final response, whose body is the answer if it is a 2xx (it
         is acknowledged already). When the peer's re-INVITE crosses ours, ours is repeated after the pause
         of RFC 3261 §14.1. Raises SipError as `request` does; a refusal leaves the session as it was."""
-        return await self._offers.reinvite(body)
+        return await self._offers.reinvite(lambda: body)
+
+    def _offer(self) -> bytes:
+        self.secure = self._requests.secure
+        return self._handler.reoffered(None)
+
+    async def reoffer(self) -> Response:
+        """The same with what the handler offers when it is this one's turn; it gets the answer."""
+        response = await self._offers.reinvite(self._offer)
+        if response.status < 300:
+            self._handler.acknowledged(described(response))
+        return response
 
     def acknowledge(self, invite: Request) -> Sending:
         """Send the ACK for the 2xx to our `invite` (RFC 3261 §13.2.2.4)."""
@@ -175,6 +187,7 @@ class Session:
         try:
             self.dialog.accept(request)
             self.peer = transaction.flow.remote
+            self.secure = transaction.flow.transport.secure
             if request.method == "BYE":
                 self._core.answer(transaction, 200)
                 self._happened(SessionSignal.BYE, request)
@@ -265,19 +278,20 @@ class Session:
 
     def _tell_acknowledged(self, request: Request | None) -> None:
         assert request is not None
-        try:
-            body = session_description(request) or b""
-        except SipError:
-            body = b""
-        self._handler.acknowledged(body)
+        self._handler.acknowledged(described(request))
 
     # Extensions
 
     def _added_to_request(self, method: str) -> HeaderItems:
-        return self.added_headers(method, answering=False)
+        return self._added_headers(method, answering=False)
 
-    def added_headers(self, method: str, *, answering: bool) -> HeaderItems:
-        """What the extensions add to a request of `method` or, `answering`, to a 2xx to one."""
+    def accepting(self, request: Request) -> HeaderItems:
+        """An INVITE or UPDATE of the peer gets its 2xx now: what the extensions add to that."""
+        for extension in self._extensions:
+            extension.accepted(request)
+        return self._added_headers(request.method, answering=True)
+
+    def _added_headers(self, method: str, *, answering: bool) -> HeaderItems:
         if not self._extensions:
             return ()
         added = [

@@ -30,7 +30,7 @@ _TIMED: Final = ("INVITE", "UPDATE")
 
 class SessionTimer(DialogExtension):
     """Heeds the interval that the peer asks for, and asks for one in calls of ours, which the peer is then to
-    refresh. A peer that has us refresh gets UPDATEs; if it takes none of those, its session is not timed.
+    refresh. A peer that has us refresh gets UPDATEs, or re-INVITEs if it does not say that it takes those.
 
     A session that is not refreshed in time is hung up on."""
 
@@ -41,6 +41,8 @@ class SessionTimer(DialogExtension):
         self._interval: int | None = None
         self._we_refresh = False
         self._peer_has_it = False
+        self._by_update = False
+        self._least = LEAST
         self._refresh: asyncio.Handle | None = None
         self._end: asyncio.Handle | None = None
 
@@ -57,17 +59,27 @@ class SessionTimer(DialogExtension):
         if answering and self._peer_has_it:
             items.append(("Require", self.option))
         elif not answering:
-            items.append(("Min-SE", str(LEAST)))
+            items.append(("Min-SE", str(self._least)))
         return items
+
+    @classmethod
+    def invites_again(cls, refusal: Response) -> HeaderItems | None:
+        """RFC 4028 §7.3."""
+        least = _least(refusal)
+        if least <= LEAST:
+            return None
+        return [("Session-Expires", f"{max(INTERVAL, least)};refresher=uas"), ("Min-SE", str(least))]
 
     def heard(self, message: Request | Response) -> None:
         if message.cseq.method not in _TIMED:
             return
+        if "Allow" in message.headers:
+            self._by_update = _names(message, "Allow", "UPDATE")
         if isinstance(message, Request):
-            self._asked(message)
+            self._checked(message)
         elif message.status < 300:
             self._answered(message)
-        elif message.cseq.method == "UPDATE":
+        else:
             self._refused(message)
 
     def ended(self) -> None:
@@ -76,18 +88,21 @@ class SessionTimer(DialogExtension):
             if timer is not None:
                 timer.cancel()
 
-    def _asked(self, request: Request) -> None:
+    def _checked(self, request: Request) -> None:
         """RFC 4028 §9."""
-        interval, refresher = _expires(request)
-        self._peer_has_it = _names(request, "Supported", self.option) or _names(
-            request, "Require", self.option
-        )
-        if interval is not None and interval < LEAST and self._peer_has_it:
+        interval, _ = _expires(request)
+        if interval is not None and interval < LEAST and self._has_it(request):
             raise SipError(422, headers=(("Min-SE", str(LEAST)),))
+
+    def accepted(self, request: Request) -> None:
+        """RFC 4028 §9. One that is refused changes nothing of the session (RFC 3261 §14.2)."""
+        interval, refresher = _expires(request)
+        self._peer_has_it = self._has_it(request)
         self._we_refresh = refresher == "uas" or not self._peer_has_it
-        if self._we_refresh and not _names(request, "Allow", "UPDATE"):
-            interval = None
         self._begin(None if interval is None else max(interval, LEAST))
+
+    def _has_it(self, request: Request) -> bool:
+        return any(_names(request, name, self.option) for name in ("Supported", "Require"))
 
     def _answered(self, response: Response) -> None:
         """RFC 4028 §7.2: who answers decides."""
@@ -101,13 +116,13 @@ class SessionTimer(DialogExtension):
         else after a while: the peer may only have been busy with another request (RFC 3311 §5.2)."""
         if self._interval is None or not self._we_refresh:
             return
-        match = _EXPIRES.fullmatch(response.headers.get("Min-SE") or "")
-        least = min(int(match[1]), MOST) if match is not None and response.status == 422 else 0
-        if least > self._interval:
-            self._interval = least
-            self._refresh_after(0.0)
-        else:
-            self._refresh_after(self._interval * AGAIN)
+        least = _least(response)
+        more = least > self._interval
+        if more:
+            self._interval = self._least = least
+        # A re-INVITE is repeated by whoever has sent it.
+        at_once = more and response.cseq.method == "UPDATE"
+        self._refresh_after(0.0 if at_once else self._interval * AGAIN)
 
     def _begin(self, interval: int | None) -> None:
         """From now on, until it is refreshed."""
@@ -126,11 +141,14 @@ class SessionTimer(DialogExtension):
         if self._refresh is not None:
             self._refresh.cancel()
         loop = asyncio.get_running_loop()
-        self._refresh = loop.call_later(seconds, lambda: self.session.spawn(self._update()))
+        self._refresh = loop.call_later(seconds, lambda: self.session.spawn(self._say_so()))
 
-    async def _update(self) -> None:
+    async def _say_so(self) -> None:
         try:
-            await self.session.request("UPDATE")
+            if self._by_update:
+                await self.session.request("UPDATE")
+            else:
+                await self.session.reoffer()
         except SipError:
             return  # the session is over, or ends when the interval does
 
@@ -142,6 +160,12 @@ def _expires(message: Request | Response) -> tuple[int | None, str | None]:
         return None, None
     refresher = _REFRESHER.search(match[2] or "")
     return int(match[1]), None if refresher is None else refresher[1].lower()
+
+
+def _least(response: Response) -> int:
+    """The interval, in seconds, that a refusal asks for at the least; 0 for any other response."""
+    match = _EXPIRES.fullmatch(response.headers.get("Min-SE") or "")
+    return min(int(match[1]), MOST) if match is not None and response.status == 422 else 0
 
 
 def _names(message: Request | Response, header: str, wanted: str) -> bool:

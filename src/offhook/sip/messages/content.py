@@ -39,6 +39,14 @@ def session_description(message: Request | Response) -> bytes | None:
     raise SipError(415, headers=ACCEPT)
 
 
+def described(message: Request | Response) -> bytes:
+    """The same of a message that cannot be refused any more; b"" where there is none that can be read."""
+    try:
+        return session_description(message) or b""
+    except SipError:
+        return b""
+
+
 def _part_of(body: bytes, boundary: str) -> bytes | None:
     """The first SDP part of a multipart body (RFC 2046 §5.1)."""
     if not boundary:

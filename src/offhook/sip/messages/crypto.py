@@ -115,6 +115,11 @@ class MediaKeys:
             return [self._own]
         return [Crypto.made(tag, suite, self._rng) for tag, suite in enumerate(SUITES, 1)]
 
+    def lapsed(self) -> None:
+        """Audio goes on in clear. Nobody counts those packets for the key we had: protection begins anew with
+        another one."""
+        self._own = None
+
     def agreed(self, own: Crypto, theirs: Crypto) -> None:
         """The answer to an offer of ours took this line of it."""
         self._own, self._theirs = own, theirs

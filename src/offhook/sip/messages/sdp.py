@@ -145,6 +145,8 @@ def answer(
     ours = reverse(_effective_direction(offered, media))
     theirs = _offered_keys(media, keys)
     srtp = None if theirs is None or keys is None else (keys.answering(theirs), theirs)
+    if srtp is None and keys is not None:
+        keys.lapsed()
     agreement = _agreement(offered, media, codec, events, ours, _common(media, codec, codecs), srtp)
     mux = media.attribute("rtcp-mux") is not None
     accepted = _audio(port, media.protocol, [codec], events, ours, mux, () if srtp is None else srtp[:1])
@@ -196,8 +198,8 @@ def accept_answer(
         srtp = _answered_keys(ours, theirs)
         if srtp is None and (ours.protocol in SECURE_PROFILES or (keys is not None and keys.must)):
             raise SdpError(488, "Answer Without Keys")
-        if srtp is not None and keys is not None:
-            keys.agreed(*srtp)
+        if keys is not None:
+            keys.agreed(*srtp) if srtp is not None else keys.lapsed()
         host = _host(answered, theirs)
         if host is not None and not meets(own, host):
             raise SdpError(488, "Media Address Cannot Be Reached")
