@@ -89,8 +89,12 @@ def test_made_up_sip_uris_name_a_host_that_can_be_dialled(flags: dict[str, objec
     [
         ("HTTP", "8080", "is not HOST:PORT"),
         ("HTTP", "localhost:99999", "port from 0 to 65535"),
-        ("SIP", "::1:5060", "[::1]:8080"),
-        ("SIP", "[127.0.0.1]:5060", "[::1]:8080"),
+        ("HTTP", "::1:8080", "[::1]:8080"),
+        ("SIP", "5070", "such as 0.0.0.0:5060"),
+        ("SIP", "::1:5060", "[::1]:5060"),
+        ("SIP", "[127.0.0.1]:5060", "[::1]:5060"),
+        ("SIP_TLS", "5070", "such as 0.0.0.0:5061"),
+        ("SIP_TLS", "::1:5061", "[::1]:5061"),
         ("RTP_PORTS", "50000-40000", "such as 40000-49999"),
         ("RTP_PORTS", "80-90", "from 1024"),
         ("API_KEY", "short", "at least 16 characters"),
@@ -110,6 +114,7 @@ def test_made_up_sip_uris_name_a_host_that_can_be_dialled(flags: dict[str, objec
         ("SIP_TLS", "0.0.0.0:5061", "set OFFHOOK_TLS_CERTIFICATE and OFFHOOK_TLS_KEY too"),
         ("TRUNK", "sip:me:pw@sip.example.org", "the password has a setting of its own"),
         ("TRUNK_PREFIXES", "+1,abroad", "+4420"),
+        ("TRUSTED_SOURCES", "10", "'10' is no IP address"),
         ("TRUSTED_SOURCES", "192.0.2.7,pbx.example.org", "'pbx.example.org' is no IP address"),
         ("TRUSTED_SOURCES", "10.1.0.0/8", "10.0.0.0/8"),
     ],
@@ -189,3 +194,9 @@ def _refusal(parse: Callable[[str], object], text: str) -> str | None:
     except ValueError as problem:
         return str(problem)
     return None
+
+
+def test_a_single_prefix_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_TRUNK_PREFIXES", "49")
+
+    assert load_settings().trunk_prefixes == ("49",)

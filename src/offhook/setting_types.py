@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -21,6 +21,11 @@ from offhook.sip.transports.table import transport_of
 from offhook.store.connecting import DRIVERS
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
+
+HTTP: Final = Address("127.0.0.1", 8080)
+SIP: Final = Address("0.0.0.0", 5060)  # noqa: S104 - calls come from elsewhere
+SIP_TLS: Final = Address("0.0.0.0", 5061)  # noqa: S104 - the same
+"""Where a node listens as a rule."""
 
 _PREFIX = re.compile(r"\+?[0-9]{1,15}")
 
@@ -40,18 +45,18 @@ class PortRange(NamedTuple):
         return f"{self.low}-{self.high}"
 
 
-def parse_host_port(text: str) -> Address:
+def parse_host_port(text: str, usual: Address = HTTP) -> Address:
     """`127.0.0.1:8080`, `example.org:80` or `[::1]:8080`; port 0 lets the system choose.
 
-    Raises ValueError with a sentence that says what is expected.
+    Raises ValueError with a sentence that says what is expected, with `usual` for an example.
     """
     host, colon, port = text.strip().rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     bare = host[1:-1] if bracketed else host
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{text!r} is not HOST:PORT with a port from 0 to 65535, such as 127.0.0.1:8080")
+        raise ValueError(f"{text!r} is not HOST:PORT with a port from 0 to 65535, such as {usual}")
     if bracketed != _is_ip(bare, 6) or not (bracketed or _HOST.fullmatch(bare)):
-        raise ValueError(f"{text!r} is not HOST:PORT; an IPv6 address is written [::1]:8080")
+        raise ValueError(f"{text!r} is not HOST:PORT; an IPv6 address is written [::1]:{usual.port}")
     return Address(bare, int(port))
 
 
@@ -75,8 +80,8 @@ def is_ip(text: str) -> bool:
     return _is_ip(text, 4) or _is_ip(text, 6)
 
 
-def _address(value: object) -> object:
-    return parse_host_port(value) if isinstance(value, str) else value
+def _address(usual: Address) -> BeforeValidator:
+    return BeforeValidator(lambda value: parse_host_port(value, usual) if isinstance(value, str) else value)
 
 
 def _port_range(value: object) -> object:
@@ -120,8 +125,8 @@ def _prefixes(value: object) -> object:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
-def _checked_prefixes(value: tuple[str, ...]) -> tuple[str, ...]:
-    if not all(_PREFIX.fullmatch(prefix) for prefix in value):
+def _checked_prefixes(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if not all(_PREFIX.fullmatch(prefix) for prefix in value or ()):
         raise ValueError("write the first digits of numbers, such as +1,+4420")
     return value
 
@@ -158,15 +163,20 @@ def _database_url(value: str) -> str:
     return f"{DRIVERS[scheme]}://{rest}"
 
 
-HostPort = Annotated[Address, NoDecode, BeforeValidator(_address)]
+HttpAddress = Annotated[Address, NoDecode, _address(HTTP)]
+SipAddress = Annotated[Address, NoDecode, _address(SIP)]
+# What may be unset says so within, else its text would be read as JSON: `49` as a number.
+SipTlsAddress = Annotated[Address | None, NoDecode, _address(SIP_TLS)]
 Ports = Annotated[PortRange, NoDecode, BeforeValidator(_port_range)]
 Host = Annotated[str, AfterValidator(_host)]
 Ip = Annotated[str, AfterValidator(_ip)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 TrunkUri = Annotated[str, AfterValidator(_trunk)]
-Prefixes = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_prefixes), AfterValidator(_checked_prefixes)]
+Prefixes = Annotated[
+    tuple[str, ...] | None, NoDecode, BeforeValidator(_prefixes), AfterValidator(_checked_prefixes)
+]
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-Networks = Annotated[tuple[IpNetwork, ...], NoDecode, BeforeValidator(_networks)]
+Networks = Annotated[tuple[IpNetwork, ...] | None, NoDecode, BeforeValidator(_networks)]
 Processes = Annotated[int, BeforeValidator(_processes)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 # A short key could be guessed; so could a short signing secret.

@@ -21,9 +21,11 @@ from offhook.network.addresses import Address
 from offhook.network.certificates import CertificateFiles
 from offhook.process import MOST_CALL_PROCESSES
 from offhook.setting_types import (
+    HTTP,
+    SIP,
     DatabaseUrl,
     Host,
-    HostPort,
+    HttpAddress,
     Ip,
     Networks,
     PortRange,
@@ -32,6 +34,8 @@ from offhook.setting_types import (
     Processes,
     Secret,
     SigningSecret,
+    SipAddress,
+    SipTlsAddress,
     TrunkUri,
     WebUrl,
 )
@@ -80,12 +84,9 @@ class Settings(VendorSettings):
         env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    http: HostPort = Field(Address("127.0.0.1", 8080), description="Where the API listens, `HOST:PORT`.")
-    sip: HostPort = Field(
-        Address("0.0.0.0", 5060),  # noqa: S104 - a phone service is there to be called from elsewhere
-        description="Where SIP listens, UDP and TCP, `HOST:PORT`.",
-    )
-    sip_tls: HostPort | None = Field(
+    http: HttpAddress = Field(HTTP, description="Where the API listens, `HOST:PORT`.")
+    sip: SipAddress = Field(SIP, description="Where SIP listens, UDP and TCP, `HOST:PORT`.")
+    sip_tls: SipTlsAddress = Field(
         None,
         description="Where SIP over TLS listens, `HOST:PORT`, usually `0.0.0.0:5061`; wants a certificate."
         " Unset: nowhere.",
@@ -177,7 +178,7 @@ class Settings(VendorSettings):
         " `:PORT`, `;transport=tcp` or `;transport=tls` if need be. Unset: the peer that sent the call.",
     )
     trunk_password: SecretStr | None = Field(None, description="Password of the trunk's user.")
-    trunk_prefixes: Prefixes | None = Field(
+    trunk_prefixes: Prefixes = Field(
         None,
         description="The trunk calls only numbers that begin with one of these, such as `+1,+4420`."
         " Unset: all numbers.",
@@ -203,7 +204,7 @@ class Settings(VendorSettings):
         description="Calls at once on this node; further ones are answered 503. The last eighth of them is"
         " for sources that have few calls.",
     )
-    trusted_sources: Networks | None = Field(
+    trusted_sources: Networks = Field(
         None,
         description="IP addresses or networks of your PBX or provider, or of the proxy in front of the API,"
         " such as `192.0.2.7,10.0.0.0/8`: no limit per source holds for them. Unset: limits hold for all.",

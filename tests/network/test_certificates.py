@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 import subprocess
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -149,3 +152,20 @@ def test_whose_a_certificate_is(names: list[tuple[str, str]], name: str, proved:
 
 def test_who_shows_none_proves_nothing() -> None:
     assert not proves({}, "sip.example.org")
+
+
+async def test_the_loop_goes_on_while_authorities_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: list[int] = []
+    read = ssl.create_default_context
+
+    def noted(*arguments: Any, **named: Any) -> ssl.SSLContext:
+        readers.append(threading.get_ident())
+        return read(*arguments, **named)
+
+    monkeypatch.setattr(ssl, "create_default_context", noted)
+    certificates = Certificates()
+    first, second = await asyncio.gather(certificates.to_call(), certificates.to_call())
+
+    assert first is second is certificates.calling is await certificates.to_call()
+    assert len(readers) == 1
+    assert threading.get_ident() not in readers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.sip.messages.telephone import subscriber, subscriber_of
+from offhook.sip.messages.telephone import e164, subscriber, subscriber_of
 from offhook.sip.messages.uri import Uri
 
 NUMBER = "+15550101001"
@@ -67,3 +67,48 @@ def test_whom_else_a_uri_names(uri: str, who: str) -> None:
 def test_a_long_user_costs_one_pass() -> None:
     assert subscriber("1" * 4000 + "x") == "1" * 4000 + "x"
     assert subscriber(";" * 4000) == ";" * 4000
+
+
+@pytest.mark.parametrize(
+    ("uri", "number"),
+    [
+        ("sip:+442079460018@pbx", "+442079460018"),
+        ("sip:00442079460018@pbx", "+442079460018"),
+        ("sip:00-44-20.7946.0018;npdi@pbx", "+442079460018"),
+        ("tel:0015552301001", "+15552301001"),
+        ("sip:5552301001;phone-context=+1@pbx;user=phone", "+15552301001"),
+        ("tel:555-230-1001;phone-context=+1", "+15552301001"),
+        ("sip:2079460018;isub=3;phone-context=+44;npdi@pbx", "+442079460018"),
+        ("sip:2079460018%3Bphone-context%3D%2B44@pbx", "+442079460018"),
+    ],
+)
+def test_a_number_of_the_world_where_that_is_sure(uri: str, number: str) -> None:
+    assert e164(Uri.parse(uri)) == number
+
+
+@pytest.mark.parametrize(
+    ("uri", "who"),
+    [
+        # In Australia 0011 is what 00 is elsewhere; in the USA 00 calls an operator.
+        ("sip:0011442079460018@pbx", "0011442079460018"),
+        ("sip:00@pbx", "00"),
+        ("sip:001555@pbx", "001555"),
+        ("sip:0005552301001@pbx", "0005552301001"),
+        ("sip:00442079460018442079@pbx", "00442079460018442079"),
+        ("sip:0044207946001x@pbx", "0044207946001x"),
+        # The context is no prefix (RFC 3966 §5.1.5), and no country's code.
+        ("tel:863-1234;phone-context=+1-914-555", "8631234"),
+        ("tel:8631234;phone-context=+1", "8631234"),
+        ("tel:8631234567;phone-context=+1914", "8631234567"),
+        ("sip:1001;phone-context=+49@pbx", "1001"),
+        ("sip:02079460018;phone-context=+44@pbx", "02079460018"),
+        ("sip:0612345678;phone-context=+39@pbx", "0612345678"),
+        ("sip:5552301001;phone-context=example.com@pbx", "5552301001"),
+        ("sip:5552301001;x-phone-context=+1@pbx", "5552301001"),
+        ("sip:*97;phone-context=+1@pbx", "*97"),
+        ("sip:desk@pbx", "desk"),
+        ("sip:pbx", ""),
+    ],
+)
+def test_a_number_that_could_be_another_stays_as_it_is(uri: str, who: str) -> None:
+    assert e164(Uri.parse(uri)) == who

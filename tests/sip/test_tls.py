@@ -31,12 +31,6 @@ OPTIONS = (
     "From: <sip:b@127.0.0.1>;tag=b\r\nTo: <sip:a@127.0.0.1>\r\nCall-ID: {branch}\r\nCSeq: 1 OPTIONS\r\n"
     "Content-Length: 0\r\n\r\n"
 )
-INVITE = (
-    "INVITE sip:a@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1:9;branch=z9hG4bKi\r\nMax-Forwards: 70\r\n"
-    "From: <sip:b@127.0.0.1>;tag=b\r\nTo: <sip:a@127.0.0.1>\r\nCall-ID: invite\r\nCSeq: 1 INVITE\r\n"
-    "Contact: <{contact}>\r\nContent-Type: application/sdp\r\nContent-Length: {length}\r\n\r\n"
-)
-PHONE = "sip:phone@127.0.0.1:9"
 
 
 @pytest.fixture(scope="module")
@@ -135,25 +129,6 @@ async def test_a_whole_call(authority: Authority, uri: str, host: str) -> None:
 
         assert recorder.events == [("INFO", b"Signal=5"), "hung up"]
         assert (theirs.connections, ours.connections) == (1, 1)
-
-
-@pytest.mark.parametrize(("contact", "secure"), [(PHONE + ";transport=tls", True), (PHONE, False)])
-async def test_an_offer_that_was_written_for_a_secure_way_goes_no_other(
-    authority: Authority, contact: str, secure: bool
-) -> None:
-    """Its connection is open, and then gone; its Contact names an open way or a secure one."""
-    async with agent(authority.certificates("127.0.0.1")) as (_, desk, transports, address):
-        client = await Client.to(address, authority.file)
-        client.writer.write(INVITE.format(contact=contact, length=len(OFFER)).encode() + OFFER)
-        await client.reader.readuntil(b"200 OK")
-        (session,) = desk.sessions
-        assert session._requests.secure
-        assert session._requests._ways_of_offer()[0] is session.connection
-        assert len(session._requests._ways_of_offer()) == 1 + secure
-        client.close()
-        while transports.connections:
-            await asyncio.sleep(0)
-        assert session._requests.secure is secure
 
 
 async def test_a_secret_address_is_not_served_over_an_open_transport(authority: Authority) -> None:

@@ -4,9 +4,11 @@ OpenSSL reads only files. Its errors are turned into what to do about them."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -52,6 +54,7 @@ class Certificates:
     def __init__(self, files: CertificateFiles = CertificateFiles(), *, even_expired: bool = False) -> None:
         self._files = files
         self._calling: ssl.SSLContext | None = None
+        self._lock = threading.Lock()
         self._serving: ssl.SSLContext | None = None
         self.expires: float | None = None
         """When our certificate does, in seconds since 1970."""
@@ -63,7 +66,9 @@ class Certificates:
         serving, expires = None, None
         if self._files.certificate is not None:
             serving, expires = _serving(self._files, even_expired)
-        self._serving, self._calling, self.expires = serving, _calling(self._files), expires
+        calling = _calling(self._files)
+        with self._lock:
+            self._serving, self._calling, self.expires = serving, calling, expires
 
     @property
     def serving(self) -> ssl.SSLContext:
@@ -76,9 +81,16 @@ class Certificates:
     def calling(self) -> ssl.SSLContext:
         """For whom we connect to: its chain is checked, its name by `proves`, and where it asks who we are,
         it is shown our certificate."""
-        if self._calling is None:
-            self._calling = _calling(self._files)
-        return self._calling
+        with self._lock:
+            if self._calling is None:
+                self._calling = _calling(self._files)
+            return self._calling
+
+    async def to_call(self) -> ssl.SSLContext:
+        """`calling` without keeping the loop: all that the system trusts is read at the first use, for some
+        tens of milliseconds. Raises CertificateProblem."""
+        known = self._calling
+        return await asyncio.to_thread(lambda: self.calling) if known is None else known
 
 
 def proves(certificate: PeerCertificate, name: str) -> bool:

@@ -29,6 +29,7 @@ class CallProcess(Child):
 
     plane: CallPlane
     database: Database
+    _certificates_changed = False
 
     async def start(self, stack: AsyncExitStack) -> dict[str, Any]:
         spec = self.spec
@@ -51,6 +52,8 @@ class CallProcess(Child):
             siblings=self._siblings,
         )
         self.later(warn_in_time(self.plane.certificates))
+        if self._certificates_changed:
+            self.later(read_again(self.plane.certificates))
         self._heard()
         return {}
 
@@ -65,6 +68,8 @@ class CallProcess(Child):
     def received(self, frame: Frame) -> None:
         super().received(frame)
         if not self.serving:
+            # Whether they were read before or after that, nobody knows.
+            self._certificates_changed |= frame.get("do") == "read_certificates"
             return
         match frame.get("what", frame.get("do")):
             case "drain":

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from offhook.schema.calls.call_document import CustomerDocument
 from offhook.sip.messages.message import Request
-from offhook.sip.messages.telephone import subscriber_of
+from offhook.sip.messages.telephone import e164
 
 MAX_VARIABLES: Final = 64
 MAX_VALUE_CHARACTERS: Final = 2000
@@ -20,10 +20,11 @@ MAX_URI: Final = 300
 
 
 def customer(request: Request) -> dict[str, Any]:
-    """`customer` from the From header: display name, number or user, and the URI (vapi-wire §2.1). Of a tel
-    URI the number alone; a user of more than 40 characters, the API's limit, is left to the URI."""
+    """`customer` from the From header: display name, number (in E.164 where it is sure) or user, and the
+    URI (vapi-wire §2.1). Of a tel URI the number alone; a user of more than 40 characters, the API's limit,
+    is left to the URI."""
     caller = request.from_
-    number = subscriber_of(caller.uri)
+    number = e164(caller.uri)
     return CustomerDocument(
         number=number if 0 < len(number) <= MAX_NAME else None,
         name=caller.display_name[:MAX_NAME] if caller.display_name else None,

@@ -231,8 +231,9 @@ class TlsEndpoint(TcpEndpoint):
             if not proves(session.getpeercert() or {}, name):
                 raise CertificateProblem(f"its certificate is not one of {name}")
 
+        calling = await self.context.certificates.to_call()
+
         def dialled() -> TlsStream:
-            calling = self.context.certificates.calling
             return TlsStream(make(), self, calling, serves=False, name=name, checked=checked)
 
         _, stream = await self._loop.create_connection(dialled, remote.host, remote.port)
