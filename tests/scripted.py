@@ -20,6 +20,11 @@ from offhook.language.language_model import (
     ToolCall,
     ToolDefinition,
 )
+from offhook.schema.base import document
+from offhook.schema.server import Server
+from offhook.schema.tools.destination import CallDestination
+from offhook.schema.tools.handoff import HandoffDestinationDynamic, Successors
+from offhook.schema.tools.tool import AnyTool
 from offhook.speech.engine_protocols import EngineError, FailureSink, Transcript, TranscriptSink
 from offhook.speech.sentence_voice import SentenceVoice
 from tests.line import TestLine
@@ -223,34 +228,34 @@ class ScriptedWorld:
     judgement: tuple[float, float | Exception | None] = (0.0, None)
     judged: list[Mapping[str, Any] | None] = field(default_factory=list)
 
-    async def run_tool(self, tool: Mapping[str, Any], call: ToolCall) -> ToolOutcome:
+    async def run_tool(self, tool: AnyTool, call: ToolCall) -> ToolOutcome:
         self.ran.append(call)
         seconds, outcome = self.outcomes.get(call.name, (0.0, ToolOutcome(result="done")))
         await asyncio.sleep(seconds)
         return outcome
 
-    async def transfer_destination(self, tool: Mapping[str, Any], call: ToolCall) -> Named:
+    async def transfer_destination(self, tool: AnyTool, call: ToolCall) -> Named:
         return self.named
 
     async def handoff_destination(
-        self, tool: Mapping[str, Any], destination: Mapping[str, Any], call: ToolCall
+        self, tool: AnyTool, destination: HandoffDestinationDynamic, call: ToolCall
     ) -> Named:
-        self.asked.append((destination, call))
+        self.asked.append((document(destination), call))
         return self.named
 
-    async def endpointing(self, server: Mapping[str, Any] | None) -> float | None:
-        self.judged.append(server)
+    async def endpointing(self, server: Server | None) -> float | None:
+        self.judged.append(None if server is None else document(server))
         seconds, answer = self.judgement
         await asyncio.sleep(seconds)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def transfer(self, destination: Mapping[str, Any]) -> None:
-        self.transfers.append(destination)
+    def transfer(self, destination: CallDestination) -> None:
+        self.transfers.append(document(destination))
 
-    async def assistant_for(self, destination: Mapping[str, Any]) -> Any:
-        return self.assistants.get(str(destination.get("assistantName")))
+    async def assistant_for(self, destination: Successors) -> Any:
+        return self.assistants.get(str(getattr(destination, "assistant_name", None)))
 
     def end(self, ended_reason: str) -> None:
         self.ends.append((asyncio.get_running_loop().time(), ended_reason))

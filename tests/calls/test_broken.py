@@ -16,6 +16,7 @@ from offhook.calls.record.reporter import Reporter
 from offhook.calls.set_up import SetUp
 from offhook.calls.transfers.transfer import Transfer
 from tests.calls.house import open_house
+from tests.documents import transfer_to
 from tests.virtual import run_virtual
 
 
@@ -84,7 +85,7 @@ def test_a_transfer_that_breaks_twice_ends_the_call(tmp_path: Path, monkeypatch:
             call = await phone.dial().connect()
             monkeypatch.setattr(Transfer, "run", breaks_later)
             monkeypatch.setattr(InboundCall, "_after_failed_transfer", breaks)
-            house.calls.get(house.call_id).transfer({"type": "number", "number": "+15550100"})  # type: ignore[union-attr]
+            house.calls.get(house.call_id).transfer(transfer_to({"type": "number", "number": "+15550100"}))  # type: ignore[union-attr]
             assert await call.ended() == "BYE from the node"
 
     run_virtual(story())

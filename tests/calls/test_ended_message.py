@@ -239,14 +239,14 @@ def test_of_a_transfer_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     story()
 
 
-def test_of_a_destination_that_is_not_valid(tmp_path: Path) -> None:
+def test_of_a_destination_that_is_no_address(tmp_path: Path) -> None:
     @virtual
     async def story() -> None:
         async with on_the_line(tmp_path) as (house, _, __):
-            send_on(house, {"type": "sip", "sipUri": "sip:a@b.test", "transferPlan": 7, "message": ""})
+            send_on(house, {"type": "sip", "sipUri": "sip:a@b:c:d", "message": ""})
             await ended(house)
 
-        assert message_of(house).startswith("the transfer failed: the destination is not valid: ")
+        assert message_of(house).startswith("the transfer failed: not a SIP URI: ")
 
     story()
 

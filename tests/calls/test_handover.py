@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from offhook.calls.directory.documented import assistant_of, squad_of
-from offhook.calls.world.call_world import destination_of
 from offhook.calls.world.handover import Successor, handoff_answer, successor, transfer_answer
 from offhook.conversation.events import Named
 from offhook.schema.assistants.squad import Squad
 from tests.calls.test_routing import AGENT, DESK, FALLBACK, ORG, Stored
+from tests.documents import handoff_to, transfer_to
 
+NIGHTS = {"type": "squad", "squadId": "s"}
 NIGHT = {
     "members": [{"assistant": {"name": "Guard", "firstMessage": "Guard here."}}, {"assistantId": "a1"}],
     "membersOverrides": {"endCallMessage": "Good night."},
@@ -37,7 +38,7 @@ def hand_over(
 ) -> Successor | None:
     stored = Stored(squads={"night": NIGHT})
     known = squad_of(squad) if isinstance(squad, Mapping) else squad
-    to = destination_of({"type": "assistant", **destination})
+    to = handoff_to({"type": "assistant", **destination})
     return asyncio.run(successor(ORG, known, to, assistant_of(overrides or {}), stored))
 
 
@@ -134,21 +135,21 @@ def test_a_member_brings_the_tools_of_its_place_in_the_squad() -> None:
 @pytest.mark.parametrize(
     ("answer", "named"),
     [
-        ({"destination": AGENT}, Named(AGENT)),
-        ({"destination": FALLBACK, "message": "Gladly."}, Named(FALLBACK, "Gladly.")),
+        ({"destination": AGENT}, Named(transfer_to(AGENT))),
+        ({"destination": FALLBACK, "message": "Gladly."}, Named(transfer_to(FALLBACK), "Gladly.")),
         (
             {
                 "destination": {"type": "assistant", "assistantName": "Two"},
                 "message": {"type": "request-start", "content": "To Two."},
             },
-            Named({"type": "assistant", "assistantName": "Two"}, "To Two."),
+            Named(transfer_to({"type": "assistant", "assistantName": "Two"}), "To Two."),
         ),
         ({"error": "All are busy.", "destination": AGENT}, Named(error="All are busy.")),
         ({}, Named(error="The server named no destination.")),
         ({"destination": {}}, Named(error="The server named no destination.")),
         # what is unknown, and what typed languages write for what nobody has set
-        ({"error": "", "destination": {**AGENT, "new": 1}, "message": ""}, Named(AGENT)),
-        ({"error": {}, "destination": {**AGENT, "transferPlan": {"mode": ""}}}, Named(AGENT)),
+        ({"error": "", "destination": {**AGENT, "new": 1}, "message": ""}, Named(transfer_to(AGENT))),
+        ({"error": {}, "destination": {**AGENT, "transferPlan": {"mode": ""}}}, Named(transfer_to(AGENT))),
         ({"destination": {"type": "", "number": ""}}, Named(error="The server named no destination.")),
     ],
 )
@@ -170,9 +171,12 @@ def test_a_destination_that_is_none_is_explained(destination: object) -> None:
     [
         (
             {"destination": {"type": "assistant", "assistantId": "a1"}, "result": "Two is free."},
-            Named({"type": "assistant", "assistantId": "a1"}, result="Two is free."),
+            Named(handoff_to({"type": "assistant", "assistantId": "a1"}), result="Two is free."),
         ),
-        ({"destination": {"type": "squad", "squadId": "s"}}, Named({"type": "squad", "squadId": "s"})),
+        (
+            {"destination": {"type": "squad", "squadId": "s"}},
+            Named(handoff_to({"type": "squad", "squadId": "s"})),
+        ),
         (
             {"destination": {"type": "dynamic"}},
             Named(error="The server named another dynamic destination."),
@@ -180,7 +184,7 @@ def test_a_destination_that_is_none_is_explained(destination: object) -> None:
         ({"error": "Nobody is free."}, Named(error="Nobody is free.")),
         (
             {"error": "", "destination": {"type": "assistant", "assistantId": "a1", "new": 1}, "result": ""},
-            Named({"type": "assistant", "assistantId": "a1"}),
+            Named(handoff_to({"type": "assistant", "assistantId": "a1"})),
         ),
         ({"destination": None}, Named(error="The server named no destination.")),
     ],

@@ -17,6 +17,7 @@ from offhook.conversation.tools.tool_kinds import kind_of
 from offhook.language.language_model import ToolCall
 from offhook.sip.errors import SipError
 from tests.calls.test_api_request import render
+from tests.documents import a_tool
 from tests.virtual import run_virtual
 
 
@@ -80,7 +81,8 @@ async def nothing(*_: object) -> Any:
 def use(line: Line | None, tool: Mapping[str, Any], **arguments: Any) -> ToolOutcome:
     record = cast("CallRecord", NothingKnown())
     site = ToolSite(record, nothing, nothing, nothing, None, render, cast("Leg", line))
-    return run_virtual(kind_of(tool).run(site, tool, ToolCall("t1", "tool", arguments)))
+    known = a_tool(tool)
+    return run_virtual(kind_of(known).run(site, known, ToolCall("t1", "tool", arguments)))
 
 
 DTMF = {"type": "dtmf"}

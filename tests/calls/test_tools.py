@@ -13,9 +13,9 @@ from offhook.calls.world.tools.server_tool import (
     read_results,
     tool_calls,
 )
-from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
 from offhook.language.language_model import ToolCall
+from tests.documents import a_tool
 
 CALL = ToolCall("t1", "look_up", {"city": "Paris"})
 
@@ -27,7 +27,7 @@ def outcome(**result: Any) -> ToolOutcome:
 
 def test_the_call_goes_out_in_every_shape_that_consumers_read() -> None:
     tool = {"type": "function", "server": {"url": "x", "secret": "s"}, "async": False}
-    fields = tool_calls(tool_of(tool), CALL).properties()
+    fields = tool_calls(a_tool(tool), CALL).properties()
     item = fields["toolCallList"][0]
     assert fields["toolCalls"] == [item]
     assert item["id"] == "t1"
@@ -137,6 +137,9 @@ WORDS = {"type": "request-complete", "content": "Done."}
             {"message": "Done."},
         ),
         (WORDS | {"conditions": [{"param": "city", "operator": "eq", "value": "Rome"}]}, {}),
+        (WORDS | {"conditions": [{"param": "city", "operator": "is", "value": "Paris"}]}, {}),
+        (WORDS | {"conditions": [5]}, {}),
+        (WORDS | {"conditions": "eq"}, {}),
         (WORDS | {"content": "x" * 5000}, {"message": "x" * MAX_SPOKEN_CHARACTERS}),
         (WORDS | {"type": "request-failed"}, {}),
         (WORDS | {"content": ""}, {}),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from offhook.calls.world.call_world import destination_of
+from offhook.schema.tools.destination import TransferDestinationAssistant
+from offhook.schema.tools.handoff import HandoffDestinationAssistant, HandoffDestinationSquad
 from offhook.schema.tools.tool import TOOL
 
 CANARY = "canary-key"
@@ -19,9 +20,12 @@ CANARY = "canary-key"
     [
         (TOOL.validate_python, {"type": "function", "server": {"url": "x", "secret": [CANARY]}}),
         (TOOL.validate_python, {"type": "apiRequest", "headers": CANARY}),
-        (destination_of, {"type": "assistant", "assistantName": [CANARY]}),
-        (destination_of, {"type": "squad", "squad": {"members": CANARY}}),
-        (destination_of, {"type": "assistant", "assistant": {"credentials": [{"apiKey": [CANARY]}]}}),
+        (TransferDestinationAssistant.model_validate, {"type": "assistant", "assistantName": [CANARY]}),
+        (HandoffDestinationSquad.model_validate, {"type": "squad", "squad": {"members": CANARY}}),
+        (
+            HandoffDestinationAssistant.model_validate,
+            {"type": "assistant", "assistant": {"credentials": [{"apiKey": [CANARY]}]}},
+        ),
     ],
 )
 def test_no_value_of_it_is_quoted(read: Callable[[Any], object], document: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from offhook.schema.assistants.assistant import Assistant
 from tests.conversation.stage import Stage, on_stage
 from tests.conversation.test_conversation import greeted
 from tests.conversation.test_hooks import DESK, ending, hooked, said, say
+from tests.documents import transfer_to
 from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld
 from tests.virtual import story
 
@@ -96,7 +97,7 @@ async def test_a_hook_on_time_that_passed_during_a_transfer() -> None:
     hook = hooked("call.timeElapsed", say("One minute left."), options={"seconds": 60})
     async with on_stage(assistant={**hook, "silenceTimeoutSeconds": 600}) as stage:
         await greeted(stage)
-        stage.conversation.send_on(DESK)
+        stage.conversation.send_on(transfer_to(DESK))
         await asyncio.sleep(90)
         assert said(stage) == []
         stage.conversation.resume()

@@ -20,6 +20,7 @@ from offhook.conversation.own_words import (
 from offhook.language.language_model import ModelError, Text, ToolCall
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.conversation.test_conversation import greeted
+from tests.documents import transfer_to
 from tests.scripted import ScriptedModel, ScriptedVoice
 from tests.virtual import run_virtual, story
 
@@ -113,7 +114,7 @@ async def test_a_caller_who_is_on_the_way_elsewhere_is_not_told_to_wait() -> Non
         await greeted(stage)
         await stage.caller.says("When are you open?")
         await asyncio.sleep(1)
-        stage.conversation.send_on({"type": "number", "number": "+15550100", "message": ""})
+        stage.conversation.send_on(transfer_to({"type": "number", "number": "+15550100", "message": ""}))
         await asyncio.sleep(6)
         assert said(stage) == []
 

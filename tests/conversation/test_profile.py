@@ -7,6 +7,7 @@ from offhook.conversation.text.chunks import SENTENCE_BOUNDARIES, ChunkingPlan
 from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.conversation.turns.wait_function import default_wait
 from offhook.schema.assistants.assistant import Assistant
+from offhook.schema.base import document
 
 
 def profile(**document: Any) -> Profile:
@@ -49,7 +50,7 @@ def test_tools_are_documents() -> None:
         "async": True,
         "messages": [{"type": "request-start"}],
     }
-    assert profile(model={"provider": "vapi", "tools": [tool]}).tools == (tool,)
+    assert [document(one) for one in profile(model={"provider": "vapi", "tools": [tool]}).tools] == [tool]
 
 
 def test_endpointing_rules_are_compiled_and_bad_ones_left_out() -> None:

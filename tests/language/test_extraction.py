@@ -17,6 +17,7 @@ from offhook.language.extraction import (
     parsed,
 )
 from offhook.language.template import render
+from offhook.schema.tools.json_schema import VariableExtractionAlias, VariableExtractionPlan
 
 JANE = {"name": {"first": "Jane", "last": "Doe"}, "age": 30, "zips": ["94123", "94124"], "secret": "x"}
 KNOWN = {"customer": {"number": "+1555"}, "company": "Acme"}
@@ -27,8 +28,8 @@ def fill(text: str, more: Mapping[str, Any]) -> str:
 
 
 def aliases(body: object, headers: Mapping[str, str] | None = None, /, **templates: str) -> dict[str, Any]:
-    plan = {"aliases": [{"key": key, "value": value} for key, value in templates.items()]}
-    return extracted(plan, body, headers or {}, fill)
+    listed = [VariableExtractionAlias(key=key, value=value) for key, value in templates.items()]
+    return extracted(VariableExtractionPlan(aliases=listed), body, headers or {}, fill)
 
 
 def leaf(kind: str = "string") -> dict[str, Any]:
@@ -109,7 +110,8 @@ def test_aliases_know_what_the_schema_took_and_the_aliases_before() -> None:
         "aliases": [{"key": "one", "value": "{{people[0].age}}"}, {"key": "two", "value": "{{one}}!"}],
     }
 
-    assert extracted(plan, [JANE], {}, fill) == {"people": [JANE], "one": "30", "two": "30!"}
+    known = VariableExtractionPlan.model_validate(plan)
+    assert extracted(known, [JANE], {}, fill) == {"people": [JANE], "one": "30", "two": "30!"}
 
 
 def test_in_an_alias_the_result_comes_before_the_call_but_takes_nothing_of_the_call_s_place() -> None:
@@ -169,5 +171,6 @@ def test_placeholders_that_are_not_closed_are_looked_through_once(odd: str) -> N
         asked.append(template)
         return ""
 
-    extracted({"aliases": [{"key": "a", "value": odd * 100_000}]}, {}, {}, noting)
+    alias = VariableExtractionAlias.model_construct(key="a", value=odd * 100_000)
+    extracted(VariableExtractionPlan(aliases=[alias]), {}, {}, noting)
     assert len(asked) == 1

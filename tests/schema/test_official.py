@@ -54,7 +54,7 @@ OURS_ALONE: dict[str, set[str]] = {
     "Keywords": {str(info.alias) for info in whole(JsonSchema).model_fields.values()},
     "OpenAIFunctionParameters": {"strict"},
     # What newer SDKs write.
-    "_Destination": {"name"},
+    "SaidDestination": {"name"},
     "OpenAIModel": {"reasoner", "serviceTier", "speaker"},
     "AnthropicModel": {"fallbackModels"},
     "DeepgramVoice": {"expressivity", "speed"},

@@ -25,18 +25,18 @@ from offhook.calls.state import CallEvent, CallState
 from offhook.calls.tear_down import TearDown
 from offhook.calls.transfers.transfer import Transfer, TransferFailed
 from offhook.calls.transfers.transfer_destination import FAILED, Peer
-from offhook.calls.world.call_world import CallWorld, destination_of
+from offhook.calls.world.call_world import CallWorld
 from offhook.calls.world.handover import variables_of
 from offhook.calls.world.owner import Owner
 from offhook.calls.world.variables import learn, refresh
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import EngineFailed, Event, HandedOver
-from offhook.json_document import ResourceDocument
 from offhook.log_context import working_for
 from offhook.network import INTERNAL, turns
 from offhook.rtp.ports import PortsExhausted
 from offhook.schema.assistants import effective
 from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.tools.destination import CallDestination
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.errors import SipError
@@ -194,7 +194,7 @@ class InboundCall:
         left = record.assistant_resource()
         record.taken_over_by(found)
         self._sound.keep(record.kept.audio)
-        destination = destination_of(event.destination)
+        destination = event.destination
         learn(record, event.learned, instead_of=variables_of(destination))
         self.reporter.handed_over(destination, left)
         # One that has no server of its own is reported to who got the messages so far.
@@ -203,11 +203,11 @@ class InboundCall:
 
     # -- transfers ------------------------------------------------------------------------------
 
-    def transfer(self, destination: ResourceDocument) -> None:
+    def transfer(self, destination: CallDestination) -> None:
         """Hands the caller on, unless a transfer is under way already or the call ends."""
         if self._sound.transfer is not None or self._ending is not None:
             return
-        self.record.destination = shown = self.record.shown(destination)
+        self.record.destination = shown = self.record.shown(self.record.dumped(destination))
         invitation = self._invitation
         self._sound.transfer = transfer = Transfer(
             self._services,

@@ -29,11 +29,9 @@ from offhook.conversation.active_assistant import ended_reason
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import Event, World
 from offhook.conversation.tools.destination_templates import filled
-from offhook.json_document import ResourceDocument
 from offhook.network import turns
 from offhook.schema.assistants import effective
 from offhook.schema.assistants.assistant import AssistantOverrides
-from offhook.schema.base import document
 from offhook.speech.engine_protocols import EngineError
 from offhook.speech.remote import CallContext
 
@@ -120,9 +118,7 @@ class SetUp:
     async def _prepare_transfer(self, action: ForwardedCaller) -> Connected:
         record = self._parts.record
         record.ended_reason = action.ended_reason
-        destination: ResourceDocument = document(action.destination)
-        if action.ours:
-            destination = filled(destination, self._fill)
+        destination = filled(action.destination, self._fill) if action.ours else action.destination
         try:
             conversation = await self._converse(AssistantOverrides())
         except EngineError as error:

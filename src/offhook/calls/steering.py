@@ -21,6 +21,7 @@ from offhook.schema.calls.control import (
     ClientInboundMessageTransfer,
     VapiSipTransportMessage,
 )
+from offhook.schema.tools.handoff import HandoffDestinationAssistant
 
 NOT_ANSWERED: Final = "The call has not been answered yet."
 NOBODY: Final = "Nobody speaks in this call."
@@ -70,8 +71,11 @@ async def _converse(live: LiveControl, wanted: BaseModel) -> str:
             if wanted.destination is None:
                 return NO_DESTINATION
             return live.send_on(wanted.destination, wanted.content)
-        case ClientInboundMessageHandoff() | CheckedHandoff():
-            return await live.hand_to(wanted)
+        case ClientInboundMessageHandoff():
+            return await live.hand_to(wanted.destination, wanted.content or "")
+        case CheckedHandoff():
+            destination = HandoffDestinationAssistant.model_validate(wanted.destination)
+            return await live.hand_to(destination, wanted.content or "")
     raise AssertionError(wanted)
 
 

@@ -29,11 +29,12 @@ from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.conversation.transcript_writer import TranscriptWriter
 from offhook.conversation.turn_taking import TurnTaking
-from offhook.json_document import DestinationDocument, Variables
+from offhook.json_document import Variables
 from offhook.language.language_model import Message
 from offhook.media.channel import Channel
 from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.assistants.hook import HookAction
+from offhook.schema.tools.destination import CallDestination
 from offhook.speech.engine_protocols import Voice
 
 Render = Callable[[str, Variables], str]
@@ -281,7 +282,7 @@ class Conversation:
         """Let the model know something; `respond`: and let it answer that, after what is being said."""
         self._interjections.add(message, respond)
 
-    def send_on(self, destination: DestinationDocument) -> None:
+    def send_on(self, destination: CallDestination) -> None:
         """Say the destination's message (the usual one if it has none, nothing for ""), then transfer."""
         self._interjections.send_on(destination)
 
@@ -333,7 +334,7 @@ class Conversation:
     def _synthesis(self) -> Synthesis:
         return self._turn_taking.synthesis
 
-    def _transfer(self, destination: DestinationDocument) -> None:
+    def _transfer(self, destination: CallDestination) -> None:
         self._interjections.transfer(destination)
 
     def _hand_over(self, succession: Succession) -> None:
@@ -343,7 +344,7 @@ class Conversation:
         names = left.profile.name, profile.name
         self._events.tell(HandedOver(*names, destination, assistant.settings, succession.learned))
         prompt = _filled(profile.system, self.render)
-        self.context.rewrite(*arrange(destination, succession.by_transfer, self.context, prompt))
+        self.context.rewrite(*arrange(destination, self.context, prompt))
         if succession.hint:
             self.context.add({"role": "system", "content": succession.hint})
         self._turn_taking.adopt(assistant)

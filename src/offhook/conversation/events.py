@@ -7,9 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from offhook.json_document import DestinationDocument, ResourceDocument, ToolDocument, Variables
+from offhook.json_document import Variables
 from offhook.language.language_model import ToolCall
 from offhook.schema.assistants.assistant import Assistant
+from offhook.schema.server import Server
+from offhook.schema.tools.destination import CallDestination
+from offhook.schema.tools.handoff import AnyDestination, HandoffDestinationDynamic, Successors
+from offhook.schema.tools.tool import AnyTool
 
 Role = Literal["assistant", "user"]
 
@@ -138,7 +142,7 @@ class HandedOver:
 
     from_name: str | None
     to_name: str | None
-    destination: DestinationDocument
+    destination: Successors
     assistant: Assistant
     learned: Variables = field(default_factory=dict)
 
@@ -183,7 +187,7 @@ class Named:
     `message`: said before, when the destination has none of its own; `result`: what the model is told.
     `ours`: no server named it, but the assistant's own tool, whose words may be templates."""
 
-    destination: DestinationDocument | None = None
+    destination: AnyDestination | None = None
     message: str | None = None
     result: str | None = None
     error: str | None = None
@@ -193,31 +197,31 @@ class Named:
 class World(Protocol):
     """What a conversation cannot do itself. `calls/` implements it."""
 
-    async def run_tool(self, tool: ToolDocument, call: ToolCall) -> ToolOutcome:
+    async def run_tool(self, tool: AnyTool, call: ToolCall) -> ToolOutcome:
         """Run a tool that lives at a URL. `tool` is its definition (camelCase, as in the API).
         Never raises; failures and timeouts are a ToolOutcome with `error`."""
         ...
 
-    async def transfer_destination(self, tool: ToolDocument, call: ToolCall) -> Named:
+    async def transfer_destination(self, tool: AnyTool, call: ToolCall) -> Named:
         """Ask the server for a destination (transfer-destination-request)."""
         ...
 
     async def handoff_destination(
-        self, tool: ToolDocument, destination: DestinationDocument, call: ToolCall
+        self, tool: AnyTool, destination: HandoffDestinationDynamic, call: ToolCall
     ) -> Named:
         """Ask the server whom a `dynamic` destination means (handoff-destination-request)."""
         ...
 
-    async def endpointing(self, server: ResourceDocument | None) -> float | None:
+    async def endpointing(self, server: Server | None) -> float | None:
         """Ask `server`, else the one that messages go to, for how many seconds to wait after what the caller
         said last (call.endpointing.request). Never raises; None: it does not say."""
         ...
 
-    def transfer(self, destination: DestinationDocument) -> None:
+    def transfer(self, destination: CallDestination) -> None:
         """Hand the call to a number or SIP destination. The transfer message has been played."""
         ...
 
-    async def assistant_for(self, destination: DestinationDocument) -> Assistant | None:
+    async def assistant_for(self, destination: Successors) -> Assistant | None:
         """The assistant that a destination names, with all overrides applied, or None."""
         ...
 

@@ -13,8 +13,8 @@ from offhook.conversation.events import World
 from offhook.conversation.tools.tool_messages import TRANSFER_MESSAGE, content_of
 from offhook.conversation.transcript_writer import TranscriptWriter
 from offhook.conversation.turn_taking import TurnTaking
-from offhook.json_document import DestinationDocument
 from offhook.language.language_model import Message
+from offhook.schema.tools.destination import CallDestination
 
 
 class Interjections:
@@ -52,12 +52,12 @@ class Interjections:
         if respond and not self._course.over:
             self._turn_taking.answer_now()
 
-    def send_on(self, destination: DestinationDocument) -> None:
+    def send_on(self, destination: CallDestination) -> None:
         """Say the destination's message (the usual one if it has none, nothing for ""), then transfer."""
         if self._course.over:
             return
         self._course.go_away()
-        message = content_of(destination.get("message"))
+        message = content_of(destination.message)
         text = TRANSFER_MESSAGE if message is None else message
         if not text.strip() or self._turn_taking.synthesis.muted:
             self.transfer(destination)
@@ -65,7 +65,7 @@ class Interjections:
         utterance = self._turn_taking.synthesis.say(text, said=self._context.say(), interruptible=False)
         utterance.on_end.append(lambda played: self.transfer(destination) if played else None)
 
-    def transfer(self, destination: DestinationDocument) -> None:
+    def transfer(self, destination: CallDestination) -> None:
         """Hand the caller to a destination, without another word."""
         self._course.go_away()
         self._world.transfer(destination)

@@ -1,16 +1,13 @@
 """The settings of an assistant as a conversation uses them: plans with their defaults
-(`schema/assistants/effective.py`), regular expressions compiled, tools and prompt as plain documents."""
+(`schema/assistants/effective.py`), regular expressions compiled, the prompt as messages."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
-
-from pydantic import BaseModel
 
 from offhook.conversation.own_words import NOBODY_THERE, ONE_MOMENT, STILL_THERE, in_language
 from offhook.conversation.text.chunks import SENTENCE_BOUNDARIES, ChunkingPlan
@@ -31,9 +28,7 @@ from offhook.schema.assistants.speaking import (
     enabled,
     patterns_of,
 )
-from offhook.schema.base import document
-
-Document = Mapping[str, Any]
+from offhook.schema.tools.tool import AnyTool
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +50,7 @@ class Profile:
     first_message_mode: FirstMessageMode
     first_message_interruptible: bool
     system: tuple[Message, ...]
-    tools: tuple[Document, ...]
+    tools: tuple[AnyTool, ...]
     end_call_message: str | None
     end_call_phrases: tuple[str, ...]
     silence_seconds: float
@@ -96,7 +91,7 @@ def profile_of(assistant: Assistant) -> Profile:
         first_message_mode=mode,
         first_message_interruptible=effective.first_message_interruptions_enabled(assistant),
         system=tuple({"role": m.role, "content": m.content} for m in prompt if m.role in _PROMPT_ROLES),
-        tools=tuple(document(tool) for tool in _tools(assistant)),
+        tools=tuple(_tools(assistant)),
         end_call_message=assistant.end_call_message,
         end_call_phrases=tuple(phrase.lower() for phrase in effective.end_call_phrases(assistant)),
         silence_seconds=effective.silence_timeout_seconds(assistant),
@@ -126,7 +121,7 @@ def _idle_messages(assistant: Assistant, language: str | None) -> effective.Idle
     return replace(idle, messages=(words,), timeout_seconds=seconds, max_spoken_count=1, counts=False)
 
 
-def _tools(assistant: Assistant) -> Sequence[BaseModel]:
+def _tools(assistant: Assistant) -> Sequence[AnyTool]:
     """The model's tools; without a model, those that overrides append."""
     if assistant.model is not None:
         return assistant.model.tools or ()
@@ -154,7 +149,7 @@ def _start_plan(assistant: Assistant) -> EndpointingPlan:
         smart=_wait_function(plan),
         asks=plan.smart == "custom-endpointing-model",
         by_words=words is not None,
-        server=document(plan.endpointing_server) if plan.endpointing_server else None,
+        server=plan.endpointing_server,
         english=_is_english(getattr(assistant.transcriber, "language", None)),
     )
 

@@ -13,6 +13,8 @@ from typing import Any, Final
 from offhook.json_document import ParametersSchema
 from offhook.json_document import Variables as Known
 from offhook.network.json_size import holds_more, whole_number
+from offhook.schema.base import document
+from offhook.schema.tools.json_schema import VariableExtractionPlan
 
 Variables = dict[str, Any]
 Render = Callable[[str, Known], str]
@@ -49,19 +51,21 @@ def parsed(text: str) -> object:
     return value if isinstance(value, dict | list) else None
 
 
-def extracted(plan: ParametersSchema, body: object, headers: Mapping[str, str], render: Render) -> Variables:
+def extracted(
+    plan: VariableExtractionPlan, body: object, headers: Mapping[str, str], render: Render
+) -> Variables:
     """The variables that a plan takes from a result: `body` is its JSON, `headers` are the answer's, with
     names in lower case. In the templates of `aliases` the body is `$` and `tool.response.body`, an object's
     properties are variables, and so is what the schema has taken."""
-    variables = by_schema(plan.get("schema"), body)
+    variables = {} if plan.schema_ is None else by_schema(document(plan.schema_), body)
     seen = {
         **(body if isinstance(body, Mapping) else {}),
         **variables,
         _BODY: body,
         "tool": {"response": {"headers": dict(headers), "body": body}},
     }
-    for alias in plan.get("aliases") or ():
-        variables[str(alias["key"])] = seen[str(alias["key"])] = render(_named(str(alias["value"])), seen)
+    for alias in plan.aliases or ():
+        variables[alias.key] = seen[alias.key] = render(_named(alias.value), seen)
     return bounded(variables)
 
 

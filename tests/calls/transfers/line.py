@@ -12,6 +12,7 @@ from offhook.sip.messages.message import Request
 from tests.calls.house import House, open_house
 from tests.calls.phone import PhoneCall
 from tests.calls.transfers.operator import DESK, Operator, open_operator
+from tests.documents import transfer_to
 
 Document = dict[str, Any]
 APOLOGY = "Sorry, I could not transfer your call. Goodbye."
@@ -44,7 +45,7 @@ def send_on(house: House, destination: Document) -> None:
     assert call is not None
     conversation = call.conversation
     assert conversation is not None
-    conversation.send_on(filled(destination, lambda text: conversation.render(text, {})))
+    conversation.send_on(filled(transfer_to(destination), lambda text: conversation.render(text, {})))
 
 
 def transferred(house: House) -> Document:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from offhook.calls.transfers.transfer_destination import (
     Destination,
@@ -17,21 +18,24 @@ from offhook.calls.transfers.transfer_destination import (
 from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.conversation.tools.tool_messages import content_of
 from offhook.network import Address, AddressGuard
-from offhook.schema.tools.destination import TransferWishes
+from offhook.schema.tools.destination import CallDestination, TransferWishes
 from offhook.sip.messages.uri import Uri
 from offhook.sip.transports.tcp import TCP
 from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.udp import UDP
+from tests.documents import transfer_to
 
 PEER = Peer(Address("10.0.0.1", 5062))
 
 
 def sip(uri: str = "sip:ann@10.0.0.3", plan: dict[str, Any] | None = None, **more: Any) -> Destination:
-    return Destination({"type": "sip", "sipUri": uri, **({"transferPlan": plan} if plan else {}), **more})
+    return Destination(
+        transfer_to({"type": "sip", "sipUri": uri, **({"transferPlan": plan} if plan else {}), **more})
+    )
 
 
 def number(text: str = "+14155550123", **more: Any) -> Destination:
-    return Destination({"type": "number", "number": text, **more})
+    return Destination(transfer_to({"type": "number", "number": text, **more}))
 
 
 ELSEWHERE = Target(Uri.parse("sip:ann@10.0.0.3"), Address("10.0.0.3", 5060), UDP)
@@ -248,7 +252,7 @@ def test_headers_are_the_owners_but_for_those_that_are_ours() -> None:
 
 
 def said_of(document: dict[str, Any]) -> tuple[str | None, bool]:
-    wishes = TransferWishes.of(document)
+    wishes = TransferWishes.of(transfer_to({"type": "sip", "sipUri": "sip:a@b.test", **document}))
     return content_of(wishes.apology), wishes.ends_call
 
 
@@ -267,12 +271,23 @@ def test_what_the_fallback_plan_says(plan: Any, expected: tuple[str | None, bool
     assert said_of(document) == expected
 
 
-@pytest.mark.parametrize("plan", [None, 1, [1], "refer", {"fallbackPlan": [1]}])
-def test_a_plan_that_is_none_says_nothing(plan: Any) -> None:
-    assert said_of({"transferPlan": plan}) == (None, True)
+def test_a_plan_that_is_none_says_nothing() -> None:
+    assert said_of({"transferPlan": None}) == (None, True)
 
 
-@pytest.mark.parametrize("document", [{}, {"type": "sip"}, {"type": "fax", "number": "1"}])
-def test_what_is_no_destination_fails(document: dict[str, Any]) -> None:
-    with pytest.raises(TransferFailed, match="not valid"):
-        Destination(document)
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"type": "sip"},
+        {"type": "fax", "number": "1"},
+        {"type": "assistant", "assistantName": "Ann"},
+        *(
+            {"type": "sip", "sipUri": "sip:a@b.test", "transferPlan": plan}
+            for plan in (1, [1], "refer", {"fallbackPlan": [1]}, {"mode": "sideways"})
+        ),
+    ],
+)
+def test_what_is_no_destination_is_never_one(document: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(CallDestination).validate_python(document)

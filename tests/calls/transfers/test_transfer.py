@@ -377,9 +377,7 @@ async def test_private_addresses_are_not_dialled_unless_allowed(tmp_path: Path) 
         sip(sipUri="tel:+14155550123"),
         sip(sipUri="sip:desk@10.0.0.3;transport=sctp"),
         sip(sipUri="not a uri"),
-        sip({"mode": "sideways"}),
         {"type": "number", "number": "1234", "message": ""},
-        {"type": "assistant", "assistantName": "Ann", "message": ""},
     ],
 )
 def test_what_cannot_be_done_is_told(tmp_path: Path, destination: Document) -> None:

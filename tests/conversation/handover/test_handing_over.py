@@ -17,6 +17,7 @@ from offhook.speech.engine_protocols import EngineError
 from tests.conversation.stage import Stage, assistant_of, on_stage
 from tests.conversation.test_conversation import plays
 from tests.conversation.tools.test_acting import asks, said, with_tools
+from tests.documents import handoff_to
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld
 from tests.virtual import run_virtual
 
@@ -228,7 +229,7 @@ async def test_a_dynamic_destination_is_waited_for_with_words() -> None:
 
     async def names(tool: Any, destination: Any, call: Any) -> Named:
         await asyncio.sleep(5)
-        return Named({"type": "assistant", "assistantName": "Sales"})
+        return Named(handoff_to({"type": "assistant", "assistantName": "Sales"}))
 
     place.handoff_destination = names  # type: ignore[method-assign]  # an owner who takes his time
     tool = {

@@ -27,6 +27,7 @@ from offhook.language.language_model import ModelError, Text, ToolCall
 from offhook.speech.engine_protocols import EngineError
 from tests.conversation.stage import FIRST, Stage, assistant_of, on_stage
 from tests.conversation.test_conversation import now, plays
+from tests.documents import handoff_to, transfer_to
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld
 from tests.virtual import run_virtual
 
@@ -374,7 +375,7 @@ def test_a_silent_transfer_waits_for_what_the_model_said() -> None:
 @pytest.mark.parametrize("destination", [DESK, None])
 def test_without_destinations_the_server_is_asked(destination: dict[str, Any] | None) -> None:
     async def story() -> None:
-        place = ScriptedWorld(named=Named(destination))
+        place = ScriptedWorld(named=Named(transfer_to(destination) if destination else None))
         answers: list[Script] = [[ToolCall("c1", "transferCall", {})], "Nobody is there."]
         async with on_stage(answers, assistant=with_tools({"type": "transferCall"}), world=place) as stage:
             await asks(stage, "The front desk, please.")
@@ -389,7 +390,7 @@ def test_without_destinations_the_server_is_asked(destination: dict[str, Any] | 
 async def test_a_live_transfer_is_announced_too() -> None:
     async with on_stage() as stage:
         await stage.caller.hears_the_end()
-        stage.conversation.send_on(DESK | {"message": "I'll put you through."})
+        stage.conversation.send_on(transfer_to(DESK | {"message": "I'll put you through."}))
         await stage.caller.hears()
         assert stage.world.transfers == []
         await settles(stage)
@@ -422,7 +423,9 @@ async def test_another_assistant_goes_on() -> None:
         await asks(stage, "Sales, please.")
         await stage.caller.hears_the_end(pause=1)
         coming = place.assistants["Sales"]
-        assert stage.told(HandedOver) == [HandedOver("Desk", "Sales", HANDOFF["destinations"][0], coming)]
+        assert stage.told(HandedOver) == [
+            HandedOver("Desk", "Sales", handoff_to(HANDOFF["destinations"][0]), coming)
+        ]
         assert stage.transcriber.closed
         assert stage.voice.closed
         stage.caller.transcriber = engines.transcriber
@@ -462,7 +465,7 @@ WHO = ToolCall("c1", "handoff", {"topic": "brushes"})
 async def test_a_dynamic_destination_is_asked_of_the_server() -> None:
     place, engines = sales()
     assert isinstance(engines.model, ScriptedModel)
-    place.named = Named({"type": "assistant", "assistantName": "Sales"}, result="Sales is free.")
+    place.named = Named(transfer_to({"type": "assistant", "assistantName": "Sales"}), result="Sales is free.")
     async with on_stage([[WHO]], assistant=with_tools(ASK_WHO), world=place, others=[engines]) as stage:
         await asks(stage, "Who sells brushes?")
         await settles(stage)
@@ -490,7 +493,7 @@ async def test_a_server_may_say_why_nobody_can_come() -> None:
 @plays
 async def test_the_servers_words_announce_its_destination_unless_that_has_its_own() -> None:
     for destination, words in ((DESK, "To the desk."), (DESK | {"message": "Gladly."}, "Gladly.")):
-        place = ScriptedWorld(named=Named(destination, message="To the desk."))
+        place = ScriptedWorld(named=Named(transfer_to(destination), message="To the desk."))
         answers: list[Script] = [[ToolCall("c1", "transferCall", {})]]
         async with on_stage(answers, assistant=with_tools({"type": "transferCall"}), world=place) as stage:
             await asks(stage, "The front desk, please.")
@@ -662,7 +665,7 @@ async def test_a_transfer_that_comes_back_finds_an_assistant_that_listens() -> N
         await stage.caller.hears_the_end()
         stage.caller.begin("Hello?", 2.0)
         await asyncio.sleep(0.5)
-        stage.conversation.send_on(DESK | {"message": ""})
+        stage.conversation.send_on(transfer_to(DESK | {"message": ""}))
         await asyncio.sleep(3)
         stage.conversation.resume()
         stage.conversation.say("They did not answer.")

@@ -11,8 +11,10 @@ from offhook.conversation import Engines
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.conversation.tools.destination_templates import filled
 from offhook.language.language_model import ToolCall
+from offhook.schema.base import document
 from tests.conversation.stage import assistant_of, on_stage
 from tests.conversation.tools.test_acting import asks, said, settles, with_tools
+from tests.documents import transfer_to
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld
 from tests.virtual import run_virtual
 
@@ -107,9 +109,9 @@ def test_what_a_model_or_a_tool_said_is_no_template(
 @pytest.mark.parametrize(
     "named",
     [
-        Named(SIP | {"message": "To {{secret}}."}),
-        Named(SIP, message="To {{secret}}."),
-        Named(SIP | {"message": {"type": "custom-message", "content": "To {{secret}}."}}),
+        Named(transfer_to(SIP | {"message": "To {{secret}}."})),
+        Named(transfer_to(SIP), message="To {{secret}}."),
+        Named(transfer_to(SIP | {"message": {"type": "custom-message", "content": "To {{secret}}."}})),
     ],
 )
 def test_what_a_server_says_of_a_destination_is_no_template(named: Named) -> None:
@@ -121,7 +123,8 @@ def test_what_a_server_says_of_a_destination_is_no_template(named: Named) -> Non
             await asks(stage)
             await settles(stage)
             assert said(stage) == ["To {{secret}}."]
-            assert stage.world.transfers == [named.destination]
+            assert named.destination is not None
+            assert stage.world.transfers == [document(named.destination)]
 
     run_virtual(story())
 
@@ -151,9 +154,11 @@ def test_an_owner_s_destination_is_filled_before_it_leaves() -> None:
 
 def test_messages_in_several_languages_are_filled_too() -> None:
     contents = [{"type": "text", "text": "To {{a}}", "language": "en"}]
-    given = {"message": {"type": "custom-message", "content": "{{a}}", "contents": contents}}
+    given = transfer_to(
+        {**SIP, "message": {"type": "custom-message", "content": "{{a}}", "contents": contents}}
+    )
 
-    result = filled(given, lambda text: text.replace("{{a}}", "x"))
+    result = document(filled(given, lambda text: text.replace("{{a}}", "x")))
 
     assert result["message"]["content"] == "x"
     assert result["message"]["contents"][0]["text"] == "To x"
@@ -195,7 +200,8 @@ def test_words_before_a_silent_call_ends_and_in_between_are_filled_once() -> Non
 
 
 def test_a_caller_id_that_gets_too_long_is_none_rather_than_cut() -> None:
-    destination = {**SIP, "callerId": "{{name}}"}
+    destination = transfer_to({**SIP, "callerId": "{{name}}"})
 
-    assert filled(destination, lambda text: "+1555" * 8)["callerId"] == "+1555" * 8
-    assert "callerId" not in filled(destination, lambda text: "+1555" * 8 + "0")
+    assert document(filled(destination, lambda text: "+1555" * 8))["callerId"] == "+1555" * 8
+    assert "callerId" not in document(filled(destination, lambda text: "+1555" * 8 + "0"))
+    assert document(destination)["callerId"] == "{{name}}"

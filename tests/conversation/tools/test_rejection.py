@@ -11,6 +11,7 @@ from offhook.language.template import render as liquid
 from tests.conversation.stage import on_stage
 from tests.conversation.test_conversation import plays
 from tests.conversation.tools.test_acting import asks, said, settles, with_tools
+from tests.documents import a_tool
 
 MESSAGES: list[dict[str, Any]] = [
     {"role": "user", "content": "Hello."},
@@ -54,12 +55,12 @@ NEVER: dict[str, Any] = {"type": "regex", "regex": "never", "target": {"role": "
 async def test_when_all_conditions_hold_the_call_is_rejected(
     conditions: list[dict[str, Any]], expected: bool
 ) -> None:
-    tool = {"type": "endCall", "rejectionPlan": {"conditions": conditions}}
+    tool = a_tool({"type": "endCall", "rejectionPlan": {"conditions": conditions}})
     assert await rejected(tool, MESSAGES, lambda text, variables: liquid(text, variables, 0.0)) is expected
 
 
 async def test_a_tool_without_a_plan_is_never_rejected() -> None:
-    assert not await rejected({"type": "endCall"}, MESSAGES, lambda text, variables: text)
+    assert not await rejected(a_tool({"type": "endCall"}), MESSAGES, lambda text, variables: text)
 
 
 async def test_others_have_their_turn_between_two_conditions() -> None:
@@ -78,7 +79,7 @@ async def test_others_have_their_turn_between_two_conditions() -> None:
     other = asyncio.create_task(another_call())
     liquids = [{"type": "liquid", "liquid": "{{ messages.size }}"}] * 20
     plan = {"conditions": [*liquids, {"type": "group", "operator": "AND", "conditions": liquids}]}
-    assert await rejected({"type": "endCall", "rejectionPlan": plan}, MESSAGES, render)
+    assert await rejected(a_tool({"type": "endCall", "rejectionPlan": plan}), MESSAGES, render)
     await other
 
     assert set(range(40)) <= set(turns)

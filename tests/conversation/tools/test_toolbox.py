@@ -8,9 +8,11 @@ import pytest
 
 from offhook.conversation.context import Context
 from offhook.conversation.handover.context_plan import arrange
-from offhook.conversation.tools.destinations import choose_destination
+from offhook.conversation.tools.destinations import choose_destination, destinations_of
 from offhook.conversation.tools.tool_messages import content_of, delayed_messages, pick_message
 from offhook.conversation.tools.toolbox import Toolbox, definition_of
+from offhook.schema.webhooks.answers import spoken
+from tests.documents import a_tool, handoff_to, transfer_to
 
 DESK = {"type": "number", "number": "+15551234567", "description": "the front desk"}
 SALES = {"type": "assistant", "assistantName": "Sales"}
@@ -21,14 +23,14 @@ def render(text: str, variables: Mapping[str, Any]) -> str:
 
 
 def pick(tool: Mapping[str, Any], kind: Any, **arguments: Any) -> Any:
-    return pick_message(tool, kind, arguments, random.Random(1), render)
+    return pick_message(a_tool(tool), kind, arguments, random.Random(1), render)
 
 
 @pytest.mark.parametrize(
     ("tool", "name"),
     [
         ({"type": "function", "function": {"name": "book"}}, "book"),
-        ({"type": "apiRequest", "name": "weather", "url": "https://example.com"}, "weather"),
+        ({"type": "apiRequest", "method": "GET", "name": "weather", "url": "https://example.com"}, "weather"),
         ({"type": "endCall"}, "endCall"),
         ({"type": "transferCall", "destinations": [DESK]}, "transferCall"),
         ({"type": "transferCall", "function": {"name": "desk"}, "destinations": [DESK]}, "desk"),
@@ -36,31 +38,35 @@ def pick(tool: Mapping[str, Any], kind: Any, **arguments: Any) -> Any:
             {"type": "handoff", "destinations": [{**SALES, "assistantName": "Sales Team"}]},
             "handoff_to_Sales_Team",
         ),
-        ({"type": "handoff", "destinations": [SALES, DESK]}, "handoff_to_Sales"),
+        (
+            {"type": "handoff", "destinations": [SALES, {**SALES, "assistantName": "Desk"}]},
+            "handoff_to_Sales",
+        ),
         ({"type": "handoff"}, "handoff"),
         ({"type": "slack.message.send"}, "slack_message_send"),
     ],
 )
 def test_the_name_that_the_model_calls(tool: Mapping[str, Any], name: str) -> None:
-    assert definition_of(tool).name == name
+    assert definition_of(a_tool(tool)).name == name
 
 
 def test_a_transfer_offers_its_destinations() -> None:
-    definition = definition_of({"type": "transferCall", "destinations": [DESK, SALES]})
+    definition = definition_of(a_tool({"type": "transferCall", "destinations": [DESK, SALES]}))
     assert definition.parameters["properties"]["destination"]["enum"] == ["+15551234567", "Sales"]
     assert "the front desk" in definition.description
 
 
 def test_the_destination_that_the_model_names() -> None:
-    two = {"type": "transferCall", "destinations": [DESK, SALES]}
-    assert choose_destination(two, {"destination": "sales"}) is SALES
+    two = a_tool({"type": "transferCall", "destinations": [DESK, SALES]})
+    assert choose_destination(two, {"destination": "sales"}) is destinations_of(two)[1]
     assert choose_destination(two, {"destination": "nobody"}) is None
-    assert choose_destination({"destinations": [DESK]}, {}) is DESK
-    assert choose_destination({"type": "transferCall"}, {"destination": "x"}) is None
+    one = a_tool({"type": "transferCall", "destinations": [DESK]})
+    assert choose_destination(one, {}) is destinations_of(one)[0]
+    assert choose_destination(a_tool({"type": "transferCall"}), {"destination": "x"}) is None
 
 
 def test_of_two_tools_with_one_name_the_first_counts() -> None:
-    first, second = ({"type": "function", "function": {"name": "a", "description": d}} for d in "12")
+    first, second = (a_tool({"function": {"name": "a", "description": d}}) for d in "12")
     box = Toolbox([first, second])
     assert box.find("a") is first
     assert [each.description for each in box.definitions] == ["1"]
@@ -68,7 +74,7 @@ def test_of_two_tools_with_one_name_the_first_counts() -> None:
 
 
 def test_tools_that_are_named_by_their_type_are_told_apart() -> None:
-    tools = [{"type": "apiRequest", "url": url} for url in "abc"]
+    tools = [a_tool({"type": "apiRequest", "method": "GET", "url": url}) for url in "abc"]
     box = Toolbox(tools)
 
     assert [each.name for each in box.definitions] == ["apiRequest", "apiRequest_2", "apiRequest_3"]
@@ -94,7 +100,6 @@ def test_tools_that_are_named_by_their_type_are_told_apart() -> None:
         ("eq", "five", 5, False),
         ("eq", "05", "5", False),
         ("gt", "b", "c", True),
-        ("is", "5", 5, False),
     ],
 )
 def test_conditions(operator: str, value: str, given: Any, holds: bool) -> None:
@@ -106,7 +111,9 @@ def test_conditions(operator: str, value: str, given: Any, holds: bool) -> None:
 
 def test_a_message_is_one_of_those_that_are_eligible() -> None:
     tool = {"messages": [{"type": "request-start", "content": text} for text in "abc"]}
-    messages = [pick_message(tool, "request-start", {}, random.Random(seed), render) for seed in range(30)]
+    messages = [
+        pick_message(a_tool(tool), "request-start", {}, random.Random(seed), render) for seed in range(30)
+    ]
     picked = {message.text for message in messages if message is not None}
     assert picked == {"a", "b", "c"}
     assert pick(tool, "request-complete") is None
@@ -128,7 +135,7 @@ def test_delays_are_stages() -> None:
         {"type": "request-response-delayed", "content": "Still {q}", "timingMilliseconds": 5000},
         {"type": "request-response-delayed", "content": "Soon", "timingMilliseconds": 1000},
     ]
-    stages = delayed_messages({"messages": messages}, {"q": "on it"}, random.Random(1), render)
+    stages = delayed_messages(a_tool({"messages": messages}), {"q": "on it"}, random.Random(1), render)
     assert [(stage.delay, stage.text) for stage in stages] == [(1.0, "Soon"), (5.0, "Still on it")]
 
 
@@ -137,11 +144,11 @@ def test_of_several_languages_the_wanted_one() -> None:
         {"type": "text", "text": "Hola", "language": "es"},
         {"type": "text", "text": "Hi", "language": "en-US"},
     ]
-    assert content_of({"type": "custom-message", "contents": contents}) == "Hi"
-    assert content_of({"contents": contents[:1]}) == "Hola"
-    assert content_of("Hey") == "Hey"
-    assert content_of(None) is None
-    assert content_of({}) is None
+    assert content_of(spoken({"type": "custom-message", "contents": contents})) == "Hi"
+    assert content_of(spoken({"contents": contents[:1]})) == "Hola"
+    assert content_of(spoken("Hey")) == "Hey"
+    assert content_of(spoken(None)) is None
+    assert content_of(spoken({})) is None
 
 
 OLD, NEW = [{"role": "system", "content": "old"}], [{"role": "system", "content": "new"}]
@@ -188,25 +195,29 @@ def test_what_the_next_assistant_is_shown(
     for message in HISTORY[2:]:
         context.add(message)
 
-    assert arrange(destination, by_transfer, context, NEW) == (system, history)
+    kind = transfer_to if by_transfer else handoff_to
+    whole = kind({"type": "assistant", "assistantName": "Sales", **destination})
+    assert arrange(whole, context, NEW) == (system, history)
 
 
 def test_the_first_assistant_has_inherited_nothing() -> None:
     context = Context(OLD)
     context.add(HISTORY[0])
 
-    plan = {"contextEngineeringPlan": {"type": "previousAssistantMessages"}}
-    assert arrange(plan, False, context, NEW) == (NEW, [])
+    plan = {"type": "previousAssistantMessages"}
+    destination = handoff_to({"type": "assistant", "assistantName": "Sales", "contextEngineeringPlan": plan})
+    assert arrange(destination, context, NEW) == (NEW, [])
 
 
 def test_what_the_owner_has_fixed_is_not_the_model_s_to_choose() -> None:
+    book = {"type": "apiRequest", "method": "POST", "name": "book", "url": "https://example.com"}
     body = {
         "type": "object",
         "properties": {"guests": {"type": "number"}, "source": {"type": "string", "value": "phone"}},
         "required": ["guests", "source"],
     }
-    parameters = definition_of({"type": "apiRequest", "name": "book", "body": body}).parameters
+    parameters = definition_of(a_tool({**book, "body": body})).parameters
     assert parameters["properties"] == {"guests": {"type": "number"}}
     assert parameters["required"] == ["guests"]
     free = {"type": "object", "properties": {"guests": {"type": "number"}}}
-    assert definition_of({"type": "apiRequest", "name": "book", "body": free}).parameters == free
+    assert definition_of(a_tool({**book, "body": free})).parameters == free

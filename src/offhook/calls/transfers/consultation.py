@@ -18,17 +18,20 @@ from offhook.calls.world.conversing import converse
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import Event, ModelUsed, Named, ToolOutcome, VoiceUsed
 from offhook.conversation.transcript import ConversationTranscript
-from offhook.json_document import ResourceDocument, ToolDocument
 from offhook.language.language_model import ToolCall
 from offhook.media.channel import Channel
 from offhook.schema.answered import NotValid
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.calls.call_document import TransferAssistantDefaults
+from offhook.schema.server import Server
 from offhook.schema.tools.destination import (
+    CallDestination,
     ContextEngineeringPlanLastNMessages,
     ContextEngineeringPlanNone,
     TransferPlan,
 )
+from offhook.schema.tools.handoff import HandoffDestinationDynamic, Successors
+from offhook.schema.tools.tool import AnyTool
 from offhook.speech.engine_protocols import EngineError
 from offhook.speech.remote import CallContext
 
@@ -69,7 +72,7 @@ _log = logging.getLogger(__name__)
 class ToolRunner(Protocol):
     """Runs the owner's own tools (`World.run_tool`)."""
 
-    async def run_tool(self, tool: ToolDocument, call: ToolCall) -> ToolOutcome: ...
+    async def run_tool(self, tool: AnyTool, call: ToolCall) -> ToolOutcome: ...
 
 
 class Consultation:
@@ -150,7 +153,7 @@ class Consultation:
 
     # -- what the conversation asks -------------------------------------------------------------
 
-    async def run_tool(self, tool: ToolDocument, call: ToolCall) -> ToolOutcome:
+    async def run_tool(self, tool: AnyTool, call: ToolCall) -> ToolOutcome:
         if call.name == SUCCESSFUL:
             self._decide(None)
             return ToolOutcome(result="The caller is being connected.")
@@ -159,23 +162,23 @@ class Consultation:
             return ToolOutcome(result="The transfer is called off.")
         return await self._tools.run_tool(tool, call)
 
-    async def transfer_destination(self, tool: ToolDocument, call: ToolCall) -> Named:
+    async def transfer_destination(self, tool: AnyTool, call: ToolCall) -> Named:
         return Named(error=_NO_OTHERS)
 
     async def handoff_destination(
-        self, tool: ToolDocument, destination: ResourceDocument, call: ToolCall
+        self, tool: AnyTool, destination: HandoffDestinationDynamic, call: ToolCall
     ) -> Named:
         return Named(error=_NO_OTHERS)
 
-    async def endpointing(self, server: ResourceDocument | None) -> float | None:
+    async def endpointing(self, server: Server | None) -> float | None:
         """The owner's server is not asked about the other party's words: the platform decides by itself."""
         return None
 
-    def transfer(self, destination: ResourceDocument) -> None:
+    def transfer(self, destination: CallDestination) -> None:
         _log.warning("call=%s a transferAssistant cannot transfer", self._record.id)
         self._decide(TransferFailed(*_CANCELLED))
 
-    async def assistant_for(self, destination: ResourceDocument) -> AssistantOverrides | None:
+    async def assistant_for(self, destination: Successors) -> AssistantOverrides | None:
         return None
 
     def end(self, ended_reason: str) -> None:

@@ -38,12 +38,11 @@ from offhook.calls.transfers.trunk import Trunks, trunk_of
 from offhook.calls.transfers.warm import Warm
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.tools.tool_messages import content_of
-from offhook.json_document import ResourceDocument
 from offhook.media.line import Line
 from offhook.schema.assistants import effective
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.calls.call_document import FailedTransfer, TransferEntry
-from offhook.schema.tools.destination import TransferWishes
+from offhook.schema.tools.destination import CallDestination, TransferWishes
 from offhook.sip.messages.message import Request
 from offhook.speech.remote import CallContext
 
@@ -68,7 +67,7 @@ class Transfer:
         leg: Leg,
         record: CallRecord,
         peer: Peer,
-        document: ResourceDocument,
+        destination: CallDestination,
         conversation: Conversation | None,
         context: CallContext,
         tools: ToolRunner,
@@ -79,16 +78,16 @@ class Transfer:
         self._leg = leg
         self._record = record
         self._peer = peer
-        self._document = document
+        self._wanted = destination
         self._conversation = conversation
         self._context = context
         self._tools = tools
         self._refer: Refer | None = None
         self._joined = False
         self._trunks = Trunks()
-        wishes = TransferWishes.of(document)
+        wishes = TransferWishes.of(destination)
         self._is_warm = wishes.mode.startswith("warm-")
-        entry = TransferEntry(destination=record.shown(document), mode=wishes.mode)
+        entry = TransferEntry(destination=record.shown(record.dumped(destination)), mode=wishes.mode)
         self._entry: Document = entry.document()
         record.transfers.append(self._entry)
         message, self.ends_call_on_failure = content_of(wishes.apology), wishes.ends_call
@@ -132,7 +131,7 @@ class Transfer:
     async def _begin(self, began: Callable[[], None]) -> Destination:
         """The destination, with its summary made if the party is to get one."""
         try:
-            destination = Destination(self._document)
+            destination = Destination(self._wanted)
             if destination.summarised:
                 self._line.loop("ringback")
                 self.keys = IGNORED

@@ -1,4 +1,4 @@
-"""Where a transfer goes and how (vapi-wire §2.4): a destination's document, read once, its address checked.
+"""Where a transfer goes and how (vapi-wire §2.4): what a destination says, its address checked.
 
 How the caller gets there:
   `bye`    hung up on, nothing is dialled;
@@ -13,20 +13,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Final
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Final
 
 from offhook.calls.owners_headers import Headers, owners_headers
 from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.conversation.tools.tool_messages import content_of
-from offhook.json_document import ResourceDocument
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
-from offhook.schema.assistants.spoken import CustomMessage
-from offhook.schema.base import document
-from offhook.schema.tools.destination import CallDestination, TransferDestinationNumber, TransferPlan
-from offhook.schema.validation_messages import sentences
+from offhook.schema.tools.destination import (
+    BLIND_TRANSFER,
+    CallDestination,
+    TransferDestinationNumber,
+    TransferPlan,
+)
 from offhook.sip.errors import SipError
 from offhook.sip.messages.uri import Uri
 from offhook.sip.transports.table import TRANSPORTS, transport_of
@@ -48,7 +47,6 @@ EXPERIMENTAL: Final = "warm-transfer-experimental"
 TWIML: Final = "warm-transfer-twiml"
 SUMMARY_HEADER: Final = "X-Transfer-Summary"
 
-_ADAPTER: Final[TypeAdapter[Any]] = TypeAdapter(CallDestination)
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
 
@@ -84,16 +82,12 @@ class Target:
 
 
 class Destination:
-    """One destination of type number or sip. Raises TransferFailed for a document that is neither."""
+    """What the settings of one destination mean."""
 
-    def __init__(self, given: ResourceDocument) -> None:
-        try:
-            self._settings = _ADAPTER.validate_python(given)
-        except ValidationError as error:
-            problem = ", ".join(sentences(error, CallDestination))
-            raise TransferFailed(f"the destination is not valid: {problem}") from error
-        self.plan: TransferPlan = self._settings.transfer_plan or TransferPlan(mode="blind-transfer")
-        self.caller_id: str | None = self._settings.caller_id
+    def __init__(self, settings: CallDestination) -> None:
+        self._settings = settings
+        self.plan: TransferPlan = settings.transfer_plan or BLIND_TRANSFER
+        self.caller_id: str | None = settings.caller_id
 
     @property
     def warm(self) -> bool:
@@ -134,8 +128,7 @@ class Destination:
     @property
     def message(self) -> str | None:
         """`transferPlan.message`: for the one who is called, not for the caller."""
-        message = self.plan.message
-        return content_of(document(message) if isinstance(message, CustomMessage) else message)
+        return content_of(self.plan.message)
 
     @property
     def summarised(self) -> bool:

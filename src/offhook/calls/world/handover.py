@@ -181,4 +181,4 @@ def _named(says: DestinationAnswer, kind: Any) -> Named:
         return Named(error=f"The server's destination is not valid: {problem}"[:MAX_WORDS])
     if isinstance(chosen, HandoffDestinationDynamic):
         return Named(error="The server named another dynamic destination.")
-    return Named(document(chosen))
+    return Named(chosen)

@@ -22,12 +22,11 @@ from offhook.calls.world.variables import knowing_what_was_said
 from offhook.conversation.events import Named, ToolOutcome
 from offhook.conversation.tools.destinations import destination_name
 from offhook.conversation.tools.tool_kinds import kind_of
-from offhook.json_document import Answer, ToolDocument
+from offhook.json_document import Answer
 from offhook.language.language_model import ToolCall
 from offhook.schema.answered import unwrapped
 from offhook.schema.assistants.assistant import Assistant, AssistantOverrides
 from offhook.schema.assistants.squad import Squad
-from offhook.schema.base import document
 from offhook.schema.server import HasServer, Server
 from offhook.schema.tools.handoff import HandoffDestinationDynamic, Successors
 from offhook.schema.tools.tool import AnyTool
@@ -96,7 +95,7 @@ class Owner:
         except AskFailed as failed:
             raise RequestFailed(failed.kind, failed.detail, failed.status, failed.response) from failed
 
-    async def run_tool(self, tool: ToolDocument, call: ToolCall, leg: Leg | None = None) -> ToolOutcome:
+    async def run_tool(self, tool: AnyTool, call: ToolCall, leg: Leg | None = None) -> ToolOutcome:
         """Runs a tool; on the caller's `leg` if the tool acts on the leg. Never raises."""
         try:
             return await kind_of(tool).run(replace(self._site, leg=leg), tool, call)
@@ -167,7 +166,7 @@ class Owner:
         directory = self._services.directory
         coming = await successor(record.org_id, squad, destination, record.overrides, directory)
         if coming is None:
-            name = destination_name(document(destination))
+            name = destination_name(destination)
             _log.warning("call=%s no assistant was found for %s", record.id, name)
             return None
         settings = await self.equipped(coming.found.settings)

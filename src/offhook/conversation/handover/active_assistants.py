@@ -12,7 +12,8 @@ from offhook.conversation.audio.caller_speech import TranscriberListener
 from offhook.conversation.audio.synthesis import ahead
 from offhook.conversation.events import World
 from offhook.conversation.handover.succession import Succession
-from offhook.json_document import DestinationDocument, Variables
+from offhook.json_document import Variables
+from offhook.schema.tools.handoff import Successors
 from offhook.speech.engine_protocols import EngineError
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class ActiveAssistants:
         self._leaving: list[ActiveAssistant] = []
         self._synthesizing: set[asyncio.Task[None]] = set()
 
-    async def find(self, destination: DestinationDocument) -> ActiveAssistant | None:
+    async def find(self, destination: Successors) -> ActiveAssistant | None:
         """The assistant that a destination names, with its engines ready; None, with a line in the log, if
         there is none. It either takes over (`take_over`) or is dismissed (`dismiss`)."""
         try:

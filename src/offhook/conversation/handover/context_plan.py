@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from offhook.conversation.context import Context
-from offhook.json_document import DestinationDocument
 from offhook.language.language_model import Message
+from offhook.schema.tools.destination import ContextEngineeringPlanLastNMessages, TransferDestinationAssistant
+from offhook.schema.tools.handoff import Successors
 
 Messages = list[Message]
 
 
 def arrange(
-    destination: DestinationDocument, by_transfer: bool, context: Context, following: Sequence[Message]
+    destination: Successors, context: Context, following: Sequence[Message]
 ) -> tuple[Messages, Messages]:
     """The messages that stand before the conversation, and the conversation, as the next assistant sees them.
 
-    `by_transfer`: the destination is one of a transferCall tool, so its `transferMode` tells how; otherwise
-    its `contextEngineeringPlan` does. `context` is that of the assistant that leaves, `following` the prompt
-    of the one that comes."""
+    Of a transferCall tool's destination `transferMode` tells how, of any other `contextEngineeringPlan`.
+    `context` is that of the assistant that leaves, `following` the prompt of the one that comes."""
     before, after = [dict(m) for m in context.system], [dict(m) for m in following]
     history = context.history()
-    if by_transfer:
-        mode = destination.get("transferMode", "rolling-history")
+    if isinstance(destination, TransferDestinationAssistant):
+        mode = destination.transfer_mode
         if mode == "delete-history":
             return after, []
         if mode == "swap-system-message-in-history":
@@ -30,12 +30,12 @@ def arrange(
         if mode == "swap-system-message-in-history-and-remove-transfer-tool-messages":
             return after, _without_last_tools(history)
         return before, [*history, *after]
-    plan = destination.get("contextEngineeringPlan") or {}
-    kind = plan.get("type", "all")
+    plan = destination.context_engineering_plan
+    kind = plan.type if plan is not None else "all"
     if kind == "none":
         return after, []
-    if kind == "lastNMessages":
-        return after, _last(history, int(plan.get("maxMessages") or 0))
+    if isinstance(plan, ContextEngineeringPlanLastNMessages):
+        return after, _last(history, int(plan.max_messages))
     if kind == "userAndAssistantMessages":
         return after, _spoken_only(history)
     # `previousAssistantMessages` leaves out what the leaving assistant itself has said and heard.

@@ -9,11 +9,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from offhook.conversation.tools.tool_kind import Tool
-from offhook.json_document import DestinationDocument, ParametersSchema, Variables
+from offhook.json_document import Variables
 from offhook.language.extraction import bounded, extracted, kind_of, parsed
 from offhook.language.language_model import LanguageModel, Message, ModelError, Text, ToolCall, ToolDefinition
 from offhook.network import words_of
+from offhook.schema.base import document
+from offhook.schema.tools.handoff import Successors
+from offhook.schema.tools.json_schema import JsonSchema, VariableExtractionPlan
+from offhook.schema.tools.tool import AnyTool
 from offhook.speech.engine_protocols import closing
 
 log = logging.getLogger(__name__)
@@ -31,8 +34,8 @@ Render = Callable[[str, Variables], str]
 
 
 async def gathered(
-    tool: Tool,
-    destination: DestinationDocument,
+    tool: AnyTool,
+    destination: Successors,
     call: ToolCall,
     model: LanguageModel,
     history: Sequence[Message],
@@ -40,18 +43,16 @@ async def gathered(
 ) -> Variables:
     """The variables that a hand-over to `destination` brings. Never raises."""
     named = given(tool, call)
-    plan = destination.get("variableExtractionPlan")
-    if not plan:
+    plan: VariableExtractionPlan | None = getattr(destination, "variable_extraction_plan", None)
+    if plan is None:
         return named
-    schema = plan.get("schema")
     try:
-        body = await _read(model, schema, history) if schema else None
-        taken = extracted(
-            {**plan, "schema": _as_object(schema)} if schema else plan,
-            body,
-            {},
-            lambda text, more: render(text, {**named, **more}),
-        )
+        body = None
+        if plan.schema_ is not None and plan.schema_.model_fields_set:
+            schema = _as_object(plan.schema_)
+            plan = plan.model_copy(update={"schema_": schema})
+            body = await _read(model, schema, history)
+        taken = extracted(plan, body, {}, lambda text, more: render(text, {**named, **more}))
     except (ModelError, TimeoutError, ValueError) as error:
         log.warning("no variables are taken for a hand-over: %s", words_of(error))
         return named
@@ -61,16 +62,16 @@ async def gathered(
     return {**named, **taken}
 
 
-def given(tool: Tool, call: ToolCall) -> Variables:
+def given(tool: AnyTool, call: ToolCall) -> Variables:
     """The arguments that the tool's own `function.parameters` ask for, but for the destination itself."""
-    parameters = (tool.get("function") or {}).get("parameters") or {}
-    asked = parameters.get("properties") or {}
+    parameters = tool.function.parameters if tool.function is not None else None
+    asked = (parameters.properties if parameters is not None else None) or {}
     return bounded(
         {name: value for name, value in call.arguments.items() if name in asked and name != "destination"}
     )
 
 
-async def _read(model: LanguageModel, schema: ParametersSchema, history: Sequence[Message]) -> object:
+async def _read(model: LanguageModel, schema: JsonSchema, history: Sequence[Message]) -> object:
     """What the model makes of the conversation: the arguments of its call, or JSON in its text."""
     said = [
         f"{'Caller' if message['role'] == 'user' else 'Assistant'}: {message['content']}"
@@ -81,7 +82,7 @@ async def _read(model: LanguageModel, schema: ParametersSchema, history: Sequenc
         {"role": "user", "content": "\n".join(said)},
         {"role": "system", "content": _INSTRUCTIONS},
     ]
-    definition = ToolDefinition(NOTE, "Note what the caller has said.", _as_object(schema))
+    definition = ToolDefinition(NOTE, "Note what the caller has said.", document(schema))
     texts: list[str] = []
     async with asyncio.timeout(PATIENCE), closing(model.respond(question, [definition])) as replies:
         async for reply in replies:
@@ -93,8 +94,9 @@ async def _read(model: LanguageModel, schema: ParametersSchema, history: Sequenc
     return parsed(text[text.find("{") : text.rfind("}") + 1])
 
 
-def _as_object(schema: ParametersSchema) -> ParametersSchema:
+def _as_object(schema: JsonSchema) -> JsonSchema:
     """A function's parameters are an object: what is another type becomes its one property."""
-    if kind_of(schema) == "object":
-        return {**schema, "type": "object"}
-    return {"type": "object", "properties": {str(schema.get("title") or "value"): schema}}
+    written = document(schema)
+    if kind_of(written) == "object":
+        return schema.model_copy(update={"type": "object"})
+    return JsonSchema(type="object", properties={schema.title or "value": written})

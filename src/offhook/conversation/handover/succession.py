@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from offhook.conversation.active_assistant import ActiveAssistant
 from offhook.conversation.audio.spoken_utterance import SpokenPiece
 from offhook.conversation.tools.tool_messages import SpokenMessage
-from offhook.json_document import DestinationDocument, Variables
+from offhook.json_document import Variables
+from offhook.schema.tools.handoff import Successors
 
 
 @dataclass(frozen=True, slots=True)
 class Succession:
-    """The next assistant, and what it takes over with. `by_transfer`: the destination is a transferCall
-    tool's. `learned`: variables. `message`: the tool's request-complete, said before the first message and in
-    place of one that the model would make. `ready`: the first words with their sound."""
+    """The next assistant, and what it takes over with. `learned`: variables. `message`: the tool's
+    request-complete, said before the first message and in place of one that the model would make. `ready`:
+    the first words with their sound."""
 
     assistant: ActiveAssistant
-    destination: DestinationDocument
-    by_transfer: bool
+    destination: Successors
     learned: Variables = field(default_factory=dict)
     message: SpokenMessage | None = None
     ready: SpokenPiece | None = None

@@ -16,9 +16,8 @@ from offhook.conversation.interjections import Interjections
 from offhook.conversation.tools.destination_templates import filled
 from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.tools.tool_run import ToolRun, heard_out
-from offhook.conversation.tools.toolbox import Toolbox, definition_of
+from offhook.conversation.tools.toolbox import Toolbox, definition_of, given_parameters
 from offhook.conversation.transcript import ConversationTranscript
-from offhook.json_document import ToolDocument
 from offhook.language.language_model import Message, ToolCall
 from offhook.schema.assistants.hook import (
     HookAction,
@@ -28,7 +27,7 @@ from offhook.schema.assistants.hook import (
     TransferHookAction,
 )
 from offhook.schema.base import JsonObject, document
-from offhook.schema.tools.tool import FunctionTool
+from offhook.schema.tools.tool import AnyTool, FunctionTool
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +64,7 @@ async def perform(
                 context.interjections.add(document(action.message), respond)
             case TransferHookAction():
                 if action.destination is not None:
-                    destination = document(action.destination)
-                    context.interjections.send_on(filled(destination, lambda text: render(text, {})))
+                    context.interjections.send_on(filled(action.destination, lambda text: render(text, {})))
             case ToolCallHookAction() | FunctionTool():
                 await _run(action, context)
 
@@ -122,16 +120,14 @@ async def _run(action: ToolCallHookAction | FunctionTool, context: HookContext) 
     await ToolRun(context.tools, _Aside(context.synthesis), said, [call], Toolbox([tool])).run()
 
 
-def _tool(action: ToolCallHookAction | FunctionTool) -> ToolDocument | None:
-    if isinstance(action, FunctionTool):
-        return document(action)
-    return document(action.tool) if action.tool is not None else None
+def _tool(action: ToolCallHookAction | FunctionTool) -> AnyTool | None:
+    return action if isinstance(action, FunctionTool) else action.tool
 
 
-def _call(tool: ToolDocument, reason: str | None = None) -> ToolCall:
+def _call(tool: AnyTool, reason: str | None = None) -> ToolCall:
     """Nobody chooses arguments: the owner's values stand where the tool's parameters are described, and
     beside them the reason for which the call ends."""
-    parameters = (tool.get("function") or {}).get("parameters") or {}
+    parameters = given_parameters(tool)
     properties = parameters.get("properties") or {}
     if reason is not None:
         properties = {**properties, "callEndedReason": {"type": "string", "value": reason}}

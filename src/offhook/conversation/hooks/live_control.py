@@ -21,8 +21,8 @@ from offhook.media.channel import Channel
 from offhook.media.media_commands import MuteCaller
 from offhook.schema.assistants.plain_model import OpenAIMessage
 from offhook.schema.base import document
-from offhook.schema.calls.control import CheckedHandoff, ClientInboundMessageHandoff
 from offhook.schema.tools.destination import CallDestination
+from offhook.schema.tools.handoff import HandoffDestinationAssistant
 
 TAKEN: Final = ""
 ENDING: Final = "The call is ending."
@@ -108,24 +108,23 @@ class LiveControl:
         refused = self._elsewhere()
         if not refused:
             said = {} if content is None else {"message": content}
-            self.interjections.send_on({**document(destination), **said})
+            self.interjections.send_on(destination.model_copy(update=said))
         return refused
 
-    async def hand_to(self, wanted: ClientInboundMessageHandoff | CheckedHandoff) -> str:
+    async def hand_to(self, destination: HandoffDestinationAssistant, content: str) -> str:
         """Another assistant goes on, once what is being said and the `content` have been heard. Returns when
         it is ready to."""
         refused = self._elsewhere()
         if refused:
             return refused
-        destination = document(wanted)["destination"]
         coming = await self.assistants.find(destination)
         if coming is None:
             return NOT_REACHED
-        succession = Succession(coming, destination, by_transfer=False)
+        succession = Succession(coming, destination)
         if self._elsewhere():
             await self.assistants.dismiss(succession)
             return self._elsewhere()
-        self.tasks.start(self._give_way(succession, wanted.content or ""))
+        self.tasks.start(self._give_way(succession, content))
         return TAKEN
 
     async def _give_way(self, succession: Succession, content: str) -> None:

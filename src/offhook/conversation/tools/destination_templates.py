@@ -3,53 +3,59 @@ are, since a server's answer may name a destination as well, and what a server s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
-from offhook.json_document import DestinationDocument
+from offhook.schema.assistants.spoken import Spoken
+from offhook.schema.tools.destination import SaidDestination, TransferFallbackPlan, TransferPlan
 
 Fill = Callable[[str], str]
+D = TypeVar("D", bound=SaidDestination)
 
 LONGEST_CALLER_ID: Final = 40
 _CONTENT: Final = 1000  # characters of a custom message's own `content`
-_CALLER_ID: Final = "callerId"
-_PLANS: Final = ("transferPlan", "fallbackPlan")
 
 
-def filled(destination: DestinationDocument, fill: Fill, fill_message: Fill | None = None) -> dict[str, Any]:
+def filled(destination: D, fill: Fill, fill_message: Fill | None = None) -> D:
     """The destination with the templates of its message, its callerId and its plans' messages filled.
     `fill_message`: for the message to the caller, which may tell of what a model wants; who is told to be
     calling is no model's choice. A callerId that is too long is left out: one that is cut is another's."""
-    result = _with_words(destination, fill, fill_message or fill)
-    if isinstance(caller_id := destination.get(_CALLER_ID), str):
-        result[_CALLER_ID] = caller = fill(caller_id)
-        if len(caller) > LONGEST_CALLER_ID:
-            del result[_CALLER_ID]
+    changes: dict[str, Any] = {}
+    if destination.message is not None:
+        changes["message"] = _message(destination.message, fill_message or fill)
+    plan = getattr(destination, "transfer_plan", None)
+    if plan is not None:
+        changes["transfer_plan"] = _plan(plan, fill)
+    caller_id = getattr(destination, "caller_id", None)
+    if caller_id is None:
+        return destination.model_copy(update=changes)
+    caller = fill(caller_id)
+    fits = len(caller) <= LONGEST_CALLER_ID
+    result = destination.model_copy(update={**changes, "caller_id": caller if fits else None})
+    if not fits:
+        result.model_fields_set.discard("caller_id")
     return result
 
 
-def _with_words(holder: DestinationDocument, fill: Fill, fill_message: Fill) -> dict[str, Any]:
-    """Whatever has a message, and the plans in it."""
-    plans = {name: plan for name in _PLANS if isinstance(plan := holder.get(name), Mapping)}
-    return {
-        **holder,
-        **_message(holder, fill_message),
-        **{name: _with_words(plan, fill, fill) for name, plan in plans.items()},
-    }
+def _plan(plan: TransferPlan, fill: Fill) -> TransferPlan:
+    changes: dict[str, Any] = {}
+    if plan.message is not None:
+        changes["message"] = _message(plan.message, fill)
+    if plan.fallback_plan is not None:
+        changes["fallback_plan"] = _fallback(plan.fallback_plan, fill)
+    return plan.model_copy(update=changes)
 
 
-def _message(holder: DestinationDocument, fill: Fill) -> dict[str, Any]:
-    message = holder.get("message")
+def _fallback(plan: TransferFallbackPlan, fill: Fill) -> TransferFallbackPlan:
+    return plan.model_copy(update={"message": _message(plan.message, fill)})
+
+
+def _message(message: Spoken, fill: Fill) -> Spoken:
     if isinstance(message, str):
-        return {"message": fill(message)}
-    if not isinstance(message, Mapping):
-        return {}
-    result = dict(message)
-    if isinstance(content := message.get("content"), str):
-        result["content"] = fill(content)[:_CONTENT]
-    if isinstance(contents := message.get("contents"), list):
-        result["contents"] = [
-            {**each, "text": fill(each["text"])} if isinstance(each.get("text"), str) else each
-            for each in contents
-        ]
-    return {"message": result}
+        return fill(message)
+    changes: dict[str, Any] = {}
+    if message.content is not None:
+        changes["content"] = fill(message.content)[:_CONTENT]
+    if message.contents is not None:
+        changes["contents"] = [each.model_copy(update={"text": fill(each.text)}) for each in message.contents]
+    return message.model_copy(update=changes)

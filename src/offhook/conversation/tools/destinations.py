@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-from offhook.conversation.tools.tool_kind import Tool
-from offhook.json_document import Arguments, DestinationDocument, ParametersSchema
+from offhook.json_document import Arguments, ParametersSchema
+from offhook.schema.tools.handoff import AnyDestination
+from offhook.schema.tools.tool import AnyTool, HandoffTool, TransferCallTool
+
+_NAMES = ("number", "sip_uri", "assistant_name", "assistant_id", "entry_assistant_name", "squad_id")
+"""What a destination may be named by, the first that it has."""
 
 
-def destinations_of(tool: Tool) -> list[DestinationDocument]:
-    return [each for each in tool.get("destinations") or () if isinstance(each, Mapping)]
+def destinations_of(tool: AnyTool) -> Sequence[AnyDestination]:
+    return (tool.destinations or ()) if isinstance(tool, TransferCallTool | HandoffTool) else ()
 
 
-def destination_name(destination: DestinationDocument) -> str:
+def destination_name(destination: AnyDestination) -> str:
     """What the model calls a destination by."""
-    for key in ("number", "sipUri", "assistantName", "assistantId", "entryAssistantName", "squadId"):
-        if destination.get(key):
-            return str(destination[key])
-    inline = destination.get("assistant") or destination.get("squad") or {}
-    return str(inline.get("name") or destination.get("type") or "destination")
+    for name in _NAMES:
+        if given := getattr(destination, name, None):
+            return str(given)
+    inline = getattr(destination, "assistant", None) or getattr(destination, "squad", None)
+    return str(getattr(inline, "name", None) or destination.type)
 
 
-def choose_destination(tool: Tool, arguments: Arguments) -> DestinationDocument | None:
+def choose_destination(tool: AnyTool, arguments: Arguments) -> AnyDestination | None:
     """The destination that the model named, or the only one there is; None if it named none of them."""
     destinations = destinations_of(tool)
     wanted = str(arguments.get("destination") or "").strip().lower()
@@ -32,7 +36,7 @@ def choose_destination(tool: Tool, arguments: Arguments) -> DestinationDocument 
     return destinations[0] if len(destinations) == 1 else None
 
 
-def with_destinations(tool: Tool, description: str) -> str:
+def with_destinations(tool: AnyTool, description: str) -> str:
     """A description that names what there is to choose from."""
     destinations = destinations_of(tool)
     if not destinations:
@@ -40,7 +44,7 @@ def with_destinations(tool: Tool, description: str) -> str:
     return f"{description}. Destinations: {'; '.join(_choice(each) for each in destinations)}"
 
 
-def destination_parameters(tool: Tool) -> ParametersSchema:
+def destination_parameters(tool: AnyTool) -> ParametersSchema:
     destinations = destinations_of(tool)
     choice: dict[str, Any] = {"type": "string"}
     if destinations:
@@ -52,6 +56,6 @@ def destination_parameters(tool: Tool) -> ParametersSchema:
     }
 
 
-def _choice(destination: DestinationDocument) -> str:
-    description, name = destination.get("description"), destination_name(destination)
-    return f"{name} ({description})" if description else name
+def _choice(destination: AnyDestination) -> str:
+    name = destination_name(destination)
+    return f"{name} ({destination.description})" if destination.description else name

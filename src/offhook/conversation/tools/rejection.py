@@ -8,8 +8,16 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 
 from offhook.conversation.text.patterns import Pattern, compile_pattern
-from offhook.json_document import ToolDocument, ToolMessageDocument, Variables
+from offhook.json_document import Variables
 from offhook.language.language_model import Message
+from offhook.schema.tools.tool import (
+    AnyTool,
+    GroupCondition,
+    LiquidCondition,
+    MessageTarget,
+    RegexCondition,
+    RejectionCondition,
+)
 
 Render = Callable[[str, Variables], str]
 DEEPEST = 8
@@ -20,10 +28,10 @@ MOST_CONDITIONS = 50
 log = logging.getLogger(__name__)
 
 
-async def rejected(tool: ToolDocument, messages: Sequence[Message], render: Render) -> bool:
+async def rejected(tool: AnyTool, messages: Sequence[Message], render: Render) -> bool:
     """`messages`: the conversation so far. Templates see them as `messages` and answer `true` or `false`.
     Other calls have their turn between two conditions."""
-    conditions = (tool.get("rejectionPlan") or {}).get("conditions") or ()
+    conditions = (tool.rejection_plan.conditions if tool.rejection_plan is not None else None) or ()
     if sum(1 for _ in itertools.islice(_all(conditions, DEEPEST), MOST_CONDITIONS + 1)) > MOST_CONDITIONS:
         log.warning("a rejectionPlan with more than %d conditions is left out", MOST_CONDITIONS)
         return False
@@ -33,45 +41,43 @@ async def rejected(tool: ToolDocument, messages: Sequence[Message], render: Rend
     return bool(conditions)
 
 
-def _all(conditions: Sequence[ToolMessageDocument], depth: int) -> Iterator[ToolMessageDocument]:
+def _all(conditions: Sequence[RejectionCondition], depth: int) -> Iterator[RejectionCondition]:
     for condition in conditions:
         yield condition
-        if depth:
-            yield from _all(condition.get("conditions") or (), depth - 1)
+        if depth and isinstance(condition, GroupCondition):
+            yield from _all(condition.conditions, depth - 1)
 
 
 async def _holds(
-    condition: ToolMessageDocument, messages: Sequence[Message], render: Render, depth: int
+    condition: RejectionCondition, messages: Sequence[Message], render: Render, depth: int
 ) -> bool:
     await asyncio.sleep(0)
-    kind = condition.get("type")
-    if kind == "regex":
-        pattern = compile_pattern(str(condition.get("regex", "")))
+    if isinstance(condition, RegexCondition):
+        pattern = compile_pattern(condition.regex)
         # One that is refused holds nothing, negated or not: a tool must not be lost for a mistake in it.
-        return pattern is not None and _found(pattern, condition, messages) is not bool(
-            condition.get("negate")
+        return pattern is not None and _found(pattern, condition.target, messages) is not bool(
+            condition.negate
         )
-    if kind == "liquid":
-        return render(str(condition.get("liquid", "")), {"messages": list(messages)}).strip() == "true"
-    parts = condition.get("conditions") or ()
-    if kind != "group" or not parts or depth == 0:
+    if isinstance(condition, LiquidCondition):
+        return render(condition.liquid, {"messages": list(messages)}).strip() == "true"
+    if not condition.conditions or depth == 0:
         return False
-    decides = condition.get("operator") == "OR"
-    for part in parts:
+    decides = condition.operator == "OR"
+    for part in condition.conditions:
         if await _holds(part, messages, render, depth - 1) is decides:
             return decides
     return not decides
 
 
-def _found(pattern: Pattern, condition: ToolMessageDocument, messages: Sequence[Message]) -> bool:
+def _found(pattern: Pattern, target: MessageTarget | None, messages: Sequence[Message]) -> bool:
     """Is it in the message that `target` names: the one at `position` (the last) of those of `role` (any)? In
     a message that is not there nothing is."""
-    target = condition.get("target") or {}
-    role = target.get("role")
+    role = target.role if target is not None else None
+    given = target.position if target is not None else None
     texts = [
         message.get("content") or "" for message in messages if role is None or message.get("role") == role
     ]
-    position = int(target.get("position", -1))
+    position = -1 if given is None else int(given)
     if not -len(texts) <= position < len(texts):
         return False
     return pattern.found_in(str(texts[position]))

@@ -13,7 +13,8 @@ from offhook.conversation.events import World
 from offhook.conversation.handover.active_assistants import ActiveAssistants
 from offhook.conversation.handover.succession import Succession
 from offhook.conversation.transcript_writer import TranscriptWriter
-from offhook.json_document import DestinationDocument, Variables
+from offhook.json_document import Variables
+from offhook.schema.tools.destination import CallDestination
 
 Render = Callable[[str, Variables], str]
 
@@ -32,7 +33,7 @@ class ToolContext:
     render: Render
     errand: Callable[[Coroutine[Any, Any, None]], None]
     finish: Callable[[str, str], None]
-    transfer: Callable[[DestinationDocument], None]
+    transfer: Callable[[CallDestination], None]
     hand_over: Callable[[Succession], None]
 
     @property

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from offhook.conversation.events import ToolOutcome
-from offhook.json_document import ParametersSchema, ToolDocument
+from offhook.json_document import ParametersSchema
 from offhook.language.language_model import ToolCall
-
-Tool = ToolDocument
+from offhook.schema.tools.tool import AnyTool
 
 FILLERS: Final = (
     "Hold on a sec.",
@@ -31,22 +30,22 @@ class ToolKind:
 
     fillers: Sequence[str] = FILLERS
 
-    def name(self, tool: Tool) -> str:
+    def name(self, tool: AnyTool) -> str:
         """What the model calls it where the owner has given no name."""
-        return model_name(str(tool.get("type", "function")))
+        return model_name(tool.type)
 
-    def description(self, tool: Tool, given: str) -> str:
+    def description(self, tool: AnyTool, given: str) -> str:
         """`given`: the owner's, "" if there is none."""
         return given
 
-    def parameters(self, tool: Tool) -> ParametersSchema:
+    def parameters(self, tool: AnyTool) -> ParametersSchema:
         """A JSON Schema, where the owner has given none."""
         return NO_PARAMETERS
 
-    async def run(self, site: Any, tool: Tool, call: ToolCall) -> ToolOutcome:
+    async def run(self, site: Any, tool: AnyTool, call: ToolCall) -> ToolOutcome:
         """Run it outside of the conversation. `site`: what of the call it may use
         (`calls/world/tools/tool_site.py`). May raise AskFailed."""
-        return ToolOutcome(error=f"tools of the type {tool.get('type')} are not served here")
+        return ToolOutcome(error=f"tools of the type {tool.type} are not served here")
 
 
 def model_name(text: str) -> str:

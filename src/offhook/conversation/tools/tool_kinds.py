@@ -8,7 +8,8 @@ import importlib
 from functools import cache
 from typing import Final
 
-from offhook.conversation.tools.tool_kind import Tool, ToolKind
+from offhook.conversation.tools.tool_kind import ToolKind
+from offhook.schema.tools.tool import AnyTool
 
 _HERE: Final = "offhook.conversation.tools."
 _CALLS: Final = "offhook.calls.world.tools."
@@ -30,9 +31,9 @@ TOOL_KINDS: Final[dict[str, str]] = {
 }
 
 
-def kind_of(tool: Tool) -> ToolKind:
+def kind_of(tool: AnyTool) -> ToolKind:
     """Of a type without anything of its own, `ToolKind`."""
-    return _loaded(TOOL_KINDS.get(str(tool.get("type", "function")), ""))
+    return _loaded(TOOL_KINDS.get(tool.type, ""))
 
 
 def load() -> None:

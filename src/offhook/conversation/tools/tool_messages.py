@@ -1,14 +1,23 @@
-"""The messages that are spoken around a tool's call (vapi-wire §6), as documents of the API (camelCase)."""
+"""The messages that are spoken around a tool's call (vapi-wire §6)."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from offhook.conversation.tools.tool_kind import Tool
-from offhook.json_document import Arguments, ToolMessageDocument, Variables
+from offhook.json_document import Arguments, Variables
+from offhook.schema.assistants.spoken import HasContents
+from offhook.schema.tools.tool import (
+    AnyTool,
+    Condition,
+    ToolMessage,
+    ToolMessageComplete,
+    ToolMessageDelayed,
+    ToolMessageFailed,
+    ToolMessageStart,
+)
 
 MessageKind = Literal["request-start", "request-complete", "request-failed", "request-response-delayed"]
 TRANSFER_MESSAGE = "Transferring the call now"
@@ -25,21 +34,16 @@ class SpokenMessage:
     delay: float = 0.0  # seconds
 
 
-def content_of(message: Any, language: str = "en") -> str | None:
+def content_of(message: str | HasContents | None, language: str = "en") -> str | None:
     """Text of a plain or a custom message; of several languages the wanted one, else the first. None if it
     holds no text."""
-    if isinstance(message, str):
+    if message is None or isinstance(message, str):
         return message
-    if not isinstance(message, Mapping):
-        return None
-    contents = [each for each in message.get("contents") or () if isinstance(each, Mapping)]
+    contents = message.contents or ()
     for each in contents:
-        if _primary(str(each.get("language", ""))) == _primary(language):
-            return str(each.get("text", ""))
-    if contents:
-        return str(contents[0].get("text", ""))
-    content = message.get("content")
-    return content if isinstance(content, str) else None
+        if _primary(each.language) == _primary(language):
+            return each.text
+    return contents[0].text if contents else message.content
 
 
 def _primary(language: str) -> str:
@@ -48,7 +52,7 @@ def _primary(language: str) -> str:
 
 
 def pick_message(
-    tool: Tool,
+    tool: AnyTool,
     kind: MessageKind,
     arguments: Arguments,
     rng: random.Random,
@@ -57,58 +61,57 @@ def pick_message(
 ) -> SpokenMessage | None:
     """One of the tool's messages of this kind whose conditions the arguments meet; None if there is none.
     `render` fills templates, with the arguments as variables."""
-    eligible = [each for each in _messages(tool, kind) if meets(each, arguments)]
+    eligible = [each for each in _messages(tool, kind) if meets(each.conditions, arguments)]
     return _spoken(rng.choice(eligible), arguments, render, language) if eligible else None
 
 
 def delayed_messages(
-    tool: Tool,
+    tool: AnyTool,
     arguments: Arguments,
     rng: random.Random,
     render: Callable[[str, Variables], str],
     language: str = "en",
 ) -> list[SpokenMessage]:
     """What to say while the tool keeps the caller waiting: one message for each delay, shortest first."""
-    by_delay: dict[float, list[ToolMessageDocument]] = {}
+    by_delay: dict[float, list[ToolMessage]] = {}
     for each in _messages(tool, "request-response-delayed"):
-        if meets(each, arguments):
-            by_delay.setdefault(float(each.get("timingMilliseconds") or 1000) / 1000, []).append(each)
+        if isinstance(each, ToolMessageDelayed) and meets(each.conditions, arguments):
+            by_delay.setdefault(float(each.timing_milliseconds or 1000) / 1000, []).append(each)
     return [
         _spoken(rng.choice(by_delay[delay]), arguments, render, language, delay) for delay in sorted(by_delay)
     ]
 
 
-def _messages(tool: Tool, kind: str) -> Iterable[ToolMessageDocument]:
-    return [each for each in tool.get("messages") or () if each.get("type") == kind]
+def _messages(tool: AnyTool, kind: MessageKind) -> Sequence[ToolMessage]:
+    return [each for each in tool.messages or () if each.type == kind]
 
 
 def _spoken(
-    message: ToolMessageDocument,
+    message: ToolMessage,
     arguments: Arguments,
     render: Callable[[str, Variables], str],
     language: str,
     delay: float = 0.0,
 ) -> SpokenMessage:
-    system = message.get("role") == "system"
+    last = message if isinstance(message, ToolMessageComplete | ToolMessageFailed) else None
+    system = last is not None and last.role == "system"
     return SpokenMessage(
         text=render(content_of(message, language) or "", arguments).strip(),
         role="system" if system else "assistant",
-        blocking=bool(message.get("blocking")),
-        end_call_after=bool(message.get("endCallAfterSpokenEnabled")) and not system,
+        blocking=isinstance(message, ToolMessageStart) and bool(message.blocking),
+        end_call_after=last is not None and bool(last.end_call_after_spoken_enabled) and not system,
         delay=delay,
     )
 
 
-def meets(message: ToolMessageDocument, arguments: Arguments) -> bool:
+def meets(conditions: Sequence[Condition] | None, arguments: Arguments) -> bool:
     """Do the arguments of a call fulfil all the conditions of a message?"""
-    conditions = message.get("conditions") or ()
-    return all(isinstance(each, Mapping) and _holds(each, arguments) for each in conditions)
+    return all(_holds(each, arguments) for each in conditions or ())
 
 
-def _holds(condition: ToolMessageDocument, arguments: Arguments) -> bool:
+def _holds(condition: Condition, arguments: Arguments) -> bool:
     """Numbers are compared as numbers, all else as text."""
-    given, wanted = arguments.get(str(condition.get("param"))), str(condition.get("value", ""))
-    operator = condition.get("operator")
+    given, wanted, operator = arguments.get(condition.param), condition.value, condition.operator
     text = _as_text(given)
     if operator in ("eq", "neq"):
         return _equal(given, text, wanted) is (operator == "eq")
@@ -120,7 +123,7 @@ def _holds(condition: ToolMessageDocument, arguments: Arguments) -> bool:
         left, right = float(text), float(wanted)
     except ValueError:
         left, right = text, wanted
-    return _compare(str(operator), left, right)
+    return _compare(operator, left, right)
 
 
 def _equal(given: object, text: str, wanted: str) -> bool:

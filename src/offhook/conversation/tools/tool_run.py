@@ -14,7 +14,7 @@ from offhook.conversation.context import Said
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.rejection import rejected
 from offhook.conversation.tools.tool_context import ToolContext
-from offhook.conversation.tools.tool_kind import Tool, ToolKind
+from offhook.conversation.tools.tool_kind import ToolKind
 from offhook.conversation.tools.tool_kinds import kind_of
 from offhook.conversation.tools.tool_messages import (
     MessageKind,
@@ -24,6 +24,7 @@ from offhook.conversation.tools.tool_messages import (
 )
 from offhook.conversation.tools.toolbox import Toolbox
 from offhook.language.language_model import Message, ToolCall
+from offhook.schema.tools.tool import AnyTool
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class ActingTool(ToolKind, ABC):
     """A tool by which the conversation itself goes another way."""
 
     @abstractmethod
-    async def act(self, run: ToolRun, tool: Tool, call: ToolCall) -> None: ...
+    async def act(self, run: ToolRun, tool: AnyTool, call: ToolCall) -> None: ...
 
 
 class ToolRun:
@@ -104,12 +105,12 @@ class ToolRun:
         kind = kind_of(tool)
         if isinstance(kind, ActingTool):
             await kind.act(self, tool, call)
-        elif tool.get("async"):
+        elif tool.async_:
             self._run_unwatched(tool, call)
         else:
             await self._run_watched(tool, call)
 
-    async def _refusal(self, tool: Tool | None, call: ToolCall) -> str:
+    async def _refusal(self, tool: AnyTool | None, call: ToolCall) -> str:
         """Why the model is asked to do something else; empty if it may go ahead."""
         if tool is None:
             return f"There is no tool named {call.name}."
@@ -125,12 +126,12 @@ class ToolRun:
         """The call ends, or goes elsewhere: there is nobody to answer."""
         self._leaves = True
 
-    def refused(self, tool: Tool, call: ToolCall, error: str) -> None:
+    def refused(self, tool: AnyTool, call: ToolCall, error: str) -> None:
         self._conclude(tool, call, ToolOutcome(error=error))
 
     # tools that live elsewhere
 
-    def _run_unwatched(self, tool: Tool, call: ToolCall) -> None:
+    def _run_unwatched(self, tool: AnyTool, call: ToolCall) -> None:
         """An async tool: its answer is not waited for and not used."""
 
         async def run() -> None:
@@ -139,7 +140,7 @@ class ToolRun:
         self.context.errand(run())
         self._conclude(tool, call, ToolOutcome(result="The request was sent."))
 
-    async def _run_watched(self, tool: Tool, call: ToolCall) -> None:
+    async def _run_watched(self, tool: AnyTool, call: ToolCall) -> None:
         start = self.pick(tool, "request-start", call)
         if start is not None:
             self.announce(start.text, interruptible=True)
@@ -152,7 +153,7 @@ class ToolRun:
         self._conclude(tool, call, outcome)
 
     @contextmanager
-    def delays(self, tool: Tool, call: ToolCall) -> Iterator[None]:
+    def delays(self, tool: AnyTool, call: ToolCall) -> Iterator[None]:
         """Words for a caller who is kept waiting inside of this."""
         loop, context = asyncio.get_running_loop(), self.context
         language = self.assistant.profile.language
@@ -168,7 +169,7 @@ class ToolRun:
         if message.text and not self._reply.abandoned:
             self._reply.utter(message.text, None)
 
-    async def _outcome(self, tool: Tool, call: ToolCall) -> ToolOutcome:
+    async def _outcome(self, tool: AnyTool, call: ToolCall) -> ToolOutcome:
         try:
             async with asyncio.timeout(TOOL_PATIENCE):
                 return await self.context.world.run_tool(tool, call)
@@ -178,7 +179,7 @@ class ToolRun:
             log.exception("running the tool %s failed", call.name)
             return ToolOutcome(error="The tool could not be run.")
 
-    def _conclude(self, tool: Tool, call: ToolCall, outcome: ToolOutcome) -> None:
+    def _conclude(self, tool: AnyTool, call: ToolCall, outcome: ToolOutcome) -> None:
         """Note the result and find what is said about it: the answer's own message, else the tool's, else
         what the model makes of it."""
         failed = outcome.error is not None
@@ -221,7 +222,7 @@ class ToolRun:
         self._said.results[call.id] = result
         self.context.writer.result(call, result)
 
-    def pick(self, tool: Tool, kind: MessageKind, call: ToolCall) -> SpokenMessage | None:
+    def pick(self, tool: AnyTool, kind: MessageKind, call: ToolCall) -> SpokenMessage | None:
         context, language = self.context, self.assistant.profile.language
         return pick_message(tool, kind, call.arguments, context.rng, context.render, language)
 

@@ -1,23 +1,23 @@
-"""The assistant's tools as the model sees them (vapi-wire §6).
-
-Tools are documents as in the API (camelCase)."""
+"""The assistant's tools as the model sees them (vapi-wire §6)."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from offhook.conversation.tools.tool_kind import Tool
 from offhook.conversation.tools.tool_kinds import kind_of
 from offhook.language.language_model import ToolDefinition
+from offhook.schema.base import document
+from offhook.schema.tools.tool import AnyTool
 
 
 class Toolbox:
     """Finds the tool behind a name that the model calls."""
 
-    def __init__(self, tools: Sequence[Tool]) -> None:
-        self._by_name: dict[str, Tool] = {}
+    def __init__(self, tools: Sequence[AnyTool]) -> None:
+        self._by_name: dict[str, AnyTool] = {}
         self.definitions: list[ToolDefinition] = []
         for tool in tools:
             definition = definition_of(tool)
@@ -32,25 +32,28 @@ class Toolbox:
         names = (f"{name[:60]}_{number}" for number in itertools.count(2))
         return next(each for each in names if each not in self._by_name)
 
-    def find(self, name: str) -> Tool | None:
+    def find(self, name: str) -> AnyTool | None:
         return self._by_name.get(name)
 
 
-def definition_of(tool: Tool) -> ToolDefinition:
+def definition_of(tool: AnyTool) -> ToolDefinition:
     """Name, description and parameters as given in `function`, else those that its type stands for."""
-    kind, function = kind_of(tool), tool.get("function") or {}
-    parameters = function.get("parameters") or kind.parameters(tool)
-    if "type" not in parameters:  # JSON Schema can do without, models' APIs cannot
-        parameters = {"type": "object", **parameters}
-    given = str(function.get("description") or tool.get("description") or "")
-    strict = function.get("strict")
+    kind, function = kind_of(tool), tool.function
+    described = function.description if function is not None else None
     return ToolDefinition(
         _given_name(tool) or kind.name(tool),
-        kind.description(tool, given),
-        parameters,
-        strict if isinstance(strict, bool) else None,
+        kind.description(tool, described or getattr(tool, "description", None) or ""),
+        # JSON Schema can do without a type, models' APIs cannot.
+        {"type": "object", **(given_parameters(tool) or kind.parameters(tool))},
+        function.strict if function is not None else None,
     )
 
 
-def _given_name(tool: Tool) -> str:
-    return str((tool.get("function") or {}).get("name") or tool.get("name") or "")
+def given_parameters(tool: AnyTool) -> dict[str, Any]:
+    """Those of its `function`, a JSON Schema; {} where it has none."""
+    given = tool.function.parameters if tool.function is not None else None
+    return {} if given is None else document(given)
+
+
+def _given_name(tool: AnyTool) -> str:
+    return (tool.function.name if tool.function is not None else "") or getattr(tool, "name", None) or ""

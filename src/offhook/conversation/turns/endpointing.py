@@ -21,7 +21,7 @@ from offhook.conversation.text.patterns import Pattern
 from offhook.conversation.turns.dictation import dictates_unasked, digits_at_end, still_dictating, wish_in
 from offhook.conversation.turns.interruption import words_of
 from offhook.conversation.turns.open_ends import openness
-from offhook.json_document import ResourceDocument
+from offhook.schema.server import Server
 
 _SENTENCE_END = tuple(".!?。！？।॥۔")
 _TRAILING = " \t\r\n\"'”’)]}»"
@@ -95,7 +95,7 @@ class EndpointingPlan:
     rules: tuple[EndpointingRule, ...] = ()
     smart: Callable[[float], float] | None = None
     asks: bool = False
-    server: ResourceDocument | None = None
+    server: Server | None = None
     by_words: bool = False
     english: bool = True
 

@@ -8,14 +8,12 @@ import logging
 from collections.abc import Callable
 
 from offhook.conversation.events import World
-from offhook.json_document import ResourceDocument
+from offhook.schema.server import Server
 
 log = logging.getLogger(__name__)
 
 ASK_SECONDS = 2.0
 """A server that takes longer is not waited for."""
-
-Server = ResourceDocument
 
 
 class EndpointingRequest:

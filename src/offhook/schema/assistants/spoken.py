@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -27,3 +28,13 @@ class CustomMessage(Model):
 
 Spoken = str | CustomMessage
 """Where the API takes plain text or a message in several languages. "" is to say nothing."""
+
+
+class HasContents(Protocol):
+    """A custom message, and the messages of tools, which are written in the same way."""
+
+    @property
+    def content(self) -> str | None: ...
+
+    @property
+    def contents(self) -> Sequence[TextContent] | None: ...

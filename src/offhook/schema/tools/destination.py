@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from offhook.json_document import ResourceDocument
 from offhook.schema.assistants.analysis import SummaryPlan
 from offhook.schema.assistants.spoken import Spoken
 from offhook.schema.base import JsonObject, Model, Number
@@ -72,7 +70,7 @@ class TransferPlan(Model):
     fallback_plan: TransferFallbackPlan | None = None
 
 
-class _Destination(Model):
+class SaidDestination(Model):
     """`message` is said before; left out, a standard sentence is. `description` is for the model."""
 
     name: str | None = None
@@ -80,7 +78,7 @@ class _Destination(Model):
     description: str | None = None
 
 
-class TransferDestinationNumber(_Destination):
+class TransferDestinationNumber(SaidDestination):
     type: Literal["number"]
     number: str = Field(min_length=3, max_length=40)
     number_e164_check_enabled: bool | None = None
@@ -89,7 +87,7 @@ class TransferDestinationNumber(_Destination):
     transfer_plan: TransferPlan | None = None
 
 
-class TransferDestinationSip(_Destination):
+class TransferDestinationSip(SaidDestination):
     type: Literal["sip"]
     sip_uri: str
     caller_id: str | None = Field(default=None, max_length=40)
@@ -97,7 +95,7 @@ class TransferDestinationSip(_Destination):
     sip_headers: dict[str, str] | None = None
 
 
-class TransferDestinationAssistant(_Destination):
+class TransferDestinationAssistant(SaidDestination):
     type: Literal["assistant"]
     assistant_name: str
     transfer_mode: (
@@ -113,24 +111,24 @@ class TransferDestinationAssistant(_Destination):
 
 @dataclass(frozen=True, slots=True)
 class TransferWishes:
-    """What a destination that may not be valid wants of its transfer: how, what the caller is told when it
-    fails (None: the usual), and whether the call ends then."""
+    """What a destination wants of its transfer: how, what the caller is told when it fails (None: the usual),
+    and whether the call ends then."""
 
-    mode: str
-    apology: object
+    mode: TransferMode
+    apology: Spoken | None
     ends_call: bool
 
     @classmethod
-    def of(cls, destination: ResourceDocument) -> TransferWishes:
-        plan = _mapping(destination.get("transferPlan"))
-        fallback = _mapping(plan.get("fallbackPlan"))
-        mode = str(plan.get("mode", "blind-transfer"))
-        return cls(mode, fallback.get("message"), fallback.get("endCallEnabled") is not False)
+    def of(cls, destination: CallDestination) -> TransferWishes:
+        plan = destination.transfer_plan or BLIND_TRANSFER
+        fallback = plan.fallback_plan
+        if fallback is None:
+            return cls(plan.mode, None, True)
+        return cls(plan.mode, fallback.message, fallback.end_call_enabled is not False)
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
+BLIND_TRANSFER: Final = TransferPlan.model_construct(mode="blind-transfer")
+"""Of a destination without a plan."""
 
 CallDestination = Annotated[TransferDestinationNumber | TransferDestinationSip, Field(discriminator="type")]
 """Outside Offhook: `fallbackDestination`, hooks, the answer to an assistant-request."""

@@ -9,6 +9,7 @@ from pydantic import Field
 from offhook.schema.base import Model
 from offhook.schema.server import Server
 from offhook.schema.tools.destination import (
+    CallDestination,
     ContextEngineeringPlanAll,
     ContextEngineeringPlanLastNMessages,
     ContextEngineeringPlanNone,
@@ -74,6 +75,9 @@ class HandoffDestinationSquad(Model):
 
 Successors = TransferDestinationAssistant | HandoffDestinationAssistant | HandoffDestinationSquad
 """Destinations within Offhook."""
+
+AnyDestination = Successors | HandoffDestinationDynamic | CallDestination
+"""What a tool may list, or a server answer."""
 
 HandoffDestination = Annotated[
     HandoffDestinationAssistant | HandoffDestinationDynamic | HandoffDestinationSquad,

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from offhook.json_document import Answer
 from offhook.schema.answered import given
+from offhook.schema.assistants.spoken import CustomMessage, Spoken, TextContent
+from offhook.schema.base import unchecked
+from offhook.schema.tools.tool import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class DestinationAnswer:
 
     error: object
     destination: object
-    message: object
+    message: Spoken | None
     result: str | None
 
     @classmethod
@@ -57,16 +59,17 @@ class DestinationAnswer:
         return cls(
             error=given(answer, "error"),
             destination=given(answer, "destination"),
-            message=given(answer, "message"),
+            message=spoken(given(answer, "message")),
             result=result if isinstance(result, str) and result else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResultMessage:
-    """What a result wants to be said. `given`: the message itself, with `content` or `contents`."""
+    """What a result wants to be said. A condition that is none is not met."""
 
-    given: Mapping[str, Any]
+    said: Spoken | None
+    conditions: Sequence[Condition]
     type: object
     role: object
     ends_call: bool
@@ -77,8 +80,10 @@ class ToolResultMessage:
             message = {"content": message}
         if not isinstance(message, Mapping):
             return None
+        given = message.get("conditions") or []
+        conditions = [_condition(each) for each in (given if isinstance(given, list) else [given])]
         ends = message.get("endCallAfterSpokenEnabled") is True
-        return cls(message, message.get("type"), message.get("role"), ends)
+        return cls(spoken(message), conditions, message.get("type"), message.get("role"), ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ class FoundDocument:
 class KnowledgeBaseAnswer:
     """`documents` that have text, in the order of the answer."""
 
-    message: object
+    message: Spoken | None
     documents: Sequence[FoundDocument]
 
     @classmethod
@@ -145,7 +150,35 @@ class KnowledgeBaseAnswer:
             for one in (listed if isinstance(listed, list) else ())
             if isinstance(one, Mapping) and isinstance(one.get("content"), str) and one["content"].strip()
         ]
-        return cls(answer.get("message"), documents)
+        return cls(spoken(answer.get("message")), documents)
+
+
+def spoken(message: object) -> Spoken | None:
+    """A text, or a message in several languages as far as it is one; None for all else."""
+    if isinstance(message, str):
+        return message
+    if not isinstance(message, Mapping):
+        return None
+    content, contents = message.get("content"), message.get("contents")
+    listed = contents if isinstance(contents, list) else ()
+    return CustomMessage.model_construct(
+        type="custom-message",
+        content=content if isinstance(content, str) else None,
+        contents=[_text(each) for each in listed if isinstance(each, Mapping)],
+    )
+
+
+def _text(given: Answer) -> TextContent:
+    text, language = str(given.get("text", "")), str(given.get("language", ""))
+    return TextContent.model_construct(type="text", text=text, language=language)
+
+
+def _condition(given: object) -> Condition:
+    """As far as it is one: an operator that is none is never met."""
+    each = given if isinstance(given, Mapping) else {}
+    texts = {"param": str(each.get("param")), "value": str(each.get("value", ""))}
+    condition: Condition = unchecked(Condition, {**each, **texts})
+    return condition
 
 
 def _similarity(value: object) -> float:

@@ -12,17 +12,16 @@ from offhook.calls.world.asked_again import attempted
 from offhook.calls.world.tools.parameters import Render, filled, static_parameters
 from offhook.calls.world.tools.server_tool import MAX_RESULT_CHARACTERS
 from offhook.calls.world.tools.tool_site import Result, Send, ToolSite
-from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.calls.world.variables import filling
 from offhook.conversation.events import ToolOutcome
-from offhook.conversation.tools.tool_kind import NO_PARAMETERS, Tool, ToolKind
+from offhook.conversation.tools.tool_kind import NO_PARAMETERS, ToolKind
 from offhook.conversation.tools.toolbox import definition_of
 from offhook.json_document import ParametersSchema, ResourceDocument, Variables
 from offhook.language.extraction import parsed
 from offhook.language.language_model import ToolCall
 from offhook.schema.base import document
 from offhook.schema.credential import authentication_of, wants_encryption
-from offhook.schema.tools.tool import ApiRequestTool
+from offhook.schema.tools.tool import AnyTool, ApiRequestTool
 from offhook.webhooks.client import AskFailed, OutsideRequest
 from offhook.webhooks.receiver import backoff_of
 
@@ -34,26 +33,27 @@ _log = logging.getLogger(__name__)
 
 
 class ApiRequestKind(ToolKind):
-    def parameters(self, tool: Tool) -> ParametersSchema:
-        body = tool.get("body")
-        return _open_parameters(body) if isinstance(body, Mapping) else NO_PARAMETERS
+    def parameters(self, tool: AnyTool) -> ParametersSchema:
+        if not isinstance(tool, ApiRequestTool) or tool.body is None:
+            return NO_PARAMETERS
+        return _open_parameters(document(tool.body))
 
-    async def run(self, site: ToolSite, tool: Tool, call: ToolCall) -> ToolOutcome:
-        asked, send, credential = tool_of(tool), site.send, None
-        if not isinstance(asked, ApiRequestTool):
+    async def run(self, site: ToolSite, tool: AnyTool, call: ToolCall) -> ToolOutcome:
+        send, credential = site.send, None
+        if not isinstance(tool, ApiRequestTool):
             return await super().run(site, tool, call)
         if send is None:
             return ToolOutcome(error="nothing can be reached from here")
-        if asked.credential_id:
-            credential = await site.credential(asked.credential_id)
+        if tool.credential_id:
+            credential = await site.credential(tool.credential_id)
             if credential is None:
                 return ToolOutcome(error="the tool's credential does not exist")
-        if asked.encrypted_paths and wants_encryption(credential):
+        if tool.encrypted_paths and wants_encryption(credential):
             # What its owner wants encrypted does not go out in plain text instead.
             return ToolOutcome(error="encryption of a tool's arguments is not served here")
-        request = ApiRequest(asked, site.record.variables, site.fill, authentication_of(credential))
+        request = ApiRequest(tool, site.record.variables, site.fill, authentication_of(credential))
         result = await request.run(call, send, site.record.id)
-        site.learn(asked.variable_extraction_plan, result)
+        site.learn(tool.variable_extraction_plan, result)
         return result.outcome
 
 
@@ -99,7 +99,7 @@ class ApiRequest:
         """URL, headers and body with their templates filled from the arguments and the call's variables. The
         body is JSON. Only a tool with a `body`, `parameters` or arguments sends one, and never by GET."""
         tool, arguments = self.tool, call.arguments
-        definition = definition_of(document(tool))
+        definition = definition_of(tool)
         seen = filling(definition.parameters.get("properties") or {}, arguments, self.variables)
         content = filled(tool.body, arguments, self.render, seen)
         content = {**arguments, **content, **static_parameters(tool, self.variables, self.render)}

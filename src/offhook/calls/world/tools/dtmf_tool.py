@@ -8,13 +8,12 @@ from typing import Final
 
 from offhook.calls.leg import Leg
 from offhook.calls.world.tools.tool_site import ToolSite
-from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
-from offhook.conversation.tools.tool_kind import Tool, ToolKind
+from offhook.conversation.tools.tool_kind import ToolKind
 from offhook.json_document import ParametersSchema
 from offhook.language.language_model import ToolCall
 from offhook.rtp.telephone_events import DIGITS, PAUSES
-from offhook.schema.tools.tool import DtmfTool
+from offhook.schema.tools.tool import AnyTool, DtmfTool
 from offhook.sip.errors import SipError
 
 MOST_DIGITS: Final = 64
@@ -25,19 +24,18 @@ PRESS_SECONDS: Final = 0.18
 class DtmfKind(ToolKind):
     fillers: Sequence[str] = ()
 
-    def description(self, tool: Tool, given: str) -> str:
+    def description(self, tool: AnyTool, given: str) -> str:
         return given or "Press keys on the telephone keypad."
 
-    def parameters(self, tool: Tool) -> ParametersSchema:
+    def parameters(self, tool: AnyTool) -> ParametersSchema:
         keys = {"type": "string", "description": "Keys to press: 0-9, *, #, w for a pause."}
         return {"type": "object", "properties": {"dtmf": keys}, "required": ["dtmf"]}
 
-    async def run(self, site: ToolSite, tool: Tool, call: ToolCall) -> ToolOutcome:
-        known = tool_of(tool)
-        if site.leg is None or not isinstance(known, DtmfTool):
+    async def run(self, site: ToolSite, tool: AnyTool, call: ToolCall) -> ToolOutcome:
+        if site.leg is None or not isinstance(tool, DtmfTool):
             return await super().run(site, tool, call)
         try:
-            return await _press(site.leg, known, str(call.arguments.get("dtmf") or ""))
+            return await _press(site.leg, tool, str(call.arguments.get("dtmf") or ""))
         except SipError as error:
             return ToolOutcome(error=f"the phone did not take it: {error}")
 

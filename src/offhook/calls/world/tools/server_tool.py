@@ -8,19 +8,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from pydantic import BaseModel
-
 from offhook.calls.world.tools.parameters import static_parameters
 from offhook.calls.world.tools.tool_site import Result, ToolSite
-from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
-from offhook.conversation.tools.tool_kind import Tool, ToolKind
+from offhook.conversation.tools.tool_kind import ToolKind
 from offhook.conversation.tools.tool_messages import content_of, meets
 from offhook.json_document import Answer
 from offhook.language.extraction import parsed
 from offhook.language.language_model import ToolCall
 from offhook.schema.base import document
-from offhook.schema.tools.tool import FunctionTool
+from offhook.schema.tools.tool import AnyTool, FunctionTool
 from offhook.schema.webhooks.answers import ToolCallsAnswer, ToolResultAnswer
 from offhook.schema.webhooks.server_message import ServerMessageToolCalls, tool_with_call
 
@@ -34,17 +31,16 @@ _log = logging.getLogger(__name__)
 
 
 class ServerToolKind(ToolKind):
-    async def run(self, site: ToolSite, tool: Tool, call: ToolCall) -> ToolOutcome:
-        known = tool_of(tool)
-        receiver = await site.receiver(known)
+    async def run(self, site: ToolSite, tool: AnyTool, call: ToolCall) -> ToolOutcome:
+        receiver = await site.receiver(tool)
         if receiver is None:
             return _unheard(site, call)
         plan = None
-        if isinstance(known, FunctionTool):
-            fixed = static_parameters(known, site.record.variables, site.fill)
+        if isinstance(tool, FunctionTool):
+            fixed = static_parameters(tool, site.record.variables, site.fill)
             call = replace(call, arguments={**call.arguments, **fixed})
-            plan = known.variable_extraction_plan
-        result = read_results(await site.ask(receiver, tool_calls(known, call)), call)
+            plan = tool.variable_extraction_plan
+        result = read_results(await site.ask(receiver, tool_calls(tool, call)), call)
         site.learn(plan, result)
         return result.outcome
 
@@ -57,7 +53,7 @@ def _unheard(site: ToolSite, call: ToolCall) -> ToolOutcome:
     return ToolOutcome(result=NO_RESULT)
 
 
-def tool_calls(tool: BaseModel, call: ToolCall) -> ServerMessageToolCalls:
+def tool_calls(tool: AnyTool, call: ToolCall) -> ServerMessageToolCalls:
     """The message for one call. Its items are the superset of the shapes that consumers read: arguments as an
     object under `function`, and again as `arguments` and `parameters`."""
     arguments = dict(call.arguments)
@@ -119,8 +115,8 @@ def _with_message(outcome: ToolOutcome, kind: str, result: ToolResultAnswer, cal
     message = result.message
     if message is None or (message.type or kind) != kind:
         return outcome
-    content = content_of(message.given)
-    if not content or not meets(message.given, call.arguments):
+    content = content_of(message.said)
+    if not content or not meets(message.conditions, call.arguments):
         return outcome
     content = text_of(content[:MAX_SPOKEN_CHARACTERS])
     if (message.role or "assistant") != "assistant":

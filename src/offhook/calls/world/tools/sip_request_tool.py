@@ -9,26 +9,24 @@ from offhook.calls.dialog_request import request_in_dialog
 from offhook.calls.leg import Leg
 from offhook.calls.world.tools.parameters import Render, filled
 from offhook.calls.world.tools.tool_site import ToolSite
-from offhook.calls.world.tools.typed_tool import tool_of
 from offhook.conversation.events import ToolOutcome
-from offhook.conversation.tools.tool_kind import Tool, ToolKind
+from offhook.conversation.tools.tool_kind import ToolKind
 from offhook.json_document import Arguments
 from offhook.language.language_model import ToolCall
 from offhook.schema.tools.json_schema import JsonSchema
-from offhook.schema.tools.tool import SipRequestTool
+from offhook.schema.tools.tool import AnyTool, SipRequestTool
 
 
 class SipRequestKind(ToolKind):
     fillers: Sequence[str] = ()
 
-    def description(self, tool: Tool, given: str) -> str:
+    def description(self, tool: AnyTool, given: str) -> str:
         return given or "Send a SIP request inside the call."
 
-    async def run(self, site: ToolSite, tool: Tool, call: ToolCall) -> ToolOutcome:
-        known = tool_of(tool)
-        if site.leg is None or not isinstance(known, SipRequestTool):
+    async def run(self, site: ToolSite, tool: AnyTool, call: ToolCall) -> ToolOutcome:
+        if site.leg is None or not isinstance(tool, SipRequestTool):
             return await super().run(site, tool, call)
-        return await _request(site.leg, known, call, site.render)
+        return await _request(site.leg, tool, call, site.render)
 
 
 async def _request(leg: Leg, tool: SipRequestTool, call: ToolCall, render: Render) -> ToolOutcome:

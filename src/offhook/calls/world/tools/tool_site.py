@@ -13,7 +13,6 @@ from offhook.conversation.events import ToolOutcome
 from offhook.json_document import Answer as ServerAnswer
 from offhook.json_document import ResourceDocument, Variables
 from offhook.language.extraction import RESERVED, extracted
-from offhook.schema.base import document
 from offhook.schema.server import HasServer
 from offhook.schema.tools.json_schema import VariableExtractionPlan
 from offhook.schema.webhooks.server_message import Body
@@ -59,7 +58,7 @@ class ToolSite:
     def learn(self, plan: VariableExtractionPlan | None, result: Result) -> None:
         """Stores the variables that a tool's plan extracts from a result."""
         if plan is not None and result.body is not None and result.outcome.error is None:
-            learn(self.record, extracted(document(plan), result.body, result.headers, self._render_over))
+            learn(self.record, extracted(plan, result.body, result.headers, self._render_over))
 
     def _render_over(self, text: str, more: Variables) -> str:
         """Fills a template with the call's variables and with `more`, which takes precedence."""
