@@ -28,7 +28,7 @@ like. A signature that takes one of those says which."""
 MOST_OPEN_SIGNATURES: Final = 39
 MOST_DICT_SIGNATURES: Final = 69
 MOST_NAMED_DOCUMENTS: Final = 0
-MOST_WIRE_KEYS: Final = 59
+MOST_WIRE_KEYS: Final = 51
 MOST_ON_A_FLOOR: Final = 20
 MOST_LINES: Final = 400
 

@@ -12,9 +12,6 @@ ResourceDocument = Mapping[str, Any]
 MessageDocument = Mapping[str, Any]
 """A server message, `{"message": {...}}`, or one of the documents in it: made, and handed through."""
 
-ToolDocument = Mapping[str, Any]
-"""A tool as a conversation has it: of any type, those too that have no file here."""
-
 Answer = Mapping[str, Any]
 """What an owner's server has answered, before it is read (`answers.py`)."""
 
@@ -38,9 +35,3 @@ VendorMessage = Mapping[str, Any]
 
 OpenApiDocument = Mapping[str, Any]
 """The document of the API, or a part of it."""
-
-DestinationDocument = Mapping[str, Any]
-"""Where a call is to go, as its owner or their server wrote it."""
-
-ToolMessageDocument = Mapping[str, Any]
-"""One of a tool's messages, or of its conditions, as its owner or their server wrote it."""
