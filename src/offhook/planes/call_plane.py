@@ -14,6 +14,7 @@ from offhook.calls.admission.entrance import EntranceLimits
 from offhook.calls.call_services import CallServices
 from offhook.calls.calls import Calls
 from offhook.calls.directory.directory_cache import DirectoryCache
+from offhook.calls.directory.documented import build_types
 from offhook.calls.directory.stored_directory import StoredDirectory
 from offhook.calls.ledger.presence import Presence
 from offhook.calls.ledger.recovery import end_orphans
@@ -110,6 +111,7 @@ async def call_plane(
     What the process before left behind is ended and reported first.
 
     `engines` replaces the speech engines and models (benchmarks and tests). Raises StartError, StoreError."""
+    build_types()
     settings, database, parts = ground.settings, ground.database, siblings.count
     node = name_of_process(ground.node, siblings.number)
     plane = open_media(ground, stack)

@@ -76,6 +76,12 @@ _ADAPTERS: Final[dict[Any, TypeAdapter[Any]]] = {
 }
 
 
+def build_types() -> None:
+    """Make now the checks that every call needs: the first caller need not wait for them."""
+    for kind in (AssistantOverrides, StoredPhoneNumber, UpdateOrgDTO):
+        _ADAPTERS[kind].rebuild()
+
+
 def assistant_of(document: ResourceDocument) -> AssistantOverrides:
     """An assistant's type; of a stored one the type with id and dates. Raises NotValid."""
     settings = _own(AssistantOverrides, document, "an assistant")
