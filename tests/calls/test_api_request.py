@@ -113,8 +113,8 @@ def test_nothing_that_a_model_says_changes_what_is_known_of_the_call() -> None:
 
 
 def test_no_schema_is_nothing() -> None:
-    assert filled(None, {"a": 1}, render) == {}
-    assert filled(JsonSchema(type="object"), {"a": 1}, render) == {}
+    assert filled(None, CALL, render) == {}
+    assert filled(JsonSchema(type="object"), CALL, render) == {}
 
 
 class Api:

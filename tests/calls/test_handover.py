@@ -12,6 +12,7 @@ from offhook.calls.directory.documented import assistant_of, squad_of
 from offhook.calls.world.handover import Successor, handoff_answer, successor, transfer_answer
 from offhook.conversation.events import Named
 from offhook.schema.assistants.squad import Squad
+from offhook.schema.webhooks.answers import DestinationAnswer
 from tests.calls.test_routing import AGENT, DESK, FALLBACK, ORG, Stored
 from tests.documents import handoff_to, transfer_to
 
@@ -154,12 +155,12 @@ def test_a_member_brings_the_tools_of_its_place_in_the_squad() -> None:
     ],
 )
 def test_where_a_server_sends_the_caller(answer: Mapping[str, Any], named: Named) -> None:
-    assert transfer_answer(answer) == named
+    assert transfer_answer(DestinationAnswer.of(answer)) == named
 
 
 @pytest.mark.parametrize("destination", [{"type": "sip"}, "sip:x", {"type": "squad", "squadId": "s"}, 5])
 def test_a_destination_that_is_none_is_explained(destination: object) -> None:
-    named = transfer_answer({"destination": destination})
+    named = transfer_answer(DestinationAnswer.of({"destination": destination}))
 
     assert named.destination is None
     assert named.error is not None
@@ -190,4 +191,4 @@ def test_a_destination_that_is_none_is_explained(destination: object) -> None:
     ],
 )
 def test_whom_a_server_hands_the_caller_to(answer: Mapping[str, Any], named: Named) -> None:
-    assert handoff_answer(answer) == named
+    assert handoff_answer(DestinationAnswer.of(answer)) == named

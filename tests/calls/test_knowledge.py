@@ -14,13 +14,14 @@ from offhook.calls.world.knowledge import (
     MOST_DOCUMENTS,
     Found,
     Informed,
+    found_in,
     question,
-    read_answer,
     with_documents,
 )
 from offhook.language.language_model import Finished, Message, Text, ToolCall
 from offhook.language.providers.extractive import ExtractiveModel
 from offhook.schema.server import Server
+from offhook.schema.webhooks.answers import KnowledgeBaseAnswer
 from offhook.schema.webhooks.server_message import ServerMessageKnowledgeBaseRequest
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import ASSISTANT, House, open_house, virtual
@@ -71,7 +72,7 @@ def documents(*contents: Any) -> dict[str, Any]:
     ids=lambda value: repr(value)[:50],
 )
 def test_what_a_server_may_answer(answer: Mapping[str, Any], found: Found) -> None:
-    assert read_answer(answer) == found
+    assert found_in(KnowledgeBaseAnswer.of(answer)) == found
 
 
 def test_documents_stand_before_what_the_caller_said_last() -> None:
@@ -97,11 +98,9 @@ def test_the_question_is_what_the_model_is_going_to_be_sent() -> None:
 def answering(answer: Mapping[str, Any] | None) -> tuple[Any, list[ServerMessageKnowledgeBaseRequest]]:
     asked: list[ServerMessageKnowledgeBaseRequest] = []
 
-    async def ask(
-        server: Mapping[str, Any], body: ServerMessageKnowledgeBaseRequest
-    ) -> Mapping[str, Any] | None:
+    async def ask(server: Server, body: ServerMessageKnowledgeBaseRequest) -> KnowledgeBaseAnswer | None:
         asked.append(body)
-        return answer
+        return None if answer is None else KnowledgeBaseAnswer.of(answer)
 
     return ask, asked
 
@@ -143,7 +142,7 @@ async def test_the_local_model_answers_from_documents() -> None:
 async def test_a_reply_that_is_given_up_gives_up_the_question() -> None:
     given_up = asyncio.Event()
 
-    async def ask(server: Server, body: ServerMessageKnowledgeBaseRequest) -> Mapping[str, Any] | None:
+    async def ask(server: Server, body: ServerMessageKnowledgeBaseRequest) -> KnowledgeBaseAnswer | None:
         try:
             await asyncio.Event().wait()
         finally:

@@ -23,6 +23,7 @@ from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.assistants.squad import Squad
 from offhook.schema.base import document
 from offhook.schema.tools.destination import TransferDestinationNumber, TransferDestinationSip
+from offhook.schema.webhooks.answers import AssistantRequestAnswer
 
 ORG = "org-1"
 DESK = {"name": "Desk", "firstMessage": "Desk here."}
@@ -61,13 +62,13 @@ def decide(
 ) -> RoutingOutcome:
     asked = 0
 
-    async def request() -> Mapping[str, Any]:
+    async def request() -> AssistantRequestAnswer:
         nonlocal asked
         asked += 1
         if isinstance(answer, RequestFailed):
             raise answer
         assert answer is not None, "nobody should be asked"
-        return answer
+        return AssistantRequestAnswer.of(answer)
 
     outcome = asyncio.run(
         who_answers(number_of({"orgId": ORG, **number}), caller, variables or {}, stored or Stored(), request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,16 +14,24 @@ from offhook.calls.world.tools.server_tool import (
     read_results,
     tool_calls,
 )
+from offhook.calls.world.tools.tool_site import Result
 from offhook.conversation.events import ToolOutcome
 from offhook.language.language_model import ToolCall
+from offhook.schema.webhooks.answers import ToolCallsAnswer
 from tests.documents import a_tool
 
 CALL = ToolCall("t1", "look_up", {"city": "Paris"})
 
 
+def results_of(answer: Mapping[str, Any]) -> Result:
+    return read_results(ToolCallsAnswer.of(answer), CALL)
+
+
 def outcome(**result: Any) -> ToolOutcome:
     """Of an answer with one result for the call."""
-    return read_results({"results": [{"toolCallId": "t1", "name": "look_up", **result}]}, CALL).outcome
+    return read_results(
+        ToolCallsAnswer.of({"results": [{"toolCallId": "t1", "name": "look_up", **result}]}), CALL
+    ).outcome
 
 
 def test_the_call_goes_out_in_every_shape_that_consumers_read() -> None:
@@ -53,7 +62,7 @@ OURS, OTHER = {"toolCallId": "t1", "result": "yes"}, {"toolCallId": "t2", "resul
     ],
 )
 def test_the_result_for_this_call_is_found_wherever_it_stands(results: list[Any], result: str | None) -> None:
-    found = read_results({"results": results}, CALL).outcome
+    found = results_of({"results": results}).outcome
 
     assert found.result == result
     assert (found.error is None) is (result is not None)
@@ -77,7 +86,7 @@ def test_the_result_for_this_call_is_found_wherever_it_stands(results: list[Any]
     ids=lambda value: repr(value)[:20],
 )
 def test_a_result_is_text_for_the_model_and_json_for_variables(value: Any, text: str, body: object) -> None:
-    result = read_results({"results": [{"toolCallId": "t1", "result": value}]}, CALL)
+    result = results_of({"results": [{"toolCallId": "t1", "result": value}]})
 
     assert result.outcome == ToolOutcome(result=text)
     assert result.body == body
@@ -96,7 +105,7 @@ def test_a_result_is_text_for_the_model_and_json_for_variables(value: Any, text:
     ],
 )
 def test_an_error_is_an_outcome_and_brings_no_variables(answer: dict[str, Any], error: str) -> None:
-    result = read_results(answer, CALL)
+    result = results_of(answer)
 
     assert result.outcome == ToolOutcome(error=error)
     assert result.body is None
@@ -106,8 +115,8 @@ def test_an_error_is_an_outcome_and_brings_no_variables(answer: dict[str, Any], 
 def test_what_typed_languages_write_for_no_error_is_none(error: object) -> None:
     nobody = {"toolCallId": "", "error": error, "result": "nobody's"}
     ours = {"toolCallId": "t1", "error": error, "result": "yes", "message": "", "metadata": {}, "new": 1}
-    assert read_results({"error": error, "results": [ours]}, CALL).outcome == ToolOutcome(result="yes")
-    assert read_results({"results": [nobody]}, CALL).outcome == ToolOutcome(result="nobody's")
+    assert results_of({"error": error, "results": [ours]}).outcome == ToolOutcome(result="yes")
+    assert results_of({"results": [nobody]}).outcome == ToolOutcome(result="nobody's")
 
 
 def test_a_message_with_an_empty_type_and_role_is_spoken() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from offhook.calls.world.variables import filling
 from offhook.conversation.active_assistant import Engines
-from offhook.language.language_model import ToolCall
+from offhook.language.language_model import ToolCall, ToolDefinition
 from offhook.webhooks.client import AskFailed
 from tests.calls.house import ASSISTANT, House, open_house, virtual
 from tests.calls.test_whole_call import ended
@@ -275,4 +275,6 @@ async def test_a_later_destination_s_own_values_replace_what_was_found_before(tm
     ],
 )
 def test_which_of_two_values_a_template_sees(offered: Document, arguments: Document, seen: str) -> None:
-    assert filling(offered, arguments, {"city": "Paris"})["city"] == seen
+    definition = ToolDefinition("tool", "", {"type": "object", "properties": offered})
+    call = ToolCall("t1", "tool", arguments)
+    assert filling(definition, call, {"city": "Paris"})["city"] == seen

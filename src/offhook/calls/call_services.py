@@ -18,7 +18,8 @@ from offhook.calls.transfers.trunk import Trunk
 from offhook.calls.world.tools.tool_site import Send
 from offhook.conversation.active_assistant import EngineFactory
 from offhook.engines.registry import OrgCredentials
-from offhook.json_document import Answer, MessageDocument, ResourceDocument, Variables
+from offhook.json_document import Answer, MessageDocument, ResourceDocument
+from offhook.language.extraction import Render
 from offhook.network.guard import AddressGuard
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
@@ -55,7 +56,7 @@ class CallServices:
     """For a call, with the credentials of its org, and which org that is."""
     emergency: Voice | None
     """Speaks the apology when the assistant's own voice has failed. Its owner starts and closes it."""
-    render: Callable[[str, Variables], str]
+    render: Render
     """Fills a template with these variables and with those of the clock."""
     ask: Ask
     guard: AddressGuard

@@ -30,14 +30,13 @@ from offhook.conversation.transcript import ConversationTranscript
 from offhook.conversation.transcript_writer import TranscriptWriter
 from offhook.conversation.turn_taking import TurnTaking
 from offhook.json_document import Variables
+from offhook.language.extraction import Render
 from offhook.language.language_model import Message
 from offhook.media.channel import Channel
 from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.assistants.hook import HookAction
 from offhook.schema.tools.destination import CallDestination
 from offhook.speech.engine_protocols import Voice
-
-Render = Callable[[str, Variables], str]
 
 
 class Conversation:

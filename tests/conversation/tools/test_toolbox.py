@@ -11,6 +11,7 @@ from offhook.conversation.handover.context_plan import arrange
 from offhook.conversation.tools.destinations import choose_destination, destinations_of
 from offhook.conversation.tools.tool_messages import content_of, delayed_messages, pick_message
 from offhook.conversation.tools.toolbox import Toolbox, definition_of
+from offhook.language.language_model import ToolCall
 from offhook.schema.webhooks.answers import spoken
 from tests.documents import a_tool, handoff_to, transfer_to
 
@@ -22,8 +23,12 @@ def render(text: str, variables: Mapping[str, Any]) -> str:
     return text.format(**variables)
 
 
+def called(**arguments: Any) -> ToolCall:
+    return ToolCall("c1", "tool", arguments)
+
+
 def pick(tool: Mapping[str, Any], kind: Any, **arguments: Any) -> Any:
-    return pick_message(a_tool(tool), kind, arguments, random.Random(1), render)
+    return pick_message(a_tool(tool), kind, called(**arguments), random.Random(1), render)
 
 
 @pytest.mark.parametrize(
@@ -58,11 +63,11 @@ def test_a_transfer_offers_its_destinations() -> None:
 
 def test_the_destination_that_the_model_names() -> None:
     two = a_tool({"type": "transferCall", "destinations": [DESK, SALES]})
-    assert choose_destination(two, {"destination": "sales"}) is destinations_of(two)[1]
-    assert choose_destination(two, {"destination": "nobody"}) is None
+    assert choose_destination(two, called(destination="sales")) is destinations_of(two)[1]
+    assert choose_destination(two, called(destination="nobody")) is None
     one = a_tool({"type": "transferCall", "destinations": [DESK]})
-    assert choose_destination(one, {}) is destinations_of(one)[0]
-    assert choose_destination(a_tool({"type": "transferCall"}), {"destination": "x"}) is None
+    assert choose_destination(one, called()) is destinations_of(one)[0]
+    assert choose_destination(a_tool({"type": "transferCall"}), called(destination="x")) is None
 
 
 def test_of_two_tools_with_one_name_the_first_counts() -> None:
@@ -110,13 +115,13 @@ def test_conditions(operator: str, value: str, given: Any, holds: bool) -> None:
 
 
 def test_a_message_is_one_of_those_that_are_eligible() -> None:
-    tool = {"messages": [{"type": "request-start", "content": text} for text in "abc"]}
+    tool = a_tool({"messages": [{"type": "request-start", "content": text} for text in "abc"]})
     messages = [
-        pick_message(a_tool(tool), "request-start", {}, random.Random(seed), render) for seed in range(30)
+        pick_message(tool, "request-start", called(), random.Random(seed), render) for seed in range(30)
     ]
     picked = {message.text for message in messages if message is not None}
     assert picked == {"a", "b", "c"}
-    assert pick(tool, "request-complete") is None
+    assert pick_message(tool, "request-complete", called(), random.Random(1), render) is None
 
 
 def test_a_system_message_is_not_spoken_and_ends_nothing() -> None:
@@ -135,7 +140,7 @@ def test_delays_are_stages() -> None:
         {"type": "request-response-delayed", "content": "Still {q}", "timingMilliseconds": 5000},
         {"type": "request-response-delayed", "content": "Soon", "timingMilliseconds": 1000},
     ]
-    stages = delayed_messages(a_tool({"messages": messages}), {"q": "on it"}, random.Random(1), render)
+    stages = delayed_messages(a_tool({"messages": messages}), called(q="on it"), random.Random(1), render)
     assert [(stage.delay, stage.text) for stage in stages] == [(1.0, "Soon"), (5.0, "Still on it")]
 
 

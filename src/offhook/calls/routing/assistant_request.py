@@ -17,7 +17,7 @@ from offhook.calls.routing.outcome import (
     RequestFailed,
     RoutingFailure,
 )
-from offhook.json_document import Answer, MessageDocument
+from offhook.json_document import MessageDocument
 from offhook.schema.answered import NotValid, read_answered
 from offhook.schema.assistants import assistant as schema
 from offhook.schema.assistants.assistant import AssistantOverrides, merged
@@ -55,13 +55,12 @@ def request_failure(failed: RequestFailed) -> RoutingFailure:
 
 
 async def read_answer(
-    answer: Answer, org_id: str, from_headers: AssistantOverrides, directory: AssistantDirectory
+    says: AssistantRequestAnswer, org_id: str, from_headers: AssistantOverrides, directory: AssistantDirectory
 ) -> AnsweringAssistant | ForwardedCaller | RoutingFailure:
     """`error` comes before `destination`, and that before assistant or squad. An empty property counts as
     missing; except an assistant, if nothing else is there."""
-    says = AssistantRequestAnswer.of(answer)
     if says.error is not None:
-        return _spoken_error(answer, says.error)
+        return _spoken_error(says)
     try:
         if says.destination is not None:
             destination = _read(CallDestination, says.destination)
@@ -81,14 +80,14 @@ async def read_answer(
         if says.transient is not None:
             return _transient(says.transient, overrides)
     except NotValid as problem:
-        return _invalid(answer, str(problem))
+        return _invalid(says, str(problem))
     missing = "No assistant, squad or destination in the answer"
     if says.names_workflow:
         missing += "; workflows are not served"
     return RoutingFailure(
         "assistant-request-returned-no-assistant",
         missing,
-        artifacts=_artifacts(f"{missing}.", _shown(answer)),
+        artifacts=_artifacts(f"{missing}.", _shown(says)),
         step=f"{ANSWER} names nobody",
     )
 
@@ -98,19 +97,20 @@ def _transient(assistant: object, overrides: AssistantOverrides) -> AnsweringAss
     return AnsweringAssistant(FoundAssistant(settings), overrides, transient=True)
 
 
-def _spoken_error(answer: Answer, error: object) -> RoutingFailure:
+def _spoken_error(says: AssistantRequestAnswer) -> RoutingFailure:
+    error = says.error
     if isinstance(error, str) and error.strip():
         return RoutingFailure(
             "assistant-request-returned-error",
             error,
             spoken=error[:MAX_SPOKEN_ERROR],
-            artifacts=_artifacts(error, _shown(answer)),
+            artifacts=_artifacts(error, _shown(says)),
             step=f"{ANSWER} is an error",
         )
     return RoutingFailure(
         "assistant-request-returned-unspeakable-error",
         "the answer's error is not a sentence",
-        artifacts=_artifacts("The answer's error is not a sentence.", _shown(answer)),
+        artifacts=_artifacts("The answer's error is not a sentence.", _shown(says)),
         step=f"{ANSWER} is not valid",
     )
 
@@ -120,20 +120,20 @@ def _read(kind: Any, answered: object) -> Any:
     return read_answered(kind, answered, _ADAPTERS[kind], "the answer to assistant-request")
 
 
-def _invalid(answer: Answer, problem: str) -> RoutingFailure:
+def _invalid(says: AssistantRequestAnswer, problem: str) -> RoutingFailure:
     return RoutingFailure(
         "assistant-request-returned-invalid-assistant",
         problem,
-        artifacts=_artifacts(f"Invalid Assistant. Errors: [ {problem} ]", _shown(answer)),
-        meant=answer,
+        artifacts=_artifacts(f"Invalid Assistant. Errors: [ {problem} ]", _shown(says)),
+        meant=says.whole,
         step=f"{ANSWER} is not valid",
     )
 
 
-def _shown(answer: Answer) -> object:
+def _shown(says: AssistantRequestAnswer) -> object:
     """The answer as it is stored with the call and sent with its messages: of a long one the beginning."""
-    text = json.dumps(answer, ensure_ascii=False)
-    return dict(answer) if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} ..."
+    text = json.dumps(says.whole, ensure_ascii=False)
+    return dict(says.whole) if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} ..."
 
 
 def _artifacts(problem: str, response: object) -> MessageDocument:

@@ -8,11 +8,12 @@ from functools import cached_property
 from typing import Final
 
 from offhook.calls.directory.documented import Documented
-from offhook.json_document import Answer, MessageDocument, ResourceDocument
+from offhook.json_document import MessageDocument, ResourceDocument
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.assistants.squad import Squad
 from offhook.schema.base import document
 from offhook.schema.tools.destination import TransferDestinationNumber, TransferDestinationSip
+from offhook.schema.webhooks.answers import AssistantRequestAnswer
 
 SORRY: Final = "Sorry, this number cannot take your call right now. Please try again later. Goodbye."
 """What a caller hears when no assistant can answer and nothing else is configured."""
@@ -112,5 +113,5 @@ class RequestFailed(Exception):
         self.response = response
 
 
-RequestAssistant = Callable[[], Awaitable[Answer]]
-"""Sends assistant-request and returns the answer's JSON object. Raises RequestFailed."""
+RequestAssistant = Callable[[], Awaitable[AssistantRequestAnswer]]
+"""Sends assistant-request and returns the answer. Raises RequestFailed."""

@@ -13,7 +13,7 @@ from offhook.calls.routing.assistants import AssistantDirectory, member, overrid
 from offhook.calls.routing.outcome import FoundAssistant
 from offhook.conversation.events import Named
 from offhook.conversation.tools.tool_messages import content_of
-from offhook.json_document import Answer, Variables
+from offhook.json_document import Variables
 from offhook.schema.answered import NotValid, is_empty, read_answered
 from offhook.schema.assistants.assistant import AssistantOverrides, merged
 from offhook.schema.assistants.squad import Squad
@@ -155,17 +155,15 @@ def variables_of(destination: Successors) -> Variables | None:
     return None if overrides is None else overrides.variable_values
 
 
-def transfer_answer(answer: Answer) -> Named:
-    """Reads an answer to transfer-destination-request: the destination, and what to say before."""
-    says = DestinationAnswer.of(answer)
+def transfer_answer(says: DestinationAnswer) -> Named:
+    """What an answer to transfer-destination-request means: the destination, and what to say before."""
     named = _named(says, TransferDestination)
     message = content_of(says.message)
     return named if message is None else replace(named, message=message[:MAX_WORDS])
 
 
-def handoff_answer(answer: Answer) -> Named:
-    """Reads an answer to handoff-destination-request: the destination, and what the model is told."""
-    says = DestinationAnswer.of(answer)
+def handoff_answer(says: DestinationAnswer) -> Named:
+    """What an answer to handoff-destination-request means: the destination, and what the model is told."""
     named = _named(says, HandoffDestination)
     return named if says.result is None else replace(named, result=says.result[:MAX_WORDS])
 

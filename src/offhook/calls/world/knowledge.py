@@ -10,7 +10,7 @@ from typing import Final
 from offhook.calls.world.tools.server_tool import text_of
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.tools.tool_messages import content_of
-from offhook.json_document import Answer, MessageDocument
+from offhook.json_document import MessageDocument
 from offhook.language.language_model import Finished, LanguageModel, Message, Reply, Text, ToolDefinition
 from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.server import Server
@@ -25,7 +25,7 @@ MOST_DOCUMENTS: Final = 20
 MOST_CHARACTERS: Final = 16_000
 """Characters of all documents together. A message may have a quarter of that."""
 
-Ask = Callable[[Server, ServerMessageKnowledgeBaseRequest], Awaitable[Answer | None]]
+Ask = Callable[[Server, ServerMessageKnowledgeBaseRequest], Awaitable[KnowledgeBaseAnswer | None]]
 """Asks a server. None, with a log line, if it does not answer."""
 
 
@@ -81,7 +81,7 @@ class Informed:
     ) -> AsyncIterator[Reply]:
         if messages and messages[-1].get("role") == "user":
             answer = await self._ask(self._server, question(messages))
-            found = Found() if answer is None else read_answer(answer)
+            found = Found() if answer is None else found_in(answer)
             if found.words:
                 yield Text(found.words)
                 yield Finished("stop")
@@ -131,9 +131,8 @@ def _timed(message: MessageDocument, role: str, known: MessageDocument | None, b
     return {**times, **(known or {}), **message, "role": role}
 
 
-def read_answer(answer: Answer) -> Found:
+def found_in(says: KnowledgeBaseAnswer) -> Found:
     """`message` comes before `documents`. An answer of another shape counts as empty."""
-    says = KnowledgeBaseAnswer.of(answer)
     words = content_of(says.message)
     if words and words.strip():
         return Found(text_of(words.strip()[: MOST_CHARACTERS // 4]))

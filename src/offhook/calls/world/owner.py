@@ -30,7 +30,12 @@ from offhook.schema.assistants.squad import Squad
 from offhook.schema.server import HasServer, Server
 from offhook.schema.tools.handoff import HandoffDestinationDynamic, Successors
 from offhook.schema.tools.tool import AnyTool
-from offhook.schema.webhooks.answers import endpointing_seconds
+from offhook.schema.webhooks.answers import (
+    AssistantRequestAnswer,
+    DestinationAnswer,
+    KnowledgeBaseAnswer,
+    endpointing_seconds,
+)
 from offhook.schema.webhooks.server_message import (
     Body,
     ServerMessageAssistantRequest,
@@ -88,12 +93,13 @@ class Owner:
             return receiver_of(server)
         return receiver_of(server, await self._services.directory.credential(record.org_id, named))
 
-    async def assistant_request(self, receiver: Receiver) -> Answer:
+    async def assistant_request(self, receiver: Receiver) -> AssistantRequestAnswer:
         """Asks which assistant answers. Raises RequestFailed."""
         try:
-            return await self._ask(receiver, ServerMessageAssistantRequest(), ASSISTANT_REQUEST_SECONDS)
+            answer = await self._ask(receiver, ServerMessageAssistantRequest(), ASSISTANT_REQUEST_SECONDS)
         except AskFailed as failed:
             raise RequestFailed(failed.kind, failed.detail, failed.status, failed.response) from failed
+        return AssistantRequestAnswer.of(answer)
 
     async def run_tool(self, tool: AnyTool, call: ToolCall, leg: Leg | None = None) -> ToolOutcome:
         """Runs a tool; on the caller's `leg` if the tool acts on the leg. Never raises."""
@@ -119,17 +125,21 @@ class Owner:
             asked, ServerMessageHandoffDestinationRequest(dict(call.arguments)), handoff_answer
         )
 
-    async def _destination(self, asked: HasServer, body: Body, read: Callable[[Answer], Named]) -> Named:
+    async def _destination(
+        self, asked: HasServer, body: Body, read: Callable[[DestinationAnswer], Named]
+    ) -> Named:
         receiver = await self.receiver(asked)
         if receiver is None:
             return Named(error="No server is set that could name a destination.")
         try:
-            return read(await self._ask(receiver, body))
+            return read(DestinationAnswer.of(await self._ask(receiver, body)))
         except AskFailed as failed:
             _log.warning("call=%s %s failed: %s", self._record.id, body.type, failed)
             return Named(error=f"The server did not name a destination: {failed.kind}.")
 
-    async def knowledge(self, server: Server, question: ServerMessageKnowledgeBaseRequest) -> Answer | None:
+    async def knowledge(
+        self, server: Server, question: ServerMessageKnowledgeBaseRequest
+    ) -> KnowledgeBaseAnswer | None:
         """What the server of a knowledge base answers; None if it does not."""
         receiver = await self.receiver(_Asked(server))
         if receiver is None:
@@ -137,7 +147,7 @@ class Owner:
         try:
             question = knowledge.timed(question, self._record.messages(), self._record.began * 1000)
             seconds = min(receiver.timeout_seconds, knowledge.MOST_SECONDS)
-            return await self._ask(receiver, question, seconds)
+            return KnowledgeBaseAnswer.of(await self._ask(receiver, question, seconds))
         except AskFailed as failed:
             _log.warning("call=%s %s failed: %s", self._record.id, question.type, failed)
             return None

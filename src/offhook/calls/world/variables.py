@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from offhook.calls.record.call_facts import CALL_TYPE, Document
 from offhook.calls.record.call_record import CallRecord
-from offhook.json_document import Arguments, ParametersSchema, Variables
+from offhook.json_document import Variables
 from offhook.language.extraction import RESERVED, Render
+from offhook.language.language_model import ToolCall, ToolDefinition
 from offhook.schema.base import timestamp
 from offhook.schema.calls.call_document import CallVariable, CallVariables, NumberVariable, TransportVariable
 
@@ -81,9 +82,12 @@ def knowing_what_was_said(record: CallRecord, render: Render) -> Render:
     return fill
 
 
-def filling(offered: ParametersSchema, arguments: Arguments, variables: Variables) -> Document:
+def filling(offered: ToolDefinition, call: ToolCall, variables: Variables) -> Document:
     """The variables for a tool's templates: the call's, and the model's arguments. An argument that the tool
     declares takes precedence over a variable; one that the model made up does not, and none does over what is
     known of the call, since a caller can talk a model into anything."""
-    chosen = {name: value for name, value in arguments.items() if name in offered and name not in RESERVED}
-    return {**arguments, **variables, **chosen}
+    properties = offered.parameters.get("properties") or {}
+    chosen = {
+        name: value for name, value in call.arguments.items() if name in properties and name not in RESERVED
+    }
+    return {**call.arguments, **variables, **chosen}

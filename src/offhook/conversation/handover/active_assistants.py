@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 
 from offhook.conversation.active_assistant import ActiveAssistant, EngineFactory
@@ -12,13 +11,11 @@ from offhook.conversation.audio.caller_speech import TranscriberListener
 from offhook.conversation.audio.synthesis import ahead
 from offhook.conversation.events import World
 from offhook.conversation.handover.succession import Succession
-from offhook.json_document import Variables
+from offhook.language.extraction import Render
 from offhook.schema.tools.handoff import Successors
 from offhook.speech.engine_protocols import EngineError
 
 log = logging.getLogger(__name__)
-
-Render = Callable[[str, Variables], str]
 
 START_PATIENCE = 25.0
 """Seconds for another assistant to be found and to be ready."""

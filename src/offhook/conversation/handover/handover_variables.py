@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from offhook.json_document import Variables
-from offhook.language.extraction import bounded, extracted, kind_of, parsed
+from offhook.language.extraction import Render, bounded, extracted, kind_of, parsed
 from offhook.language.language_model import LanguageModel, Message, ModelError, Text, ToolCall, ToolDefinition
 from offhook.network import words_of
 from offhook.schema.base import document
@@ -29,8 +29,6 @@ _INSTRUCTIONS = (
     f"Above is what was said on a telephone call. Call {NOTE} with what its parameters ask for, as it was "
     "said. Leave out what was not said; guess nothing. Write nothing else."
 )
-
-Render = Callable[[str, Variables], str]
 
 
 async def gathered(

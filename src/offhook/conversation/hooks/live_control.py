@@ -16,7 +16,7 @@ from offhook.conversation.handover.succession import Succession
 from offhook.conversation.interjections import Interjections
 from offhook.conversation.tools.tool_run import heard_out
 from offhook.conversation.turn_taking import TurnTaking
-from offhook.json_document import Variables
+from offhook.language.extraction import Render
 from offhook.media.channel import Channel
 from offhook.media.media_commands import MuteCaller
 from offhook.schema.assistants.plain_model import OpenAIMessage
@@ -48,7 +48,7 @@ class LiveControl:
     turn_taking: TurnTaking
     channel: Channel
     tasks: BackgroundTasks
-    render: Callable[[str, Variables], str]
+    render: Render
     finish: Callable[[str, str], None]
     hand_over: Callable[[Succession], None]
 

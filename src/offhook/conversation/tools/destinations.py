@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from offhook.json_document import Arguments, ParametersSchema
+from offhook.json_document import ParametersSchema
+from offhook.language.language_model import ToolCall
 from offhook.schema.tools.handoff import AnyDestination
 from offhook.schema.tools.tool import AnyTool, HandoffTool, TransferCallTool
 
@@ -26,10 +27,10 @@ def destination_name(destination: AnyDestination) -> str:
     return str(getattr(inline, "name", None) or destination.type)
 
 
-def choose_destination(tool: AnyTool, arguments: Arguments) -> AnyDestination | None:
+def choose_destination(tool: AnyTool, call: ToolCall) -> AnyDestination | None:
     """The destination that the model named, or the only one there is; None if it named none of them."""
     destinations = destinations_of(tool)
-    wanted = str(arguments.get("destination") or "").strip().lower()
+    wanted = str(call.arguments.get("destination") or "").strip().lower()
     for destination in destinations:
         if wanted and destination_name(destination).lower() == wanted:
             return destination

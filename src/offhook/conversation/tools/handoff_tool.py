@@ -35,7 +35,7 @@ class HandoffKind(ActingTool):
         return destination_parameters(tool) if len(destinations_of(tool)) > 1 else NO_PARAMETERS
 
     async def act(self, run: ToolRun, tool: AnyTool, call: ToolCall) -> None:
-        named = Named(choose_destination(tool, call.arguments))
+        named = Named(choose_destination(tool, call))
         if named.destination is None:
             run.refused(tool, call, NO_DESTINATION)
             return

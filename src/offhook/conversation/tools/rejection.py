@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from offhook.conversation.text.patterns import Pattern, compile_pattern
-from offhook.json_document import Variables
+from offhook.language.extraction import Render
 from offhook.language.language_model import Message
 from offhook.schema.tools.tool import (
     AnyTool,
@@ -19,7 +19,6 @@ from offhook.schema.tools.tool import (
     RejectionCondition,
 )
 
-Render = Callable[[str, Variables], str]
 DEEPEST = 8
 """Groups within groups that are looked into."""
 MOST_CONDITIONS = 50

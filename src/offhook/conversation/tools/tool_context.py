@@ -13,10 +13,8 @@ from offhook.conversation.events import World
 from offhook.conversation.handover.active_assistants import ActiveAssistants
 from offhook.conversation.handover.succession import Succession
 from offhook.conversation.transcript_writer import TranscriptWriter
-from offhook.json_document import Variables
+from offhook.language.extraction import Render
 from offhook.schema.tools.destination import CallDestination
-
-Render = Callable[[str, Variables], str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from offhook.json_document import Arguments, Variables
+from offhook.language.extraction import Render
+from offhook.language.language_model import ToolCall
 from offhook.schema.assistants.spoken import HasContents
 from offhook.schema.tools.tool import (
     AnyTool,
@@ -54,32 +55,30 @@ def _primary(language: str) -> str:
 def pick_message(
     tool: AnyTool,
     kind: MessageKind,
-    arguments: Arguments,
+    call: ToolCall,
     rng: random.Random,
-    render: Callable[[str, Variables], str],
+    render: Render,
     language: str = "en",
 ) -> SpokenMessage | None:
-    """One of the tool's messages of this kind whose conditions the arguments meet; None if there is none.
-    `render` fills templates, with the arguments as variables."""
-    eligible = [each for each in _messages(tool, kind) if meets(each.conditions, arguments)]
-    return _spoken(rng.choice(eligible), arguments, render, language) if eligible else None
+    """One of the tool's messages of this kind whose conditions the call meets; None if there is none.
+    `render` fills templates, with its arguments as variables."""
+    eligible = [each for each in _messages(tool, kind) if meets(each.conditions, call)]
+    return _spoken(rng.choice(eligible), call, render, language) if eligible else None
 
 
 def delayed_messages(
     tool: AnyTool,
-    arguments: Arguments,
+    call: ToolCall,
     rng: random.Random,
-    render: Callable[[str, Variables], str],
+    render: Render,
     language: str = "en",
 ) -> list[SpokenMessage]:
     """What to say while the tool keeps the caller waiting: one message for each delay, shortest first."""
     by_delay: dict[float, list[ToolMessage]] = {}
     for each in _messages(tool, "request-response-delayed"):
-        if isinstance(each, ToolMessageDelayed) and meets(each.conditions, arguments):
+        if isinstance(each, ToolMessageDelayed) and meets(each.conditions, call):
             by_delay.setdefault(float(each.timing_milliseconds or 1000) / 1000, []).append(each)
-    return [
-        _spoken(rng.choice(by_delay[delay]), arguments, render, language, delay) for delay in sorted(by_delay)
-    ]
+    return [_spoken(rng.choice(by_delay[delay]), call, render, language, delay) for delay in sorted(by_delay)]
 
 
 def _messages(tool: AnyTool, kind: MessageKind) -> Sequence[ToolMessage]:
@@ -88,15 +87,15 @@ def _messages(tool: AnyTool, kind: MessageKind) -> Sequence[ToolMessage]:
 
 def _spoken(
     message: ToolMessage,
-    arguments: Arguments,
-    render: Callable[[str, Variables], str],
+    call: ToolCall,
+    render: Render,
     language: str,
     delay: float = 0.0,
 ) -> SpokenMessage:
     last = message if isinstance(message, ToolMessageComplete | ToolMessageFailed) else None
     system = last is not None and last.role == "system"
     return SpokenMessage(
-        text=render(content_of(message, language) or "", arguments).strip(),
+        text=render(content_of(message, language) or "", call.arguments).strip(),
         role="system" if system else "assistant",
         blocking=isinstance(message, ToolMessageStart) and bool(message.blocking),
         end_call_after=last is not None and bool(last.end_call_after_spoken_enabled) and not system,
@@ -104,14 +103,14 @@ def _spoken(
     )
 
 
-def meets(conditions: Sequence[Condition] | None, arguments: Arguments) -> bool:
+def meets(conditions: Sequence[Condition] | None, call: ToolCall) -> bool:
     """Do the arguments of a call fulfil all the conditions of a message?"""
-    return all(_holds(each, arguments) for each in conditions or ())
+    return all(_holds(each, call) for each in conditions or ())
 
 
-def _holds(condition: Condition, arguments: Arguments) -> bool:
+def _holds(condition: Condition, call: ToolCall) -> bool:
     """Numbers are compared as numbers, all else as text."""
-    given, wanted, operator = arguments.get(condition.param), condition.value, condition.operator
+    given, wanted, operator = call.arguments.get(condition.param), condition.value, condition.operator
     text = _as_text(given)
     if operator in ("eq", "neq"):
         return _equal(given, text, wanted) is (operator == "eq")

@@ -157,7 +157,7 @@ class ToolRun:
         """Words for a caller who is kept waiting inside of this."""
         loop, context = asyncio.get_running_loop(), self.context
         language = self.assistant.profile.language
-        delays = delayed_messages(tool, call.arguments, context.rng, context.render, language)
+        delays = delayed_messages(tool, call, context.rng, context.render, language)
         timers = [loop.call_later(each.delay, self._say_delayed, each) for each in delays]
         try:
             yield
@@ -224,7 +224,7 @@ class ToolRun:
 
     def pick(self, tool: AnyTool, kind: MessageKind, call: ToolCall) -> SpokenMessage | None:
         context, language = self.context, self.assistant.profile.language
-        return pick_message(tool, kind, call.arguments, context.rng, context.render, language)
+        return pick_message(tool, kind, call, context.rng, context.render, language)
 
 
 async def heard_out(utterance: SpokenUtterance | None) -> None:

@@ -35,7 +35,7 @@ class TransferCallKind(ActingTool):
         return destination_parameters(tool)
 
     async def act(self, run: ToolRun, tool: AnyTool, call: ToolCall) -> None:
-        named = Named(choose_destination(tool, call.arguments), ours=True)
+        named = Named(choose_destination(tool, call), ours=True)
         if named.destination is None and not destinations_of(tool):
             with run.delays(tool, call):
                 named = await asked(run.context.world.transfer_destination(tool, call))

@@ -15,8 +15,9 @@ from offhook.schema.tools.tool import Condition
 
 @dataclass(frozen=True, slots=True)
 class AssistantRequestAnswer:
-    """`transient`: an assistant that is written out, which may be empty."""
+    """`whole`: the answer itself. `transient`: an assistant that is written out, which may be empty."""
 
+    whole: Answer
     error: object
     destination: object
     assistant_id: str | None
@@ -31,6 +32,7 @@ class AssistantRequestAnswer:
     @classmethod
     def of(cls, answer: Answer) -> AssistantRequestAnswer:
         return cls(
+            whole=answer,
             error=given(answer, "error"),
             destination=given(answer, "destination"),
             assistant_id=_id(given(answer, "assistantId")),

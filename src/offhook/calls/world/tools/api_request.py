@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from offhook.calls.world.asked_again import attempted
-from offhook.calls.world.tools.parameters import Render, filled, static_parameters
+from offhook.calls.world.tools.parameters import filled, static_parameters
 from offhook.calls.world.tools.server_tool import MAX_RESULT_CHARACTERS
 from offhook.calls.world.tools.tool_site import Result, Send, ToolSite
 from offhook.calls.world.variables import filling
@@ -17,7 +17,7 @@ from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import NO_PARAMETERS, ToolKind
 from offhook.conversation.tools.toolbox import definition_of
 from offhook.json_document import ParametersSchema, ResourceDocument, Variables
-from offhook.language.extraction import parsed
+from offhook.language.extraction import Render, parsed
 from offhook.language.language_model import ToolCall
 from offhook.schema.base import document
 from offhook.schema.credential import authentication_of, wants_encryption
@@ -100,11 +100,11 @@ class ApiRequest:
         body is JSON. Only a tool with a `body`, `parameters` or arguments sends one, and never by GET."""
         tool, arguments = self.tool, call.arguments
         definition = definition_of(tool)
-        seen = filling(definition.parameters.get("properties") or {}, arguments, self.variables)
-        content = filled(tool.body, arguments, self.render, seen)
+        seen = filling(definition, call, self.variables)
+        content = filled(tool.body, call, self.render, seen)
         content = {**arguments, **content, **static_parameters(tool, self.variables, self.render)}
         has_body = tool.method != "GET" and _has_body(tool)
-        headers = filled(tool.headers, arguments, self.render, seen)
+        headers = filled(tool.headers, call, self.render, seen)
         return OutsideRequest(
             method=tool.method,
             url=self.render(tool.url, seen).strip(),

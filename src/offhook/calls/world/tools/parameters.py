@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from offhook.json_document import Arguments, Variables
+from offhook.json_document import Variables
+from offhook.language.extraction import Render
+from offhook.language.language_model import ToolCall
 from offhook.schema.tools.json_schema import JsonSchema
 from offhook.schema.tools.tool import ApiRequestTool, FunctionTool
-
-Render = Callable[[str, Variables], str]
 
 
 def static_parameters(
@@ -21,11 +21,12 @@ def static_parameters(
 
 
 def filled(
-    schema: JsonSchema | None, arguments: Arguments, render: Render, seen: Variables | None = None
+    schema: JsonSchema | None, call: ToolCall, render: Render, seen: Variables | None = None
 ) -> dict[str, Any]:
     """The object that a JSON schema of a tool stands for: each of its properties by its own `value` (or
-    `default`), with templates filled from `seen`, else by the model's argument of that name."""
+    `default`), with templates filled from `seen`, else by the call's argument of that name."""
     properties = None if schema is None else schema.properties
+    arguments = call.arguments
     known = arguments if seen is None else seen
     result: dict[str, Any] = {}
     for name, described in (properties or {}).items():

@@ -13,7 +13,6 @@ from offhook.calls.world.tools.tool_site import Result, ToolSite
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import ToolKind
 from offhook.conversation.tools.tool_messages import content_of, meets
-from offhook.json_document import Answer
 from offhook.language.extraction import parsed
 from offhook.language.language_model import ToolCall
 from offhook.schema.base import document
@@ -40,7 +39,7 @@ class ServerToolKind(ToolKind):
             fixed = static_parameters(tool, site.record.variables, site.fill)
             call = replace(call, arguments={**call.arguments, **fixed})
             plan = tool.variable_extraction_plan
-        result = read_results(await site.ask(receiver, tool_calls(tool, call)), call)
+        result = read_results(ToolCallsAnswer.of(await site.ask(receiver, tool_calls(tool, call))), call)
         site.learn(plan, result)
         return result.outcome
 
@@ -72,10 +71,9 @@ def tool_calls(tool: AnyTool, call: ToolCall) -> ServerMessageToolCalls:
     )
 
 
-def read_results(answer: Answer, call: ToolCall) -> Result:
-    """Reads what an answer to tool-calls says about `call`. Another shape is an error, which the model is
+def read_results(says: ToolCallsAnswer, call: ToolCall) -> Result:
+    """What an answer to tool-calls says about `call`. Another shape is an error, which the model is
     told."""
-    says = ToolCallsAnswer.of(answer)
     if says.results is None:
         error = says.error
         return _failed(text_of(error) if error else "the tool's server did not answer with results")
@@ -116,7 +114,7 @@ def _with_message(outcome: ToolOutcome, kind: str, result: ToolResultAnswer, cal
     if message is None or (message.type or kind) != kind:
         return outcome
     content = content_of(message.said)
-    if not content or not meets(message.conditions, call.arguments):
+    if not content or not meets(message.conditions, call):
         return outcome
     content = text_of(content[:MAX_SPOKEN_CHARACTERS])
     if (message.role or "assistant") != "assistant":

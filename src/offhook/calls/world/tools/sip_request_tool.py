@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from offhook.calls.dialog_request import request_in_dialog
 from offhook.calls.leg import Leg
-from offhook.calls.world.tools.parameters import Render, filled
+from offhook.calls.world.tools.parameters import filled
 from offhook.calls.world.tools.tool_site import ToolSite
 from offhook.conversation.events import ToolOutcome
 from offhook.conversation.tools.tool_kind import ToolKind
-from offhook.json_document import Arguments
+from offhook.language.extraction import Render
 from offhook.language.language_model import ToolCall
 from offhook.schema.tools.json_schema import JsonSchema
 from offhook.schema.tools.tool import AnyTool, SipRequestTool
@@ -30,15 +30,15 @@ class SipRequestKind(ToolKind):
 
 
 async def _request(leg: Leg, tool: SipRequestTool, call: ToolCall, render: Render) -> ToolOutcome:
-    given = filled(tool.headers, call.arguments, render)
-    body, kind = _body(tool.body, call.arguments, render)
+    given = filled(tool.headers, call, render)
+    body, kind = _body(tool.body, call, render)
     return await request_in_dialog(leg, tool.verb, given.items(), body, kind)
 
 
-def _body(given: str | JsonSchema | None, arguments: Arguments, render: Render) -> tuple[bytes, str]:
+def _body(given: str | JsonSchema | None, call: ToolCall, render: Render) -> tuple[bytes, str]:
     """Body and content type: a text with templates, or the object that a schema describes."""
     if isinstance(given, str):
-        return render(given, arguments).encode(), "text/plain"
+        return render(given, call.arguments).encode(), "text/plain"
     if given is not None:
-        return json.dumps(filled(given, arguments, render)).encode(), "application/json"
+        return json.dumps(filled(given, call, render)).encode(), "application/json"
     return b"", ""

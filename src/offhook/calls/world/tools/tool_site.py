@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 from offhook.calls.leg import Leg
 from offhook.calls.record.call_record import CallRecord
-from offhook.calls.world.tools.parameters import Render
 from offhook.calls.world.variables import learn
 from offhook.conversation.events import ToolOutcome
 from offhook.json_document import Answer as ServerAnswer
 from offhook.json_document import ResourceDocument, Variables
-from offhook.language.extraction import RESERVED, extracted
+from offhook.language.extraction import RESERVED, Render, extracted
 from offhook.schema.server import HasServer
 from offhook.schema.tools.json_schema import VariableExtractionPlan
 from offhook.schema.webhooks.server_message import Body
