@@ -26,7 +26,7 @@ JSON: Final = "offhook.json_document"
 like. A signature that takes one of those says which."""
 
 MOST_OPEN_SIGNATURES: Final = 39
-MOST_DICT_SIGNATURES: Final = 69
+MOST_DICT_SIGNATURES: Final = 39
 MOST_NAMED_DOCUMENTS: Final = 0
 MOST_WIRE_KEYS: Final = 51
 MOST_ON_A_FLOOR: Final = 20

@@ -175,7 +175,7 @@ class ScriptedModel:
     async def respond(
         self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
     ) -> AsyncIterator[Reply]:
-        shown = [dict(message) for message in messages]
+        shown = [message.copy() for message in messages]
         self.requests.append(shown)
         self.tools.append(tools)
         script = self._next(shown)

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from offhook.calls import steering
 from offhook.calls.inbound_call import InboundCall
 from offhook.conversation.hooks import live_control
+from offhook.language.language_model import Message
 from offhook.schema.base import document
 from offhook.schema.calls.control import ControlMessage, checked
 from tests.calls.house import FIRST, Document, House, open_house, virtual
@@ -53,7 +54,7 @@ def says(house: House, text: str) -> None:
     call.conversation.say(text)
 
 
-def asked(house: House) -> list[list[Document]]:
+def asked(house: House) -> list[list[Message]]:
     """What the model was shown, each time."""
     (engines,) = next(iter(house.engines.values()))
     model: ScriptedModel = engines.model

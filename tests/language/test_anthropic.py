@@ -149,7 +149,10 @@ async def test_any_conversation_is_taken(messages: list[Message]) -> None:
 
 async def test_system_messages_stand_apart_and_the_conversation_is_cached() -> None:
     fake = Fake()
-    system = [{"role": "system", "content": "Be brief."}, {"role": "system", "content": "Be kind."}]
+    system: list[Message] = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "system", "content": "Be kind."},
+    ]
     await ask(fake, messages=[*system, *MESSAGES])
     (body,) = fake.asked
     assert [one["text"] for one in body["system"]] == ["Be brief.", "Be kind."]

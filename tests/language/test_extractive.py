@@ -52,7 +52,7 @@ TRANSFER = ToolDefinition(
 async def replies(
     system: str, text: str | None, tools: Sequence[ToolDefinition] = (), before: Sequence[Message] = ()
 ) -> list[Reply]:
-    messages = [{"role": "system", "content": system}, *before]
+    messages: list[Message] = [{"role": "system", "content": system}, *before]
     if text is not None:
         messages.append({"role": "user", "content": text})
     model = ExtractiveModel()
@@ -234,7 +234,7 @@ async def test_nothing_more_ends_the_call() -> None:
 
 
 async def test_each_tool_call_has_an_id_of_its_own() -> None:
-    before = [{"role": "assistant", "content": None, "tool_calls": [{"id": "call_1"}]}]
+    before: list[Message] = [{"role": "assistant", "content": None, "tool_calls": [{"id": "call_1"}]}]
     assert (await called(SAID["goodbye"], before=before)).id == "call_2"
 
 
@@ -272,13 +272,16 @@ async def test_an_unfinished_question_is_answered_all_the_same() -> None:
 
 
 async def test_who_is_wronged_is_not_hung_up_on() -> None:
-    before = [assistant(f"You are welcome. {MORE}")]
+    before: list[Message] = [assistant(f"You are welcome. {MORE}")]
     assert (await answer(DENTIST, SAID["no"], (), before)).startswith("I am sorry about that.")
 
 
 async def test_a_prompt_in_the_middle_is_not_the_last_question_again() -> None:
-    asked = [{"role": "user", "content": SAID["price"]}, assistant("A cleaning costs ninety dollars.")]
-    prompt = {"role": "system", "content": "Ask whether the caller is still there."}
+    asked: list[Message] = [
+        {"role": "user", "content": SAID["price"]},
+        assistant("A cleaning costs ninety dollars."),
+    ]
+    prompt: Message = {"role": "system", "content": "Ask whether the caller is still there."}
     assert await answer(DENTIST, None, (), [*asked, prompt]) == MORE
 
 
@@ -288,7 +291,7 @@ async def test_a_name_and_a_question_get_both() -> None:
 
 
 async def test_say_that_again() -> None:
-    before = [assistant("A cleaning costs ninety dollars.")]
+    before: list[Message] = [assistant("A cleaning costs ninety dollars.")]
     assert await answer(DENTIST, SAID["repeat"], (), before) == "A cleaning costs ninety dollars."
     assert "not said anything" in await answer(DENTIST, SAID["repeat"])
 
@@ -300,7 +303,7 @@ async def test_speaking_first_it_says_who_it_is() -> None:
 
 
 async def test_a_tools_result_is_said() -> None:
-    before = [
+    before: list[Message] = [
         {"role": "user", "content": "x"},
         {"role": "tool", "tool_call_id": "1", "content": "It is done."},
     ]
@@ -308,7 +311,7 @@ async def test_a_tools_result_is_said() -> None:
 
 
 async def test_content_in_parts_is_read() -> None:
-    messages = [{"role": "user", "content": [{"type": "text", "text": SAID["price"]}]}]
+    messages: list[Message] = [{"role": "user", "content": [{"type": "text", "text": SAID["price"]}]}]
     assert "ninety" in await answer(DENTIST, None, (), messages)
 
 
@@ -336,7 +339,7 @@ async def test_a_word_that_nobody_wrote_is_compared_with_few(monkeypatch: pytest
 
     prompt = "\n".join("- " + " ".join(word() for _ in range(12)) + "." for _ in range(600))
     question = " ".join(word() for _ in range(150))
-    messages = [{"role": "system", "content": prompt}, {"role": "user", "content": question}]
+    messages: list[Message] = [{"role": "system", "content": prompt}, {"role": "user", "content": question}]
     async for _ in ExtractiveModel().respond(messages, []):
         pass
     assert 0 < compared <= 24 * 40
@@ -353,7 +356,10 @@ async def test_a_long_prompt_is_read_beside_the_loop(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(extractive, "read", reading)
     for length in (extractive.LONG // 2, 50 * extractive.LONG):
         prompt = ("We open at nine. " * length)[:length]
-        messages = [{"role": "system", "content": prompt}, {"role": "user", "content": "When do you open?"}]
+        messages: list[Message] = [
+            {"role": "system", "content": prompt},
+            {"role": "user", "content": "When do you open?"},
+        ]
         said = "".join(
             [one.text async for one in ExtractiveModel().respond(messages, []) if isinstance(one, Text)]
         )

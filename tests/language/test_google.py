@@ -89,7 +89,12 @@ async def test_signatures_and_ids_go_back_as_they_came(name: str) -> None:
         calls = [one async for one in made.respond(MESSAGES, [TOOL]) if isinstance(one, ToolCall)]
         wire = [(one.id, one.name, '{"id": "x"}') for one in calls]
         fake.calls, fake.text = (), SAID
-        again = [*MESSAGES, called(*wire), *results(*wire), {"role": "user", "content": "Well?"}]
+        again: list[Message] = [
+            *MESSAGES,
+            called(*wire),
+            *results(*wire),
+            {"role": "user", "content": "Well?"},
+        ]
         assert text_of([one async for one in made.respond(again, [TOOL])]) == SAID
     _, asked, answered, user = fake.asked[1]["contents"]
     first, second = asked["parts"]

@@ -18,6 +18,7 @@ from offhook.language.answer import LONGEST_REPLY
 from offhook.language.language_model import (
     Finished,
     LanguageModel,
+    Message,
     ModelError,
     Reply,
     Text,
@@ -38,7 +39,7 @@ CONTEXT: Mapping[str, Any] = {
     "assistant": {"name": "not sent"},
     "metadata": {"plan": "gold", "model": "evil", "messages": []},
 }
-MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi."}]
+MESSAGES: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi."}]
 TOOL = ToolDefinition("look_up", "Looks up.", {"type": "object", "properties": {"id": {"type": "string"}}})
 
 

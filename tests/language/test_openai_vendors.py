@@ -120,8 +120,12 @@ async def test_several_tool_calls_and_their_answers() -> None:
         ToolCall("call_2", "look_up", {"id": "8"}),
     ]
     wire = [{"id": i, "type": "function", "function": {"name": n, "arguments": a}} for i, n, a in calls]
-    answers = [{"role": "tool", "tool_call_id": i, "content": "ok"} for i, _, _ in calls]
-    messages = [*MESSAGES, {"role": "assistant", "content": None, "tool_calls": wire}, *answers]
+    answers: list[Message] = [{"role": "tool", "tool_call_id": i, "content": "ok"} for i, _, _ in calls]
+    messages: list[Message] = [
+        *MESSAGES,
+        {"role": "assistant", "content": None, "tool_calls": wire},
+        *answers,
+    ]
     assert text_of(await ask(Fake(), openai("gpt-4o"), [TOOL], messages)) == SAID
 
 

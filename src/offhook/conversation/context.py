@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from offhook.conversation.transcript import call_to_wire
-from offhook.json_document import MessageDocument
 from offhook.language.language_model import Message, ToolCall
 from offhook.speech.joined import joined
 
@@ -26,20 +25,21 @@ class Said:
     def messages(self) -> list[Message]:
         if not self.calls:
             return [{"role": "assistant", "content": self.text}] if self.text else []
-        asked = {
+        asked: Message = {
             "role": "assistant",
             "content": self.text or None,
             "tool_calls": [call_to_wire(call) for call in self.calls],
         }
         # A call without a result yet is answered all the same: the chat API demands one for each.
-        answers = (self.results.get(call.id, "No result yet.") for call in self.calls)
-        return [
-            asked,
-            *(
-                {"role": "tool", "tool_call_id": call.id, "content": answer}
-                for call, answer in zip(self.calls, answers, strict=True)
-            ),
+        answers: list[Message] = [
+            {
+                "role": "tool",
+                "tool_call_id": call.id,
+                "content": self.results.get(call.id, "No result yet."),
+            }
+            for call in self.calls
         ]
+        return [asked, *answers]
 
 
 Item = Message | Said
@@ -51,7 +51,7 @@ class Context:
     __slots__ = ("_inherited", "_pending", "_restored", "items", "system")
 
     def __init__(self, system: Sequence[Message]) -> None:
-        self.system: list[Message] = [dict(message) for message in system]
+        self.system: list[Message] = [message.copy() for message in system]
         self.items: list[Item] = []
         self._inherited: list[Message] = []
         self._pending: Message | None = None  # the caller's words that no reply has answered yet
@@ -83,8 +83,8 @@ class Context:
                 self._restored = True
                 return
 
-    def add(self, message: MessageDocument) -> None:
-        self.items.append(dict(message))
+    def add(self, message: Message) -> None:
+        self.items.append(message.copy())
 
     def say(self) -> Said:
         said = Said()
@@ -95,12 +95,12 @@ class Context:
         self.items = [item for item in self.items if item is not said]
 
     def messages(self) -> list[Message]:
-        shown = [dict(message) for message in self.system]
+        shown = [message.copy() for message in self.system]
         for item in self.items:
             if isinstance(item, Said):
                 shown.extend(item.messages())
             else:
-                shown.append(dict(item))
+                shown.append(item.copy())
         return shown
 
     def history(self) -> list[Message]:
@@ -113,7 +113,7 @@ class Context:
 
     def rewrite(self, system: Sequence[Message], items: Sequence[Message]) -> None:
         """For a hand-over: what the next assistant is shown."""
-        self.system = [dict(message) for message in system]
-        self._inherited = [dict(message) for message in items]
-        self.items = [dict(message) for message in items]
+        self.system = [message.copy() for message in system]
+        self._inherited = [message.copy() for message in items]
+        self.items = [message.copy() for message in items]
         self._pending = None

@@ -17,7 +17,7 @@ from offhook.conversation.text.speakable import DIGITS_CUTOFF, FormattingPlan, R
 from offhook.conversation.turns.endpointing import EndpointingPlan, EndpointingRule
 from offhook.conversation.turns.interruption import InterruptionPlan, words_of
 from offhook.conversation.turns.wait_function import compile_wait, default_wait
-from offhook.language.language_model import Message
+from offhook.language.language_model import Message, message_of
 from offhook.schema.assistants import chunk, effective
 from offhook.schema.assistants.assistant import Assistant, AssistantOverrides, FirstMessageMode
 from offhook.schema.assistants.hook import CallHookCustomerSpeechTimeout, CallHookModelResponseTimeout, Hook
@@ -90,7 +90,7 @@ def profile_of(assistant: Assistant) -> Profile:
         first_message=first_message,
         first_message_mode=mode,
         first_message_interruptible=effective.first_message_interruptions_enabled(assistant),
-        system=tuple({"role": m.role, "content": m.content} for m in prompt if m.role in _PROMPT_ROLES),
+        system=tuple(message_of(m) for m in prompt if m.role in _PROMPT_ROLES),
         tools=tuple(_tools(assistant)),
         end_call_message=assistant.end_call_message,
         end_call_phrases=tuple(phrase.lower() for phrase in effective.end_call_phrases(assistant)),

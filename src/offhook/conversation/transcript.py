@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from offhook.language.language_model import Message, ToolCall
+from offhook.language.language_model import ToolCall
 from offhook.schema.calls.call_document import ToolCallResultDocument, ToolCallsDocument
 from offhook.speech.joined import joined
 
@@ -87,7 +87,7 @@ class ConversationTranscript:
         epoch, `started_at` is the loop.time() that `secondsFromStart` counts from."""
         return [_to_message(entry, offset_epoch, started_at) for entry in self.entries if _counts(entry)]
 
-    def to_openai(self) -> list[Message]:
+    def to_openai(self) -> list[dict[str, Any]]:
         """`messagesOpenAIFormatted`."""
         return [_to_openai(entry) for entry in self.entries if _counts(entry)]
 
@@ -148,7 +148,7 @@ def _to_message(entry: Entry, offset: float, started_at: float) -> dict[str, Any
     return message
 
 
-def _to_openai(entry: Entry) -> Message:
+def _to_openai(entry: Entry) -> dict[str, Any]:
     if entry.role == "tool_calls":
         return {
             "role": "assistant",

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Required, TypedDict
 
 from offhook.json_document import Arguments, ParametersSchema
+from offhook.schema.assistants.plain_model import OpenAIMessage
 from offhook.schema.calls.ended_reason import PipelineFailure
 from offhook.speech.engine_protocols import EngineError
 
-Message = dict[str, Any]
-"""One message in the form of the OpenAI chat API: role system|user|assistant|tool, content,
-tool_calls, tool_call_id."""
+
+class ChatMessage(TypedDict, total=False):
+    """One message in the form of the OpenAI chat API. `role`: system, user, assistant or tool. `content`: a
+    text, or what servers send in its place; None beside `tool_calls`."""
+
+    role: Required[str]
+    content: Any
+    tool_calls: Any
+    tool_call_id: str
+
+
+Message = ChatMessage
+
+
+def message_of(given: OpenAIMessage) -> Message:
+    return {"role": given.role, "content": given.content}
 
 
 class ModelError(EngineError):

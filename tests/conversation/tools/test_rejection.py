@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from offhook.conversation.tools.rejection import rejected
-from offhook.language.language_model import ToolCall
+from offhook.language.language_model import Message, ToolCall
 from offhook.language.template import render as liquid
 from tests.conversation.stage import on_stage
 from tests.conversation.test_conversation import plays
 from tests.conversation.tools.test_acting import asks, said, settles, with_tools
 from tests.documents import a_tool
 
-MESSAGES: list[dict[str, Any]] = [
+MESSAGES: list[Message] = [
     {"role": "user", "content": "Hello."},
     {"role": "assistant", "content": "Shall I transfer you?"},
     {"role": "user", "content": "Yes, please."},

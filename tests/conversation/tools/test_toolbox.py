@@ -11,7 +11,7 @@ from offhook.conversation.handover.context_plan import arrange
 from offhook.conversation.tools.destinations import choose_destination, destinations_of
 from offhook.conversation.tools.tool_messages import content_of, delayed_messages, pick_message
 from offhook.conversation.tools.toolbox import Toolbox, definition_of
-from offhook.language.language_model import ToolCall
+from offhook.language.language_model import Message, ToolCall
 from offhook.schema.webhooks.answers import spoken
 from tests.documents import a_tool, handoff_to, transfer_to
 
@@ -156,9 +156,10 @@ def test_of_several_languages_the_wanted_one() -> None:
     assert content_of(spoken({})) is None
 
 
-OLD, NEW = [{"role": "system", "content": "old"}], [{"role": "system", "content": "new"}]
+OLD: list[Message] = [{"role": "system", "content": "old"}]
+NEW: list[Message] = [{"role": "system", "content": "new"}]
 CALLS = [{"id": "c1", "type": "function", "function": {"name": "transferCall", "arguments": "{}"}}]
-HISTORY: list[dict[str, Any]] = [
+HISTORY: list[Message] = [
     {"role": "assistant", "content": "Hello."},
     {"role": "user", "content": "Sales."},
     {"role": "assistant", "content": "Sure.", "tool_calls": CALLS},

@@ -19,7 +19,7 @@ def arrange(
 
     Of a transferCall tool's destination `transferMode` tells how, of any other `contextEngineeringPlan`.
     `context` is that of the assistant that leaves, `following` the prompt of the one that comes."""
-    before, after = [dict(m) for m in context.system], [dict(m) for m in following]
+    before, after = [m.copy() for m in context.system], [m.copy() for m in following]
     history = context.history()
     if isinstance(destination, TransferDestinationAssistant):
         mode = destination.transfer_mode

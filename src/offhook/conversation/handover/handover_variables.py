@@ -76,7 +76,7 @@ async def _read(model: LanguageModel, schema: JsonSchema, history: Sequence[Mess
         for message in history
         if message.get("role") in ("user", "assistant") and isinstance(message.get("content"), str)
     ]
-    question = [
+    question: list[Message] = [
         {"role": "user", "content": "\n".join(said)},
         {"role": "system", "content": _INSTRUCTIONS},
     ]

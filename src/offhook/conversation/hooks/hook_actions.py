@@ -18,7 +18,7 @@ from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.tools.tool_run import ToolRun, heard_out
 from offhook.conversation.tools.toolbox import Toolbox, definition_of, given_parameters
 from offhook.conversation.transcript import ConversationTranscript
-from offhook.language.language_model import Message, ToolCall
+from offhook.language.language_model import Message, ToolCall, message_of
 from offhook.schema.assistants.hook import (
     HookAction,
     MessageAddHookAction,
@@ -26,7 +26,7 @@ from offhook.schema.assistants.hook import (
     ToolCallHookAction,
     TransferHookAction,
 )
-from offhook.schema.base import JsonObject, document
+from offhook.schema.base import JsonObject
 from offhook.schema.tools.tool import AnyTool, FunctionTool
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ async def perform(
                 await _say(action, context)
             case MessageAddHookAction():
                 respond = action.trigger_response_enabled is not False
-                context.interjections.add(document(action.message), respond)
+                context.interjections.add(message_of(action.message), respond)
             case TransferHookAction():
                 if action.destination is not None:
                     context.interjections.send_on(filled(action.destination, lambda text: render(text, {})))
@@ -73,7 +73,7 @@ async def conclude(actions: Sequence[HookAction], reason: str, context: HookCont
     """At the end of the call, when nobody hears anything any more: tools and messages."""
     for action in actions:
         if isinstance(action, MessageAddHookAction):
-            context.interjections.add(document(action.message), respond=False)
+            context.interjections.add(message_of(action.message), respond=False)
         elif isinstance(action, ToolCallHookAction | FunctionTool) and (tool := _tool(action)) is not None:
             (call,) = context.tools.writer.calls([_call(tool, reason)])
             outcome = await context.tools.world.run_tool(tool, call)

@@ -17,10 +17,10 @@ from offhook.conversation.interjections import Interjections
 from offhook.conversation.tools.tool_run import heard_out
 from offhook.conversation.turn_taking import TurnTaking
 from offhook.language.extraction import Render
+from offhook.language.language_model import message_of
 from offhook.media.channel import Channel
 from offhook.media.media_commands import MuteCaller
 from offhook.schema.assistants.plain_model import OpenAIMessage
-from offhook.schema.base import document
 from offhook.schema.tools.destination import CallDestination
 from offhook.schema.tools.handoff import HandoffDestinationAssistant
 
@@ -68,7 +68,7 @@ class LiveControl:
     def add_message(self, message: OpenAIMessage, respond: bool) -> str:
         if self.course.over:
             return ENDING
-        self.interjections.add(document(message), respond and self.course.listening)
+        self.interjections.add(message_of(message), respond and self.course.listening)
         return TAKEN
 
     def say_first_message(self) -> str:
