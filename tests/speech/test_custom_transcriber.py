@@ -139,7 +139,7 @@ async def test_odd_messages_are_ignored_and_logged_once(caplog: pytest.LogCaptur
         "[]",
         b"\0\1",
         said("x", channel="third"),
-        said("x" * 5000),
+        '{"type": "transcriber-response", "transcription": 7}',
         '{"type": "ping"}',
         "[" * 60000,
     ]
@@ -148,6 +148,13 @@ async def test_odd_messages_are_ignored_and_logged_once(caplog: pytest.LogCaptur
             assert (await ears.heard.get()).text == "Hello."
             assert ears.failed.empty()
     assert sum("a message is ignored" in record.getMessage() for record in caplog.records) == 1
+
+
+async def test_of_words_without_an_end_the_last_are_heard() -> None:
+    long = " ".join(f"word{at}" for at in range(4000))
+    async with ws_server(saying(said(long))) as server, hearing(server.url) as (_, ears):
+        heard = (await ears.heard.get()).text
+    assert (len(heard), heard[-8:]) == (20_000, "word3999")
 
 
 @given(st.text(max_size=60) | st.dictionaries(st.text(max_size=5), st.integers()).map(json.dumps))

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection
 
 from offhook.schema.calls.ended_reason import pipeline_error
 from offhook.speech.engine_protocols import EngineError, Transcriber, Transcript
@@ -93,6 +94,22 @@ async def test_what_will_not_be_better_is_not_tried_again(fake: Fake) -> None:
             speak(transcriber)
         await ears.failed.get()
     assert fake.connections == 1
+
+
+async def test_what_was_asked_for_is_asked_for_again_with_the_sound() -> None:
+    """The connection breaks between the request and its answer."""
+
+    class Breaks(Fake):
+        async def _send(self, connection: ServerConnection, **message: Any) -> None:
+            if self.connections == 1:
+                await connection.close(1011)
+            await super()._send(connection, **message)
+
+    fake = Breaks([ASKED] * 2)
+    async with hearing(fake, {"model": "ink-whisper"}) as (transcriber, ears):
+        speak(transcriber)
+        assert (await final(ears)).text == ASKED
+    assert fake.commands[:2] == ["finalize"] * 2
 
 
 async def test_what_may_be_better_is_tried_again() -> None:

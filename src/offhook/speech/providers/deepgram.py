@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
@@ -17,8 +18,14 @@ from offhook.schema.calls.ended_reason import EngineFailure
 from offhook.speech.engine_protocols import TimedWord, Transcriber, Transcript
 from offhook.speech.engine_request import Account, EngineRequest
 from offhook.speech.streaming.engine_socket import SocketFailed, SocketPlace
-from offhook.speech.streaming.streaming_transcriber import StreamingTranscriber, TranscriberFailed
+from offhook.speech.streaming.streaming_transcriber import (
+    WHOLE_TURN,
+    WHOLE_TURN_MESSAGES,
+    StreamingTranscriber,
+    TranscriberFailed,
+)
 from offhook.speech.streaming.wire_message import (
+    MOST_WORDS,
     Seconds,
     Share,
     Text,
@@ -94,7 +101,7 @@ class _TurnInfo(WireMessage):
     event: Text
     audio_window_end: Seconds = 0.0
     transcript: Text
-    words: Annotated[list[_Word], Field(default_factory=list, max_length=2000)]
+    words: Annotated[list[_Word], Field(default_factory=list, max_length=MOST_WORDS)]
 
 
 class _Error(WireMessage):
@@ -143,6 +150,8 @@ class NovaTranscriber(_Deepgram):
                 self.ask('{"type":"Finalize"}')
         elif isinstance(told, _Error):
             raise _refusal(told)
+        else:
+            self.no_answer()
 
     def _results(self, results: _Results) -> Iterable[Transcript]:
         best = results.channel.alternatives[0]
@@ -173,6 +182,8 @@ class FluxTranscriber(_Deepgram):
             yield from self._turn(told)
         elif isinstance(told, _Error):
             raise _refusal(told)
+        else:
+            self.no_answer()
 
     def _turn(self, info: _TurnInfo) -> Iterable[Transcript]:
         text = info.transcript.strip()
@@ -211,6 +222,7 @@ async def transcriber(request: EngineRequest[DeepgramSettings]) -> Transcriber:
     model = settings.model or DEFAULT_MODEL
     if model.startswith(_FLUX):
         place = _place(request, account, "/v2/listen", _flux_query(settings, model))
+        place = replace(place, largest=WHOLE_TURN, messages=WHOLE_TURN_MESSAGES)
         return FluxTranscriber(place, least, (settings.eot_timeout_ms or EOT_TIMEOUT_MS) / 1000)
     place = _place(request, account, "/v1/listen", _nova_query(settings, model), keepalive=True)
     return NovaTranscriber(place, least)

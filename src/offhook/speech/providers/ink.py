@@ -66,6 +66,7 @@ class InkTurnsTranscriber(StreamingTranscriber):
         if isinstance(told, _InkError):
             raise _failed(told)
         if not isinstance(told, _Turn):
+            self.no_answer()
             return
         text = told.transcript.strip()
         if told.type == "turn.end":

@@ -106,6 +106,8 @@ class ScribeTranscriber(StreamingTranscriber):
             kind = told.message_type
             lasting = kind not in _PASSING
             raise TranscriberFailed(f"{kind}: {told.error or ''}", _FAILURES.get(kind), lasting=lasting)
+        else:
+            self.no_answer()
 
     def failure(self, failed: SocketFailed) -> EngineFailure | None:
         return _STATUSES.get(failed.status)

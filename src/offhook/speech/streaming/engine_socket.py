@@ -251,8 +251,9 @@ async def _opened(place: SocketPlace) -> BoundedConnection:
             **named,
         )
         assert isinstance(connection, BoundedConnection)
-        for message in place.opening:
-            await connection.send(message)
+        with contextlib.suppress(ConnectionClosed):  # who receives is told why
+            for message in place.opening:
+                await connection.send(message)
     except BaseException:
         sock.close()
         raise

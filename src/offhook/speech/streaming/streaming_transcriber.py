@@ -31,6 +31,10 @@ SPEECH_SECONDS: Final = 0.25
 """The caller's voice behind which a transcriber has something to say."""
 SILENT_SECONDS: Final = 2.0
 """After such a voice, without a message: the transcriber hangs."""
+WHOLE_TURN: Final = 256 * 1024
+WHOLE_TURN_MESSAGES: Final = (400, 250)
+"""Bytes of a message, and messages at once and a second, of one that says all of a turn each time, with the
+times of its words: ten minutes of somebody who makes no pause."""
 _MOST_AT_ONCE: Final = 25
 _LEAD_FRAMES: Final = 50
 _MOST_ASKED: Final = 8
@@ -62,6 +66,8 @@ class StreamingTranscriber(ABC):
     """Seconds of voice behind which it always says something, None if it may be silent."""
     most_odd: int | None = 5
     """Messages in a row that are not understood: what sends so many is not the vendor."""
+    least = 1
+    """Frames that a message has at least, where the vendor refuses fewer."""
 
     def __init__(self, place: SocketPlace) -> None:
         self.place = place
@@ -80,6 +86,10 @@ class StreamingTranscriber(ABC):
         self.pending = False
         """Are there words of which the final is to come?"""
         self._asked: deque[tuple[int, str]] = deque()  # what is sent before the frame of that number
+        self._sent_asked: deque[tuple[int, str]] = deque(maxlen=_MOST_ASKED)
+        # What the message that is read has said of itself.
+        self._settled = False
+        self._answered = True
         self._odd = 0
         self._speech_began = 0.0
         self._messages = 0  # that came since the caller began to speak
@@ -104,6 +114,13 @@ class StreamingTranscriber(ABC):
         """What is kept of a frame."""
         return heard
 
+    async def dial(self, tries: int) -> EngineSocket:
+        """A connection, for which it is tried so often. Raises SocketFailed."""
+        return await EngineSocket.open(replace(self.place, tries=tries))
+
+    def begin(self) -> None:
+        """A connection begins, which knows nothing of the one before."""
+
     def farewell(self) -> str | bytes | None:
         """What is sent before the connection is closed."""
         return None
@@ -124,7 +141,12 @@ class StreamingTranscriber(ABC):
 
     def heard_until(self, seconds: float) -> None:
         """This connection has answered for so much of its sound."""
+        self._settled = True
         self._backlog.settle(self._frame_at(seconds))
+
+    def no_answer(self) -> None:
+        """The message that is read is no answer to sound: a greeting, a receipt."""
+        self._answered = False
 
     # what the call asks
 
@@ -142,7 +164,8 @@ class StreamingTranscriber(ABC):
         if self._socket is not None:
             self._socket.mind_unsent()
         self._backlog.push(self.frame(heard, said))
-        if len(self._backlog) >= self.gather or self._at_once:
+        waiting = len(self._backlog)
+        if waiting >= self.gather or (waiting >= self.least and (self._at_once or self._asked)):
             self._at_once = False
             self._more.set()
 
@@ -173,7 +196,7 @@ class StreamingTranscriber(ABC):
     async def _open(self) -> EngineSocket:
         """Raises EngineError."""
         try:
-            return await EngineSocket.open(self.place)
+            return await self.dial(self.place.tries)
         except SocketFailed as failed:
             raise self._error(failed) from None
 
@@ -197,10 +220,11 @@ class StreamingTranscriber(ABC):
                 await asyncio.sleep(RECONNECT_SECONDS[attempts])
                 attempts += 1
                 try:
-                    again = await EngineSocket.open(replace(self.place, tries=1))
+                    again = await self.dial(1)
                 except SocketFailed as failed:
                     error, lasting = self._error(failed), failed.lasting
             self._backlog.rewind()
+            self._ask_again()
             self._more.set()
             socket = again
 
@@ -209,6 +233,7 @@ class StreamingTranscriber(ABC):
         self._began, self._dropped = self._backlog.next, self._backlog.dropped
         self.pending = self._has_heard = False
         self._odd = 0
+        self.begin()
         sender = asyncio.create_task(self._send(socket))
         self._socket, self._untouched = socket, None
         if self._hung:
@@ -231,7 +256,6 @@ class StreamingTranscriber(ABC):
             raise
         finally:
             self._socket = None
-            self._asked.clear()
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
             await socket.close(goodbye)
@@ -240,26 +264,35 @@ class StreamingTranscriber(ABC):
         try:
             while True:
                 await self._more.wait()
-                if frames := self._backlog.take(_MOST_AT_ONCE):
-                    await socket.send(self.sound(frames))
+                if len(self._backlog) >= self.least:
+                    await socket.send(self.sound(self._backlog.take(_MOST_AT_ONCE)))
                 while self._asked and self._asked[0][0] <= self._backlog.next:
-                    await socket.send(self._asked.popleft()[1])
-                if len(self._backlog) < self.gather and not self._asked:
+                    self._sent_asked.append(self._asked.popleft())
+                    await socket.send(self._sent_asked[-1][1])
+                if len(self._backlog) < (self.least if self._asked else self.gather):
                     self._more.clear()
         except SocketFailed:
             return  # the receiving side says why
 
+    def _ask_again(self) -> None:
+        """What was asked behind sound that is sent again."""
+        unanswered = [one for one in self._sent_asked if one[0] > self._backlog.next]
+        self._sent_asked.clear()
+        self._asked.extendleft(reversed(unanswered))
+
     def _received(self, message: str | bytes) -> None:
         """Raises SocketFailed for a flood, and TranscriberFailed."""
-        self._messages += 1
-        self._hung = False
-        self._mind_silence(None)
+        self._settled, self._answered = False, True
         try:
             transcripts = list(self.read(message))
         except NotUnderstood as error:
             self._not_understood(error)
             return
         self._odd = 0
+        if self._answered:
+            self._messages += 1
+            self._hung = False
+            self._mind_silence(None)
         for transcript in transcripts:
             self._heard(transcript)
 
@@ -277,7 +310,7 @@ class StreamingTranscriber(ABC):
             raise SocketFailed("it hears more words than anybody can say", flooded=True)
         self.pending = not transcript.final and bool(transcript.text)
         self._has_heard = self._has_heard or bool(transcript.text)
-        if transcript.final:
+        if transcript.final and (transcript.words or not self._settled):
             self._backlog.settle(self._frame_at(transcript.words[-1].end) if transcript.words else None)
         if self._on_transcript is not None:
             self._on_transcript(self._timed(transcript))

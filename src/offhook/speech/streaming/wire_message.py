@@ -6,12 +6,16 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Annotated, Any, Final, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import from_json
 
-LONGEST_TEXT: Final = 4000
+LONGEST_TEXT: Final = 20_000
+"""Characters: twenty minutes of a caller whom no engine takes to have finished."""
+MOST_WORDS: Final = 5000
+"""With their times, in one message."""
 
-Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
+Text = Annotated[str, AfterValidator(lambda text: text[-LONGEST_TEXT:])]
+"""Of a longer one the end: it is no reason to hear no more."""
 Words = Annotated[str, StringConstraints(max_length=200)]
 Seconds = Annotated[float, Field(ge=0, le=1e6)]
 Share = Annotated[float, Field(ge=0, le=1)]
