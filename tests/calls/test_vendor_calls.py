@@ -48,12 +48,13 @@ OTHERS = {
 
 @dataclass
 class World:
-    """The vendors; `assistant` is laid over the usual one."""
+    """The vendors; `assistant` is laid over the usual one, `accounts` are those of other vendors."""
 
     ears: deepgram.Fake = field(default_factory=lambda: deepgram.Fake([ASKED] * 5))
     mind: openai_chat.Fake = field(default_factory=lambda: openai_chat.Fake(ANSWER))
     mouth: elevenlabs.Fake = field(default_factory=elevenlabs.Fake)
     assistant: dict[str, Any] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
     keys: dict[str, str] = field(
         default_factory=lambda: {
             "deepgram": deepgram.KEY,
@@ -72,7 +73,8 @@ async def node_of(folder: Path, world: World) -> AsyncIterator[House]:
         mouth = await stack.enter_async_context(elevenlabs.served(world.mouth))
         reach = await stack.enter_async_context(outside(allow_private=False))
         urls = {"deepgram": ears.url, "openai": mind.url + "/v1", "11labs": mouth.url}
-        accounts = {name: Account(world.keys[name], url) for name, url in urls.items()}
+        accounts = {name: Account(world.keys[name], url) for name, url in urls.items()} | world.accounts
+        accounts["groq"] = Account(world.keys["openai"], urls["openai"])
         registry: EngineRegistry = registry_of(reach, **accounts)
         vendors = engines_of(registry)
 

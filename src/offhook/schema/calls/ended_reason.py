@@ -154,6 +154,14 @@ VendorFailure = Literal[
     "522-server-error",
     "requested-payment",
     "socket-hang-up",
+    # assembly-ai
+    "returning-400-insufficent-funds",
+    "returning-400-paid-only-feature",
+    # soniox, xai
+    "transcriber-auth-failed",
+    "transcriber-invalid-config",
+    "transcriber-rate-limited",
+    "transcriber-server-error",
 ]
 """What only some vendors are known to answer; each to those that name it."""
 

@@ -1,0 +1,27 @@
+"""A whole call with each of the other vendors, over the fakes that stand in for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from offhook.speech.engine_request import Account
+from tests.calls.test_vendor_calls import ASKED, WHOLE, World, lines, visit
+from tests.fakes import ears
+from tests.speech.test_vendors_ears import EARS, Ear
+
+pytestmark = pytest.mark.slow
+MIND = {"provider": "groq", "model": "gpt-4o"}
+
+
+@pytest.mark.parametrize("ear", EARS.values(), ids=EARS)
+async def test_a_call_that_a_vendor_hears(tmp_path: Path, ear: Ear) -> None:
+    async with ears.served(ear.fake([ASKED] * 3)) as fake:
+        account = Account(ears.KEY, fake.url + ear.base)
+        world = World(
+            assistant={"transcriber": ear.settings, "model": MIND}, accounts={ear.provider: account}
+        )
+        house, _ = await visit(tmp_path, world)
+    assert lines(house) == WHOLE
+    assert house.report["endedReason"] == "customer-ended-call"
