@@ -79,6 +79,7 @@ class OpenAITranscriber(StreamingTranscriber):
         self._ends: OrderedDict[str, float] = OrderedDict()
 
     def begin(self) -> None:
+        super().begin()
         self._pieces.clear()
         self._ends.clear()
 

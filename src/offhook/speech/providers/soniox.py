@@ -73,6 +73,7 @@ class SonioxTranscriber(StreamingTranscriber):
         self._sure: list[_Token] = []
 
     def begin(self) -> None:
+        super().begin()
         self._sure = []
 
     def farewell(self) -> str:

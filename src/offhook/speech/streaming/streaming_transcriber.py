@@ -120,6 +120,8 @@ class StreamingTranscriber(ABC):
 
     def begin(self) -> None:
         """A connection begins, which knows nothing of the one before."""
+        self.pending = self._has_heard = False
+        self._odd = 0
 
     def farewell(self) -> str | bytes | None:
         """What is sent before the connection is closed."""
@@ -231,8 +233,6 @@ class StreamingTranscriber(ABC):
     async def _talk(self, socket: EngineSocket) -> tuple[EngineError, bool]:
         """Send and receive until the connection ends: why it did, and whether it would again."""
         self._began, self._dropped = self._backlog.next, self._backlog.dropped
-        self.pending = self._has_heard = False
-        self._odd = 0
         self.begin()
         sender = asyncio.create_task(self._send(socket))
         self._socket, self._untouched = socket, None
