@@ -78,7 +78,7 @@ class _Error(WireMessage):
 _read = reader_of(_Turn, _Error)
 
 
-class AssemblyAITranscriber(StreamingTranscriber):
+class AssemblyAIStream(StreamingTranscriber):
     """`formatted`: the end of a turn is told a second time with capitals and marks, and only that counts."""
 
     provider = named = PROVIDER
@@ -157,7 +157,7 @@ async def transcriber(request: EngineRequest[AssemblyAISettings]) -> Transcriber
     )
     least = LEAST_CONFIDENCE if settings.confidence_threshold is None else settings.confidence_threshold
     silence = (settings.max_turn_silence or MAX_TURN_SILENCE_MS) / 1000
-    return AssemblyAITranscriber(place, formatted, not settings.disable_partial_transcripts, least, silence)
+    return AssemblyAIStream(place, formatted, not settings.disable_partial_transcripts, least, silence)
 
 
 def _query(settings: AssemblyAISettings, formatted: bool) -> list[tuple[str, Any]]:

@@ -65,7 +65,7 @@ class _Error(WireMessage):
 _read = reader_of(_Delta, _Completed, _NotHeard, _Stopped, _Error)
 
 
-class OpenAITranscriber(StreamingTranscriber):
+class OpenAITranscription(StreamingTranscriber):
     """µ-law goes out as the telephone has it: the vendor's PCM is 24 kHz only."""
 
     provider = named = "openai"
@@ -134,7 +134,7 @@ async def transcriber(request: EngineRequest[OpenAISettings]) -> Transcriber:
         headers={"Authorization": f"Bearer {account.key}"},
         opening=(json.dumps(_session(settings)),),
     )
-    return OpenAITranscriber(place)
+    return OpenAITranscription(place)
 
 
 def _session(settings: OpenAISettings) -> dict[str, Any]:

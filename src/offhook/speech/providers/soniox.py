@@ -62,7 +62,7 @@ class _Heard(WireMessage):
     error_message: Text | None = None
 
 
-class SonioxTranscriber(StreamingTranscriber):
+class SonioxStream(StreamingTranscriber):
     provider = named = "soniox"
     gather = 4
 
@@ -137,7 +137,7 @@ async def transcriber(request: EngineRequest[SonioxSettings]) -> Transcriber:
         keepalive=(KEEPALIVE_SECONDS, '{"type":"keepalive"}'),
     )
     delay = (settings.max_endpoint_delay_ms or END_DELAY_MS) / 1000
-    return SonioxTranscriber(place, delay, settings.confidence_threshold or 0.0)
+    return SonioxStream(place, delay, settings.confidence_threshold or 0.0)
 
 
 def _config(settings: SonioxSettings) -> Mapping[str, Any]:
