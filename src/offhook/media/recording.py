@@ -16,11 +16,13 @@ from typing import BinaryIO, Final, Protocol
 
 import numpy as np
 
-from offhook.frames import SAMPLE_RATE
+from offhook.frames import FRAME_BYTES, FRAME_SECONDS
 from offhook.media.recorded import HEADER_BYTES, mono_path, stereo_path, wav_header
 
-PIECE_BYTES: Final = 2 * SAMPLE_RATE
-"""One second of one track: what a crash may cost."""
+PIECE_FRAMES: Final = round(1 / FRAME_SECONDS)
+"""One second: what a crash may cost."""
+PIECE_BYTES: Final = PIECE_FRAMES * FRAME_BYTES
+"""Of one track."""
 
 _log = logging.getLogger(__name__)
 
@@ -144,8 +146,8 @@ class Recorder:
         self._call_id = call_id
         self._writer = writer
         self._files: _Files | None = None
-        self._heard = bytearray()
-        self._said = bytearray()
+        self._heard: list[bytes] = []
+        self._said: list[bytes] = []
         self._gap = 0
         self._closed = False
         self.keeps = True
@@ -167,10 +169,10 @@ class Recorder:
                 self._hand_over()
             self._gap += len(heard)
             return
-        self._heard += heard
-        self._said += said
+        self._heard.append(heard)
+        self._said.append(said)
         self.frames += 1
-        if len(self._heard) >= PIECE_BYTES:
+        if len(self._heard) >= PIECE_FRAMES:
             self._hand_over()
 
     def close(self, done: Callable[[], None] | None = None) -> None:
@@ -183,7 +185,7 @@ class Recorder:
         self._writer.submit(lambda: self._finish(done), must=True)
 
     def _hand_over(self) -> None:
-        heard, said, gap = bytes(self._heard), bytes(self._said), self._gap
+        heard, said, gap = b"".join(self._heard), b"".join(self._said), self._gap
         self._heard.clear()
         self._said.clear()
         if self._writer.submit(lambda: self._write(heard, said, gap)):

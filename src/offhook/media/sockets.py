@@ -24,6 +24,9 @@ READ_SECONDS: Final = 0.004
 """For reading in one tick. Each round takes one datagram of every socket that has some, so that those who are
 flooded wait and others do not."""
 
+LONGEST: Final = 4096
+"""Bytes of a datagram: more than 200 ms of any sound, and than any report. What is longer is no packet."""
+
 _SO_TIMESTAMPNS: Final = 35
 """socket(7); Python has no name for it."""
 _TIMESPEC: Final = struct.Struct("=qq")
@@ -74,10 +77,11 @@ class PolledDatagrams:
             self._sockets.forget(bound)
             bound.close()
 
-    def take(self, data: bytes, host: str, port: int) -> None:
+    def take(self, data: bytes, source: tuple[str, int]) -> None:
+        """`source` as the kernel names it."""
         sender = self._sender
-        if port != sender.port or host != sender.host:
-            sender = self._sender = Address(host, port)
+        if source[:2] != sender:
+            sender = self._sender = Address(*source[:2])
         CALL.set(self._call)
         try:
             self.receive(data, sender)
@@ -102,8 +106,6 @@ class Sockets:
         self._loop_time = loop_time
         self._poll = select.epoll()
         self._open: dict[int, PolledDatagrams] = {}
-        self._buffer = bytearray(65536)
-        self._view = memoryview(self._buffer)
         self._arrived: float | None = None
 
     def time(self) -> float:
@@ -165,7 +167,7 @@ class Sockets:
         if bound is None:
             return
         try:
-            size, extra, _, source = bound.recvmsg_into((self._buffer,), _STAMP_BYTES)
+            data, extra, flags, source = bound.recvmsg(LONGEST, _STAMP_BYTES)
         except OSError:  # the kernel reports what became of an earlier one, or it was damaged
             datagrams.errors += 1
             return
@@ -174,4 +176,7 @@ class Sockets:
             self._arrived = seconds + nanoseconds / 1e9 - behind
         else:
             self._arrived = None
-        datagrams.take(bytes(self._view[:size]), source[0], source[1])
+        if flags & socket.MSG_TRUNC:
+            datagrams.errors += 1
+        else:
+            datagrams.take(data, source)

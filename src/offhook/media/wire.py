@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from offhook.frames import SILENCE
@@ -41,6 +42,9 @@ _TYPES: Final[tuple[type, ...]] = (
 _KINDS: Final = {of: kind for kind, of in enumerate(_TYPES, 2)}
 _MAKERS: Final = dict(enumerate(_TYPES, 2))
 
+
+_heard: Final = partial(tuple.__new__, Heard)
+"""Of a tuple, in half the time."""
 
 Record = Command | ProcessCommand | Event | ProcessEvent
 
@@ -178,12 +182,8 @@ def _records(message: bytes) -> list[Any]:
             _, talk, utterance, piece, played, heard, said = _HEARD.unpack_from(message, at)
             at += _HEARD.size
             middle, last = at + heard, at + heard + said
-            records.append(
-                Heard(
-                    talk, message[at:middle] or SILENCE, message[middle:last] or SILENCE,
-                    utterance, piece, played,
-                )
-            )  # fmt: skip
+            sound = message[at:middle] or SILENCE, message[middle:last] or SILENCE
+            records.append(_heard((talk, *sound, utterance, piece, played)))
             at = last
         else:
             make, count = _MAKERS[kind], message[at + 1]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from offhook.frames import FRAME_SECONDS, SAMPLE_RATE
+from offhook.frames import FRAME_SECONDS, SAMPLE_RATE, SILENCE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,12 +73,19 @@ def _alaw_codes() -> NDArray[np.uint8]:
     return codes
 
 
-def _decoder(values: Sequence[int]) -> Convert:
-    """Low and high bytes by two 256-byte translations: 0.7 µs a frame, 0.9 µs with numpy's take."""
+def _decoder(values: Sequence[int], silence: bytes) -> Convert:
+    """Low and high bytes by two 256-byte translations: 0.7 µs a frame, 0.9 µs with numpy's take. A frame of
+    `silence` is known already."""
     table = struct.pack("<256h", *values)
     low, high = table[0::2], table[1::2]
 
+    silent = struct.pack("<h", values[silence[0]]) * len(silence)
+    if silent == SILENCE:
+        silent = SILENCE
+
     def decode(payload: bytes) -> bytes:
+        if payload == silence:
+            return silent
         pcm = bytearray(2 * len(payload))
         pcm[0::2] = payload.translate(low)
         pcm[1::2] = payload.translate(high)
@@ -194,13 +201,13 @@ def _g711(
     name: str, payload_type: int, values: Sequence[int], codes: Callable[[], NDArray[np.uint8]]
 ) -> Codec:
     octets = round(_G711_RATE * FRAME_SECONDS)
+    least = min(value for value in values if value >= 0)
+    silence = bytes([max(byte for byte in range(256) if values[byte] == least)]) * octets
 
     @cache
     def coding() -> Coding:
-        return Coding(_decoder(values), _encoder(codes()))  # which remembers nothing: one for all legs
+        return Coding(_decoder(values, silence), _encoder(codes()))  # remembers nothing: one for all legs
 
-    least = min(value for value in values if value >= 0)
-    nearest_to_zero = max(byte for byte in range(256) if values[byte] == least)
     return Codec(
         name,
         payload_type,
@@ -208,7 +215,7 @@ def _g711(
         rate=_G711_RATE,
         coding=coding,
         octets=octets,
-        silence=bytes([nearest_to_zero]) * octets,
+        silence=silence,
         quiet=bytes(byte for byte in range(256) if abs(values[byte]) < _QUIET_BELOW),
     )
 

@@ -13,6 +13,8 @@ SENDER_REPORT, RECEIVER_REPORT, SOURCE_DESCRIPTION, GOODBYE = 200, 201, 202, 203
 MAX_COMPOUND = 1500
 """Bytes of the longest compound packet that is read."""
 _MAX_PARTS = 32
+_HALF_WAY = 0x80000000
+"""Of the 2^32 ticks after which timestamps begin anew."""
 _MAX_DROPOUT = 3000
 """Sequence numbers that may be missing before it is a new beginning (Appendix A.1)."""
 _MAX_MISORDER = 100
@@ -202,7 +204,7 @@ class Reception:
         self.received = 1
         self.jitter = 0.0
         self._base = self._highest = packet.sequence
-        self._transit = (int(arrival * self.clock_rate) - packet.timestamp) & 0xFFFFFFFF
+        self._transit = int(arrival * self.clock_rate) - packet.timestamp
         self._expected_before = self._received_before = 0
 
     def update(self, sequence: int, timestamp: int, arrival: float, audio: bool = True) -> None:
@@ -215,12 +217,14 @@ class Reception:
             self._begin_anew(sequence)
         self.received += 1
         if audio:
-            transit = (int(arrival * self.clock_rate) - timestamp) & 0xFFFFFFFF
-            change = abs(((transit - self._transit + 0x80000000) & 0xFFFFFFFF) - 0x80000000)
+            transit = int(arrival * self.clock_rate) - timestamp
+            change = transit - self._transit
             self._transit = transit
+            if not -_HALF_WAY <= change < _HALF_WAY:
+                change = ((change + 0x80000000) & 0xFFFFFFFF) - 0x80000000  # timestamps have begun anew
             # Steps of half a second and more are jumps of the peer's timestamps, no network's doing.
-            if change < self.clock_rate // 2:
-                self.jitter += (change - self.jitter) / 16
+            if 2 * abs(change) < self.clock_rate:
+                self.jitter += (abs(change) - self.jitter) / 16
 
     def _begin_anew(self, sequence: int) -> None:
         """The peer jumped: keep what was lost so far, count on from here. A stray packet so does no harm:

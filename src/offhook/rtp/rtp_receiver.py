@@ -22,6 +22,10 @@ class PayloadKind(Enum):
     NOISE = "CN"
 
 
+EVENT: Final = PayloadKind.EVENT
+NOISE: Final = PayloadKind.NOISE
+"""By names of their own, since a look into an Enum takes as long as a packet is parsed."""
+
 COMFORT_NOISE: Final = 13
 """Static payload type of RFC 3389; taken as silence."""
 
@@ -60,7 +64,7 @@ class RtpReceiver:
     def negotiate(self, codec: Codec, codecs: Mapping[int, Codec], events: Collection[int]) -> None:
         """What the peer may send from now on. Its packets say what it does send: a refresh that leaves that
         allowed is not heard."""
-        self.kinds = {COMFORT_NOISE: PayloadKind.NOISE, **codecs, **dict.fromkeys(events, PayloadKind.EVENT)}
+        self.kinds = {COMFORT_NOISE: NOISE, **codecs, **dict.fromkeys(events, EVENT)}
         if self._codec not in codecs.values():
             self._switch(codec)
 
@@ -86,13 +90,13 @@ class RtpReceiver:
         self.octets += len(payload)
         reception = self.reception
         if reception is not None and reception.ssrc == ssrc:
-            reception.update(sequence, timestamp, now, kind is not PayloadKind.EVENT)
-        elif reception is None or kind is not PayloadKind.EVENT:
+            reception.update(sequence, timestamp, now, kind is not EVENT)
+        elif reception is None or kind is not EVENT:
             self._lost_before = self.lost
             self.reception = Reception(packet, now, self._codec.clock_rate)
-        if not audible or kind is PayloadKind.NOISE:
+        if not audible or kind is NOISE:
             return
-        if kind is PayloadKind.EVENT:
+        if kind is EVENT:
             self._presses.extend(self._dtmf.receive(timestamp, payload, now, ssrc))
             self.has_press = True
             return

@@ -15,7 +15,7 @@ from offhook.rtp.interceptors import Exchanged, Interceptor, Protected, Send
 from offhook.rtp.packet import looks_like_rtcp, parse
 from offhook.rtp.ports import MediaPort
 from offhook.rtp.rtcp import Goodbye, Report, RtcpSession, parse_compound
-from offhook.rtp.rtp_receiver import PayloadKind, RtpReceiver
+from offhook.rtp.rtp_receiver import EVENT, RtpReceiver
 from offhook.rtp.rtp_sender import RtpSender
 from offhook.rtp.source_lock import UNSPECIFIED, SourceLock
 from offhook.rtp.srtp import Srtp
@@ -291,7 +291,7 @@ class RtpStream:
             self._invalid += 1
             return
         now = self._loop_time()
-        if self._lock.admit(packet, source, now, event=kind is PayloadKind.EVENT):
+        if self._lock.admit(packet, source, now, event=kind is EVENT):
             self.last_packet_at = now
             self._consent.heard(source.host, now)
             receiver.take(packet, kind, now, audible=self._receives)

@@ -91,7 +91,8 @@ class Silero:
             np.matmul(samples[:, at : at + _SPAN], self._basis, out=parts[:, moment])
         parts *= parts
         power = parts[:, :, :_BINS] + parts[:, :, _BINS:]
-        return np.sqrt(power, out=power).reshape(len(windows), -1)
+        found: Floats = np.sqrt(power, out=power).reshape(len(windows), -1)
+        return found
 
     def _convolved(self, spectrum: Floats) -> Floats:
         """[n, 4 * 128]. The first moment has nothing before it, and the last nothing behind it."""
