@@ -337,11 +337,10 @@ class MediaPlane(ABC):
         """What the engine tells, and when it was. What one call does with it touches no other."""
         channels, before = self.channels, CALL.set(None)
         for event in events:
-            number = event[0]
-            if number not in channels:
+            channel = channels.get(event[0])
+            if channel is None:
                 self._deliver_to_line(event)
                 continue
-            channel = channels[number]
             channel.at = at
             CALL.set(channel.call)
             try:

@@ -7,6 +7,7 @@ the header: a killed process leaves files that open and lack the last second at 
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -43,11 +44,10 @@ class _WavFile:
             raise
 
     def append(self, data: bytes) -> None:
-        self._file.seek(HEADER_BYTES + self._bytes)
-        self._file.write(data)
+        file = self._file.fileno()
+        os.pwrite(file, data, HEADER_BYTES + self._bytes)
         self._bytes += len(data)
-        self._file.seek(0)
-        self._file.write(wav_header(self._channels, self._bytes))
+        os.pwrite(file, wav_header(self._channels, self._bytes), 0)
 
     def close(self) -> None:
         self._file.close()

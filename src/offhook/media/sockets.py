@@ -29,6 +29,7 @@ LONGEST: Final = 4096
 
 _SO_TIMESTAMPNS: Final = 35
 """socket(7); Python has no name for it."""
+_TRUNCATED: Final = int(socket.MSG_TRUNC)
 _TIMESPEC: Final = struct.Struct("=qq")
 _STAMP_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
 
@@ -176,7 +177,7 @@ class Sockets:
             self._arrived = seconds + nanoseconds / 1e9 - behind
         else:
             self._arrived = None
-        if flags & socket.MSG_TRUNC:
+        if flags & _TRUNCATED:
             datagrams.errors += 1
         else:
             datagrams.take(data, source)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from offhook.frames import SILENCE
@@ -123,9 +123,27 @@ def _put_bytes(parts: list[bytes], value: bytes) -> None:
 
 
 def _put_tuple(parts: list[bytes], value: tuple[Any, ...]) -> None:
+    """Numbers (what is counted of each leg, once a second) go all at once: their types and then they."""
+    types = bytes([_NUMBERS.get(type(item), 0) for item in value])
+    if types and 0 not in types:
+        parts.append(b"#" + _LENGTH.pack(len(types)) + types)
+        parts.append(_layout(types).pack(*[item for item in value if item is not None]))
+        return
     parts.append(b"(" + _LENGTH.pack(len(value)))
     for item in value:
         _put(parts, item)
+
+
+_NUMBERS: Final = {int: ord("q"), float: ord("d"), type(None): ord("x")}
+"""As struct names them; None is a byte that stands for no value."""
+
+
+@lru_cache(64)
+def _layout(types: bytes) -> struct.Struct:
+    """Raises KeyError for anything but letters of `_NUMBERS`."""
+    if types.translate(None, b"qdx"):
+        raise KeyError(types)
+    return struct.Struct(f"<{types.decode()}")
 
 
 _PUTS: Final[dict[type, Callable[[list[bytes], Any], None]]] = {
@@ -220,8 +238,16 @@ def _take(message: bytes, at: int) -> tuple[Any, int]:
         return tuple(values), at
     if at + size > len(message):
         raise IndexError("a value that is cut off")
+    if kind == b"#":
+        return _take_numbers(message, at, message[at : at + size])
     if kind == b"s":
         return message[at : at + size].decode("utf-8", "surrogatepass"), at + size
     if kind == b"b":
         return message[at : at + size], at + size
     raise KeyError(kind)
+
+
+def _take_numbers(message: bytes, at: int, types: bytes) -> tuple[Any, int]:
+    layout, at = _layout(types), at + len(types)
+    none, numbers = _NUMBERS[type(None)], iter(layout.unpack_from(message, at))
+    return tuple([None if of == none else next(numbers) for of in types]), at + layout.size
