@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from offhook.log_context import working_for
 from offhook.media.bridge import EarlyMedia, Ringback, join
+from offhook.media.echo.canceller import EchoCanceller
 from offhook.media.media_commands import (
     Agree,
     Begin,
@@ -139,6 +140,8 @@ class Engine:
             OpenTalk: self._open_talk,
             CloseTalk: self._close_talk,
         }
+        self._echo = EchoCanceller()
+        clock.after_tick.insert(0, self._echo.run)  # before voices are judged
         clock.after_tick.append(self._after_tick)
         for codec in CODECS.values():
             codec.coding()  # what it computes for all legs is not left to the first one's tick
@@ -166,8 +169,9 @@ class Engine:
         self.recorders.clear()
         if self._due is not None:
             self._due.cancel()
-        with contextlib.suppress(ValueError):
-            self.clock.after_tick.remove(self._after_tick)
+        for callback in (self._after_tick, self._echo.run):
+            with contextlib.suppress(ValueError):
+                self.clock.after_tick.remove(callback)
 
     def say_last(self, pcm: bytes) -> None:
         """Nobody commands any more: what is queued is played, then this, and each leg is closed."""
@@ -376,7 +380,7 @@ class Engine:
         if command.talk not in self.talks:
             with working_for(command.call or None):
                 self.talks[command.talk] = Talk(
-                    command.talk, self.emit, self._note, self._activity, self._loop.time
+                    command.talk, self.emit, self._note, self._activity, self._loop.time, self._echo
                 )
 
     def _close_talk(self, command: CloseTalk) -> None:

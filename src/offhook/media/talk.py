@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from offhook.frames import SILENCE
+from offhook.media.echo.canceller import EchoCanceller
 from offhook.media.media_commands import (
     AddPiece,
     Clear,
@@ -57,8 +58,10 @@ class Talk:
         note: Callable[[Event], None],
         activity: Activity | None,
         time: Callable[[], float],
+        echo: EchoCanceller | None = None,
     ) -> None:
-        """`emit` takes events at any time; `note` those of a tick, which is cheaper. `time`: loop.time()."""
+        """`emit` takes events at any time; `note` those of a tick, which is cheaper. `time`: loop.time().
+        Without `echo` none is taken out."""
         self.number = number
         self._emit = emit
         self._note = note
@@ -66,6 +69,7 @@ class Talk:
         self._gate = SpeechGate()
         self._muted = False
         self._activity = None if activity is None else activity.open(self.judged)
+        self._ear = None if echo is None else echo.open(self._heard)
         self.playout = Playout(number, emit, self._voice)
         self.next_frame = self.playout.next_frame
 
@@ -73,12 +77,21 @@ class Talk:
         self.playout.clear()
         if self._activity is not None:
             self._activity.close()
+        if self._ear is not None:
+            self._ear.close()
 
     def exchanged(self, heard: bytes, said: bytes) -> None:
         if self._muted:
             heard = SILENCE
+        if self._ear is not None:
+            self._ear.exchanged(heard, said)
+        else:
+            self._heard(heard, heard, said)
+
+    def _heard(self, heard: bytes, judged: bytes, said: bytes) -> None:
+        """`judged`: what of it may be a voice."""
         if self._activity is not None:
-            self._activity.push(heard)
+            self._activity.push(judged)
         playing = self.playout.current
         if playing is None or playing.playing >= len(playing.pieces):
             self._note(_tuple(Heard, (self.number, heard, said, 0, 0, 0)))
