@@ -17,7 +17,7 @@ from offhook.network import Address
 from offhook.planes.api_plane import api_plane
 from offhook.planes.call_plane import EnginesOf, OpenMedia, call_plane, check_engines
 from offhook.planes.ground import Ground
-from offhook.planes.live import LiveHere
+from offhook.planes.live.live_here import LiveHere
 from offhook.planes.media_here import media_here
 from offhook.planes.spec import DRAIN_SECONDS
 from offhook.process import StartError, calls_within, file_limit

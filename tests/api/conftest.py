@@ -7,7 +7,7 @@ import contextlib
 import random
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 
 from offhook.api import RecordingLinks, Services, create_app
 from offhook.schema.base import document
+from offhook.schema.calls.call_watcher import CallWatcher
 from offhook.schema.calls.monitored_call import MonitoredCall
 from offhook.settings import load_settings
 from offhook.store import Database, IdMaker
@@ -55,6 +56,7 @@ class LiveCalls:
     up: dict[str, MonitoredCall] = field(default_factory=dict)
     controlled: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     refusal: str = ""
+    watchers: dict[str, list[CallWatcher]] = field(default_factory=dict)
 
     async def is_ready(self) -> bool:
         return self.ready
@@ -70,6 +72,13 @@ class LiveCalls:
             return None
         self.controlled.append((call_id, document(message)))
         return self.refusal
+
+    async def watch(self, call_id: str, watcher: CallWatcher) -> Callable[[], None] | None:
+        if call_id not in self.up:
+            return None
+        watchers = self.watchers.setdefault(call_id, [])
+        watchers.append(watcher)
+        return lambda: watchers.remove(watcher)
 
     async def forget(self, call_id: str) -> None:
         self.forgotten.append(call_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -43,10 +44,30 @@ def _is_stored(node: Node, call_id: str) -> None:
     soon(lambda: node.get(f"/call/{call_id}")["monitor"], why="a call that goes on has no URL")
 
 
+def follow(node: Node, call_id: str) -> list[str]:
+    """What is told of a call until it has ended, by its kind."""
+    key = {"Authorization": f"Bearer {node.settings['OFFHOOK_API_KEY']}"}
+    url = f"{node.url}/call/{call_id}/events"
+    with httpx.stream("GET", url, headers=key, timeout=PATIENCE) as answer:
+        assert answer.status_code == 200
+        lines = [line for line in answer.iter_lines() if line.startswith("event: ")]
+    return [line.removeprefix("event: ") for line in lines]
+
+
 def talk(node: Node, desk: Number) -> None:
-    """Say something in each call, then end one half by their URL and the other by the API."""
+    """Follow each call, say something in it, then end one half by their URL and the other by the API."""
     soon(lambda: len(going_on(node, desk)) == CALLS, why="not all calls are up")
     up = going_on(node, desk)
+    with ThreadPoolExecutor(CALLS) as followers:
+        followed = [followers.submit(follow, node, one["id"]) for one in up]
+        _talk_and_end(node, desk, up)
+    for one in followed:
+        told = one.result()
+        assert told[0] == "call"
+        assert told[-2:] == ["status-update", "end"]
+
+
+def _talk_and_end(node: Node, desk: Number, up: list[dict[str, Any]]) -> None:
     for one in up:
         _is_stored(node, one["id"])
         monitor = node.api.calls.get(one["id"]).monitor
@@ -75,6 +96,7 @@ def talk(node: Node, desk: Number) -> None:
 
 async def test_a_call_is_steered_whichever_plane_has_it(node: Node) -> None:
     desk = await asyncio.to_thread(lambda: new_number(node, answered_by=assistant()))
+    await asyncio.to_thread(node.api.calls.list)  # the client takes longer to load than a silent call lasts
     told = [Told() for _ in range(CALLS)]
     async with exchange(LOOPBACK, node.sip_port) as line:
         calls = [asyncio.create_task(call(line, desk.uri(), told=one)) for one in told]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from offhook.planes import away
-from offhook.planes.away import LiveElsewhere
 from offhook.planes.link import MOST_UNSENT, Asking, Away, Frame, Link
+from offhook.planes.live import live_elsewhere
+from offhook.planes.live.live_elsewhere import LiveElsewhere
 from offhook.speech.framing import pack
 from tests.machine import PATIENCE
 
@@ -133,7 +133,7 @@ class Planes:
 async def test_ready_is_who_says_so_in_time(
     answers: dict[str, Any], ready: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(away, "READY_SECONDS", 0.01)
+    monkeypatch.setattr(live_elsewhere, "READY_SECONDS", 0.01)
     assert await Planes(**answers).live.is_ready() is ready
 
 
@@ -156,13 +156,13 @@ async def test_a_call_that_nobody_can_be_asked_for_counts_as_not_ended(
     answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which is known as soon as a plane has said nothing, not after all the time that an end may take."""
-    monkeypatch.setattr(away, "READY_SECONDS", 0.01)
+    monkeypatch.setattr(live_elsewhere, "READY_SECONDS", 0.01)
     with pytest.raises(ConnectionError):
         await Planes(**answers).live.end_call("one")
 
 
 async def test_a_call_whose_end_nobody_tells_of_counts_as_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(away, "END_SECONDS", 0.01)
+    monkeypatch.setattr(live_elsewhere, "END_SECONDS", 0.01)
     answers = {"a": {"has_call": False}, "b": {"has_call": True}}
     with pytest.raises(ConnectionError):
         await Planes(**answers).live.end_call("one")
@@ -170,7 +170,7 @@ async def test_a_call_whose_end_nobody_tells_of_counts_as_not_ended(monkeypatch:
 
 async def test_every_plane_is_told_of_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """And one that says nothing is waited for no longer than so long."""
-    monkeypatch.setattr(away, "TOLD_SECONDS", 0.01)
+    monkeypatch.setattr(live_elsewhere, "TOLD_SECONDS", 0.01)
     planes = Planes(a=True, b=None)
     planes.told.clear()
     await planes.live.changed()

@@ -11,6 +11,7 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from offhook.links import RecordingLinks
+from offhook.schema.calls.call_watcher import CallWatcher
 from offhook.schema.calls.monitored_call import MonitoredCall
 from offhook.settings import Settings
 from offhook.store import Database
@@ -36,6 +37,12 @@ class Live(Protocol):
     async def control(self, call_id: str, message: BaseModel) -> str | None:
         """Let the call do what this control message says, which is checked: "" once it has taken it, else why
         it does not; None for a call that does not go on. Raises ConnectionError while nobody can tell."""
+        ...
+
+    async def watch(self, call_id: str, watcher: CallWatcher) -> Callable[[], None] | None:
+        """Tell the watcher what happens in a call of this node that goes on, until it has ended or nobody can
+        tell any more; what this returns ends it before. None for any other call. Raises ConnectionError while
+        nobody can tell."""
         ...
 
     async def forget(self, call_id: str) -> None:

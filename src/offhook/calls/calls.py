@@ -26,6 +26,7 @@ from offhook.calls.steering import steer
 from offhook.log_context import working_for
 from offhook.network import turns
 from offhook.network.sources import Rate, Source
+from offhook.schema.calls.call_watcher import CallWatcher
 from offhook.schema.calls.monitored_call import MonitoredCall
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
@@ -318,6 +319,12 @@ class Calls:
         """What may be done with a call that is up here; None for any other."""
         call = self._active.get(call_id)
         return None if call is None or call.is_ending else call.record.monitored
+
+    def watch(self, call_id: str, watcher: CallWatcher) -> Callable[[], None] | None:
+        """Tell the watcher what happens in a call that is up here, until the call has ended or what this
+        returns is called; None for any other call."""
+        call = self._active.get(call_id)
+        return None if call is None else call.reporter.watchers.add(watcher)
 
     async def control(self, call_id: str, message: BaseModel) -> str | None:
         """As for `steering.steer`; None for a call that is not up here."""

@@ -307,4 +307,5 @@ class InboundCall:
         `finally`."""
         if task.cancelled():
             _log.error("call=%s was cancelled before its end was complete", self.record.id)
+        self.reporter.watchers.over()
         self.finished.set()

@@ -9,9 +9,10 @@ from typing import Any
 
 from offhook.bootstrap import first_start
 from offhook.planes.api_plane import api_plane
-from offhook.planes.away import LiveElsewhere
 from offhook.planes.child import Child
 from offhook.planes.link import Frame
+from offhook.planes.live.live_elsewhere import LiveElsewhere
+from offhook.schema.calls.call_watcher import CallEvent
 
 
 class ApiProcess(Child):
@@ -44,3 +45,6 @@ class ApiProcess(Child):
                 self._may_start.set()
         elif "answer" in frame:
             self._live.asking.answered(frame)
+        elif "watched" in frame:
+            event = None if frame["event"] is None else CallEvent(*frame["event"])
+            self._live.watched.told(frame["from"], frame["watched"], event)

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from offhook.media.line import MediaPlane
@@ -14,6 +15,7 @@ from offhook.planes.call_plane import CallPlane, call_plane, check_engines
 from offhook.planes.child import Child
 from offhook.planes.ground import Ground
 from offhook.planes.link import Frame
+from offhook.planes.live.watched import WatchedHere
 from offhook.planes.media_apart import media_apart
 from offhook.planes.siblings import files_between, siblings_of
 from offhook.planes.sip_listening import BoundSip, read_again, warn_in_time
@@ -40,6 +42,7 @@ class CallProcess(Child):
         self._siblings = siblings_of(
             spec.number, spec.processes, bytes.fromhex(spec.key), spec.max_calls, numbers[between:]
         )
+        self._watched = WatchedHere(self.link)
         check_engines()
         ground = await self.ground(stack)
         self.database = ground.database
@@ -87,6 +90,11 @@ class CallProcess(Child):
             case "monitored":
                 found = self.plane.calls.monitored(frame["call"])
                 self._answer(frame, None if found is None else asdict(found))
+            case "watch":
+                watch = partial(self.plane.calls.watch, frame["call"])
+                self._answer(frame, self._watched.watch(frame["from"], frame["number"], watch))
+            case "unwatch":
+                self._watched.unwatch(frame["from"], frame["number"])
             case "control":
                 doing = self.plane.calls.control(frame["call"], checked(frame["message"]))
                 self.later(self._answer_once_done(frame, doing, False))

@@ -63,6 +63,10 @@ class UnsupportedMediaType(ApiError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
+class TooManyRequests(ApiError):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+
 class Unavailable(ApiError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 

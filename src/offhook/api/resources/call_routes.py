@@ -53,8 +53,13 @@ def show(stored: ResourceDocument) -> dict[str, Any]:
     }
 
 
+def shown_call(record: Record) -> ResourceDocument:
+    """As its owner sees it."""
+    return resource(record, show(record.document))
+
+
 def answer(record: Record) -> Response:
-    return JSONResponse(resource(record, show(record.document)))
+    return JSONResponse(shown_call(record))
 
 
 async def one_call(work: Work, identity: str, *, to_change: bool = False) -> Record:

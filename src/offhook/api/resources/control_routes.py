@@ -122,11 +122,11 @@ async def monitored(services: Services, call_id: str) -> MonitoredCall:
     except ConnectionError:
         raise Unavailable("the call cannot be reached; try again", {"Retry-After": "1"}) from None
     if call is None:
-        raise await _elsewhere(services, call_id)
+        raise await not_here(services, call_id)
     return call
 
 
-async def _elsewhere(services: Services, call_id: str) -> NotFound | Conflict:
+async def not_here(services: Services, call_id: str) -> NotFound | Conflict:
     """Calls are steered where they are: another node's are not reached from here."""
     if "\0" not in call_id:
         async with services.database.reading() as tx:

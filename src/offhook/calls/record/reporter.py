@@ -4,6 +4,7 @@ the state that it reports (docs/architecture.md, Decisions)."""
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -11,17 +12,21 @@ from typing import Literal, Protocol
 from offhook.calls.record import messages
 from offhook.calls.record.call_facts import Document
 from offhook.calls.record.call_record import CallRecord
+from offhook.calls.record.watchers import Watchers
 from offhook.conversation import events
 from offhook.conversation.events import Event
 from offhook.json_document import ResourceDocument
+from offhook.schema.calls.call_watcher import CallEvent
 from offhook.schema.tools.handoff import HandoffDestinationSquad, Successors
 from offhook.schema.webhooks.server_message import (
     Body,
     ServerMessageAssistantSpeech,
     ServerMessageAssistantStarted,
+    ServerMessageConversationUpdate,
     ServerMessageHang,
     ServerMessageModelOutput,
     ServerMessageSpeechUpdate,
+    ServerMessageStatusUpdate,
     ServerMessageTranscript,
     ServerMessageTransferUpdate,
     ServerMessageUserInterrupted,
@@ -58,7 +63,8 @@ class Reporter:
     """Turns what happens in a call into server messages.
 
     `receiver` is the one server that gets them; None: only the record is written. `chosen` are the types in
-    the assistant's `serverMessages`. After the report nothing more goes out."""
+    the assistant's `serverMessages`. After the report nothing more goes out. `watchers` are told of
+    everything but what repeats the conversation."""
 
     def __init__(self, record: CallRecord, ledger: Ledger, now: Callable[[], float]) -> None:
         self._record = record
@@ -66,6 +72,7 @@ class Reporter:
         self._now = now
         self._last: asyncio.Future[None] | None = None
         self._over = False
+        self.watchers = Watchers()
         self.receiver: Receiver | None = None
         self.chosen: Collection[str] = ()
 
@@ -82,15 +89,20 @@ class Reporter:
         """Stores and reports a new status; the last one together with the report."""
         record, bodies = self._record, list[Body]()
         ended = record.status == "ended"
+        if self.watchers:
+            self._show(ServerMessageStatusUpdate(record.status, record.ended_reason if ended else None))
         if self.receiver is not None:
             bodies.append(messages.status_update(record))
             if ended:
                 bodies.append(messages.end_of_call_report(record))
         self._save([body for body in bodies if wanted(body, self.chosen)])
         self._over = ended
+        if ended:
+            self.watchers.over()
 
     def transferring(self, destination: ResourceDocument) -> None:
         update = ServerMessageTransferUpdate(destination=destination)
+        self._show(update)
         self._save([update] if wanted(update, self.chosen) else [])
 
     def assistant_started(self) -> None:
@@ -110,6 +122,7 @@ class Reporter:
         self._tell(ServerMessageTransferUpdate(where, to_assistant=coming, from_assistant=left))
 
     def _tell(self, body: Body) -> None:
+        self._show(body)
         if self.receiver is not None and not self._over and wanted(body, self.chosen):
             self._save([body])
 
@@ -117,7 +130,11 @@ class Reporter:
         """An event of the conversation."""
         if self._over:
             return
-        body = None if self.receiver is None else self._body(event)
+        body = self._body(event) if self.receiver is not None or self.watchers else None
+        if body is not None:
+            self._show(body)
+            if self.receiver is None:
+                body = None
         going = [] if body is None or not wanted(body, self.chosen) else [body]
         if going or isinstance(event, events.ConversationChanged):
             self._save(going)
@@ -161,6 +178,11 @@ class Reporter:
             return ServerMessageTranscript(role, kind, text)
         record = self._record
         return ServerMessageTranscript(role, kind, text, record.speaking_id, record.speaking.name)
+
+    def _show(self, body: Body) -> None:
+        if self.watchers and not self._over and not isinstance(body, ServerMessageConversationUpdate):
+            shown = {**body.properties(), "timestamp": round(self._now() * 1000)}
+            self.watchers.tell(CallEvent(body.type, json.dumps(shown)))
 
     def _save(self, bodies: Sequence[Body]) -> None:
         receiver, record, now = self.receiver, self._record, self._now()

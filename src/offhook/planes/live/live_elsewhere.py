@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from offhook.planes.link import Asking, Away, Link
+from offhook.planes.live.watched import WatchedElsewhere
 from offhook.schema.base import document
+from offhook.schema.calls.call_watcher import CallWatcher
 from offhook.schema.calls.monitored_call import MonitoredCall
 
 READY_SECONDS: Final = 1.0
@@ -34,6 +37,7 @@ class LiveElsewhere:
     def __init__(self, link: Link) -> None:
         self._link = link
         self.asking = Asking(link.tell)
+        self.watched = WatchedElsewhere(link, self.asking)
         self._planes: frozenset[str] = frozenset()
         self._of = 1
 
@@ -44,6 +48,7 @@ class LiveElsewhere:
             self._link.tell({"to": plane, "what": "changed", "ask": 0})
         self._planes, self._of = planes, of
         self.asking.gone(planes)
+        self.watched.up(planes)
 
     @property
     def all_up(self) -> bool:
@@ -78,6 +83,11 @@ class LiveElsewhere:
         if done is False:
             raise Away("what became of the message is not known")
         return None if done is None else str(done)
+
+    async def watch(self, call_id: str, watcher: CallWatcher) -> Callable[[], None] | None:
+        """Raises Away as `end_call` does."""
+        plane = await self._holder(call_id)
+        return None if plane is None else await self.watched.watch(plane, call_id, watcher)
 
     async def _holder(self, call_id: str) -> str | None:
         """The plane that has the call. Whose it is they say at once: one that stands still keeps nobody

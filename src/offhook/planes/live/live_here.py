@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import BaseModel
 
 from offhook.calls.calls import Calls
+from offhook.schema.calls.call_watcher import CallWatcher
 from offhook.schema.calls.monitored_call import MonitoredCall
 from offhook.webhooks import Outbox
 
@@ -27,6 +30,9 @@ class LiveHere:
 
     async def control(self, call_id: str, message: BaseModel) -> str | None:
         return await self._calls.control(call_id, message)
+
+    async def watch(self, call_id: str, watcher: CallWatcher) -> Callable[[], None] | None:
+        return self._calls.watch(call_id, watcher)
 
     async def forget(self, call_id: str) -> None:
         self._outbox.forget(call_id)
