@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes.http_writing import begin_stream, end_stream, write_chunk, write_json
 from tests.speech.servers import HttpServer, Request, http_server
 
 KEY = "sk-ant-fake-1234"
@@ -53,10 +54,7 @@ class Fake:
         except Refused as refused:
             self._refuse(writer, refused)
             return
-        writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-            b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-        )
+        begin_stream(writer)
         for number, event in enumerate(self._events(body)):
             if number == self.breaks:
                 return
@@ -64,10 +62,10 @@ class Fake:
                 self.errors -= 1
                 event = {"type": "error", "error": {"type": self.error, "message": "Overloaded"}}
             data = f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
-            writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            write_chunk(writer, data)
             if event["type"] == "error":
                 break
-        writer.write(b"0\r\n\r\n")
+        end_stream(writer)
 
     def _checked(self, request: Request) -> Mapping[str, Any]:
         if request.path != "/v1/messages":
@@ -128,14 +126,8 @@ class Fake:
     @staticmethod
     def _refuse(writer: asyncio.StreamWriter, refused: Refused) -> None:
         error = {"type": refused.kind, "message": str(refused)}
-        body = json.dumps({"type": "error", "error": error, "request_id": "req_1"}).encode()
-        lines = [
-            f"HTTP/1.1 {refused.status}",
-            "Content-Type: application/json",
-            f"Content-Length: {len(body)}",
-        ]
-        lines += [f"{name.replace('_', '-')}: {value}" for name, value in refused.headers.items()]
-        writer.write("\r\n".join([*lines, "Connection: close"]).encode() + b"\r\n\r\n" + body)
+        body = {"type": "error", "error": error, "request_id": "req_1"}
+        write_json(writer, refused.status, body, **refused.headers)
 
 
 def _problems(body: Mapping[str, Any], version: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from tests.fakes.http_writing import begin_stream, end_stream, write_chunk, write_json
 from tests.speech.servers import HttpServer, Request, http_server
 
 KEY = "AIzaFake1234567"
@@ -55,10 +56,7 @@ class Fake:
         except Refused as refused:
             self._refuse(writer, refused)
             return
-        writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-            b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-        )
+        begin_stream(writer, "text/event-stream")
         for number, event in enumerate(self._events()):
             if number == self.breaks:
                 return
@@ -69,10 +67,10 @@ class Fake:
                     "error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}
                 }
             data = b"data: " + json.dumps(event).encode() + b"\r\n\r\n"
-            writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            write_chunk(writer, data)
             if failed:
                 break
-        writer.write(b"0\r\n\r\n")
+        end_stream(writer)
 
     def _check(self, request: Request) -> None:
         found = PATH.fullmatch(unquote(request.path))
@@ -123,13 +121,7 @@ class Fake:
             "status": refused.kind,
             "details": refused.details,
         }
-        body = json.dumps({"error": error}).encode()
-        lines = [
-            f"HTTP/1.1 {refused.status}",
-            "Content-Type: application/json",
-            f"Content-Length: {len(body)}",
-        ]
-        writer.write("\r\n".join([*lines, "Connection: close"]).encode() + b"\r\n\r\n" + body)
+        write_json(writer, refused.status, {"error": error})
 
 
 def _event(parts: list[dict[str, Any]], reason: str | None = None) -> Event:

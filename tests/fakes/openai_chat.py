@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes.http_writing import begin_stream, end_stream, write_chunk, write_json
 from tests.speech.servers import HttpServer, Request, http_server
 
 KEY = "sk-fake-1234"
@@ -48,12 +49,9 @@ class Fake:
             body = self._checked(request)
         except Refused as refused:
             error = {"message": str(refused), "type": refused.kind, "param": None, "code": refused.code}
-            self._write(writer, refused.status, json.dumps({"error": error}).encode(), **refused.headers)
+            write_json(writer, refused.status, {"error": error}, **refused.headers)
             return
-        writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-            b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-        )
+        begin_stream(writer)
         for number, event in enumerate(self._events(body)):
             if number == self.breaks:
                 return
@@ -62,10 +60,11 @@ class Fake:
                     "error": {"message": "The server had an error.", "type": "server_error", "code": None}
                 }
             data = b"data: " + json.dumps(event).encode() + b"\n\n"
-            writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            write_chunk(writer, data)
             if number == self.error_after:
                 break
-        writer.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
+        write_chunk(writer, b"data: [DONE]\n\n")
+        end_stream(writer)
 
     def _checked(self, request: Request) -> Mapping[str, Any]:
         at_azure = AZURE.fullmatch(request.path) is not None
@@ -113,12 +112,6 @@ class Fake:
             usage = {"prompt_tokens": 12, "completion_tokens": 7, "total_tokens": 19}
             events.append({**_chunk(body, []), "usage": usage})
         return events
-
-    @staticmethod
-    def _write(writer: asyncio.StreamWriter, status: str, body: bytes, **headers: str) -> None:
-        lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}"]
-        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        writer.write("\r\n".join([*lines, "Connection: close"]).encode() + b"\r\n\r\n" + body)
 
 
 def _chunk(body: Mapping[str, Any], choices: list[dict[str, Any]]) -> dict[str, Any]:

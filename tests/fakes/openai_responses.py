@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes.http_writing import begin_stream, end_stream, write_chunk, write_json
 from tests.fakes.openai_chat import KEY, Refused
 from tests.speech.servers import HttpServer, Request, http_server
 
@@ -41,21 +42,16 @@ class Fake:
             body = self._checked(request)
         except Refused as refused:
             error = {"message": str(refused), "type": refused.kind, "param": None, "code": refused.code}
-            text = json.dumps({"error": error}).encode()
-            head = f"HTTP/1.1 {refused.status}\r\nContent-Type: application/json\r\nConnection: close\r\n"
-            writer.write(head.encode() + f"Content-Length: {len(text)}\r\n\r\n".encode() + text)
+            write_json(writer, refused.status, {"error": error})
             return
-        writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-            b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-        )
+        begin_stream(writer)
         for number, event in enumerate(self._events(body)):
             if number == self.breaks:
                 return
             whole = {**event, "sequence_number": number}
             data = f"event: {event['type']}\ndata: {json.dumps(whole)}\n\n".encode()
-            writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-        writer.write(b"0\r\n\r\n")
+            write_chunk(writer, data)
+        end_stream(writer)
 
     def _checked(self, request: Request) -> Mapping[str, Any]:
         if request.path != "/v1/responses":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from offhook.language.http_model import DECLINED
-from offhook.language.language_model import Finished, Message, ModelError, Reply, ToolCall, ToolDefinition
+from offhook.language.language_model import Finished, Message, ModelError, ToolCall, ToolDefinition
 from offhook.schema.calls.ended_reason import pipeline_error
 from tests.fakes.anthropic_messages import (
     KEY,
@@ -21,7 +20,7 @@ from tests.fakes.anthropic_messages import (
     spent,
     too_many,
 )
-from tests.language.vendor_talk import MESSAGES, SAID, TOOL, called, results, talk, text_of
+from tests.language.vendor_talk import MESSAGES, SAID, TOOL, asking, called, results, talk, text_of
 
 CALLS = (("toolu_1", "look_up", '{"id": "7"}'), ("toolu_2", "look_up", '{"id": "8"}'))
 THINKING = {"type": "enabled", "budgetTokens": 1024}
@@ -31,15 +30,7 @@ def claude(model: str = "claude-sonnet-4-20250514", **more: Any) -> dict[str, An
     return {"provider": "anthropic", "model": model, **more}
 
 
-async def ask(
-    fake: Fake,
-    settings: dict[str, Any] | None = None,
-    messages: Sequence[Message] = MESSAGES,
-    tools: Sequence[ToolDefinition] = (),
-    key: str = KEY,
-) -> list[Reply]:
-    (replies,) = await talk(served(fake), key, settings or claude(), messages, tools=tools)
-    return replies
+ask = asking(served, claude(), KEY)
 
 
 MODELS = [

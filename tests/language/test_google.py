@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from offhook.language.http_model import DECLINED
-from offhook.language.language_model import Finished, Message, ModelError, Reply, ToolCall, ToolDefinition
+from offhook.language.language_model import Finished, Message, ModelError, ToolCall
 from offhook.language.providers.google import ROOM_FOR_THOUGHTS
 from offhook.schema.calls.ended_reason import pipeline_error
 from offhook.speech.engine_request import Account
 from tests.engines.making import model_of
 from tests.fakes.gemini import KEY, SIGNATURE, Fake, broken, forbidden, overloaded, served, too_many
-from tests.language.vendor_talk import MESSAGES, SAID, TOOL, called, results, talk, text_of
+from tests.language.vendor_talk import MESSAGES, SAID, TOOL, asking, called, results, text_of
 from tests.speech.servers import outside
 
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
@@ -28,15 +27,7 @@ def gemini(model: str = "gemini-2.5-flash", **more: Any) -> dict[str, Any]:
     return {"provider": "google", "model": model, **more}
 
 
-async def ask(
-    fake: Fake,
-    settings: dict[str, Any] | None = None,
-    messages: Sequence[Message] = MESSAGES,
-    tools: Sequence[ToolDefinition] = (),
-    key: str = KEY,
-) -> list[Reply]:
-    (replies,) = await talk(served(fake), key, settings or gemini(), messages, tools=tools)
-    return replies
+ask = asking(served, gemini(), KEY)
 
 
 @pytest.mark.parametrize(

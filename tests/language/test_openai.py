@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from offhook.engines.registry import ProviderNotServed
-from offhook.language.answer import LONGEST_REPLY
+from offhook.language.event_reader import LONGEST_REPLY
 from offhook.language.language_model import (
     Finished,
     LanguageModel,

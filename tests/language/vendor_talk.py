@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from offhook.language.language_model import Message, Reply, Text, ToolDefinition
 from offhook.speech.engine_request import Account
@@ -14,6 +14,20 @@ from tests.speech.servers import HttpServer, outside
 MESSAGES: list[Message] = [{"role": "user", "content": "Hello."}]
 TOOL = ToolDefinition("look_up", "Looks up.", {"type": "object", "properties": {"id": {"type": "string"}}})
 SAID = "We are open until five."
+
+
+F = TypeVar("F", contravariant=True)
+
+
+class Ask(Protocol[F]):
+    async def __call__(
+        self,
+        fake: F,
+        settings: Mapping[str, Any] | None = ...,
+        messages: Sequence[Message] = ...,
+        tools: Sequence[ToolDefinition] = ...,
+        key: str = ...,
+    ) -> list[Reply]: ...
 
 
 async def talk(
@@ -33,6 +47,24 @@ async def talk(
             return [[one async for one in made.respond(messages, tools)] for messages in asked or (MESSAGES,)]
         finally:
             await made.close()
+
+
+def asking(
+    served: Callable[[F], AbstractAsyncContextManager[HttpServer]], usual: Mapping[str, Any], usual_key: str
+) -> Ask[F]:
+    """Asks a fake once, with the usual settings and key unless others are given."""
+
+    async def ask(
+        fake: F,
+        settings: Mapping[str, Any] | None = None,
+        messages: Sequence[Message] = MESSAGES,
+        tools: Sequence[ToolDefinition] = (),
+        key: str = usual_key,
+    ) -> list[Reply]:
+        (replies,) = await talk(served(fake), key, settings or usual, messages, tools=tools)
+        return replies
+
+    return ask
 
 
 def text_of(replies: Sequence[Reply]) -> str:

@@ -6,16 +6,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from offhook.json_document import VendorMessage
+from offhook.language.event_reader import EventReader
 from offhook.language.habits import Habit
 from offhook.language.http_model import ServerSays
 from offhook.language.language_model import Finished, ToolCall
-from offhook.language.thinking import Thoughts
 from offhook.language.tool_calls import ToolCalls
-
-LONGEST_REPLY = 50_000
-"""Characters of text, thoughts included; and as many of tool arguments."""
-MOST_PIECES = 50_000
-"""Objects in one answer."""
 
 _REASONS: Mapping[str, Literal["stop", "tool_calls", "length"]] = {
     "tool_calls": "tool_calls",
@@ -26,21 +21,18 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 """Where servers put the thoughts that they take out of the text."""
 
 
-class ModelAnswer:
+class ModelAnswer(EventReader):
     """What has come so far. `ended`: the model has given its reason to stop, so that little may follow.
 
     Raises ServerSays, and ValueError for an answer of another form, for one that is longer than allowed, for
     a tool call without a name, and for a stream that ends before anything has come."""
 
     def __init__(self, habit: Habit) -> None:
+        super().__init__(habit.thinks_first)
         self._habit = habit
         self._calls = ToolCalls()
-        self._thoughts = Thoughts(habit.thinks_first)
         self._in_deltas = False
         self._whole = ""
-        self._characters = 0
-        self._arguments = 0
-        self._pieces = 0
         self._reason: str | None = None
         self._tokens: tuple[int | None, int | None] = (None, None)
         self._any = False
@@ -49,19 +41,10 @@ class ModelAnswer:
     def ended(self) -> bool:
         return self._reason is not None
 
-    def add(self, piece: object) -> str:
-        self._pieces += 1
-        if self._pieces > MOST_PIECES:
-            raise ValueError(f"an answer in more than {MOST_PIECES} pieces")
+    def _event(self, piece: VendorMessage) -> str:
         if not isinstance(piece, Mapping):
             raise ValueError("not an object")
         _check(piece)
-        try:
-            return self._add(piece)
-        except (AttributeError, TypeError, LookupError) as error:
-            raise ValueError(f"a piece of another form: {error}") from None
-
-    def _add(self, piece: VendorMessage) -> str:
         usage = piece.get("usage")
         if isinstance(usage, Mapping):
             self._tokens = (_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
@@ -97,20 +80,17 @@ class ModelAnswer:
 
     def _message(self, message: VendorMessage) -> str:
         for one in message.get("tool_calls") or ():
-            self._arguments += self._calls.add(one)
+            self._argue(self._calls.add(one))
         if function := message.get("function_call"):  # what tool calls were called before
-            self._arguments += self._calls.add({"function": function})
+            self._argue(self._calls.add({"function": function}))
         text = text_of(message.get("content")) or text_of(message.get("refusal"))
-        self._characters += len(text)
-        if max(self._characters, self._arguments) > LONGEST_REPLY:
-            raise ValueError(f"a reply of more than {LONGEST_REPLY} characters")
-        begun = self._thoughts.begin() if any(message.get(name) for name in _THOUGHTS) else ""
-        return begun + self._thoughts.feed(text) if text else begun
+        begun = self._tags.begin() if any(message.get(name) for name in _THOUGHTS) else ""
+        return begun + self._say(text) if text else begun
 
     def rest(self) -> str:
         """Text that was held back, when all has come."""
-        said = self._thoughts.end(cut=self._reason == "length")
-        self._habit.learn(self._thoughts.thought_first if self._characters else None)
+        said = self._tags.end(cut=self._reason == "length")
+        self._habit.learn(self._tags.thought_first if self._characters else None)
         return said
 
     def tool_calls(self) -> list[ToolCall]:

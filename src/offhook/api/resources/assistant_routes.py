@@ -10,10 +10,9 @@ from typing import Final
 from offhook.api.http.work import Work
 from offhook.api.openapi.operation import ApiRoute
 from offhook.api.resources.engine_warnings import engine_warnings
-from offhook.api.resources.references import check_references
+from offhook.api.resources.references import check_named
 from offhook.api.resources.resource import Document, Kind, crud
 from offhook.api.resources.secrets import without_keys
-from offhook.api.resources.urls import check_urls
 from offhook.api.wire_type import Wire
 from offhook.json_document import ResourceDocument
 from offhook.schema.assistants.assistant import Assistant, StoredAssistant
@@ -33,8 +32,7 @@ def show(stored: ResourceDocument) -> Document:
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
     assistant = _WHOLE.parse(given)
-    check_urls(work, assistant, given)
-    await check_references(work, assistant, given)
+    await check_named(work, assistant, given)
     before = stored.document if stored else {}
     return {**before, **normalise_server(document(assistant), before)}
 

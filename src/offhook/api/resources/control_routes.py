@@ -22,8 +22,7 @@ from offhook.api.http.api_errors import (
 from offhook.api.http.work import Work, bearer, org_of_key, private
 from offhook.api.openapi.operation import ApiRoute, Operations, gives, type_of
 from offhook.api.resources.call_routes import answer, one_call, refuse_another_nodes
-from offhook.api.resources.references import check_references
-from offhook.api.resources.urls import check_urls
+from offhook.api.resources.references import check_named
 from offhook.api.services import Services
 from offhook.api.wire_type import Wire
 from offhook.schema.base import Model, document
@@ -155,8 +154,7 @@ async def _message(request: Request, services: Services, org_id: str) -> BaseMod
         work = Work(services, tx, org_id, raw, request.headers.get("content-type", ""))
         wanted = _CONTROL.parse(work.object())
         given = document(wanted)
-        check_urls(work, wanted, given)
-        await check_references(work, wanted, given)
+        await check_named(work, wanted, given)
     _check(wanted)
     return wanted
 

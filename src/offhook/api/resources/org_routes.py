@@ -10,9 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from offhook.api.http.work import Work, private
 from offhook.api.openapi.operation import ApiRoute, Operations, gives, list_of, type_of
-from offhook.api.resources.references import check_references
+from offhook.api.resources.references import check_named
 from offhook.api.resources.resource import missing, resource
-from offhook.api.resources.urls import check_urls
 from offhook.api.wire_type import Wire
 from offhook.json_document import ResourceDocument
 from offhook.schema.base import document
@@ -39,8 +38,7 @@ async def _own(work: Work, identity: str, *, to_change: bool = False) -> Record:
 
 async def _changed(work: Work, stored: ResourceDocument, given: ResourceDocument) -> dict[str, Any]:
     org = _UPDATE.parse(given)
-    check_urls(work, org, given)
-    await check_references(work, org, given)
+    await check_named(work, org, given)
     return {**stored, **normalise_server(document(org), stored)}
 
 

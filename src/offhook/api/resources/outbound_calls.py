@@ -16,9 +16,8 @@ from starlette.responses import Response
 from offhook.api.http.api_errors import BadRequest
 from offhook.api.http.work import Work, keyed, private
 from offhook.api.openapi.operation import REFUSES, Operations, type_of
-from offhook.api.resources.references import check_references
+from offhook.api.resources.references import check_named
 from offhook.api.resources.resource import Document
-from offhook.api.resources.urls import check_urls
 from offhook.api.wire_type import Wire
 from offhook.schema.base import document, timestamp
 from offhook.schema.calls.call import CreateCallDTO
@@ -43,8 +42,7 @@ def add_to(calls: Operations) -> None:
             assert isinstance(wanted, CreateCallDTO)
             given = document(wanted)
             _check(wanted)
-            check_urls(work, wanted, given)
-            await check_references(work, wanted, given)
+            await check_named(work, wanted, given)
             return given
 
         async with private(request, asked_for) as work:

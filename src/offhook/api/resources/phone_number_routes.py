@@ -13,9 +13,8 @@ from offhook.api.http.api_errors import BadRequest
 from offhook.api.http.work import Work, private
 from offhook.api.openapi.operation import ApiRoute, gives, type_of
 from offhook.api.resources.paging import PaginationMeta, described_page, page_metadata, parse_page
-from offhook.api.resources.references import check_references
+from offhook.api.resources.references import check_named
 from offhook.api.resources.resource import Document, Kind, crud, resource
-from offhook.api.resources.urls import check_urls
 from offhook.api.wire_type import Wire
 from offhook.json_document import ResourceDocument
 from offhook.schema.base import Model, document
@@ -81,8 +80,7 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
     assert isinstance(number, _Number)
     number = _at_a_uri(work, number, stored)
     changed = {**before, **normalise_server(document(number), before), "provider": "vapi"}
-    check_urls(work, number, given)
-    await check_references(work, number, given)
+    await check_named(work, number, given)
     return changed
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from offhook.api.http.api_errors import BadRequest
 from offhook.api.http.work import Work
+from offhook.api.resources.urls import check_urls
 from offhook.store import Repository
 
 MAX_REFERENCES: Final = 1000
@@ -37,6 +38,12 @@ class Reference:
     kind: str
     path: str
     id: str
+
+
+async def check_named(work: Work, model: BaseModel, given: Collection[str]) -> None:
+    """All that a body names may be reached, exists, and is the org's own."""
+    check_urls(work, model, given)
+    await check_references(work, model, given)
 
 
 async def check_references(work: Work, model: BaseModel, given: Collection[str]) -> None:

@@ -23,9 +23,10 @@ from offhook.api.http.api_errors import BadRequest, NotFound
 from offhook.api.http.work import Work, private
 from offhook.api.openapi.operation import Operations, changes_of, gives, list_of, type_of
 from offhook.api.resources.paging import ListQuery, described_list, parse_list
+from offhook.api.resources.references import check_named
 from offhook.api.wire_type import Wire
 from offhook.json_document import ResourceDocument
-from offhook.schema.base import Resource, format_timestamp
+from offhook.schema.base import Resource, document, format_timestamp
 from offhook.schema.calls.call_document import IdentityDocument
 from offhook.store import Duplicate, Position, Record, Repository, Transaction
 
@@ -70,6 +71,13 @@ def with_resource(union: Any) -> Any:
     members, discriminator = get_args(union)
     shown = (create_model(f"Stored{kind.__name__}", __base__=(kind, Resource)) for kind in get_args(members))
     return Annotated[reduce(or_, shown), discriminator]
+
+
+async def composed(work: Work, wire: Wire, given: Document, stored: Record | None) -> Document:
+    """What is stored of a body that is laid over what was stored before, once all of it has been checked."""
+    whole = wire.parse({**(stored.document if stored else {}), **given})
+    await check_named(work, whole, given)
+    return document(whole)
 
 
 def resource(record: Record, properties: ResourceDocument) -> Document:

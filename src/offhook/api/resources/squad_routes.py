@@ -7,24 +7,18 @@ from typing import Final
 from offhook.api.http.work import Work
 from offhook.api.openapi.operation import ApiRoute
 from offhook.api.resources.engine_warnings import engine_warnings
-from offhook.api.resources.references import check_references
-from offhook.api.resources.resource import Document, Kind, crud
+from offhook.api.resources.resource import Document, Kind, composed, crud
 from offhook.api.resources.secrets import without_keys
-from offhook.api.resources.urls import check_urls
 from offhook.api.wire_type import Wire
 from offhook.schema.assistants.model import with_model_names
 from offhook.schema.assistants.squad import Squad, StoredSquad
-from offhook.schema.base import document
 from offhook.store import Record
 
 _WHOLE: Final = Wire(Squad)
 
 
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
-    squad = _WHOLE.parse({**(stored.document if stored else {}), **given})
-    check_urls(work, squad, given)
-    await check_references(work, squad, given)
-    return document(squad)
+    return await composed(work, _WHOLE, given, stored)
 
 
 def routes() -> list[ApiRoute]:

@@ -7,13 +7,10 @@ from typing import Final
 from offhook.api.http.api_errors import BadRequest
 from offhook.api.http.work import Work
 from offhook.api.openapi.operation import ApiRoute
-from offhook.api.resources.references import check_references
-from offhook.api.resources.resource import Document, Kind, crud, with_resource
+from offhook.api.resources.resource import Document, Kind, composed, crud, with_resource
 from offhook.api.resources.secrets import without_keys
-from offhook.api.resources.urls import check_urls
 from offhook.api.wire_type import Wire
 from offhook.schema.assistants.model import with_model_names
-from offhook.schema.base import document
 from offhook.schema.tools.tool import Tool
 from offhook.store import Record
 
@@ -26,10 +23,7 @@ _SHOWN: Final = Wire(with_resource(Tool))
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
     if stored and given.get("type", stored.document["type"]) != stored.document["type"]:
         raise BadRequest("the type of a tool cannot change: create another one")
-    tool = _WHOLE.parse({**(stored.document if stored else {}), **given})
-    check_urls(work, tool, given)
-    await check_references(work, tool, given)
-    return document(tool)
+    return await composed(work, _WHOLE, given, stored)
 
 
 def routes() -> list[ApiRoute]:

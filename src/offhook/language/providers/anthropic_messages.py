@@ -6,13 +6,12 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NotRequired, TypedDict, cast
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
-from offhook.language.answer import LONGEST_REPLY, MOST_PIECES
 from offhook.language.dialogue import Turn, dialogue_of
+from offhook.language.event_reader import EventReader
 from offhook.language.http_model import DECLINED, ServerSays
 from offhook.language.language_model import Finished, Message, ToolCall, ToolDefinition
-from offhook.language.thinking import Thoughts
 from offhook.language.tool_calls import ToolCalls
 from offhook.language.tool_memory import ToolMemory
 
@@ -20,8 +19,6 @@ log = logging.getLogger(__name__)
 
 MOST_BLOCKS: Final = 256
 """In one answer."""
-LONGEST_THOUGHTS: Final = 500_000
-"""Characters in one answer, with their signatures."""
 
 _STATUSES: Final = {
     "invalid_request_error": 400,
@@ -200,17 +197,14 @@ class _Block:
         return {"type": "thinking", "thinking": "".join(thinking), "signature": "".join(signature)}
 
 
-class MessagesReader:
+class MessagesReader(EventReader):
     """One answer (an `AnswerReader`). What is thought is not said."""
 
     def __init__(self, thoughts: ToolMemory[list[ThoughtBlock]]) -> None:
+        super().__init__()
         self._memory = thoughts
         self._blocks: dict[int, _Block] = {}
         self._calls = ToolCalls()
-        self._tags = Thoughts()
-        self._characters = 0
-        self._thought = 0
-        self._pieces = 0
         self._reason: str | None = None
         self._read: int | None = None
         self._written: int | None = None
@@ -220,23 +214,14 @@ class MessagesReader:
     def ended(self) -> bool:
         return self._reason is not None
 
-    def add(self, piece: object) -> str:
-        self._pieces += 1
-        if self._pieces > MOST_PIECES:
-            raise ValueError(f"an answer in more than {MOST_PIECES} pieces")
-        try:
-            return self._add(cast("MessagesEvent", piece))
-        except (AttributeError, TypeError, LookupError) as error:
-            raise ValueError(f"an event of another form: {error}") from None
-
-    def _add(self, event: MessagesEvent) -> str:
+    def _event(self, event: MessagesEvent) -> str:
         match event.get("type"):
             case "error":
                 error = event["error"]
                 raise ServerSays(str(error["message"]), _STATUSES.get(error["type"]))
             case "message_start":
                 self._begun = True
-                self._count(event["message"].get("usage") or {})
+                self._cost(event["message"].get("usage") or {})
             case "content_block_start":
                 return self._start(int(event["index"]), event["content_block"])
             case "content_block_delta":
@@ -244,7 +229,7 @@ class MessagesReader:
             case "message_delta":
                 delta: StopDelta = event["delta"]
                 self._reason = delta.get("stop_reason") or self._reason
-                self._count(event.get("usage") or {})
+                self._cost(event.get("usage") or {})
         return ""  # ping, the end of a block or of all, and what is to come
 
     def _start(self, index: int, block: ContentBlock) -> str:
@@ -260,30 +245,20 @@ class MessagesReader:
             case "text_delta":
                 return self._say(delta["text"])
             case "input_json_delta":
-                self._measure(delta["partial_json"])
-                self._calls.add({"index": index, "function": {"arguments": delta["partial_json"]}})
+                self._argue(
+                    self._calls.add({"index": index, "function": {"arguments": delta["partial_json"]}})
+                )
             case "thinking_delta":
                 self._keep(block, "thinking", delta["thinking"])
             case "signature_delta":
                 self._keep(block, "signature", delta["signature"])
         return ""
 
-    def _say(self, text: str) -> str:
-        self._measure(text)
-        return self._tags.feed(text)
-
     def _keep(self, block: _Block, name: str, text: str) -> None:
-        self._thought += len(text)
-        if self._thought > LONGEST_THOUGHTS:
-            raise ValueError(f"thoughts of more than {LONGEST_THOUGHTS} characters")
+        self._think(len(text))
         block.parts.setdefault(name, []).append(text)
 
-    def _measure(self, text: str) -> None:
-        self._characters += len(text)
-        if self._characters > LONGEST_REPLY:
-            raise ValueError(f"a reply of more than {LONGEST_REPLY} characters")
-
-    def _count(self, usage: TokenUsage) -> None:
+    def _cost(self, usage: TokenUsage) -> None:
         """What was read from their cache, or written to it, was read all the same."""
         names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
         if isinstance(usage.get("input_tokens"), int):
@@ -295,7 +270,7 @@ class MessagesReader:
         said = self._tags.end()
         if self._reason == "refusal":
             log.warning("the model declined to answer")
-            return said if self._characters else DECLINED
+            return said if self._characters or self._arguments else DECLINED
         return said
 
     def tool_calls(self) -> list[ToolCall]:

@@ -10,11 +10,10 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from offhook.language.answer import LONGEST_REPLY, MOST_PIECES
 from offhook.language.dialogue import CallWithResult, Dialogue, dialogue_of
+from offhook.language.event_reader import EventReader
 from offhook.language.http_model import DECLINED, ServerSays
 from offhook.language.language_model import Finished, Message, ToolCall, ToolDefinition
-from offhook.language.thinking import Thoughts
 from offhook.language.tool_calls import MOST_TOOL_CALLS
 from offhook.language.tool_memory import ToolMemory
 
@@ -193,15 +192,13 @@ class GeminiWire:
         return GeminiPart(function_response=answered)
 
 
-class GeminiReader:
+class GeminiReader(EventReader):
     """One answer (an `AnswerReader`). What is thought is not said."""
 
     def __init__(self, made: ToolMemory[GeminiPart]) -> None:
+        super().__init__()
         self._made = made
-        self._tags = Thoughts()
         self._calls: list[ToolCall] = []
-        self._characters = 0
-        self._pieces = 0
         self._reason: str | None = None
         self._usage = GeminiUsage()
         self._begun = False
@@ -210,10 +207,7 @@ class GeminiReader:
     def ended(self) -> bool:
         return self._reason is not None
 
-    def add(self, piece: object) -> str:
-        self._pieces += 1
-        if self._pieces > MOST_PIECES:
-            raise ValueError(f"an answer in more than {MOST_PIECES} pieces")
+    def _event(self, piece: object) -> str:
         try:
             event = GeminiResponse.model_validate(piece)
         except ValidationError:
@@ -237,10 +231,7 @@ class GeminiReader:
             self._called(part, part.function_call)
         if not part.text or part.thought:
             return ""
-        self._characters += len(part.text)
-        if self._characters > LONGEST_REPLY:
-            raise ValueError(f"a reply of more than {LONGEST_REPLY} characters")
-        return self._tags.feed(part.text)
+        return self._say(part.text)
 
     def _called(self, part: GeminiPart, call: GeminiFunctionCall) -> None:
         if len(self._calls) >= MOST_TOOL_CALLS:

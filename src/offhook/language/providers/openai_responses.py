@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypedDict, cast
+from typing import Any, Final, TypedDict
 
 from offhook.json_document import VendorMessage
-from offhook.language.answer import LONGEST_REPLY, MOST_PIECES, text_of
+from offhook.language.answer import text_of
+from offhook.language.event_reader import EventReader
 from offhook.language.http_model import ServerSays
 from offhook.language.language_model import Finished, Message, ToolCall, ToolDefinition
 from offhook.language.tool_calls import ToolCalls
@@ -15,8 +16,6 @@ from offhook.language.tool_memory import ToolMemory
 
 MOST_ITEMS: Final = 256
 """In one answer."""
-LONGEST_THOUGHTS: Final = 500_000
-"""Characters of what is kept of one answer's thoughts, which come encrypted."""
 
 _STATUSES: Final = {"rate_limit_exceeded": 429, "server_error": 500}
 
@@ -116,17 +115,14 @@ class ResponsesWire:
         return items
 
 
-class ResponsesReader:
+class ResponsesReader(EventReader):
     """One answer (an `AnswerReader`). What is thought comes in items of its own."""
 
     def __init__(self, thoughts: ToolMemory[list[OutputItem]]) -> None:
+        super().__init__()
         self._memory = thoughts
         self._thoughts: list[OutputItem] = []
         self._calls = ToolCalls()
-        self._characters = 0
-        self._arguments = 0
-        self._thought = 0
-        self._pieces = 0
         self._items = 0
         self._ended = False
         self._cut = False
@@ -136,26 +132,19 @@ class ResponsesReader:
     def ended(self) -> bool:
         return self._ended
 
-    def add(self, piece: object) -> str:
-        self._pieces += 1
-        if self._pieces > MOST_PIECES:
-            raise ValueError(f"an answer in more than {MOST_PIECES} pieces")
-        try:
-            return self._add(cast("ResponsesEvent", piece))
-        except (AttributeError, TypeError, LookupError) as error:
-            raise ValueError(f"an event of another form: {error}") from None
-
-    def _add(self, event: ResponsesEvent) -> str:
+    def _event(self, event: ResponsesEvent) -> str:
         match event.get("type"):
             case "response.output_text.delta" | "response.refusal.delta":
-                return self._say(event["delta"])
+                self._count(event["delta"])
+                return event["delta"]
             case "response.output_item.added":
                 self._begin(event["output_index"], event["item"])
             case "response.function_call_arguments.delta":
-                self._arguments += self._calls.add(
-                    {"index": event["output_index"], "function": {"arguments": event["delta"]}}
+                self._argue(
+                    self._calls.add(
+                        {"index": event["output_index"], "function": {"arguments": event["delta"]}}
+                    )
                 )
-                self._bound(self._arguments)
             case "response.output_item.done":
                 self._keep(event["item"])
             case "response.completed" | "response.incomplete" | "response.failed" as state:
@@ -163,15 +152,6 @@ class ResponsesReader:
             case "error":
                 _fail(event.get("code"), event.get("message"))
         return ""  # what is under way, what is thought, and what is to come
-
-    def _say(self, text: str) -> str:
-        self._characters += len(text)
-        self._bound(self._characters)
-        return text
-
-    def _bound(self, characters: int) -> None:
-        if characters > LONGEST_REPLY:
-            raise ValueError(f"a reply of more than {LONGEST_REPLY} characters")
 
     def _begin(self, index: int, item: OutputItem) -> None:
         self._items += 1
@@ -184,9 +164,7 @@ class ResponsesReader:
         written = item.get("encrypted_content")
         if item["type"] != "reasoning" or not written:
             return
-        self._thought += len(written)
-        if self._thought > LONGEST_THOUGHTS:
-            raise ValueError(f"thoughts of more than {LONGEST_THOUGHTS} characters")
+        self._think(len(written))
         kept: OutputItem = {"type": "reasoning", "summary": [], "encrypted_content": written}
         if "id" in item:
             kept["id"] = item["id"]
