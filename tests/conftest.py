@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from tests import floors
-from tests.order import LongestFirst
+from tests.order import LongestFirst, Shared
 
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -111,6 +111,8 @@ def pytest_configure(config: pytest.Config) -> None:
         floors.register(config)
     if hasattr(config, "workerinput"):  # one of several processes of pytest-xdist
         config.pluginmanager.register(LongestFirst())
+    elif config.pluginmanager.has_plugin("xdist"):
+        config.pluginmanager.register(Shared())
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,12 +1,46 @@
-"""Which files several processes begin with: those that take longest, lest one of them end the run alone."""
+"""Which files several processes begin with, and which go to one of them together: what takes longest comes
+first, lest one of them end the run alone, and what is costly to load is loaded once."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 END_TO_END = "tests/end_to_end/"
+
+OF_THE_SDK = frozenset(
+    {
+        "tests/api/test_sdk.py",
+        "tests/end_to_end/test_sdk.py",
+        "tests/end_to_end/test_seed.py",
+        "tests/schema/test_sdk.py",
+    }
+)
+"""The official SDK builds its models when they are first touched: forty seconds of a core, once a process."""
+
+
+def unit(nodeid: str) -> str:
+    """The tests that one process runs, one after the other: those of a file, or all that use the SDK."""
+    file = nodeid.partition("::")[0]
+    return "the SDK" if file in OF_THE_SDK else file
+
+
+class ByFile(LoadFileScheduling):
+    """What `--dist loadfile` does, with the `unit` above."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit(nodeid)
+
+
+class Shared:
+    """A plugin of the process that hands the tests out."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> ByFile | None:
+        return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def rank(items: list[pytest.Item]) -> tuple[int, int]:

@@ -58,17 +58,12 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def prepared(run: Run) -> Run:
-    assert run("db", "upgrade").returncode == 0
-    return run
-
-
-@pytest.fixture
 def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """As `run`, in this process: for what is about a command and not about how a process ends."""
     monkeypatch.chdir(tmp_path)
 
     def command(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["offhook", *arguments])
         done = CliRunner().invoke(
             app,
             arguments,
@@ -85,6 +80,12 @@ def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def prepared_here(run_here: Run) -> Run:
     assert run_here("db", "upgrade").returncode == 0
     return run_here
+
+
+@pytest.fixture
+def prepared(run: Run, prepared_here: Run) -> Run:
+    """`run`, with a database made beforehand."""
+    return run
 
 
 def _json(done: subprocess.CompletedProcess[str]) -> Any:
@@ -231,11 +232,11 @@ def test_whom_nobody_can_call_is_said_before_anything_slow(run_here: Run, whom: 
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
 def test_what_a_call_cannot_be_made_with_is_said_before_anything_slow(
-    run: Run, tmp_path: Path, given: tuple[str, str], says: str
+    run_here: Run, tmp_path: Path, given: tuple[str, str], says: str
 ) -> None:
     (tmp_path / "noise.wav").write_bytes(b"RIFF and no more")
 
-    _assert_one_line(run("call", "sip:demo@127.0.0.1:9", *given), says)
+    _assert_one_line(run_here("call", "sip:demo@127.0.0.1:9", *given), says)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

