@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from offhook.calls.leg import Media
 from offhook.frames import FRAME_BYTES
 from offhook.media.engine import Engine
 from offhook.media.local_plane import LocalPlane
-from offhook.network import Address, Datagrams, Receive, open_datagrams
+from offhook.network import Address, Datagrams, Receive
+from offhook.network.datagrams import MAX_PAYLOAD, bound_datagrams, datagrams_on, socket_address
 from offhook.phone import PhoneCall, PhoneLine
 from offhook.phone.phone_line import PATIENCE, RTP_PORTS
 from offhook.rtp.clock import Clock
@@ -53,12 +56,46 @@ class Ear:
             self._take(data)
             receive(data, source)
 
-        return await open_datagrams(host, port, take)
+        sock = bound_datagrams(*await socket_address(host, port))
+        return EarSocket(sock, await datagrams_on(sock, take), self._take)
 
     def _take(self, data: bytes) -> None:
         packet = None if looks_like_rtcp(data) else parse(data)
         if packet is not None and packet.payload_type in DECODERS:
             self._sources.setdefault(packet.ssrc, []).append(packet)
+
+
+class EarSocket:
+    """One of a phone's sockets. What waits in it when it is closed was sent before, and is heard.
+
+    A loop reads one datagram of each socket in a round. One that comes late to many of them reads the BYE in
+    its first round, while seconds of speech wait in the socket beside it."""
+
+    def __init__(self, sock: socket.socket, open_: Datagrams, take: Callable[[bytes], None]) -> None:
+        self._sock = sock
+        self._open = open_
+        self._take = take
+        self._closed = False
+
+    @property
+    def local(self) -> Address:
+        return self._open.local
+
+    def send(self, data: bytes, to: Address) -> None:
+        self._open.send(data, to)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._read_what_waits()
+            self._open.close()
+
+    def _read_what_waits(self) -> None:
+        while True:
+            try:
+                self._take(self._sock.recv(MAX_PAYLOAD))
+            except OSError:
+                return
 
 
 def _laid_out(packets: list[Packet]) -> bytes:
