@@ -21,13 +21,19 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 """What is compiled once is kept, whatever the machine's own habit: each process of a run would compile all
 tests, and each of the hundreds that tests start all of Offhook."""
 
+TESTS = Path(__file__).parent
+
+os.environ["SSL_CERT_FILE"] = str(TESTS / "authority_of_nobody.pem")
+"""Whom each client trusts that a test or a program of its own makes: an authority whose key was thrown away.
+To read a system's list of a hundred and fifty takes forty milliseconds, and there are thousands of clients,
+which reach this machine only."""
+
 settings.register_profile("same", derandomize=True)
 settings.register_profile("new")
 settings.load_profile("same")
 """What is tried at random is the same each time, so that a change is judged by what it changes. Other cases:
 `--hypothesis-profile new`."""
 
-TESTS = Path(__file__).parent
 ROWS = TESTS.parent / "docs" / "rows.toml"
 PAGE = TESTS.parent / "docs" / "rows.md"
 README = TESTS.parent / "README.md"

@@ -4,9 +4,9 @@ first, lest one of them end the run alone, and what is costly to load is loaded 
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import pytest
-from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 END_TO_END = "tests/end_to_end/"
@@ -28,19 +28,17 @@ def unit(nodeid: str) -> str:
     return "the SDK" if file in OF_THE_SDK else file
 
 
-class ByFile(LoadFileScheduling):
-    """What `--dist loadfile` does, with the `unit` above."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return unit(nodeid)
-
-
 class Shared:
     """A plugin of the process that hands the tests out."""
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> ByFile | None:
-        return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """What `--dist loadfile` asks for, with the `unit` above."""
+        if config.getoption("dist") != "loadfile":
+            return None
+        scheduler = LoadFileScheduling(config, log)
+        scheduler._split_scope = unit
+        return scheduler
 
 
 def rank(items: list[pytest.Item]) -> tuple[int, int]:
