@@ -42,9 +42,9 @@ class Shared:
 
 
 def rank(items: list[pytest.Item]) -> tuple[int, int]:
-    """Of a file, by its tests: those with a limit of time of their own, those that call a real service, slow
+    """Of a file, by its tests: those that may take longer than others, those that call a real service, slow
     ones, the rest; and then whichever has the most tests."""
-    if any(item.get_closest_marker("timeout") for item in items):
+    if any(_may_take_long(item) for item in items):
         kind = 0
     elif items[0].nodeid.startswith(END_TO_END):
         kind = 1
@@ -53,6 +53,11 @@ def rank(items: list[pytest.Item]) -> tuple[int, int]:
     else:
         kind = 3
     return kind, -len(items)
+
+
+def _may_take_long(item: pytest.Item) -> bool:
+    limit = item.get_closest_marker("timeout")
+    return limit is not None and limit.args[0] > float(item.config.getini("timeout"))
 
 
 class LongestFirst:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import random
 import socket
 import threading
@@ -22,7 +23,7 @@ from offhook.api import RecordingLinks, Services, create_app
 from offhook.schema.base import document
 from offhook.schema.calls.call_watcher import CallWatcher
 from offhook.schema.calls.monitored_call import MonitoredCall
-from offhook.settings import load_settings
+from offhook.settings import Settings, load_settings
 from offhook.store import Database, IdMaker
 from tests.machine import PATIENCE
 from tests.store.databases import make_newest
@@ -101,10 +102,16 @@ class House:
     forgotten: list[str]
 
 
+@functools.cache
+def _plain_settings() -> Settings:
+    return load_settings()
+
+
 @contextlib.asynccontextmanager
 async def open_house(folder: Path, **flags: object) -> AsyncIterator[House]:
     """Two orgs: KEY and PUBLIC_KEY open the first, OTHER_KEY the second."""
-    settings = load_settings({"data": folder, **flags})
+    settings = load_settings(flags) if flags else _plain_settings()
+    settings = settings.model_copy(update={"data": folder})
     clock, rng, live = Clock(), random.Random(7), LiveCalls()
     await make_newest(settings.database)
     database = await Database.open(settings.database, now=clock, new_id=IdMaker(clock, rng))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,14 +131,17 @@ def test_a_call_over_ipv6(number: MakeNumber, tmp_path: Path) -> None:
 def test_a_call_that_is_cancelled_while_it_rings(
     transport: str, service: Node, sink: WebhookSink, tmp_path: Path
 ) -> None:
-    def slowly(message: Mapping[str, Any]) -> tuple[int, Any]:
+    cancelled = threading.Event()
+
+    def too_late(message: Mapping[str, Any]) -> tuple[int, Any]:
         if message["type"] == "assistant-request":
-            time.sleep(2)
+            cancelled.wait(PATIENCE)
         return 200, {}
 
-    sink.answer = slowly
+    sink.answer = too_late
     desk = new_number(service, answered_by=None, server={"url": sink.url})
     run("cancel", tmp_path, desk, transport=transport)
+    cancelled.set()
 
     assert desk.call()["endedReason"] == "call.ringing.sip-inbound-caller-hungup-before-call-connect"
 
