@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from offhook.language import facts, words
+from offhook.language import words
 from offhook.language.language_model import Finished, Message, Reply, Text, ToolCall, ToolDefinition
+from offhook.language.local import facts
+from offhook.language.local.reply_turn import OFFER
+from offhook.language.local.wishes import MORE
 from offhook.language.providers import extractive
-from offhook.language.providers.extractive import MORE, OFFER, ExtractiveModel
+from offhook.language.providers.extractive import ExtractiveModel
 from tests.language.test_facts import DENTIST as CLINIC
 
 SAID = json.loads((Path(__file__).parent.parent / "caller" / "texts.json").read_text())

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.language.facts import MOST_FACTS, read, sentences
+from offhook.language.local.facts import MOST_FACTS, read
+from offhook.language.local.sentences import sentences
 
 DENTIST = """\
 [Identity]

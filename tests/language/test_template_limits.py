@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from offhook.language import facts, template
+from offhook.language import template
+from offhook.language.local import facts
 from offhook.language.template import render
 from offhook.language.template_shape import LONGEST_MARK, MOST_CODE, MOST_MARKS, code_of
 from offhook.language.template_work import WORK, TemplateWork

@@ -28,9 +28,9 @@ from offhook.calls.transfers.transfer_destination import FAILED, Peer
 from offhook.calls.world.call_world import CallWorld
 from offhook.calls.world.handover import variables_of
 from offhook.calls.world.owner import Owner
-from offhook.calls.world.variables import learn, refresh
+from offhook.calls.world.variables import learn, learn_anew, refresh
 from offhook.conversation.conversation import Conversation
-from offhook.conversation.events import EngineFailed, Event, HandedOver
+from offhook.conversation.events import CallerTold, EngineFailed, Event, HandedOver
 from offhook.log_context import working_for
 from offhook.network import INTERNAL, turns
 from offhook.rtp.ports import PortsExhausted
@@ -185,6 +185,8 @@ class InboundCall:
             _log.error("call=%s %s", self.record.id, shown)
         elif isinstance(event, HandedOver):
             self._handed_over(event)
+        elif isinstance(event, CallerTold):
+            learn_anew(self.record, event.learned)
         self.reporter.told(event)
 
     def _handed_over(self, event: HandedOver) -> None:

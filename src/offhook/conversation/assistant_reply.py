@@ -13,14 +13,14 @@ from typing import Any, Protocol
 from offhook.conversation.audio.spoken_utterance import Delivery, Purpose, SpokenUtterance
 from offhook.conversation.audio.synthesis import Synthesis, next_within
 from offhook.conversation.context import Said
-from offhook.conversation.events import Event, ModelUsed, ModelWrote
+from offhook.conversation.events import CallerTold, Event, ModelUsed, ModelWrote
 from offhook.conversation.metrics import Marks
 from offhook.conversation.own_words import SAY_AGAIN, STILL_TRYING
 from offhook.conversation.text.chunks import Chunker, ChunkingPlan
 from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.tools.tool_run import ToolRun
 from offhook.conversation.transcript import call_to_wire
-from offhook.language.language_model import Message, ModelError, Text, ToolCall
+from offhook.language.language_model import Message, ModelError, Noted, Text, ToolCall
 from offhook.language.language_model import Reply as Output
 from offhook.network import INTERNAL
 from offhook.speech.engine_protocols import EngineError, closing
@@ -138,7 +138,7 @@ class AssistantReply:
         self._asked: SpokenUtterance | None = None  # the words of the model's last answer
         self._acted = False  # tools have run
         self._may_be_heard = asyncio.Event()
-        self._untold: list[ModelWrote] = []
+        self._untold: list[ModelWrote | CallerTold] = []
         self._besides = besides
         self.task = asyncio.get_running_loop().create_task(self._run())
 
@@ -365,6 +365,9 @@ class AssistantReply:
             self._note_output()
             self._tell(call_to_wire(item))
             return True
+        if isinstance(item, Noted):
+            self._tell_or_keep(CallerTold(item.variables))
+            return False
         words.flush()
         if item.prompt_tokens is not None:
             self._parts.tell(ModelUsed(item.prompt_tokens, item.completion_tokens or 0))
@@ -388,7 +391,9 @@ class AssistantReply:
 
     def _tell(self, output: str | dict[str, Any]) -> None:
         """Outputs of a held reply are told when it is released."""
-        told = ModelWrote(output, self._parts.listener.next_turn())
+        self._tell_or_keep(ModelWrote(output, self._parts.listener.next_turn()))
+
+    def _tell_or_keep(self, told: ModelWrote | CallerTold) -> None:
         if self.released:
             self._parts.tell(told)
         else:

@@ -4,6 +4,7 @@ All times are `loop.time()` seconds; whoever needs wall-clock time adds an offse
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -147,6 +148,13 @@ class HandedOver:
     learned: Variables = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CallerTold:
+    """The model has noted what the caller told it, as `learned`: variables of the call from now on."""
+
+    learned: Mapping[str, str]
+
+
 Event = (
     SpeechStarted
     | SpeechStopped
@@ -156,6 +164,7 @@ Event = (
     | CallerSpokenOver
     | ConversationChanged
     | ModelWrote
+    | CallerTold
     | VoiceText
     | TurnMeasured
     | ModelUsed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Required, TypedDict
 
@@ -82,7 +82,14 @@ class Finished:
     completion_tokens: int | None = None
 
 
-Reply = Text | ToolCall | Finished
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What the caller has told, to be kept as variables of the call. For models that call no tool for it."""
+
+    variables: Mapping[str, str]
+
+
+Reply = Text | ToolCall | Noted | Finished
 
 
 class LanguageModel(Protocol):

@@ -7,9 +7,10 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 
+from offhook.language.local.lexicon import CONCEPTS, SAME, TOKENS, WEAK
+
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _POSSESSIVE = re.compile(r"['’](?:s|re|ll|d|ve|m)$")
-_WIFI = re.compile(r"\bwi[ -]fi\b")
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -31,7 +32,7 @@ def hums(word: str) -> bool:
 
 
 STOP = word_set(
-    """a about accept ah all also always am an and any are as at back be been bring building business but
+    """a about accept ah all also always am an and any are as at back be been building business but
     by call can clinic come company could did do does doing done dont else example find for from get
     give go going gonna good got had has have having he hello help her hey hi him his how i id if
     ill im in into is it its ive just know let like look looking make many may me might mine moment
@@ -59,24 +60,27 @@ _ENDINGS = (
     ("s", ""),
     ("e", ""),
 )
-_WEEKDAYS = word_set("monday tuesday wednesday thursday friday saturday sunday")
+_SMALL_NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+NUMERALS = {word: str(value) for value, word in enumerate(_SMALL_NUMBERS, 2)}
+WEEKDAYS = word_set("monday tuesday wednesday thursday friday saturday sunday")
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words, "what's" as "what", "Wi-Fi" as the one word that is heard."""
-    bare = (_POSSESSIVE.sub("", word) for word in _WORD.findall(_WIFI.sub("wifi", text.lower())))
+    """Lower-case words, "what's" as "what"."""
+    bare = (_POSSESSIVE.sub("", word) for word in _WORD.findall(text.lower()))
     return [word.replace("'", "").replace("’", "") for word in bare]
 
 
 @functools.lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """The word without its ending: opening, opened, opens -> open; located, location -> locat."""
-    if word.removesuffix("s") in _WEEKDAYS:
+    if word.removesuffix("s") in WEEKDAYS:
         return word.removesuffix("s")
     if len(word) <= 3 or word.isdigit():
         return word
     for ending, instead in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+        least = 4 if ending in ("e", "es") and not word.endswith(("xes", "ses", "hes")) else 3  # care, rates
+        if word.endswith(ending) and len(word) - len(ending) >= least and not word.endswith("ss"):
             word = word[: len(word) - len(ending)] + instead
             break
     if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "lsz":
@@ -95,67 +99,36 @@ SOFT = _stem_set(
 )
 """Stems that narrow a question but are seldom what it is about."""
 
-CONCEPTS: Mapping[str, frozenset[str]] = {
-    concept: _stem_set(text)
-    for concept, text in {
-        "hours": "open opening close closing closed hours hour schedule",
-        "address": "address location located locate direction directions street avenue road",
-        "price": "price pricing cost fee charge rate expensive cheap dollar euro pound",
-        "insurance": "insurance insured insure coverage cover copay",
-        "appointment": "appointment book booking reserve reservation schedule slot visit",
-        "cancel": "cancel cancellation reschedule",
-        "refund": "refund return exchange",
-        "phone": "phone telephone number",
-        "email": "email mail",
-        "website": "website web site online url",
-        "parking": "park parking garage",
-        "payment": "pay payment card cash credit debit invoice",
-        "delivery": "deliver delivery ship shipping",
-        "language": "language spanish french german english italian portuguese chinese",
-        "doctor": "doctor dentist physician hygienist",
-        "emergency": "emergency emergencies urgent",
-        "service": "service offer provide treatment product menu sell",
-        "pet": "pet dog cat animal",
-        "wheelchair": "wheelchair accessible accessibility",
-        "wifi": "wifi wifey wireless internet",  # "wifey": how the local transcriber writes it
-    }.items()
+_SAME: Mapping[str, str] = {
+    stem(word): stem(line.split()[0]) for line in SAME.splitlines() for word in line.split()
 }
+WEAK_STEMS = _stem_set(WEAK) | SOFT
+
+CONCEPT_STEMS: Mapping[str, frozenset[str]] = {concept: _stem_set(text) for concept, text in CONCEPTS.items()}
 """What phone callers ask for, each with the stems of its words."""
 
-NAMES: Mapping[str, str] = {
-    "hours": "our opening hours",
-    "address": "our address",
-    "price": "prices",
-    "insurance": "insurance",
-    "appointment": "appointments",
-    "cancel": "cancellations",
-    "refund": "returns",
-    "phone": "our phone number",
-    "email": "our email address",
-    "website": "our website",
-    "parking": "parking",
-    "payment": "payment",
-    "delivery": "delivery",
-    "language": "languages",
-    "doctor": "our doctors",
-    "emergency": "emergencies",
-    "service": "what we offer",
-    "pet": "pets",
-    "wheelchair": "access by wheelchair",
-    "wifi": "wireless internet",
-}
-"""How a concept is named to the caller."""
-
 _BY_STEM: dict[str, list[str]] = {}
-for _concept, _stems in CONCEPTS.items():
+for _concept, _stems in CONCEPT_STEMS.items():
     for _stem in _stems:
         _BY_STEM.setdefault(_stem, []).append(_concept)
 
 
+_TOKENS = tuple((re.compile(rf"\b(?:{written})(?!\w)"), token) for written, token in TOKENS)
+_SPELLED = re.compile(r"\b[b-hj-z](?:[ .-][a-z]\b){1,5}")
+
+
+def joined(text: str) -> str:
+    """In lower case, with what is one word written as one: "check in", "gift card", "V P N"."""
+    low = text.lower().replace("’", "'")
+    for written, token in _TOKENS:
+        low = written.sub(token, low)
+    return _SPELLED.sub(lambda found: re.sub(r"[ .-]", "", found[0]), low)
+
+
 def stems(text: str) -> list[str]:
-    """Stems of the words that mean something."""
-    found = (stem(word) for word in words(text) if word not in STOP)
-    return [each for each in found if each not in STOP]
+    """Stems of the words that mean something, those that mean the same as one, small numbers in figures."""
+    found = (NUMERALS.get(word) or stem(word) for word in words(joined(text)) if word not in STOP)
+    return [_SAME.get(each, each) for each in found if each not in STOP]
 
 
 def concepts_of(some: Iterable[str]) -> set[str]:
@@ -172,14 +145,38 @@ def is_concept_word(each: str) -> bool:
 
 def alike(a: str, b: str) -> bool:
     """The same word, or one that a transcriber may have made of it: one wrong letter in four or more, two in
-    seven or more, the first letter right."""
+    seven or more, or the same sound in other letters; the first letter right."""
     if a == b:
         return True
     shorter = min(len(a), len(b))
     most = 2 if shorter >= 7 else 1
-    if shorter < 4 or a[0] != b[0] or abs(len(a) - len(b)) > most or a.isdigit() or b.isdigit():
+    if shorter < 4 or a[0] != b[0] or abs(len(a) - len(b)) > 2 or a.isdigit() or b.isdigit():
         return False
-    return distance(a, b, most) <= most
+    if abs(len(a) - len(b)) <= most and distance(a, b, most) <= most:
+        return True
+    return sound(a) == sound(b)
+
+
+_SOUNDS = (
+    (r"gh(?=t)|(?<=.)h", ""),
+    (r"ph", "f"),
+    (r"[ckq]+", "k"),
+    (r"[sz]+", "s"),
+    (r"ey$|ie$|ee$|y$", "i"),
+    (r"ai|ay|ei|ea|ee", "e"),
+    (r"ou|au|oo|aw|ow", "o"),
+    (r"(.)\1+", r"\1"),
+    (r"(?<=.)e$", ""),
+)
+_SOUND_PATTERNS = tuple((re.compile(written), instead) for written, instead in _SOUNDS)
+
+
+@functools.lru_cache(maxsize=8192)
+def sound(word: str) -> str:
+    """English spelling made less of: words that sound alike are written alike, most of the time."""
+    for written, instead in _SOUND_PATTERNS:
+        word = written.sub(instead, word)
+    return word
 
 
 @functools.lru_cache(maxsize=16384)

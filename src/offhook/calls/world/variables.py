@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from offhook.calls.record.call_facts import CALL_TYPE, Document
 from offhook.calls.record.call_record import CallRecord
 from offhook.json_document import Variables
@@ -65,6 +67,12 @@ def learn(record: CallRecord, learned: Variables, instead_of: Variables | None =
     kept = {name: value for name, value in record.learned.items() if name not in (instead_of or {})}
     record.learned = {**kept, **learned}
     refresh(record)
+
+
+def learn_anew(record: CallRecord, learned: Mapping[str, str]) -> None:
+    """Adds what the caller has told, but not over a variable that the owner gave."""
+    given = record.variables.keys() - record.learned
+    learn(record, {name: value for name, value in learned.items() if name not in given})
 
 
 def knowing_what_was_said(record: CallRecord, render: Render) -> Render:
