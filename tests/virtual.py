@@ -1,7 +1,8 @@
 """An event loop whose clock jumps: when nothing is ready to run, time moves to the next timer at once.
 
-A whole call with its ten-second waits runs in milliseconds and is the same every time. Only for code that
-does no real I/O: a thread or a socket that would wake the loop is not waited for."""
+A whole call with its ten-second waits runs in milliseconds and is the same every time. Time stands still
+while a thread of `asyncio.to_thread` works. Only for code that does no real I/O: a socket that would wake the
+loop is not waited for."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ import selectors
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, ParamSpec, TypeVar, cast
+
+from tests.machine import PATIENCE
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -29,6 +32,8 @@ class _JumpingSelector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
+        if self.loop.threads:
+            return super().select(PATIENCE)
         if timeout is None:
             raise Deadlock("nothing is ready and no timer is set")
         self.loop.advance(timeout)
@@ -40,10 +45,30 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector = _JumpingSelector()
         selector.loop = self
         self._virtual_time = 0.0
+        self.threads = 0
+        """What was handed to threads and is not back yet."""
         super().__init__(selector)
 
     def time(self) -> float:
         return self._virtual_time
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        self.threads += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._came_back)
+        return future
+
+    async def shutdown_default_executor(self) -> None:
+        self.threads += 1
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self.threads -= 1
+
+    def _came_back(self, future: object) -> None:
+        self.threads -= 1
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
