@@ -43,7 +43,7 @@ class Starting(Child):
 
 
 @pytest.mark.parametrize("refused", [False, True])
-async def test_what_ends_with_the_start_is_not_mourned(
+async def test_what_ends_with_the_start_is_not_told_as_lost(
     refused: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     ours, theirs = socket.socketpair()

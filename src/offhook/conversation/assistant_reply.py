@@ -302,7 +302,7 @@ class AssistantReply:
 
     def _break_off(self, utterance: SpokenUtterance, error: ModelError) -> Said:
         """The model has failed in the middle of its words."""
-        log.warning("the model broke off: %s", error.unquoted)
+        log.warning("the model stopped in the middle of its answer: %s", error.unquoted)
         self._parts.synthesis.close_utterance(utterance)
         said = self._parts.tools.context.say()
         self._utter_own(SAY_AGAIN, said)

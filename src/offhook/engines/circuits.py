@@ -44,7 +44,7 @@ class Circuit:
         if self._failures >= FAILURES:
             self._open_until = asyncio.get_running_loop().time() + OPEN_SECONDS
             log.warning(
-                "the %s %s has failed %d times in a row: others go first for %g s",
+                "the %s %s has failed %d times in a row: the others are tried first for %g s",
                 error.provider,
                 error.stage,
                 self._failures,

@@ -1,6 +1,7 @@
 """The process of one plane: `python -P -m offhook.planes.child PLANE FD PARENT`.
 
-It is told what to do over its socket, and ends when that closes: nobody is left to end it otherwise."""
+The supervisor tells it what to do over its socket. It ends when the socket closes, since then nobody is left
+to end it."""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ class Child(ABC):
         """Serve until `stack` is closed; returns what the supervisor should know. Raises StartError."""
 
     def received(self, frame: Frame) -> None:
-        """What is left to a plane that is not told to close."""
+        """Handle what the supervisor tells every plane."""
         if frame.get("do") == "close":
             self.closing.set()
             if not self.serving and self._starting is not None:
@@ -77,7 +78,7 @@ class Child(ABC):
                 # Before all that it watches ends, whether that has begun to serve or not.
                 self._starting = None
                 stack.callback(self.vital.close)
-            self.later(self._mourn())
+            self.later(self._tell_what_is_lost())
             self.serving = True
             settle_memory()
             self.tell(ready=True, **known)
@@ -100,7 +101,7 @@ class Child(ABC):
         return Ground(settings, spec.node, database, now, rng, self.vital)
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do it beside all else, until the process ends."""
+        """Run `work` as a task until the process ends."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -114,7 +115,7 @@ class Child(ABC):
             await asyncio.sleep(BEAT_SECONDS)
             self.tell(alive=True, holds=self.holds())
 
-    async def _mourn(self) -> None:
+    async def _tell_what_is_lost(self) -> None:
         await self.vital.lost.wait()
         self.tell(lost=self.vital.reason)
 

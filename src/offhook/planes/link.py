@@ -45,7 +45,7 @@ class Link(asyncio.Protocol):
                 try:
                     self._received(frame.head)
                 except Exception:  # the next one is heard all the same: without the socket this process ends
-                    _log.exception("what another process of the node says could not be heeded")
+                    _log.exception("a message of another process of the node could not be handled")
         except FramingError:
             self._transport.abort()
 

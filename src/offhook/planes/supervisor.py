@@ -1,5 +1,5 @@
-"""The process that is `offhook serve`: it holds the data folder and the ports, hears the signals, starts the
-planes and starts anew what dies. It is small, and reads nothing that a stranger wrote.
+"""The process that is `offhook serve`: it holds the data folder and the ports, handles the signals, starts
+the planes and restarts those that die. It is small, and reads nothing that came from the network.
 
 `commands/serve.py` becomes it: `python -P -m offhook.planes.supervisor FD`, where FD has a `State`."""
 
@@ -58,8 +58,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class State:
-    """What the command found and made: see `Supervisor`. Sockets and files by their numbers; `between` are
-    those that each call plane has with the others. `words` are what is printed once the node serves."""
+    """What the command found and made: see `Supervisor`. Sockets and files are given by their descriptors;
+    `between` has those that connect each call plane with the others. `words` is printed once the node
+    serves."""
 
     spec: Spec
     lock: int
@@ -80,7 +81,7 @@ class State:
 
 
 class Supervisor:
-    """Runs until the node stops; `reason` then says why if nobody asked for it."""
+    """Runs until the node stops; `reason` then says why, if nobody asked it to."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -103,11 +104,11 @@ class Supervisor:
             # `nohup` has it ignored, and means it.
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, partial(self._signalled, number))
-        loop.add_signal_handler(signal.SIGCHLD, self._bury)
+        loop.add_signal_handler(signal.SIGCHLD, self._reap_planes)
         for name, (pid, link) in self._state.started.items():
             await self._hand(self._planes[name], pid, socket.socket(fileno=link))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, LEFT_TO_THE_SUPERVISOR)
-        self._bury()
+        self._reap_planes()
         looking = loop.create_task(self._look())
         await self._stopping.wait()
         looking.cancel()
@@ -126,7 +127,7 @@ class Supervisor:
             hand(link, spec, [state.lock, *sockets])
         except OSError:
             link.close()
-            return  # it has died already, which is told elsewhere
+            return  # it has died already: SIGCHLD tells
         link.setblocking(False)
         plane.link = Link(partial(self._received, plane), partial(self._lost, plane))
         await asyncio.get_running_loop().create_connection(partial(_same, plane.link), sock=link)
@@ -180,7 +181,7 @@ class Supervisor:
         return [plane for plane in self._planes.values() if plane.kind == CALL]
 
     def _tell_the_folder(self) -> None:
-        """What others on this machine can know."""
+        """Write down what other programs on this machine may know."""
         if self._serving:
             planes = [one.shown() for one in self._planes.values()]
             planes += [one.media for one in self._planes.values() if one.media is not None]
@@ -189,7 +190,7 @@ class Supervisor:
     # -- what ends ------------------------------------------------------------------------------
 
     async def _look(self) -> None:
-        """A process that hangs is ended, for another one to be started."""
+        """End each process that hangs; another one is then started in its place."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             calls = self._of_calls()
@@ -199,7 +200,7 @@ class Supervisor:
                     plane.ended = plane.ended or f"{why} and was ended"
                     os.kill(plane.pid, signal.SIGKILL)
 
-    def _bury(self) -> None:
+    def _reap_planes(self) -> None:
         for plane in self._planes.values():
             try:
                 pid, status = os.waitpid(plane.pid, os.WNOHANG) if plane.pid else (0, 0)
@@ -209,10 +210,10 @@ class Supervisor:
                 plane.pid, plane.ended = 0, plane.ended or _in_words(status)
                 self._perhaps_ended(plane)
         if os.getpid() == 1:
-            self._bury_strangers()
+            self._reap_orphans()
 
-    def _bury_strangers(self) -> None:
-        """In a container who loses its parent, such as a dead call plane's workers, becomes this one's."""
+    def _reap_orphans(self) -> None:
+        """Process 1 of a container inherits what lost its parent, such as a dead call plane's workers."""
         with contextlib.suppress(ChildProcessError):
             while True:
                 found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -225,7 +226,7 @@ class Supervisor:
         self._perhaps_ended(plane)
 
     def _perhaps_ended(self, plane: Plane) -> None:
-        """Once it has ended and all that it told has been read."""
+        """Act once the process has ended and everything it sent has been read."""
         if plane.pid == 0 and plane.link is None:
             plane.unserved = 0 if plane.ready else plane.unserved + 1
             plane.ready, plane.media = False, None
@@ -241,7 +242,7 @@ class Supervisor:
         if plane.ends.too_many(time.monotonic()) or plane.unserved > RESTARTS:
             self._end(f"the {plane.name} plane {plane.ended} again and again: the node stops")
             return
-        _log.error("the %s plane %s: it is started anew", plane.name, plane.ended)
+        _log.error("the %s plane %s; starting it again", plane.name, plane.ended)
         plane.restarts += 1
         pause = AGAIN_SECONDS[min(plane.unserved, len(AGAIN_SECONDS) - 1)]
         asyncio.get_running_loop().call_later(pause, self._start_anew, plane)
@@ -286,7 +287,7 @@ class Supervisor:
             if not await self._until(partial(_are_gone, closing), seconds):
                 for plane in closing:
                     if plane.pid:
-                        _log.error("the %s plane does not end, and is ended", plane.name)
+                        _log.error("the %s plane does not end; killing it", plane.name)
                         os.kill(plane.pid, signal.SIGKILL)
                 await self._until(partial(_are_gone, closing), 1.0)
 

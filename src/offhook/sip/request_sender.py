@@ -209,7 +209,9 @@ class RequestSender:
         except SipError as error:
             sending.failed(error)
         except (OSError, TimeoutError) as error:
-            log.info("no way to %s:%s sip-call=%s: %s", to.host, to.port, sending.request.call_id, error)
+            log.info(
+                "%s:%s cannot be reached sip-call=%s: %s", to.host, to.port, sending.request.call_id, error
+            )
             sending.failed(SipError(503, "Transport Failed"))
         except Exception:
             log.exception("a request could not be sent sip-call=%s", sending.request.call_id)

@@ -137,7 +137,7 @@ class Workers:
         self._idle: deque[_Worker] = deque()
         self._live: set[_Worker] = set()
         self._keepers: list[asyncio.Task[None]] = []
-        self._burials: set[asyncio.Task[None]] = set()
+        self._reaping: set[asyncio.Task[None]] = set()
         self._numbers = 0
         self._failure: str | None = None
         self._closed = False
@@ -179,7 +179,7 @@ class Workers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
         self._keepers = []
-        await asyncio.gather(*self._burials, *(self._bury(worker) for worker in list(self._live)))
+        await asyncio.gather(*self._reaping, *(self._reap(worker) for worker in list(self._live)))
         self._fail_waiting("the service is shutting down")
 
     def submit(self, kind: str, head: Mapping[str, Value], blob: bytes, owner: Hashable) -> Job:
@@ -289,7 +289,7 @@ class Workers:
                 self._start_failed(str(error))
             except Exception as error:
                 # The place in the pool must not stay empty, nor whoever waits for it wait for ever.
-                log.exception("a worker could not be looked after; starting another")
+                log.exception("a worker could not be supervised; starting another")
                 if not started.done():
                     started.set_exception(WorkerFailed(repr(error)))
                     return
@@ -297,10 +297,10 @@ class Workers:
             finally:
                 if worker is not None:
                     # Of its own, so that a cancelled keeper leaves no zombie behind; `close` waits for it.
-                    burial = asyncio.create_task(self._bury(worker))
-                    self._burials.add(burial)
-                    burial.add_done_callback(self._burials.discard)
-                    await asyncio.shield(burial)
+                    reaping = asyncio.create_task(self._reap(worker))
+                    self._reaping.add(reaping)
+                    reaping.add_done_callback(self._reaping.discard)
+                    await asyncio.shield(reaping)
             served = worker is not None and worker.jobs_done > 0
             delay = self._limits.restart_first if served else min(2 * delay, self._limits.restart_last)
             await asyncio.sleep(delay)
@@ -344,7 +344,7 @@ class Workers:
         await asyncio.get_running_loop().create_unix_connection(lambda: worker, sock=ours)
         return worker
 
-    async def _bury(self, worker: _Worker) -> None:
+    async def _reap(self, worker: _Worker) -> None:
         """The process is ended and waited for: no zombie, no orphan, no open socket."""
         self.lost(worker)
         worker.kill()

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 HeaderItems = Iterable[tuple[str, str]]
 
 PROVISIONAL_EVERY: Final = 60.0
-"""Seconds after which a provisional response is repeated, lest proxies give up (RFC 3261 §13.3.1.1)."""
+"""Seconds after which a provisional response is repeated, or proxies give up (RFC 3261 §13.3.1.1)."""
 TRYING_AFTER: Final = 0.2
 """Seconds without another response after which 100 is sent (RFC 3261 §17.2.1). Not sooner: who has it does
 not repeat its INVITE any more, so that a refusal right after it could not be forgotten at once."""
