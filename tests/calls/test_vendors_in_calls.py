@@ -8,7 +8,8 @@ import pytest
 
 from offhook.speech.engine_request import Account
 from tests.calls.test_vendor_calls import ASKED, WHOLE, World, lines, visit
-from tests.fakes import ears
+from tests.fakes import ears, streamed_voices
+from tests.fakes.streamed_voices import MOUTHS, Mouth
 from tests.speech.test_vendors_ears import EARS, Ear
 
 pytestmark = pytest.mark.slow
@@ -25,3 +26,14 @@ async def test_a_call_that_a_vendor_hears(tmp_path: Path, ear: Ear) -> None:
         house, _ = await visit(tmp_path, world)
     assert lines(house) == WHOLE
     assert house.report["endedReason"] == "customer-ended-call"
+
+
+@pytest.mark.parametrize("mouth", MOUTHS.values(), ids=MOUTHS)
+async def test_a_call_in_which_a_vendor_speaks(tmp_path: Path, mouth: Mouth) -> None:
+    fake = streamed_voices.Fake(mouth)
+    async with streamed_voices.served(fake) as server:
+        account = Account(streamed_voices.KEY, server.url)
+        world = World(assistant={"voice": mouth.settings}, accounts={mouth.settings["provider"]: account})
+        house, _ = await visit(tmp_path, world)
+    assert lines(house) == WHOLE
+    assert len(fake.asked) == 2

@@ -52,12 +52,20 @@ class HttpServer:
             pairs = (line.split(": ", 1) for line in head[1:] if line)
             headers = {name.lower(): value for name, value in pairs}
             body = await reader.readexactly(int(headers.get("content-length", 0)))
-            request = Request(head[0].split()[1], headers, json.loads(body or b"null"))
+            request = Request(head[0].split()[1], headers, _read(body))
             self.requests.append(request)
             await self.reply(request, writer)
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             self.closed_by_peer.set()
+
+
+def _read(body: bytes) -> Any:
+    """JSON, or the text that it is instead."""
+    try:
+        return json.loads(body or b"null")
+    except ValueError:
+        return body.decode()
 
 
 @asynccontextmanager

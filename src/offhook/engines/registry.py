@@ -20,7 +20,7 @@ from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.assistants.model import VapiModel
 from offhook.schema.assistants.transcriber import VapiTranscriber
 from offhook.schema.assistants.voice import VapiVoice
-from offhook.schema.credential import AnyCredential
+from offhook.schema.credential import AnyCredential, AzureCredential
 from offhook.speech.engine_protocols import EngineError, Stage, Transcriber, Voice
 from offhook.speech.engine_request import EngineNode, EngineRequest
 from offhook.speech.remote import CallContext, no_context
@@ -200,7 +200,7 @@ async def credential_of(assistant: Assistant, provider: str, credentials: OrgCre
     """The assistant's own of that provider, else the org's newest; `credentialIds` says which of the org's
     an assistant may use."""
     for own in assistant.credentials or ():
-        if own.provider == provider:
+        if own.provider == provider and _for_engines(own):
             return own
     allowed = assistant.credential_ids
     for name, document in (await credentials(provider)).items():
@@ -208,7 +208,13 @@ async def credential_of(assistant: Assistant, provider: str, credentials: OrgCre
             continue
         try:
             found: BaseModel = read(AnyCredential, document, _CREDENTIAL, f"the credential {name}")
-            return found
+            if _for_engines(found):
+                return found
         except NotValid as problem:
             log.warning("the credential %s is not valid and is left out: %s", name, problem)
     return None
+
+
+def _for_engines(credential: BaseModel) -> bool:
+    """One of Azure's may be for storage alone."""
+    return not isinstance(credential, AzureCredential) or credential.service == "speech"

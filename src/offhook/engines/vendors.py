@@ -50,8 +50,16 @@ VENDORS: Final[dict[str, Vendor]] = {
     "together-ai": Vendor(model=_LANGUAGE + "openai"),
     "openrouter": Vendor(model=_LANGUAGE + "openai"),
     "perplexity-ai": Vendor(model=_LANGUAGE + "openai"),
-    "xai": Vendor(model=_LANGUAGE + "openai"),
-    "minimax": Vendor(model=_LANGUAGE + "openai"),
+    "xai": Vendor(model=_LANGUAGE + "openai", voice=_SPEECH + "streamed_voices"),
+    "minimax": Vendor(model=_LANGUAGE + "openai", voice=_SPEECH + "streamed_voices"),
+    "azure": Vendor(voice=_SPEECH + "azure"),
+    "microsoft": Vendor(voice=_SPEECH + "azure"),
+    "rime-ai": Vendor(voice=_SPEECH + "streamed_voices"),
+    "inworld": Vendor(voice=_SPEECH + "streamed_voices"),
+    "lmnt": Vendor(voice=_SPEECH + "streamed_voices"),
+    "neuphonic": Vendor(voice=_SPEECH + "streamed_voices"),
+    "smallest-ai": Vendor(voice=_SPEECH + "streamed_voices"),
+    "hume": Vendor(voice=_SPEECH + "streamed_voices"),
 }
 
 KEYED: Final = tuple(provider for provider, vendor in VENDORS.items() if vendor.keyed)

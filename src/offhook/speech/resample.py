@@ -37,43 +37,51 @@ def to_8k_from_24k(samples: Samples) -> Samples:
     length = -(-len(samples) // 3)
     padded = np.zeros(3 * length + _TAPS_TO_8K, np.float32)
     padded[half : half + len(samples)] = samples
-    return _decimated(padded, length)
+    return _decimated(padded, length, 3)
 
 
-def _decimated(padded: Samples, length: int) -> Samples:
-    """Every third sample of what the filter makes, `length` of them."""
-    taps = _low_pass(_TAPS_TO_8K, _CUTOFF_HZ / 24000, 6.8)
+def _decimated(padded: Samples, length: int, divide: int) -> Samples:
+    """Every `divide`-th sample of what the filter makes, `length` of them."""
+    taps = _low_pass(_taps(divide), _CUTOFF_HZ / (8000 * divide), 6.8)
     # y[m] = sum_k padded[3m + k] taps[k]; with k = 3j + p that is three plain convolutions, one a phase.
     # The filter is symmetric, so its reversal for np.convolve is per phase only.
     output = np.zeros(length, np.float32)
-    for phase in range(3):
-        phase_taps = taps[phase::3]
-        phase_samples = padded[phase::3][: length + len(phase_taps) - 1]
+    for phase in range(divide):
+        phase_taps = taps[phase::divide]
+        phase_samples = padded[phase::divide][: length + len(phase_taps) - 1]
         output += np.convolve(phase_samples, phase_taps[::-1], "valid")
     return output
 
 
+def _taps(divide: int) -> int:
+    """Of the filter from so many times 8 kHz: as long in time, and odd."""
+    return _TAPS_TO_8K // 3 * divide | 1
+
+
 class LiveDownsampler:
-    """24 kHz -> 8 kHz, piece by piece without seams, by the same filter; the last 4 ms stay inside."""
+    """24 kHz, or `divide` times 8, -> 8 kHz, piece by piece without seams, by the same filter; the last 4 ms
+    stay inside."""
 
-    __slots__ = ("_held", "_samples")
+    __slots__ = ("_divide", "_held", "_samples", "_taps")
 
-    def __init__(self) -> None:
+    def __init__(self, divide: int = 3) -> None:
+        self._divide, self._taps = divide, _taps(divide)
         self._held = b""  # half a sample
-        self._samples = np.zeros(_TAPS_TO_8K // 2, np.float32)
+        self._samples = np.zeros(self._taps // 2, np.float32)
 
     def feed(self, data: bytes) -> bytes:
-        """s16le mono at 24 kHz in, in any pieces; s16le at 8 kHz out."""
+        """s16le mono at the higher rate in, in any pieces; s16le at 8 kHz out."""
         data = self._held + data
         whole = len(data) & ~1
         self._held = data[whole:]
         new = np.frombuffer(data[:whole], "<i2").astype(np.float32)
         samples = np.concatenate([self._samples, new])
-        count = max((len(samples) - _TAPS_TO_8K) // 3 + 1, 0)
-        self._samples = samples[3 * count :]
+        divide, taps = self._divide, self._taps
+        count = max((len(samples) - taps) // divide + 1, 0)
+        self._samples = samples[divide * count :]
         if not count:
             return b""
-        output = _decimated(samples[: 3 * (count - 1) + _TAPS_TO_8K], count)
+        output = _decimated(samples[: divide * (count - 1) + taps], count, divide)
         np.rint(output, out=output)
         np.clip(output, -32768, 32767, out=output)
         return bytes(output.astype("<i2").tobytes())

@@ -9,7 +9,7 @@ from offhook.schema.assistants.voice import OpenAIVoice as OpenAISettings
 from offhook.schema.calls.ended_reason import EngineFailure
 from offhook.speech.engine_protocols import Voice
 from offhook.speech.engine_request import EngineRequest
-from offhook.speech.streaming.http_voice import HttpVoice, SoundReader, VoiceRequest, json_body
+from offhook.speech.streaming.http_voice import HttpVoice, PlainSound, SoundReader, VoiceRequest, json_body
 
 if TYPE_CHECKING:
     from offhook.speech.resample import LiveDownsampler
@@ -57,7 +57,7 @@ class OpenAISpeech(HttpVoice):
         return _REFUSALS.get(status)
 
     def reader(self) -> SoundReader:
-        return _downsampler()
+        return PlainSound(_downsampler().feed)
 
 
 def _downsampler() -> LiveDownsampler:
