@@ -18,7 +18,7 @@ MIND = {"provider": "groq", "model": "gpt-4o"}
 
 @pytest.mark.parametrize("ear", EARS.values(), ids=EARS)
 async def test_a_call_that_a_vendor_hears(tmp_path: Path, ear: Ear) -> None:
-    async with ears.served(ear.fake([ASKED] * 3)) as fake:
+    async with ear.served(ear.fake([ASKED] * 3)) as fake:
         account = Account(ears.KEY, fake.url + ear.base)
         world = World(
             assistant={"transcriber": ear.settings, "model": MIND}, accounts={ear.provider: account}

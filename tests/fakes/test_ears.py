@@ -9,13 +9,15 @@ from typing import Any
 
 import openai
 import pytest
+import speechmatics.rt as speechmatics_rt
 from assemblyai.streaming.v3 import models as assemblyai_models
 from assemblyai.streaming.v3.async_client import AsyncRealTimeTranscriber
+from gladiaio_sdk import GladiaClient
 from soniox import AsyncSonioxClient
 from soniox.types.realtime import RealtimeSTTConfig
 
 from offhook.rtp.codecs import PCMU
-from tests.fakes import assembly_ai, openai_transcription, soniox
+from tests.fakes import assembly_ai, gladia, openai_transcription, soniox, speechmatics
 from tests.fakes.deepgram import silence, speech
 from tests.fakes.ears import KEY, EarsFake, served
 from tests.machine import PATIENCE
@@ -103,25 +105,69 @@ async def by_openai(fake: EarsFake, key: str) -> str:
     raise AssertionError("it ended")
 
 
+async def by_speechmatics(fake: EarsFake, key: str) -> str:
+    kind = speechmatics_rt.ServerMessageType
+    client = speechmatics_rt.AsyncClient(api_key=key, url=fake.url.replace("http", "ws") + "/v2")
+    said: list[str] = []
+    over = asyncio.Event()
+    client.on(kind.ADD_TRANSCRIPT, lambda told: said.append(told["metadata"]["transcript"]))
+    client.on(kind.END_OF_UTTERANCE, lambda told: over.set())
+    pcm = speechmatics_rt.AudioFormat(
+        encoding=speechmatics_rt.AudioEncoding.PCM_S16LE, sample_rate=8000, chunk_size=4096
+    )
+    turns = speechmatics_rt.ConversationConfig(end_of_utterance_silence_trigger=0.3)
+    config = speechmatics_rt.TranscriptionConfig(
+        language="en", enable_partials=True, max_delay=3.0, conversation_config=turns
+    )
+    try:
+        await client.start_session(transcription_config=config, audio_format=pcm)
+        await client.send_audio(SOUND)
+        await over.wait()
+        await client.stop_session()
+    finally:
+        await client.close()
+    return "".join(said).strip()
+
+
+async def by_gladia(fake: EarsFake, key: str) -> str:
+    found: asyncio.Queue[Any] = asyncio.Queue()
+    live = GladiaClient(api_key=key, api_url=fake.url).live_v2_async()
+    shape = {"encoding": "wav/pcm", "bit_depth": 16, "sample_rate": 8000, "channels": 1}
+    session = live.start_session({**shape, "model": "solaria-1"})
+    session.on("message", found.put_nowait)
+    session.on("error", found.put_nowait)
+    session.send_audio(SOUND)
+    while True:
+        told = await found.get()
+        if isinstance(told, Exception):
+            raise told
+        if told.type == "transcript" and told.data.is_final:
+            session.end_session()
+            return str(told.data.utterance.text)
+
+
 def _base64(audio: bytes) -> str:
     from base64 import b64encode
 
     return b64encode(audio).decode()
 
 
-CLIENTS: dict[str, tuple[Callable[..., EarsFake], Callable[[EarsFake, str], Awaitable[str]]]] = {
+Client = Callable[[EarsFake, str], Awaitable[str]]
+CLIENTS: dict[str, tuple[Callable[..., EarsFake], Client]] = {
     "assembly-ai": (assembly_ai.Fake, by_assemblyai),
     "soniox": (soniox.Fake, by_soniox),
     "openai": (openai_transcription.Fake, by_openai),
+    "gladia": (gladia.Fake, by_gladia),
+    "speechmatics": (speechmatics.Fake, by_speechmatics),
 }
 
 
-@pytest.mark.parametrize(("fake", "client"), CLIENTS.values(), ids=CLIENTS)
-async def test_the_vendors_client_hears_by_it(
-    fake: Callable[..., EarsFake], client: Callable[[EarsFake, str], Awaitable[str]]
-) -> None:
-    async with served(fake([ASKED])) as vendor, asyncio.timeout(PATIENCE):
+@pytest.mark.parametrize("name", CLIENTS)
+async def test_the_vendors_client_hears_by_it(name: str) -> None:
+    fake, client = CLIENTS[name]
+    way: Any = gladia.served if name == "gladia" else served
+    async with way(fake([ASKED])) as vendor, asyncio.timeout(PATIENCE):
         assert await client(vendor, KEY) == ASKED
-    async with served(fake([ASKED])) as vendor, asyncio.timeout(PATIENCE):
-        with pytest.raises(Exception, match=r"401|[Uu]nauthorized|Missing|1008"):
+    async with way(fake([ASKED])) as vendor, asyncio.timeout(PATIENCE):
+        with pytest.raises(Exception, match=r"401|[Uu]nauthorized|Missing|1008|Refused"):
             await client(vendor, "a-wrong-key")

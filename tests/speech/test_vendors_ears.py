@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,7 +15,15 @@ from offhook.schema.calls.ended_reason import pipeline_error
 from offhook.speech.engine_protocols import EngineError, Transcriber, Transcript
 from offhook.speech.engine_request import Account
 from tests.engines.making import assistant_with, registry_of
-from tests.fakes import assembly_ai, openai_transcription, soniox
+from tests.fakes import (
+    assembly_ai,
+    azure_transcription,
+    gladia,
+    openai_transcription,
+    soniox,
+    speechmatics,
+    xai_transcription,
+)
 from tests.fakes.ears import KEY, EarsFake, served
 from tests.machine import PATIENCE
 from tests.speech.servers import outside
@@ -37,13 +45,14 @@ class Ear:
     heard_first: str
     refused: str
     passing: dict[str, Any]
-    lasting: dict[str, Any]
-    named: str
+    lasting: dict[str, Any] | None = None
+    named: str = ""
     base: str = ""
     timed: bool = True
     patience: float | None = None
     busy: str = ""
-    more: dict[str, Any] = field(default_factory=dict)
+    broken: str = ""
+    served: Callable[[Any], AbstractAsyncContextManager[Any]] = served
 
     @property
     def provider(self) -> str:
@@ -51,7 +60,7 @@ class Ear:
 
     @property
     def failed(self) -> str:
-        return f"{self.provider}-transcriber-failed"
+        return self.broken or f"{self.provider}-transcriber-failed"
 
 
 EARS = {
@@ -87,6 +96,39 @@ EARS = {
         patience=1.5,
         busy="soniox-transcriber-rate-limited",
     ),
+    "gladia": Ear(
+        {"provider": "gladia"},
+        gladia.Fake,
+        "How late",
+        refused="gladia-transcriber-failed",
+        passing={"type": "error", "message": "Sorry."},
+        served=gladia.served,
+    ),
+    "speechmatics": Ear(
+        {"provider": "speechmatics", "customVocabulary": []},
+        speechmatics.Fake,
+        "How",
+        refused="speechmatics-transcriber-failed",
+        passing={"message": "Error", "type": "job_error", "reason": "Sorry."},
+        lasting={"message": "Error", "type": "quota_exceeded", "reason": "No."},
+        named="speechmatics-transcriber-failed",
+    ),
+    "azure": Ear(
+        {"provider": "azure"},
+        azure_transcription.Fake,
+        "How late",
+        refused="azure-speech-transcriber-failed",
+        passing={"path": "turn.end", "body": {}},
+        broken="azure-speech-transcriber-failed",
+    ),
+    "xai": Ear(
+        {"provider": "xai"},
+        xai_transcription.Fake,
+        "How late",
+        refused="xai-transcriber-auth-failed",
+        passing={"type": "error", "message": "Sorry."},
+        busy="xai-transcriber-rate-limited",
+    ),
 }
 every = pytest.mark.parametrize("ear", EARS.values(), ids=EARS)
 
@@ -96,7 +138,7 @@ async def hearing(
     ear: Ear, fake: EarsFake, more: dict[str, Any] | None = None, key: str = KEY
 ) -> AsyncIterator[tuple[Transcriber, Ears]]:
     ears = Ears()
-    async with served(fake), outside(allow_private=False) as reach, asyncio.timeout(PATIENCE):
+    async with ear.served(fake), outside(allow_private=False) as reach, asyncio.timeout(PATIENCE):
         registry = registry_of(reach, **{ear.provider: Account(key, fake.url + ear.base)})
         transcriber = await registry.transcriber(assistant_with(transcriber=ear.settings | (more or {})))
         await transcriber.start(ears.heard.put_nowait, ears.failed.put_nowait)
@@ -144,10 +186,12 @@ def named(ear: Ear, error: EngineError) -> str:
 async def test_what_will_not_be_better_is_told_at_once(ear: Ear) -> None:
     for fake, key, reason in (
         (ear.fake(), "a-wrong-key-0815", ear.refused),
-        (ear.fake(told=[ear.lasting]), KEY, ear.named),
+        (ear.fake(told=[ear.lasting or {}]), KEY, ear.named),
         (ear.fake([ASKED] * 9, garbage="{"), KEY, ear.failed),
         (ear.fake(refusals=[429]), KEY, ear.busy or ear.failed),
     ):
+        if not reason:
+            continue  # it knows no errors that last
         assert named(ear, await failure(ear, fake, key)) == reason
         assert fake.connections == 1
 
@@ -203,6 +247,31 @@ SETTINGS: list[Setting] = [
     ("soniox", {"languages": ["de", "fr"], "endpointSensitivity": 0.5},
      {"language_hints": ["de", "fr"], "endpoint_sensitivity": 0.5}),
     ("soniox", {"languages": []}, {"audio_format": "pcm_s16le"}),
+    ("gladia", {}, {"model": "solaria-1", "region": "us-west", "endpointing": 0.05,
+                    "language_config": {"languages": ["en"], "code_switching": False}}),
+    ("gladia", {"model": "fast", "region": "eu-west", "languages": ["de", "fr"], "endpointing": 0.5,
+                "languageBehaviour": "automatic multiple languages", "audioEnhancer": True,
+                "customVocabularyConfig": {"vocabulary": ["Offhook", {"value": "SIP", "intensity": 0.6}]}},
+     {"model": "solaria-1", "region": "eu-west", "endpointing": 0.5,
+      "language_config": {"languages": ["de", "fr"], "code_switching": True},
+      "pre_processing": {"audio_enhancer": True},
+      "realtime_processing": {
+          "custom_vocabulary": True,
+          "custom_vocabulary_config": {"vocabulary": ["Offhook", {"value": "SIP", "intensity": 0.6}]}}}),
+    ("speechmatics", {}, {"language": "en", "max_delay": 3.0, "enable_partials": True}),
+    ("speechmatics", {"language": "de", "operatingPoint": "enhanced", "maxDelay": 1500,
+                      "removeDisfluencies": True,
+                      "customVocabulary": [{"content": "Offhook", "soundsLike": ["off hook"]}]},
+     {"language": "de", "operating_point": "enhanced", "max_delay": 1.5,
+      "transcript_filtering_config": {"remove_disfluencies": True},
+      "additional_vocab": [{"content": "Offhook", "sounds_like": ["off hook"]}]}),
+    ("azure", {}, {"language": "en-US", "format": "detailed", "wordLevelTimestamps": "true",
+                   "segmentationSilenceTimeoutMs": "300"}),
+    ("azure", {"language": "de-DE", "segmentationStrategy": "Semantic", "segmentationSilenceTimeoutMs": 500,
+               "segmentationMaximumTimeMs": 30000},
+     {"language": "de-DE", "segmentationStrategy": "Semantic", "segmentationSilenceTimeoutMs": "500",
+      "segmentationMaximumTimeMs": "30000"}),
+    ("xai", {"language": "de"}, {"language": "de", "interim_results": "true", "endpointing": "300"}),
     ("openai", {"model": "gpt-4o-mini-transcribe", "language": "de"},
      {"model": "gpt-4o-mini-transcribe", "language": "de"}),
 ]  # fmt: skip
@@ -218,13 +287,14 @@ async def test_each_setting_has_its_parameter(
     async with hearing(ear, fake, settings) as (transcriber, ears):
         speak(transcriber, pause=1.5)
         assert (await final(ears)).text
-    found = {**dict(fake.queries[0]), **(_flat(fake.begun[0]) if fake.begun else {})}
+    begun = next((one for one in fake.begun if isinstance(one, dict)), {})
+    found = {**dict(fake.queries[0]), **_flat(begun)}
     assert asked.items() <= found.items()
 
 
 def _flat(begun: dict[str, Any]) -> dict[str, Any]:
     heard: dict[str, Any] = begun.get("audio", {}).get("input", {})
-    return {**begun, **heard.get("transcription", {})}
+    return {**begun, **heard.get("transcription", {}), **begun.get("transcription_config", {})}
 
 
 async def test_words_without_marks_are_told_where_they_are_wished_for() -> None:

@@ -41,6 +41,8 @@ VENDORS: Final[dict[str, Vendor]] = {
     "openai": Vendor(_SPEECH + "openai_transcription", _LANGUAGE + "openai", _SPEECH + "openai_speech"),
     "assembly-ai": Vendor(_SPEECH + "assembly_ai"),
     "soniox": Vendor(_SPEECH + "soniox"),
+    "gladia": Vendor(_SPEECH + "gladia"),
+    "speechmatics": Vendor(_SPEECH + "speechmatics"),
     "anthropic": Vendor(model=_LANGUAGE + "anthropic"),
     "google": Vendor(model=_LANGUAGE + "google"),
     "groq": Vendor(model=_LANGUAGE + "openai"),
@@ -50,9 +52,11 @@ VENDORS: Final[dict[str, Vendor]] = {
     "together-ai": Vendor(model=_LANGUAGE + "openai"),
     "openrouter": Vendor(model=_LANGUAGE + "openai"),
     "perplexity-ai": Vendor(model=_LANGUAGE + "openai"),
-    "xai": Vendor(model=_LANGUAGE + "openai", voice=_SPEECH + "streamed_voices"),
+    "xai": Vendor(
+        _SPEECH + "xai_transcription", model=_LANGUAGE + "openai", voice=_SPEECH + "streamed_voices"
+    ),
     "minimax": Vendor(model=_LANGUAGE + "openai", voice=_SPEECH + "streamed_voices"),
-    "azure": Vendor(voice=_SPEECH + "azure"),
+    "azure": Vendor(_SPEECH + "azure_transcription", voice=_SPEECH + "azure"),
     "microsoft": Vendor(voice=_SPEECH + "azure"),
     "rime-ai": Vendor(voice=_SPEECH + "streamed_voices"),
     "inworld": Vendor(voice=_SPEECH + "streamed_voices"),

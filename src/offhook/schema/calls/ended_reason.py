@@ -170,6 +170,7 @@ EngineFailure = PipelineFailure | VendorFailure
 _SPELLED: dict[tuple[str, str], str] = {
     ("custom-voice", "voice-failed"): "custom-voice-failed",
     ("custom-transcriber", "transcriber-failed"): "custom-transcriber-failed",
+    ("azure", "transcriber-failed"): "azure-speech-transcriber-failed",
 }
 _VENDORS = {"11labs": "eleven-labs"}
 

@@ -66,6 +66,8 @@ class StreamingTranscriber(ABC):
     """Seconds of voice behind which it always says something, None if it may be silent."""
     most_odd: int | None = 5
     """Messages in a row that are not understood: what sends so many is not the vendor."""
+    welcomed = False
+    """It takes no sound before it has said that it is ready (`welcomes`)."""
     least = 1
     """Frames that a message has at least, where the vendor refuses fewer."""
 
@@ -114,9 +116,14 @@ class StreamingTranscriber(ABC):
         """What is kept of a frame."""
         return heard
 
-    async def dial(self, tries: int) -> EngineSocket:
-        """A connection, for which it is tried so often. Raises SocketFailed."""
-        return await EngineSocket.open(replace(self.place, tries=tries))
+    async def find(self) -> SocketPlace:
+        """Where the next connection goes. Raises SocketFailed."""
+        return self.place
+
+    def welcomes(self, message: str | bytes) -> bool:
+        """Is this what the vendor says when it is ready for sound? Raises NotUnderstood, and
+        TranscriberFailed for an error."""
+        return True
 
     def begin(self) -> None:
         """A connection begins, which knows nothing of the one before."""
@@ -198,9 +205,38 @@ class StreamingTranscriber(ABC):
     async def _open(self) -> EngineSocket:
         """Raises EngineError."""
         try:
-            return await self.dial(self.place.tries)
+            return await self._dial(self.place.tries)
         except SocketFailed as failed:
             raise self._error(failed) from None
+        except TranscriberFailed as failed:
+            raise self._told(failed) from None
+
+    async def _place(self, tries: int) -> SocketPlace:
+        """Raises SocketFailed."""
+        for left in reversed(range(tries)):
+            try:
+                return await self.find()
+            except SocketFailed as failed:
+                if not left or failed.wait is None:
+                    raise
+                await asyncio.sleep(failed.wait)
+        raise AssertionError("a place is looked for at least once")
+
+    async def _dial(self, tries: int) -> EngineSocket:
+        """A connection that takes sound. Raises SocketFailed, and TranscriberFailed."""
+        socket = await EngineSocket.open(replace(await self._place(tries), tries=tries))
+        try:
+            async with asyncio.timeout(self.place.timeout):
+                while self.welcomed and not self.welcomes(await socket.receive()):
+                    pass
+        except BaseException as error:
+            await socket.close()
+            if isinstance(error, TimeoutError):
+                raise SocketFailed("the server took too long to be ready") from None
+            if isinstance(error, NotUnderstood):
+                raise TranscriberFailed("what it sends is not understood", self.nonsense()) from None
+            raise
+        return socket
 
     async def _stay(self, socket: EngineSocket) -> None:
         attempts = 0
@@ -222,9 +258,11 @@ class StreamingTranscriber(ABC):
                 await asyncio.sleep(RECONNECT_SECONDS[attempts])
                 attempts += 1
                 try:
-                    again = await self.dial(1)
+                    again = await self._dial(1)
                 except SocketFailed as failed:
                     error, lasting = self._error(failed), failed.lasting
+                except TranscriberFailed as failed:
+                    error, lasting = self._told(failed), failed.lasting
             self._backlog.rewind()
             self._ask_again()
             self._more.set()
@@ -247,10 +285,7 @@ class StreamingTranscriber(ABC):
                 return self._no_answer()
             return self._error(failed), failed.lasting
         except TranscriberFailed as failed:
-            detail = self.place.told(str(failed))
-            return EngineError(
-                "transcriber", self.named, detail, "the vendor ended it", failed.suffix
-            ), failed.lasting
+            return self._told(failed), failed.lasting
         except asyncio.CancelledError:
             goodbye = self.farewell()
             raise
@@ -349,6 +384,10 @@ class StreamingTranscriber(ABC):
 
     def _error(self, failed: SocketFailed) -> EngineError:
         return EngineError("transcriber", self.named, str(failed), failed.unquoted, self.failure(failed))
+
+    def _told(self, failed: TranscriberFailed) -> EngineError:
+        detail = self.place.told(str(failed))
+        return EngineError("transcriber", self.named, detail, "the vendor ended it", failed.suffix)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
