@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,19 @@ def test_the_keys_of_orgs_are_tried_too(tmp_path: Path, vendor: Vendor) -> None:
     assert vendor.paths == ["/models"]
 
 
+def test_the_keys_of_deployments_and_those_within_assistants_are_tried_too(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    azure = {"provider": "azure-openai", "region": "eastus", "models": [], "openAIKey": GOOD}
+    storage = {"provider": "azure", "service": "blob_storage", "region": "eastus", "apiKey": BAD}
+    inline = [{"provider": "groq", "apiKey": GOOD}, {"provider": "webhook", "authenticationPlan": {}}]
+    kept(tmp_path, {**azure, "openAIEndpoint": vendor.url}, storage, assistants=[{"credentials": inline}])
+    code, output = doctor(tmp_path, GROQ_BASE_URL=vendor.url, ALLOW_PRIVATE_URLS="1")
+    assert (code, output.count("accepted")) == (0, 2)
+    assert "assistant " in output
+    assert sorted(vendor.paths) == ["/models", "/openai/models?api-version=2024-10-21"]
+
+
 def test_one_whose_address_may_not_be_reached_does_not_keep_the_others_from_being_tried(
     tmp_path: Path, vendor: Vendor
 ) -> None:
@@ -132,8 +145,8 @@ def test_one_whose_address_may_not_be_reached_does_not_keep_the_others_from_bein
     assert "accepted" in output
 
 
-def kept(folder: Path, *credentials: dict[str, Any]) -> str:
-    """An org with these credentials."""
+def kept(folder: Path, *credentials: dict[str, Any], assistants: Sequence[dict[str, Any]] = ()) -> str:
+    """An org with these."""
 
     async def store() -> str:
         settings = load_settings({"data": folder})
@@ -148,6 +161,8 @@ def kept(folder: Path, *credentials: dict[str, Any]) -> str:
             org = await tx.orgs.create({"name": "First"})
             for credential in credentials:
                 await tx.credentials.create(org.id, credential)
+            for assistant in assistants:
+                await tx.assistants.create(org.id, assistant)
         await database.close()
         return org.id
 

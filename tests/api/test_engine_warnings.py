@@ -9,12 +9,13 @@ from typing import Any
 import httpx2
 import pytest
 
+from offhook.engines.vendors import CLOSED
 from offhook.store import Repository
 from tests.api.conftest import client_of, open_house
 
 CANARY = "sk-canary-5f1e0c77"
 MODERN = {
-    "transcriber": {"provider": "gladia"},
+    "transcriber": {"provider": "talkscriber"},
     "model": {"provider": "anthropic", "model": "claude-sonnet-5"},
     "voice": {"provider": "playht", "voiceId": "jennifer"},
 }
@@ -38,13 +39,28 @@ async def test_it_names_each_engine_and_what_to_do(
     created = await client.post("/assistant", json=MODERN)
     assert created.status_code == 201
     assert created.json()["model"] == MODERN["model"]
-    assert engines(created) == ["gladia transcriber", "anthropic model", "playht voice"]
+    assert engines(created) == ["talkscriber transcriber", "anthropic model", "playht voice"]
     unserved, keyless, closed = warned(created)
     assert "not served here" in unserved
     assert "not served here" in closed
     assert "store a credential of the provider anthropic" in keyless
     assert "OFFHOOK_ANTHROPIC_API_KEY" in keyless
     assert f"assistant {created.json()['id']}: anthropic model: there is no key" in caplog.text
+
+
+@pytest.mark.parametrize("provider", CLOSED)
+async def test_why_one_can_be_served_by_nobody_is_said(client: httpx2.AsyncClient, provider: str) -> None:
+    settings = {
+        "talkscriber": {"transcriber": {"provider": provider}},
+        "anyscale": {"model": {"provider": provider, "model": "m"}},
+        "inflection-ai": {"model": {"provider": provider, "model": "inflection_3_pi"}},
+        "sesame": {"voice": {"provider": provider, "voiceId": "v", "model": "csm-1b"}},
+    }
+    given = settings.get(provider, {"voice": {"provider": provider, "voiceId": "v"}})
+    created = await client.post("/assistant", json=given)
+    assert created.status_code == 201
+    (text,) = warned(created)
+    assert CLOSED[provider] in text
 
 
 async def test_nothing_is_said_of_engines_that_work(client: httpx2.AsyncClient) -> None:

@@ -16,6 +16,7 @@ from offhook.speech.engine_protocols import (
     TranscriptSink,
 )
 from offhook.speech.sentence_voice import SentenceVoice, sound_of
+from tests.machine import PATIENCE
 
 FRAME = bytes(320)
 
@@ -373,3 +374,22 @@ async def test_times_of_words_go_on_where_the_next_one_takes_over() -> None:
         (pytest.approx(1.1), pytest.approx(1.2)),
     ]
     assert fallback.turn_patience == 6.0
+
+
+async def test_all_are_closed_at_once() -> None:
+    """One that hangs holds up no other."""
+    closed, all_closed = [], asyncio.Event()
+
+    class Hanging(ScriptedVoice):
+        async def close(self) -> None:
+            closed.append(self.provider)
+            if len(closed) == 2:
+                all_closed.set()
+            await all_closed.wait()
+
+    voice = FallbackVoice([Hanging("a", None), Hanging("b", b"1")])
+    await voice.start()
+    assert await said(voice) == [b"1"]
+    async with asyncio.timeout(PATIENCE):
+        await voice.close()
+    assert sorted(closed) == ["a", "b"]

@@ -285,3 +285,11 @@ async def test_the_engines_of_this_machine_stand_in_if_the_operator_says_so(
         made = await getattr(EngineRegistry(node, substitute=True), stage)(assistant)
         assert made.provider == "vapi"
     assert "an engine is passed over" in caplog.text
+
+
+async def test_what_is_wrong_is_told_though_engines_stand_in() -> None:
+    wrong = {"provider": "custom-llm", "model": "m", "url": "llm.example.org"}
+    async with outside() as reach:
+        registry = EngineRegistry(EngineNode(Workers(1), reach), substitute=True)
+        with pytest.raises(EngineError, match=r"model\.url"):
+            await registry.model(assistant_with(model=wrong))

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
-from offhook.language.language_model import ToolCall
+from offhook.language.language_model import Message, ToolCall
 from offhook.language.tool_calls import ToolCalls
+from tests.engines.making import model_of
+from tests.language.test_openai import event, stream
+from tests.speech.servers import http_server, outside
 
 NO = object()
 RED, BLUE = '{"colour": "red"}', '{"colour": "blue"}'
@@ -143,3 +146,23 @@ def test_arguments_in_very_many_pieces() -> None:
     calls.add(piece(NO, NO, NO, '"}'))
     (call,) = calls.calls()
     assert call.arguments == {"x": "}" * 20_000}
+
+
+async def test_ids_of_calls_are_unlike_those_of_the_conversation() -> None:
+    """Some servers count the calls of each reply from 0."""
+    call = {"function": {"name": "look_up", "arguments": "{}"}}
+    said = stream(
+        event({"choices": [{"delta": {"tool_calls": [{**call, "index": 0}]}}]}), b"data: [DONE]\n\n"
+    )
+    made: list[ToolCall] = []
+    messages: list[Message] = [{"role": "user", "content": "Hello."}]
+    async with http_server(said) as server, outside() as reach:
+        model = await model_of(reach, {"provider": "custom-llm", "model": "m", "url": server.url})
+        for _ in range(3):
+            async for one in model.respond(messages, ()):
+                if isinstance(one, ToolCall):
+                    made.append(one)
+                    wire = {"id": one.id, "type": "function", "function": call["function"]}
+                    messages.append({"role": "assistant", "content": None, "tool_calls": [wire]})
+                    messages.append({"role": "tool", "tool_call_id": one.id, "content": "ok"})
+    assert len({one.id for one in made}) == 3

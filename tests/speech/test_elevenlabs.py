@@ -181,6 +181,24 @@ async def test_without_times_all_sound_comes_and_each_text_ends() -> None:
     assert words_of(first + second) == []
 
 
+async def test_a_pause_behind_a_text_without_times_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offhook.speech.streaming.context_voice.SOUND_SECONDS", 0.2)
+    more = asyncio.Event()
+
+    async def written() -> AsyncIterator[str]:
+        yield OPEN
+        await more.wait()
+        yield CLOSED
+
+    lasts = 0
+    async with speaking(Fake(aligned=False)) as voice:
+        async for one in voice.speak(written()):
+            lasts += one.last
+            if one.last:
+                more.set()
+    assert lasts == 2
+
+
 @pytest.mark.parametrize(
     ("fake", "settings", "reason"),
     [

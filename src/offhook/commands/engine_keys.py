@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,12 +13,14 @@ import typer
 
 if TYPE_CHECKING:
     from offhook.engines.probes import Probed
+    from offhook.json_document import ResourceDocument
     from offhook.settings import Settings
     from offhook.speech.engine_request import Account
     from offhook.store import Record
 
 AT_ONCE: Final = 8
 MOST_CREDENTIALS: Final = 1000
+MOST_ASSISTANTS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def _of_orgs(settings: Settings) -> list[ConfiguredKey]:
 
     from offhook.engines.vendors import KEYED
     from offhook.schema.answered import NotValid, read
-    from offhook.schema.credential import AnyCredential
+    from offhook.schema.credential import AnyCredential, AzureCredential, AzureOpenAICredential
     from offhook.speech.engine_protocols import EngineError
     from offhook.speech.engine_request import Account, account_of
     from offhook.store import Database, IdMaker, StoreError
@@ -85,25 +88,38 @@ def _of_orgs(settings: Settings) -> list[ConfiguredKey]:
         return []  # the first start makes it
     adapter: TypeAdapter[Any] = TypeAdapter(AnyCredential)
 
-    def account(provider: str, stored: Record) -> Account | None:
+    def account(document: ResourceDocument) -> Account | None:
+        """None for one that no engine is used with."""
         try:
-            credential = read(AnyCredential, stored.document, adapter, "a credential")
-            return account_of("model", provider, Account(*settings.account(provider)), credential)
+            credential = read(AnyCredential, document, adapter, "a credential")
+            if isinstance(credential, AzureOpenAICredential):
+                return Account(credential.open_ai_key, credential.open_ai_endpoint)
+            provider, stored = credential.provider, isinstance(credential, AzureCredential)
+            if provider not in KEYED or (stored and credential.service != "speech"):
+                return None
+            found = account_of("model", provider, Account(*settings.account(provider)), credential)
         except (NotValid, EngineError):
             return None
+        region = getattr(credential, "region", None)  # of those that have one it is the address
+        return Account(found.key, f"https://{region}.tts.speech.microsoft.com") if region else found
+
+    def keys(org: Record, of: str, documents: Iterable[ResourceDocument]) -> Iterator[ConfiguredKey]:
+        for document in documents:
+            if found := account(document):
+                yield ConfiguredKey(str(document.get("provider")), f"{of} of org {org.id}", found)
 
     async def all_of_them() -> list[ConfiguredKey]:
         new_id = IdMaker(time.time, random.SystemRandom())
         database = await Database.open(settings.database, now=time.time, new_id=new_id, writes=False)
         try:
             async with database.reading() as tx:
-                return [
-                    ConfiguredKey(provider, f"credential {one.id} of org {org.id}", found)
-                    for org in await tx.orgs.list()
-                    for one in await tx.credentials.list(org.id, limit=MOST_CREDENTIALS)
-                    if (provider := str(one.document.get("provider"))) in KEYED
-                    and (found := account(provider, one))
-                ]
+                found: list[ConfiguredKey] = []
+                for org in await tx.orgs.list():
+                    for one in await tx.credentials.list(org.id, limit=MOST_CREDENTIALS):
+                        found += keys(org, f"credential {one.id}", [one.document])
+                    for one in await tx.assistants.list(org.id, limit=MOST_ASSISTANTS):
+                        found += keys(org, f"assistant {one.id}", one.document.get("credentials") or ())
+                return found
         finally:
             await database.close()
 

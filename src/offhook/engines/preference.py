@@ -99,6 +99,10 @@ class Preference(Generic[E]):
         await self.engines[at].close()
 
     async def close(self) -> None:
-        """All that are started, and the one that is about to be."""
-        for at in sorted({*self._started, self.at}):
-            await self.close_one(at)
+        """All that are started, and the one that is about to be, together: one that hangs holds up no other.
+        Raises what the first of them raises, once all have ended."""
+        places = sorted({*self._started, self.at})
+        ends = await asyncio.gather(*map(self.close_one, places), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end

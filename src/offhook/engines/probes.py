@@ -16,6 +16,7 @@ from offhook.network.http import BodyRefused, at_most, read_bounded
 from offhook.network.outside import Outside
 from offhook.network.refusal import explained
 from offhook.speech.engine_request import Account
+from offhook.speech.providers import azure
 from offhook.speech.remote import REFUSED
 
 SECONDS: Final = 10.0
@@ -54,6 +55,8 @@ def _of_openai(provider: str) -> Probe:
     return Probe(openai.SHAPES[provider].url, paths.get(provider, "/models"), _bearer)
 
 
+_SPEECH_OF_AZURE: Final = Probe("", "/cognitiveservices/voices/list", lambda key: {azure.KEY_HEADER: key})
+
 PROBES: Final[Mapping[str, Probe]] = {
     **{provider: _of_openai(provider) for provider in openai.SHAPES},
     "anthropic": Probe(
@@ -85,6 +88,31 @@ PROBES: Final[Mapping[str, Probe]] = {
         lambda key: {"X-API-Key": key, "Cartesia-Version": "2025-04-16"},
         "limit=1",
     ),
+    "azure-openai": Probe(
+        "", "/openai/models", lambda key: {"api-key": key}, f"api-version={openai.AZURE_VERSION}"
+    ),
+    "azure": _SPEECH_OF_AZURE,
+    "microsoft": _SPEECH_OF_AZURE,
+    "speechmatics": Probe("https://asr.api.speechmatics.com", "/v2/jobs", _bearer, "limit=1", ("/v2",)),
+    # It knows no other request: a right key is told that the method is wrong.
+    "rime-ai": Probe("https://users.rime.ai", "/v1/rime-tts", _bearer, written=("/v1",)),
+    "smallest-ai": Probe("https://api.smallest.ai", "/waves/v1/lightning-v3.1/get_voices", _bearer),
+    "soniox": Probe("https://api.soniox.com", "/v1/models", _bearer, written=("/v1",)),
+    "gladia": Probe(
+        "https://api.gladia.io", "/v2/live", lambda key: {"X-Gladia-Key": key}, "limit=1", ("/v2",)
+    ),
+    "lmnt": Probe("https://api.lmnt.com", "/v1/account", lambda key: {"X-API-Key": key}, written=("/v1",)),
+    "hume": Probe(
+        "https://api.hume.ai",
+        "/v0/tts/voices",
+        lambda key: {"X-Hume-Api-Key": key},
+        "provider=CUSTOM_VOICE",
+        ("/v0",),
+    ),
+    "inworld": Probe(
+        "https://api.inworld.ai", "/tts/v1/voices", lambda key: {"Authorization": f"Basic {key}"}
+    ),
+    "neuphonic": Probe("https://api.neuphonic.com", "/voices", lambda key: {"x-api-key": key}),
     "assembly-ai": Probe(
         "https://api.assemblyai.com", "/v2/transcript", lambda key: {"Authorization": key}, "limit=1"
     ),
@@ -96,6 +124,8 @@ async def probed(provider: str, account: Account, outside: Outside) -> Probed:
     probe = PROBES.get(provider)
     if probe is None:
         return Probed(None, "not tried: no request is known that costs nothing")
+    if not (account.url or probe.url):
+        return Probed(None, "not tried: there is no address for it")
     try:
         async with asyncio.timeout(SECONDS):
             return await _asked(provider, probe, account, outside)
@@ -106,7 +136,10 @@ async def probed(provider: str, account: Account, outside: Outside) -> Probed:
 
 
 async def _asked(provider: str, probe: Probe, account: Account, outside: Outside) -> Probed:
-    base = (account.url or probe.url).replace("wss://", "https://", 1).replace("ws://", "http://", 1)
+    base = account.url or probe.url
+    if probe is _SPEECH_OF_AZURE:
+        base = azure.located(base, "tts")
+    base = base.replace("wss://", "https://", 1).replace("ws://", "http://", 1)
     where = ModelServer(provider, "", base, probe.path, query=probe.query, written=probe.written)
     headers = {"Accept": "application/json", **probe.headers(account.key)}
     async with outside.http.stream(

@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from offhook.engines.circuits import Circuit, Circuits
 from offhook.engines.fallback import FallbackModel, FallbackTranscriber, FallbackVoice
-from offhook.engines.vendors import VENDORS, Vendor
+from offhook.engines.vendors import CLOSED, VENDORS, Vendor
 from offhook.json_document import ResourceDocument
 from offhook.language.language_model import LanguageModel
 from offhook.schema.answered import NotValid, read
@@ -21,7 +21,7 @@ from offhook.schema.assistants.model import VapiModel
 from offhook.schema.assistants.transcriber import VapiTranscriber
 from offhook.schema.assistants.voice import VapiVoice
 from offhook.schema.credential import AnyCredential, AzureCredential
-from offhook.speech.engine_protocols import EngineError, Stage, Transcriber, Voice
+from offhook.speech.engine_protocols import EngineError, EngineLacking, Stage, Transcriber, Voice
 from offhook.speech.engine_request import EngineNode, EngineRequest
 from offhook.speech.remote import CallContext, no_context
 
@@ -55,11 +55,12 @@ class _Asking:
     org: str
 
 
-class ProviderNotServed(EngineError):
+class ProviderNotServed(EngineLacking):
     """The assistant wants an engine that Offhook does not have."""
 
     def __init__(self, stage: Stage, provider: str, served: Sequence[str]) -> None:
-        detail = f"this provider is not served here; served are: {', '.join(served)}"
+        why = f" ({CLOSED[provider]})" if provider in CLOSED else ""
+        detail = f"this provider is not served here{why}; served are: {', '.join(served)}"
         super().__init__(stage, provider, detail)
 
 
@@ -71,8 +72,8 @@ class EngineRegistry:
     """The engines of a node, each for one call and not started. `defaults` is for assistants that name none.
 
     An engine that is not served, or that lacks what it needs, is passed over if another of the plan can take
-    its place; with `substitute` the platform's own stands in where none can. Else EngineError is raised, the
-    first one's."""
+    its place; with `substitute` the platform's own stands in where none can, unless settings are wrong. Else
+    EngineError is raised, the first one's."""
 
     def __init__(
         self,
@@ -136,7 +137,7 @@ class EngineRegistry:
                 made.append((await self._engine(settings, asking), self._circuit(settings, asking)))
             except EngineError as error:
                 failed.append(error)
-        if not made and self._substitute:
+        if not made and self._substitute and all(isinstance(one, EngineLacking) for one in failed):
             platform = PLATFORM[stage]
             made.append((await self._engine(platform, asking), self._circuit(platform, asking)))
         if not made:

@@ -66,4 +66,15 @@ VENDORS: Final[dict[str, Vendor]] = {
     "hume": Vendor(voice=_SPEECH + "streamed_voices"),
 }
 
+CLOSED: Final[dict[str, str]] = {
+    "playht": "PlayHT has ended its service",
+    "anyscale": "Anyscale has ended its public endpoints; a server of your own is a custom-llm",
+    "talkscriber": "Talkscriber has no API of its own that is known",
+    "sesame": "this voice runs at the original alone",
+    "tavus": "Tavus makes video, and no voice for a telephone",
+    "wellsaid": "WellSaid's API is not known",
+    "inflection-ai": "Inflection's API is not known",
+}
+"""Providers of the API that nothing can serve, and why."""
+
 KEYED: Final = tuple(provider for provider, vendor in VENDORS.items() if vendor.keyed)

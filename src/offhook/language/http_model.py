@@ -6,9 +6,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import httpx2
@@ -195,10 +196,11 @@ class HttpModel:
     async def respond(
         self, messages: Sequence[Message], tools: Sequence[ToolDefinition]
     ) -> AsyncIterator[Reply]:
+        known = ids_in(messages)
         try:
             async with aclosing(self._tried(self._wire.request(messages, tools))) as replies:
                 async for reply in replies:
-                    yield reply
+                    yield _named_anew(reply, known) if isinstance(reply, ToolCall) else reply
         except _Refused as error:
             suffix = SUFFIXES.get(error.status, "llm-failed")
             if error.spent:
@@ -320,3 +322,17 @@ def temperature_of(settings: AnyModel) -> float:
 
 def most_tokens_of(settings: AnyModel) -> int:
     return 250 if settings.max_tokens is None else int(settings.max_tokens)
+
+
+def ids_in(messages: Sequence[Message]) -> set[str]:
+    """Of the tool calls that have been made in the conversation."""
+    return {str(call.get("id")) for message in messages for call in message.get("tool_calls") or ()}
+
+
+def _named_anew(call: ToolCall, known: set[str]) -> ToolCall:
+    """Servers count the calls of each reply from 0, and the next model in the conversation refuses two of one
+    id. `known` learns the id."""
+    if call.id in known:
+        call = replace(call, id=f"call_{uuid.uuid4().hex[:24]}")
+    known.add(call.id)
+    return call

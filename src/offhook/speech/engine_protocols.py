@@ -46,6 +46,10 @@ class EngineError(Exception):
         self.unquoted = f"{provider} {stage}: {detail if unquoted is None else unquoted}"
 
 
+class EngineLacking(EngineError):
+    """There is none, or no key for it: another may stand in. Settings that are wrong are no such thing."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimedWord:
     """A word and when it was, or will be, spoken: in seconds from the beginning of the sound it is in."""

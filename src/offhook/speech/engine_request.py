@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from offhook.network.outside import Outside
 from offhook.schema.calls.ended_reason import EngineFailure
-from offhook.speech.engine_protocols import EngineError, Stage
+from offhook.speech.engine_protocols import EngineLacking, Stage
 from offhook.speech.remote import CallContext, no_context
 from offhook.speech.vendor_variables import variable
 from offhook.speech.workers import Workers
@@ -79,7 +79,7 @@ def account_of(stage: Stage, provider: str, own: Account, credential: BaseModel 
         url = getattr(credential, "api_url", None)
         return Account(key, url) if url else Account(key, own.url, by_operator=own.url is not None)
     if not own.key and own.url is None:
-        raise EngineError(
+        raise EngineLacking(
             stage,
             provider,
             f"there is no key for it: store a credential of the provider {provider}, "

@@ -32,6 +32,7 @@ class StreamEndpoint(ABC):
         self._servers: dict[Address, asyncio.Server] = {}
         self._connections: dict[Address, StreamConnection] = {}
         self._pending: dict[Address, asyncio.Task[Flow]] = {}
+        self._dialled: dict[Address, str] = {}  # as whom, of those
         self._waiting: dict[Address, list[bytes]] = {}
         self._empty = asyncio.Event()
         self._empty.set()
@@ -114,6 +115,8 @@ class StreamEndpoint(ABC):
     async def connect(self, remote: Address, name: str | None = None) -> Flow:
         """The connection to `remote`, a new one if there is none. OSError or TimeoutError."""
         name = name or remote.host
+        while remote in self._pending and self._dialled[remote] != name:
+            await asyncio.wait({self._pending[remote]})  # how that ends is for whom it is made
         if remote not in self._connections:
             await asyncio.shield(self._pending.get(remote) or self._begin(remote, name))
         connection = self._connections.get(remote)
@@ -169,7 +172,7 @@ class StreamEndpoint(ABC):
         connecting = self._connect(remote, name, crowded=places.connecting >= places.limits.connecting)
         places.connecting += 1
         task = self._loop.create_task(connecting, context=self._own_context)
-        self._pending[remote] = task
+        self._pending[remote], self._dialled[remote] = task, name
         task.add_done_callback(lambda done: self._connected(remote, done))
         return task
 
@@ -187,7 +190,7 @@ class StreamEndpoint(ABC):
 
     def _connected(self, remote: Address, task: asyncio.Task[Flow]) -> None:
         self.context.places.connecting -= 1
-        del self._pending[remote]
+        del self._pending[remote], self._dialled[remote]
         waiting = self._waiting.pop(remote, [])
         if task.cancelled():
             return

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from offhook.schema.assistants.voice import AzureVoice as AzureSettings
 from offhook.schema.assistants.voice import MicrosoftVoice as MicrosoftSettings
-from offhook.speech.engine_protocols import EngineError, Voice
+from offhook.speech.engine_protocols import EngineError, EngineLacking, Voice
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.streaming.http_voice import HttpVoice, VoiceRequest
 from offhook.speech.vendor_variables import variable
@@ -42,8 +42,13 @@ async def address(request: EngineRequest[Any], service: Literal["tts", "stt"]) -
             f"there is no region for it: store one in the credential, or set {setting} to "
             "https://REGION.api.cognitive.microsoft.com"
         )
-        raise EngineError(request.stage, request.provider, detail)
-    url = account.url.rstrip("/").removesuffix(_PATH)
+        raise EngineLacking(request.stage, request.provider, detail)
+    return located(account.url, service)
+
+
+def located(url: str, service: Literal["tts", "stt"]) -> str:
+    """The address of a service, by a setting that may name the other one, or both."""
+    url = url.rstrip("/").removesuffix(_PATH)
     if found := _OF_REGION.fullmatch(url):
         return f"https://{found[1]}.{service}.speech.microsoft.com"
     return f"{url}/{service}" if _OF_RESOURCE.fullmatch(url) else url

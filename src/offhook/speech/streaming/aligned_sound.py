@@ -55,6 +55,11 @@ class SoundShape(Protocol):
         """Is all there, as far as can be told, though the vendor has not said so?"""
         ...
 
+    @property
+    def may_be_whole(self) -> bool:
+        """Has all that is owed been begun, and does nothing tell where it ends?"""
+        ...
+
     def add(self, text: str) -> None:
         """A text that the vendor is given."""
         ...
@@ -106,6 +111,11 @@ class AlignedSound:
             return False
         end = self._texts[0].end
         return self._texts[0].left <= 0 and end is not None and self._seconds() >= end - _TOLERANCE
+
+    @property
+    def may_be_whole(self) -> bool:
+        """Vendors leave the times of some texts out."""
+        return len(self._texts) == 1 and self._texts[0].end is None and self._given > self._begin
 
     def add(self, text: str) -> None:
         letters = _SPACE.sub("", _TAG.sub("", text))
@@ -204,6 +214,10 @@ class MarkedSound:
 
     @property
     def settled(self) -> bool:
+        return False
+
+    @property
+    def may_be_whole(self) -> bool:
         return False
 
     def _counted_from(self, first: TimedWord) -> float:

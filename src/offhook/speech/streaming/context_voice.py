@@ -304,7 +304,7 @@ class ContextVoice(ABC):
             async with asyncio.timeout(patience):
                 return await context.items.get()
         except TimeoutError:
-            if shape.settled:
+            if shape.settled or shape.may_be_whole:
                 return None
             return VoiceFailed(f"no sound for {SOUND_SECONDS:g} s")
 
