@@ -94,8 +94,9 @@ def _of_orgs(settings: Settings) -> list[ConfiguredKey]:
             credential = read(AnyCredential, document, adapter, "a credential")
             if isinstance(credential, AzureOpenAICredential):
                 return Account(credential.open_ai_key, credential.open_ai_endpoint)
-            provider, stored = credential.provider, isinstance(credential, AzureCredential)
-            if provider not in KEYED or (stored and credential.service != "speech"):
+            provider = str(document.get("provider"))
+            storage = isinstance(credential, AzureCredential) and credential.service != "speech"
+            if provider not in KEYED or storage:
                 return None
             found = account_of("model", provider, Account(*settings.account(provider)), credential)
         except (NotValid, EngineError):
