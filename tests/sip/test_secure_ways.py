@@ -6,8 +6,11 @@ import asyncio
 
 import pytest
 
+from offhook.sip import Uri
+from offhook.sip.transports.tls import TLS
 from tests.authority import Authority
-from tests.sip.test_tls import Client, agent
+from tests.sip.agents import Recorder
+from tests.sip.test_tls import ME, Client, agent, refusal
 from tests.wire import OFFER
 
 INVITE = (
@@ -40,3 +43,20 @@ async def test_an_offer_that_was_written_for_a_secure_way_goes_no_other(
         while transports.connections:
             await asyncio.sleep(0)
         assert session._requests.secure is secure
+
+
+async def test_two_names_at_one_address_are_called_each_by_itself(authority: Authority) -> None:
+    """While the one that is not who answers there is dialled, so is the other."""
+    async with (
+        agent(authority.certificates("pbx.test")) as (_, _, _, there),
+        agent(authority.certificates("127.0.0.1")) as (caller, *_),
+    ):
+        wrong, right = (
+            caller.invite(
+                Uri.parse(f"sip:a@{host}:{there.port};transport=tls"),
+                from_=ME, body=OFFER, handler=Recorder(), via=there, transport=TLS,
+            )
+            for host in ("other.test", "pbx.test")
+        )  # fmt: skip
+        assert await refusal(wrong.wait()) == 503
+        (await right.wait()).bye()

@@ -189,23 +189,6 @@ async def test_an_address_that_was_looked_up_proves_the_name(authority: Authorit
                 assert await refusal(call.wait()) == status
 
 
-async def test_two_names_at_one_address_are_called_each_by_itself(authority: Authority) -> None:
-    """While the one that is not who answers there is dialled, so is the other."""
-    async with (
-        agent(authority.certificates("pbx.test")) as (_, _, _, there),
-        agent(authority.certificates("127.0.0.1")) as (caller, *_),
-    ):
-        wrong, right = (
-            caller.invite(
-                Uri.parse(f"sip:a@{host}:{there.port};transport=tls"),
-                from_=ME, body=OFFER, handler=Recorder(), via=there, transport=TLS,
-            )
-            for host in ("other.test", "pbx.test")
-        )  # fmt: skip
-        assert await refusal(wrong.wait()) == 503
-        (await right.wait()).bye()
-
-
 async def test_a_stranger_s_authority_is_not_trusted(authority: Authority, tmp_path: Path) -> None:
     stranger = Authority(tmp_path)
     async with (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,10 +13,8 @@ import typer
 
 if TYPE_CHECKING:
     from offhook.engines.probes import Probed
-    from offhook.json_document import ResourceDocument
     from offhook.settings import Settings
     from offhook.speech.engine_request import Account
-    from offhook.store import Record
 
 AT_ONCE: Final = 8
 MOST_CREDENTIALS: Final = 1000
@@ -88,13 +86,13 @@ def _of_orgs(settings: Settings) -> list[ConfiguredKey]:
         return []  # the first start makes it
     adapter: TypeAdapter[Any] = TypeAdapter(AnyCredential)
 
-    def account(document: ResourceDocument) -> Account | None:
+    def account(given: object) -> Account | None:
         """None for one that no engine is used with."""
         try:
-            credential = read(AnyCredential, document, adapter, "a credential")
+            credential = read(AnyCredential, given, adapter, "a credential")
             if isinstance(credential, AzureOpenAICredential):
                 return Account(credential.open_ai_key, credential.open_ai_endpoint)
-            provider = str(document.get("provider"))
+            provider = str(getattr(credential, "provider", ""))
             storage = isinstance(credential, AzureCredential) and credential.service != "speech"
             if provider not in KEYED or storage:
                 return None
@@ -104,10 +102,10 @@ def _of_orgs(settings: Settings) -> list[ConfiguredKey]:
         region = getattr(credential, "region", None)  # of those that have one it is the address
         return Account(found.key, f"https://{region}.tts.speech.microsoft.com") if region else found
 
-    def keys(org: Record, of: str, documents: Iterable[ResourceDocument]) -> Iterator[ConfiguredKey]:
-        for document in documents:
-            if found := account(document):
-                yield ConfiguredKey(str(document.get("provider")), f"{of} of org {org.id}", found)
+    def key_of(given: object, of: str) -> list[ConfiguredKey]:
+        found = account(given)
+        name = str(given.get("provider")) if isinstance(given, Mapping) else ""
+        return [] if found is None else [ConfiguredKey(name, of, found)]
 
     async def all_of_them() -> list[ConfiguredKey]:
         new_id = IdMaker(time.time, random.SystemRandom())
@@ -117,9 +115,10 @@ def _of_orgs(settings: Settings) -> list[ConfiguredKey]:
                 found: list[ConfiguredKey] = []
                 for org in await tx.orgs.list():
                     for one in await tx.credentials.list(org.id, limit=MOST_CREDENTIALS):
-                        found += keys(org, f"credential {one.id}", [one.document])
+                        found += key_of(one.document, f"credential {one.id} of org {org.id}")
                     for one in await tx.assistants.list(org.id, limit=MOST_ASSISTANTS):
-                        found += keys(org, f"assistant {one.id}", one.document.get("credentials") or ())
+                        for own in one.document.get("credentials") or ():
+                            found += key_of(own, f"assistant {one.id} of org {org.id}")
                 return found
         finally:
             await database.close()
