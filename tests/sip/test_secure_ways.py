@@ -9,8 +9,8 @@ import pytest
 from offhook.sip import Uri
 from offhook.sip.transports.tls import TLS
 from tests.authority import Authority
-from tests.sip.agents import Recorder
-from tests.sip.test_tls import ME, Client, agent, refusal
+from tests.sip.agents import Recorder, refusal
+from tests.sip.test_tls import ME, Client, agent
 from tests.wire import OFFER
 
 INVITE = (
