@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from offhook import __version__
-from offhook.commands import call, db, demo, doctor, keys, orgs, serve, webhooks
+from offhook.commands import call, call_log, db, demo, doctor, keys, orgs, serve, webhooks
 
 app = typer.Typer(
     name="offhook",
@@ -22,6 +22,7 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.add_typer(orgs.app, name="orgs")
 app.add_typer(keys.app, name="keys")
+app.add_typer(call_log.app, name="calls")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(db.app, name="db")
 
