@@ -9,6 +9,8 @@ import pytest
 from offhook.speech.activity import VoiceActivity
 from tests.speech.clips import SILENCE, TEXTS, clip, frames
 
+LOUD = b"\x10\x20" * 160
+
 
 @pytest.fixture(scope="module")
 def activity() -> VoiceActivity:
@@ -102,13 +104,24 @@ async def test_one_run_evaluates_no_more_than_the_batch_and_the_rest_follows_at_
 
         channels.append(activity.open(count))
     for channel in channels:
-        channel.push(SILENCE)
-        channel.push(SILENCE)
+        channel.push(LOUD)
+        channel.push(LOUD)
     activity.run()
     assert sum(counts) == 8
     for _ in range(3):
         await asyncio.sleep(0)
     assert counts == [1] * 20
+
+
+def test_who_says_nothing_takes_no_place_in_the_batch() -> None:
+    activity = VoiceActivity(batch=4)
+    told: list[int] = []
+    for number, frame in enumerate([SILENCE] * 20 + [LOUD] * 4):
+        channel = activity.open(lambda _, number=number: told.append(number))  # type: ignore[misc]
+        channel.push(frame)
+        channel.push(frame)
+    activity.run()
+    assert told == list(range(24))
 
 
 def test_nothing_comes_after_close(activity: VoiceActivity) -> None:

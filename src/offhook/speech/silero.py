@@ -69,6 +69,7 @@ class Silero:
         )
         # sigmoid(x) is tanh(x / 2) / 2 + 1/2: all gates are one tanh, the third one a whole.
         self._half = np.repeat(np.array([0.5, 0.5, 1, 0.5], np.float32), STATE)
+        self._rest = 1 - self._half
         bias = named("decoder.rnn.bias_ih", 4 * STATE) + named("decoder.rnn.bias_hh", 4 * STATE)
         self._gates = np.ascontiguousarray(np.concatenate(gates, axis=1).T) * self._half
         self._gates_bias = bias * self._half
@@ -117,7 +118,7 @@ class Silero:
         gates += self._gates_bias
         np.tanh(gates, out=gates)
         gates *= self._half
-        gates += 1 - self._half
+        gates += self._rest
         new = np.empty_like(state)
         np.multiply(gates[:, STATE : 2 * STATE], cell, out=new[1])
         new[1] += gates[:, :STATE] * gates[:, 2 * STATE : 3 * STATE]
