@@ -56,8 +56,10 @@ LIMITS: Final = """\
 - Transcriber, model and voice are scripted and take no time. Voice activity (Silero), recording to disk
   (stereo and mono), SIP, RTP with G.711, SQLite with an fsync per commit, and the outbox are the real ones.
 - Callers speak a recorded question whenever the assistant has been silent for half a second; the assistant
-  answers with 4.6 s of sound. Pacing is the deviation of each gap between packets from 20 ms, by the kernel's
-  arrival stamps. CPU is that of the service's processes, all threads, user and system.
+  answers with 4.6 s of sound. What they send in between is silence without any noise, which after a second of
+  it costs no voice activity: callers with noise around them cost more. Pacing is the deviation of each gap
+  between packets from 20 ms, by the kernel's arrival stamps. CPU is that of the service's processes, all
+  threads, user and system.
 - Set-ups all go to one number, carry no audio from the caller, and are hung up after 0.1 s.
 - Attackers share the callers' core, with less of a right to it; engines of an owner's own are the real ones
   there. How long the loop was held is told in CPU time, which no other program adds to.
