@@ -72,7 +72,7 @@ class EchoCanceller:
             ear.heard_as(frame.tobytes())
 
 
-def _samples(frames: Sequence[bytes | bytearray]) -> Samples:
+def _samples(frames: Sequence[bytes]) -> Samples:
     return np.frombuffer(b"".join(frames), "<i2").astype(np.float32).reshape(-1, FRAME_SAMPLES)
 
 

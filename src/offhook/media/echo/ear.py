@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -45,8 +46,8 @@ HANG_FRAMES: Final = 6
 """A voice is heard for so long after it was strong enough, at most; one frame that was, for two."""
 LEAST_LEAK: Final = 0.003
 
-_HEARD_BYTES: Final = 2 * HEARD_SAMPLES
-_SAID_BYTES: Final = 2 * (MOST_DELAY + HEARD_SAMPLES)
+_HEARD_FRAMES: Final = math.ceil(HEARD_SAMPLES / FRAME_SAMPLES)
+_SAID_FRAMES: Final = math.ceil((MOST_DELAY + HEARD_SAMPLES) / FRAME_SAMPLES)
 _ALL_FRAMES: Final = MOST_DELAY // FRAME_SAMPLES + PARTITIONS
 
 Deliver = Callable[[bytes, bytes, bytes], None]
@@ -77,8 +78,8 @@ class EchoEar:
         self.heard = SILENCE
         self._clean: bytes | None = None  # of this tick, where it is filtered
         self._said = SILENCE
-        self._said_before = bytearray()
-        self._heard_before = bytearray()
+        self._said_before: deque[bytes] = deque(maxlen=_SAID_FRAMES)
+        self._heard_before: deque[bytes] = deque(maxlen=_HEARD_FRAMES)
         self._tail = 0  # frames in which an echo may still come
         self._noise = FLOOR / NOISE
         self._proof = 0  # frames in which something was said, and no echo of it came
@@ -115,17 +116,21 @@ class EchoEar:
             return
         else:
             self._tail -= 1
-        self.heard, self._said, self._clean = heard, said, None
         self._looks = min(self._looks + FRAME_SECONDS, MOST_LOOKS)
-        self._said_before += said
-        self._heard_before += heard
-        del self._said_before[:FRAME_BYTES], self._heard_before[:FRAME_BYTES]
+        self._said_before.append(said)
+        self._heard_before.append(heard)
+        if self.row is None and not self._span and (heard is SILENCE or heard == SILENCE):
+            # Neither echo nor voice: the callers who wait for the end of what is said, nearly all there are.
+            self._note_noise(0.0)
+            self._deliver(heard, heard, said)
+            return
+        self.heard, self._said, self._clean = heard, said, None
         self._due(self)
 
     def _begin(self) -> None:
         """Something is said after a silence."""
-        self._said_before[:] = bytes(_SAID_BYTES)
-        self._heard_before[:] = bytes(_HEARD_BYTES)
+        self._said_before.extend([SILENCE] * _SAID_FRAMES)
+        self._heard_before.extend([SILENCE] * _HEARD_FRAMES)
         self._smeared, self._hang, self._gain = 0.0, 0, 1.0
         self._be_still()
         if self.row is not None:
@@ -206,10 +211,11 @@ class EchoEar:
     # -- what is left of it ---------------------------------------------------------------------
 
     @property
-    def delayed(self) -> bytearray:
+    def delayed(self) -> bytes:
         """What was said when the echo set out of which the first comes back now."""
-        end = len(self._said_before) - 2 * self._delay
-        return self._said_before[end - FRAME_BYTES : end]
+        frames, rest = divmod(2 * self._delay, FRAME_BYTES)
+        newer, older = self._said_before[-1 - frames], self._said_before[-2 - frames]
+        return older[FRAME_BYTES - rest :] + newer[: FRAME_BYTES - rest]
 
     def weigh(self, left: float, echo: float) -> tuple[float, float, float]:
         """From and to which factor what is left is heard, by the mean squares of that and of the echo; and
@@ -233,5 +239,5 @@ class EchoEar:
         self._clean = clean
 
 
-def _samples(pcm: bytearray) -> Samples:
-    return np.frombuffer(bytes(pcm), "<i2").astype(np.float32)
+def _samples(frames: deque[bytes]) -> Samples:
+    return np.frombuffer(b"".join(frames), "<i2").astype(np.float32)
