@@ -51,7 +51,7 @@ def find_path(said: Samples, heard: Samples) -> EchoPath | None:
     source = said[max(begin - TAPS, 0) : begin + count]
     source = np.pad(source, (count + TAPS - len(source), 0))
     taps = _fitted(source[: TAPS + known], heard[:known])
-    echo = np.convolve(source, taps)[TAPS + known : TAPS + count]
+    echo = np.convolve(source[known:], taps)[TAPS : TAPS + _UNSEEN]
     rest = heard[known:]
     power = float(rest @ rest)
     error = rest - echo
@@ -73,6 +73,11 @@ def _delay(said: Samples, heard: Samples) -> int | None:
     return 2 * best
 
 
+def _size(samples: int) -> int:
+    """The next power of two: nothing comes round to where it is looked for."""
+    return 1 << (samples - 1).bit_length()
+
+
 def _halved(samples: Samples) -> Samples:
     even = samples[: len(samples) // 2 * 2]
     halved: Samples = even[::2] + even[1::2]
@@ -81,7 +86,7 @@ def _halved(samples: Samples) -> Samples:
 
 def _fitted(source: Samples, heard: Samples) -> Samples:
     """The taps by which `heard` follows best out of `source`, which begins TAPS samples earlier."""
-    size = 4096
+    size = _size(len(source) + TAPS)
     spectrum = np.fft.rfft(source, size)
     auto = np.fft.irfft(np.abs(spectrum) ** 2, size)[:TAPS]
     cross = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(spectrum), size)
