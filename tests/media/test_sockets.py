@@ -10,7 +10,7 @@ import pytest
 
 from offhook.log_context import CALL, working_for
 from offhook.media import sockets as module
-from offhook.media.sockets import ROUNDS, PolledDatagrams, Sockets
+from offhook.media.sockets import LONGEST, ROUNDS, PolledDatagrams, Sockets
 from offhook.network import Address
 
 HOST = "127.0.0.1"
@@ -66,6 +66,15 @@ async def test_nothing_is_handed_on_before_the_tick_and_then_everything_in_order
     room.sockets.tick()
     assert inbox.data == sent
     assert {source for _, source, _ in inbox.got} == {Address(*room.peer.getsockname())}
+
+
+async def test_what_is_longer_than_any_packet_is_dropped_and_not_cut(room: Room) -> None:
+    datagrams, inbox = await room.open()
+    for size in (LONGEST + 1, LONGEST, 65_000, 172):
+        room.peer.sendto(bytes(size), datagrams.local)
+    room.sockets.tick()
+    assert [len(data) for data in inbox.data] == [LONGEST, 172]
+    assert datagrams.errors == 2
 
 
 async def test_each_datagram_has_the_time_at_which_it_came(room: Room) -> None:
