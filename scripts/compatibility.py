@@ -23,8 +23,14 @@ from offhook.schema.assistants.transcriber import AnyTranscriber
 from offhook.schema.assistants.voice import AnyVoice
 from offhook.schema.calls.call import Call
 from offhook.schema.calls.control import ControlMessage
+from offhook.schema.credential import ByoSipTrunkCredential
 from offhook.schema.error_path import plain, tagged, whole
-from offhook.schema.number import CreateVapiPhoneNumberDTO, VapiPhoneNumber
+from offhook.schema.number import (
+    ByoPhoneNumber,
+    CreateByoPhoneNumberDTO,
+    CreateVapiPhoneNumberDTO,
+    VapiPhoneNumber,
+)
 from offhook.schema.org import Org
 from offhook.schema.tools.destination import TransferDestinationNumber, TransferDestinationSip, TransferMode
 from offhook.schema.tools.tool import Tool
@@ -65,6 +71,7 @@ are not served: 401.
 TITLES = {
     "endpoints": "Endpoints",
     "phone-number": "Phone numbers",
+    "sip-trunk": "Trunks (credential byo-sip-trunk)",
     "assistant": "Assistants",
     "transcriber": "Transcribers, by provider",
     "model": "Models, by provider",
@@ -116,7 +123,10 @@ def messages() -> list[str]:
 def expected() -> dict[str, list[str]]:
     """The lines that the table must have, by section; of endpoints only those who serve them know."""
     return {
-        "phone-number": paths(CreateVapiPhoneNumberDTO, VapiPhoneNumber),
+        "phone-number": paths(
+            CreateVapiPhoneNumberDTO, VapiPhoneNumber, CreateByoPhoneNumberDTO, ByoPhoneNumber
+        ),
+        "sip-trunk": paths(ByoSipTrunkCredential),
         "assistant": paths(StoredAssistant, AssistantOverrides),
         "transcriber": list(tagged(AnyTranscriber)[1]),
         "model": list(tagged(AnyModel)[1]),

@@ -77,7 +77,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ({"sip": "0.0.0.0:5070"}, "127.0.0.1:5070"),
         ({"public_address": "203.0.113.9"}, "203.0.113.9"),
         ({"public_address": "2001:db8::9", "sip": "[::]:5070"}, "[2001:db8::9]:5070"),
-        ({"domain": "SIP.Example.org."}, "sip.example.org"),
+        ({"domain": "SIP.Example.org., other.example"}, "sip.example.org"),
     ],
 )
 def test_made_up_sip_uris_name_a_host_that_can_be_dialled(flags: dict[str, object], host: str) -> None:

@@ -94,6 +94,10 @@ def _host(value: str) -> str:
     return value.lower().rstrip(".")
 
 
+def _hosts(value: object) -> object:
+    return tuple(_host(part.strip()) for part in value.split(",")) if isinstance(value, str) else value
+
+
 def _ip(value: str) -> str:
     if not is_ip(value):
         raise ValueError(f"{value!r} is not an IP address; phones send their audio to it")
@@ -168,7 +172,7 @@ SipAddress = Annotated[Address, NoDecode, _address(SIP)]
 # What may be unset says so within, else its text would be read as JSON: `49` as a number.
 SipTlsAddress = Annotated[Address | None, NoDecode, _address(SIP_TLS)]
 Ports = Annotated[PortRange, NoDecode, BeforeValidator(_port_range)]
-Host = Annotated[str, AfterValidator(_host)]
+Hosts = Annotated[tuple[str, ...] | None, NoDecode, BeforeValidator(_hosts)]
 Ip = Annotated[str, AfterValidator(_ip)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 TrunkUri = Annotated[str, AfterValidator(_trunk)]

@@ -24,7 +24,7 @@ from offhook.setting_types import (
     HTTP,
     SIP,
     DatabaseUrl,
-    Host,
+    Hosts,
     HttpAddress,
     Ip,
     Networks,
@@ -134,10 +134,10 @@ class Settings(VendorSettings):
         description="`postgresql://USER:PASSWORD@HOST/NAME` or `sqlite:///FILE`."
         " Unset: a SQLite file in the data folder.",
     )
-    domain: Host | None = Field(
+    domain: Hosts = Field(
         None,
-        description="Host part of the SIP URIs given out and accepted."
-        " Unset: calls to a known user are answered whatever the host.",
+        description="Host parts of the SIP URIs that are accepted, such as `sip.example.org,example.org`; the"
+        " first is given out. Unset: calls to a known user are answered whatever the host.",
     )
     public_address: Ip | None = Field(
         None, description="IP address that phones reach this node at, for SDP and Contact. Unset: found out."
@@ -265,7 +265,7 @@ class Settings(VendorSettings):
     def sip_host(self) -> str:
         """Host, with port unless 5060, for SIP URIs that Offhook makes up."""
         if self.domain:
-            return self.domain
+            return self.domain[0]
         host = self.sip_realm
         written = f"[{host}]" if ":" in host else host
         return written if self.sip.port in (0, 5060) else f"{written}:{self.sip.port}"
@@ -273,7 +273,7 @@ class Settings(VendorSettings):
     @property
     def sip_realm(self) -> str:
         """The same host bare: what asks for a password, where a number does not say."""
-        return self.domain or self.public_address or _reachable(self.sip).host
+        return self.domain[0] if self.domain else self.public_address or _reachable(self.sip).host
 
 
 def _reachable(address: Address) -> Address:

@@ -132,11 +132,10 @@ async def test_a_missing_or_unknown_provider_is_named(client: httpx2.AsyncClient
     ("body", "says"),
     [
         ({"provider": "twilio", "number": "+15551230000", "twilioAccountSid": "x"}, "provider twilio is not"),
-        ({"provider": "byo-phone-number", "credentialId": "x"}, "provider byo-phone-number is not served"),
         ({"provider": "vonage"}, "provider vonage is not served"),
         ({"provider": "telnyx"}, "provider telnyx is not served"),
         ({"provider": "vapi", "workflowId": "w"}, "workflows are not served"),
-        ({"provider": "vapi", "numberDesiredAreaCode": "415"}, "telephone numbers are not served"),
+        ({"provider": "vapi", "numberDesiredAreaCode": "415"}, "telephone numbers cannot be bought"),
     ],
 )
 async def test_what_offhook_cannot_do_is_said_in_one_sentence(

@@ -10,7 +10,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +20,6 @@ from offhook.calls.admission.admission import Admission
 from offhook.calls.admission.entrance import EntranceLimits
 from offhook.calls.call_services import CallServices
 from offhook.calls.calls import Calls
-from offhook.calls.directory.documented import Documented, assistant_of, number_of, org_of, squad_of
 from offhook.calls.leg import Media
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.record.reporter import Outgoing
@@ -35,16 +34,13 @@ from offhook.network import Address, AddressGuard
 from offhook.rtp.clock import Clock
 from offhook.rtp.interceptors import NewInterceptor
 from offhook.rtp.ports import PortPool
-from offhook.schema.assistants.assistant import AssistantOverrides
-from offhook.schema.assistants.squad import Squad
-from offhook.schema.number import StoredPhoneNumber
-from offhook.schema.org import UpdateOrgDTO
 from offhook.sip.digest import Nonces
 from offhook.sip.transports.transports import Transports
 from offhook.sip.transports.udp import UDP
 from offhook.sip.user_agent import UserAgent
 from offhook.speech.silero import CHUNK_SAMPLES
 from offhook.webhooks.receiver import Receiver
+from tests.calls.directory import ORG, MemoryDirectory
 from tests.calls.phone import Phone
 from tests.media.inline_writer import InlineWriter
 from tests.scripted import Script, ScriptedModel, ScriptedTranscriber, ScriptedVoice
@@ -55,7 +51,6 @@ Document = dict[str, Any]
 
 SERVER = Address("10.0.0.2", 5060)
 EPOCH = 1_790_000_000.0
-ORG = "org-1"
 FIRST = "Thanks for calling."
 ASSISTANT: Document = {"name": "Front desk", "firstMessage": FIRST}
 NUMBER: Document = {
@@ -161,45 +156,6 @@ class MemoryLedger:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().call_later(0.002, done.set_result, None)
         return done
-
-
-@dataclass
-class MemoryDirectory:
-    numbers: dict[str, Document]
-    assistants: dict[str, Document]
-    squads: dict[str, Document] = field(default_factory=dict)
-    orgs: dict[str, Document] = field(default_factory=dict)
-    credentials: dict[str, Document] = field(default_factory=dict)
-    tools: dict[str, Document] = field(default_factory=dict)
-    failure: Exception | None = None
-
-    async def number(self, user: str) -> Documented[StoredPhoneNumber] | None:
-        await asyncio.sleep(0.001)
-        if self.failure is not None:
-            raise self.failure
-        found = self.numbers.get(user.lower())
-        return None if found is None else Documented(found, number_of)
-
-    async def org(self, org_id: str) -> UpdateOrgDTO:
-        return org_of(self.orgs.get(org_id, {}))
-
-    async def assistant(self, org_id: str, assistant_id: str) -> Documented[AssistantOverrides] | None:
-        found = self.assistants.get(assistant_id) if org_id == ORG else None
-        return None if found is None else Documented(found, assistant_of)
-
-    async def squad(self, org_id: str, squad_id: str) -> Documented[Squad] | None:
-        found = self.squads.get(squad_id) if org_id == ORG else None
-        return None if found is None else Documented(found, squad_of)
-
-    async def tool(self, org_id: str, tool_id: str) -> Mapping[str, Any] | None:
-        return self.tools.get(tool_id) if org_id == ORG else None
-
-    async def credential(self, org_id: str, credential_id: str) -> Mapping[str, Any] | None:
-        return self.credentials.get(credential_id) if org_id == ORG else None
-
-    async def credentials_for(self, org_id: str, provider: str) -> Mapping[str, Mapping[str, Any]]:
-        found = {name: one for name, one in self.credentials.items() if one["provider"] == provider}
-        return found if org_id == ORG else {}
 
 
 @dataclass

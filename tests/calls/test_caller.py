@@ -21,8 +21,8 @@ HERE = "10.0.0.2:5060"
 
 
 @pytest.mark.parametrize("uri", [one for one in WRITTEN if not one.startswith("sips")])
-@pytest.mark.parametrize("domain", [None, "10.0.0.2"])
-def test_a_number_is_found_however_it_is_written(tmp_path: Path, uri: str, domain: str | None) -> None:
+@pytest.mark.parametrize("domain", [(), ("10.0.0.2", "sip.test")])
+def test_a_number_is_found_however_it_is_written(tmp_path: Path, uri: str, domain: tuple[str, ...]) -> None:
     async def story() -> None:
         async with open_house(tmp_path, limits=EntranceLimits(100, domain)) as house:
             house.directory.numbers[CALLED] = {**NUMBER, "id": "n2", "sipUri": f"sip:{CALLED}@10.0.0.2"}

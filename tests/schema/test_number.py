@@ -106,11 +106,14 @@ def test_a_change_needs_no_provider_and_null_is_kept_as_null() -> None:
     assert document(parse(UpdateVapiPhoneNumberDTO, change)) == change
 
 
-@pytest.mark.parametrize("provider", ["byo-phone-number", "twilio", "vonage", "telnyx"])
+@pytest.mark.parametrize("provider", ["twilio", "vonage", "telnyx"])
 def test_numbers_of_carriers_are_recognised_and_refused(provider: str) -> None:
     sentence = unserved({"provider": provider, "number": "+15550100"})
 
-    assert sentence == f"provider {provider} is not served by Offhook: use provider vapi, a SIP number"
+    assert sentence is not None
+    assert sentence.startswith(
+        f"provider {provider} is not served by Offhook: use provider vapi, a SIP number"
+    )
 
 
 def test_workflows_and_telephone_numbers_are_recognised_and_refused() -> None:

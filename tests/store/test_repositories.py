@@ -223,3 +223,39 @@ async def test_a_document_that_is_not_json_is_not_stored(database: Database) -> 
             await tx.assistants.create(org, {"bad": float("nan")})
     async with database.reading() as tx:
         assert await tx.assistants.list(org) == []
+
+
+async def test_numbers_are_found_by_their_trunk(database: Database) -> None:
+    one, two = await an_org(database), await an_org(database)
+    async with database.transaction() as tx:
+        for org, trunk, number in (
+            (one, "trunk-1", "+1 (555) 230-1001"),
+            (one, "trunk-1", "desk"),
+            (two, "trunk-2", "15552301001"),
+            (one, "trunk-1", None),
+        ):
+            document = {"provider": "byo-phone-number", "credentialId": trunk, "number": number}
+            await tx.phone_numbers.create(org, document)
+    async with database.reading() as tx:
+        found = await tx.phone_numbers.of_trunks("+15552301001")
+        assert {row.document["credentialId"] for row in found} == {"trunk-1", "trunk-2"}
+        assert [row.document["number"] for row in await tx.phone_numbers.of_trunks("Desk")] == ["desk"]
+        assert await tx.phone_numbers.of_trunks("+15550000000") == []
+        of_one = await tx.phone_numbers.of_trunk(one, "trunk-1", 9)
+        assert {row.document["number"] for row in of_one} == {"+1 (555) 230-1001", "desk"}
+        assert await tx.phone_numbers.of_trunk(two, "trunk-1", 9) == []
+        assert await tx.phone_numbers.by_sip_user("15552301001") is None
+    again = {"provider": "byo-phone-number", "credentialId": "trunk-2", "number": "+15552301001"}
+    async with database.transaction() as tx:
+        with pytest.raises(Duplicate) as taken:
+            await tx.phone_numbers.create(two, again)
+    assert taken.value.field == "number"
+
+
+async def test_credentials_of_one_provider_are_found_in_all_orgs(database: Database) -> None:
+    one, two = await an_org(database), await an_org(database)
+    async with database.transaction() as tx:
+        for org, provider in ((one, "byo-sip-trunk"), (one, "openai"), (two, "byo-sip-trunk")):
+            await tx.credentials.create(org, {"provider": provider})
+    async with database.reading() as tx:
+        assert {row.org_id for row in await tx.credentials.of_provider("byo-sip-trunk")} == {one, two}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,8 @@ from offhook.calls.routing.assistants import AssistantDirectory
 from offhook.calls.transfers.called_party import Dialler
 from offhook.calls.transfers.hold_audio import Sounds
 from offhook.calls.transfers.trunk import Trunk
+from offhook.calls.trunks.contact_names import ContactNames
+from offhook.calls.trunks.stored_trunks import StoredTrunks
 from offhook.calls.world.tools.tool_site import Send
 from offhook.conversation.active_assistant import EngineFactory
 from offhook.engines.registry import OrgCredentials
@@ -23,6 +26,7 @@ from offhook.language.extraction import Render
 from offhook.network.guard import AddressGuard
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
+from offhook.sip.messages.uri import Uri
 from offhook.speech.engine_protocols import Voice
 from offhook.speech.remote import CallContext
 from offhook.webhooks.receiver import Receiver
@@ -36,6 +40,18 @@ class NumberDirectory(AssistantDirectory, Protocol):
 
     async def number(self, user: str) -> Documented[StoredPhoneNumber] | None:
         """The number whose sipUri has this user part, in any case; None if there is none."""
+        ...
+
+    async def trunks(self) -> StoredTrunks:
+        """Those of all orgs."""
+        ...
+
+    async def trunk_numbers(self, number: str) -> Sequence[Documented[StoredPhoneNumber]]:
+        """This telephone number on the trunks that have it, the oldest first."""
+        ...
+
+    async def numbers_of(self, org_id: str, trunk_id: str) -> Sequence[Documented[StoredPhoneNumber]]:
+        """Those of one trunk, two of them at the most."""
         ...
 
     async def org(self, org_id: str) -> UpdateOrgDTO: ...
@@ -71,6 +87,10 @@ class CallServices:
     trunk: Trunk | None = None
     """The trunk for numbers of orgs that have none of their own. None: numbers are called through the peer
     that sent the call."""
+    contacts: ContactNames = field(default_factory=lambda: ContactNames(os.urandom(16)))
+    """What the node is called by where it has registered."""
+    gateway_is_down: Callable[[Uri], bool] = lambda uri: False
+    """Whether a trunk's gateway that is asked for it has not answered."""
     sounds: Sounds | None = None
     """Fetches an owner's audio file. None: no audio files are played."""
     live_url: str | None = None

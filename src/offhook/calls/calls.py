@@ -15,7 +15,6 @@ from offhook.calls.admission.caller import MAX_URI, customer, header_variables, 
 from offhook.calls.admission.entrance import RETRY_AFTER, Entrance, EntranceLimits, Turned
 from offhook.calls.admission.unacknowledged import Unacknowledged
 from offhook.calls.call_services import CallServices
-from offhook.calls.directory.documented import Documented
 from offhook.calls.ends import Refusal
 from offhook.calls.inbound_call import InboundCall
 from offhook.calls.ledger.recovery import WORKER_DIED
@@ -23,18 +22,17 @@ from offhook.calls.privacy import kept_without_assistant
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.routing.decision import from_headers
 from offhook.calls.steering import steer
+from offhook.calls.trunks.called_number import CalledNumber, CalledNumbers, NotItsGateway
 from offhook.log_context import working_for
 from offhook.network import turns
 from offhook.network.sources import Rate, Source
 from offhook.schema.calls.call_watcher import CallWatcher
 from offhook.schema.calls.monitored_call import MonitoredCall
-from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 from offhook.sip.dialogs.handler import Answer
 from offhook.sip.dialogs.invitation import Invitation
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.telephone import subscriber_of
-from offhook.sip.messages.uri import Uri
 from offhook.sip.quiet import QuietLog
 
 LOOKUP_SECONDS: Final = 5.0
@@ -64,7 +62,7 @@ DRAINING: Final = Turned(503, "draining", RETRY_AFTER)
 
 _log = logging.getLogger(__name__)
 
-Found = tuple[Documented[StoredPhoneNumber], UpdateOrgDTO]
+Found = tuple[CalledNumber, UpdateOrgDTO]
 """A number and its org."""
 
 
@@ -75,6 +73,7 @@ class Calls:
         self._services = services
         self._limits = limits
         self._admission = admission
+        self._numbers = CalledNumbers(services.directory, limits.domains, services.contacts)
         self._entrance = Entrance(limits, asyncio.get_running_loop().time, self._give_way)
         parts = limits.sources.parts
         self._unacknowledged = Unacknowledged(
@@ -140,13 +139,17 @@ class Calls:
         exists = None
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
-                number = await self._number(invitation.request.uri, user)
-                exists = number is not None
-                if number is not None:
-                    return number, await self._services.directory.org(number.settings.org_id)
+                called = await self._numbers.find(invitation.request, invitation.source.host)
+                exists = called is not None
+                if called is not None:
+                    return called, await self._services.directory.org(called.number.settings.org_id)
+        except NotItsGateway:
+            exists = False
+            refusal = self._admission.demand()
+            return Turned(refusal.status, "no gateway of the number's trunk", refusal.headers)
         except Exception as error:
-            called = invitation.call_id[:LONGEST_LOGGED]
-            self._failures.error("sip-call=%s the number could not be looked up: %r", called, error)
+            call_id = invitation.call_id[:LONGEST_LOGGED]
+            self._failures.error("sip-call=%s the number could not be looked up: %r", call_id, error)
             self.doubt()
             return Turned(503, "no database", RETRY_AFTER)
         finally:
@@ -157,12 +160,13 @@ class Calls:
         self,
         invitation: Invitation,
         source: Source,
-        number: Documented[StoredPhoneNumber],
+        called: CalledNumber,
         org: UpdateOrgDTO,
     ) -> InboundCall | Turned | None:
         """The call that begins, the refusal, or None if the caller has given up meanwhile."""
         if invitation.finished:
             return None
+        number = called.number
         challenge = self._admission.challenge(invitation.request, invitation.source, number.settings)
         if challenge is not None:
             return Turned(challenge.status, "authentication", challenge.headers)
@@ -179,17 +183,12 @@ class Calls:
         call_id = self._services.new_id()
         self._entrance.ringing.begin(call_id, source)
         try:
-            return self._take(call_id, invitation, number, org, refusal)
+            return self._take(call_id, invitation, called, org, refusal)
         except BaseException:
             self._entrance.leave(call_id, source)
             if refusal is None:
                 self._count(org_id, -1)
             raise
-
-    async def _number(self, uri: Uri, user: str) -> Documented[StoredPhoneNumber] | None:
-        domain = self._limits.domain
-        elsewhere = domain is not None and uri.is_sip and uri.host != domain.lower()
-        return None if elsewhere or not user else await self._services.directory.number(user)
 
     def _reports(self, source: Source, org_id: str) -> bool:
         """Whether one more call above the org's limit is stored and reported."""
@@ -201,12 +200,12 @@ class Calls:
         self,
         call_id: str,
         invitation: Invitation,
-        number: Documented[StoredPhoneNumber],
+        called: CalledNumber,
         org: UpdateOrgDTO,
         refusal: Refusal | None,
     ) -> InboundCall:
         invitation.trying()
-        services = self._services
+        services, number = self._services, called.number
         now = services.now()
         variables = kept(header_variables(invitation.request.headers.items()))
         record = CallRecord(
@@ -214,7 +213,7 @@ class Calls:
             org_id=number.settings.org_id,
             number=number,
             sip_call_id=invitation.call_id[:MAX_URI],
-            customer=customer(invitation.request),
+            customer=customer(invitation.request, trusted=called.trunk is not None),
             created_at=now,
             offset=now - asyncio.get_running_loop().time(),
             overrides=from_headers(variables),
@@ -224,7 +223,8 @@ class Calls:
         )
         _log.info(
             "call=%s sip-call=%s from %s to %s", record.id, record.sip_call_id[:LONGEST_LOGGED],
-            str(invitation.request.from_.uri)[:LONGEST_LOGGED], number.settings.sip_uri,
+            str(invitation.request.from_.uri)[:LONGEST_LOGGED],
+            number.settings.sip_uri or number.settings.number,
         )  # fmt: skip
         with working_for(record.id):
             call = InboundCall(services, invitation, record, self._unacknowledged, self._entrance.ringing)

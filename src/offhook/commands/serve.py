@@ -185,7 +185,7 @@ def _to_dial(settings: Settings) -> list[str]:
     sip = settings.sip
     uri = f"sip:{DEMO_USER}@{settings.sip_host}"
     lines = [f"  Dial      {typer.style(uri, bold=True)}"]
-    told = settings.domain or settings.public_address
+    told = settings.sip_host if settings.domain else settings.public_address
     outer = outer_address()
     if not told and sip.host in WILDCARDS and outer is not None:
         other = f"sip:{DEMO_USER}@{outer if sip.port == 5060 else Address(outer, sip.port)}"

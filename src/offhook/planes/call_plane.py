@@ -24,6 +24,8 @@ from offhook.calls.srtp_policy import SrtpPolicy
 from offhook.calls.transfers.called_party import Dialler
 from offhook.calls.transfers.hold_audio import sounds_by
 from offhook.calls.transfers.trunk import Trunk
+from offhook.calls.trunks.trunk_requests import TrunkRequests
+from offhook.calls.trunks.watch import TrunkWatch
 from offhook.conversation.active_assistant import EngineFactory, Engines
 from offhook.conversation.engine_failures import prepare_apology
 from offhook.conversation.profile import profile_of
@@ -158,10 +160,11 @@ async def call_plane(
         plane.keep_sentence(await _last_words(emergency))
     srtp = SrtpPolicy(settings.srtp, settings.srtp_keys_in_clear)
     media = Media(plane, _address_for(settings), outside.guard.lets_media, rng, srtp)
-    dialler, trunk = Dialler(), _trunk(settings)
+    dialler, trunk, contacts = Dialler(), _trunk(settings), ground.contacts()
+    directory = DirectoryCache(StoredDirectory(database), database)
     services = CallServices(
         ledger=ledger,
-        directory=DirectoryCache(StoredDirectory(database), database),
+        directory=directory,
         media=media,
         engines=engines,
         emergency=emergency,
@@ -176,6 +179,8 @@ async def call_plane(
         rng=rng,
         dialler=dialler,
         trunk=trunk,
+        contacts=contacts,
+        gateway_is_down=lambda gateway: watch.is_down(gateway),
         sounds=sounds_by(outside.fetch),
         send=client.fetch,
     )
@@ -183,7 +188,7 @@ async def call_plane(
     nonces = Nonces(os.urandom(32), now, os.urandom)
     loop_time = asyncio.get_running_loop().time
     admission = Admission(nonces, lambda: settings.sip_realm, sources, loop_time)
-    limits = EntranceLimits(max_calls, settings.domain, sources, siblings.common)
+    limits = EntranceLimits(max_calls, settings.domain or (), sources, siblings.common)
     calls = Calls(services, limits, admission)
     presence = Presence(database, node, end_calls_of=end_calls_of, held=calls.held, hang_up=calls.taken)
     await presence.start()
@@ -223,6 +228,10 @@ async def call_plane(
     if dispatch is not None:
         dispatch.open()
     dialler.agent = agent
+    asking = TrunkRequests(agent, outside.guard, media.address_for)
+    watch = TrunkWatch(directory, asking, contacts, rng, registers=siblings.number == 1)
+    stack.push_async_callback(watch.close)
+    ground.vital.watch("the task that keeps trunks reachable", watch.start())
     return CallPlane(calls, outbox, plane, agent, sip, certificates)
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from offhook.calls.trunks.contact_names import ContactNames
 from offhook.links import RecordingLinks, ShortSecret, signing_key
 from offhook.process import StartError
 from offhook.settings import Settings
@@ -29,15 +30,22 @@ class Ground:
         return replace(self, settings=settings)
 
     def links(self) -> RecordingLinks:
-        """To recordings, signed with the node's secret, which is made if there is none. Raises StartError."""
+        """To recordings, signed with the node's secret. Raises StartError."""
+        return RecordingLinks(self._secret(), self.settings.base_url, self.now)
+
+    def contacts(self) -> ContactNames:
+        """What the node is called by where it registers. Raises StartError."""
+        return ContactNames(self._secret())
+
+    def _secret(self) -> bytes:
+        """The node's own, which is made if there is none. Raises StartError."""
         settings = self.settings
         configured = settings.secret.get_secret_value() if settings.secret else None
         try:
-            key = signing_key(configured, settings.data.absolute())
+            return signing_key(configured, settings.data.absolute())
         except ShortSecret as error:
             raise StartError(str(error)) from error
         except OSError as error:
             raise StartError(
                 f"the node's secret cannot be kept in {settings.data}: {error.strerror}"
             ) from error
-        return RecordingLinks(key, settings.base_url, self.now)

@@ -17,7 +17,11 @@ from offhook.schema.base import Model, document, format_timestamp, timestamp
 from offhook.schema.calls.call import Call
 from offhook.schema.calls.control import ControlMessage
 from offhook.schema.number import (
+    TRUNK_PROVIDER,
+    ByoPhoneNumber,
+    CreateByoPhoneNumberDTO,
     CreateVapiPhoneNumberDTO,
+    UpdateByoPhoneNumberDTO,
     UpdateVapiPhoneNumberDTO,
     VapiPhoneNumber,
     unserved,
@@ -27,15 +31,19 @@ from offhook.schema.validation_messages import sentences
 from offhook.schema.webhooks.server_message import server_message, wanted
 
 __all__ = [
+    "TRUNK_PROVIDER",
     "Assistant",
     "AssistantOverrides",
+    "ByoPhoneNumber",
     "Call",
     "ControlMessage",
+    "CreateByoPhoneNumberDTO",
     "CreateVapiPhoneNumberDTO",
     "Model",
     "Server",
     "Squad",
     "StoredAssistant",
+    "UpdateByoPhoneNumberDTO",
     "UpdateVapiPhoneNumberDTO",
     "VapiPhoneNumber",
     "document",

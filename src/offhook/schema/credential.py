@@ -20,6 +20,7 @@ from offhook.schema.bucket import (
     S3CompatibleBucketPlan,
     SupabaseBucketPlan,
 )
+from offhook.schema.sip_trunk import SipTrunkGateway, SipTrunkOutboundAuthenticationPlan
 
 Secret = Annotated[str, Field(max_length=10000)]
 
@@ -299,30 +300,6 @@ class S3CompatibleCredential(_StorageCredential):
 class SupabaseCredential(_StorageCredential):
     provider: Literal["supabase"]
     bucket_plan: SupabaseBucketPlan | None = None
-
-
-class SipTrunkGateway(Model):
-    """One address of a carrier. `ip` is IPv4, or a host name where it is for calls out only."""
-
-    ip: str
-    port: Number | None = Field(default=None, ge=1, le=65535)
-    netmask: Number | None = Field(default=None, ge=24, le=32)
-    inbound_enabled: bool | None = None
-    outbound_enabled: bool | None = None
-    outbound_protocol: Literal["tls/srtp", "tcp", "tls", "udp"] | None = None
-    options_ping_enabled: bool | None = None
-
-
-class SipTrunkOutboundSipRegisterPlan(Model):
-    domain: str | None = None
-    username: str | None = None
-    realm: str | None = None
-
-
-class SipTrunkOutboundAuthenticationPlan(Model):
-    auth_username: str | None = None
-    auth_password: str | None = None
-    sip_register_plan: SipTrunkOutboundSipRegisterPlan | None = None
 
 
 class ByoSipTrunkCredential(_Credential):

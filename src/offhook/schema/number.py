@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from ipaddress import IPv6Address
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -13,8 +13,14 @@ from offhook.schema.base import Model, Resource, Timestamp
 from offhook.schema.server import LegacyServer, Server
 from offhook.schema.tools.destination import CallDestination
 
-UNSERVED_PROVIDERS = frozenset({"byo-phone-number", "twilio", "vonage", "telnyx"})
-"""Providers of the API whose numbers need a carrier's account, which Offhook does not speak to."""
+UNSERVED_PROVIDERS = frozenset({"twilio", "vonage", "telnyx"})
+"""Providers of the API whose numbers need a carrier's own interface, which Offhook does not speak to."""
+
+TRUNK_PROVIDER: Final = "byo-phone-number"
+"""Of numbers that come over a trunk of the org's (`byo-sip-trunk`)."""
+
+E164: Final = re.compile(r"\+[1-9][0-9]{1,14}")
+_NO_E164: Final = re.compile(r"\+?[a-zA-Z0-9]+")
 
 _SIP_URI = re.compile(
     # The user part has no parameters and no password, and no escaped control character (RFC 3261 §25.1).
@@ -107,9 +113,9 @@ class PhoneNumberHookCallEnding(Model):
 PhoneNumberHook = Annotated[PhoneNumberHookCallRinging | PhoneNumberHookCallEnding, Field(discriminator="on")]
 
 
-class _PhoneNumber(LegacyServer):
-    """What a client may set. All three of assistantId, squadId and workflowId empty means: ask
-    the server (assistant-request)."""
+class _AnyPhoneNumber(LegacyServer):
+    """What a client may set of every number. All three of assistantId, squadId and workflowId empty means:
+    ask the server (assistant-request)."""
 
     name: str | None = Field(default=None, max_length=40)
     assistant_id: str | None = None
@@ -118,13 +124,57 @@ class _PhoneNumber(LegacyServer):
     fallback_destination: CallDestination | None = None
     hooks: list[PhoneNumberHook] | None = None
     server: Server | None = None
+
+
+class _PhoneNumber(_AnyPhoneNumber):
+    """A SIP number."""
+
     sip_uri: SipUri | None = None
     authentication: SipAuthentication | None = None
 
 
+class _ByoPhoneNumber(_AnyPhoneNumber):
+    """A telephone number that comes over the trunk `credentialId`."""
+
+    number: str | None = Field(default=None, min_length=3, max_length=40)
+    number_e164_check_enabled: bool | None = Field(default=None, alias="numberE164CheckEnabled")
+    credential_id: str | None = None
+
+
+class CreateByoPhoneNumberDTO(_ByoPhoneNumber):
+    """POST /phone-number."""
+
+    provider: Literal["byo-phone-number"]
+    credential_id: str
+
+
+class UpdateByoPhoneNumberDTO(_ByoPhoneNumber):
+    """PATCH /phone-number/{id}: what is left out stays, null clears."""
+
+    provider: Literal["byo-phone-number"] | None = None
+
+
+class ByoPhoneNumber(_ByoPhoneNumber, Resource):
+    """A number of a trunk as shown."""
+
+    provider: Literal["byo-phone-number"]
+    credential_id: str
+    status: Literal["active", "activating", "blocked"] | None = None
+
+
+def number_problem(number: str, *, check: bool) -> str | None:
+    """What is wrong with the number of a trunk; `check`: it must be one of E.164."""
+    if check and E164.fullmatch(number) is None:
+        return (
+            "number must be a valid phone number in the E.164 format. Hot tip, you may be missing the country"
+            " code (Eg. US: +1)."
+        )
+    return None if _NO_E164.fullmatch(number) else "number must match /^\\+?[a-zA-Z0-9]+$/"
+
+
 class CreateVapiPhoneNumberDTO(_PhoneNumber):
-    """POST /phone-number. `numberDesiredAreaCode` asks for a telephone number, which Offhook has
-    none of: recognised, and refused by `unserved`."""
+    """POST /phone-number. `numberDesiredAreaCode` asks to buy a telephone number, of which Offhook has none:
+    recognised, and refused by `unserved`."""
 
     provider: Literal["vapi"]
     number_desired_area_code: str | None = Field(default=None, min_length=3, max_length=3)
@@ -164,6 +214,8 @@ class StoredPhoneNumber(_PhoneNumber):
     authentication: StoredSipAuthentication | None = None  # type: ignore[assignment]
     provider: str | None = None
     number: str | None = None
+    number_e164_check_enabled: bool | None = Field(default=None, alias="numberE164CheckEnabled")
+    credential_id: str | None = None
     status: str | None = None
     number_desired_area_code: str | None = None
     created_at: Timestamp | None = None
@@ -175,9 +227,15 @@ def unserved(document: Mapping[str, Any]) -> str | None:
     To be asked before the document is validated."""
     provider = document.get("provider")
     if isinstance(provider, str) and provider in UNSERVED_PROVIDERS:
-        return f"provider {provider} is not served by Offhook: use provider vapi, a SIP number"
+        return (
+            f"provider {provider} is not served by Offhook: use provider vapi, a SIP number, or"
+            f" {TRUNK_PROVIDER}, a number of any carrier over its SIP trunk"
+        )
     if document.get("workflowId") is not None:
         return "workflows are not served by Offhook: use assistantId or squadId instead of workflowId"
     if document.get("numberDesiredAreaCode") is not None:
-        return "telephone numbers are not served by Offhook: use sipUri instead of numberDesiredAreaCode"
+        return (
+            "telephone numbers cannot be bought here: use sipUri instead of numberDesiredAreaCode, or"
+            f" provider {TRUNK_PROVIDER}"
+        )
     return None

@@ -66,6 +66,8 @@ class Core:
             self.layer, wires, resolve=resolve, advertised=advertised, rng=rng, spawn=self.spawn
         )
         self.dialogs: dict[DialogKey, DialogUser] = {}
+        self.kept: set[FarEnd] = set()
+        """Far ends of connections that nobody needs now, but who is there will."""
         self.idle = asyncio.Event()
         self.idle.set()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -87,7 +89,7 @@ class Core:
         of_dialogs = {
             user.connection.far_end for user in self.dialogs.values() if user.connection is not None
         }
-        return of_dialogs | self.layer.connections
+        return of_dialogs | self.layer.connections | self.kept
 
     def acknowledged(self, request: Request) -> None:
         """An ACK for a 2xx, or a stray one, which nobody answers."""

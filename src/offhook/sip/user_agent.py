@@ -19,6 +19,7 @@ from offhook.sip.dialogs.dialog import caller_target, key_of
 from offhook.sip.dialogs.extension import DialogExtension
 from offhook.sip.dialogs.handler import Answer, SessionHandler
 from offhook.sip.dialogs.invitation import Invitation
+from offhook.sip.dialogs.lone_request import LoneRequest
 from offhook.sip.dialogs.outgoing_call import RING_LIMIT, NewInvite, OutgoingCall
 from offhook.sip.dialogs.session import Session
 from offhook.sip.errors import SipError
@@ -141,6 +142,21 @@ class UserAgent:
         self._calls.add(call)
         call.when_done(self._calls.discard)
         return call
+
+    def outside(
+        self,
+        method: str,
+        uri: Uri,
+        *,
+        from_: NameAddr,
+        contact: str | None = None,
+        flow: Flow | None = None,
+        credentials: tuple[str, str] | None = None,
+    ) -> LoneRequest:
+        """A request other than INVITE outside of dialogs, to be sent as often as need be."""
+        return LoneRequest(
+            self._core, method, uri, from_, contact=contact, flow=flow, credentials=credentials
+        )
 
     @property
     def dialogs(self) -> int:

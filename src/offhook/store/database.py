@@ -32,7 +32,7 @@ from offhook.store.news import News
 from offhook.store.nodes import Nodes
 from offhook.store.outbox_rows import OutboxRows, note_delivered
 from offhook.store.records import StoreError
-from offhook.store.repositories import Orgs, PhoneNumbers, Repository
+from offhook.store.repositories import CredentialRows, Orgs, PhoneNumbers, Repository
 from offhook.store.statements import Statements
 
 T = TypeVar("T")
@@ -69,8 +69,8 @@ class Transaction(Statements):
         return Repository(self, tables.tools)
 
     @property
-    def credentials(self) -> Repository:
-        return Repository(self, tables.credentials)
+    def credentials(self) -> CredentialRows:
+        return CredentialRows(self, tables.credentials)
 
     @property
     def calls(self) -> CallRows:

@@ -27,6 +27,8 @@ from sqlalchemy import (
 )
 
 from offhook.json_document import ResourceDocument
+from offhook.schema.base import unchecked
+from offhook.schema.number import StoredPhoneNumber
 from offhook.sip.messages.telephone import subscriber
 from offhook.store import tables
 from offhook.store.records import Document, Duplicate, Record, StoreError, milliseconds_of, moment
@@ -63,6 +65,11 @@ def fold_user(user: str) -> str:
     """The form in which user parts are compared: unescaped; a telephone number without separators; anything
     else in lower case."""
     return subscriber(unquote(user)).casefold()
+
+
+def fold_number(number: str) -> str:
+    """The form in which numbers of trunks are compared: carriers add the plus and take it away."""
+    return fold_user(number).removeprefix("+")
 
 
 def as_record(row: Row[Any], kind: str) -> Record:
@@ -251,13 +258,20 @@ class Repository:
 
 
 class PhoneNumbers(Repository):
-    UNIQUE = {"sip_user": "sipUri", "id": "id"}  # noqa: RUF012
+    UNIQUE = {"sip_user": "sipUri", "trunk_number": "number", "trunk_id": "number", "id": "id"}  # noqa: RUF012
     SEARCHED = ("name", "number", "sipUri")
 
     def _columns(self, document: ResourceDocument) -> Values:
-        uri = document.get("sipUri")
+        given: StoredPhoneNumber = unchecked(StoredPhoneNumber, document)
+        uri, number = given.sip_uri, given.number
         user, host = split_sip_uri(uri) if uri else (None, None)
-        return {"sip_user": user, "sip_host": host}
+        of_trunk = given.credential_id if number else None
+        return {
+            "sip_user": user,
+            "sip_host": host,
+            "trunk_id": of_trunk,
+            "trunk_number": fold_number(number) if of_trunk and number else None,
+        }
 
     async def by_sip_user(self, user: str) -> Record | None:
         """The number with this user part, in any case and of whichever org; else the one that is written with
@@ -266,6 +280,26 @@ class PhoneNumbers(Repository):
         other = folded.removeprefix("+") if folded.startswith("+") else f"+{folded}"
         either = (folded, other) if other.lstrip("+").isdecimal() else (folded,)
         return await self._one(select(self._table).where(column.in_(either)).order_by(column != folded))
+
+    async def of_trunk(self, org_id: str, trunk_id: str, limit: int) -> Records:
+        """Those of one trunk that have a number, the oldest first."""
+        table = self._table
+        wanted = self._of(org_id).where(table.c.trunk_id == trunk_id).order_by(table.c.created_at, table.c.id)
+        return await self._records(await self._tx.execute(wanted.limit(limit)))
+
+    async def of_trunks(self, number: str) -> Records:
+        """This telephone number on whichever trunks have it, with or without a plus, the oldest first."""
+        table = self._table
+        wanted = select(table).where(table.c.trunk_number == fold_number(number))
+        return await self._records(await self._tx.execute(wanted.order_by(table.c.created_at, table.c.id)))
+
+
+class CredentialRows(Repository):
+    async def of_provider(self, provider: str) -> Records:
+        """Of all orgs, the oldest first."""
+        table = self._table
+        wanted = select(table).where(text_in(table, "provider") == provider)
+        return await self._records(await self._tx.execute(wanted.order_by(table.c.created_at, table.c.id)))
 
 
 class Orgs:

@@ -64,6 +64,15 @@ phone_numbers = _resource(
     # The user part of sipUri, unescaped and case-folded: what an INVITE is routed by.
     Column("sip_user", Text, unique=True),
     Column("sip_host", Text),
+    # The credential of the trunk that a telephone number comes over, and the number folded.
+    Column("trunk_id", Text),
+    Column("trunk_number", Text),
+)
+Index(
+    "phone_numbers_trunk_number_key",
+    phone_numbers.c.trunk_number,
+    phone_numbers.c.trunk_id,
+    unique=True,
 )
 assistants = _resource("assistants")
 squads = _resource("squads")

@@ -177,19 +177,19 @@ async def test_an_orgs_own_trunk_is_preferred_and_is_no_way_round_the_rules_of_t
     guard = AddressGuard(allow_private=True)
     own = Trunk(Uri.parse("sip:org@10.7.7.7"), "secret", guard=guard, plus=False, tech_prefix="99*")
 
-    target = await number("+4930123456").target(PEER, guard, Trunks(TRUNK, own))
+    target = await number("+4930123456").target(PEER, guard, Trunks(TRUNK, [own]))
     assert (str(target.uri), target.trunk) == ("sip:99*4930123456@10.7.7.7", own)
 
     disguised = replace(own, uri=TRUNK.uri)
     with pytest.raises(TransferFailed, match="may not call this number"):
-        await number("+4930123456").target(PEER, guard, Trunks(TRUNK, disguised))
+        await number("+4930123456").target(PEER, guard, Trunks(TRUNK, [disguised]))
 
 
 async def test_an_orgs_own_trunk_is_not_private_unless_that_is_allowed() -> None:
     own = Trunk(Uri.parse("sip:org@10.7.7.7"), guard=AddressGuard())
 
     with pytest.raises(TransferFailed, match="may not be reached"):
-        await number().target(PEER, AddressGuard(), Trunks(None, own))
+        await number().target(PEER, AddressGuard(), Trunks(None, [own]))
 
 
 @pytest.mark.parametrize(

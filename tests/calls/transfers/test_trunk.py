@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from offhook.calls.transfers.trunk import Trunk, trunk_of
+from offhook.calls.transfers.trunk import Trunk, trunks_of
 from offhook.network import Address, AddressGuard
 from offhook.network.guard import NameNotFound
 from offhook.sip.messages.uri import Uri
@@ -79,6 +80,10 @@ async def test_its_host_is_its_own_by_name_and_by_address() -> None:
 GUARD = AddressGuard()
 
 
+def first(trunks: Sequence[Trunk]) -> Trunk | None:
+    return trunks[0] if trunks else None
+
+
 def credential(*gateways: Document, **more: Any) -> Document:
     return {"provider": "byo-sip-trunk", "gateways": list(gateways), **more}
 
@@ -104,7 +109,7 @@ def credential(*gateways: Document, **more: Any) -> Document:
 )
 def test_an_orgs_trunk_is_its_first_gateway_for_calls_out(gateways: list[Document], uri: str | None) -> None:
     login = {"authUsername": "org", "authPassword": "hush-hush"}
-    found = trunk_of([{}, credential(*gateways, outboundAuthenticationPlan=login)], GUARD)
+    found = first(trunks_of([{}, credential(*gateways, outboundAuthenticationPlan=login)], GUARD))
 
     assert (None if found is None else str(found.uri)) == uri
     assert found is None or found.credentials == ("org", "hush-hush")
@@ -113,7 +118,7 @@ def test_an_orgs_trunk_is_its_first_gateway_for_calls_out(gateways: list[Documen
 
 @pytest.mark.parametrize(("protocol", "srtp"), [("tls/srtp", True), ("tls", False), (None, False)])
 def test_a_gateway_with_srtp_has_no_audio_without(protocol: str | None, srtp: bool) -> None:
-    found = trunk_of([credential({"ip": "198.41.0.4", "outboundProtocol": protocol})], GUARD)
+    found = first(trunks_of([credential({"ip": "198.41.0.4", "outboundProtocol": protocol})], GUARD))
 
     assert found is not None
     assert found.srtp is srtp
@@ -121,8 +126,8 @@ def test_a_gateway_with_srtp_has_no_audio_without(protocol: str | None, srtp: bo
 
 def test_how_an_org_writes_its_numbers() -> None:
     gateway = {"ip": "198.41.0.4"}
-    plain = trunk_of([credential(gateway)], GUARD)
-    written = trunk_of([credential(gateway, outboundLeadingPlusEnabled=True, techPrefix="77")], GUARD)
+    plain = first(trunks_of([credential(gateway)], GUARD))
+    written = first(trunks_of([credential(gateway, outboundLeadingPlusEnabled=True, techPrefix="77")], GUARD))
 
     assert plain is not None
     assert written is not None

@@ -14,8 +14,10 @@ from offhook.api.resources.secrets import without_secrets
 from offhook.api.resources.urls import check_urls
 from offhook.api.wire_type import Wire
 from offhook.schema.base import document
-from offhook.schema.credential import AnyCredential
+from offhook.schema.credential import AnyCredential, ByoSipTrunkCredential
 from offhook.store import Record
+
+MOST_GATEWAYS: Final = 64
 
 _WHOLE: Final = Wire(AnyCredential)
 _SHOWN: Final = Wire(with_resource(AnyCredential))
@@ -27,6 +29,8 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
     credential = _WHOLE.parse({**(stored.document if stored else {}), **given})
     check_urls(work, credential, given)
     _check_keys(credential)
+    if isinstance(credential, ByoSipTrunkCredential):
+        _check_gateways(credential)
     return document(credential)
 
 
@@ -37,6 +41,18 @@ def _check_keys(credential: BaseModel) -> None:
         if isinstance(key, str) and not (key and all("!" <= c <= "~" for c in key)):
             wire = type(credential).model_fields[name].alias
             raise BadRequest([f"{wire} must be a key as its vendor gave it, without spaces or line ends"])
+
+
+def _check_gateways(credential: ByoSipTrunkCredential) -> None:
+    """Calls are taken from addresses, not from names. Raises BadRequest."""
+    if len(credential.gateways) > MOST_GATEWAYS:
+        raise BadRequest([f"gateways must contain no more than {MOST_GATEWAYS} elements"])
+    for place, gateway in enumerate(credential.gateways):
+        if gateway.inbound_enabled is not False and gateway.network is None:
+            raise BadRequest(
+                "Couldn't validate SIP trunk credential. SIP gateway creation failed."
+                f" gateways.{place}.ip must be an IP address, or inboundEnabled false."
+            )
 
 
 def routes() -> list[ApiRoute]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Sequence
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -17,14 +18,20 @@ from offhook.api.resources.references import check_named
 from offhook.api.resources.resource import Document, Kind, crud, resource
 from offhook.api.wire_type import Wire
 from offhook.json_document import ResourceDocument
-from offhook.schema.base import Model, document
+from offhook.schema.base import Model, document, unchecked
 from offhook.schema.number import (
+    TRUNK_PROVIDER,
+    ByoPhoneNumber,
+    CreateByoPhoneNumberDTO,
     CreateVapiPhoneNumberDTO,
+    UpdateByoPhoneNumberDTO,
     UpdateVapiPhoneNumberDTO,
     VapiPhoneNumber,
+    number_problem,
     unserved,
 )
 from offhook.schema.server import normalise_server, show_server
+from offhook.schema.sip_trunk import SIP_TRUNK
 from offhook.setting_types import is_ip
 from offhook.settings import Settings
 from offhook.store import Record
@@ -36,6 +43,9 @@ _HOST_OF_URI: Final = re.compile(r"sip:[^@]+@(\[[^\]]+\]|[^:]+)", re.IGNORECASE)
 
 
 _Number = CreateVapiPhoneNumberDTO | UpdateVapiPhoneNumberDTO
+_OfTrunk = CreateByoPhoneNumberDTO | UpdateByoPhoneNumberDTO
+
+VAPI: Final = "vapi"
 
 
 class SipAuthenticationIdentity(Model):
@@ -51,19 +61,31 @@ class ShownVapiPhoneNumber(VapiPhoneNumber):
     authentication: SipAuthenticationIdentity | None = Field(default=None)  # type: ignore[assignment]
 
 
+_Shown = Annotated[ByoPhoneNumber | ShownVapiPhoneNumber, Field(discriminator="provider")]
+
+
 class PhoneNumberPaginatedResponse(Model):
     """One page of numbers."""
 
-    results: list[ShownVapiPhoneNumber]
+    results: list[_Shown]
     metadata: PaginationMeta
 
 
-_CREATE: Final = Wire(CreateVapiPhoneNumberDTO)
-_UPDATE: Final = Wire(UpdateVapiPhoneNumberDTO)
+_CREATE: Final = Wire(
+    Annotated[CreateByoPhoneNumberDTO | CreateVapiPhoneNumberDTO, Field(discriminator="provider")]
+)
+_UPDATE: Final = Wire(
+    Annotated[
+        Annotated[UpdateByoPhoneNumberDTO, Tag(TRUNK_PROVIDER)]
+        | Annotated[UpdateVapiPhoneNumberDTO, Tag(VAPI)],
+        Discriminator(lambda given: given.get("provider") or VAPI),
+    ]
+)
+_UPDATES: Final = {TRUNK_PROVIDER: Wire(UpdateByoPhoneNumberDTO), VAPI: Wire(UpdateVapiPhoneNumberDTO)}
 
 
 def show(stored: ResourceDocument) -> Document:
-    """The stored number without its password, with both spellings of its server."""
+    """The stored number without the password of a SIP number, with both spellings of its server."""
     shown = show_server(stored)
     authentication = shown.get("authentication")
     if authentication:
@@ -75,13 +97,33 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
     refusal = unserved(given)
     if refusal:
         raise BadRequest(refusal)
-    number = (_UPDATE if stored else _CREATE).parse(given)
+    provider = VAPI if stored is None else stored.document.get("provider", VAPI)
+    if stored is not None and (given.get("provider") or provider) != provider:
+        raise BadRequest("the provider of a phone number cannot change: create another one")
+    number = (_UPDATES[provider] if stored else _CREATE).parse(given)
     before = stored.document if stored else {"status": "active"}
-    assert isinstance(number, _Number)
-    number = _at_a_uri(work, number, stored)
-    changed = {**before, **normalise_server(document(number), before), "provider": "vapi"}
+    if isinstance(number, _Number):
+        number = _at_a_uri(work, number, stored)
+    assert isinstance(number, _Number | _OfTrunk)
+    provider = number.provider or provider
+    changed = {**before, **normalise_server(document(number), before), "provider": provider}
     await check_named(work, number, given)
+    if isinstance(number, _OfTrunk):
+        await _check_trunk(work, unchecked(UpdateByoPhoneNumberDTO, changed))
     return changed
+
+
+async def _check_trunk(work: Work, checked: UpdateByoPhoneNumberDTO) -> None:
+    """Whether it is one that the trunk can bring. Raises BadRequest."""
+    if checked.number is not None:
+        problem = number_problem(checked.number, check=checked.number_e164_check_enabled is not False)
+        if problem:
+            raise BadRequest([problem])
+    if checked.credential_id is None:
+        raise BadRequest(["credentialId must be a string"])
+    credential = await work.tx.credentials.get(work.org_id, checked.credential_id)
+    if credential is None or credential.document.get("provider") != SIP_TRUNK:
+        raise BadRequest(f"credentialId: {checked.credential_id[:100]} is no credential of {SIP_TRUNK}")
 
 
 def _at_a_uri(work: Work, number: _Number, stored: Record | None) -> _Number:
@@ -97,7 +139,7 @@ def _at_a_uri(work: Work, number: _Number, stored: Record | None) -> _Number:
         if kept is None:
             raise BadRequest("sipUri cannot be cleared: without it nobody could call the number")
         uri = kept
-    _check_host(uri, settings.domain)
+    _check_host(uri, settings.domain or ())
     return number.model_copy(update={} if kept else {"sip_uri": uri})
 
 
@@ -118,10 +160,10 @@ def _with_port(uri: str, settings: Settings) -> str:
     return f"{uri}:{settings.sip.port}" if is_ours else uri
 
 
-def _check_host(uri: str, domain: str | None) -> None:
+def _check_host(uri: str, domains: Sequence[str]) -> None:
     match = _HOST_OF_URI.match(uri)
-    if domain is not None and (match is None or match[1].lower().rstrip(".") != domain):
-        raise BadRequest(f"sipUri must be at {domain}, such as sip:somebody@{domain}")
+    if domains and (match is None or match[1].lower().rstrip(".") not in domains):
+        raise BadRequest(f"sipUri must be at {' or '.join(domains)}, such as sip:somebody@{domains[0]}")
 
 
 _PAGE: Final = Wire(PhoneNumberPaginatedResponse)
@@ -132,7 +174,7 @@ _KIND: Final = Kind(
     controller="PhoneNumberController",
     created=_CREATE,
     changed=_UPDATE,
-    shown=Wire(ShownVapiPhoneNumber),
+    shown=Wire(_Shown),
     repository=lambda tx: tx.phone_numbers,
     compose=compose,
     show=show,

@@ -79,6 +79,10 @@ class Admission:
             self._wrong.admits(peer, self._time())
         return Demand(401, self._challenges(realm, stale))
 
+    def demand(self) -> Demand:
+        """What nobody can satisfy: to who may not call, whatever password it has."""
+        return Demand(401, self._challenges(self._realm(), False))
+
     def _remember(self, caller: tuple[Address, str, str]) -> None:
         self._let_in.pop(caller, None)
         if len(self._let_in) >= MOST_LET_IN:

@@ -3,7 +3,7 @@ call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -36,11 +36,11 @@ RETRY_AFTER: Final = (("Retry-After", "10"),)
 
 @dataclass(frozen=True, slots=True)
 class EntranceLimits:
-    """`calls`: how many calls this node carries at once. `domain`: the only host part that is ours, if it is
-    set. `common`: what the call processes of the node count together."""
+    """`calls`: how many calls this node carries at once. `domains`: the host parts that are ours; none: any.
+    `common`: what the call processes of the node count together."""
 
     calls: int
-    domain: str | None = None
+    domains: Collection[str] = ()
     sources: Sources = field(default_factory=Sources)
     common: Common = ALONE
 

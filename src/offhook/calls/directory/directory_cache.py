@@ -3,11 +3,13 @@ costs more than everything else that an INVITE needs."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from offhook.calls.directory.documented import Documented
 from offhook.calls.directory.stored_directory import StoredDirectory
+from offhook.calls.trunks.stored_trunks import StoredTrunks
 from offhook.json_document import ResourceDocument
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.assistants.squad import Squad
@@ -16,6 +18,9 @@ from offhook.schema.org import UpdateOrgDTO
 from offhook.store import Database
 
 T = TypeVar("T")
+
+TRUNKS_SECONDS: Final = 2.0
+"""For which the trunks of a database that others write to are remembered."""
 
 MOST_KNOWN: Final = 10_000
 """Number of resources. Above it the cache is emptied."""
@@ -31,9 +36,36 @@ class DirectoryCache:
         self._database = database
         self._generation = database.generation
         self._known: dict[tuple[str, ...], Any] = {}
+        self._trunks: StoredTrunks | None = None
+        self._trunks_until = 0.0
 
     async def number(self, user: str) -> Documented[StoredPhoneNumber] | None:
         return await self._find(("number", user), lambda: self._stored.number(user))
+
+    async def trunk_numbers(self, number: str) -> Sequence[Documented[StoredPhoneNumber]]:
+        async def read() -> Sequence[Documented[StoredPhoneNumber]] | None:
+            return await self._stored.trunk_numbers(number) or None
+
+        return await self._find(("trunk numbers", number), read) or ()
+
+    async def numbers_of(self, org_id: str, trunk_id: str) -> Sequence[Documented[StoredPhoneNumber]]:
+        async def read() -> Sequence[Documented[StoredPhoneNumber]] | None:
+            return await self._stored.numbers_of(org_id, trunk_id) or None
+
+        return await self._find(("numbers of", org_id, trunk_id), read) or ()
+
+    async def trunks(self) -> StoredTrunks:
+        """Where other nodes write too, as they were a moment ago: they are read whole."""
+        now = asyncio.get_running_loop().time()
+        if self._database.shared:
+            if self._trunks is None or now >= self._trunks_until:
+                self._trunks, self._trunks_until = await self._stored.trunks(), now + TRUNKS_SECONDS
+            return self._trunks
+
+        async def read() -> StoredTrunks | None:
+            return await self._stored.trunks()
+
+        return await self._find(("trunks",), read) or StoredTrunks()
 
     async def org(self, org_id: str) -> UpdateOrgDTO:
         async def read() -> UpdateOrgDTO | None:

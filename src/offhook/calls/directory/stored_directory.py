@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from offhook.calls.directory.documented import (
@@ -13,11 +13,13 @@ from offhook.calls.directory.documented import (
     resource,
     squad_of,
 )
+from offhook.calls.trunks.stored_trunks import StoredTrunks, stored_trunk
 from offhook.json_document import ResourceDocument
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.assistants.squad import Squad
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
+from offhook.schema.sip_trunk import SIP_TRUNK
 from offhook.store import Database
 
 MOST_CREDENTIALS: Final = 1000
@@ -34,6 +36,25 @@ class StoredDirectory:
         async with self._database.reading() as tx:
             record = await tx.phone_numbers.by_sip_user(user)
         return None if record is None else Documented(resource(record), number_of)
+
+    async def trunk_numbers(self, number: str) -> Sequence[Documented[StoredPhoneNumber]]:
+        """This telephone number on the trunks that have it, the oldest first."""
+        async with self._database.reading() as tx:
+            records = await tx.phone_numbers.of_trunks(number)
+        return [Documented(resource(record), number_of) for record in records]
+
+    async def numbers_of(self, org_id: str, trunk_id: str) -> Sequence[Documented[StoredPhoneNumber]]:
+        """Those of one trunk, two of them at the most."""
+        async with self._database.reading() as tx:
+            records = await tx.phone_numbers.of_trunk(org_id, trunk_id, 2)
+        return [Documented(resource(record), number_of) for record in records]
+
+    async def trunks(self) -> StoredTrunks:
+        """Those of all orgs, the oldest first."""
+        async with self._database.reading() as tx:
+            records = await tx.credentials.of_provider(SIP_TRUNK)
+        found = map(stored_trunk, records)
+        return StoredTrunks(one for one in found if one is not None)
 
     async def org(self, org_id: str) -> UpdateOrgDTO:
         async with self._database.reading() as tx:

@@ -305,9 +305,11 @@ def _shown(codec: str, counted: StreamStatistics) -> Document:
 
 
 def _elsewhere(target: Target, error: SipError) -> Target | None:
-    """The same destination at its next address, if it was the address that failed."""
-    if not target.others or not nobody_there(error):
+    """The same destination at its next address or gateway, if it was the address that failed."""
+    if not nobody_there(error):
         return None
+    if not target.others:
+        return target.otherwise
     return replace(target, address=target.others[0], others=target.others[1:])
 
 

@@ -34,7 +34,7 @@ from offhook.calls.transfers.transfer_destination import (
     TransferFailed,
     target_of,
 )
-from offhook.calls.transfers.trunk import Trunks, trunk_of
+from offhook.calls.transfers.trunk import Trunks, trunks_of
 from offhook.calls.transfers.warm import Warm
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.tools.tool_messages import content_of
@@ -42,6 +42,7 @@ from offhook.media.line import Line
 from offhook.schema.assistants import effective
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.calls.call_document import FailedTransfer, TransferEntry
+from offhook.schema.sip_trunk import SIP_TRUNK
 from offhook.schema.tools.destination import CallDestination, TransferWishes
 from offhook.sip.messages.message import Request
 from offhook.speech.remote import CallContext
@@ -176,8 +177,13 @@ class Transfer:
 
     async def _find_trunks(self) -> Trunks:
         services = self._services
-        own = await services.directory.credentials_for(self._record.org_id, "byo-sip-trunk")
-        return Trunks(services.trunk, trunk_of(own.values(), services.guard))
+        own = dict(await services.directory.credentials_for(self._record.org_id, SIP_TRUNK))
+        # A call goes on over the trunk that it came by.
+        came_by = own.pop(self._record.number.settings.credential_id or "", None)
+        first = [] if came_by is None else [came_by]
+        return Trunks(
+            services.trunk, trunks_of([*first, *own.values()], services.guard, services.gateway_is_down)
+        )
 
     def _summary_header(self, destination: Destination) -> Headers:
         if destination.plan.mode != ADD_SUMMARY:

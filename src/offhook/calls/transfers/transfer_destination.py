@@ -11,7 +11,6 @@ fallbackPlan: whoever wrote one of those has said what is to happen."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,6 +19,7 @@ from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.conversation.tools.tool_messages import content_of
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
+from offhook.schema.number import E164
 from offhook.schema.tools.destination import (
     BLIND_TRANSFER,
     CallDestination,
@@ -47,8 +47,6 @@ EXPERIMENTAL: Final = "warm-transfer-experimental"
 TWIML: Final = "warm-transfer-twiml"
 SUMMARY_HEADER: Final = "X-Transfer-Summary"
 
-_E164 = re.compile(r"\+[1-9][0-9]{1,14}")
-
 
 class TransferFailed(Exception):
     """The transfer failed and the caller is still here. `status` goes into `artifact.transfers[]`;
@@ -72,13 +70,15 @@ class Peer:
 @dataclass(frozen=True, slots=True)
 class Target:
     """`uri` is what a request or a Refer-To names, `address` where it is sent, `others` the addresses to try
-    next. All are checked. `trunk`: the trunk that the URI leads to, if it leads to one."""
+    next. All are checked. `trunk`: the trunk that the URI leads to, if it leads to one.
+    `otherwise`: another way to the same party, after all of these."""
 
     uri: Uri
     address: Address
     transport: Transport
     trunk: Trunk | None = None
     others: tuple[Address, ...] = ()
+    otherwise: Target | None = None
 
 
 class Destination:
@@ -152,15 +152,33 @@ class Destination:
         if not isinstance(settings, TransferDestinationNumber):
             return await target_of(_parsed(settings.sip_uri), guard, trunks)
         number = settings.number
-        if settings.number_e164_check_enabled is not False and not _E164.fullmatch(number):
+        if settings.number_e164_check_enabled is not False and not E164.fullmatch(number):
             raise TransferFailed("the number is not in E.164 form (+14155550123)")
-        if trunks.for_numbers is not None:
-            return await target_of(trunks.for_numbers.uri_of(number), guard, trunks)
+        if trunks.for_numbers:
+            return await _through(trunks, number, guard)
         address = peer.address
         # The far end of a connection is no port that it listens on.
         usual = peer.transport.reliable or address.port == peer.transport.default_port
         port = None if usual else address.port
         return Target(Uri("sip", user=number, host=address.host, port=port), address, peer.transport)
+
+
+async def _through(trunks: Trunks, number: str, guard: AddressGuard) -> Target:
+    """A number at the first gateway that may be reached, with those to try next. Raises TransferFailed."""
+    failed = TransferFailed("no gateway of the trunk answers")
+    found: Target | None = None
+    for trunk in reversed(trunks.for_numbers):
+        if trunk.is_down:
+            continue
+        try:
+            target = await target_of(trunk.uri_of(number), guard, trunks)
+        except TransferFailed as refused:
+            failed = refused
+            continue
+        found = replace(target, otherwise=found)
+    if found is None:
+        raise failed
+    return found
 
 
 async def target_of(uri: Uri, guard: AddressGuard, trunks: Trunks) -> Target:

@@ -8,7 +8,8 @@ the org may have."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -17,7 +18,8 @@ from pydantic import ValidationError
 from offhook.json_document import ResourceDocument
 from offhook.network import Address
 from offhook.network.guard import AddressGuard, AddressRefused
-from offhook.schema.credential import ByoSipTrunkCredential, SipTrunkGateway
+from offhook.schema.credential import ByoSipTrunkCredential
+from offhook.schema.sip_trunk import SipTrunkGateway
 from offhook.sip.errors import SipError
 from offhook.sip.messages.headers import NameAddr
 from offhook.sip.messages.telephone import subscriber
@@ -35,7 +37,8 @@ _WITHHELD: Final = NameAddr("Anonymous", Uri("sip", user="anonymous", host="anon
 class Trunk:
     """`uri`: sip:USER@HOST[:PORT][;transport=tcp]. `prefixes`: numbers that may be called begin with one of
     them. `plus`: numbers keep their plus. `tech_prefix` is put before the number. `srtp`: calls are made with
-    SRTP only."""
+    SRTP only. `diversion`: the number of ours that the carrier knows us by (RFC 5806). `is_down`: it has not
+    answered when it was last asked whether it is there."""
 
     uri: Uri
     password: str | None = field(default=None, repr=False)
@@ -44,6 +47,8 @@ class Trunk:
     plus: bool = True
     tech_prefix: str = ""
     srtp: bool = False
+    diversion: str = ""
+    is_down: bool = False
 
     @property
     def credentials(self) -> tuple[str, str] | None:
@@ -90,55 +95,76 @@ class Trunk:
         caller without a number appears under the trunk's own name."""
         number = subscriber(user)
         identity = Uri("sip", user=number if _NUMBER.fullmatch(number) else self.uri.user, host=self.uri.host)
-        asserted = ("P-Asserted-Identity", f"<{identity}>")
+        headers = [("P-Asserted-Identity", f"<{identity}>"), *self._diverted()]
         if user == "anonymous":
-            return _WITHHELD, [asserted, ("Privacy", "id")]
-        return NameAddr(name, identity), [asserted]
+            return _WITHHELD, [*headers, ("Privacy", "id")]
+        return NameAddr(name, identity), headers
+
+    def _diverted(self) -> list[tuple[str, str]]:
+        """The number by which the carrier knows whose calls these are; it may be a whole header."""
+        if not self.diversion:
+            return []
+        with suppress(SipError):
+            return [("Diversion", str(NameAddr.parse(self.diversion)))]
+        return [("Diversion", f"<{Uri('sip', user=self.diversion, host=self.uri.host)}>")]
 
 
 class Trunks(NamedTuple):
     """The trunks that a call may use: the node's, and the org's own, which the org's numbers prefer."""
 
     node: Trunk | None = None
-    own: Trunk | None = None
+    own: Sequence[Trunk] = ()
 
     @property
-    def for_numbers(self) -> Trunk | None:
-        return self.own or self.node
+    def for_numbers(self) -> Sequence[Trunk]:
+        """In the order in which they are tried. Those of an org that has none that answers are not replaced
+        by the node's."""
+        return self.own or ([] if self.node is None else [self.node])
 
     async def at(self, uri: Uri, addresses: Collection[Address]) -> Trunk | None:
         """The trunk that `uri` leads to, given its `addresses`. The node's is tried first: its rules hold
         whatever name an org has for it."""
-        for trunk in self:
+        for trunk in (self.node, *self.own):
             if trunk is not None and (trunk.is_named_by(uri) or await trunk.is_among(addresses)):
                 return trunk
         return None
 
 
-def trunk_of(credentials: Iterable[ResourceDocument], guard: AddressGuard) -> Trunk | None:
-    """The first of an org's `byo-sip-trunk` credentials that has a gateway for outgoing calls which we can
-    reach."""
+def trunks_of(
+    credentials: Iterable[ResourceDocument],
+    guard: AddressGuard,
+    is_down: Callable[[Uri], bool] = lambda uri: False,
+) -> Sequence[Trunk]:
+    """The gateways for outgoing calls of the first of an org's `byo-sip-trunk` credentials that has any."""
     for credential in credentials:
         try:
             settings = ByoSipTrunkCredential.model_validate(credential)
         except ValidationError:
             continue
         login = settings.outbound_authentication_plan
+        found: list[Trunk] = []
         for gateway in settings.gateways:
-            uri = _uri_of(gateway, None if login is None else login.auth_username)
-            if uri is not None:
-                return Trunk(
-                    uri,
-                    None if login is None else login.auth_password,
-                    guard=guard,
-                    plus=settings.outbound_leading_plus_enabled is True,
-                    tech_prefix=settings.tech_prefix or "",
-                    srtp=_protocol(gateway)[1] == SRTP,
-                )
-    return None
+            uri = gateway_uri(gateway, None if login is None else login.auth_username)
+            if uri is None:
+                continue
+            trunk = Trunk(
+                uri,
+                None if login is None else login.auth_password,
+                guard=guard,
+                plus=settings.outbound_leading_plus_enabled is True,
+                tech_prefix=settings.tech_prefix or "",
+                srtp=_protocol(gateway)[1] == SRTP,
+                diversion=(settings.sip_diversion_header or "").strip(),
+                is_down=gateway.options_ping_enabled is True and is_down(uri),
+            )
+            found.append(trunk)
+        if found:
+            return found
+    return ()
 
 
-def _uri_of(gateway: SipTrunkGateway, user: str | None) -> Uri | None:
+def gateway_uri(gateway: SipTrunkGateway, user: str | None = None) -> Uri | None:
+    """Where calls to a gateway go; None for one that takes none, or that we have no transport for."""
     transport = TRANSPORTS.get(_protocol(gateway)[0])
     if gateway.outbound_enabled is False or transport is None:
         return None
