@@ -195,3 +195,32 @@ async def test_credentials_are_looked_up_once_however_many_engines_there_are(
     created = await client.post("/assistant", json={"voice": voice})
     assert engines(created) == ["11labs voice"]
     assert len(asked) <= 2
+
+
+SPANISH = {"transcriber": {"provider": "vapi", "language": "es"}}
+LOCAL = ["vapi transcriber", "vapi model", "vapi voice"]
+
+
+@pytest.mark.parametrize(
+    ("given", "lacking"),
+    [
+        (SPANISH, LOCAL),
+        ({"transcriber": {"provider": "vapi", "languages": ["en", "fr"]}}, LOCAL),
+        ({"transcriber": {"provider": "vapi", "language": "multi"}}, LOCAL),
+        ({"voice": {"provider": "vapi", "voiceId": "Elliot", "language": "de-DE"}}, ["vapi voice"]),
+        ({**SPANISH, "voice": {"provider": "vapi", "voiceId": "Elliot", "language": "en"}}, LOCAL[:2]),
+        ({"transcriber": {"provider": "vapi", "language": "en-GB"}}, []),
+        ({"transcriber": {"provider": "vapi", "language": "English"}}, []),
+        ({"voice": {"provider": "vapi", "voiceId": "Elliot"}}, []),
+    ],
+)
+async def test_a_language_that_the_local_engines_do_not_have_is_named(
+    client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture, given: dict[str, Any], lacking: list[str]
+) -> None:
+    created = await client.post("/assistant", json=given)
+    assert created.status_code == 201
+    assert engines(created) == lacking
+    assert all("but en only" in text for text in warned(created))
+    assert ("but en only" in caplog.text) is bool(lacking)
+    changed = await client.patch(f"/assistant/{created.json()['id']}", json={"name": "Ana"})
+    assert engines(changed) == lacking

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, get_args
 
+from offhook.engines.languages import language_lacking
 from offhook.engines.registry import (
     OrgCredentials,
     ProviderNotServed,
@@ -23,8 +24,8 @@ STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 async def lacks_of(
     assistant: Assistant, account: Callable[[str], Account], credentials: OrgCredentials
 ) -> list[EngineError]:
-    """One for each engine that is not served or has no key, whether it is the first of its plan or takes
-    over. `account`: the node's own for a provider."""
+    """One for each engine that is not served, has no key or not the language, whether it is the first of
+    its plan or takes over. `account`: the node's own for a provider."""
     found: dict[tuple[Stage, str], EngineError] = {}
     known: set[tuple[Stage, str]] = set()
     for stage in STAGES:
@@ -44,6 +45,8 @@ async def lacks_of(
                         if settings.model in getattr(azure, "models", ()):
                             continue
                     account_of(stage, provider, account(provider), credential)
+                if (lack := language_lacking(assistant, stage, settings)) is not None:
+                    raise lack
             except EngineError as error:
                 found.setdefault((stage, provider), error)
     return list(found.values())

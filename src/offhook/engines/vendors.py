@@ -22,16 +22,20 @@ _LANGUAGE: Final = "offhook.language.providers."
 class Vendor:
     """`transcriber`, `model`, `voice`: the module that makes each kind, "" where the vendor has none or it is
     not served. `keyed`: reached with a key, so that the node has settings for it
-    (OFFHOOK_<PROVIDER>_API_KEY, OFFHOOK_<PROVIDER>_BASE_URL)."""
+    (OFFHOOK_<PROVIDER>_API_KEY, OFFHOOK_<PROVIDER>_BASE_URL). `languages`: all that its engines have (BCP 47,
+    without a region); () where that is the vendor's to say."""
 
     transcriber: str = ""
     model: str = ""
     voice: str = ""
     keyed: bool = True
+    languages: tuple[str, ...] = ()
 
 
 VENDORS: Final[dict[str, Vendor]] = {
-    "vapi": Vendor(_SPEECH + "local", _LANGUAGE + "extractive", _SPEECH + "local", keyed=False),
+    "vapi": Vendor(
+        _SPEECH + "local", _LANGUAGE + "extractive", _SPEECH + "local", keyed=False, languages=("en",)
+    ),
     "custom-transcriber": Vendor(transcriber=_SPEECH + "custom_transcriber", keyed=False),
     "custom-llm": Vendor(model=_LANGUAGE + "custom_llm", keyed=False),
     "custom-voice": Vendor(voice=_SPEECH + "custom_voice", keyed=False),

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from offhook.api.http.work import Work
 from offhook.engines.lacks import lacks_of
+from offhook.engines.languages import LanguageNotServed
 from offhook.engines.registry import Documents
 from offhook.json_document import ResourceDocument
 from offhook.schema.answered import NotValid, read
@@ -22,7 +23,8 @@ STANDS_IN: Final = "; until then the local engine stands in (OFFHOOK_SUBSTITUTE)
 
 
 async def engine_warnings(work: Work, assistants: Iterable[ResourceDocument]) -> Sequence[str]:
-    """A sentence for each engine that is not served or has no key: which it is, and what to do."""
+    """A sentence for each engine that is not served, has no key or not the language: which it is, and
+    what to do."""
     settings = work.services.settings
 
     known: dict[str, Documents] = {}  # of each provider that was asked for: calls wait for this transaction
@@ -46,7 +48,8 @@ async def engine_warnings(work: Work, assistants: Iterable[ResourceDocument]) ->
             continue  # kept from a time when it was valid
         assert isinstance(assistant, Assistant)
         for lack in await lacks_of(assistant, account, credentials):
-            found[str(lack) + (STANDS_IN if settings.substitute else "")] = None
+            replaced = settings.substitute and not isinstance(lack, LanguageNotServed)
+            found[str(lack) + (STANDS_IN if replaced else "")] = None
     return list(found)
 
 

@@ -162,10 +162,27 @@ def cue_of(statement: str, told: bool, keyed: bool) -> Cue | None:
         if match is None or (pattern is _LABELLED and not told and match["do"][0] in '"“'):
             continue
         do = match["do"].strip()
+        if pattern is _LABELLED and _is_script(match["case"], do):
+            return Cue(match["case"], ())
         if pattern is _WHO_SHOULD and not _referral(do):
             return Cue(match["case"], (Say(f"Please {addressed(do)}"),))
         return Cue(match["case"], tuple(_deeds(do)))
     return None
+
+
+_SCRIPTED = re.compile(
+    r"(?:start|begin|open|close|end|set|summari[sz]e|assess|explain|confirm|acknowledge|introduce|greet"
+    r"|conclude|ask|say"
+    r"|offer|provide|clarify|verify|thank|step)\b",
+    re.I,
+)
+
+
+def _is_script(case: str, do: str) -> bool:
+    """Whether what is quoted belongs to a step of the conversation, and answers nothing a caller says."""
+    if do[0] not in '"“' or case[0] in '"“':
+        return False
+    return _SCRIPTED.match(case) is not None or do.rstrip('"” ').endswith("?")
 
 
 def cases_of(case: str) -> list[str]:

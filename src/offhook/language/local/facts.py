@@ -70,7 +70,12 @@ _ABOUT_THE_CALLER = re.compile(
     r"|\bhere(?:'s| is|’s) (?:what|how|everything)\b|\bwhat you (?:need|should|have) (?:to )?know\b",
     re.I,
 )
-_THEIR_CUSTOMER = re.compile(r"^(?:the|this|each|every|any) (?:customer|patient|client|guest)\b", re.I)
+_THEIR_CUSTOMER = re.compile(
+    r"^(?:customers|people|patients|clients|guests|tenants|parents) (?:will "
+    r"|may )?(?:call|contact|ask)\b|^(?:the|this|each|every|any) (?:customer"
+    r"|patient|client|guest)\b",
+    re.I,
+)
 _OURS = re.compile(r"\b(?:we|our|us)\b", re.I)
 _TO_DO_SO = re.compile(
     r"^(?:to|for|in order to) .{3,80}?,? you (?:need|can|will|must|should|have to|may)\b", re.I

@@ -25,7 +25,8 @@ _SUBJECT = re.compile(
     r"^(?:we|our|there|you|it|they|the|a|an|this|all|every|most|yes|no|please|to|i|my|\w+s)\b", re.I
 )
 _NOT_SAID = re.compile(
-    r"\{\{|\{%|->|=>|→|</?\w|\|\s*\||\bstep \d|\bproceed to\b|\bgo to step\b|\b(?:ask|tell|inform|transfer"
+    r"\[[A-Za-z][^\]]{1,80}\]|\{\{|\{%|->|=>|→|</?\w|\|\s*\||\bstep \d|\bproceed to\b|\bgo to step\b"
+    r"|\b(?:ask|tell|inform|transfer"
     r"|greet) (?:them|the"
     r" (?:caller|customer|user|guest|patient|client|person))\b|\bthe (?:caller|user)\b|\bask for (?:the"
     r"|their|your) (?:name"

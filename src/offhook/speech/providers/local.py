@@ -293,13 +293,15 @@ class LocalVoice(SentenceVoice):
 
 
 async def transcriber(request: EngineRequest[VapiTranscriber]) -> Transcriber:
-    language = request.settings.language or "en"
-    if not language.startswith("en"):
-        log.warning("the local transcriber hears English only, not %.20r", language)
+    asked = request.settings.language or next(iter(request.settings.languages or ()), "en")
+    if not asked.lower().startswith("en"):
+        log.warning("the local transcriber hears English only, not %.20r", asked)
     return LocalTranscriber(request.node.workers)
 
 
 async def voice(request: EngineRequest[VapiVoice]) -> Voice:
     settings, node = request.settings, request.node
+    if settings.language and not settings.language.lower().startswith("en"):
+        log.warning("the local voice speaks English only, not %.20r", settings.language)
     cache = None if settings.caching_enabled is False else node.shared(SpeechCache, SpeechCache)
     return LocalVoice(node.workers, settings.voice_id, settings.speed or 1.0, cache)
