@@ -45,8 +45,10 @@ def test_deeds_of_a_case(statement: str, does: tuple[Deed, ...] | None) -> None:
     [
         ('{"role": "You are kind.", "check_in": "from 3 pm"}', ["Check in: from 3 pm."]),
         ('{"faq": [{"question": "Is there a gym?", "answer": "Yes, a small one."}]}', ["Yes, a small one."]),
-        ("| Plan | Price | Time |\n|---|---|---|\n| Basic | $9 | a day |", ["Basic: price $9, time a day."]),
+        ("| Plan | Price | Time |\n|---|---|---|\n| Basic | $9 | a day |", ["Basic: $9, time a day."]),
         ("FAQ\n\nDo you deliver?\nYes, within five miles.", ["Yes, within five miles."]),
+        ("Quiet hours: 10 pm to 7 am", ["Quiet hours: 10 pm to 7 am."]),
+        ("## If somebody complains\nSay sorry.", ["I am sorry about that."]),
         ("Address - 5 Elm Street", ["Our address is 5 Elm Street."]),
         ("<rules>Be kind.</rules><facts>We sell tea.</facts>", ["We sell tea."]),
         ("fleet:\n  - name: SUV\n    price: $79", ["SUV price: $79."]),

@@ -112,6 +112,7 @@ _META = re.compile(
 _LEAST_WORDS = 4
 _PROMPT_KEY = re.compile(r"^(?:name|role|agent|you are|be nice|language|model|version)$", re.I)
 _VALUE_PATTERNS = (
+    ("documents", re.compile(r"\b(?:bring|photo id)\b", re.I)),
     ("email", re.compile(r"[\w.+-]+@[\w-]+\.\w+")),
     (
         "website",

@@ -148,7 +148,8 @@ _INQUIRES = re.compile(
     r"(?:(?:and|so|hi|hello|okay|well) )*(?:what|how|where|when|which|who|why|whats|do i|does|is|are)\b"
 )
 _PROBLEM = re.compile(
-    r"\b(?:broken|broke|broke down|not working|(?:doesnt|dont|wont|isnt|didnt|stopped|quit) (?:work|working"
+    r"\b(?:(?:is|are|went|keeps going) (?:down|out|off|dead|stuck|gone)$|broken|broke|broke down"
+    r"|not working|(?:doesnt|dont|wont|isnt|didnt|stopped|quit) (?:work|working"
     r"|start|turn on|turning on|arrive"
     r"|open|flush|heat|heating)|leak(?:s|ing)?|clogged|flicker(?:s|ing)?|damaged|defective|cracked"
     r"|never (?:came|arrived|showed)|still not here"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 CONCEPTS: Final[Mapping[str, str]] = {
-    "hours": "open opening close closing closed hours hour schedule",
+    "hours": "open opening close closing closed hours hour",
     "address": "address location located locate direction directions street avenue road",
     "price": "price pricing priced cost fee charge rate expensive cheap dollar buck euro pound",
     "insurance": "insurance insured insure coverage cover copay",

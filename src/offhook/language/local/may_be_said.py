@@ -13,6 +13,13 @@ _SPOKEN_KEYS = {
     "email": "Our email address is {}",
     "website": "Our website is {}",
 }
+_PLAIN_KEY = frozenset(
+    stems(
+        "opening open business working regular normal hours times address location street phone telephone"
+        " number main contact email e-mail mail website web site url"
+    )
+)
+"""Of keys that say no more than the forms above: "quiet hours" are no opening hours."""
 _VERB = re.compile(
     r"\b(?:is|are|am|was|were|be|can|will|may|must|do|does|have|has|had|accept|take|offer|open|close|cost"
     r"|start"
@@ -37,6 +44,9 @@ _NOT_SAID = re.compile(
     r"|disclose|answer|give|quote|promise|ask|argue|guarantee|diagnose)\b",
     re.I,
 )
+_UNIT = re.compile(r"\b(?:minutes|hours|days|weeks|nights|people|guests)\b", re.I)
+_MONEY = re.compile(r"[$€£]")
+_PRICE = re.compile(r"^(?:price|cost|fee|rate)$", re.I)
 _MARKS = re.compile(r"[*_`#<>|{}=\[\]]+|(?<!\w)\"|\"(?!\w)|[“”]")
 
 
@@ -63,11 +73,19 @@ def said_of_key(key: str, value: str) -> str:
         return value
     topics = concepts_of(stems(key))
     for concept, form in _SPOKEN_KEYS.items():
-        if concept in topics and len(key.split()) <= 3 and topics <= {concept}:
+        if concept in topics and _PLAIN_KEY.issuperset(stems(key)):
             return form.format(_uncapitalised(value))
     if key.isupper():
         key = key.capitalize()
     return f"{key.replace('_', ' ')}: {value}"
+
+
+def said_of_column(column: str, value: str) -> str:
+    """A value below the title of a column, or behind a name of JSON, in a row of others."""
+    unit = _UNIT.search(column)
+    if unit and value.isdigit():
+        return f"{value} {unit[0].lower()}"
+    return value if _MONEY.match(value) and _PRICE.search(column) else f"{column} {value}"
 
 
 def _is_sentence(value: str) -> bool:

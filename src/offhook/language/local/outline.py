@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from offhook.language.local.may_be_said import said_of_column
 from offhook.language.local.prompt_json import JsonFact, json_facts
 
 _SPACES = re.compile(r"\s{2,}")
@@ -50,6 +51,8 @@ INSTRUCTIVE = re.compile(
     r"|protocol|procedure|process|escalat|boundar|\bhow to (?:route|handle|respond|answer)|routing|triage",
     re.I,
 )
+_CASE = re.compile(r"(?:if|when|whenever|in case)\b", re.I)
+"""A heading that is a case: what stands below is to be done in it."""
 _EXAMPLE = re.compile(r"\bexamples?\b|\bsample|dialog(?:ue)?s?\b|transcript", re.I)
 _FACTUAL = re.compile(
     r"faq|questions and answers|information\b|\bfacts?\b|knowledge|\bhours\b|location|pric|\bmenu\b|services"
@@ -76,6 +79,7 @@ class _Section:
     level: float
     told: bool = False
     shown: bool = False
+    case: str = ""
 
 
 _TOP = _Section("", -1.0)
@@ -191,9 +195,10 @@ class _Lines:
         self._sections = [one for one in self._sections if one.level < level] or [_TOP]
         above = self._section
         factual = _FACTUAL.search(title) is not None
-        told = not factual and (above.told or INSTRUCTIVE.search(title) is not None)
+        case = title if _CASE.match(title) else ""
+        told = bool(case) or (not factual and (above.told or INSTRUCTIVE.search(title) is not None))
         shown = _EXAMPLE.search(title) is not None and not factual
-        self._sections.append(_Section("" if told or shown else title, level, told, shown))
+        self._sections.append(_Section("" if told or shown else title, level, told, shown, case))
         self._listed, self._entry = False, ""
         self._question = title if _is_question(title) and not told else ""
 
@@ -205,7 +210,7 @@ class _Lines:
             self._columns = cells
             return
         named = [
-            f"{column.lower()} {value}" if len(cells) > 2 else value
+            said_of_column(column.lower(), value) if len(cells) > 2 else value
             for column, value in zip(self._columns[1:], cells[1:], strict=False)
             if value
         ]
@@ -225,6 +230,8 @@ class _Lines:
             yield self._item(prose)
 
     def _item(self, text: str) -> Item:
+        if self._section.case:
+            text = f"{self._section.case}, {text[:1].lower()}{text[1:]}"
         return Item(text, self._section.title, told=self._section.told)
 
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from offhook.language.local.may_be_said import said_of_column
+
 _MOST_TRIED = 20
 """Places in a prompt at which JSON may begin."""
 _DEEPEST = 8
@@ -83,7 +85,9 @@ def _of_object(pairs: Pairs, name: str, path: str) -> Iterator[JsonFact]:
     below = f"{path}{name}/"
     scalars = {key: said for key, one in plain.items() if (said := _said(one)) is not None}
     if name and len(scalars) == len(plain) and 0 < len(scalars) <= _MOST_IN_A_SENTENCE:
-        told = ", ".join(said if key in _NAMELESS else f"{key} {said}" for key, said in scalars.items())
+        told = ", ".join(
+            said if key in _NAMELESS else said_of_column(key, said) for key, said in scalars.items()
+        )
         yield JsonFact(f"{name.capitalize()}: {told}", f"{_last(path)} {' '.join(scalars)}", name, below)
         return
     for key, one in plain.items():

@@ -63,6 +63,8 @@ _TOO_SHORT = 2
 _LONGEST_UTTERANCE = 2000
 _SURE = 0.99
 """Of a cue that goes before facts."""
+_SURE_OF = 0.9
+"""Of what the prompt tells the assistant to mention."""
 _FOLLOWS = re.compile(
     r"^(?:and|but|or|what about|how about|also|until|till|for|on|at|with|by|since|from|then|so)\b", re.I
 )
@@ -229,10 +231,20 @@ class ReplyTurn:
 
     def _follow(self, fact: Fact, text: str) -> Told:
         assert fact.cue is not None
-        topics = (deed.topic for deed in fact.cue.deeds if isinstance(deed, TellOf))
+        named = (deed.topic for deed in fact.cue.deeds if isinstance(deed, TellOf))
+        topics = [
+            topic
+            for topic in named
+            if any(not each.isdigit() for each in asked_in(topic).words)
+            and self._index.sureness(topic) >= _SURE_OF
+        ]
         told = [
             *(sentence(deed.text) for deed in fact.cue.deeds if isinstance(deed, Say)),
-            *(spoken for topic in topics if (spoken := _spoken(self._index.answer(topic)))),
+            *(
+                _spoken(self._index.answer(topic))
+                for topic in topics
+                if self._index.sureness(topic) >= _SURE_OF
+            ),
         ]
         for deed in fact.cue.deeds:
             if isinstance(deed, PutThrough):

@@ -218,8 +218,11 @@ class Index:
                 had[number] += weight * credit
         for concept in asked.concepts:
             about = self._about.get(concept, set())
-            weight = self._weight(len(about)) * (
-                _ASIDE_WEIGHT if concept == "duration" and asked.words else 1.0
+            unknown = 1.0 if about else _UNKNOWN_WEIGHT
+            weight = (
+                self._weight(len(about))
+                * unknown
+                * (_ASIDE_WEIGHT if concept == "duration" and asked.words else 1.0)
             )
             total += weight
             for number in about:
