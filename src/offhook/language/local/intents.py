@@ -62,7 +62,9 @@ _HEARING = re.compile(
     r"\b(?:can you hear me|do you hear me|are you (?:still )?there$|is (?:anyone|anybody) there)"
 )
 _WAIT = re.compile(
-    r"^(?:no )?(?:wait|weight|hold on|hang on|stop|one moment|one second|just a (?:moment"
+    r"^(?:i have a (?:quick )?question$|(?:a )?quick question$|(?:can|may"
+    r"|could) i ask (?:you )?(?:something|a question)$)"
+    r"|^(?:no )?(?:wait|weight|hold on|hang on|stop|one moment|one second|just a (?:moment"
     r"|minute|second|sec))\b"
 )
 _NAME = re.compile(
@@ -138,7 +140,8 @@ _WISH = re.compile(
     r"|my) (?:\w+ )?(?:appointment|reservation"
     r"|booking|order|complaint)|get an? (?:appointment|reservation|table|quote)|place an order|appointment"
     r"|reservation|callback"
-    r"|(?:\w+ ){0,3}callback|complain|file a (?:complaint|claim)|leave a message|take a message|report"
+    r"|(?:\w+ ){0,3}callback|refund|my money back|complain|file a (?:complaint|claim)|leave a message"
+    r"|take a message|report"
     r"|reschedule|cancel"
     r"|set up|sign up|register|quote|estimate|pass (?:on|along)|tell (?:him|her|them))\b"
     r"|\bmessage for\b|\b(?:have|ask|get) (?:\w+ ){1,3}(?:to )?callback\b|^(?:a )?callback\b"
@@ -148,7 +151,8 @@ _INQUIRES = re.compile(
     r"(?:(?:and|so|hi|hello|okay|well) )*(?:what|how|where|when|which|who|why|whats|do i|does|is|are)\b"
 )
 _PROBLEM = re.compile(
-    r"\b(?:(?:is|are|went|keeps going) (?:down|out|off|dead|stuck|gone)$|broken|broke|broke down"
+    r"\b(?:hurts|hurting|in (?:a lot of )?pain|toothache|(?:is|are|went|keeps going) (?:down|out|off|dead"
+    r"|stuck|gone)$|broken|broke|broke down"
     r"|not working|(?:doesnt|dont|wont|isnt|didnt|stopped|quit) (?:work|working"
     r"|start|turn on|turning on|arrive"
     r"|open|flush|heat|heating)|leak(?:s|ing)?|clogged|flicker(?:s|ing)?|damaged|defective|cracked"

@@ -115,7 +115,7 @@ TOKENS: Final = (
 SAME: Final = """\
 car vehicle auto automobile
 child kid children toddler infant baby son daughter boy girl
-tooth teeth dental
+tooth teeth
 absent sick ill absence absence
 apartment flat condo
 laundry wash washer washing laundromat dryer
