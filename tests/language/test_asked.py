@@ -15,12 +15,8 @@ async def outcomes(held_out: bool) -> list[Outcome]:
     ]
 
 
-@pytest.mark.parametrize(("held_out", "useful"), [(False, 0.9), (True, 0.7)], ids=["built by", "held out"])
-async def test_most_are_useful_and_nothing_is_made_up(held_out: bool, useful: float) -> None:
+@pytest.mark.parametrize(("held_out", "useful"), [(False, 0.9), (True, 0.75)], ids=["built by", "held out"])
+async def test_most_are_useful_and_nothing_is_made_up_or_read_aloud(held_out: bool, useful: float) -> None:
     found = await outcomes(held_out)
-    assert [one.answers for one in found if one.invented] == []
+    assert [one.answers for one in found if one.invented or one.read_aloud] == []
     assert sum(one.useful for one in found) >= useful * len(found)
-
-
-async def test_nothing_is_read_aloud() -> None:
-    assert [one.answers for one in await outcomes(held_out=False) if one.read_aloud] == []
