@@ -20,7 +20,7 @@ SIGNATURE = "c2lnbmVk"
 PATH = re.compile(r"/v1(?:beta)?/(models/[^/:]+):streamGenerateContent\?alt=sse")
 TOP = {"contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "safetySettings"}
 CONFIG = {"temperature", "topP", "topK", "maxOutputTokens", "thinkingConfig", "stopSequences"}
-PART = {"text", "functionCall", "functionResponse", "thought", "thoughtSignature"}
+PART = {"text", "inlineData", "functionCall", "functionResponse", "thought", "thoughtSignature"}
 
 Event = dict[str, Any]
 

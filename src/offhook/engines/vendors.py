@@ -48,7 +48,7 @@ VENDORS: Final[dict[str, Vendor]] = {
     "gladia": Vendor(_SPEECH + "gladia"),
     "speechmatics": Vendor(_SPEECH + "speechmatics"),
     "anthropic": Vendor(model=_LANGUAGE + "anthropic"),
-    "google": Vendor(model=_LANGUAGE + "google"),
+    "google": Vendor(_LANGUAGE + "gemini_hearing", _LANGUAGE + "google"),
     "groq": Vendor(model=_LANGUAGE + "openai"),
     "cerebras": Vendor(model=_LANGUAGE + "openai"),
     "deepinfra": Vendor(model=_LANGUAGE + "openai"),

@@ -58,7 +58,15 @@ class GeminiFunctionResponse(_GeminiType):
     response: dict[str, str]
 
 
+class GeminiBlob(_GeminiType):
+    """`data` is base64."""
+
+    mime_type: str
+    data: str
+
+
 class GeminiPart(_GeminiType):
+    inline_data: GeminiBlob | None = None
     text: str | None = None
     thought: bool | None = None
     thought_signature: str | None = None

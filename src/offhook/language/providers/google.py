@@ -10,7 +10,7 @@ from offhook.language.http_model import ModelServer, http_model, most_tokens_of,
 from offhook.language.language_model import LanguageModel
 from offhook.language.providers.gemini import GeminiSettings, GeminiThinkingConfig, GeminiWire
 from offhook.schema.assistants.model import GoogleModel
-from offhook.speech.engine_request import EngineRequest
+from offhook.speech.engine_request import Account, EngineRequest
 
 URL: Final = "https://generativelanguage.googleapis.com"
 VERSION: Final = "v1beta"
@@ -26,7 +26,7 @@ _GENERATION = re.compile(r"(?:models/)?gemini-(\d+)(?:\.(\d+))?-?(pro)?")
 
 async def model(request: EngineRequest[GoogleModel]) -> LanguageModel:
     settings, account = request.settings, await request.account()
-    generation, thinking = _generation(settings.model), _thinking(settings.model)
+    generation, thinking = _generation(settings.model), thinking_of(settings.model)
     room = 0 if thinking is None or thinking.thinking_budget == 0 else ROOM_FOR_THOUGHTS
     wire = GeminiWire(
         GeminiSettings(
@@ -36,22 +36,27 @@ async def model(request: EngineRequest[GoogleModel]) -> LanguageModel:
         ),
         signed=generation >= (3, 0),
     )
-    name = settings.model if "/" in settings.model else f"models/{settings.model}"
+    return http_model(server_of(request.provider, settings.model, account), wire, request.way_to(account))
+
+
+def server_of(provider: str, model: str, account: Account, timeout: float = 20.0) -> ModelServer:
+    """`timeout`: seconds until the first piece of an answer."""
+    name = model if "/" in model else f"models/{model}"
     base = account.url or URL
     written = _VERSION.search(base)
     version = written[1] if written else VERSION
-    server = ModelServer(
-        provider=request.provider,
-        model=settings.model,
+    return ModelServer(
+        provider=provider,
+        model=model,
         base_url=base,
         path=f"/{version}/{quote(name)}:streamGenerateContent",
         query="alt=sse",
         written=(f"/{version}/models", f"/{version}"),
         headers={"x-goog-api-key": account.key or "none"},
         secrets=(account.key,),
+        timeout=timeout,
         meant=_meant,
     )
-    return http_model(server, wire, request.way_to(account))
 
 
 def _generation(model: str) -> tuple[int, int]:
@@ -60,7 +65,7 @@ def _generation(model: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
 
 
-def _thinking(model: str) -> GeminiThinkingConfig | None:
+def thinking_of(model: str) -> GeminiThinkingConfig | None:
     """As little as the model can: a caller waits meanwhile."""
     generation = _generation(model)
     if generation < (2, 5):
