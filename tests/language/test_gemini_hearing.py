@@ -6,7 +6,7 @@ import asyncio
 import io
 import wave
 from base64 import b64decode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -43,7 +43,7 @@ async def hearing(
             await transcriber.close()
 
 
-def sound_in(body: dict[str, Any]) -> tuple[str, float]:
+def sound_in(body: Mapping[str, Any]) -> tuple[str, float]:
     """What is asked, and seconds of its sound."""
     asked, sound = body["contents"][0]["parts"]
     with wave.open(io.BytesIO(b64decode(sound["inlineData"]["data"]))) as file:
