@@ -8,7 +8,7 @@ import pytest
 
 from offhook.speech.engine_request import Account
 from tests.calls.test_vendor_calls import ASKED, WHOLE, World, lines, visit
-from tests.fakes import ears, streamed_voices
+from tests.fakes import ears, gemini, streamed_voices
 from tests.fakes.streamed_voices import MOUTHS, Mouth
 from tests.speech.test_vendors_ears import EARS, Ear
 
@@ -37,3 +37,11 @@ async def test_a_call_in_which_a_vendor_speaks(tmp_path: Path, mouth: Mouth) -> 
         house, _ = await visit(tmp_path, world)
     assert lines(house) == WHOLE
     assert len(fake.asked) == 2
+
+
+async def test_a_call_that_googles_models_hear(tmp_path: Path) -> None:
+    async with gemini.served(gemini.Fake(text=ASKED)) as server:
+        account = Account(gemini.KEY, server.url)
+        world = World(assistant={"transcriber": {"provider": "google"}}, accounts={"google": account})
+        house, _ = await visit(tmp_path, world)
+    assert lines(house) == WHOLE
