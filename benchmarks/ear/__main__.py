@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.ear import overlaps, pauses
+from benchmarks.ear import overlaps, pauses, places
 from benchmarks.figure import percentile
 
 ALL = "--all" in sys.argv
@@ -43,7 +43,33 @@ def of_overlaps() -> None:
         print(f"    {one.silent:.2f} {one.stopped} {one.name}: {' | '.join(one.lines)}")
 
 
-if "overlaps" not in sys.argv:
-    of_pauses()
-if "pauses" not in sys.argv:
-    of_overlaps()
+def of_places() -> None:
+    alone = places.alone()
+    minutes = len(alone) * places.ALONE_SECONDS / 60
+    print(
+        f"speakerphone: interrupted itself {sum(one.interrupted for one in alone) / minutes:.0f} times a"
+        f" minute, took its echo for a voice {sum(one.heard for one in alone) / minutes:.0f} times"
+    )
+    for echo in alone:
+        if ALL or echo.heard:
+            print(f"    {echo.interrupted} {echo.heard} {echo.name}: {' | '.join(echo.lines)}")
+    over = places.spoken_over()
+    stops = [one.waited for one in over if one.waited is not None]
+    print(
+        f"speakerphone: interruptions missed {len(over) - len(stops)} of {len(over)};"
+        f" silent after p50 {percentile(stops, 0.5):.2f} s, p90 {percentile(stops, 0.9):.2f} s"
+    )
+    beside = places.beside_a_television()
+    answered = [one.waited for one in beside if one.waited is not None]
+    print(
+        f"television: answered, and nothing else understood {len(answered)} of {len(beside)};"
+        f" after p50 {percentile(answered, 0.5):.2f} s, p90 {percentile(answered, 0.9):.2f} s"
+    )
+    for one in (*over, *beside):
+        if ALL or one.waited is None:
+            print(f"    {one.waited or 0:.2f} {one.name}: {' | '.join(one.lines)}")
+
+
+KINDS = {"pauses": of_pauses, "overlaps": of_overlaps, "places": of_places}
+for kind in [name for name in KINDS if name in sys.argv] or KINDS:
+    KINDS[kind]()

@@ -14,16 +14,20 @@ from typing import Any, Final, cast
 from tests.scripted import Script, ScriptedModel, ScriptedVoice, ScriptedWorld, given
 
 from benchmarks.ear import clips
+from benchmarks.ear.surroundings import Surroundings
 from offhook.conversation import Conversation, Engines
 from offhook.conversation.events import Event
 from offhook.frames import FRAME_BYTES, FRAME_SECONDS, SILENCE
 from offhook.media import media_events
 from offhook.media.channel import Channel
+from offhook.media.echo.canceller import EchoCanceller
 from offhook.media.media_commands import CloseTalk, Command
 from offhook.media.talk import Talk
 from offhook.schema.assistants.assistant import Assistant
 from offhook.speech.activity import VoiceActivity
+from offhook.speech.engine_protocols import Voice
 from offhook.speech.providers.local import LocalTranscriber
+from offhook.speech.sentence_voice import SentenceVoice
 from offhook.speech.workers import Workers
 
 HEARING_SECONDS: Final = (0.03, 0.03)
@@ -70,7 +74,9 @@ def activity() -> VoiceActivity:
 class EarCall:
     """`played`: the moments at which the assistant was heard."""
 
-    def __init__(self) -> None:
+    def __init__(self, surroundings: Surroundings | None = None) -> None:
+        self._surroundings = surroundings
+        self._echo = EchoCanceller()
         self.events: list[Event] = []
         self.played: list[float] = []
         self.conversation: Conversation
@@ -78,7 +84,7 @@ class EarCall:
         self.world = ScriptedWorld()
         self._loop = asyncio.get_running_loop()
         self._media: list[media_events.Event] = []
-        self._talk = Talk(1, self._media.append, self._media.append, activity(), self._loop.time)
+        self._talk = Talk(1, self._media.append, self._media.append, activity(), self._loop.time, self._echo)
         self.channel = Channel(1, "ear", self._do)
         self._sound = bytearray()
         self._ticking: asyncio.Task[None] | None = None
@@ -141,13 +147,30 @@ class EarCall:
             self.played.append(self._loop.time())
         heard = bytes(self._sound[:FRAME_BYTES]) or _QUIET
         del self._sound[:FRAME_BYTES]
+        if self._surroundings is not None:
+            heard = self._surroundings.picks_up(heard, said or SILENCE)
         self._talk.exchanged(heard, said or SILENCE)
+        self._echo.run()
         activity().run()
         self.channel.at = self._loop.time()
         events = self._media[:]
         self._media.clear()
         for event in events:
             self.channel.take(event)
+
+
+class Mouth(SentenceVoice):
+    """The local voice, each sentence as it was made once."""
+
+    provider = "vapi"
+
+    async def start(self) -> None: ...
+
+    async def say(self, text: str) -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.15)
+        yield clips.loud(clips.spoken(text, "low"), -18.0)
+
+    async def close(self) -> None: ...
 
 
 @asynccontextmanager
@@ -157,11 +180,13 @@ async def calling(
     assistant: Mapping[str, Any] | None = None,
     answer_seconds: float = 0.05,
     voice_seconds: float = 0.15,
+    voice: Voice | None = None,
+    surroundings: Surroundings | None = None,
 ) -> AsyncIterator[EarCall]:
-    call = EarCall()
+    call = EarCall(surroundings)
     call.model = ScriptedModel(answers, latency=answer_seconds, per_token=0.005)
     transcriber = LocalTranscriber(cast(Workers, _Workers()))
-    engines = Engines(transcriber, call.model, ScriptedVoice(latency=voice_seconds))
+    engines = Engines(transcriber, call.model, voice or ScriptedVoice(latency=voice_seconds))
     settings = Assistant.model_validate(dict(assistant or {}))
     conversation = call.conversation = await Conversation.start(
         assistant=settings,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offhook.frames import FRAME_BYTES, SAMPLE_RATE
 from offhook.rtp.codecs import PCMU
@@ -27,6 +28,8 @@ VOICES: Final[Mapping[str, tuple[float, float]]] = {
     "quick": (1.2, 1.06),
 }
 """Pace, and pitch beside the voice's own."""
+CALLER_LEVEL: Final = -20.0
+"""dBov, at which those of `loud` speak."""
 
 
 @functools.cache
@@ -65,6 +68,19 @@ def spoken(text: str, voice: str = "plain") -> bytes:
 def recorded(name: str) -> bytes:
     with wave.open(str(RECORDED / f"{name}.wav")) as clip:
         return telephone(clip.readframes(clip.getnframes()))
+
+
+def at_level(sound: NDArray[np.float64], level: float) -> NDArray[np.float64]:
+    """At so many dBov, where there is sound."""
+    power = np.square(sound[: len(sound) // 160 * 160].reshape(-1, 160)).mean(axis=1)
+    now = float(power[power > power.max() / 1000].mean())
+    factor = 10 ** (level / 20) * 32768 / np.sqrt(now)
+    return np.multiply(sound, factor, dtype=np.float64)
+
+
+def loud(pcm: bytes, level: float = CALLER_LEVEL) -> bytes:
+    sound = at_level(np.frombuffer(pcm, "<i2").astype(float), level)
+    return telephone(np.clip(sound, -32768, 32767).astype("<i2").tobytes())
 
 
 def heard(pcm: bytes) -> str:

@@ -29,6 +29,7 @@ ANSWER: Final = (
     " closed, and the week before the new year we close at noon. Parking is behind the building, and the"
     " entrance is in the side street next to the bakery."
 )
+SETTINGS: Final = {"firstMessage": "Hello, how can I help?", "messagePlan": {"idleMessages": []}}
 AFTER: Final = (1.3, 2.1, 3.4)
 
 
@@ -52,7 +53,7 @@ def sounds(texts: Sequence[str], recorded: Sequence[str]) -> Iterator[tuple[str,
 
 
 async def _tried(name: str, sound: bytes, after: float) -> Overlap:
-    async with calling([ANSWER, "Very well."], assistant={"firstMessage": "Hello, how can I help?"}) as call:
+    async with calling([ANSWER, "Very well."], assistant=SETTINGS) as call:
         await call.hears_the_end()
         await call.pauses(0.5)
         ended = await call.says(clips.recorded("hours"))

@@ -29,6 +29,7 @@ from offhook.media.media_events import (
     VoiceEnded,
     VoiceWentOn,
 )
+from offhook.media.near_voice import NearVoice
 from offhook.media.playout import Piece, Playout, Utterance
 from offhook.speech.gate import SpeechBegan, SpeechGate
 
@@ -67,6 +68,7 @@ class Talk:
         self._note = note
         self._time = time
         self._gate = SpeechGate()
+        self._near = NearVoice()
         self._muted = False
         self._activity = None if activity is None else activity.open(self.judged)
         self._ear = None if echo is None else echo.open(self._heard)
@@ -92,6 +94,7 @@ class Talk:
         """`judged`: what of it may be a voice."""
         if self._activity is not None:
             self._activity.push(judged)
+            heard = self._near.heed(heard, self._gate.speaking)
         playing = self.playout.current
         if playing is None or playing.playing >= len(playing.pieces):
             self._note(_tuple(Heard, (self.number, heard, said, 0, 0, 0)))
@@ -103,6 +106,7 @@ class Talk:
     def judged(self, probability: float) -> None:
         """The next 32 ms. Speech that might be beginning holds back what would begin, at once."""
         gate = self._gate
+        probability = self._near.weigh(probability, gate.speaking, self.playout.current is not None)
         change = gate.feed(probability, self._time())
         if isinstance(change, SpeechBegan):
             self._emit(VoiceBegan(self.number, change.at))
