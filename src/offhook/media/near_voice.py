@@ -17,6 +17,10 @@ from offhook.speech.gate import STOP_PROBABILITY, WINDOW_SECONDS
 
 FAR: Final = 14.0
 """dB below the loudest of the caller's speech."""
+UNSURE: Final = 3.0
+"""dB more, as long as it is not known that there is such a voice..."""
+UNSURE_WINDOWS: Final = 8
+"""... and so long what is softer is the end of the caller's own word."""
 UNKNOWN: Final = -19.0
 """dBov, taken for the caller's level over the assistant until they have said something."""
 KNOWN_SECONDS: Final = 0.7
@@ -38,7 +42,7 @@ _FULL_SCALE: Final = 32768.0**2
 class NearVoice:
     """One talk's. `weigh` each window of voice activity, `heed` each frame."""
 
-    __slots__ = ("_begun_anew", "_far", "_far_loudest", "_loudest", "_near", "_recent", "_rest")
+    __slots__ = ("_begun_anew", "_far", "_far_loudest", "_loudest", "_near", "_recent", "_rest", "_softer")
 
     def __init__(self) -> None:
         self._near: float | None = None  # dBov of the caller's speech at its loudest
@@ -46,6 +50,7 @@ class NearVoice:
         self._far = 0.0  # seconds of a far voice
         self._far_loudest = -math.inf  # dBov
         self._rest = math.inf  # seconds without any voice
+        self._softer = 0  # windows in a row that are far below it
         self._begun_anew = True  # what is heard began after a silence
         self._recent: deque[bytes] = deque(maxlen=_LEVEL_FRAMES)
 
@@ -73,8 +78,7 @@ class NearVoice:
         if level == -math.inf:
             return probability
         if speaking:
-            self._loudest = max(level, self._loudest - FALLS)
-            return probability if level >= self._loudest - FAR else 0.0
+            return probability if self._goes_on(level) else 0.0
         self._learn()
         doubted = over or self.far_known or not self._begun_anew
         if not doubted or level >= self._least():
@@ -83,10 +87,16 @@ class NearVoice:
         self._far_loudest = max(level, self._far_loudest - FALLS)
         return 0.0
 
+    def _goes_on(self, level: float) -> bool:
+        """Is it still who began the speech?"""
+        self._loudest = max(level, self._loudest - FALLS)
+        self._softer = self._softer + 1 if level < self._loudest - FAR else 0
+        return self._softer <= (0 if self.far_known else UNSURE_WINDOWS)
+
     def _least(self) -> float:
         """dBov, of a voice that need not be doubted."""
         if self._near is not None:
-            return self._near - FAR
+            return self._near - (FAR if self.far_known else FAR + UNSURE)
         least = UNKNOWN - FAR
         return min(least, self._far_loudest + ABOVE_FAR) if self.far_known else least
 
