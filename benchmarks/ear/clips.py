@@ -75,7 +75,8 @@ def at_level(sound: NDArray[np.float64], level: float) -> NDArray[np.float64]:
     power = np.square(sound[: len(sound) // 160 * 160].reshape(-1, 160)).mean(axis=1)
     now = float(power[power > power.max() / 1000].mean())
     factor = 10 ** (level / 20) * 32768 / np.sqrt(now)
-    return np.multiply(sound, factor, dtype=np.float64)
+    louder: NDArray[np.float64] = sound * factor
+    return louder
 
 
 def loud(pcm: bytes, level: float = CALLER_LEVEL) -> bytes:
