@@ -259,3 +259,18 @@ async def test_a_gateway_that_does_not_answer_is_told_of_once(
         "gateway sip:10.0.0.9:5060 answers again",
         "gateway sip:10.0.0.9:5060 does not answer: 503 Service Unavailable",
     ]
+
+
+@pytest.mark.parametrize("domain", ["carrier.test SIP/2.0\r\nX-Evil: 1", "a b", "<x>", "x" * 5000, "a@b;c"])
+def test_a_domain_is_a_host_and_no_more(tmp_path: Path, domain: str) -> None:
+    async def tale() -> None:
+        plan = {**LOGIN, "sipRegisterPlan": {"domain": domain}}
+        async with watched(tmp_path, trunk(outboundAuthenticationPlan=plan)) as (_, watch, carrier):
+            await asyncio.sleep(100)
+            assert watch.registered == []
+            for one in carrier.heard:
+                assert "X-Evil" not in one.headers
+                assert isinstance(one, Request)
+                assert str(one.uri) == "sip:b"
+
+    run_virtual(tale())

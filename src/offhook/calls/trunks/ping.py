@@ -8,7 +8,7 @@ import random
 from typing import Final
 
 from offhook.calls.trunks.trunk_requests import TrunkRequests, why
-from offhook.network import words_of
+from offhook.network import INTERNAL, words_of
 from offhook.network.guard import AddressRefused
 from offhook.sip.errors import SipError
 from offhook.sip.messages.uri import Uri
@@ -53,4 +53,7 @@ class Ping:
             return why(error)
         except (AddressRefused, OSError) as error:
             return words_of(error)
+        except Exception:
+            _log.exception("gateway %s could not be asked", self.gateway)
+            return INTERNAL
         return f"{response.status} {response.reason}"[:200] if response.status == 503 else ""

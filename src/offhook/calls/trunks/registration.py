@@ -71,7 +71,9 @@ class Registration:
         while True:
             try:
                 seconds = await self._register()
-            except NotRegistered as problem:
+            except Exception as problem:
+                if not isinstance(problem, NotRegistered):
+                    _log.exception("trunk %s could not be registered", self.trunk.id)
                 pause = self._pause(failures)
                 failures += 1
                 _log.error("trunk %s is not registered: %s; again in %.0f s", self.trunk.id, problem, pause)
@@ -126,14 +128,16 @@ class Registration:
         plan = None if login is None else login.sip_register_plan
         assert login is not None
         assert plan is not None
-        domain, account = plan.domain or registrar.host, plan.username or login.auth_username
+        # Written by its owner: read as a URI, it is a host and no more.
+        domain = Uri.parse(f"sip:{plan.domain}") if plan.domain else registrar
+        account = plan.username or login.auth_username
         name = login.auth_username or account
         password = login.auth_password
         return await self._asking.outside(
             "REGISTER",
-            Uri("sip", host=domain),
+            Uri("sip", host=domain.host, port=domain.port),
             registrar,
-            from_=NameAddr(None, Uri("sip", user=account, host=domain)),
+            from_=NameAddr(None, Uri("sip", user=account, host=domain.host)),
             contact=self._contact,
             credentials=(name, password) if name and password else None,
         )
