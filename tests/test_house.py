@@ -23,13 +23,14 @@ COUNTED = {
     "class names in several modules": 0,
     "sections that lead nowhere": 0,
     "signatures that take Mapping[str, Any]": 1,
-    "signatures that take a named JSON document": 110,
-    "signatures that take dict[str, Any]": 34,
+    "signatures that take JSON that has a type": 51,
+    "signatures that take JSON by nature": 46,
+    "signatures that take dict[str, Any]": 35,
     "camelCase properties outside the types": 51,
     "floors of more than 20 files": 0,
     "circles of imports between modules": 0,
     "circles of imports between rooms": 0,
-    "files of more than 400 lines": 2,
+    "files of more than 400 lines": 0,
 }
 LONG_TESTS = 23
 """Files of tests of more than 400 lines."""

@@ -1,5 +1,6 @@
-"""The JSON documents that have no type here, by what they are: their shape is their owner's, or they are on
-their way from or to what reads them. All else has one of the models beside this file."""
+"""The JSON documents, by what they are. A resource, a message and an answer have types in `schema/`: they are
+JSON only where they are stored, sent as they are, or not yet read. All others have none, since their shape is
+an owner's, a model's or a vendor's. `scripts/house.py` counts the two kinds apart."""
 
 from __future__ import annotations
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from offhook.calls.directory.documented import Documented, assistant_of, number_of, org_of, squad_of
+from offhook.calls.directory.documented import Documented
 from offhook.calls.trunks.stored_trunks import StoredTrunks, stored_trunk
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.assistants.squad import Squad
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 from offhook.schema.sip_trunk import SIP_TRUNK
+from offhook.schema.stored import assistant_of, number_of, org_of, squad_of
 from offhook.store import Record
 from offhook.store.repositories import fold_number
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from offhook.calls.directory.documented import Documented, assistant_of, number_of, squad_of
+from offhook.calls.directory.documented import Documented
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.routing.outcome import AnsweringAssistant, FoundAssistant
 from offhook.schema.answered import NotValid
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.assistants.squad import Squad
 from offhook.schema.number import StoredPhoneNumber
+from offhook.schema.stored import assistant_of, number_of, squad_of
 
 Document = dict[str, Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.directory.documented import assistant_of, squad_of
 from offhook.calls.world.handover import Successor, handoff_answer, successor, transfer_answer
 from offhook.conversation.events import Named
 from offhook.schema.assistants.squad import Squad
+from offhook.schema.stored import assistant_of, squad_of
 from offhook.schema.webhooks.answers import DestinationAnswer
 from tests.calls.test_routing import AGENT, DESK, FALLBACK, ORG, Stored
 from tests.documents import handoff_to, transfer_to

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.directory.documented import number_of, org_of
 from offhook.calls.privacy import kept_by, kept_without_assistant
 from offhook.calls.routing.decision import meant
 from offhook.calls.routing.outcome import RoutingOutcome
 from offhook.schema.answered import NotValid
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.org import UpdateOrgDTO
+from offhook.schema.stored import number_of, org_of
 from offhook.webhooks.receiver import choose_server, receiver_of
 from tests.calls.test_routing import ORG, Stored, decide
 

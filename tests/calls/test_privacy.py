@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offhook.calls.directory.documented import org_of
 from offhook.calls.privacy import PrivacyDecision, kept_by, kept_without_assistant
 from offhook.calls.record import messages
 from offhook.calls.world.variables import knowing_what_was_said
@@ -22,6 +21,7 @@ from offhook.language.language_model import ModelError, Text, ToolCall
 from offhook.language.template import render
 from offhook.media.recorded import stereo_path
 from offhook.schema.assistants.assistant import AssistantOverrides
+from offhook.schema.stored import org_of
 from offhook.speech.engine_protocols import EngineError
 from tests.calls.documents import answered
 from tests.calls.house import FIRST, House, open_house, virtual

@@ -15,15 +15,15 @@ from offhook.calls.admission.caller import (
     header_variables,
     kept,
 )
-from offhook.calls.directory.documented import assistant_of
 from offhook.calls.record import messages
 from offhook.calls.record.call_artifact import performance
 from offhook.calls.record.call_record import CallRecord
-from offhook.calls.record.shown_documents import without_secrets
 from offhook.calls.world.variables import built_in_variables, learn
 from offhook.conversation.events import TurnMeasured
 from offhook.conversation.transcript import ConversationTranscript
 from offhook.schema.calls.call import Call
+from offhook.schema.shown_documents import without_secrets
+from offhook.schema.stored import assistant_of
 from offhook.sip.messages.message import Request
 from offhook.sip.messages.parser import parse_message
 from tests.calls.documents import a_squad, an_assistant, answered, record_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from offhook.calls.directory.documented import Documented, assistant_of, number_of, squad_of
+from offhook.calls.directory.documented import Documented
 from offhook.calls.routing.decision import who_answers
 from offhook.calls.routing.outcome import (
     SORRY,
@@ -22,6 +22,7 @@ from offhook.calls.routing.outcome import (
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.assistants.squad import Squad
 from offhook.schema.base import document
+from offhook.schema.stored import assistant_of, number_of, squad_of
 from offhook.schema.tools.destination import TransferDestinationNumber, TransferDestinationSip
 from offhook.schema.webhooks.answers import AssistantRequestAnswer
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from offhook.network import AddressGuard, AddressRefused, NameNotFound
 from offhook.network.outside import Outside
-from offhook.schema.credential import OAuth2AuthenticationPlan, read_plan
+from offhook.schema.authentication_plan import OAuth2AuthenticationPlan, read_plan
 from offhook.store import IdMaker
 from offhook.webhooks import AskFailed, Client, Receiver
 from offhook.webhooks.client import OutsideRequest

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from offhook.schema.credential import HMACAuthenticationPlan, read_plan
+from offhook.schema.authentication_plan import HMACAuthenticationPlan, read_plan
 from offhook.webhooks.receiver import Receiver
 from offhook.webhooks.sign import CannotSign, hmac_headers, message_headers, standard_headers
 

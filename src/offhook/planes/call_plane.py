@@ -14,7 +14,6 @@ from offhook.calls.admission.entrance import EntranceLimits
 from offhook.calls.call_services import CallServices
 from offhook.calls.calls import Calls
 from offhook.calls.directory.directory_cache import DirectoryCache
-from offhook.calls.directory.documented import build_types
 from offhook.calls.directory.stored_directory import StoredDirectory
 from offhook.calls.ledger.presence import Presence
 from offhook.calls.ledger.recovery import end_orphans
@@ -46,6 +45,7 @@ from offhook.planes.siblings import ONLY, Siblings
 from offhook.planes.sip_listening import BoundSip, listen
 from offhook.process import StartError, file_limit, sip_connections_within
 from offhook.schema.assistants.assistant import Assistant, AssistantOverrides
+from offhook.schema.stored import build_types
 from offhook.settings import Settings
 from offhook.sip.dialogs.session_timer import SessionTimer
 from offhook.sip.digest import Nonces

@@ -16,7 +16,7 @@ from offhook.json_document import MessageDocument, ResourceDocument
 from offhook.network.http import MAX_ANSWER, BodyRefused, Reply, at_most, read_bounded
 from offhook.network.json_size import holds_more, whole_number
 from offhook.network.outside import Outside
-from offhook.schema.credential import (
+from offhook.schema.authentication_plan import (
     BearerAuthenticationPlan,
     HMACAuthenticationPlan,
     OAuth2AuthenticationPlan,

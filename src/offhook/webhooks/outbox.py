@@ -17,6 +17,7 @@ from offhook.webhooks.client import AskFailed, Client, message_body
 from offhook.webhooks.lanes import LaneLimits, Lanes, Pair
 from offhook.webhooks.lines import MAX_BEHIND, MAX_KEPT, Lines, QueuedMessage
 from offhook.webhooks.receiver import Receiver
+from offhook.webhooks.retention import KEEP_SECONDS, Retention
 
 log = logging.getLogger(__name__)
 
@@ -25,18 +26,6 @@ POLL_SECONDS = 5.0
 
 LEASE_MARGIN = 30.0
 """Seconds that a lease outlasts the longest attempt that it covers."""
-
-KEEP_SECONDS = 3 * 86400.0
-"""How long delivered messages can be read and replayed, unless a setting says otherwise."""
-
-KEEP_ABANDONED_SECONDS = 30 * 86400.0
-"""How long messages that were given up can."""
-
-WRITE_OVER_SECONDS = 5.0
-"""Seconds between two rounds that overwrite what was erased."""
-
-PURGE_SECONDS = (60.0, 3600.0)
-"""Seconds between two looks for messages that were kept long enough, at least and at most."""
 
 CLAIM_AT_ONCE = 64
 
@@ -69,7 +58,7 @@ class Outbox:
         self._client = client
         self._node = node
         self._now = now
-        self._keep_seconds = keep_seconds
+        self._retention = Retention(keep_seconds)
         self._lanes = Lanes(limits or LaneLimits())
         self._lines = Lines()
         self._attempts: dict[asyncio.Task[None], str] = {}  # and the calls that they are about
@@ -80,8 +69,6 @@ class Outbox:
         self.task: asyncio.Task[None] | None = None
         self._crowded = False
         self._look_at = 0.0
-        self._next_purge = 0.0
-        self._write_over_at = 0.0
         self.counters = Counters()
         self._records = Records(node, now, rng, self.counters)
 
@@ -238,7 +225,7 @@ class Outbox:
             self._wake.clear()
             try:
                 await self._turn(loop.time())
-                await self._write_over(loop.time())
+                await self._retention.write_over(self._database)
             except StoreError as error:
                 log.error("deliveries are waiting for the database: %s", error)
                 await self._sleep(POLL_SECONDS)
@@ -248,11 +235,6 @@ class Outbox:
             await self._sleep(self._look_at - loop.time())
             if self._attempts and not self._closing:
                 await asyncio.sleep(GATHER_SECONDS)
-
-    async def _write_over(self, now: float) -> None:
-        if now >= self._write_over_at:
-            self._write_over_at = now + WRITE_OVER_SECONDS
-            await self._database.write_over()
 
     async def _sleep(self, seconds: float) -> None:
         if seconds <= 0:
@@ -337,19 +319,9 @@ class Outbox:
         self._crowded = bool(
             full or self._lanes.free <= 0 or self._lanes.busy_hosts() or self._lanes.busy_orgs()
         )
-        await self._purge(tx)
+        await self._retention.purge(tx, self._milliseconds())
         later = await tx.outbox.next_after(now)
         return POLL_SECONDS if later is None else min(POLL_SECONDS, max(later / 1000 - self._now(), 0.0))
-
-    async def _purge(self, tx: Transaction) -> None:
-        loop_time = asyncio.get_running_loop().time()
-        if loop_time >= self._next_purge:
-            least, most = PURGE_SECONDS
-            self._next_purge = loop_time + min(max(self._keep_seconds / 24, least), most)
-            now = self._milliseconds()
-            await tx.outbox.purge(
-                now - round(self._keep_seconds * 1000), now - round(KEEP_ABANDONED_SECONDS * 1000)
-            )
 
     def _begin(self, message: QueuedMessage) -> None:
         task = asyncio.create_task(self._attempt(message), name=f"webhook {message.id}")

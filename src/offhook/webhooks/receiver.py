@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from offhook.json_document import ResourceDocument
 from offhook.schema import server as schema
-from offhook.schema.credential import authentication_of
+from offhook.schema.authentication_plan import authentication_of
 from offhook.schema.server import HasServer, Server, server_of
 from offhook.store import Transaction
 

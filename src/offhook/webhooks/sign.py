@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from offhook.schema.credential import (
+from offhook.schema.authentication_plan import (
     BearerAuthenticationPlan,
     HMACAuthenticationPlan,
     OAuth2AuthenticationPlan,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import httpx2
 
 from offhook.network.http import at_most, read_bounded
-from offhook.schema.credential import OAuth2AuthenticationPlan
+from offhook.schema.authentication_plan import OAuth2AuthenticationPlan
 from offhook.webhooks.failures import AskFailed
 
 MAX_TOKENS = 1024

@@ -11,10 +11,10 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from offhook.api.openapi.type_names import BY_TAG, is_stored, published
-from offhook.api.resources.secrets import is_secret
 from offhook.schema import bucket, credential
 from offhook.schema.error_path import whole
 from offhook.schema.reference import described, told
+from offhook.schema.secrets import is_secret
 from offhook.schema.tools.json_schema import Keywords
 
 Json = dict[str, Any]

@@ -12,12 +12,12 @@ from offhook.api.openapi.operation import ApiRoute
 from offhook.api.resources.engine_warnings import engine_warnings
 from offhook.api.resources.references import check_named
 from offhook.api.resources.resource import Document, Kind, crud
-from offhook.api.resources.secrets import without_keys
 from offhook.api.wire_type import Wire
 from offhook.json_document import ResourceDocument
 from offhook.schema.assistants.assistant import Assistant, StoredAssistant
 from offhook.schema.assistants.model import with_model_names
 from offhook.schema.base import document
+from offhook.schema.secrets import without_keys
 from offhook.schema.server import normalise_server, show_secret_set, show_server
 from offhook.store import Record
 

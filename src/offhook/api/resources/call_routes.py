@@ -25,7 +25,6 @@ from offhook.api.resources import outbound_calls
 from offhook.api.resources.paging import STATUS, described_list, parse_list
 from offhook.api.resources.recording_routes import elsewhere, is_recorded
 from offhook.api.resources.resource import found, json_response, listed, missing, resource
-from offhook.api.resources.secrets import without_keys
 from offhook.api.services import Services
 from offhook.api.wire_type import Wire
 from offhook.json_document import ResourceDocument
@@ -33,6 +32,7 @@ from offhook.links import KINDS, RecordingKind
 from offhook.media.recorded import erase
 from offhook.schema.assistants.model import with_model_names
 from offhook.schema.calls.call import Call, DeleteCallDTO, UpdateCallDTO
+from offhook.schema.secrets import without_keys
 from offhook.store import Record, StoreError
 
 FILTERS: Final = ("id", "assistantId", "phoneNumberId", STATUS.name)

@@ -10,11 +10,11 @@ from offhook.api.http.api_errors import BadRequest
 from offhook.api.http.work import Work
 from offhook.api.openapi.operation import ApiRoute
 from offhook.api.resources.resource import Document, Kind, crud, with_resource
-from offhook.api.resources.secrets import without_secrets
 from offhook.api.resources.urls import check_urls
 from offhook.api.wire_type import Wire
 from offhook.schema.base import document
 from offhook.schema.credential import AnyCredential, ByoSipTrunkCredential
+from offhook.schema.secrets import without_secrets
 from offhook.store import Record
 
 MOST_GATEWAYS: Final = 64

@@ -8,10 +8,10 @@ from offhook.api.http.work import Work
 from offhook.api.openapi.operation import ApiRoute
 from offhook.api.resources.engine_warnings import engine_warnings
 from offhook.api.resources.resource import Document, Kind, composed, crud
-from offhook.api.resources.secrets import without_keys
 from offhook.api.wire_type import Wire
 from offhook.schema.assistants.model import with_model_names
 from offhook.schema.assistants.squad import Squad, StoredSquad
+from offhook.schema.secrets import without_keys
 from offhook.store import Record
 
 _WHOLE: Final = Wire(Squad)

@@ -8,9 +8,9 @@ from offhook.api.http.api_errors import BadRequest
 from offhook.api.http.work import Work
 from offhook.api.openapi.operation import ApiRoute
 from offhook.api.resources.resource import Document, Kind, composed, crud, with_resource
-from offhook.api.resources.secrets import without_keys
 from offhook.api.wire_type import Wire
 from offhook.schema.assistants.model import with_model_names
+from offhook.schema.secrets import without_keys
 from offhook.schema.tools.tool import Tool
 from offhook.store import Record
 

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from offhook.calls.directory.documented import (
-    Documented,
-    assistant_of,
-    number_of,
-    org_of,
-    resource,
-    squad_of,
-)
+from offhook.calls.directory.documented import Documented, resource
 from offhook.calls.trunks.stored_trunks import StoredTrunks, stored_trunk
 from offhook.json_document import ResourceDocument
 from offhook.schema.assistants.assistant import AssistantOverrides
@@ -20,6 +13,7 @@ from offhook.schema.assistants.squad import Squad
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 from offhook.schema.sip_trunk import SIP_TRUNK
+from offhook.schema.stored import assistant_of, number_of, org_of, squad_of
 from offhook.store import Database
 
 MOST_CREDENTIALS: Final = 1000

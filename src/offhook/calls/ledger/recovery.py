@@ -10,15 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from offhook.calls.directory.documented import (
-    Documented,
-    StoredNotValid,
-    assistant_of,
-    number_of,
-    org_of,
-    resource,
-    squad_of,
-)
+from offhook.calls.directory.documented import Documented, StoredNotValid, resource
 from offhook.calls.directory.stored_directory import StoredDirectory
 from offhook.calls.privacy import kept_by, kept_without_assistant
 from offhook.calls.record import messages
@@ -36,6 +28,7 @@ from offhook.schema.calls.kept_call import KeptCall
 from offhook.schema.number import StoredPhoneNumber
 from offhook.schema.org import UpdateOrgDTO
 from offhook.schema.server import read_server
+from offhook.schema.stored import assistant_of, number_of, org_of, squad_of
 from offhook.schema.webhooks.server_message import wanted
 from offhook.store import Database, Record, StoreError, Transaction
 from offhook.webhooks.outbox import Outbox

@@ -11,7 +11,6 @@ from pydantic import BaseModel
 
 from offhook.calls.record.call_artifact import artifact_of, costs_of
 from offhook.calls.record.call_facts import CALL_TYPE, CallFacts, Document
-from offhook.calls.record.shown_documents import without_secrets
 from offhook.json_document import ResourceDocument
 from offhook.schema.assistants.model import with_model_names
 from offhook.schema.base import document, timestamp
@@ -27,6 +26,7 @@ from offhook.schema.calls.call_document import (
 )
 from offhook.schema.identity_cache import IdentityCache
 from offhook.schema.server import show_secret_set
+from offhook.schema.shown_documents import without_secrets
 
 CARRIERS: Final = ("twilio", "vonage", "telnyx")
 """Providers of numbers that carry a call themselves. Calls of all others come to our own SIP."""

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Final, Protocol
 
 from offhook.calls.call_services import CallServices
-from offhook.calls.directory.documented import assistant_of
 from offhook.calls.record.call_facts import Document
 from offhook.calls.record.call_record import CallRecord
 from offhook.calls.transfers.transfer_destination import TransferFailed
@@ -24,6 +23,7 @@ from offhook.schema.answered import NotValid
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.schema.calls.call_document import TransferAssistantDefaults
 from offhook.schema.server import Server
+from offhook.schema.stored import assistant_of
 from offhook.schema.tools.destination import (
     CallDestination,
     ContextEngineeringPlanLastNMessages,

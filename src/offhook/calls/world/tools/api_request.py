@@ -19,8 +19,8 @@ from offhook.conversation.tools.toolbox import definition_of
 from offhook.json_document import ParametersSchema, ResourceDocument, Variables
 from offhook.language.extraction import Render, parsed
 from offhook.language.language_model import ToolCall
+from offhook.schema.authentication_plan import authentication_of, wants_encryption
 from offhook.schema.base import document
-from offhook.schema.credential import authentication_of, wants_encryption
 from offhook.schema.tools.tool import AnyTool, ApiRequestTool
 from offhook.webhooks.client import AskFailed, OutsideRequest
 from offhook.webhooks.receiver import backoff_of
