@@ -11,9 +11,10 @@ from functools import lru_cache
 
 from offhook.conversation.own_words import NOBODY_THERE, ONE_MOMENT, STILL_THERE, in_language
 from offhook.conversation.text.chunks import SENTENCE_BOUNDARIES, ChunkingPlan
-from offhook.conversation.text.formatters import Format
+from offhook.conversation.text.numbers import DIGITS_CUTOFF
 from offhook.conversation.text.patterns import Pattern, compile_patterns
-from offhook.conversation.text.speakable import DIGITS_CUTOFF, FormattingPlan, Replacement, steps_of
+from offhook.conversation.text.rule_table import Format
+from offhook.conversation.text.speakable import FormattingPlan, Replacement, steps_of
 from offhook.conversation.turns.endpointing import EndpointingPlan, EndpointingRule
 from offhook.conversation.turns.interruption import InterruptionPlan, words_of
 from offhook.conversation.turns.wait_function import compile_wait, default_wait
@@ -100,7 +101,7 @@ def profile_of(assistant: Assistant) -> Profile:
         start=_start_plan(assistant),
         stop=_stop_plan(assistant),
         chunks=_chunk_plan(chunks),
-        form=_format_plan(chunks, own_language is None),
+        form=_format_plan(chunks, own_language is None, _writes_day_first(assistant)),
         keypad=effective.keypad_input(assistant),
         idle=_idle_messages(assistant, own_language),
         hooks=tuple(assistant.hooks or ()),
@@ -212,21 +213,35 @@ def _chunk_plan(plan: chunk.ChunkPlan | None) -> ChunkingPlan:
     )
 
 
-def _format_plan(chunks: chunk.ChunkPlan | None, english: bool) -> FormattingPlan:
+def _format_plan(chunks: chunk.ChunkPlan | None, english: bool, day_first: bool) -> FormattingPlan:
     plan = (chunks.format_plan if chunks else None) or chunk.FormatPlan()
     if plan.enabled is False or (chunks is not None and chunks.enabled is False):
         steps: tuple[Format, ...] = ()
+        foreign = steps
     else:
-        cutoff = plan.number_to_digits_cutoff
-        steps = steps_of(plan.formatters_enabled, DIGITS_CUTOFF if cutoff is None else cutoff, english)
-    return FormattingPlan(steps, _replacements(plan.replacements or ()))
+        given = plan.number_to_digits_cutoff
+        chosen, cutoff = plan.formatters_enabled, DIGITS_CUTOFF if given is None else given
+        steps = steps_of(chosen, cutoff, english, day_first)
+        foreign = steps_of(chosen, cutoff, english=False)
+    return FormattingPlan(steps, _replacements(plan.replacements or ()), foreign)
+
+
+def _set_language(assistant: Assistant) -> str | None:
+    """What the voice, or else the transcriber, is set to."""
+    given = (getattr(engine, "language", None) for engine in (assistant.voice, assistant.transcriber))
+    return next((each for each in given if isinstance(each, str)), None)
 
 
 def _own_language(assistant: Assistant) -> str | None:
-    """What the voice, or else the transcriber, is set to; None: English."""
-    given = (getattr(engine, "language", None) for engine in (assistant.voice, assistant.transcriber))
-    language = next((each for each in given if isinstance(each, str)), None)
+    """None: English."""
+    language = _set_language(assistant)
     return None if _is_english(language) else language
+
+
+def _writes_day_first(assistant: Assistant) -> bool:
+    """English of another country than those that write the month first."""
+    language, _, country = (_set_language(assistant) or "").lower().replace("_", "-").partition("-")
+    return language == "en" and country not in ("", "us", "ca", "ph")
 
 
 def _is_english(language: object) -> bool:

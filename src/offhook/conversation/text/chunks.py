@@ -17,10 +17,15 @@ def _set(words: str) -> frozenset[str]:
 # Followed by more of the same sentence.
 _ABBREVIATIONS = _set(
     "dr mr mrs ms mx prof rev hon gen col sgt capt lt st mt ft no nos vs approx dept ext fig vol ca cf viz "
+    "apt ste rm bldg hwy max incl excl pp p.o "
     "e.g i.e jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thurs fri sat"
 )
 # Followed by more, or by a new sentence: a capital letter tells.
-_MAYBE_LAST = _set("a.m p.m am pm etc inc ltd co corp jr sr ave rd blvd u.s u.k u.s.a ph.d")
+_MAYBE_LAST = _set(
+    "a.m p.m am pm etc inc ltd co corp jr sr ave rd blvd ln ct pkwy u.s u.k u.s.a ph.d "
+    "min mins hr hrs sec lb lbs "
+    "oz appt est"
+)
 _NEEDS_NO_SPACE = frozenset("。！？，،।॥۔|")
 
 PAUSE = 0.15
@@ -37,6 +42,12 @@ _FLUSH = re.compile(r"<\s{0,2}flush\s{0,2}/?\s{0,2}>", re.IGNORECASE)
 _FLUSH_BEGUN = re.compile(r"<\s{0,2}(?:f(?:l(?:u(?:s(?:h\s{0,2}(?:/\s{0,2})?)?)?)?)?)?\Z", re.IGNORECASE)
 _LOOKAHEAD = 16
 """Characters beyond LONGEST_PIECE that are waited for if they decide where a piece ends."""
+
+
+_ENTITY = re.compile(r"&#?\w{2,7};\Z")
+_NEAR = 80
+_BESIDE = 8
+_FIGURES = re.compile(r"[\d$€£]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +139,7 @@ class Chunker:
             self._scanned = latest
         if len(buffer) - start <= LONGEST_PIECE + undecided * _LOOKAHEAD:
             return None
-        space = buffer.rfind(" ", start, start + LONGEST_PIECE)
-        end = start + LONGEST_PIECE if space <= start else space
+        end = _last_space(buffer, start, start + LONGEST_PIECE)
         return self._take(end, end)
 
     def _skip_space(self) -> int:
@@ -155,13 +165,33 @@ class Chunker:
             return False
         if character not in self._boundaries and not (self._hurried and character in ",，、"):
             return False
+        if character == "|" and self._in_a_row(index):
+            return False
         if character in _NEEDS_NO_SPACE:
             return True
         if index + 1 == len(buffer):
             return None
         if not buffer[index + 1].isspace():
             return False  # 10:30, 3.5, 1,000, a quotation mark that belongs to the sentence
+        if character == ";" and _ENTITY.search(buffer, max(index - 8, self._start), index + 1):
+            return False
+        if character in "),":  # where an owner has them end pieces: (415) 555-0132, May 5, 2026
+            among = self._among_digits(index)
+            if among is not False:
+                return None if among is None else False
         return self._full_stop(index) if character == "." else True
+
+    def _among_digits(self, index: int) -> bool | None:
+        """Is there a digit on both sides?"""
+        if not self._buffer[index - 1 : index].isdecimal():
+            return False
+        following = self._buffer[index + 1 : index + 3].lstrip()
+        return following[0].isdecimal() if following else None
+
+    def _in_a_row(self, index: int) -> bool:
+        """Is this bar in a row of a table, which begins with one?"""
+        line = self._buffer.rfind("\n", self._start, index) + 1 or self._start
+        return self._buffer.startswith("|", line)
 
     def _full_stop(self, index: int) -> bool | None:
         """Is the `.` at `index` the end of a sentence, if a space follows it?"""
@@ -179,6 +209,16 @@ class Chunker:
     def _starts_line(self, position: int) -> bool:
         before = self._buffer[self._start : position].rstrip(" ")
         return not before or before.endswith("\n")
+
+
+def _last_space(buffer: str, start: int, end: int) -> int:
+    """Where a piece is cut for its length: at a space that has no figures beside it, if there is one near."""
+    space = last = buffer.rfind(" ", start, end)
+    while space > max(start, end - _NEAR):
+        if not _FIGURES.search(buffer, max(space - _BESIDE, start), space + _BESIDE):
+            return space
+        space = buffer.rfind(" ", start, space)
+    return end if last <= start else last
 
 
 def cut_into_pieces(text: str, plan: ChunkingPlan) -> list[str]:

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from offhook.conversation.text.formatters import ENGLISH, FORMATTERS, OFF_BY_DEFAULT, Format, numbers
+from offhook.conversation.text.formatters import DAY_FIRST, ENGLISH, FORMATTERS, OFF_BY_DEFAULT, ORDER
+from offhook.conversation.text.numbers import DIGITS_CUTOFF, numbers
 from offhook.conversation.text.patterns import LONGEST_SPOKEN as LONGEST
 from offhook.conversation.text.patterns import Pattern
+from offhook.conversation.text.rule_table import Format
+from offhook.conversation.text.tongue import plainly_not_english
 from offhook.schema.assistants.chunk import Formatter
 
-DIGITS_CUTOFF = 2099
-"""`numberToDigitsCutoff` unless it is given. The API names 2025, its current year then: years are to be read
-as years."""
+_LINE_TAG = re.compile(r"(?i)<(?:br|/p|/div|/li|/tr)[ ]?/?>")
+_AUTOLINK = re.compile(r"<((?:https?://|mailto:)?[^<>\s@]{0,64}(?:@|://)[^<>\s]{1,200})>")
 _TAG = re.compile(r"(?<!<)<(?!/?(?:break|spell)\b|<)[^<>\s][^<>\n]{0,100}>(?!>)")
 _RUNS = re.compile(r"\s{2,}")
 _SPACES = re.compile(r"[ \t]{2,}")
@@ -32,23 +34,27 @@ class Replacement:
 
 
 def steps_of(
-    chosen: Sequence[Formatter] | None = None, cutoff: float = DIGITS_CUTOFF, english: bool = True
+    chosen: Sequence[Formatter] | None = None,
+    cutoff: float = DIGITS_CUTOFF,
+    english: bool = True,
+    day_first: bool = False,
 ) -> tuple[Format, ...]:
     """The formatters to apply: those that are `chosen`, else all that are on by default. Words are made for
-    English only."""
+    English only. `day_first`: 5/9 is in September."""
     wanted = set(get_args(Formatter)) - OFF_BY_DEFAULT if chosen is None else set(chosen)
     if not english:
         wanted -= ENGLISH
-    steps = [step for name, step in FORMATTERS.items() if name in wanted]
-    return (*steps, numbers(cutoff)) if "number" in wanted else tuple(steps)
+    made = {**FORMATTERS, **(DAY_FIRST if day_first else {}), "number": numbers(cutoff)}
+    return tuple(made[name] for name in ORDER if name in wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class FormattingPlan:
-    """`steps`: what is done to a text, in order."""
+    """`steps`: what is done to a text, in order; `foreign`: to one that is plainly not English."""
 
     steps: tuple[Format, ...] = steps_of()
     replacements: tuple[Replacement, ...] = ()
+    foreign: tuple[Format, ...] = steps_of(english=False)
 
 
 def _replaced(text: str, replacements: Sequence[Replacement]) -> tuple[str, Sequence[Replacement]]:
@@ -79,8 +85,9 @@ def speakable(text: str, plan: FormattingPlan) -> str:
     text, unused = _replaced(text, plan.replacements)
     # Runs of space are one, also where a step leaves some: there are patterns that would look through a run
     # from each of its places.
+    text = _AUTOLINK.sub(r"\1", _LINE_TAG.sub("\n", text)) if "<" in text else text
     text = _single_spaced(_TAG.sub("", text))
-    for step in plan.steps:
+    for step in plan.foreign if plainly_not_english(text) else plan.steps:
         text = _single_spaced(step(text))
     text, _ = _replaced(text, unused)
     text = _BEFORE_MARK.sub("", _SPACES.sub(" ", text)).strip()
