@@ -175,15 +175,15 @@ class Chunker:
             return False  # 10:30, 3.5, 1,000, a quotation mark that belongs to the sentence
         if character == ";" and _ENTITY.search(buffer, max(index - 8, self._start), index + 1):
             return False
-        if character in "),":  # where an owner has them end pieces: (415) 555-0132, May 5, 2026
-            among = self._among_digits(index)
+        if character in "),:":  # (415) 555-0132, May 5, 2026, your code is: 4821
+            among = self._beside_digits(index)
             if among is not False:
                 return None if among is None else False
         return self._full_stop(index) if character == "." else True
 
-    def _among_digits(self, index: int) -> bool | None:
-        """Is there a digit on both sides?"""
-        if not self._buffer[index - 1 : index].isdecimal():
+    def _beside_digits(self, index: int) -> bool | None:
+        """Does a digit follow, and one stand before, or a colon between?"""
+        if self._buffer[index] != ":" and not self._buffer[index - 1 : index].isdecimal():
             return False
         following = self._buffer[index + 1 : index + 3].lstrip()
         return following[0].isdecimal() if following else None
@@ -203,8 +203,14 @@ class Chunker:
         if word in _MAYBE_LAST:
             following = _SPACE.match(self._buffer, index + 1)
             at = following.end() if following is not None else index + 1
-            return self._buffer[at].isupper() if at < len(self._buffer) else None
+            return self._begins_sentence(at)
         return True
+
+    def _begins_sentence(self, at: int) -> bool | None:
+        """A capital letter does; several are an acronym: 5 p.m. PST."""
+        if at + 1 >= len(self._buffer):
+            return None if at >= len(self._buffer) or self._buffer[at].isupper() else False
+        return self._buffer[at].isupper() and not self._buffer[at + 1].isupper()
 
     def _starts_line(self, position: int) -> bool:
         before = self._buffer[self._start : position].rstrip(" ")
