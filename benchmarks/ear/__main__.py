@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.ear import overlaps, pauses, places
+from benchmarks.ear import clips, dictated, overlaps, pauses, places
 from benchmarks.figure import percentile
 
 ALL = "--all" in sys.argv
@@ -70,6 +70,20 @@ def of_places() -> None:
             print(f"    {one.waited or 0:.2f} {one.name}: {' | '.join(one.lines)}")
 
 
-KINDS = {"pauses": of_pauses, "overlaps": of_overlaps, "places": of_places}
+def of_dictation() -> None:
+    for kind in dictated.KINDS:
+        outcomes = list(dictated.tried(kind))
+        by_voice = {
+            voice: [one for one in outcomes if one.voice == voice and one.right] for voice in clips.VOICES
+        }
+        shares = ", ".join(f"{voice} {len(right)}" for voice, right in by_voice.items())
+        right = sum(map(len, by_voice.values()))
+        print(f"{kind}: right {right} of {len(outcomes)}; of {len(outcomes) // len(by_voice)} each: {shares}")
+        for one in outcomes:
+            if ALL or not one.right:
+                print(f"    {'   ' if one.right else 'BAD'} {one.name}: {' | '.join(one.lines)}")
+
+
+KINDS = {"pauses": of_pauses, "overlaps": of_overlaps, "places": of_places, "dictation": of_dictation}
 for kind in [name for name in KINDS if name in sys.argv] or KINDS:
     KINDS[kind]()

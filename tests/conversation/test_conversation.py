@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from offhook.conversation.engine_failures import APOLOGY
 from offhook.conversation.events import (
     AssistantInterrupted,
     AssistantLate,
@@ -19,7 +18,7 @@ from offhook.conversation.events import (
     TurnMeasured,
     VoiceText,
 )
-from offhook.conversation.own_words import NOBODY_THERE
+from offhook.conversation.own_words import APOLOGY, NOBODY_THERE
 from offhook.frames import FRAME_SECONDS
 from offhook.language.language_model import ModelError, Text, ToolCall
 from offhook.speech.engine_protocols import EngineError, Transcript

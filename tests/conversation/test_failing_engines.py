@@ -15,8 +15,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from offhook.conversation import Conversation, Engines, ended_reason
-from offhook.conversation.engine_failures import APOLOGY
 from offhook.conversation.events import Event
+from offhook.conversation.own_words import APOLOGY
 from offhook.engines.fallback import FallbackTranscriber, FallbackVoice
 from offhook.language.language_model import LanguageModel
 from offhook.network.outside import Outside

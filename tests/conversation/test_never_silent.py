@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from offhook.conversation.engine_failures import APOLOGY
+from offhook.conversation.events import ToolOutcome
 from offhook.conversation.own_words import (
+    APOLOGY,
     GOODBYE,
     NOBODY_THERE,
+    NOT_TRANSFERRED,
     ONE_MOMENT,
     SAY_AGAIN,
     STILL_THERE,
@@ -21,7 +23,7 @@ from offhook.language.language_model import ModelError, Text, ToolCall
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.conversation.test_conversation import greeted
 from tests.documents import transfer_to
-from tests.scripted import ScriptedModel, ScriptedVoice
+from tests.scripted import ScriptedModel, ScriptedVoice, ScriptedWorld
 from tests.virtual import run_virtual, story
 
 BUSY = ModelError("openai", "busy", "503-server-overloaded-error")
@@ -185,7 +187,12 @@ def speaking(language: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("language", ["de", "es-MX", "fr", "it", "pt-BR"])
-@pytest.mark.parametrize("words", [GOODBYE, NOBODY_THERE, ONE_MOMENT, SAY_AGAIN, STILL_THERE, STILL_TRYING])
+@pytest.mark.parametrize(
+    "words",
+    [
+        APOLOGY, GOODBYE, NOBODY_THERE, NOT_TRANSFERRED, ONE_MOMENT, SAY_AGAIN, STILL_THERE, STILL_TRYING,
+    ],
+)  # fmt: skip
 def test_its_own_words_are_known_in_several_languages(language: str, words: str) -> None:
     assert in_language(words, language) not in ("", words)
 
@@ -233,6 +240,57 @@ def test_nothing_is_said_where_there_are_no_words_in_the_language(
             await greeted(stage)
             await stage.caller.says("Hei.")
             await asyncio.sleep(8)
+            assert said(stage) == heard
+
+    run_virtual(tell())
+
+
+@pytest.mark.parametrize(
+    ("language", "heard"),
+    [
+        ("de", [in_language(APOLOGY, "de")]),
+        ("pt-BR", [in_language(APOLOGY, "pt")]),
+        ("fi", []),
+    ],
+)
+def test_nobody_is_apologised_to_in_another_language(language: str, heard: list[str]) -> None:
+    async def tell() -> None:
+        async with on_stage([BUSY], assistant=speaking(language)) as stage:
+            await greeted(stage)
+            await stage.caller.says("Wann haben Sie offen?")
+            await asyncio.sleep(20)
+            assert said(stage)[-1:] == heard
+            assert len(stage.ended) == 1
+
+    run_virtual(tell())
+
+
+@pytest.mark.parametrize(("language", "spoken"), [("en", APOLOGY), ("de", ""), ("fi", "")])
+def test_the_voice_that_stands_in_says_nothing_in_the_wrong_language(language: str, spoken: str) -> None:
+    async def tell() -> None:
+        emergency, voice = ScriptedVoice(), ScriptedVoice(fails_at="Nine")
+        assistant = speaking(language)
+        async with on_stage(["Nine."], voice=voice, emergency=emergency, assistant=assistant) as stage:
+            await greeted(stage)
+            await stage.caller.says("Hello?")
+            await asyncio.sleep(20)
+            assert " ".join(emergency.spoken) == spoken
+            assert len(stage.ended) == 1
+
+    run_virtual(tell())
+
+
+@pytest.mark.parametrize(
+    ("language", "heard"), [("es", ["Un momento, por favor.", "A las nueve."]), ("fi", ["A las nueve."])]
+)
+def test_a_tool_s_filler_is_in_the_caller_s_language(language: str, heard: list[str]) -> None:
+    async def tell() -> None:
+        tool = {"type": "function", "function": {"name": "lookup"}}
+        assistant = {"model": {"provider": "vapi", "tools": [tool]}} | speaking(language)
+        answers: list[Any] = [[ToolCall("c1", "lookup", {})], "A las nueve."]
+        world = ScriptedWorld(outcomes={"lookup": (1.0, ToolOutcome(result="nine"))})
+        async with on_stage(answers, assistant=assistant, world=world) as stage:
+            await asked(stage)
             assert said(stage) == heard
 
     run_virtual(tell())

@@ -22,27 +22,35 @@ async def said_in_pieces(stage: Stage, pieces: list[str], pause: float) -> None:
 
 
 PHONE = "What is your phone number?"
-PIECES = [
-    (FIRST, ["I would like to.", "Book a table."]),
-    (FIRST, ["Can I?", "Bring my dog?"]),
-    (FIRST, ["I have two questions.", "Are you open on Sunday?"]),
-    (FIRST, ["It was last Tuesday and.", "I waited for an hour."]),
-    (FIRST, ["My account number is five five one.", "Zero nine three."]),
-    (FIRST, ["Let me see.", "Wednesday."]),
-    (PHONE, ["Four one five.", "Five five five.", "Zero one nine two."]),
-    (PHONE, ["Sure.", "415-555-0192."]),
-    ("Could you spell your last name?", ["C A R.", "T E R."]),
-    ("What is your e-mail address?", ["Daniel dot Carter at.", "Example dot com."]),
+PIECES: list[tuple[str, list[str], str | None]] = [
+    (FIRST, ["I would like to.", "Book a table."], None),
+    (FIRST, ["Can I?", "Bring my dog?"], None),
+    (FIRST, ["I have two questions.", "Are you open on Sunday?"], None),
+    (FIRST, ["It was last Tuesday and.", "I waited for an hour."], None),
+    (FIRST, ["My account number is five five one.", "Zero nine three."], "My account number is 551093."),
+    (FIRST, ["Let me see.", "Wednesday."], None),
+    (PHONE, ["Four one five.", "Five five five.", "Zero one nine two."], "415-555-0192."),
+    (PHONE, ["Sure.", "415-555-0192."], None),
+    ("Could you spell your last name?", ["C A R.", "T E R."], "C-A-R-T-E-R."),
+    (
+        "What is your e-mail address?",
+        ["Daniel dot Carter at.", "Example dot com."],
+        "daniel.carter@example.com.",
+    ),
 ]
 
 
 @pytest.mark.parametrize("pause", [0.7, 1.2])
-@pytest.mark.parametrize(("asked", "pieces"), PIECES)
-def test_pieces_of_one_turn_are_answered_once(asked: str, pieces: list[str], pause: float) -> None:
+@pytest.mark.parametrize(("asked", "pieces", "written"), PIECES)
+def test_pieces_of_one_turn_are_answered_once(
+    asked: str, pieces: list[str], written: str | None, pause: float
+) -> None:
+    """`written`: what was dictated, as one would write it, where that is not what was heard."""
+
     async def tell() -> None:
         async with on_stage(["Very well."], assistant={"firstMessage": asked}) as stage:
             await said_in_pieces(stage, pieces, pause)
-            whole = " ".join(pieces)
+            whole = written or " ".join(pieces)
             assert stage.lines == [f"AI: {asked}", f"User: {whole}", "AI: Very well."]
             assert stage.model.requests[-1][-1] == {"role": "user", "content": whole}
 

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from offhook.conversation.engine_failures import APOLOGY, prepare_apology
+from offhook.conversation.engine_failures import prepare_apology
+from offhook.conversation.own_words import APOLOGY
 from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.speech.engine_protocols import EngineError, Transcript

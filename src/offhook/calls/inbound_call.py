@@ -31,6 +31,7 @@ from offhook.calls.world.owner import Owner
 from offhook.calls.world.variables import learn, learn_anew, refresh
 from offhook.conversation.conversation import Conversation
 from offhook.conversation.events import CallerTold, EngineFailed, Event, HandedOver
+from offhook.conversation.own_words import NOT_TRANSFERRED
 from offhook.log_context import working_for
 from offhook.network import INTERNAL, turns
 from offhook.rtp.ports import PortsExhausted
@@ -254,11 +255,13 @@ class InboundCall:
             self.record.explain(reason, failed)
         if conversation is None:
             self.end(reason)
-        elif transfer.ends_call_on_failure:
-            conversation.finish(reason, transfer.apology)
+            return
+        apology = conversation.own(NOT_TRANSFERRED) if transfer.apology is None else transfer.apology
+        if transfer.ends_call_on_failure:
+            conversation.finish(reason, apology)
         else:
             conversation.resume()
-            conversation.say(transfer.apology)
+            conversation.say(apology)
 
     # -- the way down ---------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from offhook.conversation.audio.caller_speech import TranscriberListener
 from offhook.conversation.profile import Profile, profile_of
+from offhook.conversation.text.dictated import as_dictated
 from offhook.conversation.tools.toolbox import Toolbox
 from offhook.language.language_model import LanguageModel, ModelError
 from offhook.schema.assistants.assistant import Assistant
@@ -81,6 +82,12 @@ class ActiveAssistant:
             await active.close()
             raise
         return active
+
+    def written(self, words: str, asked: str) -> str:
+        """What the caller dictates, as one would write it. `asked`: what the assistant has said before."""
+        if not self.profile.start.english:
+            return words
+        return as_dictated(words, asked, self.engines.transcriber.segmented)
 
     async def close(self) -> None:
         """Never raises; an engine that will not close is left behind with a line in the log."""

@@ -273,6 +273,10 @@ class Conversation:
 
     # from outside
 
+    def own(self, words: str) -> str:
+        """Some of `own_words.py` as the assistant that is speaking says them; "" if it does not."""
+        return self._assistants.current.profile.own(words)
+
     def say(self, text: str, interruptible: bool = True) -> None:
         """Say `text` after what is being said."""
         self._interjections.say(text, interruptible)

@@ -11,6 +11,7 @@ from offhook.conversation.active_assistant import ended_reason
 from offhook.conversation.events import EngineFailed, Event
 from offhook.conversation.farewell import Farewell
 from offhook.conversation.handover.active_assistants import ActiveAssistants
+from offhook.conversation.own_words import APOLOGY
 from offhook.conversation.text.chunks import ChunkingPlan, cut_into_pieces
 from offhook.conversation.text.speakable import FormattingPlan, speakable
 from offhook.conversation.turn_taking import TurnTaking
@@ -18,8 +19,6 @@ from offhook.speech.engine_protocols import EngineError, Voice
 from offhook.speech.sentence_voice import sound_of
 
 log = logging.getLogger(__name__)
-
-APOLOGY = "I'm sorry, something went wrong on our side and I have to end the call. Goodbye."
 
 
 async def prepare_apology(emergency: Voice) -> None:
@@ -90,7 +89,8 @@ class Apology:
         self._call_id = call_id
 
     def make(self, error: EngineError) -> None:
-        """Apologise, with another voice if this one failed, and end the call."""
+        """Apologise, with another voice if this one failed, and end the call. The other voice speaks English:
+        to who speaks another language nothing is said rather than that."""
         reason = ended_reason(error)
         log.error("call=%s ends with %s: %s", self._call_id, reason, error.unquoted)
         self._tell(EngineFailed(reason, str(error), error.unquoted))
@@ -103,10 +103,11 @@ class Apology:
                 self._farewell.hang_up(self._farewell.reason)
             return
         self._turn_taking.cut_off()
-        if self._emergency is not None and (speechless or doubtful):
+        profile = self._assistants.current.profile
+        if self._emergency is not None and (speechless or doubtful) and profile.own_language is None:
             self._turn_taking.synthesis.adopt(self._emergency, ChunkingPlan(), FormattingPlan())
         elif speechless:
             self._farewell.hang_up(reason)
             return
         self._failures.first = None  # a second failure, of the apology, ends the call at once
-        self._finish(reason, APOLOGY)
+        self._finish(reason, profile.own(APOLOGY))

@@ -19,6 +19,11 @@ NOBODY_THERE: Final = "I can't hear you, so I'll hang up now. Goodbye."
 GOODBYE: Final = "Goodbye."
 """The model ends the call without a word. `endCallMessage` ("": nothing) and the tool's message go before."""
 
+APOLOGY: Final = "I'm sorry, something went wrong on our side and I have to end the call. Goodbye."
+"""An engine has failed for good. Nothing goes before it."""
+NOT_TRANSFERRED: Final = "Sorry, I could not transfer your call. Goodbye."
+"""Nobody answers where the caller was to be handed on to. The destination's `fallbackPlan` goes before."""
+
 _IN_OTHER_LANGUAGES: Final[Mapping[str, Mapping[str, str]]] = {
     "de": {
         ONE_MOMENT: "Einen Moment, bitte.",
@@ -27,6 +32,11 @@ _IN_OTHER_LANGUAGES: Final[Mapping[str, Mapping[str, str]]] = {
         STILL_THERE: "Sind Sie noch da?",
         NOBODY_THERE: "Ich höre Sie nicht und lege jetzt auf. Auf Wiederhören.",
         GOODBYE: "Auf Wiederhören.",
+        APOLOGY: (
+            "Es tut mir leid, bei uns ist etwas schiefgegangen, "
+            "und ich muss das Gespräch beenden. Auf Wiederhören."
+        ),
+        NOT_TRANSFERRED: "Entschuldigung, ich konnte Sie nicht verbinden. Auf Wiederhören.",
     },
     "es": {
         ONE_MOMENT: "Un momento, por favor.",
@@ -35,6 +45,8 @@ _IN_OTHER_LANGUAGES: Final[Mapping[str, Mapping[str, str]]] = {
         STILL_THERE: "¿Sigue ahí?",
         NOBODY_THERE: "No le oigo, así que voy a colgar. Adiós.",
         GOODBYE: "Adiós.",
+        APOLOGY: "Lo siento, ha ocurrido un error y tengo que terminar la llamada. Adiós.",
+        NOT_TRANSFERRED: "Disculpe, no he podido transferir su llamada. Adiós.",
     },
     "fr": {
         ONE_MOMENT: "Un instant, s'il vous plaît.",
@@ -43,6 +55,11 @@ _IN_OTHER_LANGUAGES: Final[Mapping[str, Mapping[str, str]]] = {
         STILL_THERE: "Êtes-vous toujours là ?",
         NOBODY_THERE: "Je ne vous entends pas, je vais donc raccrocher. Au revoir.",
         GOODBYE: "Au revoir.",
+        APOLOGY: (
+            "Je suis désolé, un problème est survenu de notre "
+            "côté et je dois mettre fin à l'appel. Au revoir."
+        ),
+        NOT_TRANSFERRED: "Désolé, je n'ai pas pu transférer votre appel. Au revoir.",
     },
     "it": {
         ONE_MOMENT: "Un momento, per favore.",
@@ -51,6 +68,11 @@ _IN_OTHER_LANGUAGES: Final[Mapping[str, Mapping[str, str]]] = {
         STILL_THERE: "È ancora in linea?",
         NOBODY_THERE: "Non la sento, quindi riattacco. Arrivederci.",
         GOODBYE: "Arrivederci.",
+        APOLOGY: (
+            "Mi dispiace, si è verificato un problema da parte "
+            "nostra e devo terminare la chiamata. Arrivederci."
+        ),
+        NOT_TRANSFERRED: "Mi scusi, non ho potuto trasferire la chiamata. Arrivederci.",
     },
     "pt": {
         ONE_MOMENT: "Um momento, por favor.",
@@ -59,6 +81,8 @@ _IN_OTHER_LANGUAGES: Final[Mapping[str, Mapping[str, str]]] = {
         STILL_THERE: "Ainda está aí?",
         NOBODY_THERE: "Não consigo ouvir nada, por isso vou desligar. Adeus.",
         GOODBYE: "Adeus.",
+        APOLOGY: "Lamento, ocorreu um problema do nosso lado e tenho de terminar a chamada. Adeus.",
+        NOT_TRANSFERRED: "Desculpe, não consegui transferir a sua chamada. Adeus.",
     },
 }
 """By the first part of a BCP 47 tag."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -32,6 +32,10 @@ class Entry:
     def extend(self, text: str, end: float) -> None:
         self.text = joined(self.text, text)
         self.end = end
+
+    def rewrite(self, written: Callable[[str], str]) -> None:
+        """`written`: how one writes what was heard."""
+        self.text = written(self.text)
 
 
 @dataclass(slots=True)

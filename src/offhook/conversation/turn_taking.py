@@ -140,9 +140,9 @@ class TurnTaking:
     def caller_said(self, heard: Heard, start: float, end: float, owed: bool) -> None:
         now, text = self._loop.time(), heard.text.strip()
         if text:
-            self._tell(TranscriptHeard("user", text, heard.final, now))
+            self._tell(TranscriptHeard("user", self._written(text), heard.final, now))
             if heard.final:
-                self._transcript.add_user(text, start, end)
+                self._transcript.add_user(text, start, end).rewrite(self._written)
                 self._tell(ConversationChanged())
         self._words_at = now, heard.seconds or 0.0
         if text or heard.turn is not None:
@@ -220,8 +220,7 @@ class TurnTaking:
         return self.reply is None or (self.reply.released and not self.reply.live)
 
     def _carry_out(self, actions: Sequence[turn.Action]) -> None:
-        """No action feeds the machine in turn."""
-        for action in actions:
+        for action in actions:  # none feeds the machine in turn
             self._act(action)
 
     def _hold_back(self) -> None:
@@ -268,9 +267,12 @@ class TurnTaking:
         assistant, said = self._assistants.current, self._transcript.last_bot_text()
         return self._patience.after(words, said, assistant.profile.start, assistant.engines.transcriber)
 
+    def _written(self, words: str) -> str:
+        return self._assistants.current.written(words, self._transcript.last_bot_text())
+
     def _prepare_reply(self, text: str) -> None:
         previous = self.drop_reply()
-        self._context.hear(text)
+        self._context.hear(self._written(text))
         self.reply = AssistantReply(self._reply_context, previous)
         if self._words_at is not None:
             self.reply.marks.words, self.reply.marks.transcribing = self._words_at

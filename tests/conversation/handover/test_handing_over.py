@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from offhook.conversation import Engines
-from offhook.conversation.engine_failures import APOLOGY
 from offhook.conversation.events import HandedOver, Named, VoiceText
+from offhook.conversation.own_words import APOLOGY
 from offhook.frames import FRAME_SECONDS
 from offhook.language.language_model import Text, ToolCall
 from offhook.speech.engine_protocols import EngineError

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from offhook.conversation import Engines
-from offhook.conversation.engine_failures import APOLOGY
 from offhook.conversation.events import (
     AssistantLate,
     EngineFailed,
@@ -21,7 +20,7 @@ from offhook.conversation.events import (
     ToolOutcome,
     TurnMeasured,
 )
-from offhook.conversation.own_words import ONE_MOMENT, SAY_AGAIN, STILL_TRYING
+from offhook.conversation.own_words import APOLOGY, ONE_MOMENT, SAY_AGAIN, STILL_TRYING
 from offhook.conversation.tools.tool_kind import FILLERS
 from offhook.language.language_model import ModelError, Text, ToolCall
 from offhook.speech.engine_protocols import EngineError

@@ -47,10 +47,7 @@ from offhook.schema.tools.destination import CallDestination, TransferWishes
 from offhook.sip.messages.message import Request
 from offhook.speech.remote import CallContext
 
-__all__ = ["APOLOGY", "Transfer", "TransferFailed"]
-
-APOLOGY: Final = "Sorry, I could not transfer your call. Goodbye."
-"""What the caller hears after a failed transfer, unless the destination's fallbackPlan says otherwise."""
+__all__ = ["Transfer", "TransferFailed"]
 
 FORWARDED: Final = "assistant-forwarded-call"
 ANONYMOUS: Final = "anonymous"
@@ -92,7 +89,8 @@ class Transfer:
         self._entry: Document = entry.document()
         record.transfers.append(self._entry)
         message, self.ends_call_on_failure = content_of(wishes.apology), wishes.ends_call
-        self.apology = APOLOGY if message is None else message
+        self.apology = message
+        """What the caller hears after a failed transfer; None: the owner has said nothing of it."""
 
     async def run(self, began: Callable[[], None]) -> str:
         """Transfers the caller. Returns the call's endedReason once the caller is in other hands. `began` is

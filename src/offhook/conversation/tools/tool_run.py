@@ -12,6 +12,7 @@ from typing import Protocol
 from offhook.conversation.audio.spoken_utterance import SpokenUtterance
 from offhook.conversation.context import Said
 from offhook.conversation.events import ToolOutcome
+from offhook.conversation.own_words import ONE_MOMENT
 from offhook.conversation.tools.rejection import rejected
 from offhook.conversation.tools.tool_context import ToolContext
 from offhook.conversation.tools.tool_kind import ToolKind
@@ -147,10 +148,17 @@ class ToolRun:
             if start.blocking:
                 await self.heard_out()
         elif not (self._own or self._announced) and (fillers := kind_of(tool).fillers):
-            self.announce(self.context.rng.choice(fillers), interruptible=True)
+            self._fill(fillers)
         with self.delays(tool, call):
             outcome = await self._outcome(tool, call)
         self._conclude(tool, call, outcome)
+
+    def _fill(self, fillers: Sequence[str]) -> None:
+        """In another language than English there is one of them, or none."""
+        profile = self.assistant.profile
+        words = self.context.rng.choice(fillers) if profile.own_language is None else profile.own(ONE_MOMENT)
+        if words:
+            self.announce(words, interruptible=True)
 
     @contextmanager
     def delays(self, tool: AnyTool, call: ToolCall) -> Iterator[None]:

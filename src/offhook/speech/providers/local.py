@@ -27,6 +27,7 @@ from offhook.speech.engine_protocols import (
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.jobs import Job, WorkerFailed
 from offhook.speech.joined import joined
+from offhook.speech.made_up import without_loops
 from offhook.speech.phrase import Phrase, Piece
 from offhook.speech.sentence_voice import SentenceVoice
 from offhook.speech.workers import Workers
@@ -180,7 +181,7 @@ class LocalTranscriber:
     async def _words(self, job: Job) -> str:
         try:
             async for reply in job:
-                return str(reply.head.get("text", ""))
+                return without_loops(str(reply.head.get("text", "")))
             return ""
         finally:
             job.cancel()
