@@ -20,6 +20,10 @@ YOUNG_SECONDS = 0.3
 """A sound that began later than this cannot have been understood yet."""
 REST_SECONDS = 0.3
 """A sound that goes on this long after a final may hold other words."""
+WORDLESS_SECONDS = 0.45
+"""A sound as short as this, before or behind others that hold all the words, has none: a cough, a sigh."""
+ORDINARY_PACE = 17.0
+"""Characters a second, at which they do."""
 LATE_SECONDS = 3.0
 """Words that come longer than this after any voice were said just now, too softly for it."""
 
@@ -88,8 +92,8 @@ class CallerSounds:
 
     def final(self, text: str, now: float) -> tuple[float, float]:
         """When the words of a final were spoken."""
+        last = self._last_of(text, now)
         start, end = self._begin_of(text, now), now
-        last = self._sounds[-1] if self._sounds else None
         if last is not None and last.end is not None and now - last.end <= LATE_SECONDS:
             end = last.end
         if text.strip():
@@ -115,15 +119,29 @@ class CallerSounds:
         ended = self._sounds[-1].end
         return ended is None or now - ended <= LATE_SECONDS
 
+    def _last_of(self, text: str, now: float) -> CallerSound | None:
+        """The sound in which the words that have just come end."""
+        words_in = self._words_in
+        if words_in is not None and words_in[0].untold:
+            held = [one for one in self._sounds if one.start >= words_in[0].start]
+            return _without_edges(held, text, now, before=False)[-1]
+        held = self._held_in(text, now)
+        return held[-1] if held else self._sounds[-1] if self._sounds else None
+
     def _first_of(self, text: str, now: float) -> CallerSound | None:
-        """The sound in which the words that have just come begin; None if no sound is left for them."""
+        """The sound in which they begin; None if no sound is left for them."""
+        held = self._held_in(text, now)
+        return held[0] if held else None
+
+    def _held_in(self, text: str, now: float) -> list[CallerSound]:
+        """The sounds that hold words that have just come."""
         untold = [one for one in self._sounds if one.untold] if self._recent(now) else []
         if not untold:
-            return None
+            return []
         if len(untold) > 1 and untold[-1].end is None and now - untold[-1].start < YOUNG_SECONDS:
             untold.pop()
         first = untold.pop()
-        voice = (first.end or now) - first.begins
+        voice, held = _voice(first, now), [first]
         while untold:
             before = untold[-1]
             assert before.end is not None
@@ -132,5 +150,23 @@ class CallerSounds:
             if not short and (apart or self._assistant_heard_between(before.end, first.begins)):
                 break
             first = untold.pop()
-            voice += before.end - before.begins
-        return first
+            voice += _voice(first, now)
+            held.insert(0, first)
+        return _without_edges(held, text, now)
+
+
+def _voice(sound: CallerSound, now: float) -> float:
+    return (sound.end or now) - sound.begins
+
+
+def _without_edges(held: list[CallerSound], text: str, now: float, before: bool = True) -> list[CallerSound]:
+    """Without what has no words `before` and behind those that hold them all."""
+    held, voice = held[:], sum(_voice(one, now) for one in held)
+    while len(held) > 1:
+        edge = 0 if before and _voice(held[0], now) < _voice(held[-1], now) else -1
+        short = _voice(held[edge], now)
+        if short > WORDLESS_SECONDS or (voice - short) * ORDINARY_PACE < len(text):
+            break
+        held.pop(edge)
+        voice -= short
+    return held
