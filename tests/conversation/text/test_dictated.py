@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offhook.conversation.text.dictated import as_dictated
-from offhook.speech.joined import joined
-from offhook.speech.made_up import without_loops
+from offhook.speech.joined import joined, without_loops
 
 PHONE = "What is your phone number?"
 CODE = "Can I have your order number, please?"

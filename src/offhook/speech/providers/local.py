@@ -26,8 +26,7 @@ from offhook.speech.engine_protocols import (
 )
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.jobs import Job, WorkerFailed
-from offhook.speech.joined import joined
-from offhook.speech.made_up import without_loops
+from offhook.speech.joined import joined, without_loops
 from offhook.speech.phrase import Phrase, Piece
 from offhook.speech.sentence_voice import SentenceVoice
 from offhook.speech.workers import Workers
