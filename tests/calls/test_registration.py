@@ -262,7 +262,9 @@ async def test_a_gateway_that_does_not_answer_is_told_of_once(
 
 
 @pytest.mark.parametrize("domain", ["carrier.test SIP/2.0\r\nX-Evil: 1", "a b", "<x>", "x" * 5000, "a@b;c"])
-def test_a_domain_is_a_host_and_no_more(tmp_path: Path, domain: str) -> None:
+def test_a_domain_is_a_host_and_no_more(
+    tmp_path: Path, domain: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async def tale() -> None:
         plan = {**LOGIN, "sipRegisterPlan": {"domain": domain}}
         async with watched(tmp_path, trunk(outboundAuthenticationPlan=plan)) as (_, watch, carrier):
@@ -272,5 +274,6 @@ def test_a_domain_is_a_host_and_no_more(tmp_path: Path, domain: str) -> None:
                 assert "X-Evil" not in one.headers
                 assert isinstance(one, Request)
                 assert str(one.uri) == "sip:b"
+        assert any(" is not registered: " in one.getMessage() for one in caplog.records)
 
     run_virtual(tale())
