@@ -12,12 +12,11 @@ import pytest
 import speechmatics.rt as speechmatics_rt
 from assemblyai.streaming.v3 import models as assemblyai_models
 from assemblyai.streaming.v3.async_client import AsyncRealTimeTranscriber
-from gladiaio_sdk import GladiaClient
 from soniox import AsyncSonioxClient
 from soniox.types.realtime import RealtimeSTTConfig
 
 from offhook.rtp.codecs import PCMU
-from tests.fakes import assembly_ai, gladia, openai_transcription, soniox, speechmatics
+from tests.fakes import assembly_ai, openai_transcription, soniox, speechmatics
 from tests.fakes.deepgram import silence, speech
 from tests.fakes.ears import KEY, EarsFake, served
 from tests.machine import PATIENCE
@@ -129,23 +128,6 @@ async def by_speechmatics(fake: EarsFake, key: str) -> str:
     return "".join(said).strip()
 
 
-async def by_gladia(fake: EarsFake, key: str) -> str:
-    found: asyncio.Queue[Any] = asyncio.Queue()
-    live = GladiaClient(api_key=key, api_url=fake.url).live_v2_async()
-    shape = {"encoding": "wav/pcm", "bit_depth": 16, "sample_rate": 8000, "channels": 1}
-    session = live.start_session({**shape, "model": "solaria-1"})
-    session.on("message", found.put_nowait)
-    session.on("error", found.put_nowait)
-    session.send_audio(SOUND)
-    while True:
-        told = await found.get()
-        if isinstance(told, Exception):
-            raise told
-        if told.type == "transcript" and told.data.is_final:
-            session.end_session()
-            return str(told.data.utterance.text)
-
-
 def _base64(audio: bytes) -> str:
     from base64 import b64encode
 
@@ -157,7 +139,6 @@ CLIENTS: dict[str, tuple[Callable[..., EarsFake], Client]] = {
     "assembly-ai": (assembly_ai.Fake, by_assemblyai),
     "soniox": (soniox.Fake, by_soniox),
     "openai": (openai_transcription.Fake, by_openai),
-    "gladia": (gladia.Fake, by_gladia),
     "speechmatics": (speechmatics.Fake, by_speechmatics),
 }
 
@@ -165,9 +146,8 @@ CLIENTS: dict[str, tuple[Callable[..., EarsFake], Client]] = {
 @pytest.mark.parametrize("name", CLIENTS)
 async def test_the_vendors_client_hears_by_it(name: str) -> None:
     fake, client = CLIENTS[name]
-    way: Any = gladia.served if name == "gladia" else served
-    async with way(fake([ASKED])) as vendor, asyncio.timeout(PATIENCE):
+    async with served(fake([ASKED])) as vendor, asyncio.timeout(PATIENCE):
         assert await client(vendor, KEY) == ASKED
-    async with way(fake([ASKED])) as vendor, asyncio.timeout(PATIENCE):
+    async with served(fake([ASKED])) as vendor, asyncio.timeout(PATIENCE):
         with pytest.raises(Exception, match=r"401|[Uu]nauthorized|Missing|1008|Refused"):
             await client(vendor, "a-wrong-key")
