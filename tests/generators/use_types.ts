@@ -25,7 +25,8 @@ const path: Update["parameters"]["path"] = { id: "x" };
 
 type Read = paths["/phone-number/{id}"]["get"]["responses"];
 function told(answer: Read[200]["content"]["application/json"], mistake: Read[404]["content"]["application/json"]) {
-  return [...shown(answer), mistake.statusCode];
+  const own = answer.provider === "vapi" ? shown(answer) : [answer.id, answer.credentialId];
+  return [...own, mistake.statusCode];
 }
 
 const squad: Schemas["CreateSquadDTO"] = { members: [{ assistant: { firstMessage: "Hello." } }] };
