@@ -40,5 +40,5 @@ def test_every_failure_is_a_reason_the_api_would_know() -> None:
 @pytest.mark.parametrize("failure", get_args(VendorFailure))
 def test_what_only_some_vendors_answer_is_published_of_one(failure: VendorFailure) -> None:
     published = get_args(get_args(CallEndedReason)[0])
-    vendors = ("deepgram", "11labs", "cartesia")
+    vendors = ("deepgram", "11labs", "cartesia", "assembly-ai", "soniox", "xai")
     assert any(pipeline_error(vendor, failure) in published for vendor in vendors)

@@ -231,10 +231,12 @@ async def test_a_connection_that_is_closed_as_soon_as_it_is_made_loses_what_wait
     pool: Any = transports.endpoints[TCP]
     made = asyncio.create_task(asyncio.sleep(0, Flow(TCP, there)))
     pool._pending[there], pool._waiting[there] = made, [b"a response"]
+    pool._dialled[there] = there.host
     await made
     pool._connected(there, made)
     assert lost == [Flow(TCP, there)]
     assert not pool._pending
+    assert not pool._dialled
 
 
 async def test_a_trickle_does_not_prolong_a_message() -> None:
