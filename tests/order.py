@@ -14,6 +14,7 @@ END_TO_END = "tests/end_to_end/"
 OF_THE_SDK = frozenset(
     {
         "tests/api/test_sdk.py",
+        "tests/api/test_trunk_numbers.py",
         "tests/end_to_end/test_sdk.py",
         "tests/end_to_end/test_seed.py",
         "tests/schema/test_sdk.py",

@@ -19,7 +19,7 @@ from offhook.phone import PhoneLine, open_line
 from offhook.sip.transports.table import TRANSPORTS
 from tests.end_to_end.callers import Told, call
 from tests.end_to_end.node import KEY, Node, Number, assistant, new_number
-from tests.end_to_end.peers import LOOPBACK
+from tests.end_to_end.peers import LOOPBACK, soon
 from tests.end_to_end.sink import WebhookSink
 from tests.end_to_end.test_planes import STOPPED_SECONDS, WORKER_DIED, back, lives, plane
 from tests.end_to_end.test_sipp import run
@@ -287,6 +287,9 @@ async def test_a_plane_that_dies_or_stands_still_takes_no_sound_of_others_calls(
         await asyncio.gather(*callers.tasks, return_exceptions=True)
     await asyncio.to_thread(back, node, victim, before["restarts"] + (number is signal.SIGKILL))
     calls = await asyncio.to_thread(ended, node, desk, len(callers.told))
+    await asyncio.to_thread(
+        soon, lambda: len(sink.taken("end-of-call-report")) >= len(calls), why="not every call is reported"
+    )
     reports = [one.message["call"]["id"] for one in sink.taken("end-of-call-report")]
     sink.down()
 

@@ -175,7 +175,8 @@ def test_a_uri_that_asks_for_secrecy_goes_over_a_transport_that_keeps_it(
 
 
 WIRE_WORDS = {
-    "schema/credential.py": "outboundProtocol of a gateway is the API's own word",
+    "schema/sip_trunk.py": "outboundProtocol of a gateway is the API's own word",
+    "conversation/text/numbers.py": "a word that is read out letter by letter",
     "network/outside.py": "what HTTPS and sockets of engines trust, an attribute",
     "webhooks/failures.py": "a kind of failure of HTTP",
     "calls/world/asked_again.py": "the same kind",

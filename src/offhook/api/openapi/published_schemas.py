@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from offhook.api.openapi.type_names import BY_TAG, is_stored, published
-from offhook.schema import bucket, credential
+from offhook.schema import authentication_plan, bucket, credential, sip_trunk
 from offhook.schema.error_path import whole
 from offhook.schema.reference import described, told
 from offhook.schema.secrets import is_secret
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 _PREFIX: Final = "#/components/schemas/"
 _ANYTHING: Final = "JsonValue"
 _UNIONS: Final = ("oneOf", "anyOf")
-_WITH_SECRETS: Final = {bucket.__name__, credential.__name__}
+_WITH_SECRETS: Final = {one.__name__ for one in (authentication_plan, bucket, credential, sip_trunk)}
 """The modules whose types are parts of credentials."""
 
 
