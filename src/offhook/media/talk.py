@@ -83,15 +83,16 @@ class Talk:
             self._ear.close()
 
     def exchanged(self, heard: bytes, said: bytes) -> None:
-        if self._muted:
-            heard = SILENCE
         if self._ear is not None:
             self._ear.exchanged(heard, said)
         else:
             self._heard(heard, heard, said)
 
     def _heard(self, heard: bytes, judged: bytes, said: bytes) -> None:
-        """`judged`: what of it may be a voice."""
+        """`judged`: what of it may be a voice. Who is muted is so from here on: given silence, a filter would
+        forget by which way their echo comes."""
+        if self._muted:
+            heard = judged = SILENCE
         if self._activity is not None:
             self._activity.push(judged)
             heard = self._near.heed(heard, self._gate.speaking)

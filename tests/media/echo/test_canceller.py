@@ -195,6 +195,17 @@ def test_a_loudspeaker_that_is_turned_on_in_mid_call_is_found() -> None:
     assert all(at < 6.6 for at in conversed.voices)
 
 
+@pytest.mark.parametrize("noise", [0.0, 3.0, 60.0])
+def test_no_voice_is_made_of_an_echo_that_ends(noise: float) -> None:
+    """The handset is taken up, or the phone gives silence: a filter would say the echo, turned round."""
+    heard = _changed(echo(SAID, -10, 0.1, room()), np.zeros(len(SAID) // 2))
+    heard[48000:] += line_noise(len(heard) - 48000, noise)
+    conversed = Conversed(SAID, coded(heard))
+    assert conversed.ear.row is not None
+    assert conversed.voices == []
+    assert np.square(samples(conversed.clean)[48000:]).mean() <= 2 * noise**2 + 100
+
+
 def test_a_caller_over_the_first_words_is_heard() -> None:
     """It is not known yet whether there is an echo; the sound itself is kept from nobody."""
     near = voice("wait", level=-22)
@@ -223,6 +234,17 @@ def test_many_legs_are_each_heard_as_alone() -> None:
     for clean, heard in zip(cleans, heards, strict=True):
         assert len(clean) == len(heard)
         assert np.square(samples(bytes(clean))[24000:]).mean() < np.square(samples(heard)[24000:]).mean() / 50
+
+
+def test_each_leg_waits_for_one_look_however_many_do() -> None:
+    canceller = EchoCanceller()
+    ears = [canceller.open(lambda heard, judged, said: None) for _ in range(40)]
+    heard = coded(voice("angry", "order"))
+    for start in range(0, 100 * FRAME_BYTES, FRAME_BYTES):
+        for ear in ears:
+            ear.exchanged(heard[start : start + FRAME_BYTES], SAID[start + 9600 : start + 9600 + FRAME_BYTES])
+        canceller.run()
+        assert len(canceller._looking) <= len(ears)
 
 
 def test_an_ear_that_is_closed_in_a_tick_hears_nothing_and_gives_its_filter_back() -> None:

@@ -22,6 +22,8 @@ LOOKS: Final = 2
 _NOISE_SAMPLES: Final = 16381
 _NOISE_STEP: Final = 1009
 """Where the next frame of noise begins: it is long until one begins there again."""
+WRONG: Final = 2.0
+"""So many times as strong as what was heard, what is left is what the filter has added."""
 _RISE: Final = np.linspace(0, 1, FRAME_SAMPLES, dtype=np.float32)
 
 
@@ -60,7 +62,12 @@ class EchoCanceller:
         said = _samples([ear.delayed for ear in ears])
         heard = _samples([ear.heard for ear in ears])
         left, echo = self._filters.run([ear.row for ear in ears if ear.row is not None], said, heard)
-        powers = zip(_power(left).tolist(), _power(echo).tolist(), strict=True)
+        strength = _power(left)
+        wrong = strength > WRONG * _power(heard)
+        if wrong.any():  # no echo comes any more: the handset is up, the phone or the line gives silence
+            left[wrong] = heard[wrong]
+            strength = _power(left)
+        powers = zip(strength.tolist(), _power(echo).tolist(), strict=True)
         gains = np.array([ear.weigh(*power) for ear, power in zip(ears, powers, strict=True)], np.float32)
         factors = gains[:, :1] + (gains[:, 1:2] - gains[:, :1]) * _RISE
         left *= factors

@@ -59,7 +59,8 @@ class EchoEar:
     __slots__ = (
         "_clean", "_closed", "_delay", "_deliver", "_due", "_filters", "_gain", "_hang", "_heard_before",
         "_leak", "_left", "_looking", "_looks", "_next_look", "_noise", "_proof", "_said", "_said_before",
-        "_smeared", "_span", "_still", "_strongest", "_suspected", "_tail", "_waits", "heard", "row",
+        "_smeared", "_span", "_still", "_strongest", "_suspected", "_tail", "_waits", "_waits_for_look",
+        "heard", "row",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +89,7 @@ class EchoEar:
         self._looks = float(MOST_LOOKS)  # that it may take
         self._next_look = FIRST_LOOK
         self._waits = 0  # looks at this sound so far
+        self._waits_for_look = False
         self._suspected: int | None = None  # the delay of what was found at the last look
         self._delay = 0
         self._smeared = 0.0  # power of the echo, and of what the room keeps of it
@@ -170,7 +172,8 @@ class EchoEar:
                 self._be_still()
                 return
         if self._span:
-            if self._span >= self._next_look and self._looks >= 1:
+            if self._span >= self._next_look and self._looks >= 1 and not self._waits_for_look:
+                self._waits_for_look = True
                 self._looks -= 1
                 self._next_look = self._span + NEXT_LOOKS[min(self._waits, len(NEXT_LOOKS) - 1)]
                 self._waits += 1
@@ -183,7 +186,8 @@ class EchoEar:
 
     def look(self) -> None:
         """What is heard: is it an echo of what was said?"""
-        if self._closed:
+        self._waits_for_look = False
+        if self._closed or not self._span:
             return
         count = min(max(self._span * FRAME_SAMPLES, LEAST_SAMPLES), HEARD_SAMPLES)
         found = find_path(
