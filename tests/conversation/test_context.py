@@ -63,3 +63,12 @@ def test_words_that_were_heard_close_it() -> None:
     context.unanswered()
     context.hear("For two")
     assert users(context) == ["A table", "For two"]
+
+
+def test_words_that_are_written_otherwise_with_more_behind_them_go_on_all_the_same() -> None:
+    context = Context([])
+    context.hear("Four one five.", "415.")
+    context.answered()
+    context.unanswered()
+    context.hear("Four one five. Five five five.", "415555.")
+    assert users(context) == ["415555."]

@@ -20,10 +20,11 @@ from offhook.conversation.own_words import (
     in_language,
 )
 from offhook.language.language_model import ModelError, Text, ToolCall
+from tests.conversation.audio.test_streaming_transcriber import Streaming
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.conversation.test_conversation import greeted
 from tests.documents import transfer_to
-from tests.scripted import ScriptedModel, ScriptedVoice, ScriptedWorld
+from tests.scripted import ScriptedModel, ScriptedTranscriber, ScriptedVoice, ScriptedWorld
 from tests.virtual import run_virtual, story
 
 BUSY = ModelError("openai", "busy", "503-server-overloaded-error")
@@ -292,5 +293,48 @@ def test_a_tool_s_filler_is_in_the_caller_s_language(language: str, heard: list[
         async with on_stage(answers, assistant=assistant, world=world) as stage:
             await asked(stage)
             assert said(stage) == heard
+
+    run_virtual(tell())
+
+
+HOURS = "We are open until five on every day, and on Saturdays until noon."
+LOOKED_UP: list[Any] = [[ToolCall("c1", "lookup", {})], HOURS]
+BY_VOICE: dict[str, Any] = {"stopSpeakingPlan": {"voiceSeconds": 0.2}}
+
+
+async def coughed_into(stage: Stage, after: float) -> None:
+    """A sound without words, so long after the assistant is heard."""
+    await stage.caller.hears()
+    await asyncio.sleep(after)
+    await stage.caller.says("", 0.3)
+    await stage.caller.hears_the_end(pause=6)
+    assert stage.lines[-1].endswith("until noon.")
+
+
+@pytest.mark.parametrize("plan", [{}, BY_VOICE])
+@pytest.mark.parametrize("after", [0.05, 0.2, 0.3125, 0.7])
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("kind", ["an answer", "an answer of a tool's", "the model's first words"])
+def test_what_a_cough_cuts_short_is_said_after_all(
+    kind: str, streams: bool, after: float, plan: dict[str, Any]
+) -> None:
+    tools = [{"type": "function", "function": {"name": "lookup"}}]
+    assistant: dict[str, Any] = {"model": {"provider": "vapi", "tools": tools}, **plan}
+    first = {"firstMessageMode": "assistant-speaks-first-with-model-generated-message"}
+
+    async def tell() -> None:
+        ears = Streaming(0.1, partials=False) if streams else ScriptedTranscriber()
+        answers = LOOKED_UP if kind == "an answer of a tool's" else [HOURS]
+        given = assistant | (first if kind == "the model's first words" else {})
+        world = ScriptedWorld(outcomes={"lookup": (4.0, ToolOutcome(result="five"))})
+        async with on_stage(answers, assistant=given, transcriber=ears, world=world) as stage:
+            if kind != "the model's first words":
+                await greeted(stage)
+                if isinstance(ears, Streaming):
+                    ears.hear("When are you open?", 1.0)
+                await stage.caller.says("" if streams else "When are you open?", 1.0)
+            if kind == "an answer of a tool's":  # behind its filler
+                await stage.caller.hears_the_end(pause=0.3)
+            await coughed_into(stage, after)
 
     run_virtual(tell())

@@ -48,7 +48,7 @@ Item = Message | Said
 class Context:
     """`system` are the assistant's own messages, `items` what came after."""
 
-    __slots__ = ("_inherited", "_pending", "_restored", "items", "system")
+    __slots__ = ("_heard", "_inherited", "_pending", "_restored", "items", "system")
 
     def __init__(self, system: Sequence[Message]) -> None:
         self.system: list[Message] = [message.copy() for message in system]
@@ -56,16 +56,22 @@ class Context:
         self._inherited: list[Message] = []
         self._pending: Message | None = None  # the caller's words that no reply has answered yet
         self._restored = False  # they had an answer, which was not heard
+        self._heard: tuple[Message | None, str] = (None, "")  # what is shown of the caller, as it was heard
 
-    def hear(self, text: str) -> None:
-        """The caller's unanswered words are now `text`."""
-        if self._restored and self._pending and not text.startswith(str(self._pending.get("content"))):
+    def hear(self, text: str, written: str | None = None) -> None:
+        """The caller's unanswered words are now `text`; `written`: as one writes them."""
+        if self._restored and self._pending and not text.startswith(self._heard_before(self._pending)):
             self._pending = None  # an answer to those has been begun before
         self._restored = False
         if self._pending is None:
             self._pending = {"role": "user", "content": text}
             self.items.append(self._pending)
-        self._pending["content"] = text
+        self._pending["content"] = text if written is None else written
+        self._heard = self._pending, text
+
+    def _heard_before(self, pending: Message) -> str:
+        shown, heard = self._heard
+        return heard if shown is pending else str(pending.get("content"))
 
     def answered(self) -> None:
         """A reply is heard: what the caller says from now on is another message."""

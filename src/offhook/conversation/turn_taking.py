@@ -272,7 +272,7 @@ class TurnTaking:
 
     def _prepare_reply(self, text: str) -> None:
         previous = self.drop_reply()
-        self._context.hear(self._written(text))
+        self._context.hear(text, self._written(text))
         self.reply = AssistantReply(self._reply_context, previous)
         if self._words_at is not None:
             self.reply.marks.words, self.reply.marks.transcribing = self._words_at
@@ -326,16 +326,13 @@ class TurnTaking:
         acting = reply is not None and reply.acting
         if utterance is None:
             return turn.CutShort(None, more=acting)
-        unheard = utterance.answers and (self._came_too_soon(utterance) or not utterance.heard())
+        soon = utterance.began_shortly_before(self._voice[0], WITHDRAWN_SECONDS)
+        unheard = utterance.answers and self._machine.answers and (soon or not utterance.heard())
         complete = reply is None or reply.done
         resumable = complete and utterance.closed and bool(utterance.rest()) and not unheard
         left = utterance.rest_seconds()
         asks = left if utterance.closed and asks_whether(utterance.text) else None
         return turn.CutShort(left if resumable else None, more=acting, heard=not unheard, asks=asks)
-
-    def _came_too_soon(self, utterance: SpokenUtterance) -> bool:
-        entry = utterance.entry
-        return entry is not None and 0 <= self._voice[0] - entry.start <= WITHDRAWN_SECONDS
 
     def _interrupt(self, cut: turn.CutShort) -> None:
         utterance = self._cut_playout(withdrawn=not cut.heard)

@@ -274,6 +274,10 @@ class SpokenUtterance:
         for callback in callbacks:
             callback(played)
 
+    def began_shortly_before(self, at: float, seconds: float) -> bool:
+        """Was it no more than so many `seconds` old at that moment?"""
+        return self.entry is not None and 0 <= at - self.entry.start <= seconds
+
     def heard(self) -> str:
         return joined(*(piece.heard() for piece in self.pieces))
 

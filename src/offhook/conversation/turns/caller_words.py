@@ -80,6 +80,11 @@ class CallerWords:
         """A reply to what is unanswered is heard."""
         self._answered, self.unanswered = self.unanswered, ""
 
+    @property
+    def answered(self) -> bool:
+        """Can the last answer be retracted?"""
+        return bool(self._answered)
+
     def retract_answer(self) -> None:
         """Not a word of that reply was heard after all."""
         self.unanswered = joined(self._answered, self.unanswered)

@@ -60,6 +60,13 @@ class TurnMachine:
             return words.owed > 0 or bool(words.partial)
         return state is TurnState.HEARING
 
+    @property
+    def answers(self) -> bool:
+        """Are there words of the caller's that what is heard now answers? If it is withdrawn, these are
+        answered again; what answers nothing, or has been heard in part, or comes from tools that have run,
+        would be lost."""
+        return self._memory.words.answered
+
     def deadline(self) -> float | None:
         """When to feed `Deadline`, in loop.time(); None if there is nothing to wait for."""
         return self._memory.deadline()
