@@ -9,6 +9,7 @@ import pytest
 from offhook.conversation.events import TranscriptHeard
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.conversation.test_conversation import LONG, greeted
+from tests.scripted import ScriptedTranscriber
 from tests.virtual import run_virtual, story
 
 
@@ -38,6 +39,19 @@ PIECES: list[tuple[str, list[str], str | None]] = [
         "daniel.carter@example.com.",
     ),
 ]
+
+
+@pytest.mark.parametrize(("provider", "written"), [("vapi", "415-555-0192"), ("google", "415 555 0192")])
+def test_only_what_the_local_transcriber_hears_is_put_in_form(provider: str, written: str) -> None:
+    """Others of whole phrases have done so themselves."""
+
+    async def tell() -> None:
+        transcriber = ScriptedTranscriber(provider=provider)
+        async with on_stage(assistant={"firstMessage": PHONE}, transcriber=transcriber) as stage:
+            await said_in_pieces(stage, ["415 555 0192"], 0.7)
+            assert stage.lines[1] == f"User: {written}"
+
+    run_virtual(tell())
 
 
 @pytest.mark.parametrize("pause", [0.7, 1.2])

@@ -16,6 +16,7 @@ from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.calls.ended_reason import pipeline_error
 from offhook.schema.identity_cache import IdentityCache
 from offhook.speech.engine_protocols import EngineError, Transcriber, Voice
+from offhook.speech.providers import local
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class ActiveAssistant:
         """What the caller dictates, as one would write it. `asked`: what the assistant has said before."""
         if not self.profile.start.english:
             return words
-        return as_dictated(words, asked, self.engines.transcriber.segmented)
+        return as_dictated(words, asked, self.engines.transcriber.provider == local.PROVIDER)
 
     async def close(self) -> None:
         """Never raises; an engine that will not close is left behind with a line in the log."""

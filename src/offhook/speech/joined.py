@@ -51,10 +51,8 @@ def _clings(left: str, right: str) -> bool:
 
 def without_loops(text: str) -> str:
     """`Fort, Fort, Fort, Fort.` is one `Fort.`"""
-    words = _BARE_WORD.findall(text.lower())
-    if len(words) <= MOST_REPEATS:
-        return text
-    places = [found.span() for found in _BARE_WORD.finditer(text)]
+    found = list(_BARE_WORD.finditer(text))
+    words, places = [word[0].lower() for word in found], [word.span() for word in found]
     kept: list[int] = []
     at = 0
     while at < len(words):

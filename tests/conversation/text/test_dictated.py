@@ -12,6 +12,7 @@ CODE = "Can I have your order number, please?"
 SPELL = "Could you spell your last name for me?"
 MAIL = "What is your e-mail address?"
 HELP = "How can I help you?"
+ORDER = "Can I take your order?"
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,10 @@ HELP = "How can I help you?"
         (CODE, "Five double seven three nine o.", "577390."),
         (CODE, "It is nineteen eighty four.", "It is 1984."),
         (CODE, "I have it for you.", "I have it for you."),
+        (PHONE, "For one five. Five five five. Zero one nine to.", "415-555-0192."),
+        (PHONE, "two hundred fifty dollars", "250 dollars"),
+        (PHONE, "Twenty five to thirty", "25 to 30"),
+        ("What is your address?", "One twenty one Twenty First Street.", "121 Twenty First Street."),
         ("What is your zip code?", "Nine four one one oh.", "94110."),
         ("What is your address?", "Seven forty two Evergreen Terrace.", "742 Evergreen Terrace."),
         (HELP, "Call me back at four one five. 555. Zero one nine two.", "Call me back at 415-555-0192."),
@@ -80,6 +85,38 @@ def test_what_a_transcriber_has_put_in_form_stays_so(asked: str, heard: str, wri
     assert as_dictated(heard, asked, False) == written
 
 
+@pytest.mark.parametrize("heard_as_words", [True, False])
+@pytest.mark.parametrize("asked", [PHONE, CODE, ORDER, HELP])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I have two for you.", "I'd like two or three pizzas.", "One for me and two for my wife.",
+        "Can I get two to go?", "I ate one or two.", "Oh, one moment, please.", "One second.",
+        "You can call me at ten thirty.", "Call me back at seven thirty.", "Seven thirty pm.",
+        "Two thousand twenty five.", "The total was $3.50.", "It was 12.5 percent.", "In 5-10 minutes.",
+        "(415) 555-0192", "I have 2 for you.", "Oh, are you open?", "See you at four.",
+    ],
+)  # fmt: skip
+def test_what_is_plainly_said_stays_as_it_was_said(said: str, asked: str, heard_as_words: bool) -> None:
+    assert as_dictated(said, asked, heard_as_words) == said
+
+
+@pytest.mark.parametrize("heard_as_words", [True, False])
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (SPELL, "Am I a new customer?"),
+        (SPELL, "I see, I see."),
+        ("Can I have your name, please?", "J. R. Smith."),
+        (HELP, "They are two, four and six."),
+        (HELP, "They are two, four, six."),
+        (ORDER, "Twenty five, please."),
+    ],
+)
+def test_letters_and_numbers_that_are_words_stay_words(asked: str, said: str, heard_as_words: bool) -> None:
+    assert as_dictated(said, asked, heard_as_words) == said
+
+
 @pytest.mark.parametrize(
     ("asked", "pieces"),
     [
@@ -126,6 +163,7 @@ def test_what_is_written_is_written_once(asked: str, words: list[str], heard_as_
         ("0 0 0 0 0 0 0 0", "0 0 0 0 0 0 0 0"),
         ("zero " * 30, "zero"),
         ("Very very good", "Very very good"),
+        ("İyi İyi İyi İyi İyi", "İyi"),
         ("", ""),
     ],
 )

@@ -48,6 +48,9 @@ _SOUND_LIKE_LETTERS: Final[Mapping[str, str]] = {
 """Where letters were asked for, among letters."""
 _ONE_OF_A_WORD: Final = word_set("and in an end am he or our hey okay me any")
 """Those of them that stand between words as well: a letter has to be on both sides."""
+_WORDS_TOO: Final = word_set("i a see you are am oh")
+"""Of these alone sentences are made."""
+_ORDINALS: Final = word_set("first second third fourth fifth sixth seventh eighth ninth")
 _MAIL_SIGNS: Final[Mapping[str, str]] = {
     "at": "@", "dot": ".", "point": ".", "period": ".", "underscore": "_", "dash": "-", "hyphen": "-",
     "minus": "-", "plus": "+",
@@ -62,9 +65,19 @@ _WHOLE_NAME = re.compile(
     rf"[a-z\d][a-z\d._+-]{{0,63}}@[a-z\d-]{{1,63}}(?:\.[a-z\d-]{{1,63}}){{0,3}}\.(?:{_TOP})$"
 )
 _APART = re.compile(r"[\s,.\-–]*")
-_NUMBER_IS = re.compile(
-    r"\b(?:number|code|id|account|reference|order|phone|cell|mobile|back|me) (?:is |at |on |back at )?$"
-)
+_AS_WRITTEN = re.compile(r"(?<=\d)(?:[.,]|(?<!\d{3})-|-(?!\d{3}))(?=\d)")
+"""3.50 and 5-10 are not dictated digit by digit."""
+_IN_PIECES = re.compile(r"\d[.,!?]?\s")
+_NUMBER_IS = re.compile(r"\b(?:number|code|id|account|reference|phone|cell|mobile) (?:is |at |on )?$")
+_AT_A_TIME = re.compile(r"(?i)\b(?:at|by|until|till|around|about|before|after|from)\s*$")
+_OF_A_TIME = re.compile(r"(?i)[\s,]*(?:[ap]\.?\s?m\b|o['’]?clock\b)")
+_THOUSANDS = re.compile(r"(?i)\b(?:thousand|million)(?:\s+and)?\s*$")
+_OF_THOUSANDS = re.compile(r"(?i)\s*(?:thousand|million)\b")
+_ASKS_FOR_DIGITS = re.compile(r"\b(?:number|digits?|codes?|id|pin|last (?:four|4))\b")
+_LEAST_SURE: Final = 4
+"""Digits that are plainly some, beside which a word that only sounds like one is one."""
+_LEAST_UNASKED: Final = 4
+"""Words. "Two, four and six" is not dictated."""
 _NUMBERS: Final = frozenset({Wanted.PHONE, Wanted.CODE})
 
 
@@ -73,6 +86,7 @@ class _Token:
     word: str
     start: int
     end: int
+    last: bool  # of its sentence
 
 
 def as_dictated(text: str, asked: str, heard_as_words: bool) -> str:
@@ -82,23 +96,31 @@ def as_dictated(text: str, asked: str, heard_as_words: bool) -> str:
         return text
     wish = wish_in(asked)
     what = wish.what if wish is not None else None
+    if what is Wanted.CODE and not _ASKS_FOR_DIGITS.search(asked[-600:].lower()):
+        what = None  # "Can I take your order?"
     if what is Wanted.EMAIL:
         return _mail(text)
-    if what in (Wanted.LETTERS, Wanted.NAME):
-        return _letters(text, heard_as_words and what is Wanted.LETTERS)
+    if what is Wanted.LETTERS:
+        return _letters(text, heard_as_words, 2)
+    if what is Wanted.NAME:
+        return _letters(text, False, 3)  # two are initials
     if what in _NUMBERS or what is Wanted.ADDRESS or what is None:
         return _numbers(text, what, heard_as_words)
     return text
 
 
 def _tokens(text: str) -> list[_Token]:
-    return [_Token(found[0].lower(), *found.span()) for found in _TOKEN.finditer(text)]
+    return [
+        _Token(found[0].lower(), *found.span(), text[found.end() : found.end() + 1] in ("", ".", "!", "?"))
+        for found in _TOKEN.finditer(text)
+    ]
 
 
 def _together(text: str, one: _Token, other: _Token) -> bool:
     """Is there nothing between them that parts words?"""
     found = _APART.match(text, one.end)
-    return found is not None and found.end() >= other.start
+    apart = found is None or found.end() < other.start
+    return not apart and _AS_WRITTEN.match(text, one.end) is None
 
 
 # numbers
@@ -112,7 +134,11 @@ def _numbers(text: str, what: Wanted | None, heard_as_words: bool) -> str:
             at += 1
             continue
         first, last = tokens[at], tokens[end - 1]
-        if _is_number(text[: first.start], digits, spoken, what, heard_as_words):
+        before, after = text[: first.start], text[last.end :]
+        written = spoken == 0 and not (heard_as_words and _IN_PIECES.search(text[first.start : last.end]))
+        if not (written or _is_amount(before, digits, after, first)) and _is_number(
+            before, digits, after, spoken, what
+        ):
             parts += [text[done : first.start], _grouped(digits, what)]
             done = last.end
         at = end
@@ -120,14 +146,18 @@ def _numbers(text: str, what: Wanted | None, heard_as_words: bool) -> str:
 
 
 def _run(text: str, tokens: Sequence[_Token], at: int, guess: bool) -> tuple[str, int, int]:
-    """The digits from this token on, the token behind them, and how many of them were words."""
-    digits, start, spoken = "", at, 0
+    """The digits from this token on, the token behind them, and how many of them were words. What only
+    sounds like a digit is one beside enough others."""
+    digits, start, spoken, guessed = "", at, 0, 0
     while at < len(tokens) and (at == start or _together(text, tokens[at - 1], tokens[at])):
         found, taken = _digits_at(tokens, at, bool(digits), guess)
         if not found:
             break
         spoken += not tokens[at].word.isdecimal()
+        guessed += any(token.word in _SOUND_LIKE_DIGITS for token in tokens[at : at + taken])
         digits, at = digits + found, at + taken
+    if guessed and len(digits) - guessed < max(_LEAST_SURE, 2 * guessed):
+        return _run(text, tokens, start, False)
     return digits, at, spoken
 
 
@@ -137,7 +167,7 @@ def _digits_at(tokens: Sequence[_Token], at: int, within: bool, guess: bool) -> 
         return word, 1
     if word in _REPEATS and len(repeated := _unit(after, guess)) == 1:
         return repeated * _REPEATS[word], 2
-    if word in _TENS:
+    if word in _TENS and after not in _ORDINALS:  # not Twenty First Street
         one = _UNITS.get(after, "0") if after not in ("oh", "o", "zero") else "0"
         return (_TENS[word] + one, 2) if one != "0" else (_TENS[word] + "0", 1)
     if word in _TEENS:
@@ -148,18 +178,28 @@ def _digits_at(tokens: Sequence[_Token], at: int, within: bool, guess: bool) -> 
         return _hundreds(tokens, at)
     if word in _UNITS:
         return _UNITS[word], 1
-    likely = guess and (within or bool(_unit(after, False)) or after in _TENS)
+    ends = within and tokens[at].last
+    likely = guess and (ends or len(_unit(after, within)) == 1)
     return (_SOUND_LIKE_DIGITS[word], 1) if likely and word in _SOUND_LIKE_DIGITS else ("", 0)
 
 
 def _hundreds(tokens: Sequence[_Token], at: int) -> tuple[str, int]:
-    """Eight hundred -> 800; two hundred (and) five -> 205."""
+    """Eight hundred -> 800; two hundred (and) five -> 205, unless digits go on behind it."""
     first, place = _UNITS[tokens[at].word], at + 2
-    if place < len(tokens) and tokens[place].word == "and":
-        rest, taken = _digits_at(tokens, place + 1, False, False) if place + 1 < len(tokens) else ("", 0)
-        if 0 < len(rest) <= 2:
-            return first + rest.zfill(2), 3 + taken
+    joins = place < len(tokens) and tokens[place].word == "and"
+    place += joins
+    rest, taken = _below_hundred(tokens, place)
+    goes_on = not joins and _below_hundred(tokens, place + taken)[1] > 0
+    if 0 < len(rest) <= 2 and not goes_on:
+        return first + rest.zfill(2), place + taken - at
     return first + "00", 2
+
+
+def _below_hundred(tokens: Sequence[_Token], at: int) -> tuple[str, int]:
+    words = [token.word for token in tokens[at : at + 2]]
+    if not words or words[1:] == ["hundred"]:
+        return "", 0
+    return _digits_at(tokens[at : at + 2], 0, True, False)
 
 
 def _unit(word: str, guess: bool) -> str:
@@ -168,18 +208,23 @@ def _unit(word: str, guess: bool) -> str:
     return _UNITS.get(word) or (_SOUND_LIKE_DIGITS.get(word, "") if guess else "")
 
 
-def _is_number(before: str, digits: str, spoken: int, what: Wanted | None, heard_as_words: bool) -> bool:
-    """Amounts, times and years that nobody asked for as digits stay as they are."""
-    if spoken == 0 and not heard_as_words:
-        return False
+def _is_number(before: str, digits: str, after: str, spoken: int, what: Wanted | None) -> bool:
+    """Amounts and years that nobody asked for as digits stay as they are."""
     if what in _NUMBERS:
-        return len(digits) > 1 or not before.strip()
+        return len(digits) > 1 or not (before.strip() or after.strip(" .,!?"))
     if what is Wanted.ADDRESS:
         return spoken > 0 and len(digits) > 1
     begun = _NUMBER_IS.search(re.sub(r"[^\w ]", "", before.lower()[-40:])) is not None
-    return (
-        spoken > 0 and (spoken >= 3 or begun) and ((len(digits) >= 3 and spoken >= len(digits) / 2) or begun)
-    )
+    return spoken > 0 and (begun or (spoken >= _LEAST_UNASKED and spoken >= len(digits) / 2))
+
+
+def _is_amount(before: str, digits: str, after: str, first: _Token) -> bool:
+    """A time of day, thousands, or an "Oh, one moment"."""
+    if first.word in ("o", "oh") and len(digits) < 3:
+        return True
+    if len(digits) <= 4 and (_AT_A_TIME.search(before[-20:]) or _OF_A_TIME.match(after)):
+        return True
+    return _THOUSANDS.search(before[-20:]) is not None or _OF_THOUSANDS.match(after) is not None
 
 
 def _grouped(digits: str, what: Wanted | None) -> str:
@@ -193,11 +238,11 @@ def _grouped(digits: str, what: Wanted | None) -> str:
 # letters
 
 
-def _letters(text: str, guess: bool) -> str:
+def _letters(text: str, guess: bool, least: int) -> str:
     tokens, parts, done, at = _tokens(text), [], 0, 0
     while at < len(tokens):
         letters, end = _spelled(text, tokens, at, guess)
-        if not _is_spelling(tokens[at:end]):
+        if len(letters) < least or not _is_spelling(tokens[at:end]):
             at += 1
             continue
         parts += [text[done : tokens[at].start], "-".join(letters)]
@@ -207,6 +252,8 @@ def _letters(text: str, guess: bool) -> str:
 
 def _is_spelling(tokens: Sequence[_Token]) -> bool:
     """Half of it has to be letters, and no "I see you"."""
+    if _WORDS_TOO.issuperset(token.word for token in tokens):
+        return False
     sure = sum(len(token.word) == 1 or token.word in _REPEATS for token in tokens)
     return (sure > 1 and 2 * sure >= len(tokens)) or any(_example(tokens, at) for at in range(len(tokens)))
 
