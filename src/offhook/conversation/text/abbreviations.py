@@ -64,6 +64,8 @@ _WITHOUT_DOT: Final = frozenset(
         "Dept",
     }
 )
+_NAMES_TOO: Final = frozenset({"Max", "Min"})
+"""Before a number only: "Thanks, Max." """
 _PHRASES: Final[Mapping[str, str]] = {
     "e.g.": "for example", "eg.": "for example", "i.e.": "that is", "w/o": "without", "w/": "with ",
     "b/c": "because", "c/o": "care of", "a.k.a.": "also known as", "N/A": "not applicable",
@@ -75,7 +77,12 @@ _PHRASES: Final[Mapping[str, str]] = {
 
 _ENDS = r"(?:\.(?=[ ]?[a-z\d,;:)(]))?"
 """The dot that is no full stop."""
-_PLACE = r"[A-Z][\w'’]{0,20}|\d{1,3}(?:st|nd|rd|th)"
+_PLACE = r"(?!(?:AM|PM)\b)[A-Z][\w'’]{0,20}|\d{1,3}(?:st|nd|rd|th)"
+_BEGINS = (
+    r"(?:The|We|It|It's|Our|Your|You'll|You're|I|I'm|They|There|There's|This|That|That's|Please|Is|Are|Do|"
+    r"Does|Can|Could|Would|Should|What|When|Where|Which|Who|How|If|Once|Turn|Take|Parking|And|But|At|On|In)\b"
+)
+"""Words with which another sentence begins; no name does."""
 _STREET = re.compile(
     rf"\b(\d{{1,6}}[ ](?:(?:{either(_POINTS)})\.?[ ])?(?:(?:{_PLACE})[ ]){{1,3}})"
     rf"({either(_STREETS)})\b{_ENDS}"
@@ -84,7 +91,7 @@ _STREET = re.compile(
 _STREET_ALONE = re.compile(
     rf"\b(?!(?:See|The|Ask|Call|Dear|Hi|Hello|In|At|To|From|Near|"
     rf"With|By|And|For|On|Our|Your|Is)\b)({_PLACE})[ ]"
-    rf"({either(_STREETS)})\b(?!\.?[ ][A-Z]){_ENDS}"
+    rf"({either(_STREETS)})\b(?!\.?[ ](?!{_BEGINS})[A-Z]){_ENDS}"
 )
 _HOUSE_POINT = re.compile(
     rf"\b(\d{{1,6}}[ ])({either(_POINTS)})\b\.?"
@@ -127,6 +134,8 @@ def _numbered(found: re.Match[str]) -> str:
 
 def _word(found: re.Match[str]) -> str:
     dotted = found[2] or found[3]
+    if found[1] in _NAMES_TOO and not found.string[found.end() + len(found[3]) :].lstrip()[:1].isdecimal():
+        return found[0]
     return _ANYWHERE[found[1]] if dotted or found[1] in _WITHOUT_DOT else found[0]
 
 

@@ -17,7 +17,7 @@ def _set(words: str) -> frozenset[str]:
 # Followed by more of the same sentence.
 _ABBREVIATIONS = _set(
     "dr mr mrs ms mx prof rev hon gen col sgt capt lt st mt ft no nos vs approx dept ext fig vol ca cf viz "
-    "apt ste rm bldg hwy max incl excl pp p.o "
+    "sq cu apt ste rm bldg hwy max incl excl pp p.o "
     "e.g i.e jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thurs fri sat"
 )
 # Followed by more, or by a new sentence: a capital letter tells.

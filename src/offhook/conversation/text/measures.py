@@ -51,7 +51,7 @@ _PERCENT = re.compile(r"(?<=\d)[ ]?%")
 def _measures(names: Mapping[str, str]) -> Format:
     pattern = re.compile(
         rf"(?<![\w.,])({_NUMBER})(\.\d{{1,9}})?([ -]?)({either(names)})(?!\w|['’]|/\w)"
-        r"(\.(?=[ ][a-z\d(]|[,;:)]))?",
+        r"(\.(?=[ ](?-i:[a-z])|[ ][\d(]|[,;:)]))?",
         re.IGNORECASE,
     )
 

@@ -54,7 +54,7 @@ _DAYS_OF_MONTH = re.compile(
 _ORDINALS = re.compile(r"\b(\d\d?(?:st|nd|rd|th))[ ]?[-–—][ ]?(?=\d\d?(?:st|nd|rd|th)\b)")
 _DAY_MONTH = re.compile(
     rf"\b((?:the[ ])?)(\d\d?)(?:st|nd|rd|th)?[ ](?:of[ ])?"
-    rf"({_ANY_MONTH})\b(?:\.(?=[ ][a-z\d]))?(,?)([ ]\d{{4}}\b)?",
+    rf"({_ANY_MONTH})\b(?:\.(?=[ ](?-i:[a-z\d])))?(,?)([ ]\d{{4}}\b)?",
     re.IGNORECASE,
 )
 _DAY_SPAN = re.compile(rf"\b({_ANY_DAY})\b\.?{_TO}({_ANY_DAY})\b(?:\.(?=[ ][a-z\d(]))?")
@@ -71,7 +71,8 @@ _DAY_BEFORE = re.compile(
 )
 _DAY_SURE = re.compile(r"\b(Mon|Tue|Tues|Wed|Weds|Thu|Thur|Thurs|Fri)\b(?:\.(?=[ ][a-z\d]))?(?!['’-])")
 
-_HALF = r"(?:([ap])\.?[ ]?m\b(?:\.(?=[ ]?[-–—a-z,;:)]|[ ]\d))?)"
+_GOES_ON = rf"(?-i:[a-z]|(?:{_ANY_DAY}|{_ANY_MONTH}|{either(_ZONES)}|Eastern|Central|Mountain|Pacific)\b)"
+_HALF = rf"(?:([ap])\.?[ ]?m\b(?:\.(?=[ ]?[-–—,;:)]|[ ]\d|[ ]?{_GOES_ON}))?)"
 _SPAN = re.compile(
     rf"(?<![\w:./$€£-])(?:(\d\d?)(?::(\d\d))?[ ]?{_HALF}?){_TO}"
     rf"(\d\d?)(?::(\d\d))?[ ]?{_HALF}?(?![\w:/]|[.-]\d)",

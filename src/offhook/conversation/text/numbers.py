@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from typing import Final
 
@@ -189,7 +190,7 @@ def _out_of(found: re.Match[str]) -> str:
 
 def _fraction(found: re.Match[str]) -> str:
     whole, top, bottom = found[1], int(found[2]), int(found[3])
-    if top >= bottom:
+    if top >= bottom or math.gcd(top, bottom) > 1:  # 10/12 may be a day
         return found[0]
     part = fraction(top, bottom)
     if not whole:
