@@ -135,6 +135,14 @@ def test_the_keys_of_deployments_and_those_within_assistants_are_tried_too(
     assert sorted(vendor.paths) == ["/models", "/openai/models?api-version=2024-10-21"]
 
 
+def test_the_nodes_key_goes_to_no_region_of_an_orgs(tmp_path: Path, vendor: Vendor) -> None:
+    named = {"provider": "azure", "service": "speech", "region": "azure.invalid/"}
+    kept(tmp_path, named, {**named, "apiKey": ""}, {**named, "apiKey": BAD})
+    code, output = doctor(tmp_path, **names("azure", GOOD, vendor.url))
+    assert (code, output.count("accepted")) == (0, 3)
+    assert set(vendor.paths) == {"/cognitiveservices/voices/list"}
+
+
 def test_one_whose_address_may_not_be_reached_does_not_keep_the_others_from_being_tried(
     tmp_path: Path, vendor: Vendor
 ) -> None:

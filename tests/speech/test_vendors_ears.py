@@ -307,11 +307,13 @@ async def test_words_without_marks_are_told_where_they_are_wished_for() -> None:
         assert (await ears.heard.get()).turn == "may-end"
 
 
-async def test_a_nodes_key_goes_to_no_address_of_an_assistants() -> None:
-    ear = EARS["assembly-ai"]
-    with pytest.raises(EngineError, match="realtimeUrl"):
-        async with hearing(ear, ear.fake(), {"realtimeUrl": "wss://example.com/v3/ws"}):
-            pass
+@pytest.mark.parametrize("own", [[], [{"provider": "assembly-ai", "apiKey": ""}]], ids=["none", "empty"])
+async def test_a_nodes_key_goes_to_no_address_of_an_assistants(own: list[dict[str, Any]]) -> None:
+    elsewhere = {"provider": "assembly-ai", "realtimeUrl": "wss://example.com/v3/ws"}
+    async with outside() as reach:
+        registry = registry_of(reach, **{"assembly-ai": Account(KEY)})
+        with pytest.raises(EngineError, match="realtimeUrl"):
+            await registry.transcriber(assistant_with(transcriber=elsewhere, credentials=own))
 
 
 @pytest.mark.parametrize("name", ["assembly-ai", "soniox"])

@@ -80,6 +80,7 @@ def _of_orgs(settings: Settings) -> list[ConfiguredKey]:
     from offhook.schema.credential import AnyCredential, AzureCredential, AzureOpenAICredential
     from offhook.speech.engine_protocols import EngineError
     from offhook.speech.engine_request import Account, account_of
+    from offhook.speech.providers import azure
     from offhook.store import Database, IdMaker, StoreError
 
     if settings.database_url is None and not os.path.exists(settings.database.partition(":///")[2]):
@@ -97,10 +98,10 @@ def _of_orgs(settings: Settings) -> list[ConfiguredKey]:
             if provider not in KEYED or storage:
                 return None
             found = account_of("model", provider, Account(*settings.account(provider)), credential)
-        except (NotValid, EngineError):
+            address = azure.of_credential(credential, "tts")
+        except (NotValid, EngineError, ValueError):
             return None
-        region = getattr(credential, "region", None)  # of those that have one it is the address
-        return Account(found.key, f"https://{region}.tts.speech.microsoft.com") if region else found
+        return Account(found.key, address) if address else found
 
     def key_of(given: object, of: str) -> list[ConfiguredKey]:
         found = account(given)

@@ -143,7 +143,7 @@ async def transcriber(request: EngineRequest[AssemblyAISettings]) -> Transcriber
     settings, account = request.settings, await request.account()
     url, outside = account.url or URL, request.way_to(account)
     if settings.realtime_url:
-        if await request.credential() is None:
+        if not getattr(await request.credential(), "api_key", None):
             detail = "realtimeUrl wants a key of the org's own: the node's goes to no other address"
             raise EngineError("transcriber", PROVIDER, detail)
         url, outside = settings.realtime_url, request.node.outside

@@ -30,12 +30,12 @@ _BREAK: Final = re.compile(r'(<break (?:time|strength)="[\w.-]{1,20}" ?/>)')
 async def address(request: EngineRequest[Any], service: Literal["tts", "stt"]) -> str:
     """Of a service of Azure's: by the region of the org's key, else as the node's setting says it: one
     address of a region stands for both services. Raises EngineError."""
-    account, credential = await request.account(), await request.credential()
-    region = getattr(credential, "region", None) if getattr(credential, "api_key", None) else None
-    if region:
-        if not _REGION.fullmatch(region):
-            raise EngineError(request.stage, request.provider, "the credential's region is none of Azure's")
-        return f"https://{region}.{service}.speech.microsoft.com"
+    account = await request.account()
+    try:
+        if found := of_credential(await request.credential(), service):
+            return found
+    except ValueError as odd:
+        raise EngineError(request.stage, request.provider, str(odd)) from None
     if account.url is None:
         setting = f"OFFHOOK_{variable(request.provider, 'base_url').upper()}"
         detail = (
@@ -44,6 +44,17 @@ async def address(request: EngineRequest[Any], service: Literal["tts", "stt"]) -
         )
         raise EngineLacking(request.stage, request.provider, detail)
     return located(account.url, service)
+
+
+def of_credential(credential: object, service: Literal["tts", "stt"]) -> str | None:
+    """The address by an org's credential; None if it names no region, or has no key of its own: the node's
+    goes to no address of an org's. Raises ValueError for a region that cannot be one."""
+    region = getattr(credential, "region", None) if getattr(credential, "api_key", None) else None
+    if not region:
+        return None
+    if not _REGION.fullmatch(region):
+        raise ValueError("the credential's region is none of Azure's")
+    return f"https://{region}.{service}.speech.microsoft.com"
 
 
 def located(url: str, service: Literal["tts", "stt"]) -> str:
