@@ -143,6 +143,9 @@ def test_any_text_is_read(system: str) -> None:
         "Q1: a" + "\t" * 90_000 + "b",
         "Question " + " \t" * 40_000 + "?",
         "a" * 50_000 + ": b",
+        "If x, ask it " + "then " * 19_000,
+        "If x, ask. " + "Then. " * 16_000,
+        "[" * 600 + "1" + "]" * 600,
     ],
 )
 def test_a_line_of_nothing_but_marks_is_read_as_quickly_as_any(text: str) -> None:

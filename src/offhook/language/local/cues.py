@@ -58,7 +58,8 @@ _THEM = (
     r"|the (?:caller|customer|user|patient|client|guest|tenant|parent|person|employee|student|member)s?)\b)"
 )
 _DO = (
-    r"(?:(?:then|please|politely|immediately|just|simply|always|you (?:should|must|can|may)|calmly|first) )*"
+    r"(?:(?:then|please|politely|immediately|just|simply|always|you (?:should|must|can|may)|calmly|first)"
+    r" ){0,4}"
     r"(?:say|tell|ask|inform|transfer|connect|forward|escalate|hand|put|explain|let|take|collect|get|gather"
     r"|offer"
     r"|mention|apologi[sz]e|hang up|end|call|direct|refer|advise|reassure|give|do not|don'?t|never|make|use"

@@ -16,6 +16,8 @@ from offhook.language.words import concepts_of, stems, word_set
 LONGEST_SYSTEM_MESSAGE = 100_000
 MOST_FACTS = 1000
 _LONGEST_SPOKEN = 400
+_LONGEST_STATEMENT = 2000
+"""Characters to which more is added that is to be done in a case."""
 _LONGEST_KEY_WORDS = 7
 
 
@@ -236,7 +238,7 @@ def _statements(text: str) -> list[str]:
         ):
             found[-1] = f"{found[-1]} {one}"
         else:
-            if found and _goes_on(found[-1], one):
+            if found and len(found[-1]) < _LONGEST_STATEMENT and _goes_on(found[-1], one):
                 found[-1] = f"{found[-1]} {one}"
             else:
                 found.append(one)

@@ -108,7 +108,7 @@ def _of_list(value: list[object], name: str, path: str) -> Iterator[JsonFact]:
             rest = {key: inner for key, inner in one.items() if inner != own}
             yield from _facts(rest, own, f"{path}{name}/")
         else:
-            yield from _facts(one, name, path)
+            yield from _facts(one, name, f"{path}/" if isinstance(one, list) else path)
 
 
 def _said(value: object) -> str | None:
