@@ -226,14 +226,18 @@ async def test_without_the_tool_it_says_that_it_cannot_transfer() -> None:
     assert "cannot transfer" in await answer(DENTIST, SAID["person"], [END_CALL])
 
 
-@pytest.mark.parametrize("text", [SAID["goodbye"], "Thanks good-bye", "No, that's all.", "Okay, bye bye."])
+@pytest.mark.parametrize(
+    "text",
+    [SAID["goodbye"], "Thanks good-bye", "No, that's all.", "Okay, bye bye.", "Nice to talk to you, bye."],
+)
 async def test_goodbye_ends_the_call(text: str) -> None:
     assert (await called(text)).name == "endCall"
     assert "Goodbye" in await answer(DENTIST, text)
 
 
-async def test_nothing_more_ends_the_call() -> None:
-    assert (await called("No.", before=[assistant(f"You are welcome. {MORE}")])).name == "endCall"
+@pytest.mark.parametrize("text", ["No.", "No, thank you.", "I'm good, thanks.", "That's it.", "Nothing."])
+async def test_nothing_more_ends_the_call(text: str) -> None:
+    assert (await called(text, before=[assistant(f"You are welcome. {MORE}")])).name == "endCall"
 
 
 async def test_each_tool_call_has_an_id_of_its_own() -> None:

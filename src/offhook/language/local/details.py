@@ -16,14 +16,22 @@ _TOLD = re.compile(
     re.I,
 )
 _LEAD = re.compile(
-    r"^(?:(?:yes|yeah|sure|okay|ok|um|uh|so|well|of course|hi|hello|please|that is|that's|thats)[, ]+)+", re.I
+    r"^(?:(?:yes|yeah|yep|sure|okay|ok|al(?:l )?right|right|um|uh|so|well|actually|of course|hi|hello|hey"
+    r"|thanks|thank you|please|that is|that's|thats)(?:[,.!? ]+|$))+",
+    re.I,
 )
+"""What is said before a name, and often without one."""
 _NAME_WORD = re.compile(r"[^\W\d_][\w'’.-]*")
 _NO_NAMES = word_set(
     """a an the my me i it is not for about calling looking having trying from in on at to and or but with of
     want would like need please could can have just sorry what why how who where when number phone very really
-    so going interested here there busy sick late happy fine good okay wondering sure still only also"""
+    so going interested here there busy sick late happy fine good okay wondering sure still only also
+    waiting"""
 )
+_ASKING = word_set(
+    "are is do does did was were have has which shall should am hold wait nothing no nope thats"
+)
+"""No name begins with these words."""
 _UNITS = {
     word: str(value)
     for value, each in enumerate(
@@ -90,6 +98,8 @@ def told_name(text: str) -> str | None:
     bare = match["name"] if match else re.split(r"[,.!?;\d]", _LEAD.sub("", text.strip()))[0]
     names: list[str] = []
     for word in bare.split():
+        if not names and word.lower() in _ASKING:
+            break
         if not _NAME_WORD.fullmatch(word) or word.lower().strip(".'’") in _NO_NAMES:
             break
         names.append(word)

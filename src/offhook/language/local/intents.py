@@ -58,6 +58,10 @@ _GOODBYE = re.compile(
     r"|have a (?:nice|good|great) (?:day|evening|one|weekend)|nothing else|no more questions"
     r"|(?:that is|that|thats|that will be|thatll be) (?:all|everything))\b"
 )
+_NO_MORE = re.compile(
+    r"(?:(?:okay|ok) )?(?:nothing|(?:im|i am|i|all) (?:good|fine|set)|that(?:s| is)? it|that was (?:it|all"
+    r"|everything))(?: thanks| thank you)?"
+)
 _HEARING = re.compile(
     r"\b(?:can you hear me|do you hear me|are you (?:still )?there$|is (?:anyone|anybody) there)"
 )
@@ -223,7 +227,7 @@ def _short(said: list[str], plain: str, asks: bool) -> Intent:
     if _WAIT.match(plain) and not re.search(r"\b(?:where|when|how|what)\b", plain):
         return Intent.WAIT
     if _THANKS.search(plain) and not asks:
-        return Intent.THANKS
+        return Intent.NO if said[0] in _NO else Intent.THANKS
     if all(word in _ACKNOWLEDGEMENTS or hums(word) for word in said):
         return Intent.ACKNOWLEDGE
     if len(said) <= 4 and not asks:
@@ -232,6 +236,11 @@ def _short(said: list[str], plain: str, asks: bool) -> Intent:
         if said[0] in _NO or said[:2] == ["know", "that"]:
             return Intent.NO
     return Intent.QUESTION
+
+
+def wants_no_more(text: str, intent: Intent) -> bool:
+    """Whether this declines the offer of more help."""
+    return intent is Intent.NO or _NO_MORE.fullmatch(" ".join(words(text))) is not None
 
 
 def is_wish(text: str) -> bool:
@@ -273,7 +282,9 @@ def wants_person(said: list[str]) -> bool:
     whom = talk["whom"].split()
     if any(word in _PERSON for word in whom):
         return True
-    return re.search(r"\b(?:speak|talk) (?:to|with)\b", plain) is not None and bool(whom)
+    # "Nice to talk to you" is said to the assistant.
+    asks = re.search(r"\b(?:speak|talk) (?:to|with)\b", plain) is not None
+    return asks and bool(whom) and whom[0] != "you"
 
 
 def _heard_as(word: str, verb: str) -> bool:

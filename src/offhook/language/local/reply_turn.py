@@ -20,6 +20,7 @@ from offhook.language.local.intents import (
     is_upset,
     is_wish,
     name_in,
+    wants_no_more,
 )
 from offhook.language.local.lexicon import NAMES
 from offhook.language.local.may_be_said import sentence
@@ -121,7 +122,7 @@ class ReplyTurn:
         return self._respond(text, intent_of(text))
 
     def _respond(self, text: str, intent: Intent) -> Told:
-        if intent is Intent.GOODBYE or (intent is Intent.NO and self._before.endswith(MORE)):
+        if intent is Intent.GOODBYE or (self._before.endswith(MORE) and wants_no_more(text, intent)):
             return self._end()
         if intent is Intent.PERSON or (intent is Intent.YES and self._before.endswith(OFFER)):
             return self._put_through(text, "")
@@ -129,13 +130,10 @@ class ReplyTurn:
             return Told(self._before or "I have not said anything yet. How can I help you?")
         if intent is Intent.EMERGENCY:
             return self._emergency(text)
-        asked = wishes.question_of(self._before)
-        if asked is not None and intent not in (
-            Intent.STOP_CALLING,
-            Intent.HEARING,
-            Intent.WAIT,
-            Intent.NOTHING,
-        ):
+        asked = self._before_question()
+        if asked is not None and intent is Intent.HEARING:
+            return Told(f"Yes, I can hear you. {asked}")
+        if asked is not None and intent not in (Intent.STOP_CALLING, Intent.WAIT, Intent.NOTHING):
             return self._go_on_asking(text, asked)
         if intent is Intent.YES and self._before.endswith(OFFER_MESSAGE):
             return self._take_details([])
@@ -303,7 +301,8 @@ class ReplyTurn:
         return Told(" ".join([*told, question]), noted=details.variables())
 
     def _before_question(self) -> str | None:
-        return wishes.question_of(self._before)
+        """Of all that was said since the caller spoke before."""
+        return wishes.question_of(self._exchanges[-1].before) if self._exchanges else None
 
     # What it says of itself.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from offhook.language.local.details import grouped, number_in, told_name
 from offhook.language.local.intents import Intent, intent_of, is_problem, is_wish
-from offhook.language.words import WEAK_STEMS, stems
+from offhook.language.words import WEAK_STEMS, stems, words
 
 NAME = "callerName"
 NUMBER = "callerNumber"
@@ -92,8 +92,18 @@ class Details:
 
 
 def question_of(said: str) -> str | None:
-    """The question about a wish that this ends with."""
-    return next((question for question in _QUESTIONS if said.endswith(question)), None)
+    """The last question about a wish in this. What is said behind it ("Are you still there?") leaves it open,
+    and so does a caller who answers before its end."""
+    found = max(_QUESTIONS, key=said.rfind)
+    if found in said:
+        return found
+    cut = said.rstrip(" ,.-")
+    return next((one for one in _QUESTIONS if any(map(cut.endswith, _beginnings(one)))), None)
+
+
+def _beginnings(question: str) -> list[str]:
+    """Those of half of it and more."""
+    return [question[:length] for length in range(len(question) // 2, len(question))]
 
 
 def details_of(exchanges: Sequence[TurnPair]) -> Details:
@@ -162,9 +172,7 @@ _REFUSES = re.compile(
     r"|not (?:giving|telling)|skip)\b",
     re.I,
 )
-_GIVES_UP = re.compile(
-    r"\b(?:never ?mind|forget it|cancel that|no thanks?|no thank you|changed my mind)\b", re.I
-)
+_GIVES_UP = re.compile(r"\b(?:never ?mind|forget it|cancel that|no thanks?|no thank you|changed my mind)\b")
 
 
 def refuses(said: str) -> bool:
@@ -172,7 +180,7 @@ def refuses(said: str) -> bool:
 
 
 def gives_up(said: str) -> bool:
-    return _GIVES_UP.search(said) is not None
+    return _GIVES_UP.search(" ".join(words(said))) is not None
 
 
 def asks_instead(said: str) -> bool:
