@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection
 
 from offhook.schema.calls.ended_reason import pipeline_error
 from offhook.speech.engine_protocols import EngineError, Transcriber, Transcript
@@ -25,6 +26,7 @@ from tests.fakes import (
     xai_transcription,
 )
 from tests.fakes.ears import KEY, EarsFake, served
+from tests.fakes.loudness import Loudness
 from tests.machine import PATIENCE
 from tests.speech.servers import outside
 from tests.speech.test_custom_transcriber import Ears
@@ -314,6 +316,43 @@ async def test_a_nodes_key_goes_to_no_address_of_an_assistants(own: list[dict[st
         registry = registry_of(reach, **{"assembly-ai": Account(KEY)})
         with pytest.raises(EngineError, match="realtimeUrl"):
             await registry.transcriber(assistant_with(transcriber=elsewhere, credentials=own))
+
+
+@every
+async def test_nobody_is_given_up_for_a_cough(ear: Ear) -> None:
+    """All but Soniox say nothing where there are no words."""
+    async with hearing(ear, ear.fake()) as (transcriber, _):
+        patient: Any = transcriber
+        assert (patient.answers_after > 1.0) is (ear.provider != "soniox")
+
+
+async def test_azures_long_phrases_are_heard() -> None:
+    """They come in several readings, each with the times of all words."""
+
+    class Long(azure_transcription.Fake):
+        async def _told(self, connection: ServerConnection, path: str, body: dict[str, Any]) -> None:
+            if "NBest" in body:
+                body["NBest"].append({"Lexical": "word " * 20_000})
+            await super()._told(connection, path, body)
+
+    async with hearing(EARS["azure"], Long([ASKED] * 9)) as (transcriber, ears):
+        speak(transcriber)
+        assert (await final(ears)).text == ASKED
+
+
+async def test_one_that_has_no_words_time_and_again_has_failed() -> None:
+    """So OpenAI is without credit: the session stays open."""
+
+    class Spent(openai_transcription.Fake):
+        async def paused(self, connection: ServerConnection, hearing: Loudness) -> None:
+            error = {"type": "insufficient_quota", "code": "insufficient_quota", "message": "No credit."}
+            await self._told(connection, f"{openai_transcription.ITEM}failed", content_index=0, error=error)
+            self.items += 1
+
+    async with hearing(EARS["openai"], Spent([ASKED] * 9)) as (transcriber, ears):
+        for _ in range(3):
+            speak(transcriber, pause=0.5)
+        assert (await ears.failed.get()).detail == "No credit."
 
 
 @pytest.mark.parametrize("name", ["assembly-ai", "soniox"])

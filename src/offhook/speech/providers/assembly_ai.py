@@ -36,6 +36,8 @@ END_OF_TURN_CONFIDENCE: Final = 0.7
 MIN_TURN_SILENCE_MS: Final = 160
 MAX_TURN_SILENCE_MS: Final = 400
 """These four are the API's defaults."""
+SURE_SECONDS: Final = 1.5
+"""Of voice, behind which there are words: of a cough it says nothing."""
 _LEAST_FRAMES: Final = 3
 """A message of less than 50 ms ends the session, as does one of more than a second."""
 _PASSING: Final = frozenset({3005, 3007, 3008})
@@ -84,6 +86,7 @@ class AssemblyAIStream(StreamingTranscriber):
     provider = named = PROVIDER
     gather = 5
     least = _LEAST_FRAMES
+    answers_after = SURE_SECONDS
 
     def __init__(
         self, place: SocketPlace, formatted: bool, partials: bool, least_confidence: float, silence: float

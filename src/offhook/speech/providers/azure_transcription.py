@@ -20,7 +20,11 @@ from offhook.speech.engine_protocols import TimedWord, Transcriber, Transcript
 from offhook.speech.engine_request import EngineRequest
 from offhook.speech.providers.azure import KEY_HEADER, address
 from offhook.speech.streaming.engine_socket import SocketPlace
-from offhook.speech.streaming.streaming_transcriber import StreamingTranscriber, TranscriberFailed
+from offhook.speech.streaming.streaming_transcriber import (
+    WHOLE_TURN,
+    StreamingTranscriber,
+    TranscriberFailed,
+)
 from offhook.speech.streaming.wire_message import (
     MOST_WORDS,
     NotUnderstood,
@@ -166,6 +170,7 @@ async def transcriber(request: EngineRequest[AzureSettings]) -> Transcriber:
         f"{base}{PATH}?{urlencode(_query(settings))}",
         headers={KEY_HEADER: account.key, "X-ConnectionId": uuid.uuid4().hex},
         opening=(_written("speech.config", request_id, at, config),),
+        largest=WHOLE_TURN,  # a phrase is told in five readings, each with the times of its words
     )
     return AzureTranscription(place, request_id, at)
 

@@ -25,6 +25,8 @@ SILENCE_MS: Final = 300
 SURE_SECONDS: Final = 1.5
 """Of voice, behind which there are words."""
 _MOST_PIECES: Final = 16
+_MOST_UNHEARD: Final = 3
+"""Pieces in a row of which it has no words: so it is without credit, too, for the session stays open."""
 _PASSING: Final = frozenset({"server_error", "session_expired"})
 
 
@@ -40,11 +42,6 @@ class _Completed(WireMessage):
     transcript: Text
 
 
-class _NotHeard(WireMessage):
-    type: Literal["conversation.item.input_audio_transcription.failed"]
-    item_id: Words
-
-
 class _Stopped(WireMessage):
     type: Literal["input_audio_buffer.speech_stopped"]
     item_id: Words
@@ -55,6 +52,12 @@ class _Problem(WireMessage):
     type: Text | None = None
     code: Text | None = None
     message: Text | None = None
+
+
+class _NotHeard(WireMessage):
+    type: Literal["conversation.item.input_audio_transcription.failed"]
+    item_id: Words
+    error: _Problem | None = None
 
 
 class _Error(WireMessage):
@@ -77,6 +80,7 @@ class OpenAITranscription(StreamingTranscriber):
         self._encode = PCMU.coding().encode
         self._pieces: OrderedDict[str, str] = OrderedDict()
         self._ends: OrderedDict[str, float] = OrderedDict()
+        self._unheard = 0
 
     def begin(self) -> None:
         super().begin()
@@ -100,13 +104,17 @@ class OpenAITranscription(StreamingTranscriber):
         elif isinstance(told, _Stopped):
             _keep(self._ends, told.item_id, told.audio_end_ms / 1000)
         elif isinstance(told, _Completed):
+            self._unheard = 0
             yield from self._whole(told.item_id, told.transcript.strip())
         elif isinstance(told, _NotHeard):
+            self._unheard += 1
+            if self._unheard == _MOST_UNHEARD:
+                raise TranscriberFailed(_words_of(told.error or _Problem()))
             yield from self._whole(told.item_id, "")
         elif isinstance(told, _Error):
             problem = told.error
-            detail = (problem.message or problem.code or "an error without words")[:300]
-            raise TranscriberFailed(detail, lasting=not {problem.type, problem.code} & _PASSING)
+            lasting = not {problem.type, problem.code} & _PASSING
+            raise TranscriberFailed(_words_of(problem), lasting=lasting)
         else:
             self.no_answer()
 
@@ -117,6 +125,10 @@ class OpenAITranscription(StreamingTranscriber):
             yield Transcript(text, final=True)
         if end is not None:
             self.heard_until(end)
+
+
+def _words_of(problem: _Problem) -> str:
+    return (problem.message or problem.code or "an error without words")[:300]
 
 
 def _keep(kept: OrderedDict[str, Any], item: str, what: Any) -> None:
