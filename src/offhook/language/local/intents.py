@@ -45,6 +45,9 @@ _PERSON = word_set(
     """person human agent representative operator someone somebody manager supervisor receptionist
     reception staff colleague desk office department team employee"""
 )
+_PLACES = word_set("reception desk office department")
+_WAY = re.compile(r"\bhow (?:do|can|could|would|should) (?:i|we|you) get\b")
+"""Asked of a place: where it is."""
 
 _REPEAT = re.compile(
     r"\b(?:(?:say|repeat) (?:that|it|this)|repeat(?: please)?$|come again|pardon|what did you (?:just )?say"
@@ -127,9 +130,14 @@ _STOP_CALLING = re.compile(
     r"|unsubscribe"
     r"|do not call list|leave me alone)\b"
 )
+_CALL_ANOTHER_TIME = re.compile(
+    r"\b(?:call|contact|phone|ring) (?:me|us) (?:back|before|after|at|until|till|between|during|today"
+    r"|tomorrow|tonight|if|unless|while|on \w+days?)\b(?!.*\b(?:again|anymore|ever)\b)"
+)
+"""What is asked for with this is no end of calls: "do not call me before nine"."""
 _NOT_INTERESTED = re.compile(
-    r"\b(?:not (?:really |at all |very )?interested|no interest|arent interested"
-    r"|(?:dont|do not) (?:want|need) (?:any|anything|it|to buy)|no thank you im good)\b"
+    r"\b(?:not (?:really |at all |very )?interested|no interest|arent interested)\b"
+    r"|\b(?:dont|do not) (?:want|need) (?:any|anything|it|to buy(?: anything)?)(?: thanks| thank you| bye)*$"
 )
 _INSTRUCTIONS = re.compile(
     r"\b(?:system )?prompt\b|\byour (?:instructions|rules|guidelines|programming|script)\b"
@@ -188,9 +196,10 @@ def intent_of(text: str) -> Intent:
         return Intent.NOTHING
     if _REPEAT.search(plain):
         return Intent.REPEAT
-    if _STOP_CALLING.search(plain):
+    asks = _ASKS.search(plain) is not None
+    if _STOP_CALLING.search(plain) and not _CALL_ANOTHER_TIME.search(plain):
         return Intent.STOP_CALLING
-    if _NOT_INTERESTED.search(plain):
+    if _NOT_INTERESTED.search(plain) and not asks:
         return Intent.NOT_INTERESTED
     if _INSTRUCTIONS.search(plain):
         return Intent.INSTRUCTIONS
@@ -202,7 +211,6 @@ def intent_of(text: str) -> Intent:
         return Intent.EMERGENCY
     if _HEARING.search(plain):
         return Intent.HEARING
-    asks = _ASKS.search(plain) is not None
     if _GOODBYE.search(plain) and not asks:
         return Intent.GOODBYE
     for pattern, intent in _QUESTIONS_OF_THEIR_OWN:
@@ -280,7 +288,8 @@ def wants_person(said: list[str]) -> bool:
     if talk is None:
         return plain in _PERSON
     whom = talk["whom"].split()
-    if any(word in _PERSON for word in whom):
+    whoever = _PERSON - _PLACES if _WAY.search(plain) else _PERSON
+    if any(word in whoever for word in whom):
         return True
     # "Nice to talk to you" is said to the assistant.
     asks = re.search(r"\b(?:speak|talk) (?:to|with)\b", plain) is not None
