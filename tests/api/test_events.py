@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from offhook.api.http import server_sent_events
-from offhook.api.http.server_sent_events import MOST_WAITING
+from offhook.api.http.server_sent_events import MOST_WAITING, Feed
 from offhook.api.resources import event_routes
 from offhook.schema.calls.call_watcher import CallEvent
 from tests.api.conftest import KEY, NODE, OTHER_KEY, PUBLIC_KEY, House, client_of
@@ -192,6 +192,22 @@ async def test_a_silent_call_is_heard_of_now_and_then(
     await listener.next()
     assert await listener.chunk() == ": nothing new\n\n"
     await listener.leave()
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_what_comes_while_the_wait_for_it_is_given_up_is_not_lost(turns: int) -> None:
+    feed, told = Feed(), event(type="hang")
+    waiting = asyncio.create_task(feed.next())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    feed.take(told)
+    feed.take(None)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    came = await feed.next() if waiting.cancelled() else waiting.result()
+    assert came == told
 
 
 async def test_HEAD_says_what_GET_would_send_and_follows_nothing(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -28,34 +29,27 @@ class Feed:
     """What waits for one listener. `take` gets each event; None: there are no more."""
 
     def __init__(self) -> None:
-        self._waiting: asyncio.Queue[CallEvent] = asyncio.Queue(MOST_WAITING)
-        self._over = asyncio.Event()
+        self._waiting: deque[CallEvent] = deque()
+        self._news = asyncio.Event()
+        self._is_over = False
         self.is_behind = False
 
     def take(self, event: CallEvent | None) -> None:
-        if self._over.is_set():
+        if self._is_over:
             return
-        if event is None:
-            self._over.set()
-            return
-        try:
-            self._waiting.put_nowait(event)
-        except asyncio.QueueFull:
-            self.is_behind = True
-            self._over.set()
+        if event is not None and len(self._waiting) < MOST_WAITING:
+            self._waiting.append(event)
+        else:
+            self._is_over, self.is_behind = True, event is not None
+        self._news.set()
 
     async def next(self) -> CallEvent | None:
-        """Waits for the next event; None once there are no more."""
-        if self._waiting.empty() and not self._over.is_set():
-            coming, over = asyncio.create_task(self._waiting.get()), asyncio.create_task(self._over.wait())
-            try:
-                await asyncio.wait((coming, over), return_when=asyncio.FIRST_COMPLETED)
-                if coming.done():
-                    return coming.result()
-            finally:
-                coming.cancel()
-                over.cancel()
-        return None if self._waiting.empty() else self._waiting.get_nowait()
+        """Waits for the next event; None once there are no more. What comes just when the wait is given up is
+        the next one's."""
+        while not self._waiting and not self._is_over:
+            self._news.clear()
+            await self._news.wait()
+        return self._waiting.popleft() if self._waiting else None
 
 
 class ServerSentEvents(Response):
