@@ -12,7 +12,7 @@ import pytest
 from offhook.api.http import server_sent_events
 from offhook.api.http.server_sent_events import MOST_WAITING, Feed
 from offhook.api.resources import event_routes
-from offhook.schema.calls.call_watcher import CallEvent
+from offhook.schema.calls.call_watcher import LOST, CallEvent
 from tests.api.conftest import KEY, NODE, OTHER_KEY, PUBLIC_KEY, House, client_of
 from tests.api.test_call import stored_call
 from tests.api.test_control import live
@@ -180,6 +180,16 @@ async def test_who_is_too_far_behind_is_dropped_and_nobody_waits_for_them(
     listener.held.set()
     came = [await listener.next() for _ in range(MOST_WAITING)]
     assert [one["number"] for _, one in came] == list(range(MOST_WAITING))
+    assert await listener.next() == ("end", {"type": "end", "complete": False})
+    await listener.task
+
+
+async def test_a_call_that_is_lost_sight_of_is_said(house: House, follow: Callable[..., Listener]) -> None:
+    call_id = await live(house)
+    listener = follow(call_id)
+    await listener.next()
+    (watcher,) = house.live.watchers[call_id]
+    watcher(LOST)
     assert await listener.next() == ("end", {"type": "end", "complete": False})
     await listener.task
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from offhook.planes.link import Asking, Away, Frame, Link
-from offhook.planes.live.watched import WatchedElsewhere, WatchedHere
-from offhook.schema.calls.call_watcher import CallEvent, CallWatcher
+from offhook.planes.live.watched import REPEAT_SECONDS, WatchedElsewhere, WatchedHere
+from offhook.schema.calls.call_watcher import LOST, CallEvent, CallWatcher
+from tests.virtual import story
 
 A = CallEvent("a", '{"type": "a"}')
 
@@ -31,7 +32,9 @@ class Two:
 
     def __init__(self) -> None:
         self.watchers: list[CallWatcher] = []
-        self.reads = True
+        self.reads = True  # else nothing is told, and who tells knows it
+        self.arrives = True  # else it does not
+        self.told_to_api = 0
         self.asking = Asking(self._to_call)
         self.api = WatchedElsewhere(Way(self._to_call), self.asking)
         self.call = WatchedHere(Way(self._to_api))
@@ -48,7 +51,8 @@ class Two:
         return True
 
     def _to_api(self, frame: Frame) -> bool:
-        if self.reads:
+        self.told_to_api += 1
+        if self.reads and self.arrives:
             self.api.told("call", frame["watched"], frame["event"])
         return self.reads
 
@@ -92,7 +96,7 @@ async def test_a_call_plane_that_goes_ends_what_it_told() -> None:
     two.api.up(frozenset({"call"}))
     assert two.told == []
     two.api.up(frozenset({"call-2"}))
-    assert two.told == [None]
+    assert two.told == [LOST]
 
 
 async def test_what_nobody_reads_is_not_told_any_more() -> None:
@@ -101,6 +105,30 @@ async def test_what_nobody_reads_is_not_told_any_more() -> None:
     two.reads = False
     two.watchers[0](A)
     assert two.watchers == []
+
+
+@pytest.mark.parametrize(
+    ("reads", "event", "last"), [(False, A, LOST), (False, None, None), (True, None, None)]
+)
+def test_that_there_is_no_more_is_told_until_it_has_come(
+    reads: bool, event: CallEvent | None, last: CallEvent | None
+) -> None:
+    @story
+    async def tell() -> None:
+        two = Two()
+        await two.api.watch("call", "c", two.told.append)
+        two.reads, two.arrives = reads, False
+        two.watchers[0](event)
+        await asyncio.sleep(3 * REPEAT_SECONDS)
+        assert two.told == []
+        two.reads = two.arrives = True
+        await asyncio.sleep(2 * REPEAT_SECONDS)
+        assert two.told == [last]
+        before = two.told_to_api
+        await asyncio.sleep(9 * REPEAT_SECONDS)
+        assert two.told_to_api == before
+
+    tell()
 
 
 async def test_an_api_that_has_been_started_anew_ends_what_the_one_before_followed() -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from offhook.schema.calls.call_watcher import CallEvent
+from offhook.schema.calls.call_watcher import LOST, CallEvent
 
 MOST_WAITING: Final = 256
 """Events that wait for a listener. One who is further behind is dropped, and never waited for."""
@@ -26,7 +26,7 @@ HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class Feed:
-    """What waits for one listener. `take` gets each event; None: there are no more."""
+    """What waits for one listener. `take` gets each event; None or LOST: there are no more."""
 
     def __init__(self) -> None:
         self._waiting: deque[CallEvent] = deque()
@@ -37,7 +37,7 @@ class Feed:
     def take(self, event: CallEvent | None) -> None:
         if self._is_over:
             return
-        if event is not None and len(self._waiting) < MOST_WAITING:
+        if event is not None and event != LOST and len(self._waiting) < MOST_WAITING:
             self._waiting.append(event)
         else:
             self._is_over, self.is_behind = True, event is not None

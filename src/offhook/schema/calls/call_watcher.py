@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class CallEvent(NamedTuple):
@@ -14,5 +14,8 @@ class CallEvent(NamedTuple):
     document: str
 
 
+LOST: Final = CallEvent("lost", "{}")
+"""In the place of None: there are no more, though the call may go on."""
+
 CallWatcher = Callable[[CallEvent | None], None]
-"""Gets each event; None, once, when there are no more."""
+"""Gets each event; None or LOST, once, when there are no more."""
