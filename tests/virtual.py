@@ -55,12 +55,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
-        self.threads += 1
         future = super().run_in_executor(executor, func, *args)
+        self.threads += 1
         future.add_done_callback(self._came_back)
         return future
 
-    async def shutdown_default_executor(self) -> None:
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """`timeout`: from Python 3.12 on there is one. Here it cannot pass."""
         self.threads += 1
         try:
             await super().shutdown_default_executor()
