@@ -6,9 +6,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from offhook.schema import answered
-from offhook.schema.answered import NotValid, given, is_empty, read_document, unwrapped
+from offhook.schema.answered import NotValid, given, is_empty, read_answered, unwrapped
 from offhook.schema.assistants.assistant import Assistant
 from offhook.schema.assistants.squad import Squad
+from offhook.schema.base import document
 from offhook.schema.tools.destination import CallDestination
 from offhook.schema.tools.handoff import HandoffDestination
 
@@ -17,7 +18,7 @@ ADAPTERS = {kind: TypeAdapter(kind) for kind in KINDS}
 
 
 def read(kind: Any, answered: object) -> dict[str, Any]:
-    return read_document(kind, answered, ADAPTERS[kind], "an answer")
+    return document(read_answered(kind, answered, ADAPTERS[kind], "an answer"))
 
 
 FUNCTION = {"name": "f", "parameters": {"type": "object", "properties": {}}}

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from offhook.schema.base import document
 from offhook.schema.error_path import MOST_PARTS, Location, keys_below
 from offhook.schema.validation_messages import sentences
 
@@ -72,13 +71,6 @@ def read_answered(kind: Any, answered: object, adapter: TypeAdapter[Any], what: 
     """The same of what has just been answered. Raises NotValid, also where it is too much to look at."""
     _measure(answered)
     return read(kind, answered, adapter, what)
-
-
-def read_document(kind: Any, answered: object, adapter: TypeAdapter[Any], what: str) -> dict[str, Any]:
-    """What has just been answered, as the JSON object that it is, without what was left out. Raises NotValid,
-    also where it is too much to look at."""
-    _measure(answered)
-    return document(read(kind, answered, adapter, what))
 
 
 def _measure(answered: object) -> None:
