@@ -117,6 +117,29 @@ def test_the_last_soft_word_of_a_sentence_is_the_callers() -> None:
     assert listened.ended == [pytest.approx(1.25, abs=0.05)]
 
 
+@pytest.mark.parametrize(("before", "now", "far"), [(-10, -26, -45), (-20, -36, -55), (-15, -30, -50)])
+def test_a_caller_who_becomes_softer_beside_a_voice_that_never_ends_is_heard(
+    before: float, now: float, far: float
+) -> None:
+    """The phone is laid down or handed on, and the television gives nobody two seconds of silence."""
+    listened = Listened()
+    listened.hears(2.0, before)
+    listened.hears(3.0, far)
+    for _ in range(3):
+        listened.hears(2.0, now)
+        assert listened.speaks
+        listened.hears(3.0, far)
+        assert not listened.speaks
+
+
+def test_a_far_voice_that_becomes_louder_is_still_far() -> None:
+    listened = Listened()
+    listened.hears(2.0, NORMAL)
+    for below in (35, 25, 20):
+        listened.hears(3.0, NORMAL - below)
+    assert len(listened.began) == 1
+
+
 def test_a_far_voice_is_forgotten_when_it_has_been_silent() -> None:
     listened = Listened()
     listened.hears(1.0, NORMAL)

@@ -32,7 +32,10 @@ REST_SECONDS: Final = 0.6
 FALLS: Final = 1.0 * WINDOW_SECONDS
 """dB for each window by which the loudest of a speech is forgotten."""
 ABOVE_FAR: Final = 8.0
-"""dB above a far voice, a caller of whom nothing is known yet is near."""
+"""dB above a far voice, a caller of whom nothing is known yet is near; FAR, one who was louder before."""
+RISES: Final = 1.0
+"""dB for each window by which a far voice that is known becomes louder at most: the first sounds of a caller
+who has become softer are not its own."""
 HUSHED: Final = 0.05
 """What is heard of a far voice while the caller does not speak."""
 _LEVEL_FRAMES: Final = 4
@@ -83,8 +86,10 @@ class NearVoice:
         doubted = over or self.far_known or not self._begun_anew
         if not doubted or level >= self._least():
             return probability
-        self._far = min(self._far + WINDOW_SECONDS, 2 * KNOWN_SECONDS)
+        if self.far_known and self._near is not None:
+            level = min(level, self._far_loudest + RISES)
         self._far_loudest = max(level, self._far_loudest - FALLS)
+        self._far = min(self._far + WINDOW_SECONDS, 2 * KNOWN_SECONDS)
         return 0.0
 
     def _goes_on(self, level: float) -> bool:
@@ -95,10 +100,11 @@ class NearVoice:
 
     def _least(self) -> float:
         """dBov, of a voice that need not be doubted."""
-        if self._near is not None:
-            return self._near - (FAR if self.far_known else FAR + UNSURE)
-        least = UNKNOWN - FAR
-        return min(least, self._far_loudest + ABOVE_FAR) if self.far_known else least
+        if not self.far_known:
+            return UNKNOWN - FAR if self._near is None else self._near - FAR - UNSURE
+        if self._near is None:
+            return min(UNKNOWN - FAR, self._far_loudest + ABOVE_FAR)
+        return min(self._near - FAR, self._far_loudest + FAR)
 
     def _be_still(self, speaking: bool) -> None:
         self._rest += WINDOW_SECONDS
