@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from offhook.calls.directory.directory_cache import DirectoryCache
 from offhook.calls.directory.documented import Documented
 from offhook.calls.directory.stored_directory import StoredDirectory
+from offhook.calls.trunks.stored_trunks import StoredTrunks
 from offhook.schema.assistants.assistant import AssistantOverrides
 from offhook.store import Database, IdMaker
 from tests.store.databases import make_newest
@@ -98,3 +100,24 @@ async def test_a_change_that_was_rolled_back_changes_nothing(database: Database)
 
     assert database.generation == generation
     assert (await stored.org(org.id)).name == "Org"
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_the_trunks_are_read_by_one_for_all_calls_that_come_at_once(
+    database: Database, shared: bool
+) -> None:
+    class Slow(StoredDirectory):
+        reads = 0
+
+        async def trunks(self) -> StoredTrunks:
+            self.reads += 1
+            return await super().trunks()
+
+    database.shared = shared
+    stored = Slow(database)
+    known = DirectoryCache(stored, database)
+
+    found = await asyncio.gather(*(known.trunks() for _ in range(9)))
+
+    assert all(one is found[0] for one in found)
+    assert stored.reads == 1

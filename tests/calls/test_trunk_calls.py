@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from offhook.calls.admission.entrance import EntranceLimits
 from tests.calls.directory import ORG
-from tests.calls.house import NUMBER, House, open_house
+from tests.calls.house import NUMBER, House, open_house, virtual
+from tests.calls.test_entrance import flood
 from tests.virtual import run_virtual
 
 TRUNK = "5a3c0e1f-8b52-4a5e-9d53-0d5a4a1c7f10"
@@ -158,6 +160,71 @@ def test_a_sip_number_of_another_org_takes_no_call_of_a_trunk(tmp_path: Path) ->
         assert house.row["phoneNumberId"] == "number-2"
 
     run_virtual(story())
+
+
+@pytest.mark.parametrize("user", ["jürgen.meier", "дом.1", "a.ü", "a.b"])
+def test_a_sip_number_may_have_a_dot_and_any_letter(tmp_path: Path, user: str) -> None:
+    async def story() -> None:
+        async with trunk_house(tmp_path) as house:
+            house.directory.numbers[user] = {**NUMBER, "id": "n4", "sipUri": f"sip:{quote(user)}@x"}
+            call = (await house.phone()).dial()
+            call.target = f"sip:{quote(user)}@{HERE}"
+            await call.connect()
+            call.hang_up()
+            await call.ended()
+        assert house.row["phoneNumberId"] == "n4"
+
+    run_virtual(story())
+
+
+@pytest.mark.parametrize("source", ["10.0.0.1", "10.9.0.1"])
+def test_what_no_database_takes_is_asked_of_none(tmp_path: Path, source: str) -> None:
+    async def story() -> None:
+        async with trunk_house(tmp_path) as house:
+            asked: list[str] = []
+            number, trunk_numbers = house.directory.number, house.directory.trunk_numbers
+
+            async def asking(user: str) -> Any:
+                asked.append(user)
+                return await number(user)
+
+            async def asking_trunks(user: str) -> Any:
+                asked.append(user)
+                return await trunk_numbers(user)
+
+            house.directory.number = asking  # type: ignore[method-assign]
+            house.directory.trunk_numbers = asking_trunks  # type: ignore[method-assign,assignment]
+            phone = await house.phone(source)
+            call = phone.call()
+            call.target, call.to = f"sip:a%00b@{HERE}", "<sip:%00@x>"
+            call.invite()
+            await phone.response(404)
+            call.ack(branch=call.invite_branch)
+            assert asked == []
+
+    run_virtual(story())
+
+
+@virtual
+async def test_who_may_not_bring_a_number_keeps_out_nobody_who_may(tmp_path: Path) -> None:
+    """The gateway has misdialled too often, so that it gets what it called before only."""
+    async with trunk_house(tmp_path) as house:
+        pbx = await house.phone("10.0.0.9")
+        uri = f"sip:{CALLED}@{HERE}"
+        for refused in (False, True):
+            if refused:
+                stranger = await house.phone("10.9.0.1")
+                call = stranger.call()
+                call.target = uri
+                call.invite()
+                await stranger.response(401)
+                call.ack(branch=call.invite_branch)
+                await flood(pbx, 1, lambda n: f"wrong-{n}")
+            brought = pbx.dial()
+            brought.target = uri
+            await brought.connect()
+            brought.hang_up()
+            await brought.ended()
 
 
 @pytest.mark.parametrize("org", [ORG, "org-2"])

@@ -136,15 +136,17 @@ class Calls:
     async def _look_up(self, invitation: Invitation, source: Source, user: str) -> Found | Turned:
         """The number and its org, or the refusal if there is none."""
         self._entrance.look_up(source)
-        exists = None
+        exists: bool | None = None
+        is_public = True
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
                 called = await self._numbers.find(invitation.request, invitation.source.host)
                 exists = called is not None
+                is_public = called is None or called.trunk is None
                 if called is not None:
                     return called, await self._services.directory.org(called.number.settings.org_id)
         except NotItsGateway:
-            exists = False
+            exists, is_public = False, False
             refusal = self._admission.demand()
             return Turned(refusal.status, "no gateway of the number's trunk", refusal.headers)
         except Exception as error:
@@ -153,7 +155,7 @@ class Calls:
             self.doubt()
             return Turned(503, "no database", RETRY_AFTER)
         finally:
-            self._entrance.looked_up(source, invitation.source, user, exists)
+            self._entrance.looked_up(source, invitation.source, user, exists, is_public=is_public)
         return Turned(404, f"no number {user[:LONGEST_LOGGED]}")
 
     def _admit(
@@ -206,6 +208,8 @@ class Calls:
     ) -> InboundCall:
         invitation.trying()
         services, number = self._services, called.number
+        if called.trunk is not None:  # what we have registered is told to the registrar alone
+            invitation.contact = number.settings.number or ""
         now = services.now()
         variables = kept(header_variables(invitation.request.headers.items()))
         record = CallRecord(

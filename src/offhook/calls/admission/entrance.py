@@ -67,13 +67,13 @@ class Entrance:
         self._look_ups = Shares(LOOK_UPS // limits.sources.parts)
         self._misses = PeerRate(limits.sources, MISSES, MISSES_OF_SOURCE)
         self._misses_in_all = Rate.part(MISSES_IN_ALL, limits.sources.parts)
-        self._called: dict[str, None] = {}
+        self._called: dict[str | tuple[str, str], None] = {}  # for everybody, or from one host
 
     def turns_away(self, source: Source, peer: Address, user: str) -> Turned | None:
         """Why the number `user` is not looked up now. None: it may be looked up."""
         if not self._places.admits(source) and self._room(source) is None:
             return self._full(source)
-        if user in self._called:
+        if user in self._called or (user, peer.host) in self._called:
             return None
         # 480 speaks of this number alone: a proxy would take 503 for the whole node's, and keep its other
         # callers away too (RFC 3261 §21.5.4).
@@ -89,16 +89,20 @@ class Entrance:
     def look_up(self, source: Source) -> None:
         self._look_ups.take(source)
 
-    def looked_up(self, source: Source, peer: Address, user: str, found: bool | None) -> None:
-        """Tells that the look-up has ended. `found` is None if it failed."""
+    def looked_up(
+        self, source: Source, peer: Address, user: str, found: bool | None, *, is_public: bool = True
+    ) -> None:
+        """Tells that the look-up has ended. `found` is None if it failed. Not `is_public`: the number is
+        there for this host, and others may be told that there is none."""
         self._look_ups.give_back(source)
         if found is None:
             return
-        self._called.pop(user, None)
+        called: str | tuple[str, str] = user if is_public else (user, peer.host)
+        self._called.pop(called, None)
         if found and len(user) <= LONGEST_USER:
             if len(self._called) >= MOST_CALLED:
                 del self._called[next(iter(self._called))]
-            self._called[user] = None
+            self._called[called] = None
         elif not found and source is not None:
             self._misses.admits(peer, self._time())
             self._misses_in_all.admits(_ALL, self._time())

@@ -38,6 +38,7 @@ class DirectoryCache:
         self._known: dict[tuple[str, ...], Any] = {}
         self._trunks: StoredTrunks | None = None
         self._trunks_until = 0.0
+        self._reading_trunks = asyncio.Lock()
 
     async def number(self, user: str) -> Documented[StoredPhoneNumber] | None:
         return await self._find(("number", user), lambda: self._stored.number(user))
@@ -55,17 +56,15 @@ class DirectoryCache:
         return await self._find(("numbers of", org_id, trunk_id), read) or ()
 
     async def trunks(self) -> StoredTrunks:
-        """Where other nodes write too, as they were a moment ago: they are read whole."""
-        now = asyncio.get_running_loop().time()
-        if self._database.shared:
+        """Where other nodes write too, as they were a moment ago. They are read whole, and by one at a time:
+        all calls need them."""
+        async with self._reading_trunks:
+            if not self._database.shared:
+                return await self._find(("trunks",), self._stored.trunks) or StoredTrunks()
+            now = asyncio.get_running_loop().time()
             if self._trunks is None or now >= self._trunks_until:
                 self._trunks, self._trunks_until = await self._stored.trunks(), now + TRUNKS_SECONDS
             return self._trunks
-
-        async def read() -> StoredTrunks | None:
-            return await self._stored.trunks()
-
-        return await self._find(("trunks",), read) or StoredTrunks()
 
     async def org(self, org_id: str) -> UpdateOrgDTO:
         async def read() -> UpdateOrgDTO | None:

@@ -90,11 +90,11 @@ class CalledNumbers:
     async def _sip_number(self, uri: Uri) -> CalledNumber | None:
         if self._domains and uri.is_sip and uri.host not in self._domains:
             return None
-        for user in dict.fromkeys((subscriber_of(uri), e164(uri))):
-            found = await self._directory.number(user) if user else None
+        for user in filter(_can_be_stored, dict.fromkeys((subscriber_of(uri), e164(uri)))):
+            found = await self._directory.number(user)
             if found is not None:
                 return CalledNumber(found)
-            if user and await self._directory.trunk_numbers(user):
+            if await self._directory.trunk_numbers(user):
                 raise NotItsGateway
         return None
 
@@ -103,8 +103,13 @@ def numbers_in(request: Request) -> Iterator[str]:
     """The numbers that an INVITE may be for, the likeliest first, as they are written and in E.164."""
     for uri in _named(request):
         for number in (subscriber_of(uri), e164(uri)):
-            if 0 < len(number) <= LONGEST_NUMBER:
+            if len(number) <= LONGEST_NUMBER and _can_be_stored(number):
                 yield number
+
+
+def _can_be_stored(user: str) -> bool:
+    """PostgreSQL takes no U+0000: to ask for one would look as if the database had failed."""
+    return bool(user) and "\0" not in user
 
 
 def _named(request: Request) -> Iterator[Uri]:

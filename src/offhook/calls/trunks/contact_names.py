@@ -25,4 +25,5 @@ class ContactNames:
     def trunk_of(self, user: str) -> str | None:
         """The id of the trunk that has registered this user part, None for any other."""
         trunk_id = user.rpartition(".")[0]
-        return trunk_id if trunk_id and hmac.compare_digest(self.of(trunk_id), user) else None
+        own = self.of(trunk_id).encode()
+        return trunk_id if trunk_id and hmac.compare_digest(own, user.encode()) else None

@@ -61,7 +61,8 @@ class Invitation:
         self._flow = flow
         self.tag = core.new_tag()
         self._dialog = Dialog.accepting(request, self.tag)
-        self._contact = subscriber_of(request.uri)
+        self.contact = subscriber_of(request.uri)
+        """The user part that the caller is told to reach us by, within the call."""
         self._repeating: asyncio.Handle | None = None
         self._trying = core.later(TRYING_AFTER, self.trying)
         self._deadline = core.later(ANSWER_WITHIN, self._unanswered)
@@ -103,7 +104,7 @@ class Invitation:
             self._dialog,
             handler,
             ways=Ways(self._core.wires, self._flow, self._direct()),
-            contact=self._contact,
+            contact=self.contact,
         )
         try:
             session.heard(self.request)
@@ -171,7 +172,7 @@ class Invitation:
 
     def _respond(self, status: int, body: bytes, headers: HeaderItems = ()) -> None:
         self._trying.cancel()
-        contact = self._core.sender.contact_for(self.request, self._contact, self._flow)
+        contact = self._core.sender.contact_for(self.request, self.contact, self._flow)
         items = [("Contact", contact), ("Allow", ALLOW), *headers]
         if body:
             items.append(("Content-Type", SDP))
