@@ -8,17 +8,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from offhook.calls.transfers.trunk import trunks_of
 from offhook.calls.trunks.contact_names import ContactNames
+from offhook.calls.trunks.registration import Registration
+from offhook.calls.trunks.stored_trunks import StoredTrunk
 from offhook.calls.trunks.trunk_requests import TrunkRequests
-from offhook.calls.trunks.watch import TrunkWatch
+from offhook.calls.trunks.watch import LOOK_SECONDS, TrunkWatch
 from offhook.network import AddressGuard
+from offhook.schema.credential import ByoSipTrunkCredential
 from offhook.sip.digest import Credentials, verify
-from offhook.sip.messages.message import Request
+from offhook.sip.messages.headers import Headers
+from offhook.sip.messages.message import Request, Response
 from tests.calls.directory import ORG
 from tests.calls.house import House, open_house, virtual
 from tests.calls.phone import Phone
@@ -223,8 +227,62 @@ def test_calls_come_to_the_contact_that_was_registered(
             call.hang_up()
             await call.ended()
             assert house.row["phoneNumberId"] == row
+            contacts = [one.contact for one in phone.heard if isinstance(one, Response) and one.status > 100]
+            # A proxy passes it on to whoever calls.
+            assert {one and one.uri.user for one in contacts if one is not None} == {CALLED}
 
     run_virtual(tale())
+
+
+@virtual
+async def test_all_that_is_not_wanted_any_more_is_taken_back_beside_each_other(tmp_path: Path) -> None:
+    """A registrar that is silent holds up no other trunk."""
+    async with watched(tmp_path) as (house, watch, carrier):
+        others = [TRUNK.replace("5a3c", f"{number}a3c") for number in range(3)]
+        house.directory.credentials |= {name: trunk() for name in others}
+        carrier.answers |= {"REGISTER": 200}
+        await asyncio.sleep(2 * LOOK_SECONDS)
+        assert sorted(watch.registered) == sorted([TRUNK, *others])
+        carrier.heard.clear()
+        carrier.answers |= {"REGISTER": None}
+        house.directory.credentials.clear()
+        await asyncio.sleep(LOOK_SECONDS + 1)
+        ended = {one.call_id for one in carrier.heard if one.headers.get("Expires") == "0"}
+        assert len(ended) == 4
+
+
+class Refused:
+    """A request that is refused, over a connection."""
+
+    flow = None
+
+    def __init__(self) -> None:
+        self.released = False
+
+    async def send(self, headers: Any) -> Response:
+        return Response(403, "Forbidden", Headers())
+
+    def release(self) -> None:
+        self.released = True
+
+
+@virtual
+async def test_the_connection_to_who_refuses_is_kept_for_nobody(tmp_path: Path) -> None:
+    asked: list[Refused] = []
+
+    class Asking:
+        async def outside(self, *_: Any, **__: Any) -> Refused:
+            asked.append(Refused())
+            return asked[-1]
+
+    settings = ByoSipTrunkCredential.model_validate(trunk())
+    registration = Registration(
+        StoredTrunk(TRUNK, ORG, settings), "contact", cast(TrunkRequests, Asking()), random.Random(3)
+    )
+    await asyncio.sleep(100)
+    await registration.take_back()
+    assert len(asked) > 1
+    assert all(one.released for one in asked)
 
 
 @virtual

@@ -11,9 +11,10 @@ from typing import Any
 
 from offhook.network import Address
 from offhook.network.sources import Sources
-from offhook.sip import ConnectionLimits, Transports
+from offhook.sip import ConnectionLimits, NameAddr, Transports, Uri
 from offhook.sip.limits import ARRIVALS
 from offhook.sip.transports.tcp import TCP
+from offhook.sip.transports.transport import Flow
 from tests.sip.test_transport import Line, agent_on
 from tests.wire import OFFER
 
@@ -172,3 +173,19 @@ async def test_no_more_than_so_many_connections_are_made_at_once() -> None:
         asked = [transports.connect(TCP, Address("127.0.0.1", port)) for port in (1, 2, 3, 4)]
         results = await asyncio.gather(*asked, return_exceptions=True)
         assert sum("being made" in str(one) for one in results) == 2
+
+
+async def test_a_connection_is_kept_until_nobody_wants_it_any_more() -> None:
+    async with agent_on() as (_, _, there, _), agent_on() as (agent, _, _, transports):
+        flow = Flow(TCP, there)
+        ours, to = NameAddr.parse("<sip:us@127.0.0.1>"), Uri.parse("sip:127.0.0.1")
+        first, second = (agent.outside("OPTIONS", to, from_=ours, flow=flow) for _ in range(2))
+        for one in (first, second, first):
+            assert (await one.send()).status == 200
+        while agent.transactions:
+            await asyncio.sleep(0)
+        first.release()
+        first.release()
+        assert flow.far_end in transports.places.in_use()
+        second.release()
+        assert flow.far_end not in transports.places.in_use()

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence, Set
 from typing import Protocol
 
@@ -66,8 +67,7 @@ class Core:
             self.layer, wires, resolve=resolve, advertised=advertised, rng=rng, spawn=self.spawn
         )
         self.dialogs: dict[DialogKey, DialogUser] = {}
-        self.kept: set[FarEnd] = set()
-        """Far ends of connections that nobody needs now, but who is there will."""
+        self._kept: Counter[FarEnd] = Counter()
         self.idle = asyncio.Event()
         self.idle.set()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -89,7 +89,16 @@ class Core:
         of_dialogs = {
             user.connection.far_end for user in self.dialogs.values() if user.connection is not None
         }
-        return of_dialogs | self.layer.connections | self.kept
+        return of_dialogs | self.layer.connections | self._kept.keys()
+
+    def keep(self, far_end: FarEnd) -> None:
+        """Nobody needs this connection now, but who is there will: until `release`, once for each time."""
+        self._kept[far_end] += 1
+
+    def release(self, far_end: FarEnd) -> None:
+        self._kept[far_end] -= 1
+        if not self._kept[far_end]:
+            del self._kept[far_end]
 
     def acknowledged(self, request: Request) -> None:
         """An ACK for a 2xx, or a stray one, which nobody answers."""

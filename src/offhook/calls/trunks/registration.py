@@ -109,18 +109,24 @@ class Registration:
                 self._request = None
         for registrar in self._registrars():
             try:
-                request = await self._asked_of(registrar)
-                seconds = await self._ask(request)
+                return await self._registered_by(await self._asked_of(registrar))
             except (AddressRefused, OSError, TimeoutError) as error:
                 problem = NotRegistered(f"{registrar.host} cannot be reached ({words_of(error)})")
             except SipError as error:
                 problem = NotRegistered(f"{registrar.host}: {why(error)}")
             except NotRegistered as failed:
                 problem = failed
-            else:
-                self._request = request
-                return seconds
         raise problem
+
+    async def _registered_by(self, request: LoneRequest) -> float:
+        """The same by one gateway."""
+        try:
+            seconds = await self._ask(request)
+        except BaseException:
+            request.release()
+            raise
+        self._request = request
+        return seconds
 
     async def _asked_of(self, registrar: Uri) -> LoneRequest:
         settings = self.trunk.settings

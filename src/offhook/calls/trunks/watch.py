@@ -79,8 +79,8 @@ class TrunkWatch:
             try:
                 trunks = await self._directory.trunks()
                 if trunks is not known:
-                    known = trunks
                     await self._follow(trunks)
+                    known = trunks
             except Exception:
                 _log.exception("the trunks could not be read")
             await asyncio.sleep(LOOK_SECONDS)
@@ -93,10 +93,12 @@ class TrunkWatch:
             if place not in self._pings:
                 self._pings[place] = Ping(uri, self._asking, self._rng)
         wanted = {one.id: one for one in trunks if _wants_registration(one)} if self._registers else {}
-        for name, one in list(self._registrations.items()):
-            found = wanted.get(name)
-            if found is None or found.settings != one.trunk.settings:
-                await self._registrations.pop(name).take_back()
+        ended = [
+            self._registrations.pop(name).take_back()
+            for name, one in list(self._registrations.items())
+            if name not in wanted or wanted[name].settings != one.trunk.settings
+        ]
+        await asyncio.gather(*ended)
         for name, trunk in list(wanted.items())[:MOST_REGISTRATIONS]:
             if name not in self._registrations:
                 self._registrations[name] = Registration(

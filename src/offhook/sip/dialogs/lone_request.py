@@ -80,11 +80,11 @@ class LoneRequest:
         self._keep(None)
 
     def _keep(self, flow: Flow | None) -> None:
-        if self.flow is not None:
-            self._core.kept.discard(self.flow.far_end)
-        self.flow = flow
+        before, self.flow = self.flow, flow
         if flow is not None and flow.reliable:
-            self._core.kept.add(flow.far_end)
+            self._core.keep(flow.far_end)
+        if before is not None and before.reliable:
+            self._core.release(before.far_end)
 
     def _build(self, headers: HeaderItems, authorization: HeaderItems) -> Request:
         self._sequence += 1
