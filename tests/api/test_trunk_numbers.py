@@ -10,7 +10,7 @@ import pytest
 import vapi
 from vapi import Vapi
 
-from tests.api.conftest import KEY, Served
+from tests.api.conftest import KEY, House, Served
 from tests.api.test_sdk import client as sdk_of
 from tests.api.test_sdk import plain
 
@@ -54,6 +54,34 @@ async def test_a_trunk_is_made_read_listed_changed_and_deleted(client: httpx2.As
     assert (changed["name"], changed["gateways"]) == ("Other", TRUNK["gateways"])
     assert (await client.delete(path)).json() == changed
     assert (await client.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "password"),
+    [
+        ({"authUsername": "us", "sipRegisterPlan": {}}, "hush-hush"),  # as it is shown
+        ({"authUsername": "us", "authPassword": "new"}, "new"),
+        ({"authUsername": "us", "authPassword": None}, None),
+        ({"authUsername": "others"}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+async def test_a_login_that_comes_back_without_its_password_keeps_it(
+    client: httpx2.AsyncClient, house: House, change: dict[str, Any] | None, password: str | None
+) -> None:
+    login = {"authUsername": "us", "authPassword": "hush-hush"}
+    made_of = await made(client, "/credential", {**TRUNK, "outboundAuthenticationPlan": login})
+    path = f"/credential/{made_of['id']}"
+    answer = await client.patch(path, json={"outboundAuthenticationPlan": change})
+    assert answer.status_code == 200
+    assert "hush-hush" not in answer.text
+    async with house.services.database.reading() as tx:
+        stored = await tx.credentials.find(made_of["id"])
+    assert stored is not None
+    plan = stored.document["outboundAuthenticationPlan"] or {}
+    assert plan.get("authPassword") == password
+    assert {**plan, **(change or {}), "authPassword": password} == {**plan, "authPassword": password}
 
 
 @pytest.mark.parametrize(
@@ -126,6 +154,26 @@ async def test_a_number_is_of_a_trunk_of_its_org(client: httpx2.AsyncClient) -> 
     ):
         answer = await client.patch(f"/phone-number/{number['id']}", json=change)
         assert (answer.status_code, says in str(answer.json()["message"])) == (400, True)
+
+
+@pytest.mark.parametrize("name", ["front-desk", "1001", "FrontDesk"])
+async def test_a_name_of_another_orgs_sip_number_is_taken(
+    client: httpx2.AsyncClient, other_client: httpx2.AsyncClient, name: str
+) -> None:
+    """Else whoever names a network as its gateway would have the calls from there."""
+    word = name.replace("-", "")
+    await made(client, "/phone-number", {"provider": "vapi", "sipUri": f"sip:{word}@offhook.test"})
+    bodies = []
+    for one in (client, other_client):
+        trunk = await made(one, "/credential", TRUNK)
+        bodies.append({"provider": "byo-phone-number", "credentialId": trunk["id"]})
+    named = {"number": word.lower(), "numberE164CheckEnabled": False}
+    await made(client, "/phone-number", {**bodies[0], **named})
+    assert await made(other_client, "/phone-number", {**bodies[1], **named}, 400) == "number is taken already"
+    number = await made(other_client, "/phone-number", {**bodies[1], "number": NUMBER})
+    path = f"/phone-number/{number['id']}"
+    assert (await other_client.patch(path, json=named)).status_code == 400
+    assert (await other_client.patch(path, json={"name": "Desk"})).status_code == 200
 
 
 async def test_the_same_number_on_trunks_of_two_orgs(

@@ -19,6 +19,10 @@ from offhook.store import Record
 
 MOST_GATEWAYS: Final = 64
 
+_LOGIN: Final = "outboundAuthenticationPlan"
+_USER: Final = "authUsername"
+_PASSWORD: Final = "authPassword"  # noqa: S105 - the name of a property
+
 _WHOLE: Final = Wire(AnyCredential)
 _SHOWN: Final = Wire(with_resource(AnyCredential))
 
@@ -26,12 +30,24 @@ _SHOWN: Final = Wire(with_resource(AnyCredential))
 async def compose(work: Work, given: Document, stored: Record | None) -> Document:
     if stored and given.get("provider", stored.document["provider"]) != stored.document["provider"]:
         raise BadRequest("the provider of a credential cannot change: create another one")
-    credential = _WHOLE.parse({**(stored.document if stored else {}), **given})
+    before = stored.document if stored else {}
+    login = _with_password(given.get(_LOGIN), before.get(_LOGIN))
+    credential = _WHOLE.parse({**before, **given, **({_LOGIN: login} if _LOGIN in given else {})})
     check_urls(work, credential, given)
     _check_keys(credential)
     if isinstance(credential, ByoSipTrunkCredential):
         _check_gateways(credential)
     return document(credential)
+
+
+def _with_password(login: object, before: object) -> object:
+    """A trunk's login that comes back as it is shown keeps the password that it has, unless that is another
+    user's. null clears it."""
+    if not isinstance(login, dict) or not isinstance(before, dict) or _PASSWORD in login:
+        return login
+    if _PASSWORD not in before or login.get(_USER) != before.get(_USER):
+        return login
+    return {**login, _PASSWORD: before[_PASSWORD]}
 
 
 def _check_keys(credential: BaseModel) -> None:

@@ -20,6 +20,7 @@ from offhook.api.wire_type import Wire
 from offhook.json_document import ResourceDocument
 from offhook.schema.base import Model, document, unchecked
 from offhook.schema.number import (
+    E164,
     TRUNK_PROVIDER,
     ByoPhoneNumber,
     CreateByoPhoneNumberDTO,
@@ -110,6 +111,7 @@ async def compose(work: Work, given: Document, stored: Record | None) -> Documen
     await check_named(work, number, given)
     if isinstance(number, _OfTrunk):
         await _check_trunk(work, unchecked(UpdateByoPhoneNumberDTO, changed))
+        await _check_name(work, number.number)
     return changed
 
 
@@ -124,6 +126,15 @@ async def _check_trunk(work: Work, checked: UpdateByoPhoneNumberDTO) -> None:
     credential = await work.tx.credentials.get(work.org_id, checked.credential_id)
     if credential is None or credential.document.get("provider") != SIP_TRUNK:
         raise BadRequest(f"credentialId: {checked.credential_id[:100]} is no credential of {SIP_TRUNK}")
+
+
+async def _check_name(work: Work, number: str | None) -> None:
+    """What a gateway brings is its trunk's: nobody may so take the calls of another org's SIP number. One in
+    E.164 belongs to who has it on a trunk. Raises BadRequest."""
+    if number is not None and E164.fullmatch(number) is None:
+        other = await work.tx.phone_numbers.by_sip_user(number)
+        if other is not None and other.org_id != work.org_id:
+            raise BadRequest("number is taken already")
 
 
 def _at_a_uri(work: Work, number: _Number, stored: Record | None) -> _Number:
