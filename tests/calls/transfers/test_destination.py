@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +19,14 @@ from offhook.calls.transfers.transfer_destination import (
 from offhook.calls.transfers.trunk import Trunk, Trunks
 from offhook.conversation.tools.tool_messages import content_of
 from offhook.network import Address, AddressGuard
+from offhook.network.guard import NameNotFound
 from offhook.schema.tools.destination import CallDestination, TransferWishes
 from offhook.sip.messages.uri import Uri
 from offhook.sip.transports.tcp import TCP
 from offhook.sip.transports.transport import Transport
 from offhook.sip.transports.udp import UDP
 from tests.documents import transfer_to
+from tests.machine import PATIENCE
 
 PEER = Peer(Address("10.0.0.1", 5062))
 
@@ -291,3 +294,26 @@ def test_a_plan_that_is_none_says_nothing() -> None:
 def test_what_is_no_destination_is_never_one(document: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(CallDestination).validate_python(document)
+
+
+async def test_gateways_are_looked_up_beside_each_other() -> None:
+    """One whose name nobody answers for keeps the caller from no other one."""
+    names = ["a.test", "b.test", "c.test"]
+    asked: list[str] = []
+    all_asked = asyncio.Event()
+
+    async def resolver(name: str) -> list[str]:
+        asked.append(name)
+        if len(asked) == len(names):
+            all_asked.set()
+        await all_asked.wait()
+        if name == "b.test":
+            raise NameNotFound(name)
+        return [f"198.41.0.{names.index(name)}"]
+
+    guard = AddressGuard(resolver=resolver)
+    own = [Trunk(Uri.parse(f"sip:{name}"), guard=guard) for name in names]
+    async with asyncio.timeout(PATIENCE):
+        target = await number().target(PEER, guard, Trunks(None, own))
+    assert (target.trunk, target.otherwise and target.otherwise.trunk) == (own[0], own[2])
+    assert sorted(asked) == names  # each once

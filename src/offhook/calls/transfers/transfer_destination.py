@@ -11,6 +11,7 @@ fallbackPlan: whoever wrote one of those has said what is to happen."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -165,17 +166,17 @@ class Destination:
 
 async def _through(trunks: Trunks, number: str, guard: AddressGuard) -> Target:
     """A number at the first gateway that may be reached, with those to try next. Raises TransferFailed."""
-    failed = TransferFailed("no gateway of the trunk answers")
+    ways = [target_of(one.uri_of(number), guard, trunks) for one in trunks.for_numbers if not one.is_down]
+    failed: BaseException = TransferFailed("no gateway of the trunk answers")
     found: Target | None = None
-    for trunk in reversed(trunks.for_numbers):
-        if trunk.is_down:
-            continue
-        try:
-            target = await target_of(trunk.uri_of(number), guard, trunks)
-        except TransferFailed as refused:
-            failed = refused
-            continue
-        found = replace(target, otherwise=found)
+    # Beside each other: a name that nobody answers for must not keep the caller waiting for the next one.
+    for looked_up in reversed(await asyncio.gather(*ways, return_exceptions=True)):
+        if isinstance(looked_up, Target):
+            found = replace(looked_up, otherwise=found)
+        elif isinstance(looked_up, TransferFailed):
+            failed = looked_up
+        else:
+            raise looked_up
     if found is None:
         raise failed
     return found

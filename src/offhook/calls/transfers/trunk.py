@@ -124,8 +124,14 @@ class Trunks(NamedTuple):
     async def at(self, uri: Uri, addresses: Collection[Address]) -> Trunk | None:
         """The trunk that `uri` leads to, given its `addresses`. The node's is tried first: its rules hold
         whatever name an org has for it."""
-        for trunk in (self.node, *self.own):
-            if trunk is not None and (trunk.is_named_by(uri) or await trunk.is_among(addresses)):
+        node = self.node
+        if node is not None and (node.is_named_by(uri) or await node.is_among(addresses)):
+            return node
+        named = next((one for one in self.own if one.is_named_by(uri)), None)
+        if named is not None:
+            return named
+        for trunk in self.own:
+            if await trunk.is_among(addresses):
                 return trunk
         return None
 
