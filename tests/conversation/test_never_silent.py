@@ -20,6 +20,7 @@ from offhook.conversation.own_words import (
     in_language,
 )
 from offhook.language.language_model import ModelError, Text, ToolCall
+from offhook.speech.engine_protocols import Transcript
 from tests.conversation.audio.test_streaming_transcriber import Streaming
 from tests.conversation.stage import FIRST, Stage, on_stage
 from tests.conversation.test_conversation import greeted
@@ -336,5 +337,22 @@ def test_what_a_cough_cuts_short_is_said_after_all(
             if kind == "an answer of a tool's":  # behind its filler
                 await stage.caller.hears_the_end(pause=0.3)
             await coughed_into(stage, after)
+
+    run_virtual(tell())
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_an_answer_that_was_only_begun_is_given_again_after_a_cough(streams: bool) -> None:
+    """The model was still writing it."""
+
+    async def tell() -> None:
+        begun = [Text("We are open until five on every day of the week. "), 3.0, Text("And so on.")]
+        ears = ScriptedTranscriber(segmented=not streams)
+        async with on_stage([begun, HOURS], assistant=BY_VOICE, transcriber=ears) as stage:
+            await greeted(stage)
+            await stage.caller.says("When are you open?", 1.0)
+            if streams:
+                ears.give(Transcript("When are you open?", True))
+            await coughed_into(stage, 1.0)
 
     run_virtual(tell())

@@ -332,7 +332,8 @@ class TurnTaking:
         resumable = complete and utterance.closed and bool(utterance.rest()) and not unheard
         left = utterance.rest_seconds()
         asks = left if utterance.closed and asks_whether(utterance.text) else None
-        return turn.CutShort(left if resumable else None, more=acting, heard=not unheard, asks=asks)
+        begun = utterance.answers and not (complete or acting or unheard)
+        return turn.CutShort(left if resumable else None, acting, heard=not unheard, asks=asks, begun=begun)
 
     def _interrupt(self, cut: turn.CutShort) -> None:
         utterance = self._cut_playout(withdrawn=not cut.heard)

@@ -138,12 +138,14 @@ class CutShort:
     """What cutting the assistant short now would leave. `rest`: seconds of a complete reply that would remain
     unplayed, None if the reply could not be resumed. `more`: the reply goes on (its tools run) and waits to
     be released. `heard` false: not a word of the reply was heard, so what it answers is still unanswered.
-    `asks`: what is being said ends with a question that a nod answers, in so many seconds."""
+    `asks`: what is being said ends with a question that a nod answers, in so many seconds. `begun`: it is an
+    answer that is not all written yet, and will not be."""
 
     rest: float | None
     more: bool = False
     heard: bool = True
     asks: float | None = None
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)

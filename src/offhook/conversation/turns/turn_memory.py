@@ -55,6 +55,7 @@ class TurnMemory:
 
     __slots__ = (
         "backoff_until",
+        "begun",
         "cut",
         "due",
         "ended",
@@ -91,6 +92,7 @@ class TurnMemory:
         self.words = CallerWords()
         self.due: float | None = None  # when the prepared reply, or the rest of the last, may be heard
         self.rest: float | None = None  # seconds that were left of what was cut short
+        self.begun = False  # an answer was cut short of which no more had been written
         self.prepared = False
         self.held = False  # a reply under way that is not to be dropped was told to wait
         self.resuming = False
@@ -212,6 +214,11 @@ def the_wait_runs(memory: TurnMemory, given: Input, at: float) -> bool:
     return memory.due is not None and not memory.resuming
 
 
+def answer_was_only_begun(memory: TurnMemory, given: Input, at: float) -> bool:
+    """Cut short by a sound without words, before the model had written it to its end."""
+    return memory.begun and memory.words.answered
+
+
 # steps: the caller
 
 
@@ -283,7 +290,7 @@ def interrupt(memory: TurnMemory, given: Input, at: float) -> Interrupt:
     memory.words.drop_deferred()
     memory.prepared = memory.quiet = False
     cut = memory.cut()
-    memory.rest, memory.held = cut.rest, cut.more
+    memory.rest, memory.held, memory.begun = cut.rest, cut.more, cut.begun
     if not cut.heard:
         memory.words.retract_answer()
     return Interrupt(cut)
@@ -291,7 +298,7 @@ def interrupt(memory: TurnMemory, given: Input, at: float) -> Interrupt:
 
 def note_the_playout(memory: TurnMemory, given: PlayoutStarted, at: float) -> None:
     memory.interruptible = given.interruptible
-    memory.rest, memory.resuming = None, False
+    memory.rest, memory.begun, memory.resuming = None, False, False
 
 
 def note_whether_more_comes(memory: TurnMemory, given: PlayoutFinished, at: float) -> None:
@@ -325,6 +332,12 @@ def release(memory: TurnMemory, given: Input, at: float) -> ReleaseReply:
     return ReleaseReply(memory.ended)
 
 
+def take_the_answered_again(memory: TurnMemory, given: Input, at: float) -> None:
+    """What the caller said before is answered anew."""
+    memory.begun = False
+    memory.words.retract_answer()
+
+
 def resume(memory: TurnMemory, given: Input, at: float) -> Resume:
     memory.words.drop_unanswered()
     memory.due, memory.rest, memory.resuming = None, None, False
@@ -351,7 +364,7 @@ def forget_the_moment(memory: TurnMemory, given: Input, at: float) -> None:
 
 def forget_the_rest(memory: TurnMemory, given: Input, at: float) -> None:
     """What was cut short is not said any more."""
-    memory.rest = None
+    memory.rest, memory.begun = None, False
 
 
 def stop_resuming(memory: TurnMemory, given: Input, at: float) -> None:

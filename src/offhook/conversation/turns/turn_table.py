@@ -73,6 +73,7 @@ CHOICES: Mapping[TurnChoice, TurnRows] = {
     ),
     NOTHING_SAID: (
         TurnRow((m.set_the_moment_to_resume,), DECIDING, m.something_was_cut_short),
+        TurnRow((m.take_the_answered_again, m.set_the_moment, m.prepare), DECIDING, m.answer_was_only_begun),
         TurnRow((m.release,), THINKING, m.reply_held),
         TurnRow((), LISTENING),
     ),
