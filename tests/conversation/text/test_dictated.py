@@ -39,6 +39,7 @@ ORDER = "Can I take your order?"
         ("What is your zip code?", "Nine four one one oh.", "94110."),
         ("What is your address?", "Seven forty two Evergreen Terrace.", "742 Evergreen Terrace."),
         (HELP, "Call me back at four one five. 555. Zero one nine two.", "Call me back at 415-555-0192."),
+        (HELP, "Call me back at 415. Five-five-five. 0192.", "Call me back at 415-555-0192."),
         (HELP, "My account number is five five one zero nine three", "My account number is 551093"),
         (HELP, "A table for four at seven, please.", "A table for four at seven, please."),
         (HELP, "Two adults and three children.", "Two adults and three children."),

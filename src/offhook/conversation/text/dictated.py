@@ -78,6 +78,8 @@ _LEAST_SURE: Final = 4
 """Digits that are plainly some, beside which a word that only sounds like one is one."""
 _LEAST_UNASKED: Final = 4
 """Words. "Two, four and six" is not dictated."""
+_LEAST_OF_A_PHONE: Final = 7
+"""Digits."""
 _NUMBERS: Final = frozenset({Wanted.PHONE, Wanted.CODE})
 
 
@@ -215,7 +217,8 @@ def _is_number(before: str, digits: str, after: str, spoken: int, what: Wanted |
     if what is Wanted.ADDRESS:
         return spoken > 0 and len(digits) > 1
     begun = _NUMBER_IS.search(re.sub(r"[^\w ]", "", before.lower()[-40:])) is not None
-    return spoken > 0 and (begun or (spoken >= _LEAST_UNASKED and spoken >= len(digits) / 2))
+    in_a_row = spoken >= _LEAST_UNASKED and spoken >= len(digits) / 2
+    return spoken > 0 and (begun or in_a_row or len(digits) >= _LEAST_OF_A_PHONE)
 
 
 def _is_amount(before: str, digits: str, after: str, first: _Token) -> bool:
