@@ -346,7 +346,11 @@ def test_an_answer_that_was_only_begun_is_given_again_after_a_cough(streams: boo
     """The model was still writing it."""
 
     async def tell() -> None:
-        begun = [Text("We are open until five on every day of the week. "), 3.0, Text("And so on.")]
+        begun: list[Any] = [
+            Text("We are open until five on every day of the week. "),
+            3.0,
+            Text("And so on."),
+        ]
         ears = ScriptedTranscriber(segmented=not streams)
         async with on_stage([begun, HOURS], assistant=BY_VOICE, transcriber=ears) as stage:
             await greeted(stage)
